@@ -1,0 +1,156 @@
+//! What can go wrong, as conditions.
+//!
+//! The conditions are those of `types.error` in the contract, one to one. No transport is in sight here:
+//! each front-end has the one table that turns a condition into its own words.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Why an operation did not succeed, in the vocabulary of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// The request contradicts itself or names something malformed.
+    InvalidArgument,
+    /// A size or number outside what the backend has.
+    OutOfRange,
+    /// The volume, snapshot, node or source does not exist.
+    NotFound,
+    /// It exists with other properties than those asked for.
+    AlreadyExists,
+    /// The same work is under way.
+    InProgress,
+    /// No answer now; retrying is right.
+    Unavailable,
+    /// A quota or limit.
+    Exhausted,
+    /// Something else has to change first.
+    FailedPrecondition,
+    /// Refused by grants or by the backend's access rules.
+    Denied,
+    /// The backend or the host lacks this operation.
+    Unsupported,
+    /// A bug, ours or the guest's.
+    Internal,
+}
+
+impl Condition {
+    /// Every condition, for tables that must be complete.
+    pub const ALL: [Self; 11] = [
+        Self::InvalidArgument,
+        Self::OutOfRange,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::InProgress,
+        Self::Unavailable,
+        Self::Exhausted,
+        Self::FailedPrecondition,
+        Self::Denied,
+        Self::Unsupported,
+        Self::Internal,
+    ];
+}
+
+/// A condition, a sentence for the operator, and what caused it.
+#[derive(Debug)]
+pub struct DriverError {
+    condition: Condition,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl DriverError {
+    /// The message is lower case and without a full stop: what was attempted, on what, why it failed and
+    /// what helps. It never repeats its source and never holds a secret.
+    pub fn new(condition: Condition, message: impl Into<String>) -> Self {
+        Self {
+            condition,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// Adds what caused it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Which of the contract's conditions it is.
+    pub fn condition(&self) -> Condition {
+        self.condition
+    }
+
+    /// The message followed by those of its causes. Called once, at the edge.
+    pub fn chain(&self) -> String {
+        let mut text = self.message.clone();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+macro_rules! constructors {
+    ($($name:ident => $condition:ident),* $(,)?) => {
+        impl DriverError {$(
+            #[doc = concat!("Shorthand for a [`Condition::", stringify!($condition), "`].")]
+            pub fn $name(message: impl Into<String>) -> Self {
+                Self::new(Condition::$condition, message)
+            }
+        )*}
+    };
+}
+
+constructors! {
+    invalid_argument => InvalidArgument,
+    not_found => NotFound,
+    already_exists => AlreadyExists,
+    in_progress => InProgress,
+    unavailable => Unavailable,
+    exhausted => Exhausted,
+    failed_precondition => FailedPrecondition,
+    denied => Denied,
+    unsupported => Unsupported,
+    internal => Internal,
+}
+
+impl fmt::Display for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for DriverError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_names_each_cause_once() {
+        let cause = std::io::Error::other("disk on fire");
+        let error = DriverError::internal("cannot write the journal").caused_by(cause);
+        assert_eq!(error.chain(), "cannot write the journal: disk on fire");
+        assert_eq!(error.to_string(), "cannot write the journal");
+    }
+
+    #[test]
+    fn every_condition_is_listed_once() {
+        for (index, condition) in Condition::ALL.iter().enumerate() {
+            assert_eq!(
+                Condition::ALL.iter().position(|other| other == condition),
+                Some(index)
+            );
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Drivebay runs Kubernetes storage backends as WebAssembly components that can touch nothing they were
+//! not handed.
+//!
+//! ```text
+//! flexvolume        kubelet's exec contract: argv in, one JSON object out
+//! driver            operations, per-volume lock, journal, idempotency; knows no transport
+//! journal           what was mounted and attached, durable, so that it can be undone
+//! runtime           one fresh instance per call; limits; compiled code
+//! capability        what the host offers guests, checked against grants
+//! grant             the operator's permission; pure
+//! config            the operator's files
+//! sys               the one door to the kernel, worker processes
+//! volume, error     the words every layer shares
+//! ```
+//!
+//! Each layer imports only those below it; `tests/architecture.rs` asserts the table. The library exists
+//! for the two binaries; its interface is not promised to anyone else.
+
+pub mod error;
+pub mod volume;

@@ -1,0 +1,240 @@
+//! The words every layer shares: volumes, paths, parameters, secrets.
+//!
+//! Imports nothing of ours. Strings that could be swapped have types of their own.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// The backend's name of a volume, as the guest knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeId(pub String);
+
+/// The key under which a volume is locked and journaled on this machine. Often the volume's name; the
+/// front-end chooses something else where names are not unique.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeKey(pub String);
+
+/// The cluster's or the backend's name of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeId(pub String);
+
+/// The driver's name: the stem of its grants file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DriverName(pub String);
+
+impl fmt::Display for DriverName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a pod may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only.
+    ReadOnly,
+    /// Reads and writes.
+    ReadWrite,
+}
+
+/// How a volume appears in a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessType {
+    /// A raw block device.
+    Block,
+    /// A directory, with the filesystem type asked for (empty: the guest chooses) and mount options.
+    Filesystem {
+        /// The kernel's name of the filesystem, or empty.
+        fs_type: String,
+        /// As the user wrote them.
+        mount_options: Vec<String>,
+    },
+}
+
+/// Where a volume is mounted once for the whole node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagingPath(PathBuf);
+
+/// Where a volume is mounted for one pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetPath(PathBuf);
+
+/// Why a path given by a caller cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "path {path:?} is not absolute and plain: it has to start with / and hold neither . nor .. nor control characters"
+)]
+pub struct PathError {
+    path: String,
+}
+
+impl StagingPath {
+    /// Accepts absolute paths without `.`, `..` or control characters.
+    ///
+    /// # Errors
+    /// [`PathError`] for anything else.
+    pub fn new(path: &str) -> Result<Self, PathError> {
+        plain_absolute(path).map(Self)
+    }
+
+    /// The path itself.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl TargetPath {
+    /// Accepts absolute paths without `.`, `..` or control characters.
+    ///
+    /// # Errors
+    /// [`PathError`] for anything else.
+    pub fn new(path: &str) -> Result<Self, PathError> {
+        plain_absolute(path).map(Self)
+    }
+
+    /// The path itself.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+fn plain_absolute(path: &str) -> Result<PathBuf, PathError> {
+    let plain = Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    // `components` folds inner `.` away, so those are looked for in the text itself.
+    let dotted = path.split('/').any(|part| part == ".");
+    if !path.starts_with('/')
+        || path == "/"
+        || !plain
+        || dotted
+        || path.chars().any(char::is_control)
+    {
+        return Err(PathError {
+            path: path.to_owned(),
+        });
+    }
+    Ok(Path::new(path).components().collect())
+}
+
+/// String pairs in the order given, looked up without regard to the case of ASCII letters: Go's JSON
+/// decoder ignores case, so PersistentVolumes with any spelling exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Keeps the pairs as they are; the caller has refused duplicates.
+    pub fn new(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// The value of a key in any case.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(key))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All pairs, in order.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    /// Whether both say the same, in any order.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self
+                .0
+                .iter()
+                .all(|(key, value)| other.get(key) == Some(value))
+    }
+}
+
+/// A value that never shows itself: not in `Debug`, not in logs, wiped when dropped.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes the bytes over.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The only way to the bytes; search for callers when reviewing.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Named secrets of one request.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(Vec<(String, Secret)>);
+
+impl Secrets {
+    /// Keeps the pairs as they are.
+    pub fn new(pairs: Vec<(String, Secret)>) -> Self {
+        Self(pairs)
+    }
+
+    /// A secret by its name.
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, secret)| secret)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_dotted_and_root_paths_are_refused() {
+        for path in ["", "a", "/", "/a/../b", "/a/./b", "../a", "/a\n/b"] {
+            assert!(TargetPath::new(path).is_err(), "{path:?}");
+            assert!(StagingPath::new(path).is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn trailing_and_double_slashes_are_folded() {
+        assert_eq!(
+            TargetPath::new("/a//b/").map(|path| path.0),
+            Ok(PathBuf::from("/a/b"))
+        );
+    }
+
+    #[test]
+    fn parameters_are_found_in_any_case() {
+        let parameters = Parameters::new(vec![("VolumeId".into(), "d-1".into())]);
+        assert_eq!(parameters.get("volumeid"), Some("d-1"));
+        assert!(parameters.same_as(&Parameters::new(vec![("volumeID".into(), "d-1".into())])));
+        assert!(!parameters.same_as(&Parameters::new(vec![("volumeID".into(), "d-2".into())])));
+    }
+
+    #[test]
+    fn a_secret_never_shows_itself() {
+        let secrets = Secrets::new(vec![("password".into(), Secret::new(b"hunter2".to_vec()))]);
+        assert!(!format!("{secrets:?}").contains("hunter2"));
+    }
+}
