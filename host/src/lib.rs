@@ -17,4 +17,5 @@
 //! for the two binaries; its interface is not promised to anyone else.
 
 pub mod error;
+pub mod sys;
 pub mod volume;

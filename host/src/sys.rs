@@ -1,0 +1,30 @@
+//! The one door to the kernel.
+//!
+//! Every system call that changes something outside this process, and every child process, is beneath
+//! this module. What can hang (mounts, file systems of dead servers, name resolution) is a plain-data
+//! [`Request`] carried out by a worker process that can be killed; what cannot is an ordinary function.
+//! Nothing here knows grants, guests or front-ends: callers have decided already.
+
+mod clock;
+mod compiler;
+mod durable;
+mod fault;
+mod lock;
+mod mountinfo;
+mod stdio;
+mod worker;
+
+pub use clock::{ThreadClock, hostname};
+pub use compiler::{CompilerError, run_compiler};
+pub use durable::{
+    TrustError, check_root_only_directory, create_root_only_directory, open_trusted, read_trusted,
+    remove_durably, remove_leftovers, write_durably,
+};
+pub use fault::{Fault, FaultKind};
+pub use lock::{Lock, LockError};
+pub use mountinfo::{MountEntry, mount_at};
+pub use stdio::{Answer, silence_standard_streams};
+pub use worker::{
+    Compression, DirectoryOrigin, Entry, EntryKind, FileOperation, Kernel, MountAccess, MountFlags,
+    Remote, Reply, Request, SharedWorkers, Usage, Workers, is_worker, serve_worker,
+};

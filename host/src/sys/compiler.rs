@@ -1,0 +1,81 @@
+//! Asking `drivebay` to compile a component, from the shim that cannot.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Why it did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum CompilerError {
+    /// The program cannot be run.
+    #[error("cannot run {}", program.display())]
+    NotRun {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It ran and refused.
+    #[error("{0}")]
+    Refused(String),
+    /// It did not end in time and was killed.
+    #[error("compiling took longer than {0:?}")]
+    TooSlow(Duration),
+}
+
+/// Runs `program ARGUMENTS` until the deadline; what it writes to stderr is the reason if it fails.
+///
+/// # Errors
+/// [`CompilerError`].
+pub fn run_compiler(
+    program: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &Path)],
+    deadline: Instant,
+) -> Result<(), CompilerError> {
+    let started = Instant::now();
+    let not_run = |source| CompilerError::NotRun {
+        program: program.to_owned(),
+        source,
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "sys is where child processes are made"
+    )]
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(
+            environment
+                .iter()
+                .map(|(key, path)| (OsStr::new(key), path.as_os_str())),
+        )
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(not_run)?;
+    loop {
+        match child.try_wait().map_err(not_run)? {
+            Some(status) if status.success() => return Ok(()),
+            Some(_) => break,
+            None if Instant::now() >= deadline => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(CompilerError::TooSlow(started.elapsed()));
+            }
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    let mut reason = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        // The child has ended; 8 KiB is far more than any message of ours.
+        let _ = stderr.take(8 << 10).read_to_string(&mut reason);
+    }
+    Err(CompilerError::Refused(reason.trim().to_owned()))
+}

@@ -1,0 +1,137 @@
+//! Files that must survive a crash, and files that only root may have written.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Why a file is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Someone else could have written it.
+    #[error("{0}")]
+    Untrusted(String),
+}
+
+/// Replaces a file so that a crash leaves the old one or the new one, never a mixture: written beside it,
+/// synced, renamed, and the directory synced. The file is readable by its owner alone.
+///
+/// # Errors
+/// From the file system; the old file is then untouched.
+pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(directory)?.sync_all()
+    })();
+    if written.is_err() {
+        // Best effort: a full disk is the usual reason to be here, and the name is ours alone.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Removes a file so that it stays removed, and what writers left of it that were killed before their
+/// rename; one that is missing is success. No other process may be writing it.
+///
+/// # Errors
+/// From the file system.
+pub fn remove_durably(path: &Path) -> io::Result<()> {
+    remove_leftovers(path);
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all(),
+    }
+}
+
+/// Removes what writers left of a file that were killed before their rename. Best effort: what stays costs
+/// a few bytes. Another process that is writing the file fails.
+pub fn remove_leftovers(path: &Path) {
+    let begins = format!(
+        ".{}.",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    );
+    let Ok(entries) = fs::read_dir(path.parent().unwrap_or(Path::new("/"))) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&begins) && name.ends_with(".tmp") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Makes a directory, with its parents, that only its owner can enter.
+///
+/// # Errors
+/// From the file system.
+pub fn create_root_only_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Checks that a directory belongs to us and that nobody else can enter it.
+///
+/// # Errors
+/// [`TrustError`].
+pub fn check_root_only_directory(path: &Path) -> Result<(), TrustError> {
+    let metadata = fs::metadata(path)?;
+    let owner = nix::unistd::geteuid().as_raw();
+    if metadata.uid() != owner || metadata.mode() & 0o077 != 0 {
+        return Err(TrustError::Untrusted(format!(
+            "the directory belongs to user {} with mode {:04o}; it has to be user {owner} and 0700",
+            metadata.uid(),
+            metadata.mode() & 0o7777
+        )));
+    }
+    Ok(())
+}
+
+/// Reads a file that must belong to us and be writable by nobody else.
+///
+/// # Errors
+/// [`TrustError`].
+pub fn read_trusted(path: &Path) -> Result<Vec<u8>, TrustError> {
+    let mut content = Vec::new();
+    open_trusted(path)?.read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Opens a file that must belong to us and be writable by nobody else. Checked on the open descriptor,
+/// so that what was checked is what is read.
+///
+/// # Errors
+/// [`TrustError`].
+pub fn open_trusted(path: &Path) -> Result<File, TrustError> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let owner = nix::unistd::geteuid().as_raw();
+    if metadata.uid() != owner {
+        return Err(TrustError::Untrusted(format!(
+            "it belongs to user {}, not to user {owner}",
+            metadata.uid()
+        )));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        let mode = metadata.mode() & 0o7777;
+        return Err(TrustError::Untrusted(format!(
+            "its mode {mode:04o} lets others write it; chmod go-w"
+        )));
+    }
+    Ok(file)
+}

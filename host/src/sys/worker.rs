@@ -1,0 +1,309 @@
+//! Kernel work that can hang, as plain data.
+//!
+//! A [`Request`] goes to a worker process: this executable again, under another name, in a process group
+//! of its own, with none of our pipes. It does one thing at a time and can be killed at the deadline.
+//! Requests hold no closures and no shared memory, so that the sender can one day be a process without
+//! privileges.
+
+mod archive;
+mod copy;
+mod files;
+mod job;
+mod mount;
+mod process;
+mod remote;
+mod serve;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use super::fault::{Fault, FaultKind};
+
+pub use process::{SharedWorkers, Workers};
+pub use serve::{is_worker, serve_worker};
+
+/// Whoever carries out requests.
+pub trait Kernel: Send {
+    /// Carries out one request, or ends it at the deadline.
+    ///
+    /// # Errors
+    /// A [`Fault`] that says which kind of thing went wrong.
+    fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault>;
+}
+
+/// What can be asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Request {
+    /// Addresses of a host name; an address literal is itself.
+    Resolve {
+        /// Name or address.
+        host: String,
+    },
+    /// Make the target directory if only its last component is missing. Replies [`Reply::Created`] or
+    /// [`Reply::Done`].
+    PrepareTarget {
+        /// Where.
+        target: PathBuf,
+    },
+    /// Remove a target directory that is empty and not a mount point.
+    RemoveTarget {
+        /// Where.
+        target: PathBuf,
+    },
+    /// Mount a remote file system on a directory of this node.
+    MountRemote {
+        /// An existing directory, not a symlink.
+        target: PathBuf,
+        /// What.
+        remote: Remote,
+        /// Read-only or not.
+        access: MountAccess,
+    },
+    /// Bind a directory beneath another onto a target.
+    BindDirectory {
+        /// Where the path begins.
+        directory: DirectoryOrigin,
+        /// Beneath it; empty for itself.
+        path: String,
+        /// An existing directory, not a symlink.
+        target: PathBuf,
+        /// Read-only or not.
+        access: MountAccess,
+    },
+    /// Whether the target shows that very directory: [`Reply::Done`], or [`FaultKind::Exists`].
+    CompareDirectory {
+        /// Where the path begins.
+        directory: DirectoryOrigin,
+        /// Beneath it; empty for itself.
+        path: String,
+        /// A mount point.
+        target: PathBuf,
+    },
+    /// Bind one mount point onto another.
+    BindMount {
+        /// A staging path.
+        from: PathBuf,
+        /// An existing directory, not a symlink.
+        target: PathBuf,
+        /// Read-only or not.
+        access: MountAccess,
+    },
+    /// Take away everything mounted at the target; nothing mounted is success.
+    Unmount {
+        /// Where.
+        target: PathBuf,
+        /// How hard.
+        flags: MountFlags,
+    },
+    /// Check that a directory can be opened; remote ones are mounted in the worker's own mount namespace.
+    OpenDirectory {
+        /// Which.
+        directory: DirectoryOrigin,
+    },
+    /// Work beneath a directory.
+    Files {
+        /// Where.
+        directory: DirectoryOrigin,
+        /// What.
+        operation: FileOperation,
+    },
+}
+
+/// A remote file system, resolved and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// The kernel's name: `nfs`.
+    pub fs_type: String,
+    /// As the user wrote it: name, IPv4 or bare IPv6.
+    pub server: String,
+    /// What was checked; the first that answers is connected to. Never empty.
+    pub addresses: Vec<IpAddr>,
+    /// On the server.
+    pub path: String,
+    /// In order.
+    pub options: Vec<(String, Option<String>)>,
+}
+
+impl Remote {
+    /// `server:/path`, IPv6 in brackets: what mountinfo shows.
+    pub fn source_text(&self) -> String {
+        if self.server.contains(':') {
+            format!("[{}]:{}", self.server, self.path)
+        } else {
+            format!("{}:{}", self.server, self.path)
+        }
+    }
+}
+
+/// Where a directory handle comes from. Each worker opens it for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DirectoryOrigin {
+    /// A directory of the node that the operator granted.
+    Local(PathBuf),
+    /// A remote file system, mounted where nobody else sees it.
+    Remote(Remote),
+}
+
+/// Whether a mount refuses writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountAccess {
+    /// Reads only.
+    ReadOnly,
+    /// Reads and writes.
+    ReadWrite,
+}
+
+/// How hard to unmount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountFlags {
+    /// Busy is an error.
+    Plain,
+    /// Also end requests to a server that does not answer (MNT_FORCE).
+    Force,
+}
+
+/// Work beneath a directory; every path is relative and stays beneath it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileOperation {
+    /// With missing parents; an existing directory keeps its mode.
+    MakeDirectory {
+        /// Which.
+        path: String,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// Permission bits of one entry; empty path: the directory itself.
+    SetMode {
+        /// Which.
+        path: String,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// What lies in a directory.
+    List {
+        /// Which; empty for the directory itself.
+        path: String,
+    },
+    /// A small file's content.
+    Read {
+        /// Which.
+        path: String,
+    },
+    /// A small file that must not exist yet.
+    Create {
+        /// Which.
+        path: String,
+        /// All of it.
+        content: Vec<u8>,
+    },
+    /// A small file, replaced or made.
+    Write {
+        /// Which.
+        path: String,
+        /// All of it.
+        content: Vec<u8>,
+    },
+    /// Without replacing anything.
+    Rename {
+        /// From.
+        source: String,
+        /// To.
+        to: String,
+    },
+    /// A tree, not crossing file systems; missing is success.
+    Remove {
+        /// Which.
+        path: String,
+    },
+    /// A tree; `to` appears whole or not at all.
+    Copy {
+        /// From.
+        source: String,
+        /// To.
+        to: String,
+    },
+    /// A tree into one tar file.
+    Archive {
+        /// From.
+        source: String,
+        /// To.
+        to: String,
+        /// Of the tar file.
+        compression: Compression,
+    },
+    /// A tar file into a new directory.
+    Extract {
+        /// From.
+        source: String,
+        /// To.
+        to: String,
+    },
+    /// How full the file system is.
+    Usage,
+}
+
+/// Of a tar file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Compression {
+    /// As it is.
+    None,
+    /// gzip.
+    Gzip,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// It is so now.
+    Done,
+    /// It is so now, and was not before.
+    Created,
+    /// For `Resolve`, in the resolver's order.
+    Addresses(Vec<IpAddr>),
+    /// For `List`.
+    Entries(Vec<Entry>),
+    /// For `Read`.
+    Content(Vec<u8>),
+    /// For `Archive`: bytes.
+    Size(u64),
+    /// For `Usage`.
+    Usage(Usage),
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Without its path.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A device, a socket, a pipe.
+    Other,
+}
+
+/// Of a whole file system; bytes and inodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Bytes in all.
+    pub total_bytes: u64,
+    /// Bytes an ordinary user can still write.
+    pub available_bytes: u64,
+    /// Inodes in all.
+    pub total_inodes: u64,
+    /// Inodes left.
+    pub available_inodes: u64,
+}

@@ -1,0 +1,212 @@
+//! Copying a tree within one directory handle.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use cap_std::fs::Dir;
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, readlinkat, statat,
+    symlinkat,
+};
+use rustix::io::Errno;
+
+use super::files::{
+    Attributes, Build, ContentCopier, Place, Site, Visitor, copy_attributes, failed, identity,
+    make_node, open_child, open_parent, walk,
+};
+use super::{Fault, FaultKind, Reply};
+
+/// Copies a directory with all it holds, or a single file. `to` appears whole or not at all.
+pub(super) fn copy_tree(dir: &Dir, source: &str, to: &str) -> Result<Reply, Fault> {
+    let from = Place::of(dir, source)?;
+    let place = Place::of(dir, to)?;
+    let stat = statat(&from.parent, &from.name, AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|error| failed("copy", source, error))?;
+    let build = Build::begin(&place)?;
+    let built = if FileType::from_raw_mode(stat.st_mode).is_dir() {
+        copy_directory(&from, &build)?
+    } else {
+        let mut copier = Copier::new(
+            place
+                .parent
+                .try_clone()
+                .map_err(|error| failed("open the parent of", to, error))?,
+        )?;
+        let site = Site {
+            parent: from.parent.as_fd(),
+            name: &from.name,
+            path: Path::new(source),
+        };
+        copier.copy_entry(&site, &stat, build.name())?;
+        statat(&place.parent, build.name(), AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|error| failed("copy", source, error))?
+    };
+    build.finish(&built)?;
+    Ok(Reply::Done)
+}
+
+fn copy_directory(from: &Place, build: &Build<'_>) -> Result<Stat, Fault> {
+    let path = Path::new(&from.path);
+    let root = open_source(from)?;
+    let stat = fstat(&root).map_err(|error| failed("copy", path, error))?;
+    let target = build.make_directory()?;
+    let kept = (root.try_clone(), target.try_clone());
+    let mut copier = Copier::new(target)?;
+    // The walk's paths begin at the root of the copy, where hard links are found again.
+    walk(root, Path::new(""), &mut copier)
+        .map_err(|fault| Fault::new(fault.kind, format!("cannot copy {path:?}: {fault}")))?;
+    let (root, target) = (
+        kept.0.map_err(|error| failed("copy", path, error))?,
+        kept.1.map_err(|error| failed("copy", path, error))?,
+    );
+    copy_attributes(root.as_fd(), &stat, &target, path)?;
+    fstat(&target).map_err(|error| failed("copy", path, error))
+}
+
+/// A source may be a mount point itself; what lies beneath it may not hold another.
+pub(super) fn open_source(from: &Place) -> Result<OwnedFd, Fault> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(&from.parent, &from.name, flags, Mode::empty())
+        .map_err(|error| failed("open directory", &from.path, error))
+}
+
+/// Opens a regular file found by a walk; `None` if it was exchanged for something else meanwhile.
+pub(super) fn open_file(site: &Site<'_>, found: &Stat) -> Result<Option<(File, Stat)>, Fault> {
+    // Not waiting for the other end, should it be a pipe by now.
+    let flags =
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let wrong = |error| failed("open", site.path, error);
+    let file = match openat(site.parent, site.name, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(wrong(error)),
+    };
+    let stat = fstat(&file).map_err(wrong)?;
+    let same =
+        identity(&stat) == identity(found) && FileType::from_raw_mode(stat.st_mode).is_file();
+    if !same {
+        return Err(Fault::new(
+            FaultKind::Busy,
+            format!("{} was exchanged while it was read", site.path.display()),
+        ));
+    }
+    Ok(Some((File::from(file), stat)))
+}
+
+struct Copier {
+    top: OwnedFd,
+    here: OwnedFd,
+    /// Of the copy's directories, from its top to `here`.
+    trail: Vec<(u64, u64)>,
+    /// Files with several names, by the first one copied.
+    linked: HashMap<(u64, u64), PathBuf>,
+    content: ContentCopier,
+}
+
+impl Copier {
+    fn new(top: OwnedFd) -> Result<Self, Fault> {
+        let wrong = |error| failed("open the copy", "", error);
+        let here = top.try_clone().map_err(wrong)?;
+        let trail = vec![identity(
+            &fstat(&top).map_err(|error| failed("open the copy", "", error))?,
+        )];
+        Ok(Self {
+            top,
+            here,
+            trail,
+            linked: HashMap::new(),
+            content: ContentCopier::new(),
+        })
+    }
+
+    fn copy_entry(&mut self, site: &Site<'_>, stat: &Stat, name: &OsStr) -> Result<(), Fault> {
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => self.copy_file(site, stat, name),
+            FileType::Symlink => self.copy_symlink(site, stat, name),
+            kind @ (FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Directory
+            | FileType::Unknown) => {
+                make_node(self.here.as_fd(), name, kind, stat.st_rdev, site.path)?;
+                Attributes::from(stat).apply_unopened(self.here.as_fd(), name, kind, site.path)
+            }
+        }
+    }
+
+    fn copy_file(&mut self, site: &Site<'_>, stat: &Stat, name: &OsStr) -> Result<(), Fault> {
+        let Some((file, stat)) = open_file(site, stat)? else {
+            return Ok(());
+        };
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let wrong = |error: std::io::Error| failed("copy", site.path, error);
+        let copy = openat(&self.here, name, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|error| wrong(error.into()))?;
+        let copy = File::from(copy);
+        self.content
+            .copy(
+                &file,
+                &copy,
+                u64::try_from(stat.st_size).unwrap_or_default(),
+            )
+            .map_err(wrong)?;
+        copy_attributes(file.as_fd(), &stat, &copy, site.path)
+    }
+
+    fn copy_symlink(&mut self, site: &Site<'_>, stat: &Stat, name: &OsStr) -> Result<(), Fault> {
+        let wrong = |error| failed("copy symlink", site.path, error);
+        let target = readlinkat(site.parent, site.name, Vec::new()).map_err(wrong)?;
+        symlinkat(target.as_c_str(), &self.here, name).map_err(wrong)?;
+        Attributes::from(stat).apply_unopened(self.here.as_fd(), name, FileType::Symlink, site.path)
+    }
+}
+
+impl Visitor for Copier {
+    fn enter(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault> {
+        if self.trail.first() == Some(&identity(stat)) {
+            return Err(Fault::new(
+                FaultKind::Invalid,
+                "the copy would lie beneath its source",
+            ));
+        }
+        let wrong = |error| failed("make directory", site.path, error);
+        mkdirat(&self.here, site.name, Mode::RWXU).map_err(wrong)?;
+        self.here = open_child(self.here.as_fd(), site.name).map_err(wrong)?;
+        self.trail
+            .push(identity(&fstat(&self.here).map_err(wrong)?));
+        Ok(())
+    }
+
+    fn leave(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault> {
+        copy_attributes(here, stat, &self.here, site.path)?;
+        self.trail.pop();
+        let above = self.trail.last().copied().unwrap_or_default();
+        self.here = open_parent(self.here.as_fd(), above)
+            .map_err(|error| failed("go back up from", site.path, error))?;
+        Ok(())
+    }
+
+    fn entry(&mut self, site: &Site<'_>, stat: &Stat) -> Result<(), Fault> {
+        if stat.st_nlink > 1 {
+            if let Some(first) = self.linked.get(&identity(stat)) {
+                // Within the copy, which nobody else can enter: no component can be a symlink put there.
+                match linkat(&self.top, first, &self.here, site.name, AtFlags::empty()) {
+                    Ok(()) => return Ok(()),
+                    // Too deep to be named again, or gone before it was copied: a copy of its own then.
+                    Err(Errno::NAMETOOLONG | Errno::NOENT) => {}
+                    Err(error) => return Err(failed("link", site.path, error)),
+                }
+            }
+            self.linked.insert(identity(stat), site.path.to_owned());
+        }
+        self.copy_entry(site, stat, site.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::time::{Duration, UNIX_EPOCH};
+
+use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
+
+use super::super::files::open_local;
+use super::*;
+
+fn scratch() -> (tempfile::TempDir, Dir) {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let dir = open_local(scratch.path()).expect("open");
+    (scratch, dir)
+}
+
+fn set_time(path: &Path, nanoseconds: u64) {
+    let file = fs::File::open(path).expect("open");
+    file.set_modified(UNIX_EPOCH + Duration::from_nanos(nanoseconds))
+        .expect("set");
+}
+
+#[test]
+fn everything_about_a_tree_is_copied() {
+    let (scratch, dir) = scratch();
+    let at = |path: &str| scratch.path().join(path);
+    fs::create_dir_all(at("source/sub/empty")).expect("made");
+    fs::write(at("source/sub/file"), "content").expect("written");
+    fs::hard_link(at("source/sub/file"), at("source/second")).expect("linked");
+    fs::write(at("source/empty"), "").expect("written");
+    symlink("../anywhere//", at("source/link")).expect("linked");
+    nix::unistd::mkfifo(&at("source/pipe"), nix::sys::stat::Mode::S_IRWXU).expect("made");
+    let _socket = std::os::unix::net::UnixListener::bind(at("source/socket")).expect("bound");
+    fs::File::create(at("source/sparse"))
+        .expect("made")
+        .set_len(64 << 20)
+        .expect("longer");
+    fsetxattr(
+        fs::File::open(at("source/sub/file")).expect("open"),
+        "user.comment",
+        b"a\nb",
+        XattrFlags::empty(),
+    )
+    .expect("set");
+    fs::set_permissions(at("source/sub/file"), fs::Permissions::from_mode(0o4751)).expect("set");
+    fs::set_permissions(at("source/sub/empty"), fs::Permissions::from_mode(0o1777)).expect("set");
+    set_time(&at("source/sub/file"), 1_234_567_890_123_456_789);
+    set_time(&at("source/sub"), 1_000_000_000_000_000_001);
+    set_time(&at("source"), 1_000_000_000_000_000_002);
+
+    assert_eq!(copy_tree(&dir, "source", "copy"), Ok(Reply::Done));
+
+    for path in [
+        "",
+        "sub",
+        "sub/empty",
+        "sub/file",
+        "second",
+        "empty",
+        "pipe",
+        "socket",
+        "sparse",
+    ] {
+        let (old, new) = (
+            at("source").join(path).metadata().expect(path),
+            at("copy").join(path).metadata().expect(path),
+        );
+        assert_eq!(
+            (old.mode(), old.uid(), old.gid(), old.len()),
+            (new.mode(), new.uid(), new.gid(), new.len()),
+            "{path}"
+        );
+        assert_eq!(
+            (old.mtime(), old.mtime_nsec()),
+            (new.mtime(), new.mtime_nsec()),
+            "{path}"
+        );
+    }
+    assert_eq!(fs::read(at("copy/second")).expect("read"), b"content");
+    assert_eq!(
+        at("copy/second").metadata().expect("stat").ino(),
+        at("copy/sub/file").metadata().expect("stat").ino()
+    );
+    assert_ne!(
+        at("copy/second").metadata().expect("stat").ino(),
+        at("source/second").metadata().expect("stat").ino()
+    );
+    assert_eq!(
+        fs::read_link(at("copy/link")).expect("read").as_os_str(),
+        "../anywhere//"
+    );
+    assert!(at("copy/sparse").metadata().expect("stat").blocks() < 100);
+    let mut value = [0; 16];
+    let length = fgetxattr(
+        fs::File::open(at("copy/sub/file")).expect("open"),
+        "user.comment",
+        &mut value[..],
+    )
+    .expect("read");
+    assert_eq!(&value[..length], b"a\nb");
+}
+
+#[test]
+fn what_is_there_is_neither_replaced_nor_merged() {
+    let (scratch, dir) = scratch();
+    fs::create_dir_all(scratch.path().join("source/a")).expect("made");
+    fs::create_dir(scratch.path().join("copy")).expect("made");
+    assert_eq!(
+        copy_tree(&dir, "source", "copy").expect_err("refused").kind,
+        FaultKind::Exists
+    );
+    assert_eq!(
+        copy_tree(&dir, "missing", "new").expect_err("refused").kind,
+        FaultKind::NotFound
+    );
+    assert_eq!(
+        fs::read_dir(scratch.path().join("copy"))
+            .expect("read")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn the_leftover_of_a_killed_job_does_not_reach_the_copy() {
+    let (scratch, dir) = scratch();
+    fs::create_dir(scratch.path().join("source")).expect("made");
+    fs::write(scratch.path().join("source/file"), "whole").expect("written");
+    fs::create_dir_all(scratch.path().join(".copy.drivebay-partial/stale")).expect("made");
+    fs::write(scratch.path().join(".copy.drivebay-partial/file"), "ha").expect("written");
+    assert_eq!(copy_tree(&dir, "source", "copy"), Ok(Reply::Done));
+    assert_eq!(
+        fs::read(scratch.path().join("copy/file")).expect("read"),
+        b"whole"
+    );
+    assert!(!scratch.path().join("copy/stale").exists());
+    assert!(!scratch.path().join(".copy.drivebay-partial").exists());
+}
+
+#[test]
+fn a_copy_beneath_its_source_is_refused_and_leaves_nothing() {
+    let (scratch, dir) = scratch();
+    fs::create_dir_all(scratch.path().join("source/sub")).expect("made");
+    symlink("source/sub", scratch.path().join("way")).expect("linked");
+    for to in ["source/copy", "source/sub/copy", "way/copy"] {
+        assert_eq!(
+            copy_tree(&dir, "source", to).expect_err("refused").kind,
+            FaultKind::Invalid,
+            "{to}"
+        );
+    }
+    assert_eq!(
+        fs::read_dir(scratch.path().join("source/sub"))
+            .expect("read")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_single_file_and_a_single_symlink_are_copied_too() {
+    let (scratch, dir) = scratch();
+    fs::write(scratch.path().join("file"), "content").expect("written");
+    symlink("/etc/passwd", scratch.path().join("link")).expect("linked");
+    assert_eq!(copy_tree(&dir, "file", "copy"), Ok(Reply::Done));
+    assert_eq!(copy_tree(&dir, "link", "copied-link"), Ok(Reply::Done));
+    assert_eq!(
+        fs::read(scratch.path().join("copy")).expect("read"),
+        b"content"
+    );
+    assert_eq!(
+        fs::read_link(scratch.path().join("copied-link"))
+            .expect("read")
+            .as_os_str(),
+        "/etc/passwd"
+    );
+}
+
+#[test]
+fn a_tree_deeper_than_any_path_is_copied() {
+    let (scratch, dir) = scratch();
+    let top = fs::File::open(scratch.path()).expect("open");
+    mkdirat(&top, "source", Mode::RWXU).expect("made");
+    let mut here = open_child(top.as_fd(), OsStr::new("source")).expect("open");
+    for _ in 0..3000 {
+        mkdirat(&here, "d", Mode::RWXU).expect("made");
+        here = open_child(here.as_fd(), OsStr::new("d")).expect("open");
+    }
+    assert_eq!(copy_tree(&dir, "source", "copy"), Ok(Reply::Done));
+    for name in ["source", "copy"] {
+        super::super::files::remove(top.as_fd(), OsStr::new(name), Path::new(name))
+            .expect("removed");
+    }
+}
+
+#[test]
+#[ignore = "needs root: chown, mknod"]
+fn owners_are_copied_and_device_nodes_are_refused() {
+    use rustix::fs::mknodat;
+    let (scratch, dir) = scratch();
+    fs::create_dir(scratch.path().join("source")).expect("made");
+    fs::write(scratch.path().join("source/file"), "x").expect("written");
+    std::os::unix::fs::chown(scratch.path().join("source/file"), Some(1234), Some(5678))
+        .expect("chowned");
+    std::os::unix::fs::chown(scratch.path().join("source"), Some(12), Some(34)).expect("chowned");
+    let source = fs::File::open(scratch.path().join("source")).expect("open");
+    mknodat(
+        &source,
+        "whiteout",
+        FileType::CharacterDevice,
+        Mode::RUSR,
+        0,
+    )
+    .expect("made");
+    assert_eq!(copy_tree(&dir, "source", "copy"), Ok(Reply::Done));
+    let owner = |path: &str| {
+        scratch
+            .path()
+            .join(path)
+            .metadata()
+            .map(|metadata| (metadata.uid(), metadata.gid()))
+            .expect("stat")
+    };
+    assert_eq!(
+        (owner("copy"), owner("copy/file")),
+        ((12, 34), (1234, 5678))
+    );
+    mknodat(
+        &source,
+        "null",
+        FileType::CharacterDevice,
+        Mode::RUSR,
+        0x103,
+    )
+    .expect("made");
+    let fault = copy_tree(&dir, "source", "second").expect_err("refused");
+    assert_eq!(fault.kind, FaultKind::Unsupported);
+    assert!(fault.message.contains("null"), "{fault}");
+    assert_eq!(fs::read_dir(scratch.path()).expect("read").count(), 2);
+}

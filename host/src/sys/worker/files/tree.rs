@@ -1,0 +1,363 @@
+//! Walking and removing trees, whatever those who own them do meanwhile.
+//!
+//! Each step opens one bare name without following a symlink, so a walk cannot be led out. One descriptor
+//! is open per walk however deep the tree is: the way up is `..`, believed only if it is the directory the
+//! walk came from. A walk never enters another file system, nor a bind mount of the same one.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, statat,
+    unlinkat,
+};
+use rustix::io::{self, Errno};
+
+use super::failed;
+use crate::sys::worker::{Fault, FaultKind};
+
+/// Which file it is, whatever it is called.
+pub(crate) type Identity = (u64, u64);
+
+/// Where a walk is.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) parent: BorrowedFd<'a>,
+    pub(crate) name: &'a OsStr,
+    /// For messages, and within archives.
+    pub(crate) path: &'a Path,
+}
+
+/// What is done on the way. The root of a walk is the caller's.
+pub(crate) trait Visitor {
+    /// Before what a directory holds.
+    fn enter(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault>;
+    /// After it, with the attributes it had before.
+    fn leave(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault>;
+    /// Anything but a directory.
+    fn entry(&mut self, site: &Site<'_>, stat: &Stat) -> Result<(), Fault>;
+}
+
+struct Level {
+    name: OsString,
+    stat: Stat,
+    names: Names,
+}
+
+impl Level {
+    fn read(here: BorrowedFd<'_>, name: OsString) -> io::Result<Self> {
+        Ok(Self {
+            name,
+            stat: fstat(here)?,
+            names: Names::of(here)?,
+        })
+    }
+}
+
+/// Names of one directory, end to end: a directory may hold millions.
+struct Names(Vec<u8>);
+
+impl Names {
+    fn of(here: BorrowedFd<'_>) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        for entry in Dir::read_from(here)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                bytes.push(0);
+                bytes.extend_from_slice(name);
+            }
+        }
+        Ok(Self(bytes))
+    }
+
+    fn pop(&mut self) -> Option<OsString> {
+        let at = self.0.iter().rposition(|byte| *byte == 0)?;
+        let name = self.0.split_off(at + 1);
+        self.0.truncate(at);
+        Some(OsString::from_vec(name))
+    }
+}
+
+/// Visits everything beneath `root`. What disappears meanwhile is passed over.
+pub(crate) fn walk(root: OwnedFd, path: &Path, visitor: &mut impl Visitor) -> Result<(), Fault> {
+    let mut path = path.to_owned();
+    let mut here = root;
+    let mut levels = vec![
+        Level::read(here.as_fd(), OsString::new())
+            .map_err(|error| failed("read directory", &path, error))?,
+    ];
+    while let Some(level) = levels.last_mut() {
+        if let Some(name) = level.names.pop() {
+            path.push(&name);
+            let device = level.stat.st_dev;
+            if let Some((below, level)) = step(&here, &name, &path, device, visitor)? {
+                levels.push(level);
+                here = below;
+            } else {
+                path.pop();
+            }
+        } else if let Some(done) = levels.pop()
+            && let Some(above) = levels.last()
+        {
+            let parent = open_parent(here.as_fd(), identity(&above.stat))
+                .map_err(|error| failed("go back up from", &path, error))?;
+            let site = Site {
+                parent: parent.as_fd(),
+                name: &done.name,
+                path: &path,
+            };
+            visitor.leave(&site, here.as_fd(), &done.stat)?;
+            here = parent;
+            path.pop();
+        }
+    }
+    Ok(())
+}
+
+fn step(
+    here: &OwnedFd,
+    name: &OsStr,
+    path: &Path,
+    device: u64,
+    visitor: &mut impl Visitor,
+) -> Result<Option<(OwnedFd, Level)>, Fault> {
+    let site = Site {
+        parent: here.as_fd(),
+        name,
+        path,
+    };
+    let stat = match statat(here, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(failed("look at", path, error)),
+    };
+    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return visitor.entry(&site, &stat).map(|()| None);
+    }
+    let below = match open_child(here.as_fd(), name) {
+        Ok(below) => below,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::XDEV) => return Err(crossing(path)),
+        Err(error) => return Err(failed("open directory", path, error)),
+    };
+    let level = Level::read(below.as_fd(), name.to_owned())
+        .map_err(|error| failed("read directory", path, error))?;
+    if level.stat.st_dev != device {
+        return Err(crossing(path));
+    }
+    visitor.enter(&site, below.as_fd(), &level.stat)?;
+    Ok(Some((below, level)))
+}
+
+fn crossing(path: &Path) -> Fault {
+    let message = format!(
+        "cannot enter {}: something is mounted there, or it is another file system",
+        path.display()
+    );
+    Fault::new(FaultKind::Denied, message)
+}
+
+/// Opens a directory by its bare name; EXDEV where a mount or another file system begins.
+pub(crate) fn open_child(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    match openat2(parent, name, flags, Mode::empty(), resolve) {
+        // Kernels before 5.6, and sandboxes that do not know the call. Only bind mounts of the same file
+        // system go unseen then.
+        Err(Errno::NOSYS | Errno::PERM) => {
+            let child = openat(parent, name, flags, Mode::empty())?;
+            if fstat(&child)?.st_dev == fstat(parent)?.st_dev {
+                Ok(child)
+            } else {
+                Err(Errno::XDEV)
+            }
+        }
+        opened => opened,
+    }
+}
+
+/// Opens the directory above, if it is still the one expected: somebody may have moved this one elsewhere.
+pub(crate) fn open_parent(here: BorrowedFd<'_>, expected: Identity) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let parent = openat(here, "..", flags, Mode::empty())?;
+    if identity(&fstat(&parent)?) == expected {
+        Ok(parent)
+    } else {
+        Err(Errno::BUSY)
+    }
+}
+
+/// File system and inode.
+pub(crate) fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
+}
+
+/// Removes a file, or a directory with all it holds. Missing is success.
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Result<(), Fault> {
+    let site = Site { parent, name, path };
+    match open_child(parent, name) {
+        Ok(root) => {
+            walk(root, path, &mut Remover)?;
+            remove_directory(&site)
+        }
+        Err(Errno::NOENT) => Ok(()),
+        Err(Errno::NOTDIR | Errno::LOOP) => remove_file(&site),
+        Err(Errno::XDEV) => Err(crossing(path)),
+        Err(error) => Err(failed("open directory", path, error)),
+    }
+}
+
+struct Remover;
+
+impl Visitor for Remover {
+    fn enter(&mut self, _: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn leave(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
+        remove_directory(site)
+    }
+
+    fn entry(&mut self, site: &Site<'_>, _: &Stat) -> Result<(), Fault> {
+        remove_file(site)
+    }
+}
+
+fn remove_file(site: &Site<'_>) -> Result<(), Fault> {
+    match unlinkat(site.parent, site.name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(failed("remove", site.path, error)),
+    }
+}
+
+fn remove_directory(site: &Site<'_>) -> Result<(), Fault> {
+    match unlinkat(site.parent, site.name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        // An NFS client also keeps removed files under other names while somebody has them open.
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {
+            let message = format!(
+                "cannot remove {}: somebody still uses it or writes to it",
+                site.path.display()
+            );
+            Err(Fault::new(FaultKind::Busy, message))
+        }
+        Err(error) => Err(failed("remove directory", site.path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn open(path: &Path) -> OwnedFd {
+        fs::File::open(path).expect("a directory").into()
+    }
+
+    #[test]
+    fn a_tree_deeper_than_any_path_or_descriptor_table_is_removed() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let top = open(scratch.path());
+        rustix::fs::mkdirat(&top, "deep", Mode::RWXU).expect("made");
+        let mut here = open_child(top.as_fd(), OsStr::new("deep")).expect("open");
+        for _ in 0..3000 {
+            rustix::fs::mkdirat(&here, "d", Mode::RWXU).expect("made");
+            here = open_child(here.as_fd(), OsStr::new("d")).expect("open");
+        }
+        remove(top.as_fd(), OsStr::new("deep"), Path::new("deep")).expect("removed");
+        assert!(!scratch.path().join("deep").exists());
+    }
+
+    #[test]
+    fn symlinks_are_removed_and_what_they_point_to_is_not() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| -> PathBuf { scratch.path().join(name) };
+        fs::create_dir_all(at("keep")).expect("made");
+        fs::write(at("keep/file"), "x").expect("written");
+        fs::create_dir(at("tree")).expect("made");
+        std::os::unix::fs::symlink(at("keep"), at("tree/link")).expect("linked");
+        std::os::unix::fs::symlink(at("keep"), at("top-link")).expect("linked");
+        let top = open(scratch.path());
+        for name in ["tree", "top-link", "missing"] {
+            remove(top.as_fd(), OsStr::new(name), Path::new(name)).expect(name);
+            assert!(at(name).symlink_metadata().is_err(), "{name}");
+        }
+        assert!(at("keep/file").exists());
+    }
+
+    #[test]
+    fn the_way_up_is_believed_only_if_it_leads_where_the_walk_came_from() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(scratch.path().join("a/b")).expect("made");
+        fs::create_dir(scratch.path().join("elsewhere")).expect("made");
+        let a = open(&scratch.path().join("a"));
+        let b = open(&scratch.path().join("a/b"));
+        let came_from = identity(&fstat(&a).expect("stat"));
+        assert!(open_parent(b.as_fd(), came_from).is_ok());
+        fs::rename(
+            scratch.path().join("a/b"),
+            scratch.path().join("elsewhere/b"),
+        )
+        .expect("moved");
+        assert_eq!(
+            open_parent(b.as_fd(), came_from).map(drop),
+            Err(Errno::BUSY)
+        );
+    }
+
+    #[test]
+    fn names_come_back_as_they_were() {
+        let mut names = Names(b"\0a\0\xff b".to_vec());
+        assert_eq!(names.pop().expect("a name").as_bytes(), b"\xff b");
+        assert_eq!(names.pop().expect("a name"), "a");
+        assert_eq!(names.pop(), None);
+    }
+
+    #[test]
+    #[ignore = "needs root: mounts"]
+    fn a_mount_beneath_is_denied_and_what_it_holds_stays() {
+        use nix::mount::{MsFlags, mount, umount};
+        let scratch = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| -> PathBuf { scratch.path().join(name) };
+        fs::create_dir_all(at("tree/tmpfs")).expect("made");
+        fs::create_dir_all(at("tree-two/bind")).expect("made");
+        fs::create_dir_all(at("keep")).expect("made");
+        mount(
+            Some("none"),
+            &at("tree/tmpfs"),
+            Some("tmpfs"),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+        .expect("mounted");
+        mount(
+            Some(&at("keep")),
+            &at("tree-two/bind"),
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .expect("mounted");
+        fs::write(at("tree/tmpfs/file"), "x").expect("written");
+        fs::write(at("keep/file"), "x").expect("written");
+        let top = open(scratch.path());
+        let refused =
+            ["tree", "tree-two"].map(|name| remove(top.as_fd(), OsStr::new(name), Path::new(name)));
+        let kept = at("tree/tmpfs/file").exists() && at("keep/file").exists();
+        umount(&at("tree/tmpfs")).expect("unmounted");
+        umount(&at("tree-two/bind")).expect("unmounted");
+        assert!(kept);
+        assert!(
+            refused.iter().all(|refused| refused
+                .as_ref()
+                .is_err_and(|fault| fault.kind == FaultKind::Denied)),
+            "{refused:?}"
+        );
+    }
+}

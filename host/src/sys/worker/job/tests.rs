@@ -1,0 +1,277 @@
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use super::*;
+
+/// A worker that is a thread; it holds the lock as the process would.
+struct Threaded {
+    done: mpsc::Receiver<()>,
+    _thread: JoinHandle<()>,
+}
+
+impl Running for Threaded {
+    fn wait(self, deadline: Instant) -> bool {
+        match self
+            .done
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => true,
+            Err(mpsc::RecvTimeoutError::Timeout) => false,
+        }
+    }
+}
+
+struct Scratch {
+    outer: tempfile::TempDir,
+    started: AtomicUsize,
+}
+
+/// What a worker does besides its job.
+#[derive(Clone)]
+enum Behaviour {
+    Prompt,
+    /// Begins its work when told to.
+    Slow(std::sync::Arc<std::sync::Barrier>),
+    /// Is killed before it has a result.
+    Killed,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        let outer = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(outer.path().join("pool/source")).expect("made");
+        fs::write(outer.path().join("pool/source/file"), "content").expect("written");
+        Self {
+            outer,
+            started: AtomicUsize::new(0),
+        }
+    }
+
+    fn request(&self, source: &str, to: &str) -> Request {
+        let directory = DirectoryOrigin::Local(self.outer.path().join("pool"));
+        Request::Files {
+            directory,
+            operation: FileOperation::Copy {
+                source: source.into(),
+                to: to.into(),
+            },
+        }
+    }
+
+    fn run(
+        &self,
+        request: &Request,
+        patience: Duration,
+        behaviour: &Behaviour,
+    ) -> Result<Reply, Fault> {
+        let start = |lock: &Lock, text: &[u8]| {
+            self.started.fetch_add(1, Ordering::SeqCst);
+            let (job, held) = (
+                text.to_vec(),
+                lock.as_fd().try_clone_to_owned().expect("cloned"),
+            );
+            let (tell, done) = mpsc::channel();
+            let behaviour = behaviour.clone();
+            let thread = thread::spawn(move || {
+                if let Behaviour::Slow(begin) = &behaviour {
+                    begin.wait();
+                }
+                if !matches!(behaviour, Behaviour::Killed) {
+                    carry_out(serde_json::from_slice(&job).expect("a job")).expect("noted");
+                }
+                drop(held);
+                drop(tell);
+            });
+            Ok(Threaded {
+                done,
+                _thread: thread,
+            })
+        };
+        run_in(
+            &self.outer.path().join("jobs"),
+            request,
+            Instant::now() + patience,
+            start,
+        )
+    }
+
+    fn results(&self) -> usize {
+        let names = fs::read_dir(self.outer.path().join("jobs")).expect("read");
+        names
+            .filter(|entry| {
+                entry
+                    .as_ref()
+                    .expect("entry")
+                    .path()
+                    .extension()
+                    .is_some_and(|end| end == "result")
+            })
+            .count()
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(30);
+
+#[test]
+fn bulk_work_is_a_job_and_nothing_else_is() {
+    let scratch = Scratch::new();
+    assert!(is_job(&scratch.request("a", "b")));
+    let directory = DirectoryOrigin::Local("/".into());
+    assert!(!is_job(&Request::Files {
+        directory,
+        operation: FileOperation::Usage
+    }));
+    assert!(!is_job(&Request::Resolve { host: "x".into() }));
+}
+
+#[test]
+fn a_job_that_ends_in_time_answers_and_leaves_no_result() {
+    let scratch = Scratch::new();
+    assert_eq!(
+        scratch.run(&scratch.request("source", "copy"), LONG, &Behaviour::Prompt),
+        Ok(Reply::Done)
+    );
+    assert!(scratch.outer.path().join("pool/copy/file").exists());
+    let missing = scratch.run(
+        &scratch.request("missing", "other"),
+        LONG,
+        &Behaviour::Prompt,
+    );
+    assert_eq!(missing.expect_err("refused").kind, FaultKind::NotFound);
+    assert_eq!(scratch.results(), 0);
+}
+
+#[test]
+fn a_job_that_takes_longer_goes_on_and_a_repeated_call_joins_it() {
+    let scratch = Scratch::new();
+    let request = scratch.request("source", "copy");
+    let begin = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let slow = Behaviour::Slow(begin.clone());
+    for _ in 0..2 {
+        assert_eq!(
+            scratch
+                .run(&request, SHORT, &slow)
+                .expect_err("running")
+                .kind,
+            FaultKind::Busy
+        );
+    }
+    assert_eq!(
+        scratch.started.load(Ordering::SeqCst),
+        1,
+        "the second call joined the first"
+    );
+    begin.wait();
+    assert_eq!(
+        scratch.run(&request, LONG, &Behaviour::Prompt),
+        Ok(Reply::Done)
+    );
+    assert_eq!(scratch.results(), 0);
+    assert_eq!(
+        scratch
+            .run(&request, LONG, &Behaviour::Prompt)
+            .expect_err("a new call")
+            .kind,
+        FaultKind::Exists
+    );
+}
+
+#[test]
+fn another_job_that_makes_the_same_thing_waits() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.outer.path().join("pool/second")).expect("made");
+    let begin = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let slow = Behaviour::Slow(begin.clone());
+    assert!(
+        scratch
+            .run(&scratch.request("source", "copy"), SHORT, &slow)
+            .is_err()
+    );
+    assert_eq!(
+        scratch
+            .run(
+                &scratch.request("second", "copy"),
+                SHORT,
+                &Behaviour::Prompt
+            )
+            .expect_err("busy")
+            .kind,
+        FaultKind::Busy
+    );
+    begin.wait();
+    assert_eq!(
+        scratch
+            .run(&scratch.request("second", "copy"), LONG, &Behaviour::Prompt)
+            .expect_err("taken")
+            .kind,
+        FaultKind::Exists
+    );
+    assert_eq!(
+        scratch.run(&scratch.request("source", "copy"), LONG, &Behaviour::Prompt),
+        Ok(Reply::Done)
+    );
+}
+
+#[test]
+fn a_killed_job_is_reported_and_then_runs_anew() {
+    let scratch = Scratch::new();
+    let request = scratch.request("source", "copy");
+    let killed = scratch
+        .run(&request, LONG, &Behaviour::Killed)
+        .expect_err("killed");
+    assert!(killed.message.contains("without a result"), "{killed}");
+    assert_eq!(
+        scratch.run(&request, LONG, &Behaviour::Prompt),
+        Ok(Reply::Done)
+    );
+}
+
+#[test]
+fn an_old_success_does_not_count_when_what_it_made_is_gone() {
+    let scratch = Scratch::new();
+    let request = scratch.request("source", "copy");
+    let begin = std::sync::Arc::new(std::sync::Barrier::new(2));
+    assert!(
+        scratch
+            .run(&request, SHORT, &Behaviour::Slow(begin.clone()))
+            .is_err()
+    );
+    begin.wait();
+    // Until the worker is gone, another job for the same place waits.
+    let other = scratch.request("missing", "copy");
+    assert!(scratch.run(&other, LONG, &Behaviour::Prompt).is_err());
+    assert_eq!(scratch.results(), 1);
+    fs::remove_dir_all(scratch.outer.path().join("pool/copy")).expect("removed");
+    assert_eq!(
+        scratch.run(&request, LONG, &Behaviour::Prompt),
+        Ok(Reply::Done)
+    );
+    assert!(scratch.outer.path().join("pool/copy/file").exists());
+}
+
+#[test]
+fn the_way_to_a_share_does_not_make_another_job() {
+    let names = |address: &str, option: &str| {
+        let remote = super::super::Remote {
+            fs_type: "nfs".into(),
+            server: "filer".into(),
+            addresses: vec![address.parse().expect("an address")],
+            path: "/export".into(),
+            options: vec![("vers".into(), Some(option.into()))],
+        };
+        let operation = FileOperation::Copy {
+            source: "a".into(),
+            to: "b".into(),
+        };
+        Names::of(
+            Path::new("/jobs"),
+            &DirectoryOrigin::Remote(remote),
+            &operation,
+        )
+        .map(|names| (names.lock, names.result))
+    };
+    assert_eq!(names("10.0.0.1", "4.1"), names("10.0.0.2", "3"));
+}

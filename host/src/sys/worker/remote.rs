@@ -1,0 +1,351 @@
+//! Remote file systems by mount(2) itself.
+//!
+//! No mount.nfs: it need not be installed, it leaves no daemon behind that keeps pipes open, and what was
+//! checked is what is used. What it does for the kernel is done here: resolving the name, and telling the
+//! kernel the address (nfs(5): the `addr=` the kernel reads comes from the mount program).
+
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::path::Path;
+use std::time::Duration;
+
+use cap_std::fs::Dir;
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+use super::mount::{kind_of, open_directory, open_target, proc_path};
+use super::{Fault, FaultKind, MountAccess, Remote, Reply};
+
+/// Linux repeats a SYN after one second and again after two more (tcp(7)): time for both to be lost.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+const NFS_PORT: u16 = 2049;
+const RPCBIND_PORT: u16 = 111;
+
+/// Addresses of a host, an address literal being its own.
+pub(super) fn resolve(host: &str) -> Result<Vec<IpAddr>, Fault> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![address]);
+    }
+    let unresolved = |reason: &dyn std::fmt::Display| {
+        Fault::new(
+            FaultKind::Unreachable,
+            format!(
+                "cannot resolve {host:?}: {reason}; check the server's name and the node's DNS"
+            ),
+        )
+    };
+    let found = (host, 0)
+        .to_socket_addrs()
+        .map_err(|error| unresolved(&error))?;
+    let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    if addresses.is_empty() {
+        Err(unresolved(&"no address"))
+    } else {
+        Ok(addresses)
+    }
+}
+
+/// Mounts it on the target.
+pub(super) fn mount_remote(
+    target: &Path,
+    remote: &Remote,
+    access: MountAccess,
+) -> Result<Reply, Fault> {
+    let onto = open_target(target)?;
+    mount_on(&proc_path(&onto), remote, access)?;
+    Ok(Reply::Done)
+}
+
+/// Mounts it in this worker's own namespace and keeps nothing but the open root.
+pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
+    // Any directory will do: this namespace is ours, and the mount point is given back at once.
+    let place = Path::new("/proc");
+    mount_on(place, remote, MountAccess::ReadWrite)?;
+    let root = open_directory(place);
+    // The open descriptor keeps the detached mount alive until it is closed.
+    let _ = umount2(place, MntFlags::MNT_DETACH);
+    root.map(Dir::from_std_file)
+}
+
+fn mount_on(place: &Path, remote: &Remote, access: MountAccess) -> Result<(), Fault> {
+    if remote.fs_type != "nfs" {
+        let message = format!(
+            "this host cannot mount {:?} file systems; it knows nfs",
+            remote.fs_type
+        );
+        return Err(Fault::new(FaultKind::Unsupported, message));
+    }
+    let address = reachable_address(remote)?;
+    let source = remote.source_text();
+    let data = nfs_data(remote, address, local_address(address).as_ref());
+    mount(
+        Some(source.as_str()),
+        place,
+        Some("nfs"),
+        mount_flags(remote, access),
+        Some(data.as_str()),
+    )
+    .map_err(|errno| explain(remote, errno))
+}
+
+/// The first address that answers. A server that does not answer at all is told apart here, in seconds:
+/// the kernel itself would retry a hard mount for minutes.
+fn reachable_address(remote: &Remote) -> Result<IpAddr, Fault> {
+    let Some(port) = port_to_check(remote) else {
+        let first = remote.addresses.first().copied();
+        return first.ok_or_else(|| {
+            Fault::new(
+                FaultKind::Invalid,
+                format!("{} has no address", remote.server),
+            )
+        });
+    };
+    let mut attempts = String::new();
+    for address in &remote.addresses {
+        let socket = SocketAddr::new(*address, port);
+        match TcpStream::connect_timeout(&socket, CONNECT_TIMEOUT) {
+            Ok(_) => return Ok(*address),
+            Err(error) => attempts += &format!(" {socket}: {error};"),
+        }
+    }
+    let message = format!(
+        "cannot reach nfs server {},{attempts} check that the server runs and that the node's network and firewall let it through",
+        remote.server
+    );
+    Err(Fault::new(FaultKind::Unreachable, message))
+}
+
+/// Read-only, and the options that are not the filesystem's own: mount(2) takes those as flags, and NFS
+/// refuses them as text.
+fn mount_flags(remote: &Remote, access: MountAccess) -> MsFlags {
+    let first = match access {
+        MountAccess::ReadOnly => MsFlags::MS_RDONLY,
+        MountAccess::ReadWrite => MsFlags::empty(),
+    };
+    remote
+        .options
+        .iter()
+        .filter_map(|(key, value)| flag(key, value.as_deref()))
+        .fold(first, |flags, flag| flags | flag)
+}
+
+fn flag(key: &str, value: Option<&str>) -> Option<MsFlags> {
+    match (key, value) {
+        ("noatime", None) => Some(MsFlags::MS_NOATIME),
+        ("nodiratime", None) => Some(MsFlags::MS_NODIRATIME),
+        ("relatime", None) => Some(MsFlags::MS_RELATIME),
+        ("strictatime", None) => Some(MsFlags::MS_STRICTATIME),
+        ("nosuid", None) => Some(MsFlags::MS_NOSUID),
+        ("nodev", None) => Some(MsFlags::MS_NODEV),
+        ("noexec", None) => Some(MsFlags::MS_NOEXEC),
+        ("sync", None) => Some(MsFlags::MS_SYNCHRONOUS),
+        ("dirsync", None) => Some(MsFlags::MS_DIRSYNC),
+        (
+            "atime" | "diratime" | "norelatime" | "nostrictatime" | "suid" | "dev" | "exec"
+            | "async",
+            None,
+        ) => Some(MsFlags::empty()),
+        _ => None,
+    }
+}
+
+/// Version 3 finds its ports by rpcbind, version 4 has one (RFC 7530 section 3.1). UDP cannot be asked.
+fn port_to_check(remote: &Remote) -> Option<u16> {
+    let value = |name: &str| {
+        remote
+            .options
+            .iter()
+            .find(|(key, _)| key == name)
+            .and_then(|(_, value)| value.as_deref())
+    };
+    if value("proto").is_some_and(|proto| proto.starts_with("udp"))
+        || remote.options.iter().any(|(key, _)| key == "udp")
+    {
+        return None;
+    }
+    let port = value("port").and_then(|port| port.parse().ok());
+    let version_3 = value("vers")
+        .or_else(|| value("nfsvers"))
+        .is_some_and(|version| version.starts_with('3'));
+    Some(match (port, version_3) {
+        (Some(port), _) => port,
+        (None, true) => RPCBIND_PORT,
+        (None, false) => NFS_PORT,
+    })
+}
+
+/// The kernel's option string: the guest's options, then what a mount program adds.
+fn nfs_data(remote: &Remote, server: IpAddr, client: Option<&IpAddr>) -> String {
+    let own = remote
+        .options
+        .iter()
+        .filter(|(key, value)| flag(key, value.as_deref()).is_none());
+    let mut parts: Vec<String> = own
+        .map(|(key, value)| option_text(key, value.as_deref(), server))
+        .collect();
+    parts.push(format!("addr={server}"));
+    // NFS 4.0 servers call back to this address (RFC 7530 section 10.3); later versions ignore it.
+    parts.extend(client.map(|address| format!("clientaddr={address}")));
+    parts.join(",")
+}
+
+fn option_text(key: &str, value: Option<&str>, address: IpAddr) -> String {
+    match (key, value) {
+        // The kernel takes "tcp" to mean IPv4 and refuses it beside an IPv6 address.
+        ("proto" | "mountproto", Some(proto @ ("tcp" | "udp"))) if address.is_ipv6() => {
+            format!("{key}={proto}6")
+        }
+        (key, Some(value)) => format!("{key}={value}"),
+        (key, None) => key.to_owned(),
+    }
+}
+
+/// The address this node would use; connecting a datagram socket sends nothing.
+fn local_address(server: IpAddr) -> Option<IpAddr> {
+    let any: SocketAddr = if server.is_ipv6() {
+        ([0_u16; 8], 0).into()
+    } else {
+        ([0, 0, 0, 0], 0).into()
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect((server, NFS_PORT)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "Linux has more errors than we have words"
+)]
+fn explain(remote: &Remote, errno: Errno) -> Fault {
+    let advice = match errno {
+        Errno::ENOENT => "the server has no such path; check the share",
+        Errno::EACCES | Errno::EPERM => "the server refuses this node; check its export list",
+        Errno::EPROTONOSUPPORT => "the server does not speak this version of NFS",
+        Errno::ENODEV => "this kernel has no NFS; load the nfs module",
+        Errno::EINVAL => "the kernel does not accept these mount options",
+        _ => "see the node's kernel log",
+    };
+    let message = format!(
+        "cannot mount {}: {} ({advice})",
+        remote.source_text(),
+        errno.desc()
+    );
+    Fault::new(kind_of(errno), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+
+    fn remote(server: &str, address: &str, options: &[(&str, Option<&str>)]) -> Remote {
+        Remote {
+            fs_type: "nfs".into(),
+            server: server.into(),
+            addresses: vec![address.parse().expect("an address")],
+            path: "/export/a b".into(),
+            options: options
+                .iter()
+                .map(|(key, value)| ((*key).into(), value.map(Into::into)))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn the_kernel_gets_the_address_that_was_checked() {
+        let remote = remote(
+            "filer",
+            "10.0.0.1",
+            &[("vers", Some("4.2")), ("hard", None)],
+        );
+        let client = "10.0.0.9".parse().expect("an address");
+        assert_eq!(
+            nfs_data(&remote, V4, Some(&client)),
+            "vers=4.2,hard,addr=10.0.0.1,clientaddr=10.0.0.9"
+        );
+        assert_eq!(remote.source_text(), "filer:/export/a b");
+    }
+
+    #[test]
+    fn ipv6_gets_brackets_in_the_source_and_its_own_protocol_names() {
+        let remote = remote("fd00::1", "fd00::1", &[("proto", Some("tcp"))]);
+        assert_eq!(remote.source_text(), "[fd00::1]:/export/a b");
+        assert_eq!(
+            nfs_data(&remote, remote.addresses[0], None),
+            "proto=tcp6,addr=fd00::1"
+        );
+    }
+
+    #[test]
+    fn options_that_are_not_the_filesystems_become_flags() {
+        let remote = remote(
+            "filer",
+            "10.0.0.1",
+            &[
+                ("noatime", None),
+                ("nosuid", None),
+                ("async", None),
+                ("hard", None),
+            ],
+        );
+        assert_eq!(nfs_data(&remote, V4, None), "hard,addr=10.0.0.1");
+        let flags = MsFlags::MS_NOATIME | MsFlags::MS_NOSUID;
+        assert_eq!(mount_flags(&remote, MountAccess::ReadWrite), flags);
+        assert_eq!(
+            mount_flags(&remote, MountAccess::ReadOnly),
+            flags | MsFlags::MS_RDONLY
+        );
+    }
+
+    #[test]
+    fn the_address_that_answers_is_used() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("bound").port().to_string();
+        let mut remote = remote("filer", "127.0.0.2", &[("port", Some(&port))]);
+        remote.addresses.push([127, 0, 0, 1].into());
+        assert_eq!(reachable_address(&remote), Ok([127, 0, 0, 1].into()));
+        remote.addresses.pop();
+        let fault = reachable_address(&remote).expect_err("nobody listens");
+        assert_eq!(fault.kind, FaultKind::Unreachable);
+        assert!(
+            fault
+                .message
+                .contains(&format!("127.0.0.2:{port}: Connection refused")),
+            "{}",
+            fault.message
+        );
+    }
+
+    #[test]
+    fn the_port_to_check_follows_version_and_options() {
+        assert_eq!(
+            port_to_check(&remote("x", "10.0.0.1", &[("vers", Some("4.2"))])),
+            Some(2049)
+        );
+        assert_eq!(
+            port_to_check(&remote("x", "10.0.0.1", &[("vers", Some("3"))])),
+            Some(111)
+        );
+        assert_eq!(
+            port_to_check(&remote(
+                "x",
+                "10.0.0.1",
+                &[("vers", Some("3")), ("port", Some("9"))]
+            )),
+            Some(9)
+        );
+        assert_eq!(
+            port_to_check(&remote("x", "10.0.0.1", &[("proto", Some("udp"))])),
+            None
+        );
+    }
+
+    #[test]
+    fn an_address_literal_is_not_looked_up() {
+        assert_eq!(
+            resolve("fd00::1"),
+            Ok(vec!["fd00::1".parse().expect("an address")])
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! The child's side: read a request, carry it out, answer, until the requests end.
+
+use std::ffi::OsStr;
+use std::io::{self, BufRead, Write};
+use std::time::Duration;
+
+use cap_std::fs::Dir;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::alarm;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    DirectoryOrigin, Fault, FaultKind, Reply, Request, files, job, mount as mounting, remote,
+};
+
+/// argv[0] of a worker; both binaries serve.
+pub(super) const WORKER_NAME: &str = "drivebay-worker";
+
+/// One line of a worker's input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Order<R> {
+    pub(super) request: R,
+    /// Until the deadline.
+    pub(super) left: Duration,
+}
+
+/// How much longer than the deadline a worker lives that nobody kills, because its parent was killed first.
+const ORPHAN_GRACE: Duration = Duration::from_secs(2);
+
+/// Whether this process was started as a worker.
+pub fn is_worker(program: &OsStr) -> bool {
+    program == WORKER_NAME
+}
+
+/// The whole life of a worker; the caller exits afterwards.
+///
+/// # Errors
+/// Where the worker's namespace cannot be made or its pipes break: the parent then sees the end of its
+/// replies and reports that.
+pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
+    // Modes are always said outright. Corrected afterwards instead, a directory made by a worker that was
+    // killed in between would keep the wrong one.
+    umask(Mode::empty());
+    // Not where kubelet happens to be: that would keep a file system busy.
+    std::env::set_current_dir("/")?;
+    if place == Some(OsStr::new("job")) {
+        return job::serve();
+    }
+    if place == Some(OsStr::new("private")) {
+        own_mount_namespace()?;
+    }
+    let mut directories = Directories::default();
+    for line in io::stdin().lock().lines() {
+        let answer = match serde_json::from_str::<Order<Request>>(&line?) {
+            Ok(order) => {
+                end_after(order.left + ORPHAN_GRACE);
+                carry_out(order.request, &mut directories)
+            }
+            Err(error) => Err(Fault::new(
+                FaultKind::Invalid,
+                format!("the request makes no sense: {error}"),
+            )),
+        };
+        alarm::cancel();
+        let mut text = serde_json::to_vec(&answer)?;
+        text.push(b'\n');
+        let mut replies = io::stdout().lock();
+        replies.write_all(&text)?;
+        replies.flush()?;
+    }
+    Ok(())
+}
+
+/// Has the kernel kill this process, also in the midst of a system call, for whoever waits for the lock.
+fn end_after(time: Duration) {
+    alarm::set(u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1));
+}
+
+/// From here on, mounts of this process are seen by nobody and end with it.
+pub(super) fn own_mount_namespace() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    Ok(())
+}
+
+fn carry_out(request: Request, directories: &mut Directories) -> Result<Reply, Fault> {
+    match request {
+        Request::Resolve { host } => remote::resolve(&host).map(Reply::Addresses),
+        Request::PrepareTarget { target } => mounting::prepare_target(&target),
+        Request::RemoveTarget { target } => mounting::remove_target(&target),
+        Request::MountRemote {
+            target,
+            remote,
+            access,
+        } => remote::mount_remote(&target, &remote, access),
+        Request::BindDirectory {
+            directory,
+            path,
+            target,
+            access,
+        } => {
+            let beneath = files::open_beneath(directories.open(&directory)?, &path)?;
+            mounting::bind(&beneath, &target, access)
+        }
+        Request::CompareDirectory {
+            directory,
+            path,
+            target,
+        } => {
+            let beneath = files::open_beneath(directories.open(&directory)?, &path)?;
+            mounting::compare(&beneath, &target)
+        }
+        Request::BindMount {
+            from,
+            target,
+            access,
+        } => mounting::bind_mount(&from, &target, access),
+        Request::Unmount { target, flags } => mounting::unmount(&target, flags),
+        Request::OpenDirectory { directory } => directories.open(&directory).map(|_| Reply::Done),
+        Request::Files {
+            directory,
+            operation,
+        } => files::carry_out(directories.open(&directory)?, operation),
+    }
+}
+
+/// Directories this worker has opened.
+#[derive(Debug, Default)]
+pub(super) struct Directories(Vec<(DirectoryOrigin, Dir)>);
+
+impl Directories {
+    pub(super) fn open(&mut self, origin: &DirectoryOrigin) -> Result<&Dir, Fault> {
+        let at = match self.0.iter().position(|(known, _)| known == origin) {
+            Some(at) => at,
+            None => {
+                let opened = match origin {
+                    DirectoryOrigin::Local(path) => files::open_local(path)?,
+                    DirectoryOrigin::Remote(source) => remote::open_unseen(source)?,
+                };
+                self.0.push((origin.clone(), opened));
+                self.0.len() - 1
+            }
+        };
+        Ok(&self.0[at].1)
+    }
+}
