@@ -16,6 +16,8 @@
 //! Each layer imports only those below it; `tests/architecture.rs` asserts the table. The library exists
 //! for the two binaries; its interface is not promised to anyone else.
 
+pub mod config;
 pub mod error;
+pub mod grant;
 pub mod sys;
 pub mod volume;

@@ -1,0 +1,370 @@
+//! `drivers.d/<driver>.toml`: from text to [`DriverConfig`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use super::section::Section;
+use super::{ConfigError, DriverConfig, FlexVolumeName, Limits, Paths};
+use crate::grant::{FilesGrant, Grants, MountsGrant};
+use crate::sys;
+use crate::volume::DriverName;
+
+/// All drivers, in the order of their names.
+///
+/// # Errors
+/// The first file that is unreadable, untrusted or wrong, or two that serve one name.
+pub fn load_drivers(paths: &Paths) -> Result<Vec<DriverConfig>, ConfigError> {
+    let files = driver_files(paths)?;
+    let drivers = files
+        .iter()
+        .map(|file| load_driver(file))
+        .collect::<Result<Vec<_>, _>>()?;
+    refuse_duplicates(&files, &drivers)?;
+    Ok(drivers)
+}
+
+/// The driver that FlexVolume callers know by that name, if any. A wrong file of another driver does not
+/// stand in its way: one typo must not stop every volume of a node.
+///
+/// # Errors
+/// Two files that serve the name; where none does, the first one that is unreadable, untrusted or wrong.
+pub fn find_flexvolume_driver(
+    paths: &Paths,
+    name: &FlexVolumeName,
+) -> Result<Option<DriverConfig>, ConfigError> {
+    let mut serving: Option<(PathBuf, DriverConfig)> = None;
+    let mut wrong = None;
+    for file in driver_files(paths)? {
+        match (load_driver(&file), &serving) {
+            (Ok(driver), _) if driver.flexvolume.as_ref() != Some(name) => {}
+            (Ok(_), Some((first, _))) => {
+                let name = format!("FlexVolume {}/{}", name.vendor, name.driver);
+                return Err(ConfigError::Duplicate {
+                    first: first.clone(),
+                    second: file,
+                    name,
+                });
+            }
+            (Ok(driver), None) => serving = Some((file, driver)),
+            (Err(error), _) => wrong = wrong.or(Some(error)),
+        }
+    }
+    match (serving, wrong) {
+        (Some((_, driver)), _) => Ok(Some(driver)),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(None),
+    }
+}
+
+fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
+    let directory = paths.drivers();
+    let unreadable = |source| ConfigError::Unreadable {
+        file: directory.clone(),
+        source,
+    };
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&directory)
+        .map_err(unreadable)?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+/// One driver from its file, which has to be root's alone to write.
+///
+/// # Errors
+/// Unreadable, untrusted or wrong.
+pub fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
+    let bytes = sys::read_trusted(file).map_err(|error| match error {
+        sys::TrustError::Io(source) => ConfigError::Unreadable {
+            file: file.to_owned(),
+            source,
+        },
+        sys::TrustError::Untrusted(reason) => ConfigError::Untrusted {
+            file: file.to_owned(),
+            reason,
+        },
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| ConfigError::Syntax {
+        file: file.to_owned(),
+        reason: "it is not UTF-8".to_owned(),
+    })?;
+    parse_driver(file, &text)
+}
+
+/// One driver from text; the file gives it its name.
+///
+/// # Errors
+/// Wrong syntax, unknown keys, values that make no sense.
+pub fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
+    let table: Table = toml::from_str(text).map_err(|error| ConfigError::Syntax {
+        file: file.to_owned(),
+        reason: error.to_string().trim().replace('\n', " "),
+    })?;
+    let mut root = Section::root(file, &table);
+    let name = file
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let component = root
+        .string("component")?
+        .ok_or_else(|| root.missing("component"))?;
+    if !is_plain_name(component) {
+        return Err(root.bad(
+            "component",
+            format!("is {component:?}, which is not a plain name"),
+        ));
+    }
+    let config = DriverConfig {
+        name: DriverName(name),
+        component: component.to_owned(),
+        csi_name: root.string("csi-name")?.map(str::to_owned),
+        flexvolume: flexvolume_name(&mut root)?,
+        require_sha256: required_digests(&mut root)?,
+        grants: grants(&mut root)?,
+        limits: limits(&mut root)?,
+    };
+    root.finish()?;
+    Ok(config)
+}
+
+fn flexvolume_name(root: &mut Section<'_>) -> Result<Option<FlexVolumeName>, ConfigError> {
+    let Some(text) = root.string("flexvolume")? else {
+        return Ok(None);
+    };
+    match text.split_once('/') {
+        Some((vendor, driver)) if is_plain_name(vendor) && is_plain_name(driver) => {
+            Ok(Some(FlexVolumeName {
+                vendor: vendor.to_owned(),
+                driver: driver.to_owned(),
+            }))
+        }
+        _ => Err(root.bad(
+            "flexvolume",
+            format!("is {text:?}, which is not of the form \"vendor/driver\""),
+        )),
+    }
+}
+
+fn required_digests(root: &mut Section<'_>) -> Result<Vec<String>, ConfigError> {
+    let Some(mut require) = root.section("require")? else {
+        return Ok(Vec::new());
+    };
+    let digests = require.strings("sha256")?.unwrap_or_default();
+    for digest in &digests {
+        if digest.len() != 64
+            || !digest
+                .chars()
+                .all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+        {
+            return Err(require.bad(
+                "sha256",
+                format!("holds {digest:?}, which is not 64 lower-case hex digits"),
+            ));
+        }
+    }
+    require.finish()?;
+    Ok(digests.into_iter().map(str::to_owned).collect())
+}
+
+fn grants(root: &mut Section<'_>) -> Result<Grants, ConfigError> {
+    let Some(mut section) = root.section("grants")? else {
+        return Ok(Grants::default());
+    };
+    let mounts = section.section("mounts")?.map(mounts_grant).transpose()?;
+    let files = section.section("files")?.map(files_grant).transpose()?;
+    section.finish()?;
+    Ok(Grants { mounts, files })
+}
+
+fn mounts_grant(mut section: Section<'_>) -> Result<MountsGrant, ConfigError> {
+    let owned = |list: Option<Vec<&str>>| {
+        list.unwrap_or_default()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    };
+    let filesystems = owned(section.strings("filesystems")?);
+    let options = owned(section.strings("options")?);
+    let sources = section.strings("sources")?.unwrap_or_default();
+    let sources = sources
+        .into_iter()
+        .map(|text| {
+            text.parse()
+                .map_err(|error| section.bad("sources", format!("is wrong: {error}")))
+        })
+        .collect::<Result<_, _>>()?;
+    let mut directories = BTreeMap::new();
+    for (name, path) in section.named_strings("directories")? {
+        if !path.starts_with('/') {
+            return Err(section.bad(
+                "directories",
+                format!("has {name} = {path:?}, which is not an absolute path"),
+            ));
+        }
+        directories.insert(name.to_owned(), PathBuf::from(path));
+    }
+    section.finish()?;
+    Ok(MountsGrant {
+        filesystems,
+        sources,
+        options,
+        directories,
+    })
+}
+
+fn files_grant(mut section: Section<'_>) -> Result<FilesGrant, ConfigError> {
+    let grant = match section.string("access")? {
+        Some("read-only") => FilesGrant::ReadOnly,
+        Some("read-write") => FilesGrant::ReadWrite,
+        None => return Err(section.missing("access")),
+        Some(other) => {
+            return Err(section.bad(
+                "access",
+                format!("is {other:?}, neither \"read-only\" nor \"read-write\""),
+            ));
+        }
+    };
+    section.finish()?;
+    Ok(grant)
+}
+
+fn limits(root: &mut Section<'_>) -> Result<Limits, ConfigError> {
+    let defaults = Limits::default();
+    let Some(mut section) = root.section("limits")? else {
+        return Ok(defaults);
+    };
+    let limits = Limits {
+        memory_bytes: section.bytes("memory")?.unwrap_or(defaults.memory_bytes),
+        cpu: section.duration("cpu")?.unwrap_or(defaults.cpu),
+        deadline: section.duration("deadline")?.unwrap_or(defaults.deadline),
+        log_lines: section.count("log-lines")?.unwrap_or(defaults.log_lines),
+    };
+    section.finish()?;
+    Ok(limits)
+}
+
+fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), ConfigError> {
+    let names = |driver: &DriverConfig| {
+        let flexvolume = driver
+            .flexvolume
+            .as_ref()
+            .map(|name| format!("FlexVolume {}/{}", name.vendor, name.driver));
+        let csi = driver.csi_name.as_ref().map(|name| format!("CSI {name}"));
+        flexvolume.into_iter().chain(csi).collect::<Vec<_>>()
+    };
+    let mut seen: BTreeMap<String, &PathBuf> = BTreeMap::new();
+    for (file, driver) in files.iter().zip(drivers) {
+        for name in names(driver) {
+            if let Some(first) = seen.insert(name.clone(), file) {
+                return Err(ConfigError::Duplicate {
+                    first: first.clone(),
+                    second: file.clone(),
+                    name,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
+fn is_plain_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn parse(text: &str) -> Result<DriverConfig, String> {
+        parse_driver(Path::new("/etc/drivebay/drivers.d/nfs.toml"), text)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_complete_file_is_understood() {
+        let config = parse(
+            r#"
+            component = "nfs"
+            csi-name = "nfs.csi.k8s.io"
+            flexvolume = "k8s/nfs"
+            [grants.mounts]
+            filesystems = ["nfs"]
+            sources = ["10.0.0.0/8:/**"]
+            options = ["vers", "hard"]
+            directories = { pool = "/srv/pool" }
+            [grants.files]
+            access = "read-write"
+            [limits]
+            memory = "32MiB"
+            cpu = "500ms"
+            deadline = "90s"
+            log-lines = 7
+            "#,
+        )
+        .expect("valid");
+        assert_eq!(config.name.0, "nfs");
+        assert_eq!(config.flexvolume.expect("named").directory(), "k8s~nfs");
+        assert_eq!(config.limits.memory_bytes, 32 << 20);
+        assert_eq!(config.limits.deadline, Duration::from_secs(90));
+        assert_eq!(config.grants.files, Some(FilesGrant::ReadWrite));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_file_and_the_nearest_known_one() {
+        let error = parse("component = \"nfs\"\n[grants.mounts]\noptoins = []").expect_err("typo");
+        assert_eq!(
+            error,
+            "/etc/drivebay/drivers.d/nfs.toml: unknown key \"grants.mounts.optoins\"; did you mean \"grants.mounts.options\"?"
+        );
+    }
+
+    #[test]
+    fn an_unknown_grant_is_an_error() {
+        let error = parse("component = \"nfs\"\n[grants.mount]\nx = 1").expect_err("typo");
+        assert!(
+            error.contains("unknown key \"grants.mount\"; did you mean \"grants.mounts\"?"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn wrong_types_and_values_are_explained() {
+        for (text, part) in [
+            ("", "component is missing"),
+            ("component = 7", "component must be a string, not integer"),
+            ("component = \"../x\"", "not a plain name"),
+            ("component = \"x\"\nflexvolume = \"nfs\"", "vendor/driver"),
+            (
+                "component = \"x\"\n[require]\nsha256 = [\"abc\"]",
+                "64 lower-case hex digits",
+            ),
+            (
+                "component = \"x\"\n[grants.mounts]\nsources = [\"x\"]",
+                "examples",
+            ),
+            (
+                "component = \"x\"\n[grants.files]",
+                "grants.files.access is missing",
+            ),
+            ("component = \"x\"\n[limits]\ncpu = \"5\"", "not a duration"),
+            (
+                "component = \"x\"\n[limits]\nmemory = \"0MiB\"",
+                "not a size",
+            ),
+            ("component =", "is not valid TOML"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(part), "{text:?} gave {error:?}");
+        }
+    }
+}

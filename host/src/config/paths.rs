@@ -1,0 +1,74 @@
+//! Where things lie on this machine.
+
+use std::path::{Path, PathBuf};
+
+/// The four roots. Each has an environment variable, so that several hosts, and tests, run beside each
+/// other; kubelet hands its environment down to the shim.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// `DRIVEBAY_CONFIG_DIR`, `/etc/drivebay`: the operator's files.
+    pub config: PathBuf,
+    /// `DRIVEBAY_STATE_DIR`, `/var/lib/drivebay`: components, compiled code, journal. Root only.
+    pub state: PathBuf,
+    /// `DRIVEBAY_RUN_DIR`, `/run/drivebay`: locks; gone after a reboot, as they should be.
+    pub run: PathBuf,
+    /// `DRIVEBAY_LOG_DIR`, `/var/log/drivebay`: what FlexVolume mode logs.
+    pub log: PathBuf,
+}
+
+impl Paths {
+    /// From the environment, else the defaults.
+    pub fn from_environment() -> Self {
+        let root = |variable: &str, default: &str| {
+            std::env::var_os(variable)
+                .filter(|value| !value.is_empty())
+                .map_or_else(|| default.into(), PathBuf::from)
+        };
+        Self {
+            config: root("DRIVEBAY_CONFIG_DIR", "/etc/drivebay"),
+            state: root("DRIVEBAY_STATE_DIR", "/var/lib/drivebay"),
+            run: root("DRIVEBAY_RUN_DIR", "/run/drivebay"),
+            log: root("DRIVEBAY_LOG_DIR", "/var/log/drivebay"),
+        }
+    }
+
+    /// The same as environment variables, for a child that has to agree.
+    pub fn to_environment(&self) -> [(&'static str, &Path); 4] {
+        [
+            ("DRIVEBAY_CONFIG_DIR", &self.config),
+            ("DRIVEBAY_STATE_DIR", &self.state),
+            ("DRIVEBAY_RUN_DIR", &self.run),
+            ("DRIVEBAY_LOG_DIR", &self.log),
+        ]
+    }
+
+    /// One grants file for each driver.
+    pub fn drivers(&self) -> PathBuf {
+        self.config.join("drivers.d")
+    }
+
+    /// Components by name, and by digest beneath `sha256/`.
+    pub fn components(&self) -> PathBuf {
+        self.state.join("components")
+    }
+
+    /// Native code we made, with its manifests.
+    pub fn compiled(&self) -> PathBuf {
+        self.state.join("compiled")
+    }
+
+    /// What was mounted and attached, and what undoes it.
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("journal")
+    }
+
+    /// `drivebay` itself, where the shim finds it to ask for a compile.
+    pub fn compiler(&self) -> PathBuf {
+        self.state.join("bin/drivebay")
+    }
+
+    /// One lock file for each volume in use.
+    pub fn locks(&self) -> PathBuf {
+        self.run.join("locks")
+    }
+}

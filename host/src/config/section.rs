@@ -1,0 +1,181 @@
+//! A TOML table that must be read completely.
+//!
+//! Each getter remembers its key; `finish` refuses whatever was not asked for. So the set of known keys
+//! is the set of keys the code reads, and the two cannot drift apart.
+
+use std::path::Path;
+use std::time::Duration;
+
+use toml::{Table, Value};
+
+use super::ConfigError;
+
+pub(super) struct Section<'a> {
+    file: &'a Path,
+    prefix: String,
+    table: &'a Table,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn root(file: &'a Path, table: &'a Table) -> Self {
+        Self {
+            file,
+            prefix: String::new(),
+            table,
+            known: Vec::new(),
+        }
+    }
+
+    pub(super) fn section(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<Section<'a>>, ConfigError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Table(table)) => Ok(Some(Section {
+                file: self.file,
+                prefix: self.full(key) + ".",
+                table,
+                known: Vec::new(),
+            })),
+            Some(other) => Err(self.wrong_type(key, "a table", other)),
+        }
+    }
+
+    pub(super) fn string(&mut self, key: &'static str) -> Result<Option<&'a str>, ConfigError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.wrong_type(key, "a string", other)),
+        }
+    }
+
+    pub(super) fn strings(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<Vec<&'a str>>, ConfigError> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let Value::Array(items) = value else {
+            return Err(self.wrong_type(key, "a list of strings", value));
+        };
+        let text = |item: &'a Value| {
+            item.as_str()
+                .ok_or_else(|| self.wrong_type(key, "a list of strings only", item))
+        };
+        items.iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A table of strings under keys of the operator's choosing.
+    pub(super) fn named_strings(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Vec<(&'a str, &'a str)>, ConfigError> {
+        let Some(value) = self.get(key) else {
+            return Ok(Vec::new());
+        };
+        let Value::Table(table) = value else {
+            return Err(self.wrong_type(key, "a table of strings", value));
+        };
+        let pair = |(name, value): (&'a String, &'a Value)| match value.as_str() {
+            Some(text) => Ok((name.as_str(), text)),
+            None => Err(self.wrong_type(&format!("{key}.{name}"), "a string", value)),
+        };
+        table.iter().map(pair).collect()
+    }
+
+    pub(super) fn count(&mut self, key: &'static str) -> Result<Option<u32>, ConfigError> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let count = value
+            .as_integer()
+            .and_then(|number| u32::try_from(number).ok());
+        count
+            .map(Some)
+            .ok_or_else(|| self.wrong_type(key, "a whole number", value))
+    }
+
+    /// `"100s"`, `"500ms"`, `"2m"`.
+    pub(super) fn duration(&mut self, key: &'static str) -> Result<Option<Duration>, ConfigError> {
+        let Some(text) = self.string(key)? else {
+            return Ok(None);
+        };
+        let millis =
+            scaled(text, &[("ms", 1), ("s", 1000), ("m", 60_000)]).filter(|millis| *millis > 0);
+        let reason = || {
+            format!("is {text:?}, which is not a duration such as \"500ms\", \"100s\" or \"2m\"")
+        };
+        millis
+            .map(|millis| Some(Duration::from_millis(millis)))
+            .ok_or_else(|| self.bad(key, reason()))
+    }
+
+    /// `"64MiB"`, `"512KiB"`.
+    pub(super) fn bytes(&mut self, key: &'static str) -> Result<Option<usize>, ConfigError> {
+        let Some(text) = self.string(key)? else {
+            return Ok(None);
+        };
+        let bytes = scaled(
+            text,
+            &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)],
+        )
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .filter(|bytes| *bytes > 0);
+        let reason = || format!("is {text:?}, which is not a size such as \"512KiB\" or \"64MiB\"");
+        bytes.map(Some).ok_or_else(|| self.bad(key, reason()))
+    }
+
+    /// Refuses the first key that nobody asked for.
+    pub(super) fn finish(self) -> Result<(), ConfigError> {
+        let Some(key) = self
+            .table
+            .keys()
+            .find(|key| !self.known.contains(&key.as_str()))
+        else {
+            return Ok(());
+        };
+        let nearest = self
+            .known
+            .iter()
+            .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
+        Err(ConfigError::UnknownKey {
+            file: self.file.to_owned(),
+            key: self.full(key),
+            nearest: nearest.map(|known| self.full(known)),
+        })
+    }
+
+    pub(super) fn missing(&self, key: &str) -> ConfigError {
+        self.bad(key, "is missing".to_owned())
+    }
+
+    pub(super) fn bad(&self, key: &str, reason: String) -> ConfigError {
+        ConfigError::BadValue {
+            file: self.file.to_owned(),
+            key: self.full(key),
+            reason,
+        }
+    }
+
+    fn get(&mut self, key: &'static str) -> Option<&'a Value> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    fn full(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    fn wrong_type(&self, key: &str, expected: &str, value: &Value) -> ConfigError {
+        self.bad(key, format!("must be {expected}, not {}", value.type_str()))
+    }
+}
+
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let (_, scale) = units.iter().find(|(name, _)| *name == unit.trim())?;
+    number.parse::<u64>().ok()?.checked_mul(*scale)
+}
