@@ -16,8 +16,11 @@
 //! Each layer imports only those below it; `tests/architecture.rs` asserts the table. The library exists
 //! for the two binaries; its interface is not promised to anyone else.
 
+mod bindings;
+mod capability;
 pub mod config;
 pub mod error;
 pub mod grant;
+pub mod runtime;
 pub mod sys;
 pub mod volume;

@@ -1,0 +1,179 @@
+//! What the host offers to guests: one file for each interface of the contract.
+//!
+//! A host function checks the grant and asks the kernel's door in the same breath. It takes plain data
+//! and handles, never closures or shared memory, so that guest code can one day run in a process without
+//! privileges.
+
+mod files;
+mod log;
+mod mounts;
+
+use std::time::Instant;
+
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime_wasi::WasiCtx;
+
+use crate::bindings::drivebay::driver as wit;
+use crate::error::{Condition, DriverError};
+use crate::grant::{Capability, Grants, Refusal};
+use crate::sys::{Fault, FaultKind, Kernel, Reply, Request};
+
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use files::Directory;
+pub(crate) use log::LogBudget;
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use mounts::Target;
+
+/// Everything one call of a guest may touch; dropped with the call.
+pub(crate) struct CallContext {
+    pub(crate) table: ResourceTable,
+    pub(crate) grants: Grants,
+    pub(crate) kernel: Box<dyn Kernel>,
+    pub(crate) deadline: Instant,
+    pub(crate) log: LogBudget,
+    /// The request that got no answer before the deadline: the reason why there is no time left.
+    pub(crate) unanswered: Option<Fault>,
+    /// Only for guests that import WASI: empty, with nothing preopened.
+    pub(crate) wasi: Option<WasiCtx>,
+}
+
+impl CallContext {
+    fn ask(&mut self, request: Request) -> Result<Reply, DriverError> {
+        let answer = self.kernel.call(request, self.deadline);
+        if let Err(fault) = &answer
+            && matches!(fault.kind, FaultKind::TimedOut | FaultKind::Stuck)
+        {
+            self.unanswered = Some(fault.clone());
+        }
+        Ok(answer?)
+    }
+}
+
+/// How the linker gets from a store's state to the call's context.
+type Get<T> = fn(&mut T) -> &mut CallContext;
+
+/// Makes one capability callable. The contract's shared words need no grant.
+///
+/// # Errors
+/// From the linker, where a name is defined twice.
+pub(crate) fn link<T: 'static>(
+    linker: &mut Linker<T>,
+    capability: Capability,
+    get: Get<T>,
+) -> wasmtime::Result<Support> {
+    type Own = HasSelf<CallContext>;
+    match capability {
+        Capability::Mounts => wit::mounts::add_to_linker::<_, Own>(linker, get)?,
+        Capability::Files => wit::files::add_to_linker::<_, Own>(linker, get)?,
+        Capability::Log => wit::log::add_to_linker::<_, Own>(linker, get)?,
+        Capability::BlockDevices | Capability::Https | Capability::Signing => {
+            return Ok(Support::Absent);
+        }
+    }
+    Ok(Support::Linked)
+}
+
+/// Makes the words of `types` known.
+///
+/// # Errors
+/// From the linker.
+pub(crate) fn link_types<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> wasmtime::Result<()> {
+    wit::types::add_to_linker::<_, HasSelf<CallContext>>(linker, get)
+}
+
+/// Whether this host implements a capability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Support {
+    /// It does, and it is linked.
+    Linked,
+    /// It does not.
+    Absent,
+}
+
+impl wit::types::Host for CallContext {}
+
+/// A refusal is logged here, once, and becomes `denied`.
+impl From<Refusal> for DriverError {
+    fn from(refusal: Refusal) -> Self {
+        tracing::warn!(
+            capability = refusal.capability.name(),
+            scope = refusal.scope,
+            grant = refusal.grant,
+            "refused"
+        );
+        Self::denied(refusal.to_string())
+    }
+}
+
+/// For the guest: condition and whole message. Grants and kernel messages hold no secrets.
+pub(crate) fn into_wit(error: &DriverError) -> wit::types::Error {
+    use wit::types::Error as Wit;
+    let message = error.chain();
+    match error.condition() {
+        Condition::InvalidArgument => Wit::InvalidArgument(message),
+        Condition::OutOfRange => Wit::OutOfRange(message),
+        Condition::NotFound => Wit::NotFound(message),
+        Condition::AlreadyExists => Wit::AlreadyExists(message),
+        Condition::InProgress => Wit::InProgress(message),
+        Condition::Unavailable => Wit::Unavailable(message),
+        Condition::Exhausted => Wit::Exhausted(message),
+        Condition::FailedPrecondition => Wit::FailedPrecondition(message),
+        Condition::Denied => Wit::Denied(message),
+        Condition::Unsupported => Wit::Unsupported(message),
+        Condition::Internal => Wit::Internal(message),
+    }
+}
+
+/// From the guest. Its sentence is text from a stranger: control characters go, and it has a bound.
+pub(crate) fn from_wit(error: wit::types::Error) -> DriverError {
+    use wit::types::Error as Wit;
+    let (condition, message) = match error {
+        Wit::InvalidArgument(message) => (Condition::InvalidArgument, message),
+        Wit::OutOfRange(message) => (Condition::OutOfRange, message),
+        Wit::NotFound(message) => (Condition::NotFound, message),
+        Wit::AlreadyExists(message) => (Condition::AlreadyExists, message),
+        Wit::InProgress(message) => (Condition::InProgress, message),
+        Wit::Unavailable(message) => (Condition::Unavailable, message),
+        Wit::Exhausted(message) => (Condition::Exhausted, message),
+        Wit::FailedPrecondition(message) => (Condition::FailedPrecondition, message),
+        Wit::Denied(message) => (Condition::Denied, message),
+        Wit::Unsupported(message) => (Condition::Unsupported, message),
+        Wit::Internal(message) => (Condition::Internal, message),
+    };
+    DriverError::new(condition, plain_text(&message))
+}
+
+/// Longest message taken from a guest, in characters: a kubelet event holds 1 KiB.
+const MAX_MESSAGE: usize = 1024;
+
+/// Text from a guest, fit for one log line.
+pub(crate) fn plain_text(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().take(MAX_MESSAGE).map(clean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_survives_the_way_to_a_guest_and_back() {
+        for condition in Condition::ALL {
+            let back = from_wit(into_wit(&DriverError::new(condition, "why")));
+            assert_eq!(
+                (back.condition(), back.to_string().as_str()),
+                (condition, "why")
+            );
+        }
+    }
+
+    #[test]
+    fn a_guests_message_is_one_bounded_line() {
+        let error = from_wit(wit::types::Error::Internal(format!(
+            "a\nb\u{1b}[31m{}",
+            "x".repeat(5000)
+        )));
+        assert!(error.to_string().starts_with("a b [31m"));
+        assert_eq!(error.to_string().chars().count(), MAX_MESSAGE);
+    }
+}

@@ -1,0 +1,245 @@
+//! `files`: work beneath a directory that the guest holds, carried out by a worker.
+
+use wasmtime::component::Resource;
+
+use crate::bindings::drivebay::driver::files as wit;
+use crate::bindings::drivebay::driver::types;
+use crate::capability::{CallContext, into_wit};
+use crate::error::DriverError;
+use crate::sys::{Compression, DirectoryOrigin, EntryKind, FileOperation, Reply, Request};
+
+/// A directory, and all beneath it.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+#[derive(Debug)]
+pub struct Directory {
+    /// Never seen by the guest.
+    pub(crate) origin: DirectoryOrigin,
+}
+
+/// Whether an operation changes anything.
+enum Effect {
+    Looks,
+    Changes(&'static str),
+}
+
+type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
+
+impl CallContext {
+    fn work<T>(
+        &mut self,
+        directory: &Resource<Directory>,
+        effect: Effect,
+        operation: FileOperation,
+        read: impl FnOnce(Reply) -> Option<T>,
+    ) -> Answer<T> {
+        let directory = self.table.get(directory)?.origin.clone();
+        let done = self.allows(effect).and_then(|()| {
+            self.ask(Request::Files {
+                directory,
+                operation,
+            })
+        });
+        let done = done.and_then(|reply| {
+            let shown = format!("{reply:?}");
+            read(reply).ok_or_else(|| {
+                DriverError::internal(format!("the worker gave an unexpected answer: {shown}"))
+            })
+        });
+        Ok(done.map_err(|error| into_wit(&error)))
+    }
+
+    fn change(
+        &mut self,
+        directory: &Resource<Directory>,
+        name: &'static str,
+        operation: FileOperation,
+    ) -> Answer<()> {
+        self.work(directory, Effect::Changes(name), operation, |reply| {
+            (reply == Reply::Done).then_some(())
+        })
+    }
+
+    fn allows(&self, effect: Effect) -> Result<(), DriverError> {
+        let Some(grant) = self.grants.files else {
+            return Err(DriverError::denied("files are not granted to this driver"));
+        };
+        match effect {
+            Effect::Looks => Ok(()),
+            Effect::Changes(name) => grant.allows_change(name).map_err(DriverError::from),
+        }
+    }
+}
+
+impl wit::Host for CallContext {}
+
+impl wit::HostDirectory for CallContext {
+    fn make_directory(
+        &mut self,
+        directory: Resource<Directory>,
+        path: String,
+        mode: u32,
+    ) -> Answer<()> {
+        self.change(
+            &directory,
+            "make-directory",
+            FileOperation::MakeDirectory { path, mode },
+        )
+    }
+
+    fn set_mode(&mut self, directory: Resource<Directory>, path: String, mode: u32) -> Answer<()> {
+        self.change(
+            &directory,
+            "set-mode",
+            FileOperation::SetMode { path, mode },
+        )
+    }
+
+    fn list_entries(
+        &mut self,
+        directory: Resource<Directory>,
+        path: String,
+    ) -> Answer<Vec<wit::Entry>> {
+        self.work(
+            &directory,
+            Effect::Looks,
+            FileOperation::List { path },
+            |reply| {
+                let Reply::Entries(entries) = reply else {
+                    return None;
+                };
+                Some(entries.into_iter().map(entry).collect())
+            },
+        )
+    }
+
+    fn read_file(&mut self, directory: Resource<Directory>, path: String) -> Answer<Vec<u8>> {
+        self.work(
+            &directory,
+            Effect::Looks,
+            FileOperation::Read { path },
+            |reply| {
+                let Reply::Content(content) = reply else {
+                    return None;
+                };
+                Some(content)
+            },
+        )
+    }
+
+    fn create_file(
+        &mut self,
+        directory: Resource<Directory>,
+        path: String,
+        content: Vec<u8>,
+    ) -> Answer<()> {
+        self.change(
+            &directory,
+            "create-file",
+            FileOperation::Create { path, content },
+        )
+    }
+
+    fn write_file(
+        &mut self,
+        directory: Resource<Directory>,
+        path: String,
+        content: Vec<u8>,
+    ) -> Answer<()> {
+        self.change(
+            &directory,
+            "write-file",
+            FileOperation::Write { path, content },
+        )
+    }
+
+    fn rename(&mut self, directory: Resource<Directory>, source: String, to: String) -> Answer<()> {
+        self.change(&directory, "rename", FileOperation::Rename { source, to })
+    }
+
+    fn remove_tree(&mut self, directory: Resource<Directory>, path: String) -> Answer<()> {
+        self.change(&directory, "remove-tree", FileOperation::Remove { path })
+    }
+
+    fn copy_tree(
+        &mut self,
+        directory: Resource<Directory>,
+        source: String,
+        to: String,
+    ) -> Answer<()> {
+        self.change(&directory, "copy-tree", FileOperation::Copy { source, to })
+    }
+
+    fn archive_tree(
+        &mut self,
+        directory: Resource<Directory>,
+        source: String,
+        to: String,
+        compression: wit::Compression,
+    ) -> Answer<u64> {
+        let compression = match compression {
+            wit::Compression::None => Compression::None,
+            wit::Compression::Gzip => Compression::Gzip,
+        };
+        let operation = FileOperation::Archive {
+            source,
+            to,
+            compression,
+        };
+        self.work(
+            &directory,
+            Effect::Changes("archive-tree"),
+            operation,
+            |reply| {
+                let Reply::Size(bytes) = reply else {
+                    return None;
+                };
+                Some(bytes)
+            },
+        )
+    }
+
+    fn extract_archive(
+        &mut self,
+        directory: Resource<Directory>,
+        source: String,
+        to: String,
+    ) -> Answer<()> {
+        self.change(
+            &directory,
+            "extract-archive",
+            FileOperation::Extract { source, to },
+        )
+    }
+
+    fn usage(&mut self, directory: Resource<Directory>) -> Answer<wit::DiskUsage> {
+        self.work(&directory, Effect::Looks, FileOperation::Usage, |reply| {
+            let Reply::Usage(usage) = reply else {
+                return None;
+            };
+            Some(wit::DiskUsage {
+                total_bytes: usage.total_bytes,
+                available_bytes: usage.available_bytes,
+                total_inodes: usage.total_inodes,
+                available_inodes: usage.available_inodes,
+            })
+        })
+    }
+
+    fn drop(&mut self, directory: Resource<Directory>) -> wasmtime::Result<()> {
+        self.table.delete(directory)?;
+        Ok(())
+    }
+}
+
+fn entry(entry: crate::sys::Entry) -> wit::Entry {
+    let kind = match entry.kind {
+        EntryKind::Directory => wit::EntryKind::Directory,
+        EntryKind::File => wit::EntryKind::File,
+        EntryKind::Symlink => wit::EntryKind::Symlink,
+        EntryKind::Other => wit::EntryKind::Other,
+    };
+    wit::Entry {
+        name: entry.name,
+        kind,
+    }
+}

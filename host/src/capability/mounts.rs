@@ -1,0 +1,397 @@
+//! `mounts`: targets, remote sources, granted directories.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use wasmtime::component::Resource;
+
+use crate::bindings::drivebay::driver::mounts::{Host, HostTarget, MountOption, RemoteSource};
+use crate::bindings::drivebay::driver::types;
+use crate::capability::{CallContext, Directory, into_wit};
+use crate::error::DriverError;
+use crate::grant::MountsGrant;
+use crate::sys::{DirectoryOrigin, MountAccess, MountEntry, Remote, Reply, Request};
+
+/// Where a volume has to appear, lent to a guest for one call.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+#[derive(Debug)]
+pub struct Target {
+    /// Never seen by the guest.
+    pub(crate) path: PathBuf,
+    /// Decided by the caller; a guest cannot widen it.
+    pub(crate) access: MountAccess,
+    /// What is mounted there already.
+    pub(crate) mounted: Option<MountEntry>,
+}
+
+impl Host for CallContext {
+    fn open_directory(
+        &mut self,
+        name: String,
+    ) -> wasmtime::Result<Result<Resource<Directory>, types::Error>> {
+        let origin = self.granted_directory(&name);
+        self.hand_over(origin)
+    }
+
+    fn open_remote(
+        &mut self,
+        source: RemoteSource,
+        options: Vec<MountOption>,
+    ) -> wasmtime::Result<Result<Resource<Directory>, types::Error>> {
+        let origin = self
+            .granted_remote(&source, options)
+            .map(DirectoryOrigin::Remote);
+        self.hand_over(origin)
+    }
+}
+
+impl HostTarget for CallContext {
+    fn mount_remote(
+        &mut self,
+        target: Resource<Target>,
+        source: RemoteSource,
+        options: Vec<MountOption>,
+    ) -> wasmtime::Result<Result<(), types::Error>> {
+        let (path, access, mounted) = self.look_at(&target)?;
+        let (access, options) = narrowed(access, options);
+        let done = self
+            .granted_remote(&source, options)
+            .and_then(|remote| match mounted {
+                Some(entry) => same_remote(&entry, &remote, access),
+                None => self
+                    .ask(Request::MountRemote {
+                        target: path,
+                        remote,
+                        access,
+                    })
+                    .map(drop),
+            });
+        self.remember(&target, &done)?;
+        Ok(done.map_err(|error| into_wit(&error)))
+    }
+
+    fn bind(
+        &mut self,
+        target: Resource<Target>,
+        directory: Resource<Directory>,
+        path: String,
+    ) -> wasmtime::Result<Result<(), types::Error>> {
+        let origin = self.table.get(&directory)?.origin.clone();
+        let (onto, access, mounted) = self.look_at(&target)?;
+        let done = match (origin, mounted) {
+            (DirectoryOrigin::Remote(_), _) => Err(DriverError::unsupported(
+                "cannot bind a directory of open-remote; mount the remote source itself with mount-remote",
+            )),
+            (directory, Some(entry)) if is_read_only(&entry) == access => self
+                .ask(Request::CompareDirectory {
+                    directory,
+                    path,
+                    target: onto,
+                })
+                .map(drop),
+            (_, Some(entry)) => Err(occupied(&entry)),
+            (directory, None) => self
+                .ask(Request::BindDirectory {
+                    directory,
+                    path,
+                    target: onto,
+                    access,
+                })
+                .map(drop),
+        };
+        self.remember(&target, &done)?;
+        Ok(done.map_err(|error| into_wit(&error)))
+    }
+
+    fn drop(&mut self, target: Resource<Target>) -> wasmtime::Result<()> {
+        self.table.delete(target)?;
+        Ok(())
+    }
+}
+
+impl CallContext {
+    fn mounts_grant(&self) -> Result<&MountsGrant, DriverError> {
+        // Linked only where granted; absent while a component is described before anyone granted anything.
+        self.grants
+            .mounts
+            .as_ref()
+            .ok_or_else(|| DriverError::denied("mounts are not granted to this driver"))
+    }
+
+    fn granted_directory(&self, name: &str) -> Result<DirectoryOrigin, DriverError> {
+        Ok(DirectoryOrigin::Local(
+            self.mounts_grant()?.directory(name)?.to_owned(),
+        ))
+    }
+
+    /// Checks, resolves, checks again: the address that passed is the one that is mounted.
+    fn granted_remote(
+        &mut self,
+        source: &RemoteSource,
+        options: Vec<MountOption>,
+    ) -> Result<Remote, DriverError> {
+        check_source(source)?;
+        let grant = self.mounts_grant()?;
+        grant.allows_filesystem(&source.fs_type)?;
+        for (name, value) in &options {
+            grant.allows_option(name)?;
+            check_option(name, value.as_deref())?;
+        }
+        grant.could_allow_source(&source.server, &source.path)?;
+        let Reply::Addresses(addresses) = self.ask(Request::Resolve {
+            host: source.server.clone(),
+        })?
+        else {
+            return Err(DriverError::internal(
+                "the worker did not answer a look-up with addresses",
+            ));
+        };
+        let addresses = self.granted_addresses(source, &addresses)?;
+        Ok(Remote {
+            fs_type: source.fs_type.clone(),
+            server: source.server.clone(),
+            addresses,
+            path: source.path.clone(),
+            options,
+        })
+    }
+
+    /// Those addresses of the name that the grant allows.
+    fn granted_addresses(
+        &self,
+        source: &RemoteSource,
+        addresses: &[IpAddr],
+    ) -> Result<Vec<IpAddr>, DriverError> {
+        let grant = self.mounts_grant()?;
+        let (mut granted, mut refused) = (Vec::new(), None);
+        for address in addresses {
+            match grant.allows_source(&source.server, *address, &source.path) {
+                Ok(()) => granted.push(*address),
+                Err(refusal) => refused = Some(refusal),
+            }
+        }
+        match (granted.is_empty(), refused) {
+            (false, _) => Ok(granted),
+            (true, Some(refusal)) => Err(refusal.into()),
+            (true, None) => Err(DriverError::unavailable(format!(
+                "{:?} has no address",
+                source.server
+            ))),
+        }
+    }
+
+    fn hand_over(
+        &mut self,
+        origin: Result<DirectoryOrigin, DriverError>,
+    ) -> wasmtime::Result<Result<Resource<Directory>, types::Error>> {
+        let opened = origin.and_then(|origin| {
+            self.ask(Request::OpenDirectory {
+                directory: origin.clone(),
+            })
+            .map(|_| Directory { origin })
+        });
+        match opened {
+            Ok(directory) => Ok(Ok(self.table.push(directory)?)),
+            Err(error) => Ok(Err(into_wit(&error))),
+        }
+    }
+
+    fn look_at(
+        &self,
+        target: &Resource<Target>,
+    ) -> wasmtime::Result<(PathBuf, MountAccess, Option<MountEntry>)> {
+        let target = self.table.get(target)?;
+        Ok((target.path.clone(), target.access, target.mounted.clone()))
+    }
+
+    /// After a mount, what is there is looked up again, so that a second mount by the same guest in the
+    /// same call is compared and not stacked.
+    fn remember(
+        &mut self,
+        target: &Resource<Target>,
+        done: &Result<(), DriverError>,
+    ) -> wasmtime::Result<()> {
+        if done.is_ok() {
+            let target = self.table.get_mut(target)?;
+            target.mounted = crate::sys::mount_at(&target.path).ok().flatten();
+        }
+        Ok(())
+    }
+}
+
+/// What no pattern can allow: it would not mean on the wire what it says here.
+fn check_source(source: &RemoteSource) -> Result<(), DriverError> {
+    let bad = |reason: &str| {
+        Err(DriverError::invalid_argument(format!(
+            "remote source {:?} {:?}: {reason}",
+            source.server, source.path
+        )))
+    };
+    let server_character =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
+    if source.server.is_empty() || !source.server.chars().all(server_character) {
+        return bad("the server is not a host name or an address");
+    }
+    if !source.path.starts_with('/') || source.path.chars().any(char::is_control) {
+        return bad("the path is not absolute, or holds control characters");
+    }
+    if source
+        .path
+        .split('/')
+        .any(|part| part == "." || part == "..")
+    {
+        return bad("the path holds . or ..");
+    }
+    Ok(())
+}
+
+/// `ro` is no option but an access: a guest may ask for less than the caller did.
+fn narrowed(access: MountAccess, mut options: Vec<MountOption>) -> (MountAccess, Vec<MountOption>) {
+    let given = options.len();
+    options.retain(|(name, value)| name != "ro" || value.is_some());
+    match options.len() == given {
+        true => (access, options),
+        false => (MountAccess::ReadOnly, options),
+    }
+}
+
+/// An option with a comma would be two; the address is the host's to give.
+fn check_option(name: &str, value: Option<&str>) -> Result<(), DriverError> {
+    let breaks_out = |text: &str| text.contains(',') || text.chars().any(char::is_control);
+    if name.is_empty() || name.contains('=') || breaks_out(name) || value.is_some_and(breaks_out) {
+        return Err(DriverError::invalid_argument(format!(
+            "mount option {name:?} cannot be written as one option"
+        )));
+    }
+    if matches!(
+        name,
+        "addr" | "mountaddr" | "clientaddr" | "mounthost" | "ro" | "rw"
+    ) {
+        return Err(DriverError::denied(format!(
+            "mount option {name:?} is the host's to decide"
+        )));
+    }
+    Ok(())
+}
+
+fn same_remote(
+    entry: &MountEntry,
+    remote: &Remote,
+    access: MountAccess,
+) -> Result<(), DriverError> {
+    // The kernel shows version 4 mounts as nfs4, and drops a trailing slash.
+    let same_fs =
+        entry.fs_type == remote.fs_type || (remote.fs_type == "nfs" && entry.fs_type == "nfs4");
+    let same_source =
+        entry.source.trim_end_matches('/') == remote.source_text().trim_end_matches('/');
+    if same_fs && same_source && is_read_only(entry) == access {
+        Ok(())
+    } else {
+        Err(occupied(entry))
+    }
+}
+
+fn is_read_only(entry: &MountEntry) -> MountAccess {
+    if entry.read_only {
+        MountAccess::ReadOnly
+    } else {
+        MountAccess::ReadWrite
+    }
+}
+
+fn occupied(entry: &MountEntry) -> DriverError {
+    let mode = if entry.read_only {
+        "read-only"
+    } else {
+        "read-write"
+    };
+    DriverError::already_exists(format!(
+        "the target already holds a {mode} {} mount of {}; unmount it first",
+        entry.fs_type, entry.source
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(server: &str, path: &str) -> RemoteSource {
+        RemoteSource {
+            fs_type: "nfs".into(),
+            server: server.into(),
+            path: path.into(),
+        }
+    }
+
+    #[test]
+    fn sources_that_mean_something_else_on_the_wire_are_refused() {
+        assert!(check_source(&source("filer-1.example.com", "/a b/c..d")).is_ok());
+        assert!(check_source(&source("fe80::1%eth0", "/a")).is_ok());
+        for (server, path) in [
+            ("", "/a"),
+            ("a b", "/a"),
+            ("a/b", "/x"),
+            ("a", "x"),
+            ("a", "/x/../y"),
+            ("a", "/./x"),
+            ("a", "/x\n"),
+        ] {
+            assert!(
+                check_source(&source(server, path)).is_err(),
+                "{server:?} {path:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_option_cannot_become_two_or_move_the_server() {
+        assert!(check_option("nconnect", Some("4")).is_ok());
+        for (name, value) in [
+            ("a,b", None),
+            ("a", Some("1,suid")),
+            ("a=b", None),
+            ("", None),
+            ("addr", Some("10.0.0.1")),
+            ("rw", None),
+        ] {
+            assert!(check_option(name, value).is_err(), "{name:?} {value:?}");
+        }
+    }
+
+    #[test]
+    fn a_guest_may_narrow_the_access_and_never_widen_it() {
+        let option = |name: &str| (name.to_owned(), None);
+        for access in [MountAccess::ReadOnly, MountAccess::ReadWrite] {
+            assert_eq!(
+                narrowed(access, vec![option("ro"), option("hard")]),
+                (MountAccess::ReadOnly, vec![option("hard")])
+            );
+            assert_eq!(
+                narrowed(access, vec![option("rw")]),
+                (access, vec![option("rw")])
+            );
+        }
+    }
+
+    #[test]
+    fn a_mount_of_the_same_source_is_recognised_and_another_is_named() {
+        let entry = MountEntry {
+            fs_type: "nfs4".into(),
+            source: "filer:/a".into(),
+            root: "/".into(),
+            device: "0:50".into(),
+            read_only: false,
+        };
+        let remote = |path: &str| Remote {
+            fs_type: "nfs".into(),
+            server: "filer".into(),
+            addresses: vec![IpAddr::from([10, 0, 0, 1])],
+            path: path.into(),
+            options: Vec::new(),
+        };
+        assert!(same_remote(&entry, &remote("/a"), MountAccess::ReadWrite).is_ok());
+        assert!(same_remote(&entry, &remote("/a"), MountAccess::ReadOnly).is_err());
+        let error = same_remote(&entry, &remote("/b"), MountAccess::ReadWrite).expect_err("other");
+        assert!(error.to_string().contains("filer:/a"));
+    }
+}

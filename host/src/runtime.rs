@@ -1,0 +1,27 @@
+//! Guests: find, check, load, call, and end them.
+//!
+//! One call, one instance: a fresh store with its own limits, dropped afterwards. Compiled code comes
+//! from a root-only directory and is checked before it is mapped. A trap, a limit or a deadline becomes
+//! an error that names guest and export; nothing of a guest survives it.
+
+mod absent;
+mod call;
+#[cfg(feature = "compiler")]
+mod compile;
+mod compiled;
+mod components;
+mod engine;
+mod guest;
+mod imports;
+mod limiter;
+mod manifest;
+mod wasi;
+
+pub use call::{AttachRequest, CallSetup, StageRequest};
+#[cfg(feature = "compiler")]
+pub use compile::{CompileError, compile, inspect};
+pub use compiled::CompiledError;
+pub use components::{ComponentError, ComponentFile, install, locate, locate_digest, retained};
+pub use guest::{Guest, Runtime};
+pub use imports::{Export, ImportProblem, problems};
+pub use manifest::{Description, Manifest, Need, Parameter, Scope};

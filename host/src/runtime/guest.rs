@@ -1,0 +1,290 @@
+//! From a driver's configuration to a guest that can be called.
+
+use std::fmt;
+use std::time::Instant;
+
+use wasmtime::Engine;
+use wasmtime::component::{InstancePre, Linker};
+
+use super::call::State;
+use super::components::ComponentFile;
+use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
+use crate::capability::{self, Support};
+use crate::config::{DriverConfig, Limits, Paths};
+use crate::error::DriverError;
+#[cfg(feature = "compiler")]
+use crate::grant::Capability;
+use crate::grant::Grants;
+use crate::sys;
+
+/// Loads guests. Cheap to make: the engine comes with the first guest.
+#[derive(Debug)]
+pub struct Runtime {
+    paths: Paths,
+}
+
+/// A component, loaded and linked for one driver.
+pub struct Guest {
+    pub(super) engine: Engine,
+    pub(super) ready: InstancePre<State>,
+    pub(super) grants: Grants,
+    pub(super) limits: Limits,
+    /// What is known of it.
+    pub manifest: Manifest,
+}
+
+impl fmt::Debug for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guest")
+            .field("manifest", &self.manifest)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// For the components and compiled code beneath these paths.
+    pub fn new(paths: Paths) -> Self {
+        Self { paths }
+    }
+
+    /// What is known of a driver's current component. Neither compiles nor maps code.
+    ///
+    /// # Errors
+    /// `not-found` without component, `failed-precondition` where it is not compiled yet or not allowed.
+    pub fn manifest(&self, config: &DriverConfig) -> Result<Manifest, DriverError> {
+        let file = self.current(config)?;
+        compiled::read_manifest(&self.paths, &file.sha256).map_err(|error| {
+            DriverError::failed_precondition(format!(
+                "component {:?} is not ready on this node; run `drivebay install` or `drivebay compile {}`",
+                config.component,
+                file.path.display()
+            ))
+            .caused_by(error)
+        })
+    }
+
+    /// The same before an operation that needs the code anyway: what is missing is compiled now.
+    ///
+    /// # Errors
+    /// As for [`Self::current_guest`].
+    pub fn prepared_manifest(
+        &self,
+        config: &DriverConfig,
+        deadline: Instant,
+    ) -> Result<Manifest, DriverError> {
+        let file = self.current(config)?;
+        compiled::read_manifest(&self.paths, &file.sha256).or_else(|error| {
+            tracing::warn!(error = %error, "compiling the component now");
+            self.ask_for_compile(config, &file, deadline)?;
+            compiled::read_manifest(&self.paths, &file.sha256)
+                .map_err(|error| not_loadable(config, error))
+        })
+    }
+
+    /// The driver's current guest.
+    ///
+    /// # Errors
+    /// `not-found` without component, `failed-precondition` where it may not serve this driver.
+    pub fn current_guest(
+        &self,
+        config: &DriverConfig,
+        deadline: Instant,
+    ) -> Result<Guest, DriverError> {
+        self.guest(config, &self.current(config)?, deadline)
+    }
+
+    /// The version that made a volume, for undoing what it did; the current one where that is gone.
+    ///
+    /// # Errors
+    /// As for [`Self::current_guest`].
+    pub fn guest_of(
+        &self,
+        config: &DriverConfig,
+        sha256: &str,
+        deadline: Instant,
+    ) -> Result<Guest, DriverError> {
+        match components::locate_digest(&self.paths, sha256) {
+            Ok(file) => self.guest(config, &file, deadline),
+            Err(error) => {
+                tracing::warn!(component.sha256 = sha256, %error, "the version that made the volume is gone; using the current one");
+                self.current_guest(config, deadline)
+            }
+        }
+    }
+
+    fn current(&self, config: &DriverConfig) -> Result<ComponentFile, DriverError> {
+        let file =
+            components::locate(&self.paths, &config.component).map_err(|error| match error {
+                components::ComponentError::Missing { .. } => {
+                    DriverError::not_found(error.to_string())
+                }
+                error @ components::ComponentError::Io { .. } => {
+                    DriverError::unavailable("cannot load the driver").caused_by(error)
+                }
+            })?;
+        if !config.require_sha256.is_empty() && !config.require_sha256.contains(&file.sha256) {
+            let message = format!(
+                "component {:?} has digest {}, which require.sha256 of driver {} does not list",
+                config.component, file.sha256, config.name
+            );
+            return Err(DriverError::denied(message));
+        }
+        Ok(file)
+    }
+
+    fn guest(
+        &self,
+        config: &DriverConfig,
+        file: &ComponentFile,
+        deadline: Instant,
+    ) -> Result<Guest, DriverError> {
+        let engine = engine::engine()
+            .map_err(|error| DriverError::internal(format!("cannot start wasmtime: {error:#}")))?;
+        let (manifest, component) = match self.load(&engine, file) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::warn!(error = %error, "compiling the component now");
+                self.ask_for_compile(config, file, deadline)?;
+                self.load(&engine, file)
+                    .map_err(|error| not_loadable(config, error))?
+            }
+        };
+        tracing::Span::current().record("component.version", manifest.description.version.as_str());
+        let ready = link(&engine, &component, &manifest, config)?;
+        Ok(Guest {
+            engine,
+            ready,
+            grants: config.grants.clone(),
+            limits: config.limits.clone(),
+            manifest,
+        })
+    }
+
+    fn load(
+        &self,
+        engine: &Engine,
+        file: &ComponentFile,
+    ) -> Result<(Manifest, wasmtime::component::Component), CompiledError> {
+        let manifest = compiled::read_manifest(&self.paths, &file.sha256)?;
+        let component = compiled::load(engine, &self.paths, &manifest)?;
+        Ok((manifest, component))
+    }
+
+    /// One compile at a time for each component; whoever waited finds the work done.
+    fn ask_for_compile(
+        &self,
+        config: &DriverConfig,
+        file: &ComponentFile,
+        deadline: Instant,
+    ) -> Result<(), DriverError> {
+        let lock = self
+            .paths
+            .locks()
+            .join(format!("compile-{}.lock", file.sha256));
+        let _lock = sys::Lock::acquire(&lock, deadline).map_err(|error| {
+            DriverError::unavailable(format!(
+                "cannot compile component {:?} now",
+                config.component
+            ))
+            .caused_by(error)
+        })?;
+        let engine = engine::engine()
+            .map_err(|error| DriverError::internal(format!("cannot start wasmtime: {error:#}")))?;
+        if self.load(&engine, file).is_ok() {
+            return Ok(());
+        }
+        let path = file.path.to_string_lossy();
+        sys::run_compiler(
+            &self.paths.compiler(),
+            &["compile", &path],
+            &self.paths.to_environment(),
+            deadline,
+        )
+        .map_err(|error| {
+            DriverError::failed_precondition(format!(
+                "cannot compile component {:?}",
+                config.component
+            ))
+            .caused_by(error)
+        })
+    }
+}
+
+fn not_loadable(config: &DriverConfig, error: CompiledError) -> DriverError {
+    DriverError::failed_precondition(format!("cannot load component {:?}", config.component))
+        .caused_by(error)
+}
+
+fn link(
+    engine: &Engine,
+    component: &wasmtime::component::Component,
+    manifest: &Manifest,
+    config: &DriverConfig,
+) -> Result<InstancePre<State>, DriverError> {
+    let problems = imports::problems(&manifest.imports, &manifest.exports, &config.grants);
+    if !problems.is_empty() {
+        let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "component {:?} cannot serve driver {}: {}",
+            config.component,
+            config.name,
+            reasons.join("; ")
+        );
+        return Err(DriverError::denied(message));
+    }
+    let linked = link_granted(engine, component, manifest, &config.grants)
+        .and_then(|linker| linker.instantiate_pre(component));
+    linked.map_err(|error| {
+        let message = format!(
+            "component {:?} does not fit this host: {error:#}",
+            config.component
+        );
+        DriverError::failed_precondition(message)
+    })
+}
+
+/// Links what is both imported and granted, and nothing else.
+fn link_granted(
+    engine: &Engine,
+    component: &wasmtime::component::Component,
+    manifest: &Manifest,
+    grants: &Grants,
+) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    capability::link_types(&mut linker, State::context)?;
+    for capability in
+        imports::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
+    {
+        if capability::link(&mut linker, capability, State::context)? == Support::Absent {
+            wasmtime::bail!("this version of the host has no {}", capability.name());
+        }
+    }
+    if imports::wants_wasi(&manifest.imports) {
+        wasi::link(&mut linker, engine, component)?;
+    }
+    Ok(linker)
+}
+
+/// For describing a component before anyone granted anything: all we have is linked and denies.
+#[cfg(feature = "compiler")]
+pub(super) fn link_for_description(
+    engine: &Engine,
+    component: &wasmtime::component::Component,
+    imports: &[String],
+) -> wasmtime::Result<InstancePre<State>> {
+    let mut linker = Linker::new(engine);
+    capability::link_types(&mut linker, State::context)?;
+    let mut absent = Vec::new();
+    for capability in Capability::ALL {
+        if capability::link(&mut linker, capability, State::context)? == Support::Absent {
+            absent.push(capability);
+        }
+    }
+    super::absent::stand_in(&mut linker, engine, component, |name| {
+        imports::capability(name).is_some_and(|capability| absent.contains(&capability))
+    })?;
+    if imports::wants_wasi(imports) {
+        wasi::link(&mut linker, engine, component)?;
+    }
+    linker.instantiate_pre(component)
+}

@@ -1,0 +1,88 @@
+//! What is known of a component once it was compiled, kept beside its code.
+//!
+//! It spares every later call the component itself: `init` answers from it without any WebAssembly.
+
+use serde::{Deserialize, Serialize};
+
+use super::imports::Export;
+
+/// Written by the compiler, read by everyone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// SHA-256 of the component, hex.
+    pub component_sha256: String,
+    /// SHA-256 of the compiled code, hex.
+    pub code_sha256: String,
+    /// Everything the component imports, as it is written in it.
+    pub imports: Vec<String>,
+    /// Everything it exports.
+    pub exports: Vec<String>,
+    /// Its own words about itself.
+    pub description: Description,
+}
+
+impl Manifest {
+    /// Whether the component exports that interface.
+    pub fn exports(&self, export: Export) -> bool {
+        self.exports
+            .iter()
+            .any(|name| Export::parse(name) == Some(export))
+    }
+
+    /// Whether the component asks for that interface of ours.
+    pub fn imports(&self, capability: crate::grant::Capability) -> bool {
+        super::imports::capabilities(&self.imports).any(|import| import == capability)
+    }
+}
+
+/// `identity.describe`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// The driver's name.
+    pub name: String,
+    /// The guest's version.
+    pub version: String,
+    /// One sentence.
+    pub summary: String,
+    /// The words it understands.
+    pub parameters: Vec<Parameter>,
+}
+
+/// One word a guest understands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// As the guest spells it.
+    pub name: String,
+    /// Where it may stand.
+    pub scope: Scope,
+    /// Whether it must.
+    pub need: Need,
+    /// Used when absent.
+    pub default: Option<String>,
+    /// One sentence.
+    pub meaning: String,
+}
+
+/// Where a parameter may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// FlexVolume options, CSI volume context.
+    Volume,
+    /// StorageClass.
+    Creation,
+    /// VolumeSnapshotClass.
+    Snapshot,
+    /// VolumeAttributesClass.
+    Modification,
+}
+
+/// Whether a parameter must be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// It must.
+    Required,
+    /// It may.
+    Optional,
+}
