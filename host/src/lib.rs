@@ -19,8 +19,10 @@
 mod bindings;
 mod capability;
 pub mod config;
+pub mod driver;
 pub mod error;
 pub mod grant;
+mod journal;
 pub mod runtime;
 pub mod sys;
 pub mod volume;

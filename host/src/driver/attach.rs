@@ -1,0 +1,164 @@
+//! `attach_volume`, `detach_volume`, `is_attached`.
+//!
+//! These run where the controller runs, which may be another machine than the node. kubelet and the
+//! controller give `detach` a name and nothing else: the journal has the rest.
+
+use super::place::is_mounted;
+use super::{AttachVolume, Driver, Operation, VolumeReference};
+use crate::error::{Condition, DriverError};
+use crate::journal::{Attachment, Progress, VolumeRecord};
+use crate::runtime::{AttachRequest, CallSetup};
+use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
+
+impl Driver {
+    /// Ties a volume to a node and returns what staging will need. Safe to repeat.
+    ///
+    /// # Errors
+    /// The guest's own; the journal's, before anything is attached.
+    pub fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
+        let operation = self.begin(&request.volume.key)?;
+        let mut record = self.record(&request.volume)?;
+        let guest = self
+            .runtime
+            .current_guest(&self.config, operation.deadline)?;
+        let context = self.checked(&guest.manifest, &request.volume)?;
+        record.renew(&request.volume.id, &request.volume.context);
+        let before = record.attachment(&request.node).cloned();
+        let intended = Attachment {
+            node: request.node.0.clone(),
+            publish_context: before
+                .clone()
+                .map(|known| known.publish_context)
+                .unwrap_or_default(),
+            component: guest.manifest.component_sha256.clone(),
+            progress: Progress::Intended,
+        };
+        let known = Parameters::new(intended.publish_context.clone());
+        record.note_attachment(intended.clone());
+        self.journal.save(&record)?;
+        let arguments = AttachRequest {
+            id: &request.volume.id,
+            context: &context,
+            publish_context: &known,
+            node: &request.node,
+        };
+        let answer = guest.attach_volume(operation.setup(), &arguments, request.access);
+        match &answer {
+            Ok(publish_context) => record.note_attachment(Attachment {
+                publish_context: publish_context.pairs().to_vec(),
+                progress: Progress::Done,
+                ..intended
+            }),
+            Err(error) if nothing_happened(error.condition()) => {
+                record.forget_attachment(&request.node);
+                before
+                    .into_iter()
+                    .for_each(|before| record.note_attachment(before));
+            }
+            Err(_) => return answer,
+        }
+        self.journal.save(&record)?;
+        answer
+    }
+
+    /// Unties a volume from a node, by the component that tied it. Unknown or already untied is success.
+    ///
+    /// # Errors
+    /// The guest's own.
+    pub fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
+        let operation = self.begin(key)?;
+        let known = self.journal.load(key)?;
+        let attachment = known
+            .as_ref()
+            .and_then(|record| record.attachment(node))
+            .cloned();
+        let guest = match &attachment {
+            Some(made) => {
+                self.runtime
+                    .guest_of(&self.config, &made.component, operation.deadline)?
+            }
+            None => self
+                .runtime
+                .current_guest(&self.config, operation.deadline)?,
+        };
+        // The journal of another machine may have made the attachment; the name is then all there is.
+        let mut record = known.unwrap_or_else(|| {
+            VolumeRecord::new(key, &VolumeId(key.0.clone()), &Parameters::default())
+        });
+        let publish_context = attachment
+            .map(|made| made.publish_context)
+            .unwrap_or_default();
+        let arguments = AttachRequest {
+            id: &record.id(),
+            context: &self.known_to(&guest.manifest, &record),
+            publish_context: &Parameters::new(publish_context),
+            node,
+        };
+        guest.detach_volume(operation.setup(), &arguments)?;
+        record.forget_attachment(node);
+        // Notes of mounts that are gone stay behind where the disk was full when they went.
+        record
+            .placements
+            .retain(|placement| is_mounted(&placement.path).unwrap_or(true));
+        self.journal.save(&record)?;
+        Ok(())
+    }
+
+    /// Whether a volume is tied to a node, as the backend has it.
+    ///
+    /// # Errors
+    /// The guest's own.
+    pub fn is_attached(
+        &self,
+        volume: &VolumeReference,
+        node: &NodeId,
+    ) -> Result<bool, DriverError> {
+        let operation = self.begin(&volume.key)?;
+        let guest = self
+            .runtime
+            .current_guest(&self.config, operation.deadline)?;
+        let context = self.checked(&guest.manifest, volume)?;
+        let publish_context = self.record(volume)?.publish_context(Some(node));
+        let arguments = AttachRequest {
+            id: &volume.id,
+            context: &context,
+            publish_context: &publish_context,
+            node,
+        };
+        guest.is_attached(operation.setup(), &arguments)
+    }
+
+    /// The journaled parameters in this guest's spelling. They were accepted once; a version that no longer
+    /// knows one of them must still be able to undo.
+    fn known_to(&self, manifest: &crate::runtime::Manifest, record: &VolumeRecord) -> Parameters {
+        super::parameters::spelled(&manifest.description, &record.context())
+            .unwrap_or_else(|_| record.context())
+    }
+}
+
+impl Operation {
+    pub(super) fn setup(&self) -> CallSetup {
+        CallSetup {
+            kernel: Box::new(self.workers.clone()),
+            deadline: self.deadline,
+        }
+    }
+}
+
+/// Conditions under which a backend has surely not begun. After any other the attachment may exist, and
+/// the intent has to stay in the journal.
+fn nothing_happened(condition: Condition) -> bool {
+    match condition {
+        Condition::InvalidArgument
+        | Condition::OutOfRange
+        | Condition::NotFound
+        | Condition::FailedPrecondition
+        | Condition::Denied
+        | Condition::Unsupported
+        | Condition::Exhausted => true,
+        Condition::AlreadyExists
+        | Condition::InProgress
+        | Condition::Unavailable
+        | Condition::Internal => false,
+    }
+}

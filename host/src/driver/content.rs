@@ -1,0 +1,105 @@
+//! What gets mounted at a spot: whatever a guest puts there, or the volume's staging bound once more.
+
+use std::path::PathBuf;
+
+use super::place::{Spot, is_mounted};
+use super::{Operation, VolumeReference};
+use crate::error::DriverError;
+use crate::runtime::{Guest, StageRequest};
+use crate::sys::{Kernel, MountAccess, MountEntry, Request};
+use crate::volume::{Access, Parameters};
+
+/// Chosen before anything is journaled; everything that can be refused has been.
+pub(super) enum Content<'a> {
+    /// A guest decides.
+    Guest {
+        /// Which one.
+        guest: Box<Guest>,
+        /// Which volume.
+        volume: &'a VolumeReference,
+        /// Its parameters in the guest's spelling.
+        context: Parameters,
+        /// What attaching returned.
+        publish_context: Parameters,
+    },
+    /// The volume is mounted for the node already.
+    Staging {
+        /// Where.
+        path: PathBuf,
+        /// By which component, SHA-256.
+        component: String,
+    },
+}
+
+impl Content<'_> {
+    /// SHA-256 of the component that is answerable for it.
+    pub(super) fn component(&self) -> &str {
+        match self {
+            Self::Guest { guest, .. } => &guest.manifest.component_sha256,
+            Self::Staging { component, .. } => component,
+        }
+    }
+
+    /// Mounts it, given what is mounted there already.
+    pub(super) fn put(
+        &self,
+        operation: &mut Operation,
+        spot: &Spot<'_>,
+        found: Option<MountEntry>,
+    ) -> Result<(), DriverError> {
+        match self {
+            Self::Guest {
+                guest,
+                volume,
+                context,
+                publish_context,
+            } => {
+                let request = StageRequest {
+                    id: &volume.id,
+                    context,
+                    publish_context,
+                    access: spot.access,
+                    kind: spot.kind,
+                    target: spot.path.to_owned(),
+                    mounted: found,
+                };
+                guest.stage_volume(operation.setup(), &request)
+            }
+            Self::Staging { path, .. } => bind(operation, path.clone(), spot, found),
+        }
+    }
+}
+
+fn bind(
+    operation: &mut Operation,
+    from: PathBuf,
+    spot: &Spot<'_>,
+    found: Option<MountEntry>,
+) -> Result<(), DriverError> {
+    if !is_mounted(&from)? {
+        // After a reboot the journal still knows the staging, but the mount is gone; kubelet stages again.
+        return Err(DriverError::failed_precondition(format!(
+            "the volume is no longer staged at {}",
+            from.display()
+        )));
+    }
+    if let Some(entry) = found {
+        return Err(DriverError::already_exists(format!(
+            "{} already holds a {} mount of {}; unmount it first",
+            spot.path.display(),
+            entry.fs_type,
+            entry.source
+        )));
+    }
+    let access = match spot.access {
+        Access::ReadOnly => MountAccess::ReadOnly,
+        Access::ReadWrite => MountAccess::ReadWrite,
+    };
+    let request = Request::BindMount {
+        from,
+        target: spot.path.to_owned(),
+        access,
+    };
+    operation.workers.call(request, operation.deadline)?;
+    Ok(())
+}

@@ -1,0 +1,388 @@
+//! What this machine mounted and attached, and what undoes it.
+//!
+//! kubelet gives `unmount`, `unmountdevice` and `detach` no options, and after its own restart none to
+//! anybody. So intent is written down before anything happens outside this process, and stays until it is
+//! undone. One file for each volume, replaced whole; an index from paths to volumes beside it, written
+//! before and removed after, so that it may point to nothing but never lacks a volume.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::sys;
+use crate::volume::{Access, AccessType, NodeId, Parameters, VolumeId, VolumeKey};
+
+/// The form of the files; another number is not read.
+const FORMAT: u32 = 1;
+
+/// The journal of one driver.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    directory: PathBuf,
+}
+
+/// Why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JournalError {
+    #[error("cannot write the journal in {}", directory.display())]
+    Unwritable {
+        directory: PathBuf,
+        source: io::Error,
+    },
+    #[error("cannot read journal entry {}", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("journal entry {} makes no sense ({reason}); move it away if the volume is not in use", file.display())]
+    Damaged { file: PathBuf, reason: String },
+}
+
+/// One volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeRecord {
+    format: u32,
+    key: String,
+    id: String,
+    context: Vec<(String, String)>,
+    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) placements: Vec<Placement>,
+}
+
+/// Tied to a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attachment {
+    pub(crate) node: String,
+    pub(crate) publish_context: Vec<(String, String)>,
+    /// SHA-256 of the component that did it, and undoes it.
+    pub(crate) component: String,
+    pub(crate) progress: Progress,
+}
+
+/// Mounted somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Placement {
+    pub(crate) path: PathBuf,
+    pub(crate) role: Role,
+    pub(crate) use_as: Use,
+    /// SHA-256 of the component that did it.
+    pub(crate) component: String,
+    pub(crate) progress: Progress,
+    /// How the kernel's table showed it once it was done; another mount at the path is not it.
+    pub(crate) shown_as: String,
+}
+
+/// How a mount is used; asking for another use of the same path is a contradiction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Use {
+    read_only: bool,
+    kind: String,
+}
+
+/// What a mount is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Role {
+    /// Once for the node.
+    Staging,
+    /// For one pod.
+    Target,
+}
+
+/// How far it got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Progress {
+    /// Meant to happen; the path was empty when it was written. What is found there is ours, half done.
+    Intended,
+    /// Meant to be taken over: something was mounted there before us.
+    Adopting,
+    /// Happened.
+    Done,
+}
+
+impl VolumeRecord {
+    pub(crate) fn new(key: &VolumeKey, id: &VolumeId, context: &Parameters) -> Self {
+        Self {
+            format: FORMAT,
+            key: key.0.clone(),
+            id: id.0.clone(),
+            context: context.pairs().to_vec(),
+            attachments: Vec::new(),
+            placements: Vec::new(),
+        }
+    }
+
+    pub(crate) fn key(&self) -> VolumeKey {
+        VolumeKey(self.key.clone())
+    }
+
+    pub(crate) fn id(&self) -> VolumeId {
+        VolumeId(self.id.clone())
+    }
+
+    pub(crate) fn context(&self) -> Parameters {
+        Parameters::new(self.context.clone())
+    }
+
+    /// What attaching to that node returned; without a node, what the only attachment returned.
+    pub(crate) fn publish_context(&self, node: Option<&NodeId>) -> Parameters {
+        let attachment = match (node, self.attachments.as_slice()) {
+            (Some(node), _) => self.attachment(node),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        Parameters::new(
+            attachment
+                .map(|made| made.publish_context.clone())
+                .unwrap_or_default(),
+        )
+    }
+
+    pub(crate) fn attachment(&self, node: &NodeId) -> Option<&Attachment> {
+        self.attachments
+            .iter()
+            .find(|attachment| attachment.node == node.0)
+    }
+
+    /// Replaces what was noted for the same node.
+    pub(crate) fn note_attachment(&mut self, attachment: Attachment) {
+        self.attachments
+            .retain(|known| known.node != attachment.node);
+        self.attachments.push(attachment);
+    }
+
+    pub(crate) fn forget_attachment(&mut self, node: &NodeId) {
+        self.attachments.retain(|known| known.node != node.0);
+    }
+
+    /// Takes over what the caller says of the volume now, while nothing of it is in use.
+    pub(crate) fn renew(&mut self, id: &VolumeId, context: &Parameters) {
+        self.id = id.0.clone();
+        self.context = context.pairs().to_vec();
+    }
+
+    pub(crate) fn placement(&self, path: &Path) -> Option<&Placement> {
+        self.placements
+            .iter()
+            .find(|placement| placement.path == path)
+    }
+
+    pub(crate) fn staging(&self) -> Option<&Placement> {
+        self.placements
+            .iter()
+            .find(|placement| placement.role == Role::Staging)
+    }
+
+    /// Replaces what was noted for the same path.
+    pub(crate) fn note(&mut self, placement: Placement) {
+        self.forget(&placement.path.clone());
+        self.placements.push(placement);
+    }
+
+    pub(crate) fn forget(&mut self, path: &Path) {
+        self.placements.retain(|placement| placement.path != path);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.attachments.is_empty() && self.placements.is_empty()
+    }
+}
+
+impl Use {
+    pub(crate) fn of(access: Access, kind: &AccessType) -> Self {
+        let kind = match kind {
+            AccessType::Block => "block".to_owned(),
+            AccessType::Filesystem {
+                fs_type,
+                mount_options,
+            } => format!("filesystem {fs_type} {}", mount_options.join(",")),
+        };
+        Self {
+            read_only: access == Access::ReadOnly,
+            kind,
+        }
+    }
+}
+
+impl Journal {
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// The volume's record, if it has one.
+    pub(crate) fn load(&self, key: &VolumeKey) -> Result<Option<VolumeRecord>, JournalError> {
+        let file = self.record_file(key);
+        let bytes = match std::fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(JournalError::Unreadable { file, source }),
+        };
+        let damaged = |reason: String| JournalError::Damaged {
+            file: file.clone(),
+            reason,
+        };
+        let record: VolumeRecord =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if record.format != FORMAT {
+            return Err(damaged(format!(
+                "it has format {}, not {FORMAT}",
+                record.format
+            )));
+        }
+        Ok(Some(record))
+    }
+
+    /// Replaces the volume's record, or removes it where nothing is left to undo.
+    pub(crate) fn save(&self, record: &VolumeRecord) -> Result<(), JournalError> {
+        let file = self.record_file(&record.key());
+        sys::remove_leftovers(&file);
+        if record.is_empty() {
+            return sys::remove_durably(&file).map_err(|source| self.unwritable(source));
+        }
+        let text =
+            serde_json::to_vec_pretty(record).map_err(|error| self.unwritable(error.into()))?;
+        // What is there already costs no write, and on a full disk could not be had.
+        if std::fs::read(&file).is_ok_and(|present| present == text) {
+            return Ok(());
+        }
+        self.write(&file, &text)
+    }
+
+    /// Which volume was mounted at that path.
+    pub(crate) fn volume_at(&self, path: &Path) -> Option<VolumeKey> {
+        std::fs::read_to_string(self.index_file(path))
+            .ok()
+            .map(VolumeKey)
+    }
+
+    /// Notes which volume a path belongs to.
+    pub(crate) fn index(&self, path: &Path, key: &VolumeKey) -> Result<(), JournalError> {
+        // A volume that is keyed by its path is found without an index.
+        if path.as_os_str() == key.0.as_str() || self.volume_at(path).as_ref() == Some(key) {
+            return Ok(());
+        }
+        self.write(&self.index_file(path), key.0.as_bytes())
+    }
+
+    pub(crate) fn unindex(&self, path: &Path) -> Result<(), JournalError> {
+        sys::remove_durably(&self.index_file(path)).map_err(|source| self.unwritable(source))
+    }
+
+    fn write(&self, file: &Path, content: &[u8]) -> Result<(), JournalError> {
+        let directory = file.parent().unwrap_or(&self.directory);
+        sys::create_root_only_directory(directory)
+            .and_then(|()| sys::write_durably(file, content))
+            .map_err(|source| self.unwritable(source))
+    }
+
+    fn unwritable(&self, source: io::Error) -> JournalError {
+        JournalError::Unwritable {
+            directory: self.directory.clone(),
+            source,
+        }
+    }
+
+    fn record_file(&self, key: &VolumeKey) -> PathBuf {
+        self.directory
+            .join(format!("{}.json", file_stem(key.0.as_bytes())))
+    }
+
+    fn index_file(&self, path: &Path) -> PathBuf {
+        self.directory
+            .join("paths")
+            .join(file_stem(path.as_os_str().as_encoded_bytes()))
+    }
+}
+
+/// Keys and paths have characters and lengths that file names cannot have.
+pub(crate) fn file_stem(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .take(20)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The directory goes with the first value.
+    fn journal() -> (tempfile::TempDir, Journal) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let journal = Journal::new(directory.path().to_owned());
+        (directory, journal)
+    }
+
+    fn placement(access: Access, progress: Progress) -> Placement {
+        Placement {
+            path: "/t".into(),
+            role: Role::Target,
+            use_as: Use::of(access, &AccessType::Block),
+            component: "c".into(),
+            progress,
+            shown_as: String::new(),
+        }
+    }
+
+    fn record() -> VolumeRecord {
+        let context = Parameters::new(vec![("server".into(), "filer".into())]);
+        let mut record = VolumeRecord::new(&VolumeKey("k".into()), &VolumeId("v".into()), &context);
+        record.note(placement(Access::ReadOnly, Progress::Intended));
+        record
+    }
+
+    #[test]
+    fn what_was_saved_is_loaded_and_an_empty_record_leaves_nothing() {
+        let (_directory, journal) = journal();
+        let mut record = record();
+        journal.save(&record).expect("writable");
+        assert_eq!(
+            journal.load(&record.key()).expect("readable"),
+            Some(record.clone())
+        );
+        record.forget(Path::new("/t"));
+        journal.save(&record).expect("writable");
+        assert_eq!(journal.load(&record.key()).expect("readable"), None);
+        assert_eq!(
+            std::fs::read_dir(&journal.directory)
+                .expect("there")
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_path_leads_back_to_its_volume() {
+        let (_directory, journal) = journal();
+        let key = VolumeKey("k".into());
+        assert_eq!(journal.volume_at(Path::new("/t")), None);
+        journal.index(Path::new("/t"), &key).expect("writable");
+        assert_eq!(journal.volume_at(Path::new("/t")), Some(key));
+        journal.unindex(Path::new("/t")).expect("writable");
+        assert_eq!(journal.volume_at(Path::new("/t")), None);
+    }
+
+    #[test]
+    fn a_damaged_record_is_an_error_that_names_the_file() {
+        let (_directory, journal) = journal();
+        journal.save(&record()).expect("writable");
+        let file = journal.record_file(&VolumeKey("k".into()));
+        std::fs::write(&file, "{").expect("writable");
+        let error = journal
+            .load(&VolumeKey("k".into()))
+            .expect_err("damaged")
+            .to_string();
+        assert!(error.contains(&file.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn noting_a_path_twice_keeps_the_later_word() {
+        let mut record = record();
+        record.note(placement(Access::ReadWrite, Progress::Done));
+        assert_eq!(
+            record.placements,
+            [placement(Access::ReadWrite, Progress::Done)]
+        );
+    }
+}
