@@ -1,0 +1,105 @@
+//! The command line: one file for each command.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "commands talk to the person who typed them"
+)]
+
+mod check;
+mod compile;
+mod inspect;
+mod install;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use drivebay::config::Paths;
+
+/// Runs Kubernetes storage backends as WebAssembly components that can touch nothing they were not handed.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    roots: Roots,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where things lie; the shim reads the same environment variables.
+#[derive(Debug, Args)]
+struct Roots {
+    /// The operator's files
+    #[arg(
+        long,
+        global = true,
+        env = "DRIVEBAY_CONFIG_DIR",
+        default_value = "/etc/drivebay"
+    )]
+    config_dir: PathBuf,
+    /// Components, compiled code, journal
+    #[arg(
+        long,
+        global = true,
+        env = "DRIVEBAY_STATE_DIR",
+        default_value = "/var/lib/drivebay"
+    )]
+    state_dir: PathBuf,
+    /// Locks
+    #[arg(
+        long,
+        global = true,
+        env = "DRIVEBAY_RUN_DIR",
+        default_value = "/run/drivebay"
+    )]
+    run_dir: PathBuf,
+    /// Logs of call-outs
+    #[arg(
+        long,
+        global = true,
+        env = "DRIVEBAY_LOG_DIR",
+        default_value = "/var/log/drivebay"
+    )]
+    log_dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Put components into the store, compile them, and put the shim into kubelet's plugin directory
+    Install(install::Install),
+    /// Check configuration and components; print what each driver can do, asks for and was granted
+    Check(check::Check),
+    /// Print what a component wants, before anyone grants it
+    Inspect(inspect::Inspect),
+    /// Compile a component for this machine; the shim asks for this when code is missing
+    Compile(compile::Compile),
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let roots = self.roots;
+        let paths = Paths {
+            config: roots.config_dir,
+            state: roots.state_dir,
+            run: roots.run_dir,
+            log: roots.log_dir,
+        };
+        match self.command {
+            Command::Install(command) => command.run(&paths),
+            Command::Check(command) => command.run(&paths),
+            Command::Inspect(command) => command.run(),
+            Command::Compile(command) => command.run(&paths),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,86 @@
+//! `drivebay check`: the gate before a node, or a change, goes live.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use drivebay::config::{self, DriverConfig, Paths};
+use drivebay::grant::Capability;
+use drivebay::runtime::{self, Manifest};
+
+use super::inspect::{exports, list};
+
+/// Check configuration and components of every driver.
+#[derive(Debug, Args)]
+pub(crate) struct Check {}
+
+impl Check {
+    pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
+        let drivers = config::load_drivers(paths)?;
+        let sound = drivers.iter().filter(|driver| check(paths, driver)).count();
+        println!("{sound} of {} drivers are sound", drivers.len());
+        Ok(if sound == drivers.len() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+fn check(paths: &Paths, driver: &DriverConfig) -> bool {
+    println!("driver {}", driver.name);
+    let manifest = match examine(paths, driver) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            println!("  problem    {error:#}");
+            return false;
+        }
+    };
+    let problems = runtime::problems(&manifest.imports, &manifest.exports, &driver.grants);
+    print(driver, &manifest);
+    for problem in &problems {
+        println!("  problem    {problem}");
+    }
+    problems.is_empty()
+}
+
+fn examine(paths: &Paths, driver: &DriverConfig) -> anyhow::Result<Manifest> {
+    let file = runtime::locate(paths, &driver.component)?;
+    if !driver.require_sha256.is_empty() && !driver.require_sha256.contains(&file.sha256) {
+        anyhow::bail!(
+            "component {:?} has digest {}, which require.sha256 does not list",
+            driver.component,
+            file.sha256
+        );
+    }
+    Ok(runtime::inspect(&file.path)?)
+}
+
+fn print(driver: &DriverConfig, manifest: &Manifest) {
+    let named = |wanted: &dyn Fn(Capability) -> bool| {
+        list(
+            Capability::ALL
+                .into_iter()
+                .filter(|capability| wanted(*capability))
+                .map(Capability::name),
+        )
+    };
+    println!(
+        "  component  {} {} (sha256 {})",
+        driver.component, manifest.description.version, manifest.component_sha256
+    );
+    if let Some(name) = &driver.flexvolume {
+        println!("  flexvolume {}/{}", name.vendor, name.driver);
+    }
+    if let Some(name) = &driver.csi_name {
+        println!("  csi        {name}");
+    }
+    println!("  exports    {}", exports(manifest));
+    println!(
+        "  imports    {}",
+        named(&|capability| manifest.imports(capability))
+    );
+    println!(
+        "  granted    {}",
+        named(&|capability| driver.grants.includes(capability))
+    );
+}

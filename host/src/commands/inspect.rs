@@ -1,0 +1,85 @@
+//! `drivebay inspect FILE.wasm`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use drivebay::grant::{Capability, Grants};
+use drivebay::runtime::{self, Export, ImportProblem, Manifest, Need};
+
+/// Print what a component wants, before anyone grants it.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The component
+    file: PathBuf,
+}
+
+impl Inspect {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let manifest = runtime::inspect(&self.file)?;
+        let said = &manifest.description;
+        println!("{} {}: {}", said.name, said.version, said.summary);
+        println!("sha256   {}", manifest.component_sha256);
+        println!("exports  {}", exports(&manifest));
+        println!(
+            "imports  {}",
+            list(
+                Capability::ALL
+                    .into_iter()
+                    .filter(|capability| manifest.imports(*capability))
+                    .map(Capability::name)
+            )
+        );
+        println!(
+            "wasi     {}",
+            list(
+                manifest
+                    .imports
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|name| name.starts_with("wasi:"))
+            )
+        );
+        println!("grants a driver's file needs:");
+        for problem in runtime::problems(&manifest.imports, &manifest.exports, &Grants::default()) {
+            if let ImportProblem::NotGranted { capability } = problem {
+                println!("  {}", capability.grant_line());
+            }
+        }
+        println!("parameters:");
+        for parameter in &said.parameters {
+            let need = match parameter.need {
+                Need::Required => "required",
+                Need::Optional => "optional",
+            };
+            let default = parameter
+                .default
+                .as_ref()
+                .map(|value| format!(", default {value:?}"))
+                .unwrap_or_default();
+            println!(
+                "  {} ({:?}, {need}{default}): {}",
+                parameter.name, parameter.scope, parameter.meaning
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+pub(super) fn exports(manifest: &Manifest) -> String {
+    list(
+        Export::ALL
+            .into_iter()
+            .filter(|export| manifest.exports(*export))
+            .map(Export::name),
+    )
+}
+
+pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(" ")
+    }
+}

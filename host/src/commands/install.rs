@@ -1,0 +1,125 @@
+//! `drivebay install`: components into the store, code compiled, shim into kubelet's plugin directory.
+//!
+//! In this order, so that the first `init` finds everything ready. kubelet watches the plugin directory
+//! and probes on every change of a name that does not begin with a dot: a new driver appears by one rename
+//! of a whole directory, a new shim by one rename over the old one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
+use drivebay::{runtime, sys};
+
+/// Install components and the shim on this node.
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// Component files to put into the store, each under the name of its file
+    components: Vec<PathBuf>,
+    /// kubelet's --volume-plugin-dir; without it the shim is not installed
+    #[arg(long, env = "DRIVEBAY_PLUGIN_DIR")]
+    plugin_dir: Option<PathBuf>,
+    /// The shim to install; by default the one beside this program
+    #[arg(long, env = "DRIVEBAY_SHIM")]
+    shim: Option<PathBuf>,
+}
+
+impl Install {
+    pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
+        let drivers = config::load_drivers(paths)?;
+        for file in &self.components {
+            store(paths, file)?;
+        }
+        for driver in &drivers {
+            let file = runtime::locate(paths, &driver.component)?;
+            let manifest = runtime::compile(paths, &file.path)?;
+            println!(
+                "driver {}: {} {} compiled",
+                driver.name, driver.component, manifest.description.version
+            );
+        }
+        replace(&std::env::current_exe()?, &paths.compiler())?;
+        if let Some(plugin_dir) = &self.plugin_dir {
+            let shim = self.shim()?;
+            for driver in &drivers {
+                install_shim(plugin_dir, driver, &shim)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn shim(&self) -> anyhow::Result<PathBuf> {
+        match &self.shim {
+            Some(shim) => Ok(shim.clone()),
+            None => Ok(std::env::current_exe()?.with_file_name("drivebay-shim")),
+        }
+    }
+}
+
+/// Examined before it may become the current version: a broken one leaves the old one serving.
+fn store(paths: &Paths, file: &Path) -> anyhow::Result<()> {
+    let name = file
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .context("a component file needs a name")?;
+    if file.extension().is_none_or(|extension| extension != "wasm") {
+        bail!("{} is not named NAME.wasm", file.display());
+    }
+    runtime::compile(paths, file)?;
+    let stored = runtime::install(paths, name, &fs::read(file)?)?;
+    println!("component {name}: sha256 {}", stored.sha256);
+    Ok(())
+}
+
+fn install_shim(plugin_dir: &Path, driver: &DriverConfig, shim: &Path) -> anyhow::Result<()> {
+    let Some(name) = &driver.flexvolume else {
+        return Ok(());
+    };
+    let directory = plugin_dir.join(name.directory());
+    if directory.is_dir() {
+        replace(shim, &directory.join(&name.driver))?;
+    } else {
+        create(plugin_dir, &directory, name, shim)?;
+    }
+    println!(
+        "driver {}: shim at {}",
+        driver.name,
+        directory.join(&name.driver).display()
+    );
+    Ok(())
+}
+
+/// The directory appears with the executable in it.
+fn create(
+    plugin_dir: &Path,
+    directory: &Path,
+    name: &FlexVolumeName,
+    shim: &Path,
+) -> anyhow::Result<()> {
+    let hidden = plugin_dir.join(format!(".{}", name.directory()));
+    fs::create_dir_all(&hidden).with_context(|| format!("cannot make {}", hidden.display()))?;
+    replace(shim, &hidden.join(&name.driver))?;
+    fs::rename(&hidden, directory).with_context(|| format!("cannot make {}", directory.display()))
+}
+
+/// Copies an executable over another by a rename; whoever runs the old one keeps it.
+fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let program = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    if fs::read(to).is_ok_and(|present| present == program) {
+        return Ok(());
+    }
+    let directory = to.parent().context("an executable needs a directory")?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
+    let hidden = directory.join(format!(
+        ".{}.new",
+        to.file_name().unwrap_or_default().to_string_lossy()
+    ));
+    sys::write_durably(&hidden, &program)
+        .with_context(|| format!("cannot write {}", hidden.display()))?;
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o755))?;
+    fs::rename(&hidden, to).with_context(|| format!("cannot replace {}", to.display()))
+}
