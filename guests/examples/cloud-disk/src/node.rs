@@ -1,0 +1,83 @@
+//! On the node: wait for the disk, have it hold a filesystem, mount it.
+
+use crate::bindings::drivebay::driver::block_devices::{self, Identity};
+use crate::bindings::drivebay::driver::log::{self, Level};
+use crate::bindings::drivebay::driver::mounts::{MountOption, Target};
+use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, Volume};
+use crate::bindings::exports::drivebay::driver::node::{Guest, Health, NodeInfo, StageRequest};
+use crate::{CloudDisk, SERIAL, ZONE, cloud, get};
+
+/// Longer than this cloud ever took to show an attached disk to the node.
+const PATIENCE_MS: u32 = 30_000;
+
+impl Guest for CloudDisk {
+    fn get_info() -> Result<NodeInfo, Error> {
+        let node = cloud::this_node()?;
+        Ok(NodeInfo {
+            id: node.id,
+            place: vec![(ZONE.into(), node.zone)],
+            max_volumes: node.max_disks,
+        })
+    }
+
+    fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {
+        let device = block_devices::await_device(&identity(&request.volume)?, PATIENCE_MS)?;
+        match request.kind {
+            AccessType::Block => device.bind(target),
+            AccessType::Filesystem(wanted) => {
+                let fs_type = if wanted.fs_type.is_empty() {
+                    "ext4"
+                } else {
+                    &wanted.fs_type
+                };
+                device.ensure_filesystem(fs_type, &[])?;
+                let options: Vec<MountOption> = wanted
+                    .mount_options
+                    .iter()
+                    .map(|o| mount_option(o))
+                    .collect();
+                // A disk made from a snapshot may be larger than the filesystem that came with it. All that
+                // can fail comes before the mount: what is mounted is not staged again.
+                if request.access == Access::ReadWrite {
+                    device.grow_filesystem()?;
+                }
+                device.mount(target, &options)
+            }
+        }
+    }
+
+    fn get_health(volume: Volume) -> Result<Health, Error> {
+        match block_devices::find_device(&identity(&volume)?) {
+            Ok(_) => Ok(Health::Ok),
+            Err(Error::NotFound(reason)) => {
+                log::write(
+                    Level::Warn,
+                    &format!("disk {} is gone: {reason}", volume.id),
+                );
+                Ok(Health::Inaccessible(reason))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A disk is known by the serial number that `attach-volume` returned.
+fn identity(volume: &Volume) -> Result<Identity, Error> {
+    match get(&volume.publish_context, SERIAL) {
+        Some(serial) => Ok(Identity {
+            serial: serial.into(),
+            size_bytes: None,
+        }),
+        None => Err(Error::FailedPrecondition(format!(
+            "volume {} is not attached",
+            volume.id
+        ))),
+    }
+}
+
+fn mount_option(written: &str) -> MountOption {
+    match written.split_once('=') {
+        Some((name, value)) => (name.into(), Some(value.into())),
+        None => (written.into(), None),
+    }
+}

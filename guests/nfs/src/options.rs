@@ -1,0 +1,583 @@
+//! A volume's parameters become a checked [`Share`]. Pure: nothing here calls the host.
+
+use crate::bindings::drivebay::driver::mounts::{MountOption, RemoteSource};
+use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, FilesystemAccess};
+use crate::bindings::exports::drivebay::driver::node::StageRequest;
+use crate::mount_options::{Defaults, MountOptions};
+use crate::parameters as names;
+use crate::remote_path::{RemotePath, malformed, parse_server};
+use crate::version::{self, NEWEST_FIRST, THREE_FIRST, Version, Versions};
+
+/// For directories that are made without a `mode`; the same as Alibaba's driver gives them.
+pub(crate) const DEFAULT_MODE: u32 = 0o755;
+
+/// How a contradiction names the options of the claim itself.
+const CLAIMS_OPTIONS: &str = "the volume's list of mount options";
+
+/// A directory on a server, and how to mount it.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub(crate) server: String,
+    /// The volume.
+    pub(crate) path: RemotePath,
+    /// The part of `path` that has to exist; what lies below may be made.
+    pub(crate) base: RemotePath,
+    /// For the volume's own directory. Absent also where the volume is read-only.
+    pub(crate) mode: Option<u32>,
+    pub(crate) versions: Versions,
+    options: MountOptions,
+    defaults: Defaults,
+}
+
+impl Share {
+    /// What the request asks for; `invalid-argument` where it contradicts itself.
+    pub(crate) fn requested(request: &StageRequest) -> Result<Self, Error> {
+        let AccessType::Filesystem(filesystem) = &request.kind else {
+            return Err(Error::Unsupported(
+                "an NFS share is a directory and cannot be a block device".into(),
+            ));
+        };
+        let given = Given(&request.volume.context);
+        let (root, below) = given.root()?;
+        let mut options = given.mount_options(filesystem)?;
+        let versions = given.versions(&mut options, &filesystem.fs_type)?;
+        let writable = request.access == Access::ReadWrite && !options.has("ro");
+        let path = root.join(&below);
+        let base = match (writable, given.creates()?) {
+            (true, Creates::Everything) => RemotePath::root(),
+            (true, Creates::SubPath) => root,
+            (true, Creates::Nothing) | (false, _) => path.clone(),
+        };
+        Ok(Self {
+            server: parse_server(names::SERVER, given.required(names::SERVER)?)?,
+            path,
+            base,
+            mode: given.mode()?.filter(|_| writable),
+            versions,
+            options,
+            defaults: given.defaults(),
+        })
+    }
+
+    /// Whether a volume that is missing is made.
+    pub(crate) fn may_create(&self) -> bool {
+        self.path != self.base
+    }
+
+    /// A directory of the server, for the host to mount.
+    pub(crate) fn source(&self, path: &RemotePath) -> RemoteSource {
+        RemoteSource {
+            fs_type: "nfs".into(),
+            server: self.server.clone(),
+            path: path.to_string(),
+        }
+    }
+
+    /// The options to mount it with.
+    pub(crate) fn mount_options(&self, version: Version) -> Vec<MountOption> {
+        self.options.for_version(version, self.defaults)
+    }
+
+    /// The error for a volume whose parents are missing too.
+    pub(crate) fn nothing_to_create_in(&self) -> Error {
+        Error::NotFound(format!(
+            "cannot make {} on {}: {} does not exist there either",
+            self.path, self.server, self.base
+        ))
+    }
+}
+
+/// What may be made on the server.
+enum Creates {
+    Nothing,
+    /// The sub-directory, but not the share.
+    SubPath,
+    /// All of the path, as Alibaba's driver does.
+    Everything,
+}
+
+/// The parameters as they were written. An empty value is as good as none: templates leave such behind.
+struct Given<'a>(&'a [(String, String)]);
+
+impl<'a> Given<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, name: &str) -> Result<&'a str, Error> {
+        self.get(name)
+            .ok_or_else(|| Error::InvalidArgument(format!("{name} is missing")))
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, Error> {
+        let Some(written) = self.get(name) else {
+            return Ok(None);
+        };
+        match written.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" => Ok(Some(true)),
+            "false" | "no" | "0" => Ok(Some(false)),
+            _ => Err(malformed(name, written, "write true or false")),
+        }
+    }
+
+    /// A volume of Alibaba's driver, whose defaults it keeps.
+    fn is_nas(&self) -> bool {
+        self.get(names::SHARE).is_none()
+    }
+
+    /// The share, and the volume's place below it.
+    fn root(&self) -> Result<(RemotePath, RemotePath), Error> {
+        let below = RemotePath::parse(
+            names::SUB_PATH,
+            self.get(names::SUB_PATH).unwrap_or_default(),
+        )?;
+        let path = RemotePath::parse(names::PATH, self.get(names::PATH).unwrap_or_default())?;
+        let Some(written) = self.get(names::SHARE) else {
+            return Ok((path, below));
+        };
+        let share = RemotePath::parse(names::SHARE, written)?;
+        if self.get(names::PATH).is_some() && path != share {
+            return Err(Error::InvalidArgument(format!(
+                "share says {share} and path says {path}: write one of them"
+            )));
+        }
+        Ok((share, below))
+    }
+
+    fn creates(&self) -> Result<Creates, Error> {
+        match (self.flag(names::CREATE_SUB_PATH)?, self.is_nas()) {
+            (Some(false), _) | (None, false) => Ok(Creates::Nothing),
+            (_, true) => Ok(Creates::Everything),
+            (Some(true), false) if self.get(names::SUB_PATH).is_some() => Ok(Creates::SubPath),
+            (Some(true), false) => Err(Error::InvalidArgument(
+                "createSubPath is true but subPath is missing: a share itself is never made".into(),
+            )),
+        }
+    }
+
+    fn mode(&self) -> Result<Option<u32>, Error> {
+        let Some(written) = self.get(names::MODE) else {
+            return Ok(None);
+        };
+        // Shorter ones are refused: `75` is more often a slip than rwx for the group alone.
+        let digits =
+            (3..=5).contains(&written.len()) && written.bytes().all(|b| b.is_ascii_digit());
+        match u32::from_str_radix(written, 8) {
+            Ok(mode) if digits && mode <= 0o7777 => Ok(Some(mode)),
+            _ => Err(malformed(
+                names::MODE,
+                written,
+                "write octal permission bits, such as 0755",
+            )),
+        }
+    }
+
+    fn listed_options(&self) -> Result<Option<(&'static str, &'a str)>, Error> {
+        match (self.get(names::MOUNT_OPTIONS), self.get(names::OPTIONS)) {
+            (Some(_), Some(_)) => Err(Error::InvalidArgument(
+                "mountOptions and options are both given: write one of them".into(),
+            )),
+            (Some(list), None) => Ok(Some((names::MOUNT_OPTIONS, list))),
+            (None, Some(list)) => Ok(Some((names::OPTIONS, list))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn clears_defaults(&self) -> bool {
+        let says_none = |name| {
+            self.get(name)
+                .is_some_and(|list| list.eq_ignore_ascii_case("none"))
+        };
+        says_none(names::MOUNT_OPTIONS) || says_none(names::OPTIONS)
+    }
+
+    fn defaults(&self) -> Defaults {
+        match (self.clears_defaults(), self.is_nas()) {
+            (true, _) => Defaults::None,
+            (false, true) => Defaults::Nas,
+            (false, false) => Defaults::Standard,
+        }
+    }
+
+    /// All that was asked for, wherever it was written.
+    fn mount_options(&self, filesystem: &FilesystemAccess) -> Result<MountOptions, Error> {
+        let mut options = MountOptions::default();
+        if self.flag(names::READONLY)? == Some(true) {
+            options.add(names::READONLY, "ro")?;
+        }
+        if self.flag(names::ATIME)? == Some(false) {
+            options.add(names::ATIME, "noatime")?;
+        }
+        if let Some(version) = self.get(names::VERS) {
+            options.add(names::VERS, &format!("vers={version}"))?;
+        }
+        if let Some(protocol) = self.protocol()? {
+            options.add(names::PROTOCOL, protocol)?;
+        }
+        if let Some((origin, list)) = self.listed_options()?
+            && !self.clears_defaults()
+        {
+            options.add(origin, list)?;
+        }
+        for option in &filesystem.mount_options {
+            options.add(CLAIMS_OPTIONS, option)?;
+        }
+        Ok(options)
+    }
+
+    fn protocol(&self) -> Result<Option<&'static str>, Error> {
+        match self.get(names::PROTOCOL) {
+            None => Ok(None),
+            Some(written) if written.eq_ignore_ascii_case("tcp") => Ok(Some("tcp")),
+            Some(written) if written.eq_ignore_ascii_case("udp") => Ok(Some("udp")),
+            Some(written) => Err(malformed(names::PROTOCOL, written, "write tcp or udp")),
+        }
+    }
+
+    /// The versions that suit everything that was said about them.
+    ///
+    /// Alibaba's driver mounts with NFS 3 unless told otherwise. That stays first for its volumes: a path
+    /// can mean another directory in NFS 4, and making it there would hide the data that exists.
+    fn versions(&self, options: &mut MountOptions, fs_type: &str) -> Result<Versions, Error> {
+        if !["", "nfs", "nfs4"].contains(&fs_type) {
+            let accepted = "write nfs, nfs4 or nothing";
+            return Err(malformed("the filesystem type", fs_type, accepted));
+        }
+        let written = known_version(options)?;
+        let suits = |version: &Version| {
+            written
+                .as_ref()
+                .is_none_or(|(_, text)| version::means(text, version))
+                && (version::is_4(version) || fs_type != "nfs4")
+                && !(version::is_4(version) && options.has("proto=udp"))
+        };
+        let order = if self.is_nas() {
+            THREE_FIRST
+        } else {
+            NEWEST_FIRST
+        };
+        let versions: Vec<Version> = order.into_iter().filter(suits).collect();
+        if versions.is_empty() {
+            let version = written.map_or(String::from("no version"), |(origin, text)| {
+                format!("version {text} in {origin}")
+            });
+            return Err(Error::InvalidArgument(format!(
+                "{version}, filesystem type \"{fs_type}\" and the protocol do not fit together: \
+                 nfs4 leaves out version 3, and udp is for version 3 only"
+            )));
+        }
+        Ok(Versions::new(versions))
+    }
+}
+
+/// Take the version out of the options; `invalid-argument` if there is no such.
+fn known_version(options: &mut MountOptions) -> Result<Option<(&'static str, String)>, Error> {
+    let written = options.take_version();
+    match &written {
+        Some((origin, text)) if !version::is_known(text) => {
+            let option = format!("NFS version in {origin}");
+            let accepted = format!("write {}", version::ACCEPTED);
+            Err(malformed(&option, text, &accepted))
+        }
+        _ => Ok(written),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::drivebay::driver::types::Volume;
+
+    /// A request for a volume on 10.0.0.1 with these parameters.
+    fn request(parameters: &[(&str, &str)]) -> StageRequest {
+        let pairs = [&[("server", "10.0.0.1")], parameters].concat();
+        StageRequest {
+            volume: Volume {
+                id: "vol".into(),
+                context: pairs
+                    .into_iter()
+                    .map(|(k, v)| (k.into(), v.into()))
+                    .collect(),
+                publish_context: Vec::new(),
+            },
+            access: Access::ReadWrite,
+            kind: filesystem("", &[]),
+        }
+    }
+
+    fn filesystem(fs_type: &str, mount_options: &[&str]) -> AccessType {
+        AccessType::Filesystem(FilesystemAccess {
+            fs_type: fs_type.into(),
+            mount_options: mount_options.iter().map(|o| String::from(*o)).collect(),
+        })
+    }
+
+    fn share(parameters: &[(&str, &str)]) -> Share {
+        Share::requested(&request(parameters)).expect("good parameters")
+    }
+
+    fn refusal(parameters: &[(&str, &str)]) -> String {
+        message(&request(parameters))
+    }
+
+    fn message(request: &StageRequest) -> String {
+        match Share::requested(request) {
+            Err(Error::InvalidArgument(message)) => message,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    fn first_options(share: &Share) -> String {
+        let options = share.mount_options(share.versions.remaining()[0]);
+        let texts: Vec<String> = options
+            .into_iter()
+            .map(|(name, value)| value.map_or(name.clone(), |value| format!("{name}={value}")))
+            .collect();
+        texts.join(",")
+    }
+
+    #[test]
+    fn the_volume_of_the_kubernetes_example_is_understood() {
+        let share = share(&[("share", "dws_nas_scratch")]);
+        let source = share.source(&share.path);
+        assert_eq!(
+            (
+                source.fs_type.as_str(),
+                source.server.as_str(),
+                source.path.as_str()
+            ),
+            ("nfs", "10.0.0.1", "/dws_nas_scratch")
+        );
+        assert_eq!(share.versions.remaining(), ["4.2", "4.1", "4.0", "3"]);
+        assert_eq!(first_options(&share), "vers=4.2,hard");
+        assert!(!share.may_create());
+    }
+
+    #[test]
+    fn a_volume_of_alibabas_driver_is_understood() {
+        let share = share(&[
+            ("path", "/k8s/app"),
+            ("vers", "4.0"),
+            ("mode", "755"),
+            ("options", "rsize=1048576"),
+        ]);
+        assert_eq!(share.path.to_string(), "/k8s/app");
+        assert_eq!(share.mode, Some(0o755));
+        assert_eq!(
+            first_options(&share),
+            "vers=4.0,rsize=1048576,hard,noresvport"
+        );
+        assert!(share.may_create());
+    }
+
+    #[test]
+    fn a_volume_of_alibabas_driver_tries_version_3_first() {
+        let share = share(&[("path", "/k8s/app")]);
+        assert_eq!(share.versions.remaining(), ["3", "4.2", "4.1", "4.0"]);
+        assert_eq!(first_options(&share), "vers=3,hard,nolock,noresvport");
+    }
+
+    #[test]
+    fn without_a_path_the_whole_server_is_mounted_and_nothing_made() {
+        let share = share(&[]);
+        assert_eq!(share.path.to_string(), "/");
+        assert!(!share.may_create());
+    }
+
+    #[test]
+    fn options_none_clears_the_defaults_and_nothing_else() {
+        let share = share(&[
+            ("path", "/a"),
+            ("options", "None"),
+            ("vers", "3"),
+            ("readonly", "yes"),
+        ]);
+        assert_eq!(first_options(&share), "vers=3,ro");
+    }
+
+    #[test]
+    fn a_sub_directory_is_made_only_where_that_is_asked_for() {
+        let plain = share(&[("share", "/srv"), ("subPath", "a/b")]);
+        assert_eq!(plain.path.to_string(), "/srv/a/b");
+        assert!(!plain.may_create());
+        let made = share(&[
+            ("share", "/srv"),
+            ("subPath", "a/b"),
+            ("createSubPath", "TRUE"),
+        ]);
+        assert!(made.may_create());
+        assert_eq!(made.base.to_string(), "/srv");
+    }
+
+    #[test]
+    fn a_path_is_not_made_where_that_is_declined() {
+        assert!(!share(&[("path", "/a"), ("createSubPath", "no")]).may_create());
+    }
+
+    #[test]
+    fn making_a_sub_directory_without_a_name_is_refused() {
+        let message = refusal(&[("share", "/srv"), ("createSubPath", "true")]);
+        assert!(
+            message.contains("createSubPath") && message.contains("subPath"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_read_only_volume_changes_nothing_on_the_server() {
+        let parameters = [("path", "/a"), ("mode", "0777")];
+        let by_option = share(&[&parameters[..], &[("readonly", "1")]].concat());
+        let by_mount_option = share(&[&parameters[..], &[("options", "ro")]].concat());
+        let by_access = Share::requested(&StageRequest {
+            access: Access::ReadOnly,
+            ..request(&parameters)
+        });
+        for share in [
+            by_option,
+            by_mount_option,
+            by_access.expect("good parameters"),
+        ] {
+            assert!(!share.may_create());
+            assert_eq!(share.mode, None);
+        }
+    }
+
+    #[test]
+    fn readonly_is_honoured() {
+        let share = share(&[("share", "/a"), ("readonly", "true"), ("atime", "False")]);
+        assert_eq!(first_options(&share), "vers=4.2,ro,noatime,hard");
+    }
+
+    #[test]
+    fn readonly_contradicts_rw() {
+        let message = refusal(&[
+            ("share", "/a"),
+            ("readonly", "true"),
+            ("mountOptions", "rw"),
+        ]);
+        assert!(
+            message.contains("readonly says ro and mountOptions says rw"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn the_claims_mount_options_join_the_others() {
+        let mut request = request(&[("share", "/a"), ("mountOptions", "nconnect=4")]);
+        request.kind = filesystem("nfs", &["timeo=100", "nconnect=4"]);
+        let share = Share::requested(&request).expect("good options");
+        assert_eq!(first_options(&share), "vers=4.2,nconnect=4,timeo=100,hard");
+        request.kind = filesystem("nfs", &["nconnect=8"]);
+        assert!(message(&request).contains("mountOptions says nconnect=4"));
+    }
+
+    #[test]
+    fn share_and_path_may_agree_but_not_differ() {
+        assert_eq!(
+            share(&[("share", "/a/"), ("path", "/a")]).path.to_string(),
+            "/a"
+        );
+        let message = refusal(&[("share", "/a"), ("path", "/b")]);
+        assert!(
+            message.contains("share says /a and path says /b"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn two_lists_of_mount_options_are_refused() {
+        let message = refusal(&[("share", "/a"), ("mountOptions", "ro"), ("options", "none")]);
+        assert!(message.contains("mountOptions and options"), "{message}");
+    }
+
+    #[test]
+    fn empty_values_are_as_good_as_none() {
+        let share = share(&[
+            ("share", "/a"),
+            ("vers", ""),
+            ("mode", ""),
+            ("readonly", ""),
+            ("path", ""),
+        ]);
+        assert_eq!(first_options(&share), "vers=4.2,hard");
+        let mut without_server = request(&[("share", "/a")]);
+        without_server.volume.context[0].1.clear();
+        assert_eq!(message(&without_server), "server is missing");
+    }
+
+    #[test]
+    fn modes_are_octal_digits() {
+        for (written, mode) in [
+            ("755", 0o755),
+            ("0750", 0o750),
+            ("2770", 0o2770),
+            ("02770", 0o2770),
+        ] {
+            assert_eq!(
+                share(&[("share", "/a"), ("mode", written)]).mode,
+                Some(mode)
+            );
+        }
+        for written in ["75", "788", "u+rwx", "+755", "77777", "0o755", "-755"] {
+            let message = refusal(&[("share", "/a"), ("mode", written)]);
+            assert!(
+                message.contains("mode") && message.contains(written),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_malformed_value_is_named_with_its_option_and_what_is_accepted() {
+        for (option, written, accepted) in [
+            ("vers", "5", "3, 4, 4.0, 4.1 or 4.2"),
+            ("protocol", "sctp", "tcp or udp"),
+            ("readonly", "maybe", "true or false"),
+            ("atime", "noatime", "true or false"),
+            ("createSubPath", "2", "true or false"),
+            ("subPath", "../x", "the directory itself"),
+        ] {
+            let message = refusal(&[("share", "/a"), (option, written)]);
+            for part in [option, written, accepted] {
+                assert!(message.contains(part), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_filesystem_type_nfs4_leaves_out_version_3() {
+        let mut request = request(&[("share", "/a")]);
+        request.kind = filesystem("nfs4", &[]);
+        let share = Share::requested(&request).expect("good parameters");
+        assert_eq!(share.versions.remaining(), ["4.2", "4.1", "4.0"]);
+    }
+
+    #[test]
+    fn other_filesystem_types_are_refused() {
+        let mut request = request(&[("share", "/a")]);
+        request.kind = filesystem("ext4", &[]);
+        assert!(message(&request).contains("ext4"));
+    }
+
+    #[test]
+    fn transport_udp_leaves_only_version_3() {
+        let udp = share(&[("share", "/a"), ("protocol", "UDP")]);
+        assert_eq!(udp.versions.remaining(), ["3"]);
+        assert_eq!(first_options(&udp), "vers=3,proto=udp,hard,nolock");
+        let message = refusal(&[("share", "/a"), ("protocol", "udp"), ("vers", "4.1")]);
+        assert!(message.contains("version 4.1 in vers"), "{message}");
+    }
+
+    #[test]
+    fn a_block_volume_is_unsupported() {
+        let request = StageRequest {
+            kind: AccessType::Block,
+            ..request(&[("share", "/a")])
+        };
+        assert!(matches!(
+            Share::requested(&request),
+            Err(Error::Unsupported(_))
+        ));
+    }
+}
