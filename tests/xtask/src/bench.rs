@@ -1,0 +1,104 @@
+//! `cargo xtask bench`: the README's claims, each a ratio from one run on one machine.
+//!
+//! Prints the table as the README has it. A promise that is not kept is a verdict in its row and not a
+//! failure: machines differ, and a slow one is no bug. What does not run at all is one.
+//!
+//! The driver is the example `local`, because a kernel without NFS has to do: up to the mount itself, which
+//! an already mounted target never reaches, both guests take the same way.
+
+mod measure;
+mod node;
+mod table;
+
+use std::fs;
+
+use anyhow::Result;
+
+use self::measure::{REPETITIONS, medians, peak_memory};
+use self::node::Node;
+use self::table::Table;
+use crate::build;
+use crate::setup::{self, Part};
+use crate::steps::{Steps, say};
+use crate::workspace::Workspace;
+
+const NOTHING: &str = "`/bin/true`";
+const SCRIPT: &str = "bash+jq+findmnt script";
+
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::new("cargo xtask bench", build::STEPS + 3);
+    setup::ensure(workspace, &[Part::Bench], &mut steps)?;
+    build::everything(workspace, &mut steps)?;
+    let node = steps.run("mount a volume by each driver", || Node::prepare(workspace))?;
+    let mut table = Table::default();
+    let about = format!("time the call-outs, medians of {REPETITIONS}");
+    steps.run(about, || time(&node, &mut table))?;
+    steps.run("weigh", || weigh(workspace, &node, &mut table))?;
+    say(format_args!("\n{table}"));
+    match table.missed() {
+        0 => steps.verdict("every target is met"),
+        missed => steps.verdict(format_args!("{missed} targets are missed on this machine")),
+    }
+    Ok(())
+}
+
+fn time(node: &Node, table: &mut Table) -> Result<()> {
+    let environment = node.environment();
+    let nothing = [vec!["/bin/true".to_owned()]];
+    for (what, ours, theirs, target) in [
+        ("`init`", node.init(), node.script_init(), 1.5),
+        (
+            "`mount`, already mounted",
+            node.mount(),
+            node.script_mount(),
+            2.0,
+        ),
+    ] {
+        let [ours, theirs, nothing] = medians([&[ours], &[theirs], &nothing], &environment)?;
+        table.ratio(what, ours, (NOTHING, nothing), Some(target));
+        table.ratio(what, ours, (SCRIPT, theirs), Some(0.3));
+    }
+    let cycle = [node.unmount(), node.mount()];
+    let script_cycle = [node.script_unmount(), node.script_mount()];
+    let [ours, theirs] = medians([&cycle, &script_cycle], &environment)?;
+    table.ratio(
+        "`unmount` and `mount`, really done",
+        ours,
+        (SCRIPT, theirs),
+        None,
+    );
+    let asking = [node.is_attached()];
+    let [ours, nothing] = medians([&asking, &nothing], &environment)?;
+    table.ratio(
+        "`isattached`: the guest looks at a file",
+        ours,
+        (NOTHING, nothing),
+        None,
+    );
+    Ok(())
+}
+
+fn weigh(workspace: &Workspace, node: &Node, table: &mut Table) -> Result<()> {
+    let environment = node.environment();
+    let size = |path: std::path::PathBuf| Ok::<_, anyhow::Error>(fs::metadata(path)?.len());
+    let shim = size(workspace.binaries().join("drivebay-shim"))?;
+    table.size("`drivebay-shim`", shim, ("MB", 1_000_000), 4);
+    let guest = size(workspace.components().join("nfs.wasm"))?;
+    table.size("`nfs.wasm`", guest, ("kB", 1000), 60);
+    for (what, calls) in [
+        ("peak memory, `init`", vec![node.init()]),
+        ("peak memory, `mount`, already mounted", vec![node.mount()]),
+        // The volume has to leave the pod before it can leave the node.
+        (
+            "peak memory, `mountdevice`: guest and mount",
+            vec![node.unmount(), node.unstage(), node.stage()],
+        ),
+    ] {
+        let mut peak = 0;
+        for call in &calls {
+            peak = peak_memory(call, &environment)?;
+        }
+        table.size(what, peak * 1024, ("MiB", 1 << 20), 8);
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask build`: what is shipped, into target/dist: two static binaries and the components.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::guests;
+use crate::process::{self, Echo, command};
+use crate::setup::{self, Part};
+use crate::steps::Steps;
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::new("cargo xtask build", STEPS);
+    everything(workspace, &mut steps)?;
+    steps.verdict("target/dist is complete");
+    Ok(())
+}
+
+/// Steps of a build on a machine that lacks nothing.
+pub(crate) const STEPS: usize = 3;
+
+/// Builds all that is shipped. The guests come first: they take seconds, the host ten minutes at first.
+pub(crate) fn everything(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    setup::ensure(workspace, &[Part::Build], steps)?;
+    steps.run("build the guests", || guests::build(workspace))?;
+    steps.run("build drivebay", || DRIVEBAY.build(workspace))?;
+    steps.run("build drivebay-shim", || SHIM.build(workspace))
+}
+
+/// One of the two binaries.
+struct Binary {
+    name: &'static str,
+    profile: &'static str,
+    features: &'static [&'static str],
+}
+
+const DRIVEBAY: Binary = Binary {
+    name: "drivebay",
+    profile: "dist",
+    features: &["--features", "compiler"],
+};
+const SHIM: Binary = Binary {
+    name: "drivebay-shim",
+    profile: "dist-shim",
+    features: &["--no-default-features"],
+};
+
+impl Binary {
+    fn build(&self, workspace: &Workspace) -> Result<()> {
+        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let mut cargo = command("cargo");
+        cargo.current_dir(workspace.root()).args([
+            "build",
+            "--package",
+            "drivebay",
+            "--bin",
+            self.name,
+        ]);
+        cargo.args(["--profile", self.profile]).args(self.features);
+        // Named, although it is this machine's own: only so do build scripts stay dynamic.
+        cargo.args(["--target", &target]);
+        let variable = format!(
+            "CARGO_TARGET_{}_RUSTFLAGS",
+            target.to_uppercase().replace('-', "_")
+        );
+        cargo.env(variable, "-C target-feature=+crt-static");
+        // They would take the place of the variable above.
+        cargo
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        process::run(&mut cargo, Echo::Live)?;
+        let built = workspace
+            .cargo_target()?
+            .join(target)
+            .join(self.profile)
+            .join(self.name);
+        ensure_static(&built)?;
+        put(&built, &workspace.binaries().join(self.name))
+    }
+}
+
+/// A dynamic binary would not start in the image, which holds nothing else.
+fn ensure_static(binary: &Path) -> Result<()> {
+    let (_, answer) = process::finish(command("ldd").arg(binary), Echo::Silent)?;
+    let is_static =
+        answer.contains("statically linked") || answer.contains("not a dynamic executable");
+    ensure!(
+        is_static,
+        "{} is not static; it needs\n{answer}",
+        binary.display()
+    );
+    Ok(())
+}
+
+/// Copies beside and renames: a binary that is running cannot be written to.
+fn put(built: &Path, shipped: &Path) -> Result<()> {
+    let partial = shipped.with_extension("partial");
+    fs::create_dir_all(
+        shipped
+            .parent()
+            .context("a shipped binary has a directory")?,
+    )?;
+    fs::copy(built, &partial).with_context(|| format!("cannot copy {}", built.display()))?;
+    fs::rename(&partial, shipped)
+        .with_context(|| format!("cannot put {} in place", shipped.display()))?;
+    let megabytes = fs::metadata(shipped)?.len().div_ceil(100_000);
+    crate::steps::say(format_args!(
+        "      {} {}.{} MB",
+        shipped.display(),
+        megabytes / 10,
+        megabytes % 10
+    ));
+    Ok(())
+}

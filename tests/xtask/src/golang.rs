@@ -1,0 +1,100 @@
+//! Go, which only the tests need: the program in tests/kubelet links kubelet's own code.
+//!
+//! Any Go since 1.21 fetches the version that a go.mod asks for by itself. Debian 12's is older, but good
+//! enough to fetch that same module, checked against Go's checksum database.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::packages;
+use crate::process::{self, Echo, answer, command};
+use crate::workspace::Workspace;
+
+/// As tests/kubelet/go.mod asks for, or newer.
+const TOOLCHAIN: &str = "v0.0.1-go1.26.8";
+
+/// Whether there is a Go that can build the program.
+pub(crate) fn is_there(workspace: &Workspace) -> bool {
+    fetches_others() || fetched(workspace).is_ok_and(|toolchain| toolchain.join("bin/go").exists())
+}
+
+/// Debian's Go, and by its hand a newer one into target/.
+pub(crate) fn install(workspace: &Workspace) -> Result<()> {
+    packages::install(&["golang-go"])?;
+    let toolchain = fetched(workspace)?;
+    let module = format!("golang.org/toolchain@{}", version()?);
+    let mut go = command("go");
+    go.current_dir(workspace.target())
+        .env("GOMODCACHE", modules(workspace))
+        .args(["mod", "download", &module]);
+    process::run(&mut go, Echo::Silent).context(
+        "cannot fetch Go by Go's module proxy; put Go 1.26 on PATH, from https://go.dev/dl",
+    )?;
+    // A module's files are not executable; newer Go does the same for its own toolchains.
+    let mut chmod = command("chmod");
+    chmod.args(["-R", "u+wx"]);
+    chmod.args([toolchain.join("bin"), toolchain.join("pkg/tool")]);
+    process::run(&mut chmod, Echo::Silent).map(drop)
+}
+
+/// Builds the program, static, as the VM and a bare host run it.
+pub(crate) fn build_kubelet(workspace: &Workspace) -> Result<()> {
+    let program = workspace.target().join("dist/tests/kubelet-flexvolume");
+    let mut go = go(workspace)?;
+    go.current_dir(workspace.root().join("tests/kubelet"))
+        .env("CGO_ENABLED", "0")
+        .args(["test", "-c", "-trimpath", "-ldflags=-s -w", "-o"])
+        .args([program.as_os_str(), ".".as_ref()]);
+    process::run(&mut go, Echo::Live).map(drop)
+}
+
+fn go(workspace: &Workspace) -> Result<Command> {
+    if fetches_others() {
+        return Ok(command("go"));
+    }
+    let mut go = command(fetched(workspace)?.join("bin/go"));
+    go.env("GOTOOLCHAIN", "local");
+    Ok(go)
+}
+
+fn fetches_others() -> bool {
+    answer(command("go").arg("version")).is_ok_and(|answer| minor(&answer) >= Some(21))
+}
+
+/// The second number in `go version go1.26.8 linux/amd64`.
+fn minor(answer: &str) -> Option<u32> {
+    let (_, rest) = answer.split_once(" go1.")?;
+    rest.split(['.', ' ', 'r']).next()?.parse().ok()
+}
+
+fn modules(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("go")
+}
+
+fn fetched(workspace: &Workspace) -> Result<PathBuf> {
+    let directory = format!("golang.org/toolchain@{}", version()?);
+    Ok(modules(workspace).join(directory))
+}
+
+fn version() -> Result<String> {
+    ensure!(
+        cfg!(target_arch = "x86_64"),
+        "put Go 1.26 on PATH, from https://go.dev/dl"
+    );
+    Ok(format!("{TOOLCHAIN}.linux-amd64"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_go_are_told_apart() {
+        assert_eq!(minor("go version go1.19.8 linux/amd64"), Some(19));
+        assert_eq!(minor("go version go1.26 linux/amd64\n"), Some(26));
+        assert_eq!(minor("go version go1.27rc1 linux/amd64"), Some(27));
+        assert_eq!(minor("gccgo"), None);
+    }
+}

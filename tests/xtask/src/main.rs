@@ -1,0 +1,81 @@
+//! `cargo xtask`: what a person or CI types to set a machine up, build, try, test and measure Drivebay.
+//!
+//! Each task prints its steps and ends with one line that says how it went. Nothing here is shipped.
+
+mod bench;
+mod build;
+mod component;
+mod demo;
+mod golang;
+mod guests;
+mod packages;
+mod process;
+mod setup;
+mod steps;
+mod test;
+mod vm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Drivebay's tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing on this machine
+    Setup(setup::Arguments),
+    /// Build the two binaries and the components into target/dist
+    Build,
+    /// Show Drivebay at work
+    Demo(demo::Arguments),
+    /// Check everything, ending with counts and a verdict
+    Test(test::Arguments),
+    /// Measure what the README claims
+    Bench,
+    /// Run a command on Debian's stock kernel, in a virtual machine
+    Vm(vm::Arguments),
+}
+
+fn main() -> ExitCode {
+    let task = Cli::parse().task;
+    Workspace::find()
+        .and_then(|workspace| perform(task, &workspace))
+        .unwrap_or_else(|error| {
+            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+            let causes = causes.join("\n  because ");
+            steps::say(format_args!("\nerror: {causes}\n\ncargo xtask: FAILED"));
+            ExitCode::FAILURE
+        })
+}
+
+fn perform(task: Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
+    match task {
+        Task::Setup(arguments) => setup::run(workspace, &arguments)?,
+        Task::Build => build::run(workspace)?,
+        Task::Demo(arguments) => demo::run(workspace, &arguments)?,
+        Task::Test(arguments) => test::run(workspace, &arguments)?,
+        Task::Bench => bench::run(workspace)?,
+        Task::Vm(arguments) => return vm::run(workspace, &arguments),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,109 @@
+//! `cargo xtask setup`: what each task needs from the machine, installed where it is missing.
+//!
+//! Tasks call [`ensure`] for their own part, so that building needs no VM and nobody has to set up first.
+//! When nothing is missing it costs one question to dpkg.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::golang;
+use crate::guests::Compiler;
+use crate::packages;
+use crate::process::{self, Echo, command};
+use crate::steps::Steps;
+use crate::vm::Image;
+use crate::workspace::Workspace;
+
+/// What a part is for, and so who needs it.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// A compiler for the guests
+    Build,
+    /// QEMU, and the VM's kernel and packages
+    Vm,
+    /// Filesystem tools for tests on this kernel
+    Test,
+    /// What other drivers' scripts use
+    Bench,
+    /// What the demonstration shows with
+    Demo,
+    /// Go, for the program that links kubelet's own code
+    Go,
+    /// The checker of dependencies
+    Deny,
+}
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only these parts; all of them by default
+    parts: Vec<Part>,
+}
+
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let parts = if arguments.parts.is_empty() {
+        Part::value_variants()
+    } else {
+        &arguments.parts
+    };
+    let mut steps = Steps::new("cargo xtask setup", 0);
+    ensure(workspace, parts, &mut steps)?;
+    steps.verdict("everything is there");
+    Ok(())
+}
+
+/// Installs what is missing of some parts; steps are taken only for what is.
+pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -> Result<()> {
+    let wanted: Vec<&str> = parts
+        .iter()
+        .flat_map(|part| part.packages())
+        .copied()
+        .collect();
+    let missing = packages::missing(&wanted)?;
+    if !missing.is_empty() {
+        let list = missing.join(" ");
+        steps.another(format_args!("install {list}"), || {
+            packages::install(&missing)
+        })?;
+    }
+    if parts.contains(&Part::Build) && Compiler::find()?.is_none() {
+        steps.another("install a compiler for the guests", Compiler::install)?;
+    }
+    if parts.contains(&Part::Vm) && Image::find(workspace).is_none() {
+        steps.another("unpack the VM's kernel and packages", || {
+            Image::unpack(workspace)
+        })?;
+    }
+    if parts.contains(&Part::Go) && !golang::is_there(workspace) {
+        steps.another("install Go", || golang::install(workspace))?;
+    }
+    if parts.contains(&Part::Deny) && !has_cargo_deny() {
+        steps.another("build cargo-deny, which takes minutes", install_cargo_deny)?;
+    }
+    Ok(())
+}
+
+impl Part {
+    /// Packages to install; none of them starts anything.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Build | Self::Go | Self::Deny => &[],
+            // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
+            Self::Vm => &["qemu-system-x86", "util-linux"],
+            Self::Test => &["e2fsprogs", "util-linux", "xfsprogs"],
+            Self::Bench => &["jq", "time", "util-linux"],
+            Self::Demo => &["jq", "util-linux"],
+        }
+    }
+}
+
+fn has_cargo_deny() -> bool {
+    process::run(command("cargo").args(["deny", "--version"]), Echo::Silent).is_ok()
+}
+
+fn install_cargo_deny() -> Result<()> {
+    process::run(
+        command("cargo").args(["install", "cargo-deny", "--locked"]),
+        Echo::Live,
+    )
+    .map(drop)
+}
