@@ -1,0 +1,341 @@
+//! The rules of the source tree that no compiler checks: who may import whom, who may use which crate, and
+//! how large a file may grow.
+//!
+//! Read from the source as text. A rule that is broken is reported with file, line and the rule's own words.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use drivebay_tests::{Line, files_beneath, host_code, host_source, read, repository, rust_files};
+
+/// Who may import whom, from top to bottom; everything may import itself.
+const LAYERS: [(&str, &[&str]); 13] = [
+    // The binaries and the command line wire the parts together.
+    ("main", &["commands", "sys"]),
+    (
+        "shim",
+        &["config", "driver", "error", "flexvolume", "log_file", "sys"],
+    ),
+    ("commands", &["config", "grant", "runtime", "sys"]),
+    ("flexvolume", &["driver", "volume", "error"]),
+    (
+        "driver",
+        &[
+            "runtime", "journal", "sys", "config", "grant", "volume", "error",
+        ],
+    ),
+    (
+        "runtime",
+        &[
+            "bindings",
+            "capability",
+            "config",
+            "grant",
+            "sys",
+            "volume",
+            "error",
+        ],
+    ),
+    (
+        "capability",
+        &["bindings", "grant", "sys", "volume", "error"],
+    ),
+    ("bindings", &["capability"]),
+    ("config", &["grant", "sys", "volume"]),
+    ("journal", &["sys", "volume"]),
+    ("sys", &["error"]),
+    ("grant", &[]),
+    ("log_file", &[]),
+];
+
+/// Words every layer shares; they import nothing of ours.
+const WORDS: [&str; 2] = ["volume", "error"];
+
+/// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
+/// it, or one file), and why.
+const CONFINED: [(&str, &[&str], &str); 13] = [
+    (
+        "wasmtime",
+        &["runtime", "bindings", "capability"],
+        "the engine is known where guests are called",
+    ),
+    (
+        "wasmtime_wasi",
+        &["runtime", "capability"],
+        "WASI is linked where guests are called",
+    ),
+    ("nix", &["sys"], "sys is the one door to the kernel"),
+    ("rustix", &["sys"], "sys is the one door to the kernel"),
+    ("cap_std", &["sys"], "sys is the one door to the kernel"),
+    (
+        "std::process::Command",
+        &["sys"],
+        "sys is where child processes are made",
+    ),
+    (
+        "serde",
+        &["flexvolume", "journal", "runtime/manifest.rs", "sys"],
+        "bytes are read and written at the edges",
+    ),
+    (
+        "serde_json",
+        &["flexvolume", "journal", "runtime", "sys"],
+        "bytes are read and written at the edges",
+    ),
+    (
+        "toml",
+        &["config"],
+        "the operator's files are read by config",
+    ),
+    (
+        "clap",
+        &["main.rs", "commands"],
+        "the command line is the binary's",
+    ),
+    (
+        "anyhow",
+        &["main.rs", "commands"],
+        "the library's errors have types",
+    ),
+    (
+        "tracing_subscriber",
+        &["log_file.rs"],
+        "where log lines go is decided once",
+    ),
+    (
+        "std::process::exit",
+        &["shim.rs"],
+        "only the panic hook of the shim may leave without returning",
+    ),
+];
+
+/// What `grant` may not name: it decides, and never acts.
+const ACTIONS: [&str; 6] = [
+    "std::fs",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "std::os",
+    "std::io",
+];
+
+/// What only `driver` may know of `grant`: which capabilities a component asks for, not what was granted.
+const DRIVERS_VIEW_OF_GRANT: &str = "grant::Capability";
+
+const MAX_LINES: usize = 600;
+
+/// Broken rules, collected so that all are seen at once.
+#[derive(Default)]
+struct Complaints(String);
+
+impl Complaints {
+    fn add(&mut self, line: &Line, rule: &str) {
+        let (file, number, text) = (line.file.display(), line.number, line.text.trim());
+        writeln!(self.0, "host/src/{file}:{number}: {rule}\n    {text}").expect("a string grows");
+    }
+}
+
+impl Drop for Complaints {
+    fn drop(&mut self) {
+        assert!(
+            self.0.is_empty() || std::thread::panicking(),
+            "\n{}",
+            self.0
+        );
+    }
+}
+
+#[test]
+fn each_layer_imports_only_those_below_it() {
+    let table: BTreeMap<&str, &[&str]> = LAYERS
+        .into_iter()
+        .chain(WORDS.map(|word| (word, &[][..])))
+        .collect();
+    let mut complaints = Complaints::default();
+    for line in host_code() {
+        let layer = line.layer();
+        if layer == "lib" {
+            continue;
+        }
+        let Some(allowed) = table.get(layer.as_str()) else {
+            complaints.add(
+                &line,
+                "this file belongs to no layer; give it a row in LAYERS",
+            );
+            continue;
+        };
+        for imported in line.paths.iter().filter_map(|path| ours(path)) {
+            if imported != layer && table.contains_key(imported) && !allowed.contains(&imported) {
+                complaints.add(
+                    &line,
+                    &format!("{layer} may import {allowed:?}, not {imported}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_driver_knows_of_grants_only_which_capabilities_there_are() {
+    let mut complaints = Complaints::default();
+    for line in host_code().iter().filter(|line| line.lies_in("driver")) {
+        for path in line.paths.iter().filter(|path| ours(path) == Some("grant")) {
+            if !path.contains(DRIVERS_VIEW_OF_GRANT) {
+                complaints.add(line, "of grant, driver may use Capability only");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_confined_stays_where_it_belongs() {
+    let mut complaints = Complaints::default();
+    for line in host_code() {
+        for (name, places, reason) in CONFINED {
+            let names = line.paths.iter().any(|path| begins_with(path, name));
+            if names && !places.iter().any(|place| line.lies_in(place)) {
+                complaints.add(
+                    &line,
+                    &format!("{name} may be used in {places:?} only: {reason}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn grants_decide_and_never_act() {
+    let mut complaints = Complaints::default();
+    for line in host_code().iter().filter(|line| line.lies_in("grant")) {
+        for path in &line.paths {
+            let foreign = !["std", "core", "self", "super", "crate"].contains(&first(path))
+                && path.starts_with(|c: char| c.is_lowercase());
+            if line.text.trim_start().starts_with("use ") && foreign && first(path) != "source" {
+                complaints.add(
+                    line,
+                    "grant imports std alone, so that it can be reviewed alone",
+                );
+            }
+            if ACTIONS.iter().any(|action| begins_with(path, action)) {
+                complaints.add(
+                    line,
+                    "grant decides, never acts: no files, processes or threads",
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_the_one_place_that_maps_native_code() {
+    let mut complaints = Complaints::default();
+    for line in host_code() {
+        let is_unsafe = line
+            .text
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word == "unsafe");
+        if is_unsafe && !line.lies_in("runtime/compiled.rs") {
+            complaints.add(&line, "unsafe may stand in runtime/compiled.rs only");
+        }
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_it_can_be_read() {
+    let long = rust_files(&host_source()).into_iter().filter_map(|file| {
+        let lines = read(&file).lines().count();
+        (lines > MAX_LINES).then(|| {
+            format!(
+                "{} has {lines} lines, more than {MAX_LINES}",
+                file.display()
+            )
+        })
+    });
+    let long: Vec<String> = long.collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn host_and_guests_share_the_contract_and_nothing_else() {
+    let root = repository();
+    let manifests = [
+        manifests_beneath(&root.join("guests")),
+        manifests_beneath(&root.join("host")),
+    ]
+    .concat();
+    assert!(manifests.len() > 3, "found only {manifests:?}");
+    for manifest in manifests {
+        let own = if manifest.starts_with(root.join("guests")) {
+            "guests"
+        } else {
+            "host"
+        };
+        for (number, line) in read(&manifest).lines().enumerate() {
+            let Some((_, path)) = line.split_once("path = \"") else {
+                continue;
+            };
+            let directory = manifest.parent().expect("a manifest lies somewhere");
+            let target = directory.join(path.split('"').next().unwrap_or_default());
+            let inside = target
+                .canonicalize()
+                .unwrap_or(target)
+                .starts_with(root.join(own));
+            assert!(
+                inside,
+                "{}:{}: {own} may depend on nothing outside itself but wit/",
+                manifest.display(),
+                number + 1
+            );
+        }
+    }
+}
+
+#[test]
+fn the_table_names_layers_that_exist() {
+    let root = host_source();
+    for (layer, imports) in LAYERS {
+        for name in imports.iter().chain([&layer]) {
+            assert!(
+                root.join(format!("{name}.rs")).exists(),
+                "LAYERS names {name}, and there is no host/src/{name}.rs"
+            );
+        }
+    }
+    for (name, places, _) in CONFINED {
+        for place in places {
+            let exists = root.join(place).exists() || root.join(format!("{place}.rs")).exists();
+            assert!(
+                exists,
+                "CONFINED allows {name} in {place}, which does not exist"
+            );
+        }
+    }
+}
+
+/// The layer that a path of ours leads to. The binaries name the library as a crate.
+fn ours(path: &str) -> Option<&str> {
+    let mut parts = path.split("::");
+    let is_ours = matches!(parts.next(), Some("crate" | "drivebay"));
+    parts.next().filter(|_| is_ours)
+}
+
+fn first(path: &str) -> &str {
+    path.split("::").next().unwrap_or_default()
+}
+
+fn begins_with(path: &str, name: &str) -> bool {
+    path.strip_prefix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+fn manifests_beneath(directory: &Path) -> Vec<PathBuf> {
+    files_beneath(directory, &|file| {
+        file.file_name().is_some_and(|name| name == "Cargo.toml")
+    })
+}

@@ -1,0 +1,73 @@
+//! `expandvolume` and `expandfs`: a size is claimed only where the volume has it.
+
+use std::fs;
+
+use drivebay_tests::{DEVICE, Node, Volume, options, text};
+
+const SHIM: &str = "k8s~nfs/nfs";
+const GIB: &str = "1073741824";
+const TWO_GIB: &str = "2147483648";
+
+#[test]
+fn a_volume_made_by_a_claim_grows() {
+    let node = Node::with_local("v1");
+    // As the guest notes a volume that it made itself.
+    fs::create_dir(node.path("pool/.drivebay")).expect("writable");
+    let record = node.path("pool/.drivebay/v1.record");
+    fs::write(&record, format!("{GIB}\n\npvc-1")).expect("writable");
+    let volume = Volume::new(&node, "v1", &[]);
+    for _ in 0..2 {
+        // The controller's plugin directory is empty, so the path is relative.
+        node.call(&[
+            "expandvolume",
+            &volume.options(),
+            "drivebay/local/mounts/v1",
+            TWO_GIB,
+            GIB,
+        ])
+        .is(r#"{"status":"Success","volumeNewSize":2147483648}"#);
+    }
+    assert!(
+        fs::read_to_string(record)
+            .expect("readable")
+            .starts_with(TWO_GIB)
+    );
+    let pod = node.pod("web");
+    node.call(&[
+        "expandfs",
+        &volume.options(),
+        DEVICE,
+        text(&pod),
+        TWO_GIB,
+        GIB,
+    ])
+    .is(r#"{"status":"Success"}"#);
+}
+
+#[test]
+fn a_volume_made_by_hand_cannot_grow_and_says_so() {
+    let node = Node::with_local("v1");
+    let volume = Volume::new(&node, "v1", &[]);
+    node.unchanged_by(|| {
+        node.call(&["expandvolume", &volume.options(), "x", TWO_GIB, GIB])
+            .fails_with("was made by hand and has no size");
+    });
+}
+
+#[test]
+fn growing_a_share_is_a_failure_and_not_a_claim_of_success() {
+    let node = Node::with_nfs("5s");
+    let json = options("pv-1", &[("server", "127.0.0.1"), ("share", "/export")]);
+    node.unchanged_by(|| {
+        node.call_driver(
+            SHIM,
+            &["expandvolume", &json, "k8s/nfs/mounts/pv-1", "2", "1"],
+        )
+        .fails_with("its component does not export expansion");
+        node.call_driver(
+            SHIM,
+            &["expandfs", &json, "", text(&node.path("pods")), "2", "1"],
+        )
+        .fails_with("has no file system that could be grown");
+    });
+}

@@ -1,0 +1,268 @@
+//! Servers and kernels that do not answer: every call ends, keeps no pipe of its caller's, and gives the
+//! volume up only when nobody can touch it any more.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+use std::fs;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::process::Child;
+use std::sync::mpsc;
+use std::thread;
+
+use drivebay_tests::{
+    Answer, NODE_ID, Node, PATIENCE, SilentServer, Volume, eventually, kill_hard, pod_options,
+    send, text,
+};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+const SHIM: &str = "k8s~nfs/nfs";
+
+/// A mount that hangs in its worker for as long as the worker's own patience lasts, five seconds.
+struct Hanging {
+    node: Node,
+    pod: PathBuf,
+    json: String,
+    _server: SilentServer,
+}
+
+impl Hanging {
+    fn with_deadline(deadline: &str) -> Self {
+        let server = SilentServer::start();
+        let node = Node::with_nfs(deadline);
+        let pod = node.pod("web");
+        let port = server.port_option();
+        let user = [
+            ("server", "127.0.0.1"),
+            ("share", "/export"),
+            ("mountOptions", &*port),
+        ];
+        Self {
+            json: pod_options("pv-1", &user),
+            node,
+            pod,
+            _server: server,
+        }
+    }
+
+    /// The shim, and its worker once it waits for the server.
+    fn start(&self) -> (Child, Pid) {
+        let arguments = ["mount", text(&self.pod), &self.json];
+        let shim = self
+            .node
+            .callout(SHIM, &arguments)
+            .spawn()
+            .expect("the shim runs");
+        let mut waiting = None;
+        eventually("a worker that connects to the server", || {
+            waiting = self
+                .node
+                .workers()
+                .into_iter()
+                .find(|worker| connects(*worker));
+            waiting.is_some()
+        });
+        (shim, waiting.expect("found"))
+    }
+
+    fn unmount(&self) -> Answer {
+        self.node.call_driver(SHIM, &["unmount", text(&self.pod)])
+    }
+}
+
+#[test]
+fn a_worker_that_stands_still_is_ended_at_the_deadline() {
+    let hanging = Hanging::with_deadline("1s");
+    let (node, pod) = (&hanging.node, &hanging.pod);
+    let before = node.traces();
+    let (shim, worker) = hanging.start();
+    send(worker, Signal::SIGSTOP);
+    let answer = Answer::of(&shim.wait_with_output().expect("ours")).fails_with("deadline");
+    assert_eq!(answer.json.as_object().map(serde_json::Map::len), Some(2));
+    assert!(!is_alive(worker), "the worker outlived its deadline");
+    assert_eq!(node.traces(), before, "something was left half done");
+    hanging.unmount().succeeds();
+    assert!(pod.is_dir());
+}
+
+#[test]
+fn the_pipes_close_when_the_shim_ends_even_while_its_worker_hangs() {
+    let hanging = Hanging::with_deadline("20s");
+    let (mut shim, worker) = hanging.start();
+    let ends = [
+        read_to_end(shim.stdout.take()),
+        read_to_end(shim.stderr.take()),
+    ];
+    kill_hard(shim);
+    for end in ends {
+        let bytes = end
+            .recv_timeout(PATIENCE)
+            .expect("a child keeps kubelet's pipe open");
+        assert!(bytes.is_empty(), "a killed shim wrote something");
+    }
+    assert!(is_alive(worker), "the worker was to hang meanwhile");
+    send(worker, Signal::SIGKILL);
+    eventually("the worker to go", || !is_alive(worker));
+    hanging.unmount().succeeds();
+    hanging.node.is_clean();
+}
+
+#[test]
+fn workers_have_none_of_the_callers_streams_nor_its_environment() {
+    let hanging = Hanging::with_deadline("1s");
+    let (shim, worker) = hanging.start();
+    let own = [pipe_name(&shim.stdout), pipe_name(&shim.stderr)];
+    for descriptor in fs::read_dir(format!("/proc/{worker}/fd"))
+        .expect("it runs")
+        .flatten()
+    {
+        let open = fs::read_link(descriptor.path()).unwrap_or_default();
+        assert!(
+            !own.contains(&open),
+            "the worker holds {}, which kubelet reads",
+            open.display()
+        );
+    }
+    assert_eq!(
+        fs::read(format!("/proc/{worker}/environ")).expect("it runs"),
+        b""
+    );
+    Answer::of(&shim.wait_with_output().expect("ours")).fails_with("deadline");
+}
+
+#[test]
+fn a_volume_stays_locked_while_a_worker_of_a_dead_shim_is_at_it() {
+    let hanging = Hanging::with_deadline("1500ms");
+    let (shim, worker) = hanging.start();
+    kill_hard(shim);
+    hanging
+        .unmount()
+        .fails_with("another operation on it is still running");
+    // Another volume is not concerned.
+    let other = hanging.node.pod("db");
+    hanging
+        .node
+        .call_driver(SHIM, &["unmount", text(&other)])
+        .succeeds();
+    assert!(is_alive(worker));
+    send(worker, Signal::SIGKILL);
+    hanging.unmount().succeeds();
+    hanging.node.is_clean();
+}
+
+#[test]
+fn a_worker_of_a_dead_shim_finishes_and_goes_by_itself() {
+    let hanging = Hanging::with_deadline("20s");
+    let (shim, _) = hanging.start();
+    kill_hard(shim);
+    eventually("the orphan to end", || hanging.node.workers().is_empty());
+    hanging.unmount().succeeds();
+    hanging.node.is_clean();
+}
+
+#[test]
+fn a_worker_stuck_in_the_kernel_keeps_the_lock_until_it_is_really_gone() {
+    let node = Node::empty();
+    let frozen = Frozen::beneath(&node);
+    node.add_driver(
+        "local",
+        &format!("{}[limits]\ndeadline = \"500ms\"\n", node.local_grants()),
+    );
+    node.install(&[&drivebay_tests::guest("local")]);
+    let volume = Volume::new(&node, "v1", &[]);
+
+    // Writing to a frozen file system waits where no signal is heard, as with a dead NFS server.
+    volume
+        .attach()
+        .fails_with("stuck in the kernel and cannot be killed; the volume stays locked");
+    let stuck = node.workers();
+    assert_eq!(stuck.len(), 1, "the worker was to be stuck");
+    volume
+        .attach()
+        .fails_with("another operation on it is still running");
+    node.call(&["detach", "v1", NODE_ID])
+        .fails_with("another operation on it is still running");
+    node.call(&["init"]).succeeds();
+
+    drop(frozen);
+    eventually("the worker to go", || node.workers().is_empty());
+    volume.attach().succeeds();
+    volume.detach().succeeds();
+    assert_eq!(node.journal(), Vec::<PathBuf>::new());
+}
+
+/// A pool on a file system of its own that is frozen until dropped.
+struct Frozen {
+    pool: PathBuf,
+}
+
+impl Frozen {
+    fn beneath(node: &Node) -> Self {
+        let (image, pool) = (node.path("image"), node.path("pool"));
+        fs::File::create(&image)
+            .and_then(|file| file.set_len(16 << 20))
+            .expect("writable");
+        run("mkfs.ext4", &["-q", text(&image)]);
+        run("mount", &["-o", "loop", text(&image), text(&pool)]);
+        for directory in ["v1", ".drivebay"] {
+            fs::create_dir(pool.join(directory)).expect("writable");
+        }
+        run("fsfreeze", &["--freeze", text(&pool)]);
+        Self { pool }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        Node::run("fsfreeze", &["--unfreeze", text(&self.pool)]);
+    }
+}
+
+#[track_caller]
+fn run(program: &str, arguments: &[&str]) {
+    let output = Node::run(program, arguments);
+    assert!(
+        output.status.success(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Both ends of a pipe have one name.
+fn pipe_name(stream: &Option<impl AsRawFd>) -> PathBuf {
+    let descriptor = stream.as_ref().expect("piped").as_raw_fd();
+    fs::read_link(format!("/proc/self/fd/{descriptor}")).expect("ours")
+}
+
+fn read_to_end(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    let mut stream = stream.expect("piped");
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("a pipe");
+        sender.send(bytes)
+    });
+    receiver
+}
+
+fn connects(worker: Pid) -> bool {
+    let descriptors = fs::read_dir(format!("/proc/{worker}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut open = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+    open.any(|file| file.to_string_lossy().starts_with("socket:"))
+}
+
+/// Not gone, and not a zombie that nobody waited for.
+fn is_alive(process: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status
+        .lines()
+        .any(|line| line.starts_with("State:") && !line.contains('Z'))
+}

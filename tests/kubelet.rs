@@ -1,0 +1,40 @@
+//! kubelet's own code against the example driver that attaches, on this machine's kernel.
+//!
+//! NFS is tried the same way in the VM: vm/kubelet.rs.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+use std::fs;
+
+use drivebay_tests::{Node, run_kubelet};
+
+const LOCAL: [&str; 4] = [
+    "-driver",
+    "drivebay/local",
+    "-options",
+    "pool=pool,volume=v1",
+];
+
+/// With a volume as the driver itself makes it, which has a size and so can grow.
+fn node() -> Node {
+    let node = Node::with_local("v1");
+    let state = node.path("pool/.drivebay");
+    fs::create_dir_all(&state).expect("writable");
+    fs::write(state.join("v1.record"), "1073741824\n\npvc-1").expect("writable");
+    node
+}
+
+#[test]
+#[ignore = "needs tests/kubelet's program: cargo xtask test --only kubelet"]
+fn an_attachable_volume_lives_as_kubelet_wants_it() {
+    run_kubelet(&node(), &LOCAL);
+}
+
+#[test]
+#[ignore = "needs tests/kubelet's program: cargo xtask test --only kubelet"]
+fn an_attachable_volume_that_is_read_only_lives_as_kubelet_wants_it() {
+    run_kubelet(&node(), &[&LOCAL[..], &["-read-only"]].concat());
+}

@@ -1,0 +1,120 @@
+//! A secret that kubelet hands to `mount` is nowhere afterwards, and nowhere meanwhile.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use drivebay_tests::{Answer, Node, SilentServer, Volume, eventually, pod_options, text};
+
+const KEY: &str = "kubernetes.io/secret/password";
+const PLAIN: &str = "correct-horse-battery-staple";
+const BASE64: &str = "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==";
+
+fn tells(bytes: &[u8]) -> bool {
+    let holds = |needle: &str| {
+        bytes
+            .windows(needle.len())
+            .any(|window| window == needle.as_bytes())
+    };
+    holds(PLAIN) || holds(BASE64)
+}
+
+/// Every file beneath the directory, logs and journal among them; but not the executables, which were there
+/// before.
+#[track_caller]
+fn untold_beneath(directory: &Path) {
+    for entry in fs::read_dir(directory).expect("readable").flatten() {
+        let kind = entry.file_type().expect("known");
+        if kind.is_dir() {
+            untold_beneath(&entry.path());
+        } else if kind.is_file() && !is_executable(&entry) {
+            let content = fs::read(entry.path()).expect("readable");
+            assert!(!tells(&content), "{} tells", entry.path().display());
+        }
+    }
+}
+
+fn is_executable(file: &fs::DirEntry) -> bool {
+    file.metadata()
+        .is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[track_caller]
+fn untold(node: &Node, answer: &Answer) {
+    assert!(!tells(answer.text.as_bytes()), "{}", answer.text);
+    untold_beneath(&node.path(""));
+}
+
+#[test]
+fn after_a_mount_that_succeeds() {
+    let node = Node::with_local("v1");
+    let volume = Volume::new(&node, "v1", &[]).staged();
+    let pod = node.pod("web");
+    let json = pod_options("v1", &[(KEY, BASE64)]);
+    let answer = node.call(&["mount", text(&pod), &json]).succeeds();
+    untold(&node, &answer);
+    volume.unmount(&pod).succeeds();
+    untold(&node, &answer);
+}
+
+#[test]
+fn after_mounts_that_fail_in_every_layer() {
+    let node = Node::with_local("v1");
+    let pod = node.pod("web");
+    let mount = |user: &[(&str, &str)]| {
+        let answer = node.call(&["mount", text(&pod), &pod_options("v1", user)]);
+        assert_eq!(answer.status(), "Failure", "{}", answer.text);
+        untold(&node, &answer);
+    };
+    mount(&[(KEY, BASE64)]);
+    mount(&[(KEY, PLAIN)]);
+    mount(&[(KEY, BASE64), ("Kubernetes.io/Secret/Password", BASE64)]);
+    mount(&[(KEY, BASE64), ("kubernetes.io/readwrite", PLAIN)]);
+    for broken in [
+        format!("{{\"{KEY}\":\"{BASE64}\""),
+        format!("{{\"{KEY}\":[\"{BASE64}\"]}}"),
+    ] {
+        let answer = node.call(&["mount", text(&pod), &broken]);
+        assert_eq!(answer.status(), "Failure", "{}", answer.text);
+        untold(&node, &answer);
+    }
+    let answer = node.call(&["mount", text(&pod), &format!("\"{BASE64}\"")]);
+    untold(&node, &answer);
+}
+
+#[test]
+fn while_a_mount_is_under_way() {
+    let server = SilentServer::start();
+    let node = Node::with_nfs("2s");
+    let pod = node.pod("web");
+    let port = server.port_option();
+    let user = [
+        (KEY, BASE64),
+        ("server", "127.0.0.1"),
+        ("share", "/export"),
+        ("mountOptions", &port),
+    ];
+    let json = pod_options("pv-1", &user);
+    let shim = node
+        .callout("k8s~nfs/nfs", &["mount", text(&pod), &json])
+        .spawn()
+        .expect("runs");
+    eventually("the intent in the journal", || !node.journal().is_empty());
+    let workers = node.workers();
+    assert!(!workers.is_empty(), "the mount was to take a while");
+    for (worker, file) in workers
+        .iter()
+        .flat_map(|id| [(id, "cmdline"), (id, "environ")])
+    {
+        let content = fs::read(format!("/proc/{worker}/{file}")).expect("it runs");
+        assert!(!tells(&content), "the worker's {file} tells");
+    }
+    untold_beneath(&node.path(""));
+    let output = shim.wait_with_output().expect("ours");
+    untold(&node, &Answer::of(&output).fails_with("deadline"));
+}

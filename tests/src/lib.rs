@@ -1,0 +1,37 @@
+//! What tests from outside share: a node of its own for each test, and kubelet's view of an answer.
+//!
+//! The binaries tested are the ones that are shipped, in `target/dist`; `cargo xtask build` puts them there.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+mod answer;
+mod dist;
+mod hostile;
+mod kubelet;
+mod node;
+mod options;
+mod process;
+mod silent_server;
+mod source;
+mod traces;
+mod volume;
+mod wat_guest;
+
+pub use answer::Answer;
+pub use dist::{dist, guest, repository};
+pub use hostile::{HOSTILE_GRANTS, hostile_node, mount_hostile};
+pub use kubelet::run_kubelet;
+pub use node::Node;
+pub use options::{options, pod_options};
+pub use process::{
+    PATIENCE, all_succeed_at_once, eventually, kill_hard, killed_after, moments, send,
+};
+pub use silent_server::SilentServer;
+pub use source::{Line, files_beneath, host_code, host_source, read, rust_files};
+pub use traces::Traces;
+pub use volume::{DEVICE, NODE_ID, Volume, text};
+pub use wat_guest::{RESULT, WatGuest};

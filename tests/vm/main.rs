@@ -1,0 +1,21 @@
+//! NFS for real: the shipped shim, called as kubelet calls it, against the kernel's own server and client.
+//!
+//! Runs in the VM (`cargo xtask test --only vm`), where root may change addresses, name resolution and the
+//! server itself. One server and one node serve all tests, which run one after the other.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+mod access;
+mod failures;
+mod grants;
+mod kubelet;
+mod lab;
+mod options;
+mod outages;
+mod pod;
+mod repeats;
+mod sources;
+mod versions;
