@@ -10,7 +10,7 @@ mod section;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use driver_file::{find_flexvolume_driver, load_driver, load_drivers, parse_driver};
+pub use driver_file::{find_flexvolume_driver, load_drivers};
 pub use paths::Paths;
 
 use crate::grant::Grants;

@@ -14,7 +14,7 @@ mod mountinfo;
 mod stdio;
 mod worker;
 
-pub use clock::{ThreadClock, hostname};
+pub use clock::ThreadClock;
 pub use compiler::{CompilerError, run_compiler};
 pub use durable::{
     TrustError, check_root_only_directory, create_root_only_directory, open_trusted, read_trusted,
@@ -26,5 +26,5 @@ pub use mountinfo::{MountEntry, mount_at};
 pub use stdio::{Answer, silence_standard_streams};
 pub use worker::{
     Compression, DirectoryOrigin, Entry, EntryKind, FileOperation, Kernel, MountAccess, MountFlags,
-    Remote, Reply, Request, SharedWorkers, Usage, Workers, is_worker, serve_worker,
+    Remote, Reply, Request, SharedWorkers, Usage, is_worker, serve_worker,
 };

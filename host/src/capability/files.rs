@@ -40,10 +40,8 @@ impl CallContext {
             })
         });
         let done = done.and_then(|reply| {
-            let shown = format!("{reply:?}");
-            read(reply).ok_or_else(|| {
-                DriverError::internal(format!("the worker gave an unexpected answer: {shown}"))
-            })
+            read(reply)
+                .ok_or_else(|| DriverError::internal("the worker gave an answer of another kind"))
         });
         Ok(done.map_err(|error| into_wit(&error)))
     }

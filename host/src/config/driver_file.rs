@@ -80,7 +80,7 @@ fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
 ///
 /// # Errors
 /// Unreadable, untrusted or wrong.
-pub fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
+fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
     let bytes = sys::read_trusted(file).map_err(|error| match error {
         sys::TrustError::Io(source) => ConfigError::Unreadable {
             file: file.to_owned(),
@@ -102,7 +102,7 @@ pub fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
 ///
 /// # Errors
 /// Wrong syntax, unknown keys, values that make no sense.
-pub fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
+fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
     let table: Table = toml::from_str(text).map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),
         reason: error.to_string().trim().replace('\n', " "),

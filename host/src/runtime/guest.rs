@@ -138,8 +138,7 @@ impl Runtime {
         file: &ComponentFile,
         deadline: Instant,
     ) -> Result<Guest, DriverError> {
-        let engine = engine::engine()
-            .map_err(|error| DriverError::internal(format!("cannot start wasmtime: {error:#}")))?;
+        let engine = start_engine()?;
         let (manifest, component) = match self.load(&engine, file) {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -188,8 +187,7 @@ impl Runtime {
             ))
             .caused_by(error)
         })?;
-        let engine = engine::engine()
-            .map_err(|error| DriverError::internal(format!("cannot start wasmtime: {error:#}")))?;
+        let engine = start_engine()?;
         if self.load(&engine, file).is_ok() {
             return Ok(());
         }
@@ -208,6 +206,11 @@ impl Runtime {
             .caused_by(error)
         })
     }
+}
+
+fn start_engine() -> Result<Engine, DriverError> {
+    engine::engine()
+        .map_err(|error| DriverError::internal(format!("cannot start wasmtime: {error:#}")))
 }
 
 fn not_loadable(config: &DriverConfig, error: CompiledError) -> DriverError {

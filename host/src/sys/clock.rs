@@ -1,4 +1,4 @@
-//! Processor time of one thread, and the machine's name.
+//! Processor time of one thread.
 
 use std::time::Duration;
 
@@ -24,11 +24,4 @@ impl ThreadClock {
     pub fn elapsed(self) -> Duration {
         Self::now().0.saturating_sub(self.0)
     }
-}
-
-/// The machine's host name, which kubelet uses as the node's name unless told otherwise.
-pub fn hostname() -> String {
-    nix::unistd::gethostname()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use super::fault::{Fault, FaultKind};
 
-pub use process::{SharedWorkers, Workers};
+pub use process::SharedWorkers;
 pub use serve::{is_worker, serve_worker};
 
 /// Whoever carries out requests.

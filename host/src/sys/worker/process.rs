@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// The workers of one call, started when first needed.
 #[derive(Debug)]
-pub struct Workers {
+struct Workers {
     lock: Lock,
     jobs: PathBuf,
     host: Option<Worker>,
@@ -39,9 +39,7 @@ enum Place {
 }
 
 impl Workers {
-    /// For one call. Every worker inherits the lock and so keeps it until it is really gone. `jobs` is the
-    /// directory where bulk work notes its state.
-    pub fn new(lock: Lock, jobs: PathBuf) -> Self {
+    fn new(lock: Lock, jobs: PathBuf) -> Self {
         Self {
             lock,
             jobs,
@@ -96,7 +94,8 @@ impl Kernel for Workers {
 pub struct SharedWorkers(Arc<Mutex<Workers>>);
 
 impl SharedWorkers {
-    /// See [`Workers::new`].
+    /// For one call. Every worker inherits the lock and so keeps it until it is really gone. `jobs` is the
+    /// directory where bulk work notes its state.
     pub fn new(lock: Lock, jobs: PathBuf) -> Self {
         Self(Arc::new(Mutex::new(Workers::new(lock, jobs))))
     }
