@@ -1,0 +1,86 @@
+//! DescribeAvailableResource and DescribeRegions: what can be had where.
+
+use serde_json::{Value, json};
+
+use crate::actions::{Outcome, Work, fields};
+use crate::cloud::category::{CATEGORIES, Category};
+use crate::cloud::instance::InstanceType;
+use crate::cloud::{Cloud, Zone};
+use crate::error::Refusal;
+use crate::words::{InstanceTypeId, ZoneId};
+
+pub(crate) fn describe(work: &mut Work<'_>) -> Outcome {
+    work.check_region()?;
+    let wanted = work.parameters.required("DestinationResource")?;
+    if !["DataDisk", "SystemDisk"].contains(&wanted) {
+        return Err(Refusal::invalid_parameter("DestinationResource"));
+    }
+    let zone = work.parameters.text("ZoneId");
+    let kind = instance_type(work)?;
+    let zones: Vec<Value> = work
+        .cloud
+        .zones
+        .iter()
+        .filter(|(id, _)| zone.is_none_or(|zone| zone == id.as_str()))
+        .map(|(id, zone)| shown(work.cloud, id, &resources(zone, kind, wanted)))
+        .collect();
+    Ok(fields([(
+        "AvailableZones",
+        json!({ "AvailableZone": zones }),
+    )]))
+}
+
+fn instance_type<'a>(work: &'a Work<'_>) -> Result<Option<&'a InstanceType>, Refusal> {
+    let Some(name) = work.parameters.text("InstanceType") else {
+        return Ok(None);
+    };
+    let kind = work.cloud.instance_types.get(&InstanceTypeId::from(name));
+    kind.map(Some).ok_or_else(|| {
+        let message = "The specified InstanceType does not exist.";
+        Refusal::bad("InvalidInstanceType.ValueNotSupported", message)
+    })
+}
+
+/// All categories that the zone has, and whether the instance type takes them.
+fn resources(zone: &Zone, kind: Option<&InstanceType>, wanted: &str) -> Value {
+    let available = |category: &Category| {
+        !zone.lacks.contains(category) && kind.is_none_or(|kind| !kind.lacks.contains(category))
+    };
+    let one = |category: Category| {
+        let sizes = category.sizes(None);
+        json!({
+            "Value": category,
+            "Status": "Available",
+            "StatusCategory": "WithStock",
+            "Min": sizes.start(),
+            "Max": sizes.end(),
+            "Unit": "GiB",
+        })
+    };
+    let list: Vec<Value> = CATEGORIES.into_iter().filter(available).map(one).collect();
+    json!({ "AvailableResource": [{
+        "Type": wanted,
+        "SupportedResources": { "SupportedResource": list },
+    }] })
+}
+
+fn shown(cloud: &Cloud, id: &ZoneId, resources: &Value) -> Value {
+    json!({
+        "ZoneId": id,
+        "RegionId": cloud.region,
+        "Status": "Available",
+        "StatusCategory": "WithStock",
+        "AvailableResources": resources,
+    })
+}
+
+pub(crate) fn describe_regions(work: &mut Work<'_>) -> Outcome {
+    let region = &work.cloud.region;
+    let shown = json!({
+        "RegionId": region,
+        "LocalName": region,
+        "RegionEndpoint": format!("ecs.{region}.aliyuncs.com"),
+        "Status": "available",
+    });
+    Ok(fields([("Regions", json!({ "Region": [shown] }))]))
+}

@@ -1,0 +1,226 @@
+//! What happens by itself some time after a request was answered.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::Cloud;
+use crate::cloud::category::{Category, Level};
+use crate::cloud::disk::{Making, Manner, Phase};
+use crate::cloud::snapshot::Progress;
+use crate::words::{DiskId, InstanceId, SnapshotId, TaskId};
+
+/// Something that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Transition {
+    Create(DiskId),
+    Attach(DiskId, InstanceId),
+    Detach(DiskId, InstanceId),
+    Resize(DiskId),
+    Snapshot(SnapshotId),
+    Modify(TaskId),
+}
+
+/// A change of a disk's category or performance, which has an id to ask for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) disk: DiskId,
+    pub(crate) category: Category,
+    pub(crate) level: Option<Level>,
+    pub(crate) provisioned_iops: Option<u64>,
+    pub(crate) created: Timestamp,
+    pub(crate) finished: Option<Timestamp>,
+}
+
+impl Cloud {
+    /// Everything under way, to go on with after a restart.
+    pub(crate) fn pending(&self) -> Vec<Transition> {
+        let disks = self.disks.values().flat_map(|disk| {
+            let id = &disk.id;
+            let making = (disk.making == Making::Underway).then(|| Transition::Create(id.clone()));
+            let resizing = disk.resizing.map(|_| Transition::Resize(id.clone()));
+            let attachments = disk.attachments.iter().filter_map(|attachment| {
+                let instance = attachment.instance.clone();
+                match attachment.phase {
+                    Phase::Requested | Phase::Attaching => {
+                        Some(Transition::Attach(id.clone(), instance))
+                    }
+                    Phase::Detaching => Some(Transition::Detach(id.clone(), instance)),
+                    Phase::Attached => None,
+                }
+            });
+            making.into_iter().chain(resizing).chain(attachments)
+        });
+        let progressing = self
+            .snapshots
+            .values()
+            .filter(|snapshot| snapshot.is_progressing());
+        let snapshots = progressing.map(|snapshot| Transition::Snapshot(snapshot.id.clone()));
+        let running = self.tasks.values().filter(|task| task.finished.is_none());
+        let tasks = running.map(|task| Transition::Modify(task.id.clone()));
+        disks.chain(snapshots).chain(tasks).collect()
+    }
+
+    /// Finishes what is under way, if it still is.
+    pub(crate) fn finish(&mut self, transition: &Transition, now: Timestamp) {
+        match transition {
+            Transition::Create(disk) => self.finish_making(disk),
+            Transition::Attach(disk, instance) => self.finish_attaching(disk, instance, now),
+            Transition::Detach(disk, instance) => self.finish_detaching(disk, instance, now),
+            Transition::Resize(disk) => self.finish_resizing(disk),
+            Transition::Snapshot(snapshot) => self.finish_snapshot(snapshot, now),
+            Transition::Modify(task) => self.finish_modifying(task, now),
+        }
+    }
+
+    /// Lets go of attachments that were told to stay where they are.
+    pub(crate) fn release_held(&mut self) -> Vec<Transition> {
+        let mut released = Vec::new();
+        for disk in self.disks.values_mut() {
+            for attachment in &mut disk.attachments {
+                if std::mem::take(&mut attachment.quirks.held) {
+                    let instance = attachment.instance.clone();
+                    released.push(Transition::Attach(disk.id.clone(), instance));
+                }
+            }
+        }
+        released
+    }
+
+    fn finish_making(&mut self, id: &DiskId) {
+        if let Some(disk) = self.disks.get_mut(id) {
+            disk.making = Making::Done;
+        }
+    }
+
+    fn finish_attaching(&mut self, id: &DiskId, instance: &InstanceId, now: Timestamp) {
+        let Some(disk) = self.disks.get_mut(id) else {
+            return;
+        };
+        let Some(attachment) = disk.attachment_mut(instance) else {
+            return;
+        };
+        let underway = matches!(attachment.phase, Phase::Requested | Phase::Attaching);
+        if underway && !attachment.quirks.held {
+            attachment.phase = Phase::Attached;
+            attachment.since = now;
+            disk.attached = Some(now);
+        }
+    }
+
+    fn finish_detaching(&mut self, id: &DiskId, instance: &InstanceId, now: Timestamp) {
+        if let Some(disk) = self.disks.get_mut(id) {
+            let before = disk.attachments.len();
+            disk.attachments.retain(|attachment| {
+                attachment.instance != *instance || attachment.phase != Phase::Detaching
+            });
+            if disk.attachments.len() < before {
+                disk.detached = Some(now);
+            }
+        }
+    }
+
+    fn finish_resizing(&mut self, id: &DiskId) {
+        let Some(disk) = self.disks.get_mut(id) else {
+            return;
+        };
+        let Some(resizing) = disk.resizing.take() else {
+            return;
+        };
+        disk.size = resizing.size;
+        if resizing.manner == Manner::Online {
+            for attachment in &mut disk.attachments {
+                attachment.visible = resizing.size;
+            }
+        }
+    }
+
+    fn finish_snapshot(&mut self, id: &SnapshotId, now: Timestamp) {
+        if let Some(snapshot) = self.snapshots.get_mut(id) {
+            snapshot.progress = Progress::Accomplished;
+            snapshot.changed = now;
+        }
+    }
+
+    fn finish_modifying(&mut self, id: &TaskId, now: Timestamp) {
+        let Some(task) = self.tasks.get_mut(id) else {
+            return;
+        };
+        task.finished = Some(now);
+        if let Some(disk) = self.disks.get_mut(&task.disk) {
+            disk.category = task.category;
+            disk.level = task.level;
+            disk.provisioned_iops = task.provisioned_iops;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::disk::{Disk, Resizing, Status};
+    use crate::words::{Gib, RegionId, ZoneId};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// A cloud whose one disk is in this phase of being attached to the one instance.
+    fn cloud(phase: Phase) -> (Cloud, DiskId, InstanceId) {
+        let here = InstanceId::from("i-1");
+        let mut cloud = Cloud::new(RegionId::from("cn-hangzhou"), here.clone());
+        let mut disk = Disk::of_system(&here, &ZoneId::from("cn-hangzhou-g"), 1, NOW);
+        disk.attachments[0].phase = phase;
+        let id = disk.id.clone();
+        cloud.disks.insert(id.clone(), disk);
+        (cloud, id, here)
+    }
+
+    #[test]
+    fn whatever_is_under_way_is_pending_until_it_is_finished() {
+        let (mut cloud, disk, instance) = cloud(Phase::Requested);
+        let attach = Transition::Attach(disk.clone(), instance);
+        assert_eq!(cloud.pending(), std::slice::from_ref(&attach));
+        cloud.finish(&attach, NOW);
+        assert_eq!(cloud.disks[&disk].status(), Status::InUse);
+        assert_eq!(cloud.pending(), []);
+    }
+
+    #[test]
+    fn held_attachment_stays_until_it_is_released() {
+        let (mut cloud, disk, instance) = cloud(Phase::Attaching);
+        let attach = Transition::Attach(disk.clone(), instance);
+        cloud.disks.get_mut(&disk).unwrap().attachments[0]
+            .quirks
+            .held = true;
+        cloud.finish(&attach, NOW);
+        assert_eq!(cloud.disks[&disk].status(), Status::Attaching);
+        assert_eq!(cloud.release_held(), std::slice::from_ref(&attach));
+        cloud.finish(&attach, NOW);
+        assert_eq!(cloud.disks[&disk].status(), Status::InUse);
+    }
+
+    #[test]
+    fn late_end_of_attaching_does_not_undo_detaching() {
+        let (mut cloud, disk, instance) = cloud(Phase::Detaching);
+        cloud.finish(&Transition::Attach(disk.clone(), instance.clone()), NOW);
+        assert_eq!(cloud.disks[&disk].status(), Status::Detaching);
+        cloud.finish(&Transition::Detach(disk.clone(), instance.clone()), NOW);
+        assert_eq!(cloud.disks[&disk].status(), Status::Available);
+        cloud.finish(&Transition::Detach(disk.clone(), instance), NOW);
+        assert_eq!(cloud.disks[&disk].status(), Status::Available);
+    }
+
+    #[test]
+    fn only_resizing_online_grows_what_the_instance_sees() {
+        for (manner, visible) in [(Manner::Online, 50), (Manner::Offline, 40)] {
+            let (mut cloud, id, _) = cloud(Phase::Attached);
+            let disk = cloud.disks.get_mut(&id).unwrap();
+            disk.resizing = Some(Resizing {
+                size: Gib(50),
+                manner,
+            });
+            cloud.finish(&Transition::Resize(id.clone()), NOW);
+            assert_eq!(cloud.disks[&id].size, Gib(50));
+            assert_eq!(cloud.disks[&id].attachments[0].visible, Gib(visible));
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The life of disks, snapshots and tags as clients see it, without devices.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use support::{Emulator, REGION, eventually, text};
+use tempfile::TempDir;
+
+/// Long enough to look at a disk while it is in between.
+const SLOW: &[&str] = &["--delay-ms", "400"];
+
+fn emulator(arguments: &[&str]) -> (Emulator, TempDir) {
+    let state = tempfile::tempdir().expect("writable");
+    (Emulator::start(state.path(), arguments), state)
+}
+
+fn in_zone<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&[REGION, ("ZoneId", "cn-hangzhou-g")], more].concat()
+}
+
+#[test]
+fn disk_is_created_attached_detached_and_deleted() {
+    let (emulator, _state) = emulator(&[]);
+    let disk = emulator.new_disk(&[("DiskName", "pvc-1")]);
+    let shown = emulator.describe(&disk);
+    assert_eq!(shown["SerialNumber"], disk[2..]);
+    assert_eq!(shown["Size"], 20);
+    assert_eq!(shown["MultiAttach"], "Disabled");
+    assert_eq!(shown["PerformanceLevel"], "PL1");
+    emulator.attach(&disk);
+    emulator.becomes(&disk, "In_use");
+    assert_eq!(emulator.describe(&disk)["InstanceId"], emulator.here());
+    let busy = emulator.call("DeleteDisk", &[("DiskId", &disk)]);
+    busy.refused_with(403, "IncorrectDiskStatus");
+    emulator.detach(&disk);
+    emulator.becomes(&disk, "Available");
+    emulator.call("DeleteDisk", &[("DiskId", &disk)]).succeeds();
+    assert_eq!(emulator.describe(&disk), Value::Null);
+}
+
+#[test]
+fn attached_disk_is_described_as_available_once_more() {
+    let (emulator, _state) = emulator(SLOW);
+    let disk = emulator.new_disk(&[]);
+    emulator.attach(&disk);
+    assert_eq!(emulator.status(&disk), "Available");
+    let shown = emulator.describe(&disk);
+    assert_eq!(shown["Status"], "Attaching");
+    assert_eq!(shown["Attachments"]["Attachment"], json!([]));
+    let pairs = [("DiskId", disk.as_str()), ("InstanceId", &emulator.here())];
+    emulator
+        .call("AttachDisk", &pairs)
+        .refused_with(403, "IncorrectDiskStatus");
+    emulator.becomes(&disk, "In_use");
+}
+
+#[test]
+fn attaching_what_is_being_detached_is_accepted_and_comes_to_nothing() {
+    let (emulator, _state) = emulator(SLOW);
+    let disk = emulator.new_disk(&[]);
+    emulator.attach(&disk);
+    emulator.becomes(&disk, "In_use");
+    emulator.detach(&disk);
+    emulator.attach(&disk);
+    assert_eq!(emulator.status(&disk), "Detaching");
+    emulator.becomes(&disk, "Available");
+}
+
+#[test]
+fn detaching_tells_apart_why_it_cannot() {
+    let (emulator, _state) = emulator(&[]);
+    let disk = emulator.new_disk(&[]);
+    let other = "i-bp1drivebaynode00002";
+    let detach = |instance: &str| {
+        emulator.call("DetachDisk", &[("DiskId", &disk), ("InstanceId", instance)])
+    };
+    detach(other).refused_with(404, "InvalidDisk.AlreadyDetached");
+    detach("i-none").refused_with(404, "InvalidInstanceId.NotFound");
+    emulator.attach(&disk);
+    emulator.becomes(&disk, "In_use");
+    detach(other).refused_with(403, "DependencyViolation");
+}
+
+#[test]
+fn same_client_token_makes_one_disk_and_a_changed_wish_none() {
+    let (emulator, _state) = emulator(&[]);
+    let create = |size: &str| {
+        let pairs = [
+            ("DiskCategory", "cloud_essd"),
+            ("Size", size),
+            ("ClientToken", "n:pvc-1"),
+        ];
+        emulator.call("CreateDisk", &in_zone(&pairs))
+    };
+    let first = create("20").succeeds();
+    assert_eq!(create("20").succeeds()["DiskId"], first["DiskId"]);
+    create("21").refused_with(400, "IdempotentParameterMismatch");
+    let all = emulator
+        .call("DescribeDisks", &[REGION, ("DiskType", "data")])
+        .succeeds();
+    assert_eq!(all["TotalCount"], 1);
+}
+
+#[test]
+fn what_a_zone_lacks_or_a_size_forbids_is_refused_for_its_reason() {
+    let (emulator, _state) = emulator(&[]);
+    let create = |pairs: &[(&str, &str)]| emulator.call("CreateDisk", pairs);
+    let ssd = [("DiskCategory", "cloud_ssd"), ("Size", "20")];
+    create(&in_zone(&ssd)).refused_with(400, "InvalidDataDiskCategory.NotSupported");
+    create(&[REGION, ("ZoneId", "cn-hangzhou-h"), ssd[0], ssd[1]]).succeeds();
+    create(&[REGION, ("ZoneId", "cn-hangzhou-x"), ssd[0], ssd[1]])
+        .refused_with(404, "InvalidZoneId.NotFound");
+    let essd = ("DiskCategory", "cloud_essd");
+    create(&in_zone(&[essd, ("Size", "19")])).refused_with(400, "InvalidDiskSize.NotSupported");
+    create(&in_zone(&[
+        essd,
+        ("Size", "20"),
+        ("PerformanceLevel", "PL2"),
+    ]))
+    .refused_with(403, "OperationDenied.PerformanceLevelNotMatch");
+    create(&in_zone(&[essd, ("Size", "20"), ("KMSKeyId", "k")]))
+        .refused_with(400, "InvalidEncrypted.NotMatchKmsKeyId");
+    let regional = [("DiskCategory", "cloud_regional_disk_auto"), ("Size", "20")];
+    create(&in_zone(&regional)).refused_with(400, "InvalidParameter");
+    create(&[REGION, regional[0], regional[1]]).succeeds();
+    create(&[ssd[0]]).refused_with(400, "MissingParameter");
+}
+
+#[test]
+fn instance_takes_as_many_disks_as_its_type_says_with_the_system_disk() {
+    let (emulator, _state) = emulator(&["--delay-ms", "0"]);
+    let types = json!({ "instance_types": { "ecs.g7.xlarge": { "disk_quantity": 3 } } });
+    emulator.control("POST", "/settings", &types);
+    let disks: Vec<String> = (0..3).map(|_| emulator.new_disk(&[])).collect();
+    for disk in &disks[..2] {
+        emulator.attach(disk);
+    }
+    let pairs = [
+        ("DiskId", disks[2].as_str()),
+        ("InstanceId", &emulator.here()),
+    ];
+    emulator
+        .call("AttachDisk", &pairs)
+        .refused_with(403, "InstanceDiskLimitExceeded");
+    let asked = [("InstanceTypes.1", "ecs.g7.xlarge")];
+    let types = emulator.call("DescribeInstanceTypes", &asked).succeeds();
+    assert_eq!(types["InstanceTypes"]["InstanceType"][0]["DiskQuantity"], 3);
+}
+
+#[test]
+fn shared_disk_is_attached_to_several_instances_and_names_them_in_its_list_only() {
+    let (emulator, _state) = emulator(&[]);
+    let disk = emulator.new_disk(&[("MultiAttach", "Enabled")]);
+    let other = "i-bp1drivebaynode00002";
+    emulator.attach(&disk);
+    emulator.becomes(&disk, "In_use");
+    emulator
+        .call("AttachDisk", &[("DiskId", &disk), ("InstanceId", other)])
+        .succeeds();
+    let list = || emulator.describe(&disk)["Attachments"]["Attachment"].clone();
+    eventually("both attachments", || {
+        list().as_array().map(Vec::len) == Some(2)
+    });
+    let shown = emulator.describe(&disk);
+    assert_eq!(
+        (&shown["InstanceId"], &shown["MultiAttach"]),
+        (&json!(""), &json!("Enabled"))
+    );
+    emulator.detach(&disk);
+    eventually("one attachment", || {
+        list().as_array().map(Vec::len) == Some(1)
+    });
+    assert_eq!(emulator.status(&disk), "In_use");
+}
+
+#[test]
+fn disk_grows_a_little_after_the_order_and_never_shrinks() {
+    let (emulator, _state) = emulator(SLOW);
+    let disk = emulator.new_disk(&[]);
+    let resize = |size: &str| emulator.call("ResizeDisk", &[("DiskId", &disk), ("NewSize", size)]);
+    resize("10").refused_with(403, "InvalidDiskSize.TooSmall");
+    resize("30").succeeds();
+    assert_eq!(emulator.describe(&disk)["Size"], 20);
+    resize("40").refused_with(400, "LastOrderProcessing");
+    eventually("the disk to grow", || {
+        emulator.describe(&disk)["Size"] == 30
+    });
+}
+
+#[test]
+fn change_of_performance_is_tried_dry_then_done_as_a_task() {
+    let (emulator, _state) = emulator(&[]);
+    let disk = emulator.new_disk(&[("Size", "500")]);
+    let modify = |more: (&str, &str)| {
+        let pairs = [("DiskId", disk.as_str()), ("PerformanceLevel", "PL2"), more];
+        emulator.call("ModifyDiskSpec", &pairs)
+    };
+    modify(("DryRun", "true")).refused_with(400, "DryRunOperation");
+    let task = text(&modify(("DryRun", "false")).succeeds()["TaskId"]);
+    let asked = [REGION, ("TaskIds", &task)];
+    eventually("the task to finish", || {
+        let tasks = emulator.call("DescribeTasks", &asked).succeeds();
+        tasks["TaskSet"]["Task"][0]["TaskStatus"] == "Finished"
+    });
+    assert_eq!(emulator.describe(&disk)["PerformanceLevel"], "PL2");
+    modify(("DryRun", "true")).refused_with(403, "NoChangeInDiskCategoryAndPerformanceLevel");
+}
+
+#[test]
+fn snapshot_is_ready_after_a_while_and_makes_disks_that_are_large_enough() {
+    let (emulator, _state) = emulator(SLOW);
+    let disk = emulator.new_disk(&[("Size", "25")]);
+    let made = emulator.call(
+        "CreateSnapshot",
+        &[("DiskId", &disk), ("RetentionDays", "3")],
+    );
+    let snapshot = text(&made.succeeds()["SnapshotId"]);
+    let from = [
+        ("DiskCategory", "cloud_essd"),
+        ("Size", "20"),
+        ("SnapshotId", &snapshot),
+    ];
+    emulator
+        .call("CreateDisk", &in_zone(&from))
+        .refused_with(403, "InvalidSnapshotId.NotReady");
+    emulator
+        .call("DeleteDisk", &[("DiskId", &disk)])
+        .refused_with(403, "DiskCreatingSnapshot");
+    let ids = json!([snapshot]).to_string();
+    eventually("the snapshot", || {
+        let asked = [REGION, ("SnapshotIds", &ids)];
+        let shown = emulator.call("DescribeSnapshots", &asked).succeeds();
+        shown["Snapshots"]["Snapshot"][0]["Available"] == true
+    });
+    let restored = emulator.new_disk(&from);
+    assert_eq!(emulator.describe(&restored)["Size"], 25);
+    let delete = |force| {
+        emulator.call(
+            "DeleteSnapshot",
+            &[("SnapshotId", &snapshot), ("Force", force)],
+        )
+    };
+    delete("false").refused_with(403, "SnapshotCreatedDisk");
+    delete("true").succeeds();
+    delete("true").refused_with(404, "InvalidSnapshotId.NotFound");
+}
+
+#[test]
+fn pages_lead_to_every_disk_both_ways() {
+    let (emulator, _state) = emulator(&["--delay-ms", "0"]);
+    let made: BTreeSet<String> = (0..23).map(|_| emulator.new_disk(&[])).collect();
+    let ids = |answer: &Value| -> Vec<String> {
+        let disks = answer["Disks"]["Disk"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        disks.iter().map(|disk| text(&disk["DiskId"])).collect()
+    };
+    let mut by_number = BTreeSet::new();
+    for number in ["1", "2", "3"] {
+        let asked = [REGION, ("DiskType", "data"), ("PageNumber", number)];
+        by_number.extend(ids(&emulator.call("DescribeDisks", &asked).succeeds()));
+    }
+    assert_eq!(by_number, made);
+    let (mut by_token, mut token) = (BTreeSet::new(), String::new());
+    loop {
+        let asked = [
+            REGION,
+            ("DiskType", "data"),
+            ("MaxResults", "10"),
+            ("NextToken", &token),
+        ];
+        let answer = emulator.call("DescribeDisks", &asked).succeeds();
+        by_token.extend(ids(&answer));
+        token = text(&answer["NextToken"]);
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(by_token, made);
+    let none = emulator
+        .call("DescribeDisks", &[REGION, ("DiskIds", "[]")])
+        .succeeds();
+    assert_eq!(none["TotalCount"], 0);
+}
+
+#[test]
+fn tags_find_disks_and_are_listed_changed_and_removed() {
+    let (emulator, _state) = emulator(&[]);
+    let disk = emulator.new_disk(&[("Tag.1.Key", "k1"), ("Tag.1.Value", "v1")]);
+    let on_disk = [REGION, ("ResourceType", "disk"), ("ResourceId.1", &disk)];
+    let with = |more: &[(&'static str, &'static str)]| [&on_disk, more].concat();
+    let tag = with(&[("Tag.1.Key", "k2"), ("Tag.1.Value", "v 2")]);
+    emulator.call("TagResources", &tag).succeeds();
+    emulator
+        .call("UntagResources", &with(&[("TagKey.1", "k1")]))
+        .succeeds();
+    let listed = emulator.call("ListTagResources", &on_disk).succeeds();
+    let expected =
+        json!([{ "ResourceId": disk, "ResourceType": "disk", "TagKey": "k2", "TagValue": "v 2" }]);
+    assert_eq!(listed["TagResources"]["TagResource"], expected);
+    let found = |key: &str| {
+        let asked = [REGION, ("Tag.1.Key", key)];
+        emulator.call("DescribeDisks", &asked).succeeds()["TotalCount"].clone()
+    };
+    assert_eq!((found("k1"), found("k2")), (json!(0), json!(1)));
+}
+
+#[test]
+fn stock_says_what_a_zone_and_an_instance_type_take() {
+    let (emulator, _state) = emulator(&[]);
+    let categories = |zone: &str, kind: &str| {
+        let asked = [
+            REGION,
+            ("DestinationResource", "DataDisk"),
+            ("ResourceType", "disk"),
+            ("ZoneId", zone),
+            ("InstanceType", kind),
+        ];
+        let answer = emulator
+            .call("DescribeAvailableResource", &asked)
+            .succeeds();
+        let resource = &answer["AvailableZones"]["AvailableZone"][0]["AvailableResources"];
+        resource["AvailableResource"][0]["SupportedResources"].to_string()
+    };
+    assert!(!categories("cn-hangzhou-g", "ecs.g7.xlarge").contains("\"cloud_ssd\""));
+    assert!(categories("cn-hangzhou-h", "ecs.g7.xlarge").contains("\"cloud_ssd\""));
+    assert!(!categories("cn-hangzhou-h", "ecs.sn1.large").contains("\"cloud_essd\""));
+}
