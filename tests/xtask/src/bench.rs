@@ -85,6 +85,8 @@ fn weigh(workspace: &Workspace, node: &Node, table: &mut Table) -> Result<()> {
     table.size("`drivebay-shim`", shim, ("MB", 1_000_000), 4);
     let guest = size(workspace.components().join("nfs.wasm"))?;
     table.size("`nfs.wasm`", guest, ("kB", 1000), 60);
+    let guest = size(workspace.components().join("alicloud-disk.wasm"))?;
+    table.size("`alicloud-disk.wasm`", guest, ("kB", 1000), 160);
     for (what, calls) in [
         ("peak memory, `init`", vec![node.init()]),
         ("peak memory, `mount`, already mounted", vec![node.mount()]),

@@ -1,10 +1,11 @@
 //! `cargo xtask demo`: Drivebay at work, from nothing, in one command.
 //!
-//! A pod's life twice, as kubelet lives it: on this kernel with the example driver, within seconds; then
-//! with a real NFS server, which stock kernels have and this one may not, in the VM. Nothing stays behind.
+//! A pod's life twice, as kubelet lives it: on this kernel with a disk of an emulated cloud, within a minute;
+//! then with a real NFS server, which stock kernels have and this one may not, in the VM. Nothing stays behind.
 
 mod callout;
-mod local;
+mod cloud;
+mod disk;
 mod nfs;
 mod node;
 
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::build;
+use crate::emulator;
 use crate::process::Echo;
 use crate::setup::{self, Part};
 use crate::steps::{Steps, say};
@@ -38,20 +40,19 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if arguments.inside_vm {
         return nfs::show(workspace);
     }
-    let mut steps = Steps::new("cargo xtask demo", build::STEPS + 1);
+    let mut steps = Steps::new("cargo xtask demo", build::STEPS + 2);
     setup::ensure(workspace, &[Part::Demo], &mut steps)?;
     build::everything(workspace, &mut steps)?;
-    let local = steps.run("a volume that is attached, on this kernel", || {
-        local::show(workspace)
-    })?;
+    steps.run("build the cloud's emulator", || emulator::build(workspace))?;
+    let disk = steps.run("a disk, on this kernel", || disk::show(workspace))?;
     if arguments.skip_vm {
-        steps.verdict(format_args!("{local}; NFS was left out"));
+        steps.verdict(format_args!("{disk}; NFS was left out"));
         return Ok(());
     }
     setup::ensure(workspace, &[Part::Vm], &mut steps)?;
     steps.another("an NFS volume, in a virtual machine", || in_vm(workspace))?;
     steps.verdict(format_args!(
-        "{local}; a pod wrote to a real NFS server through Drivebay, and nothing stayed behind"
+        "{disk}; a pod wrote to a real NFS server through Drivebay, and nothing stayed behind"
     ));
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::golang;
 use crate::guests::Compiler;
 use crate::packages;
 use crate::process::{self, Echo, command};
+use crate::sdks;
 use crate::steps::Steps;
 use crate::vm::Image;
 use crate::workspace::Workspace;
@@ -29,6 +30,8 @@ pub(crate) enum Part {
     Demo,
     /// Go, for the program that links kubelet's own code
     Go,
+    /// Alibaba Cloud's SDKs for Python and Node
+    Sdks,
     /// The checker of dependencies
     Deny,
 }
@@ -58,7 +61,10 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
         .flat_map(|part| part.packages())
         .copied()
         .collect();
-    let missing = packages::missing(&wanted)?;
+    let mut missing = packages::missing(&wanted)?;
+    if parts.contains(&Part::Sdks) {
+        missing.extend(sdks::missing_packages());
+    }
     if !missing.is_empty() {
         let list = missing.join(" ");
         steps.another(format_args!("install {list}"), || {
@@ -76,6 +82,9 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
     if parts.contains(&Part::Go) && !golang::is_there(workspace) {
         steps.another("install Go", || golang::install(workspace))?;
     }
+    if parts.contains(&Part::Sdks) && !sdks::is_there(workspace) {
+        steps.another("install Alibaba Cloud's SDKs", || sdks::install(workspace))?;
+    }
     if parts.contains(&Part::Deny) && !has_cargo_deny() {
         steps.another("build cargo-deny, which takes minutes", install_cargo_deny)?;
     }
@@ -89,9 +98,11 @@ impl Part {
             Self::Build | Self::Go | Self::Deny => &[],
             // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
             Self::Vm => &["qemu-system-x86", "util-linux"],
-            Self::Test => &["e2fsprogs", "util-linux", "xfsprogs"],
+            Self::Test => &["e2fsprogs", "fdisk", "util-linux", "xfsprogs"],
             Self::Bench => &["jq", "time", "util-linux"],
-            Self::Demo => &["jq", "util-linux"],
+            // Python and Node may be there in other ways than by a package; sdks looks for them itself.
+            Self::Sdks => &["iproute2", "util-linux"],
+            Self::Demo => &["util-linux", "xfsprogs"],
         }
     }
 }

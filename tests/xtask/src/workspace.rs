@@ -49,6 +49,11 @@ impl Workspace {
         self.target().join("vm")
     }
 
+    /// The other makers' SDKs that tests call with, and the state of what they call.
+    pub(crate) fn sdks(&self) -> PathBuf {
+        self.target().join("sdk")
+    }
+
     /// Where cargo itself puts what it builds, which a developer may have moved elsewhere.
     pub(crate) fn cargo_target(&self) -> Result<PathBuf> {
         let metadata = self.metadata(&self.root)?;

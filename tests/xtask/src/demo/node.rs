@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::callout;
 use crate::process::{self, Echo, command};
+use crate::steps::say;
 use crate::workspace::Workspace;
 
 /// Beneath `/`, all of these are the places where everyone looks.
@@ -44,6 +45,19 @@ impl Node {
             .arg(self.plugins())
             .arg(component);
         process::run(&mut install, Echo::Live).map(drop)
+    }
+
+    /// `drivebay run`, shown: one operation of the controller's.
+    pub(super) fn run(&self, driver: &str, operation: &[&str]) -> Result<Value> {
+        let mut run = self.drivebay("run");
+        run.arg(driver).args(operation);
+        say(format_args!(
+            "    drivebay run {driver} {}",
+            operation.join(" ")
+        ));
+        let answer = process::answer(&mut run)?;
+        say(format_args!("          {}", answer.trim()));
+        serde_json::from_str(&answer).context("the answer is not JSON")
     }
 
     /// What kubelet, or the controller, calls.

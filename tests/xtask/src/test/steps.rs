@@ -8,8 +8,10 @@ use anyhow::{Context, Result, ensure};
 
 use super::tally::Tally;
 use crate::build;
+use crate::emulator;
 use crate::golang;
 use crate::process::{self, Echo, answer, command};
+use crate::sdks::CLIENTS;
 use crate::setup::{self, Part};
 use crate::steps::{Steps, say};
 use crate::vm;
@@ -30,7 +32,7 @@ pub(super) struct Step {
 }
 
 /// All steps, in order.
-pub(super) const STEPS: [Step; 12] = [
+pub(super) const STEPS: [Step; 13] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
@@ -48,7 +50,7 @@ pub(super) const STEPS: [Step; 12] = [
     },
     Step {
         name: "unit",
-        about: "the host's and the tasks' unit tests",
+        about: "the host's, the tasks' and the ECS emulator's own tests",
         check: unit,
     },
     Step {
@@ -73,8 +75,13 @@ pub(super) const STEPS: [Step; 12] = [
     },
     Step {
         name: "vm",
-        about: "NFS on Debian's kernel",
+        about: "NFS and hot-plugged disks on Debian's kernel",
         check: virtual_machine,
+    },
+    Step {
+        name: "sdks",
+        about: "Alibaba Cloud's SDKs against the ECS emulator",
+        check: sdks,
     },
     Step {
         name: "docs",
@@ -126,12 +133,15 @@ fn lint_guests(workspace: &Workspace) -> Result<Tally> {
 
 /// Without Cranelift, which unit tests have no use for and which takes minutes to build.
 fn unit(workspace: &Workspace) -> Result<Tally> {
+    setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
     let mut tally = rust(cargo(workspace.root()).args([
         "test",
         "--package",
         "drivebay",
         "--lib",
         "--no-default-features",
+        "--features",
+        "network",
         "--",
         // What needs root runs as root, and nothing is skipped in silence.
         "--include-ignored",
@@ -140,6 +150,13 @@ fn unit(workspace: &Workspace) -> Result<Tally> {
         "test",
         "--package",
         "xtask",
+    ]))?);
+    tally.add(rust(cargo(workspace.root()).args([
+        "test",
+        "--package",
+        "drivebay-ecs-emulator",
+        "--",
+        "--include-ignored",
     ]))?);
     Ok(tally)
 }
@@ -156,6 +173,7 @@ fn build(workspace: &Workspace) -> Result<Tally> {
 /// All targets of tests/ that need nothing but the built binaries; the others are steps of their own.
 fn outside(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
+    emulator::build(workspace)?;
     let mut tests = cargo(workspace.root());
     tests.args(["test", "--package", "drivebay-tests", "--lib"]);
     for name in targets(workspace)? {
@@ -201,6 +219,7 @@ fn kubelet_program(workspace: &Workspace) -> Result<()> {
 fn virtual_machine(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Vm], &mut Steps::new("setup", 0))?;
     kubelet_program(workspace)?;
+    emulator::build(workspace)?;
     let machine = vm::machine(workspace, VM_TIMEOUT)?;
     let program = vm_tests(workspace)?.context("tests/ has no test target named vm")?;
     let script = format!("'{program}' --include-ignored --test-threads 1");
@@ -220,6 +239,18 @@ fn vm_tests(workspace: &Workspace) -> Result<Option<String>> {
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     Ok(messages.find_map(|message| message["executable"].as_str().map(str::to_owned)))
+}
+
+/// One client after the other; those that come after one that failed run too, as they show where it differs.
+fn sdks(workspace: &Workspace) -> Result<Tally> {
+    setup::ensure(workspace, &[Part::Sdks], &mut Steps::new("setup", 0))?;
+    emulator::build(workspace)?;
+    let mut tally = Tally::default();
+    for client in &CLIENTS {
+        let (code, output) = client.run(workspace)?;
+        tally.add(counted(code, Tally::of_checks(&output))?);
+    }
+    Ok(tally)
 }
 
 fn docs(workspace: &Workspace) -> Result<Tally> {

@@ -32,6 +32,16 @@ impl Tally {
         }
         tally
     }
+
+    /// From the lines of a client in tests/sdk, one a check.
+    pub(super) fn of_checks(output: &str) -> Self {
+        let count = |word: &str| output.lines().filter(|line| line.starts_with(word)).count();
+        Self {
+            passed: count("ok - "),
+            failed: count("not ok - "),
+            skipped: 0,
+        }
+    }
 }
 
 /// The number in `text` right before `word`.
@@ -57,6 +67,20 @@ impl Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checks_are_counted_by_their_lines() {
+        let output =
+            "ok - one thing\nnoise, not ok - inside\nnot ok - another: why\nok - ok - third\n";
+        assert_eq!(
+            Tally::of_checks(output),
+            Tally {
+                passed: 2,
+                failed: 1,
+                skipped: 0
+            }
+        );
+    }
 
     #[test]
     fn rust_results_add_up() {
