@@ -22,7 +22,12 @@ const LAYERS: [(&str, &[&str]); 13] = [
         "shim",
         &["config", "driver", "error", "flexvolume", "log_file", "sys"],
     ),
-    ("commands", &["config", "grant", "runtime", "sys"]),
+    (
+        "commands",
+        &[
+            "config", "driver", "error", "grant", "log_file", "runtime", "sys", "volume",
+        ],
+    ),
     ("flexvolume", &["driver", "volume", "error"]),
     (
         "driver",
@@ -59,7 +64,7 @@ const WORDS: [&str; 2] = ["volume", "error"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 13] = [
+const CONFINED: [(&str, &[&str], &str); 19] = [
     (
         "wasmtime",
         &["runtime", "bindings", "capability"],
@@ -80,14 +85,53 @@ const CONFINED: [(&str, &[&str], &str); 13] = [
     ),
     (
         "serde",
-        &["flexvolume", "journal", "runtime/manifest.rs", "sys"],
+        &[
+            "flexvolume",
+            "journal",
+            "runtime/manifest.rs",
+            "sys",
+            "capability/signing/answer.rs",
+        ],
         "bytes are read and written at the edges",
     ),
     (
         "serde_json",
-        &["flexvolume", "journal", "runtime", "sys"],
+        &[
+            "commands",
+            "flexvolume",
+            "journal",
+            "runtime",
+            "sys",
+            "capability/signing/answer.rs",
+        ],
         "bytes are read and written at the edges",
     ),
+    (
+        "ureq",
+        &["sys/worker/https"],
+        "HTTP is spoken by a worker without privileges alone",
+    ),
+    (
+        "rustls",
+        &["sys/worker/https"],
+        "TLS is spoken by a worker without privileges alone",
+    ),
+    (
+        "rustls_native_certs",
+        &["sys/worker/https"],
+        "TLS is spoken by a worker without privileges alone",
+    ),
+    (
+        "hmac",
+        &["capability/signing"],
+        "signatures are made where the keys are",
+    ),
+    (
+        "sha1",
+        &["capability/signing"],
+        "signatures are made where the keys are",
+    ),
+    ("getrandom", &["sys"], "sys is the one door to the kernel"),
     (
         "toml",
         &["config"],

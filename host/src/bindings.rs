@@ -15,5 +15,8 @@ wasmtime::component::bindgen!({
     with: {
         "drivebay:driver/mounts.target": crate::capability::Target,
         "drivebay:driver/files.directory": crate::capability::Directory,
+        "drivebay:driver/block-devices.device": crate::capability::Device,
+        "drivebay:driver/https.endpoint": crate::capability::Endpoint,
+        "drivebay:driver/signing.signing-key": crate::capability::SigningKey,
     },
 });

@@ -4,9 +4,16 @@
 //! and handles, never closures or shared memory, so that guest code can one day run in a process without
 //! privileges.
 
+mod block_devices;
+#[cfg(test)]
+mod canned;
+mod exchange;
 mod files;
+mod https;
 mod log;
+mod memory;
 mod mounts;
+mod signing;
 
 use std::time::Instant;
 
@@ -19,10 +26,18 @@ use crate::grant::{Capability, Grants, Refusal};
 use crate::sys::{Fault, FaultKind, Kernel, Reply, Request};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use block_devices::Device;
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use files::Directory;
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use https::Endpoint;
 pub(crate) use log::LogBudget;
+pub use memory::DriverMemory;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use mounts::Target;
+pub(crate) use signing::CallKeys;
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use signing::SigningKey;
 
 /// Everything one call of a guest may touch; dropped with the call.
 pub(crate) struct CallContext {
@@ -31,6 +46,10 @@ pub(crate) struct CallContext {
     pub(crate) kernel: Box<dyn Kernel>,
     pub(crate) deadline: Instant,
     pub(crate) log: LogBudget,
+    /// What outlives the call.
+    pub(crate) memory: DriverMemory,
+    /// Keys that were used already: one call signs with one key, whatever is refreshed meanwhile.
+    pub(crate) keys: CallKeys,
     /// The request that got no answer before the deadline: the reason why there is no time left.
     pub(crate) unanswered: Option<Fault>,
     /// Only for guests that import WASI: empty, with nothing preopened.
@@ -39,8 +58,14 @@ pub(crate) struct CallContext {
 
 impl CallContext {
     fn ask(&mut self, request: Request) -> Result<Reply, DriverError> {
-        let answer = self.kernel.call(request, self.deadline);
+        self.ask_until(request, self.deadline)
+    }
+
+    /// The same with less patience.
+    fn ask_until(&mut self, request: Request, until: Instant) -> Result<Reply, DriverError> {
+        let answer = self.kernel.call(request, until.min(self.deadline));
         if let Err(fault) = &answer
+            && until >= self.deadline
             && matches!(fault.kind, FaultKind::TimedOut | FaultKind::Stuck)
         {
             self.unanswered = Some(fault.clone());
@@ -60,17 +85,17 @@ pub(crate) fn link<T: 'static>(
     linker: &mut Linker<T>,
     capability: Capability,
     get: Get<T>,
-) -> wasmtime::Result<Support> {
+) -> wasmtime::Result<()> {
     type Own = HasSelf<CallContext>;
     match capability {
         Capability::Mounts => wit::mounts::add_to_linker::<_, Own>(linker, get)?,
         Capability::Files => wit::files::add_to_linker::<_, Own>(linker, get)?,
         Capability::Log => wit::log::add_to_linker::<_, Own>(linker, get)?,
-        Capability::BlockDevices | Capability::Https | Capability::Signing => {
-            return Ok(Support::Absent);
-        }
+        Capability::BlockDevices => wit::block_devices::add_to_linker::<_, Own>(linker, get)?,
+        Capability::Https => wit::https::add_to_linker::<_, Own>(linker, get)?,
+        Capability::Signing => wit::signing::add_to_linker::<_, Own>(linker, get)?,
     }
-    Ok(Support::Linked)
+    Ok(())
 }
 
 /// Makes the words of `types` known.
@@ -79,15 +104,6 @@ pub(crate) fn link<T: 'static>(
 /// From the linker.
 pub(crate) fn link_types<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> wasmtime::Result<()> {
     wit::types::add_to_linker::<_, HasSelf<CallContext>>(linker, get)
-}
-
-/// Whether this host implements a capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Support {
-    /// It does, and it is linked.
-    Linked,
-    /// It does not.
-    Absent,
 }
 
 impl wit::types::Host for CallContext {}

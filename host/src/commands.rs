@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod inspect;
 mod install;
+mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,6 +74,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Compile a component for this machine; the shim asks for this when code is missing
     Compile(compile::Compile),
+    /// Carry out one operation of a driver by hand; prints one JSON object
+    Run(run::Run),
 }
 
 impl Cli {
@@ -89,6 +92,7 @@ impl Cli {
             Command::Check(command) => command.run(&paths),
             Command::Inspect(command) => command.run(),
             Command::Compile(command) => command.run(&paths),
+            Command::Run(command) => command.run(&paths),
         }
     }
 }

@@ -4,13 +4,14 @@
 //! key. A driver's file belongs to the operator alone: whoever delivers components cannot write it.
 
 mod driver_file;
+mod grants;
 mod paths;
 mod section;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use driver_file::{find_flexvolume_driver, load_drivers};
+pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers};
 pub use paths::Paths;
 
 use crate::grant::Grants;
@@ -27,6 +28,8 @@ pub struct DriverConfig {
     pub csi_name: Option<String>,
     /// The name FlexVolume callers use: `vendor/driver`.
     pub flexvolume: Option<FlexVolumeName>,
+    /// Who attaches its FlexVolumes.
+    pub flexvolume_attach: FlexVolumeAttach,
     /// Which components may serve it; empty: any of that name.
     pub require_sha256: Vec<String>,
     /// What it may use.
@@ -48,6 +51,24 @@ impl FlexVolumeName {
     /// `vendor~driver`: the directory in kubelet's plugin directory.
     pub fn directory(&self) -> String {
         format!("{}~{}", self.vendor, self.driver)
+    }
+}
+
+/// `flexvolume-attach`: who attaches the volumes of a driver that attaches, where FlexVolume is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FlexVolumeAttach {
+    /// `"by-kubelet"`: the controller or kubelet, by call-outs of their own.
+    #[default]
+    ByKubelet,
+    /// `"on-mount"`: we do, on the node, with a volume's first `mount`; its last `unmount` detaches it.
+    /// kubelet is told that there is nothing to attach, and needs no controller.
+    OnMount,
+}
+
+impl FlexVolumeAttach {
+    /// Whether mounting a volume attaches it.
+    pub fn is_on_mount(self) -> bool {
+        self == Self::OnMount
     }
 }
 

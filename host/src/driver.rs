@@ -7,21 +7,30 @@
 mod attach;
 mod content;
 mod expand;
+mod node;
+mod on_mount;
 mod parameters;
 mod place;
+mod provision;
 mod publish;
+mod snapshot;
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::config::{DriverConfig, Paths};
 use crate::error::DriverError;
 use crate::grant::Capability;
 use crate::journal::{Journal, JournalError, VolumeRecord, file_stem};
-use crate::runtime::{Export, Manifest, Runtime};
-use crate::sys::{Lock, LockError, SharedWorkers};
+use crate::runtime::{DriverMemory, Export, Guest, Manifest, Runtime, Scope};
+use crate::sys::{Lock, LockError, NetworkWorkers, SharedWorkers};
 use crate::volume::{
-    Access, AccessType, NodeId, Parameters, Secrets, StagingPath, TargetPath, VolumeId, VolumeKey,
+    Access, AccessType, NodeId, Parameters, Secrets, SnapshotId, StagingPath, TargetPath, VolumeId,
+    VolumeKey,
 };
+
+pub use expand::{ExpandOnNode, Growth};
+pub use publish::Emptied;
 
 /// How long an operation waits for another one on the same volume before it answers `in-progress`.
 /// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
@@ -34,6 +43,8 @@ pub struct Driver {
     paths: Paths,
     runtime: Runtime,
     journal: Journal,
+    network: NetworkWorkers,
+    memory: DriverMemory,
 }
 
 /// What a driver can do, from what its component exports and imports: it cannot claim what it lacks.
@@ -104,11 +115,15 @@ impl Driver {
     pub fn new(config: DriverConfig, paths: Paths) -> Self {
         let journal = Journal::new(paths.journal().join(&config.name.0));
         let runtime = Runtime::new(paths.clone());
+        let network = NetworkWorkers::new(paths.compiler());
+        let memory = DriverMemory::new(config.name.clone(), paths.run.clone());
         Self {
             config,
             paths,
             runtime,
             journal,
+            network,
+            memory,
         }
     }
 
@@ -140,34 +155,70 @@ impl Driver {
     }
 
     fn begin(&self, key: &VolumeKey) -> Result<Operation, DriverError> {
+        self.begin_on(Subject::Volume(key))
+    }
+
+    fn begin_on(&self, subject: Subject<'_>) -> Result<Operation, DriverError> {
         let span = tracing::Span::current();
         span.record("driver.name", self.config.name.0.as_str());
-        span.record("volume.id", key.0.as_str());
+        if let Subject::Volume(key) = subject {
+            span.record("volume.id", key.0.as_str());
+        }
         let started = Instant::now();
         let deadline = started + self.config.limits.deadline;
-        let file = self
-            .paths
-            .locks()
-            .join(&self.config.name.0)
-            .join(format!("{}.lock", file_stem(key.0.as_bytes())));
-        let lock =
-            Lock::acquire(&file, deadline.min(started + LOCK_WAIT)).map_err(
-                |error| match error {
-                    error @ LockError::Held => {
-                        DriverError::in_progress(format!("cannot work on volume {:?} now", key.0))
-                            .caused_by(error)
-                    }
-                    error @ LockError::Io { .. } => {
-                        DriverError::unavailable(format!("cannot work on volume {:?}", key.0))
-                            .caused_by(error)
-                    }
-                },
-            )?;
+        let lock = self
+            .lock(subject, deadline.min(started + LOCK_WAIT))
+            .map_err(|error| match error {
+                error @ LockError::Held => {
+                    DriverError::in_progress(format!("cannot work on {subject} now"))
+                        .caused_by(error)
+                }
+                error @ LockError::Io { .. } => {
+                    DriverError::unavailable(format!("cannot work on {subject}")).caused_by(error)
+                }
+            })?;
         let jobs = self.paths.state.join("jobs").join(&self.config.name.0);
         Ok(Operation {
             deadline,
-            workers: SharedWorkers::new(lock, jobs),
+            workers: SharedWorkers::new(lock, jobs, self.network.clone()),
+            memory: self.memory.clone(),
         })
+    }
+
+    fn lock(&self, subject: Subject<'_>, deadline: Instant) -> Result<Lock, LockError> {
+        let file = |prefix: &str, name: &str| {
+            self.paths
+                .locks()
+                .join(&self.config.name.0)
+                .join(format!("{prefix}{}.lock", file_stem(name.as_bytes())))
+        };
+        match subject {
+            Subject::Volume(key) => Lock::acquire(&file("", &key.0), deadline),
+            Subject::NewVolume(name) => Lock::acquire(&file("new-volume-", name), deadline),
+            Subject::Snapshot(id) => Lock::acquire(&file("snapshot-", &id.0), deadline),
+            Subject::NewSnapshot(name) => Lock::acquire(&file("new-snapshot-", name), deadline),
+            Subject::Nothing => Lock::share(&file("readers-", "")),
+        }
+    }
+
+    /// The current guest, for what only some components can do.
+    fn guest_with(
+        &self,
+        operation: &Operation,
+        export: Export,
+        doing: &str,
+    ) -> Result<Guest, DriverError> {
+        let guest = self
+            .runtime
+            .current_guest(&self.config, operation.deadline)?;
+        if guest.manifest.exports(export) {
+            return Ok(guest);
+        }
+        Err(DriverError::unsupported(format!(
+            "driver {} cannot {doing}: its component does not export {}",
+            self.config.name,
+            export.name()
+        )))
     }
 
     fn record(&self, volume: &VolumeReference) -> Result<VolumeRecord, DriverError> {
@@ -181,7 +232,17 @@ impl Driver {
         manifest: &Manifest,
         volume: &VolumeReference,
     ) -> Result<Parameters, DriverError> {
-        parameters::spelled(&manifest.description, &volume.context)
+        parameters::spelled(&manifest.description, Scope::Volume, &volume.context)
+    }
+
+    /// The same for parameters of another scope.
+    fn spelled(
+        &self,
+        guest: &Guest,
+        scope: Scope,
+        given: &Parameters,
+    ) -> Result<Parameters, DriverError> {
+        parameters::spelled(&guest.manifest.description, scope, given)
     }
 }
 
@@ -189,6 +250,34 @@ impl Driver {
 struct Operation {
     deadline: Instant,
     workers: SharedWorkers,
+    memory: DriverMemory,
+}
+
+/// What an operation changes, and is locked under.
+#[derive(Debug, Clone, Copy)]
+enum Subject<'a> {
+    /// A volume that exists.
+    Volume(&'a VolumeKey),
+    /// One that is being made, by its name.
+    NewVolume(&'a str),
+    /// A snapshot that exists.
+    Snapshot(&'a SnapshotId),
+    /// One that is being cut, by its name.
+    NewSnapshot(&'a str),
+    /// Nothing is changed: such operations wait for nobody, and nobody for them.
+    Nothing,
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Volume(key) => write!(f, "volume {:?}", key.0),
+            Self::NewVolume(name) => write!(f, "the volume named {name:?}"),
+            Self::Snapshot(id) => write!(f, "snapshot {:?}", id.0),
+            Self::NewSnapshot(name) => write!(f, "the snapshot named {name:?}"),
+            Self::Nothing => write!(f, "anything"),
+        }
+    }
 }
 
 impl Capabilities {

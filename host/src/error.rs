@@ -48,6 +48,23 @@ impl Condition {
         Self::Unsupported,
         Self::Internal,
     ];
+
+    /// As the contract spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid-argument",
+            Self::OutOfRange => "out-of-range",
+            Self::NotFound => "not-found",
+            Self::AlreadyExists => "already-exists",
+            Self::InProgress => "in-progress",
+            Self::Unavailable => "unavailable",
+            Self::Exhausted => "exhausted",
+            Self::FailedPrecondition => "failed-precondition",
+            Self::Denied => "denied",
+            Self::Unsupported => "unsupported",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 /// A condition, a sentence for the operator, and what caused it.

@@ -4,6 +4,7 @@
 //! whole, and on a non-zero exit logs its whole argument list, secrets included; so the answer is always
 //! one object, on stdout, with exit code 0. `null` is never written: kubelet dereferences it.
 
+mod attach;
 mod callout;
 mod device;
 mod options;
@@ -15,9 +16,10 @@ pub use callout::{Callout, CalloutError};
 pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
-use crate::driver::{AttachVolume, Driver, PublishVolume, StageVolume, VolumeReference};
+use crate::driver::{Driver, Emptied, ExpandOnNode, Growth, PublishVolume, VolumeReference};
 use crate::error::DriverError;
-use crate::volume::{NodeId, StagingPath, TargetPath, VolumeId, VolumeKey};
+use crate::volume::{CapacityRange, TargetPath, VolumeId, VolumeKey};
+use attach::Attach;
 
 /// The driver's name as kubelet spells it: the last two parts of the executable's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,92 +87,41 @@ pub fn answer(
 
 fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
     match callout {
-        Callout::Init => Ok(Reply::initialised(FlexCapabilities::from(
+        Callout::Init => Ok(Reply::initialised(attach::told_to_kubelet(
+            driver,
             driver.capabilities()?,
         ))),
         // kubelet then uses the volume's own name, which it does on success too, and asks no more.
         Callout::GetVolumeName => Ok(Reply::not_supported("the volume's own name is used")),
         Callout::Mount { directory, options } => mount(driver, directory, options),
+        // What the mount did is in the journal, whoever the operator says attaches now.
         Callout::Unmount { directory } => driver
-            .unpublish_volume(&target(directory)?)
+            .unpublish_volume(&target(directory)?, Emptied::Kept)
             .map(|()| Reply::success()),
         // Growing what cannot grow is a failure rather than "not supported", which kubelet takes for done: the
         // claim would show a size that the volume does not have.
-        Callout::ExpandVolume { options, bytes } => driver
-            .expand_volume(&named_volume(options)?, *bytes)
-            .map(Reply::grown),
-        Callout::ExpandFs { .. } => driver.expand_on_node().map(|()| Reply::success()),
+        Callout::ExpandVolume { options, bytes } => {
+            let capacity = CapacityRange {
+                required_bytes: Some(*bytes),
+                limit_bytes: None,
+            };
+            let volume = volume(Attach::of(driver)?, options, None)?;
+            driver.expand_volume(&volume, capacity).map(Reply::grown)
+        }
+        Callout::ExpandFs {
+            options,
+            directory,
+            bytes,
+        } => expand_on_node(driver, options, directory, *bytes),
         Callout::Attach { .. }
         | Callout::Detach { .. }
         | Callout::WaitForAttach { .. }
         | Callout::IsAttached { .. }
         | Callout::MountDevice { .. }
-        | Callout::UnmountDevice { .. } => {
-            if driver.prepared_capabilities()?.attach {
-                return carry_out_attached(driver, callout);
-            }
-            Ok(Reply::not_supported(format!(
-                "driver {} does not attach volumes",
-                driver.config().name
-            )))
-        }
+        | Callout::UnmountDevice { .. } => attach::carry_out(driver, callout),
     }
 }
 
-/// What kubelet and the controller ask of drivers that attach.
-fn carry_out_attached(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
-    match callout {
-        Callout::Attach { options, node } => {
-            let request = AttachVolume {
-                volume: named_volume(options)?,
-                node: NodeId(node.clone()),
-                access: options.access(),
-            };
-            Ok(Reply::device(device::encode(
-                &driver.attach_volume(&request)?,
-            )))
-        }
-        Callout::Detach { volume, node } => {
-            driver.detach_volume(&VolumeKey(volume.clone()), &NodeId(node.clone()))?;
-            Ok(Reply::success())
-        }
-        // Attaching has waited already, on the controller's side; the device itself is awaited by
-        // `mountdevice`, which knows what to look for.
-        Callout::WaitForAttach { device, .. } => Ok(Reply::device(device.clone())),
-        Callout::IsAttached { options, node } => driver
-            .is_attached(&named_volume(options)?, &NodeId(node.clone()))
-            .map(Reply::attached),
-        Callout::MountDevice {
-            directory,
-            device,
-            options,
-        } => {
-            let request = StageVolume {
-                volume: named_volume(options)?,
-                staging: staging(directory)?,
-                publish_context: device::decode(device)?,
-                access: options.access(),
-                kind: options.kind(),
-            };
-            driver.stage_volume(&request)?;
-            Ok(Reply::success())
-        }
-        Callout::UnmountDevice { directory } => driver
-            .unstage_volume(&staging(directory)?)
-            .map(|()| Reply::success()),
-        Callout::Init
-        | Callout::GetVolumeName
-        | Callout::Mount { .. }
-        | Callout::Unmount { .. }
-        | Callout::ExpandVolume { .. }
-        | Callout::ExpandFs { .. } => {
-            Err(DriverError::internal("the call-out needs no attachment"))
-        }
-    }
-}
-
-/// Inline volumes of two pods can have one name; what is unique about a mount without attachment is where
-/// it is. With attachment it is the volume: its staging serves all pods.
 fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, DriverError> {
     let target = target(directory)?;
     let capabilities = driver.prepared_capabilities()?;
@@ -180,33 +131,65 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
         // `init` told kubelet not to change owners: on a share that is slow, and refused by root_squash.
         tracing::info!(fs_group = group, "owners on the share are left as they are");
     }
-    let key = match capabilities.attach {
-        true => volume_name(options)?,
-        false => VolumeKey(target.as_path().to_string_lossy().into_owned()),
-    };
+    let attach = Attach::chosen(driver, capabilities);
     let request = PublishVolume {
-        volume: VolumeReference {
-            key,
-            id: VolumeId(options.volume_name().unwrap_or_default().to_owned()),
-            context: options.context(),
-        },
+        volume: volume(attach, options, Some(directory_of(&target)))?,
         target,
         access: options.access(),
         kind: options.kind(),
         secrets: options.secrets().clone(),
     };
-    driver.publish_volume(&request)?;
+    match attach {
+        Attach::Never | Attach::ByKubelet => driver.publish_volume(&request)?,
+        Attach::OnMount => driver.attach_and_publish_volume(&request)?,
+    }
     Ok(Reply::success())
 }
 
-fn named_volume(options: &Options) -> Result<VolumeReference, DriverError> {
-    let key = volume_name(options)?;
-    let id = VolumeId(key.0.clone());
+/// What was mounted may be gone by now; then the next mount makes the file system fill its volume.
+fn expand_on_node(
+    driver: &Driver,
+    options: &Options,
+    directory: &str,
+    bytes: u64,
+) -> Result<Reply, DriverError> {
+    let at = target(directory).ok();
+    let place = at.as_ref().map(directory_of);
+    let request = ExpandOnNode {
+        key: volume(Attach::of(driver)?, options, place)?.key,
+        at: at.map(|at| at.as_path().to_owned()),
+        required_bytes: bytes,
+    };
+    match driver.expand_on_node(&request)? {
+        Growth::Filesystem | Growth::Nothing | Growth::NotMounted => Ok(Reply::success()),
+    }
+}
+
+/// The volume, under the key that tells it from all others.
+///
+/// Inline volumes of two pods can have one name; what is unique about a mount without attachment is where
+/// it is. Attached by kubelet it is the name, which is all that `detach` gets: its staging serves all pods.
+/// Attached on mount it is the name and what the options say: the last of the pods that share it detaches.
+fn volume(
+    attach: Attach,
+    options: &Options,
+    directory: Option<String>,
+) -> Result<VolumeReference, DriverError> {
+    let context = options.context();
+    let key = match (attach, directory) {
+        (Attach::Never, Some(directory)) => VolumeKey(directory),
+        (Attach::Never, None) | (Attach::ByKubelet, _) => volume_name(options)?,
+        (Attach::OnMount, _) => Driver::key_by_content(&volume_name(options)?.0, &context),
+    };
     Ok(VolumeReference {
         key,
-        id,
-        context: options.context(),
+        id: VolumeId(options.volume_name().unwrap_or_default().to_owned()),
+        context,
     })
+}
+
+fn directory_of(target: &TargetPath) -> String {
+    target.as_path().to_string_lossy().into_owned()
 }
 
 fn volume_name(options: &Options) -> Result<VolumeKey, DriverError> {
@@ -218,12 +201,6 @@ fn volume_name(options: &Options) -> Result<VolumeKey, DriverError> {
 
 fn target(directory: &str) -> Result<TargetPath, DriverError> {
     TargetPath::new(directory).map_err(|error| {
-        DriverError::invalid_argument("cannot use the mount directory").caused_by(error)
-    })
-}
-
-fn staging(directory: &str) -> Result<StagingPath, DriverError> {
-    StagingPath::new(directory).map_err(|error| {
         DriverError::invalid_argument("cannot use the mount directory").caused_by(error)
     })
 }

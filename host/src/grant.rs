@@ -3,6 +3,13 @@
 //! Decides, never acts: nothing here touches disk, network or wasm, so the policy can be read and tested
 //! alone. What is not granted is refused; there is no implicit wildcard.
 
+mod address;
+mod block_devices;
+mod https;
+mod origin;
+mod path;
+mod range;
+mod signing;
 mod source;
 
 use std::collections::BTreeMap;
@@ -10,6 +17,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+pub use address::AddressGrant;
+pub use block_devices::{BlockDevicesGrant, DevicePattern, FILESYSTEMS, PatternError, WordPattern};
+pub use https::{HttpsGrant, Method};
+pub use origin::{Origin, OriginError};
+pub use path::PathPattern;
+pub use range::AddressRange;
+pub use signing::{
+    EnvironmentSource, FieldNames, FileSource, FormValues, KeySource, MetadataSource, OidcSource,
+    SessionToken, SigningGrant,
+};
 pub use source::{SourcePattern, SourcePatternError};
 
 /// The contract's capabilities, by the name of their interface.
@@ -97,6 +114,12 @@ pub struct Grants {
     pub mounts: Option<MountsGrant>,
     /// `[grants.files]`
     pub files: Option<FilesGrant>,
+    /// `[grants.block-devices]`
+    pub block_devices: Option<BlockDevicesGrant>,
+    /// `[grants.https.NAME]`, by name
+    pub https: BTreeMap<String, HttpsGrant>,
+    /// `[grants.signing.NAME]`, by name
+    pub signing: BTreeMap<String, SigningGrant>,
 }
 
 impl Grants {
@@ -105,7 +128,9 @@ impl Grants {
         match capability {
             Capability::Mounts => self.mounts.is_some(),
             Capability::Files => self.files.is_some(),
-            Capability::BlockDevices | Capability::Https | Capability::Signing => false,
+            Capability::BlockDevices => self.block_devices.is_some(),
+            Capability::Https => !self.https.is_empty(),
+            Capability::Signing => !self.signing.is_empty(),
             Capability::Log => true,
         }
     }

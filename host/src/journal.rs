@@ -31,7 +31,7 @@ pub(crate) enum JournalError {
         directory: PathBuf,
         source: io::Error,
     },
-    #[error("cannot read journal entry {}", file.display())]
+    #[error("cannot read the journal at {}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("journal entry {} makes no sense ({reason}); move it away if the volume is not in use", file.display())]
     Damaged { file: PathBuf, reason: String },
@@ -56,6 +56,19 @@ pub(crate) struct Attachment {
     /// SHA-256 of the component that did it, and undoes it.
     pub(crate) component: String,
     pub(crate) progress: Progress,
+    #[serde(default)]
+    pub(crate) lasts: Lasts,
+}
+
+/// Who unties a volume again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Lasts {
+    /// The caller, by detaching it.
+    #[default]
+    UntilDetached,
+    /// We do, when the last pod's mount goes.
+    WhileMounted,
 }
 
 /// Mounted somewhere.
@@ -183,6 +196,13 @@ impl VolumeRecord {
         self.placements.retain(|placement| placement.path != path);
     }
 
+    /// Whether the volume is tied to this node for as long as pods have it.
+    pub(crate) fn lasts_while_mounted(&self) -> bool {
+        self.attachments
+            .iter()
+            .any(|made| made.lasts == Lasts::WhileMounted)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.attachments.is_empty() && self.placements.is_empty()
     }
@@ -202,6 +222,15 @@ impl Use {
             kind,
         }
     }
+
+    pub(crate) fn is_block(&self) -> bool {
+        self.kind == "block"
+    }
+
+    /// Whether what is mounted so can be shown again as `wanted`: what can be written can also be read.
+    pub(crate) fn serves(&self, wanted: &Self) -> bool {
+        self.kind == wanted.kind && (wanted.read_only || !self.read_only)
+    }
 }
 
 impl Journal {
@@ -211,25 +240,32 @@ impl Journal {
 
     /// The volume's record, if it has one.
     pub(crate) fn load(&self, key: &VolumeKey) -> Result<Option<VolumeRecord>, JournalError> {
-        let file = self.record_file(key);
-        let bytes = match std::fs::read(&file) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(JournalError::Unreadable { file, source }),
+        read_record(self.record_file(key))
+    }
+
+    /// Every volume's record. One that cannot be read is an error: it could be the one that is looked for.
+    pub(crate) fn records(&self) -> Result<Vec<VolumeRecord>, JournalError> {
+        let unreadable = |source| JournalError::Unreadable {
+            file: self.directory.clone(),
+            source,
         };
-        let damaged = |reason: String| JournalError::Damaged {
-            file: file.clone(),
-            reason,
+        let entries = match std::fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(unreadable(source)),
         };
-        let record: VolumeRecord =
-            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        if record.format != FORMAT {
-            return Err(damaged(format!(
-                "it has format {}, not {FORMAT}",
-                record.format
-            )));
+        let mut records = Vec::new();
+        for entry in entries {
+            let file = entry.map_err(unreadable)?.path();
+            // Others come and go meanwhile, and a writer that was killed leaves what it had begun.
+            if file
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                records.extend(read_record(file)?);
+            }
         }
-        Ok(Some(record))
+        Ok(records)
     }
 
     /// Replaces the volume's record, or removes it where nothing is left to undo.
@@ -265,7 +301,10 @@ impl Journal {
     }
 
     pub(crate) fn unindex(&self, path: &Path) -> Result<(), JournalError> {
-        sys::remove_durably(&self.index_file(path)).map_err(|source| self.unwritable(source))
+        let file = self.index_file(path);
+        // Of a writer that was killed; without the index nobody else comes by.
+        sys::remove_leftovers(&file);
+        sys::remove_durably(&file).map_err(|source| self.unwritable(source))
     }
 
     fn write(&self, file: &Path, content: &[u8]) -> Result<(), JournalError> {
@@ -292,6 +331,26 @@ impl Journal {
             .join("paths")
             .join(file_stem(path.as_os_str().as_encoded_bytes()))
     }
+}
+
+fn read_record(file: PathBuf) -> Result<Option<VolumeRecord>, JournalError> {
+    let bytes = match std::fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(JournalError::Unreadable { file, source }),
+    };
+    let record: VolumeRecord = match serde_json::from_slice(&bytes) {
+        Ok(record) => record,
+        Err(error) => {
+            let reason = error.to_string();
+            return Err(JournalError::Damaged { file, reason });
+        }
+    };
+    if record.format != FORMAT {
+        let reason = format!("it has format {}, not {FORMAT}", record.format);
+        return Err(JournalError::Damaged { file, reason });
+    }
+    Ok(Some(record))
 }
 
 /// Keys and paths have characters and lengths that file names cannot have.
@@ -374,6 +433,32 @@ mod tests {
             .expect_err("damaged")
             .to_string();
         assert!(error.contains(&file.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn all_records_are_found_and_a_damaged_one_is_not_passed_over() {
+        let (_directory, journal) = journal();
+        assert_eq!(journal.records().expect("nothing yet"), []);
+        journal.save(&record()).expect("writable");
+        journal
+            .index(Path::new("/t"), &VolumeKey("k".into()))
+            .expect("writable");
+        assert_eq!(journal.records().expect("readable"), [record()]);
+        std::fs::write(journal.record_file(&VolumeKey("other".into())), "{").expect("writable");
+        assert!(journal.records().is_err());
+    }
+
+    #[test]
+    fn what_can_be_written_can_be_shown_read_only_and_not_the_other_way() {
+        let of = |access| Use::of(access, &AccessType::Block);
+        assert!(of(Access::ReadWrite).serves(&of(Access::ReadOnly)));
+        assert!(of(Access::ReadOnly).serves(&of(Access::ReadOnly)));
+        assert!(!of(Access::ReadOnly).serves(&of(Access::ReadWrite)));
+        let directory = AccessType::Filesystem {
+            fs_type: String::new(),
+            mount_options: Vec::new(),
+        };
+        assert!(!of(Access::ReadWrite).serves(&Use::of(Access::ReadWrite, &directory)));
     }
 
     #[test]

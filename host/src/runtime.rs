@@ -17,6 +17,7 @@ mod limiter;
 mod manifest;
 mod wasi;
 
+pub use crate::capability::DriverMemory;
 pub use call::{AttachRequest, CallSetup, StageRequest};
 #[cfg(feature = "compiler")]
 pub use compile::{CompileError, compile, inspect};

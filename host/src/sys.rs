@@ -9,22 +9,32 @@ mod clock;
 mod compiler;
 mod durable;
 mod fault;
+mod host;
+mod key_file;
 mod lock;
 mod mountinfo;
+mod random;
+mod rate;
 mod stdio;
 mod worker;
 
-pub use clock::ThreadClock;
+pub use clock::{ThreadClock, now_seconds};
 pub use compiler::{CompilerError, run_compiler};
 pub use durable::{
     TrustError, check_root_only_directory, create_root_only_directory, open_trusted, read_trusted,
     remove_durably, remove_leftovers, write_durably,
 };
 pub use fault::{Fault, FaultKind};
+pub use host::host_name;
+pub use key_file::read_key_file;
 pub use lock::{Lock, LockError};
 pub use mountinfo::{MountEntry, mount_at};
+pub use random::random_bytes;
+pub use rate::count_in_window;
 pub use stdio::{Answer, silence_standard_streams};
 pub use worker::{
-    Compression, DirectoryOrigin, Entry, EntryKind, FileOperation, Kernel, MountAccess, MountFlags,
-    Remote, Reply, Request, SharedWorkers, Usage, is_worker, serve_worker,
+    Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,
+    Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel,
+    MountAccess, MountFlags, NamePattern, NetworkWorkers, Remote, Reply, Request, SharedWorkers,
+    TargetKind, Usage, WantedDevice, is_worker, serve_worker,
 };

@@ -2,10 +2,21 @@
 //!
 //! Imports nothing of ours. Strings that could be swapped have types of their own.
 
+mod node;
+mod provision;
+mod snapshot;
+
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use zeroize::Zeroizing;
+
+pub use node::{Health, NodeInfo};
+pub use provision::{
+    AccessMode, CapacityRange, CreateVolume, PageToken, Topology, VolumeCapability, VolumeInfo,
+    VolumePage, VolumeSource,
+};
+pub use snapshot::{CreateSnapshot, Readiness, Snapshot, SnapshotFilter, SnapshotId, SnapshotPage};
 
 /// The backend's name of a volume, as the guest knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

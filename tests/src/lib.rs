@@ -9,9 +9,12 @@
 )]
 
 mod answer;
+mod cloud;
+mod disk;
 mod dist;
 mod hostile;
 mod kubelet;
+mod network;
 mod node;
 mod options;
 mod process;
@@ -20,8 +23,12 @@ mod source;
 mod traces;
 mod volume;
 mod wat_guest;
+mod web_guest;
+mod web_server;
 
 pub use answer::Answer;
+pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
+pub use disk::{DISK, Disk, GIB, device};
 pub use dist::{dist, guest, repository};
 pub use hostile::{HOSTILE_GRANTS, hostile_node, mount_hostile};
 pub use kubelet::run_kubelet;
@@ -35,3 +42,5 @@ pub use source::{Line, files_beneath, host_code, host_source, read, rust_files};
 pub use traces::Traces;
 pub use volume::{DEVICE, NODE_ID, Volume, text};
 pub use wat_guest::{RESULT, WatGuest};
+pub use web_guest::{KeyUse, asking, using_key};
+pub use web_server::{Authority, WebServer, Wire};

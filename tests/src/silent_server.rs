@@ -38,6 +38,11 @@ impl SilentServer {
         }
     }
 
+    /// Behind `127.0.0.1:`.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// As a mount option.
     pub fn port_option(&self) -> String {
         format!("port={}", self.address.port())

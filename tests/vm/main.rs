@@ -1,4 +1,5 @@
-//! NFS for real: the shipped shim, called as kubelet calls it, against the kernel's own server and client.
+//! Promises that take a machine of their own: NFS against the kernel's own server and client, and disks that are
+//! plugged into the machine while it runs. The shipped shim is called as kubelet calls it.
 //!
 //! Runs in the VM (`cargo xtask test --only vm`), where root may change addresses, name resolution and the
 //! server itself. One server and one node serve all tests, which run one after the other.
@@ -9,6 +10,7 @@
 )]
 
 mod access;
+mod disks;
 mod failures;
 mod grants;
 mod kubelet;

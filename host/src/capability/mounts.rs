@@ -206,7 +206,7 @@ impl CallContext {
 
     /// After a mount, what is there is looked up again, so that a second mount by the same guest in the
     /// same call is compared and not stacked.
-    fn remember(
+    pub(super) fn remember(
         &mut self,
         target: &Resource<Target>,
         done: &Result<(), DriverError>,
@@ -246,7 +246,10 @@ fn check_source(source: &RemoteSource) -> Result<(), DriverError> {
 }
 
 /// `ro` is no option but an access: a guest may ask for less than the caller did.
-fn narrowed(access: MountAccess, mut options: Vec<MountOption>) -> (MountAccess, Vec<MountOption>) {
+pub(super) fn narrowed(
+    access: MountAccess,
+    mut options: Vec<MountOption>,
+) -> (MountAccess, Vec<MountOption>) {
     let given = options.len();
     options.retain(|(name, value)| name != "ro" || value.is_some());
     match options.len() == given {
@@ -256,7 +259,7 @@ fn narrowed(access: MountAccess, mut options: Vec<MountOption>) -> (MountAccess,
 }
 
 /// An option with a comma would be two; the address is the host's to give.
-fn check_option(name: &str, value: Option<&str>) -> Result<(), DriverError> {
+pub(super) fn check_option(name: &str, value: Option<&str>) -> Result<(), DriverError> {
     let breaks_out = |text: &str| text.contains(',') || text.chars().any(char::is_control);
     if name.is_empty() || name.contains('=') || breaks_out(name) || value.is_some_and(breaks_out) {
         return Err(DriverError::invalid_argument(format!(

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use drivebay::config::{self, DriverConfig, Paths};
-use drivebay::grant::Capability;
+use drivebay::grant::{
+    AddressGrant, BlockDevicesGrant, Capability, DevicePattern, HttpsGrant, KeySource,
+    SigningGrant, WordPattern,
+};
 use drivebay::runtime::{self, Manifest};
 
 use super::inspect::{exports, list};
@@ -83,4 +86,65 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
         "  granted    {}",
         named(&|capability| driver.grants.includes(capability))
     );
+    if let Some(grant) = &driver.grants.block_devices {
+        print_block_devices(grant);
+    }
+    for grant in driver.grants.https.values() {
+        println!("  endpoint   {}", endpoint(grant));
+    }
+    for grant in driver.grants.signing.values() {
+        println!("  key        {}", key(grant));
+    }
+}
+
+/// Disks are what an operator can lose most with.
+fn print_block_devices(grant: &BlockDevicesGrant) {
+    let devices = list(grant.devices.iter().map(DevicePattern::text));
+    let filesystems = list(grant.filesystems.iter().map(String::as_str));
+    let format_options = list(grant.format_options.iter().map(WordPattern::text));
+    let mount_options = list(grant.mount_options.iter().map(String::as_str));
+    println!("  devices    {devices}");
+    println!("  may make   {filesystems}");
+    println!("  mkfs with  {format_options}");
+    println!("  mount with {mount_options}");
+}
+
+/// `ecs: POST https://ecs.example.com / (public addresses)`
+fn endpoint(grant: &HttpsGrant) -> String {
+    let paths: Vec<String> = grant.paths.iter().map(ToString::to_string).collect();
+    format!(
+        "{}: {} {} {} ({})",
+        grant.name,
+        list(grant.methods.iter().map(|method| method.name())),
+        grant.origin,
+        paths.join(" "),
+        addresses(&grant.addresses)
+    )
+}
+
+/// Where it comes from; what it is, nobody prints.
+fn key(grant: &SigningGrant) -> String {
+    let from = match &grant.source {
+        KeySource::File(source) => source.secret.display().to_string(),
+        KeySource::Environment(source) => format!("variable {}", source.secret),
+        KeySource::Metadata(source) => {
+            format!("{} ({})", source.origin, addresses(&source.addresses))
+        }
+        KeySource::Oidc(source) => format!(
+            "{} for {} ({})",
+            source.origin,
+            source.token_file.display(),
+            addresses(&source.addresses)
+        ),
+    };
+    format!("{}: {} {from}", grant.name, grant.source.word())
+}
+
+fn addresses(grant: &AddressGrant) -> String {
+    let others: String = grant
+        .ranges
+        .iter()
+        .map(|range| format!(", {range}"))
+        .collect();
+    format!("public addresses{others}")
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+use super::grants::grants;
 use super::section::Section;
-use super::{ConfigError, DriverConfig, FlexVolumeName, Limits, Paths};
-use crate::grant::{FilesGrant, Grants, MountsGrant};
+use super::{ConfigError, DriverConfig, FlexVolumeAttach, FlexVolumeName, Limits, Paths};
 use crate::sys;
 use crate::volume::DriverName;
 
@@ -56,6 +56,17 @@ pub fn find_flexvolume_driver(
         (None, Some(error)) => Err(error),
         (None, None) => Ok(None),
     }
+}
+
+/// The driver of that name, if it has a file. Files of other drivers are not looked at.
+///
+/// # Errors
+/// Its file is unreadable, untrusted or wrong.
+pub fn find_driver(paths: &Paths, name: &DriverName) -> Result<Option<DriverConfig>, ConfigError> {
+    let file = driver_files(paths)?
+        .into_iter()
+        .find(|file| file.file_stem().is_some_and(|stem| *stem == *name.0));
+    file.map(|file| load_driver(&file)).transpose()
 }
 
 fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
@@ -126,6 +137,7 @@ fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
         component: component.to_owned(),
         csi_name: root.string("csi-name")?.map(str::to_owned),
         flexvolume: flexvolume_name(&mut root)?,
+        flexvolume_attach: flexvolume_attach(&mut root)?,
         require_sha256: required_digests(&mut root)?,
         grants: grants(&mut root)?,
         limits: limits(&mut root)?,
@@ -152,6 +164,18 @@ fn flexvolume_name(root: &mut Section<'_>) -> Result<Option<FlexVolumeName>, Con
     }
 }
 
+fn flexvolume_attach(root: &mut Section<'_>) -> Result<FlexVolumeAttach, ConfigError> {
+    match root.string("flexvolume-attach")? {
+        None => Ok(FlexVolumeAttach::default()),
+        Some("by-kubelet") => Ok(FlexVolumeAttach::ByKubelet),
+        Some("on-mount") => Ok(FlexVolumeAttach::OnMount),
+        Some(other) => Err(root.bad(
+            "flexvolume-attach",
+            format!("is {other:?}, which is neither \"by-kubelet\" nor \"on-mount\""),
+        )),
+    }
+}
+
 fn required_digests(root: &mut Section<'_>) -> Result<Vec<String>, ConfigError> {
     let Some(mut require) = root.section("require")? else {
         return Ok(Vec::new());
@@ -171,68 +195,6 @@ fn required_digests(root: &mut Section<'_>) -> Result<Vec<String>, ConfigError> 
     }
     require.finish()?;
     Ok(digests.into_iter().map(str::to_owned).collect())
-}
-
-fn grants(root: &mut Section<'_>) -> Result<Grants, ConfigError> {
-    let Some(mut section) = root.section("grants")? else {
-        return Ok(Grants::default());
-    };
-    let mounts = section.section("mounts")?.map(mounts_grant).transpose()?;
-    let files = section.section("files")?.map(files_grant).transpose()?;
-    section.finish()?;
-    Ok(Grants { mounts, files })
-}
-
-fn mounts_grant(mut section: Section<'_>) -> Result<MountsGrant, ConfigError> {
-    let owned = |list: Option<Vec<&str>>| {
-        list.unwrap_or_default()
-            .into_iter()
-            .map(str::to_owned)
-            .collect()
-    };
-    let filesystems = owned(section.strings("filesystems")?);
-    let options = owned(section.strings("options")?);
-    let sources = section.strings("sources")?.unwrap_or_default();
-    let sources = sources
-        .into_iter()
-        .map(|text| {
-            text.parse()
-                .map_err(|error| section.bad("sources", format!("is wrong: {error}")))
-        })
-        .collect::<Result<_, _>>()?;
-    let mut directories = BTreeMap::new();
-    for (name, path) in section.named_strings("directories")? {
-        if !path.starts_with('/') {
-            return Err(section.bad(
-                "directories",
-                format!("has {name} = {path:?}, which is not an absolute path"),
-            ));
-        }
-        directories.insert(name.to_owned(), PathBuf::from(path));
-    }
-    section.finish()?;
-    Ok(MountsGrant {
-        filesystems,
-        sources,
-        options,
-        directories,
-    })
-}
-
-fn files_grant(mut section: Section<'_>) -> Result<FilesGrant, ConfigError> {
-    let grant = match section.string("access")? {
-        Some("read-only") => FilesGrant::ReadOnly,
-        Some("read-write") => FilesGrant::ReadWrite,
-        None => return Err(section.missing("access")),
-        Some(other) => {
-            return Err(section.bad(
-                "access",
-                format!("is {other:?}, neither \"read-only\" nor \"read-write\""),
-            ));
-        }
-    };
-    section.finish()?;
-    Ok(grant)
 }
 
 fn limits(root: &mut Section<'_>) -> Result<Limits, ConfigError> {
@@ -275,7 +237,7 @@ fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), 
 }
 
 /// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
-fn is_plain_name(name: &str) -> bool {
+pub(super) fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
 }
@@ -283,6 +245,7 @@ fn is_plain_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::FilesGrant;
     use std::time::Duration;
 
     fn parse(text: &str) -> Result<DriverConfig, String> {
@@ -329,6 +292,24 @@ mod tests {
     }
 
     #[test]
+    fn kubelet_attaches_unless_the_operator_says_otherwise() {
+        let attach = |line: &str| {
+            parse(&format!("component = \"x\"\n{line}"))
+                .expect("valid")
+                .flexvolume_attach
+        };
+        assert_eq!(attach(""), FlexVolumeAttach::ByKubelet);
+        assert_eq!(
+            attach("flexvolume-attach = \"by-kubelet\""),
+            FlexVolumeAttach::ByKubelet
+        );
+        assert_eq!(
+            attach("flexvolume-attach = \"on-mount\""),
+            FlexVolumeAttach::OnMount
+        );
+    }
+
+    #[test]
     fn an_unknown_grant_is_an_error() {
         let error = parse("component = \"nfs\"\n[grants.mount]\nx = 1").expect_err("typo");
         assert!(
@@ -344,6 +325,10 @@ mod tests {
             ("component = 7", "component must be a string, not integer"),
             ("component = \"../x\"", "not a plain name"),
             ("component = \"x\"\nflexvolume = \"nfs\"", "vendor/driver"),
+            (
+                "component = \"x\"\nflexvolume-attach = \"onmount\"",
+                "flexvolume-attach is \"onmount\", which is neither \"by-kubelet\" nor \"on-mount\"",
+            ),
             (
                 "component = \"x\"\n[require]\nsha256 = [\"abc\"]",
                 "64 lower-case hex digits",

@@ -10,7 +10,7 @@ pub struct Paths {
     pub config: PathBuf,
     /// `DRIVEBAY_STATE_DIR`, `/var/lib/drivebay`: components, compiled code, journal. Root only.
     pub state: PathBuf,
-    /// `DRIVEBAY_RUN_DIR`, `/run/drivebay`: locks; gone after a reboot, as they should be.
+    /// `DRIVEBAY_RUN_DIR`, `/run/drivebay`: locks and staging; gone after a reboot, as they should be.
     pub run: PathBuf,
     /// `DRIVEBAY_LOG_DIR`, `/var/log/drivebay`: what FlexVolume mode logs.
     pub log: PathBuf,
@@ -70,5 +70,11 @@ impl Paths {
     /// One lock file for each volume in use.
     pub fn locks(&self) -> PathBuf {
         self.run.join("locks")
+    }
+
+    /// Where volumes are mounted for the node when no caller names a place; gone after a reboot, as the
+    /// mounts are.
+    pub fn staging(&self) -> PathBuf {
+        self.run.join("staging")
     }
 }

@@ -43,6 +43,33 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Tables under keys of the operator's choosing.
+    pub(super) fn sections(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Vec<(&'a str, Section<'a>)>, ConfigError> {
+        let prefix = self.full(key);
+        let Some(value) = self.get(key) else {
+            return Ok(Vec::new());
+        };
+        let Value::Table(sections) = value else {
+            return Err(self.wrong_type(key, "a table of tables", value));
+        };
+        let section = |(name, value): (&'a String, &'a Value)| {
+            let Value::Table(table) = value else {
+                return Err(self.wrong_type(&format!("{key}.{name}"), "a table", value));
+            };
+            let section = Section {
+                file: self.file,
+                prefix: format!("{prefix}.{name}."),
+                table,
+                known: Vec::new(),
+            };
+            Ok((name.as_str(), section))
+        };
+        sections.iter().map(section).collect()
+    }
+
     pub(super) fn string(&mut self, key: &'static str) -> Result<Option<&'a str>, ConfigError> {
         match self.get(key) {
             None => Ok(None),

@@ -3,11 +3,12 @@
 //! These run where the controller runs, which may be another machine than the node. kubelet and the
 //! controller give `detach` a name and nothing else: the journal has the rest.
 
+use super::parameters::spelled;
 use super::place::is_mounted;
 use super::{AttachVolume, Driver, Operation, VolumeReference};
 use crate::error::{Condition, DriverError};
-use crate::journal::{Attachment, Progress, VolumeRecord};
-use crate::runtime::{AttachRequest, CallSetup};
+use crate::journal::{Attachment, Lasts, Progress, VolumeRecord};
+use crate::runtime::{AttachRequest, CallSetup, Export, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
 impl Driver {
@@ -18,9 +19,18 @@ impl Driver {
     pub fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
         let operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        let guest = self
-            .runtime
-            .current_guest(&self.config, operation.deadline)?;
+        self.tie(&operation, &mut record, request, Lasts::UntilDetached)
+    }
+
+    /// Attaches and keeps the record, given the lock.
+    pub(super) fn tie(
+        &self,
+        operation: &Operation,
+        record: &mut VolumeRecord,
+        request: &AttachVolume,
+        lasts: Lasts,
+    ) -> Result<Parameters, DriverError> {
+        let guest = self.guest_with(operation, Export::Attachment, "attach volumes")?;
         let context = self.checked(&guest.manifest, &request.volume)?;
         record.renew(&request.volume.id, &request.volume.context);
         let before = record.attachment(&request.node).cloned();
@@ -32,10 +42,11 @@ impl Driver {
                 .unwrap_or_default(),
             component: guest.manifest.component_sha256.clone(),
             progress: Progress::Intended,
+            lasts,
         };
         let known = Parameters::new(intended.publish_context.clone());
         record.note_attachment(intended.clone());
-        self.journal.save(&record)?;
+        self.journal.save(record)?;
         let arguments = AttachRequest {
             id: &request.volume.id,
             context: &context,
@@ -57,51 +68,62 @@ impl Driver {
             }
             Err(_) => return answer,
         }
-        self.journal.save(&record)?;
+        self.journal.save(record)?;
         answer
     }
 
-    /// Unties a volume from a node, by the component that tied it. Unknown or already untied is success.
+    /// Unties a volume from a node, by the component that tied it. Unknown or already untied is success. An
+    /// empty node means every node, as in CSI.
     ///
     /// # Errors
     /// The guest's own.
     pub fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
         let operation = self.begin(key)?;
-        let known = self.journal.load(key)?;
-        let attachment = known
-            .as_ref()
-            .and_then(|record| record.attachment(node))
-            .cloned();
-        let guest = match &attachment {
-            Some(made) => {
-                self.runtime
-                    .guest_of(&self.config, &made.component, operation.deadline)?
-            }
-            None => self
-                .runtime
-                .current_guest(&self.config, operation.deadline)?,
-        };
         // The journal of another machine may have made the attachment; the name is then all there is.
-        let mut record = known.unwrap_or_else(|| {
+        let mut record = self.journal.load(key)?.unwrap_or_else(|| {
             VolumeRecord::new(key, &VolumeId(key.0.clone()), &Parameters::default())
         });
-        let publish_context = attachment
-            .map(|made| made.publish_context)
-            .unwrap_or_default();
-        let arguments = AttachRequest {
-            id: &record.id(),
-            context: &self.known_to(&guest.manifest, &record),
-            publish_context: &Parameters::new(publish_context),
-            node,
-        };
-        guest.detach_volume(operation.setup(), &arguments)?;
-        record.forget_attachment(node);
+        self.untie(&operation, &record, node)?;
+        match node.0.is_empty() {
+            true => record.attachments.clear(),
+            false => record.forget_attachment(node),
+        }
         // Notes of mounts that are gone stay behind where the disk was full when they went.
         record
             .placements
             .retain(|placement| is_mounted(&placement.path).unwrap_or(true));
         self.journal.save(&record)?;
         Ok(())
+    }
+
+    /// Detaches, given the lock; the record is the caller's to change.
+    pub(super) fn untie(
+        &self,
+        operation: &Operation,
+        record: &VolumeRecord,
+        node: &NodeId,
+    ) -> Result<(), DriverError> {
+        let made = match node.0.is_empty() {
+            true => record.attachments.first(),
+            false => record.attachment(node),
+        };
+        let guest = match made {
+            Some(made) => {
+                self.runtime
+                    .guest_of(&self.config, &made.component, operation.deadline)?
+            }
+            None => self.guest_with(operation, Export::Attachment, "detach volumes")?,
+        };
+        let publish_context = made
+            .map(|made| made.publish_context.clone())
+            .unwrap_or_default();
+        let arguments = AttachRequest {
+            id: &record.id(),
+            context: &self.known_to(&guest.manifest, record),
+            publish_context: &Parameters::new(publish_context),
+            node,
+        };
+        guest.detach_volume(operation.setup(), &arguments)
     }
 
     /// Whether a volume is tied to a node, as the backend has it.
@@ -114,9 +136,7 @@ impl Driver {
         node: &NodeId,
     ) -> Result<bool, DriverError> {
         let operation = self.begin(&volume.key)?;
-        let guest = self
-            .runtime
-            .current_guest(&self.config, operation.deadline)?;
+        let guest = self.guest_with(&operation, Export::Attachment, "tell what is attached")?;
         let context = self.checked(&guest.manifest, volume)?;
         let publish_context = self.record(volume)?.publish_context(Some(node));
         let arguments = AttachRequest {
@@ -130,8 +150,8 @@ impl Driver {
 
     /// The journaled parameters in this guest's spelling. They were accepted once; a version that no longer
     /// knows one of them must still be able to undo.
-    fn known_to(&self, manifest: &crate::runtime::Manifest, record: &VolumeRecord) -> Parameters {
-        super::parameters::spelled(&manifest.description, &record.context())
+    fn known_to(&self, manifest: &Manifest, record: &VolumeRecord) -> Parameters {
+        spelled(&manifest.description, Scope::Volume, &record.context())
             .unwrap_or_else(|_| record.context())
     }
 }
@@ -141,6 +161,7 @@ impl Operation {
         CallSetup {
             kernel: Box::new(self.workers.clone()),
             deadline: self.deadline,
+            memory: self.memory.clone(),
         }
     }
 }

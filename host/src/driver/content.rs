@@ -84,12 +84,7 @@ fn bind(
         )));
     }
     if let Some(entry) = found {
-        return Err(DriverError::already_exists(format!(
-            "{} already holds a {} mount of {}; unmount it first",
-            spot.path.display(),
-            entry.fs_type,
-            entry.source
-        )));
+        return Err(occupied(spot, &entry));
     }
     let access = match spot.access {
         Access::ReadOnly => MountAccess::ReadOnly,
@@ -102,4 +97,14 @@ fn bind(
     };
     operation.workers.call(request, operation.deadline)?;
     Ok(())
+}
+
+/// Something is mounted there that we cannot take for the volume.
+pub(super) fn occupied(spot: &Spot<'_>, entry: &MountEntry) -> DriverError {
+    DriverError::already_exists(format!(
+        "{} already holds a {} mount of {}; unmount it first",
+        spot.path.display(),
+        entry.fs_type,
+        entry.source
+    ))
 }

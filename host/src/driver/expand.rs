@@ -1,49 +1,120 @@
 //! `expand_volume` at the backend, and what follows on the node.
 
+use std::path::{Path, PathBuf};
+
+use super::place::is_mounted;
+use super::provision::check_range;
 use super::{Driver, VolumeReference};
 use crate::error::DriverError;
+use crate::journal::{Placement, Progress, Role, VolumeRecord};
 use crate::runtime::Export;
+use crate::sys::{DeviceRequest, Kernel, Request};
+use crate::volume::{CapacityRange, VolumeKey};
+
+/// `expand_on_node`: a volume whose backend has grown it.
+#[derive(Debug)]
+pub struct ExpandOnNode {
+    /// Which.
+    pub key: VolumeKey,
+    /// Where the caller thinks that it is mounted, staged or for a pod.
+    pub at: Option<PathBuf>,
+    /// What its filesystem has to fill at least.
+    pub required_bytes: u64,
+}
+
+/// What there was to do on the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// The filesystem fills the volume now.
+    Filesystem,
+    /// A raw device, or a directory of a larger file system: there is nothing to grow.
+    Nothing,
+    /// It is not mounted here. Whoever mounts it next grows its filesystem before.
+    NotMounted,
+}
 
 impl Driver {
-    /// Grows a volume to at least that many bytes and returns its size then. Safe to repeat.
+    /// Grows a volume into a range and returns its size then, in bytes. Safe to repeat.
     ///
     /// # Errors
     /// `unsupported` where the component does not grow volumes; the guest's own.
     pub fn expand_volume(
         &self,
         volume: &VolumeReference,
-        required_bytes: u64,
+        capacity: CapacityRange,
     ) -> Result<u64, DriverError> {
+        check_range(capacity)?;
         let operation = self.begin(&volume.key)?;
-        let guest = self
-            .runtime
-            .current_guest(&self.config, operation.deadline)?;
-        if !guest.manifest.exports(Export::Expansion) {
-            let message = format!(
-                "driver {} cannot grow volumes: its component does not export expansion",
-                self.config.name
-            );
-            return Err(DriverError::unsupported(message));
-        }
+        let guest = self.guest_with(&operation, Export::Expansion, "grow volumes")?;
         let context = self.checked(&guest.manifest, volume)?;
-        guest.expand_volume(operation.setup(), &volume.id, &context, required_bytes)
+        guest.expand_volume(operation.setup(), &volume.id, &context, capacity)
     }
 
-    /// Lets what is on the node fill the grown volume. A volume that is a directory of a larger file
-    /// system has nothing of its own to grow.
+    /// Lets what is on the node fill the grown volume, while it is mounted. Safe to repeat.
     ///
     /// # Errors
-    /// `unsupported` where the component does not grow volumes, or keeps file systems on block devices,
-    /// which this host cannot grow yet.
-    pub fn expand_on_node(&self) -> Result<(), DriverError> {
+    /// `unsupported` where the component does not grow volumes; `failed-precondition` where the directory
+    /// holds another volume.
+    pub fn expand_on_node(&self, request: &ExpandOnNode) -> Result<Growth, DriverError> {
         let capabilities = self.prepared_capabilities()?;
-        if !capabilities.expand || capabilities.local_filesystem {
+        if !capabilities.expand {
             let message = format!(
                 "driver {} has no file system that could be grown on this node",
                 self.config.name
             );
             return Err(DriverError::unsupported(message));
         }
-        Ok(())
+        if !capabilities.local_filesystem {
+            return Ok(Growth::Nothing);
+        }
+        let mut operation = self.begin(&request.key)?;
+        if let Some(at) = &request.at {
+            self.refuse_other_volume(at, &request.key)?;
+        }
+        let record = self.journal.load(&request.key)?;
+        let Some(placement) = record.as_ref().and_then(mounted) else {
+            return Ok(Growth::NotMounted);
+        };
+        if placement.use_as.is_block() {
+            return Ok(Growth::Nothing);
+        }
+        let grow = DeviceRequest::GrowMounted {
+            mount_point: placement.path.clone(),
+            at_least_bytes: Some(request.required_bytes),
+        };
+        operation
+            .workers
+            .call(Request::Device(grow), operation.deadline)?;
+        Ok(Growth::Filesystem)
     }
+
+    /// kubelet names the staging directory or the pod's, depending on its version; either has to be this
+    /// volume's, if we mounted there.
+    fn refuse_other_volume(&self, at: &Path, key: &VolumeKey) -> Result<(), DriverError> {
+        match self.journal.volume_at(at) {
+            Some(other) if other != *key => Err(DriverError::failed_precondition(format!(
+                "cannot grow volume {:?} at {}: that is where volume {:?} is mounted",
+                key.0,
+                at.display(),
+                other.0
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One filesystem is behind all mounts of a volume; the staging is where it can surely be written.
+fn mounted(record: &VolumeRecord) -> Option<&Placement> {
+    let is_there = |placement: &&Placement| {
+        placement.progress == Progress::Done && is_mounted(&placement.path).unwrap_or(false)
+    };
+    let staged = record.staging().filter(is_there);
+    let published = || {
+        record
+            .placements
+            .iter()
+            .filter(|placement| placement.role == Role::Target)
+            .find(is_there)
+    };
+    staged.or_else(published)
 }

@@ -4,36 +4,36 @@ use crate::error::DriverError;
 use crate::runtime::{Description, Need, Parameter, Scope};
 use crate::volume::Parameters;
 
-/// Words that the host acts on by itself, for every driver. A guest may know them too; it need not.
+/// Words that the host acts on by itself, in the volumes of every driver. A guest may know them too; it
+/// need not.
 const HOST_WORDS: [&str; 1] = ["readOnly"];
 
-/// The volume's parameters with the guest's spelling.
+/// The parameters of one scope with the guest's spelling.
 ///
 /// # Errors
 /// `invalid-argument` naming the first unknown, contradictory or missing parameter.
 pub(super) fn spelled(
     description: &Description,
+    scope: Scope,
     given: &Parameters,
 ) -> Result<Parameters, DriverError> {
     let known: Vec<&Parameter> = description
         .parameters
         .iter()
-        .filter(|parameter| parameter.scope == Scope::Volume)
+        .filter(|parameter| parameter.scope == scope)
         .collect();
-    let parameter = |key: &str| {
-        known
-            .iter()
-            .find(|parameter| parameter.name.eq_ignore_ascii_case(key))
+    let parameter = |key: &str| known.iter().find_map(|known| spelling(&known.name, key));
+    let is_hosts = |key: &str| {
+        scope == Scope::Volume && HOST_WORDS.iter().any(|word| word.eq_ignore_ascii_case(key))
     };
-    let is_hosts = |key: &str| HOST_WORDS.iter().any(|word| word.eq_ignore_ascii_case(key));
     let for_guest = given
         .pairs()
         .iter()
         .filter(|(key, _)| parameter(key).is_some() || !is_hosts(key));
     let pairs = for_guest.map(|(key, value)| {
         parameter(key)
-            .map(|parameter| (parameter.name.clone(), value.clone()))
-            .ok_or_else(|| unknown(description, &known, key))
+            .map(|name| (name, value.clone()))
+            .ok_or_else(|| unknown(description, scope, &known, key))
     });
     let spelled = Parameters::new(pairs.collect::<Result<_, _>>()?);
     match known.iter().find(|parameter| {
@@ -41,13 +41,51 @@ pub(super) fn spelled(
     }) {
         None => Ok(spelled),
         Some(missing) => Err(DriverError::invalid_argument(format!(
-            "the volume lacks parameter {:?} of driver {}: {}",
-            missing.name, description.name, missing.meaning
+            "the {} lacks parameter {:?} of driver {}: {}",
+            subject(scope),
+            missing.name,
+            description.name,
+            missing.meaning
         ))),
     }
 }
 
-fn unknown(description: &Description, known: &[&Parameter], key: &str) -> DriverError {
+/// A key as the guest spells it, if it is the parameter of that name. One that is described as `tags/*` stands
+/// for `tags/` with anything behind it, whose spelling is the user's.
+fn spelling(name: &str, key: &str) -> Option<String> {
+    let Some(prefix) = name.strip_suffix('*').filter(|name| name.ends_with('/')) else {
+        return name.eq_ignore_ascii_case(key).then(|| name.to_owned());
+    };
+    let (head, rest) = key.split_at_checked(prefix.len())?;
+    (head.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then(|| format!("{prefix}{rest}"))
+}
+
+/// What parameters of a scope are about.
+fn subject(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Volume => "volume",
+        Scope::Creation => "creation of a volume",
+        Scope::Snapshot => "snapshot",
+        Scope::Modification => "modification",
+    }
+}
+
+/// How a parameter of a scope is called.
+fn kind(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Volume => "volume",
+        Scope::Creation => "creation",
+        Scope::Snapshot => "snapshot",
+        Scope::Modification => "modification",
+    }
+}
+
+fn unknown(
+    description: &Description,
+    scope: Scope,
+    known: &[&Parameter],
+    key: &str,
+) -> DriverError {
     let likeness = |parameter: &&&Parameter| {
         strsim::jaro_winkler(
             &parameter.name.to_ascii_lowercase(),
@@ -61,14 +99,26 @@ fn unknown(description: &Description, known: &[&Parameter], key: &str) -> Driver
         .map(|parameter| format!("; did you mean {:?}?", parameter.name))
         .unwrap_or_default();
     DriverError::invalid_argument(format!(
-        "driver {} knows no volume parameter {key:?}{hint}",
-        description.name
+        "driver {} knows no {} parameter {key:?}{hint}",
+        description.name,
+        kind(scope)
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parameter_described_with_a_star_takes_any_ending_in_the_users_spelling() {
+        assert_eq!(
+            spelling("diskTags/*", "disktags/Team"),
+            Some("diskTags/Team".into())
+        );
+        assert_eq!(spelling("diskTags/*", "diskTags/"), None);
+        assert_eq!(spelling("diskTags/*", "diskTags"), None);
+        assert_eq!(spelling("type", "TYPE"), Some("type".into()));
+    }
 
     fn description() -> Description {
         let parameter = |name: &str, need| Parameter {
@@ -102,6 +152,7 @@ mod tests {
     fn any_case_becomes_the_guests_spelling() {
         let spelled = spelled(
             &description(),
+            Scope::Volume,
             &given(&[("SERVER", "a"), ("mountoptions", "ro")]),
         )
         .expect("known");
@@ -124,12 +175,16 @@ mod tests {
         };
         let given = given(&[("server", "a"), ("ReadOnly", "true")]);
         assert_eq!(
-            spelled(&description(), &given).expect("the host's").pairs(),
+            spelled(&description(), Scope::Volume, &given)
+                .expect("the host's")
+                .pairs(),
             [("server".into(), "a".into())]
         );
         knowing.parameters.push(parameter);
         assert_eq!(
-            spelled(&knowing, &given).expect("known").get("readonly"),
+            spelled(&knowing, Scope::Volume, &given)
+                .expect("known")
+                .get("readonly"),
             Some("true")
         );
     }
@@ -138,6 +193,7 @@ mod tests {
     fn unknown_and_missing_parameters_are_named() {
         let error = spelled(
             &description(),
+            Scope::Volume,
             &given(&[("server", "a"), ("mountOption", "x")]),
         )
         .expect_err("unknown");
@@ -145,10 +201,42 @@ mod tests {
             error.to_string(),
             "driver nfs knows no volume parameter \"mountOption\"; did you mean \"mountOptions\"?"
         );
-        let error = spelled(&description(), &given(&[])).expect_err("missing");
+        let error = spelled(&description(), Scope::Volume, &given(&[])).expect_err("missing");
         assert_eq!(
             error.to_string(),
             "the volume lacks parameter \"server\" of driver nfs: the server"
         );
+    }
+
+    #[test]
+    fn each_scope_has_words_of_its_own() {
+        let creation = Parameter {
+            name: "pool".into(),
+            scope: Scope::Creation,
+            need: Need::Required,
+            default: None,
+            meaning: "where to make it".into(),
+        };
+        let mut both = description();
+        both.parameters.push(creation);
+        let spelled = |given: &[(&str, &str)]| spelled(&both, Scope::Creation, &self::given(given));
+        assert_eq!(
+            spelled(&[("Pool", "a")]).expect("known").pairs(),
+            [("pool".into(), "a".into())]
+        );
+        for (given, words) in [
+            (
+                &[("pool", "a"), ("server", "b")][..],
+                "knows no creation parameter \"server\"; did you mean \"pool\"?",
+            ),
+            (
+                &[("pool", "a"), ("readOnly", "true")],
+                "knows no creation parameter \"readOnly\"",
+            ),
+            (&[], "the creation of a volume lacks parameter \"pool\""),
+        ] {
+            let error = spelled(given).expect_err("refused").to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 }

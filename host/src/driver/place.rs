@@ -8,14 +8,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::content::Content;
-use super::{Driver, Operation};
+use super::{Driver, Emptied, Operation};
 use crate::error::{Condition, DriverError};
 use crate::journal::{JournalError, Placement, Progress, Role, Use, VolumeRecord};
-use crate::sys::{Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, mount_at};
+use crate::sys::{
+    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, mount_at,
+};
 use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
 
 /// For taking back what was done, where no more time is left.
-const UNDO_TIME: Duration = Duration::from_secs(5);
+pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);
 
 /// Where a volume has to be, and how.
 pub(super) struct Spot<'a> {
@@ -25,15 +27,24 @@ pub(super) struct Spot<'a> {
     pub(super) kind: &'a AccessType,
 }
 
+impl Spot<'_> {
+    fn target_kind(&self) -> TargetKind {
+        match self.kind {
+            AccessType::Block => TargetKind::Device,
+            AccessType::Filesystem { .. } => TargetKind::Directory,
+        }
+    }
+}
+
 /// What has to be so again after a failure.
 struct Before {
     was_empty: bool,
-    /// Whether the target directory was made or there.
+    /// Whether the target was made or there.
     target: Reply,
 }
 
 /// What is at a spot before anything is done.
-enum Standing {
+pub(super) enum Standing {
     /// Nothing.
     Empty,
     /// What is asked for.
@@ -67,6 +78,7 @@ impl Driver {
         let content = choose(operation, &mut record)?;
         let prepare = Request::PrepareTarget {
             target: spot.path.to_owned(),
+            kind: spot.target_kind(),
         };
         let before = Before {
             was_empty: found.is_none(),
@@ -100,8 +112,14 @@ impl Driver {
     }
 
     /// Takes away whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
-    /// `unmount` for directories on which nothing was ever mounted.
-    pub(super) fn unplace(&self, path: &Path) -> Result<(), DriverError> {
+    /// `unmount` for directories on which nothing was ever mounted. `kind` is what the path is where the
+    /// journal does not say.
+    pub(super) fn unplace(
+        &self,
+        path: &Path,
+        kind: TargetKind,
+        emptied: Emptied,
+    ) -> Result<(), DriverError> {
         // A path nobody noted may still hold a mount: of a driver we replace, or after the journal was lost.
         let key = self
             .journal
@@ -110,6 +128,21 @@ impl Driver {
         let mut operation = self.begin(&key)?;
         if is_mounted(path)? {
             self.unmount(&mut operation, path)?;
+        }
+        // A record that makes no sense must not keep a pod from ending; `forget` says so in the log.
+        let record = self.journal.load(&key).ok().flatten();
+        let noted = record.as_ref().and_then(|record| record.placement(path));
+        let kind = noted.map_or(kind, |placement| match placement.use_as.is_block() {
+            true => TargetKind::Device,
+            false => TargetKind::Directory,
+        });
+        if emptied == Emptied::Removed {
+            let target = path.to_owned();
+            let remove = Request::RemoveTarget { target, kind };
+            operation.workers.call(remove, operation.deadline)?;
+        }
+        if let Some(record) = record.filter(VolumeRecord::lasts_while_mounted) {
+            self.release(&mut operation, record, path)?;
         }
         self.forget(&key, path);
         Ok(())
@@ -175,11 +208,12 @@ impl Driver {
             let removed = operation.workers.call(
                 Request::RemoveTarget {
                     target: spot.path.to_owned(),
+                    kind: spot.target_kind(),
                 },
                 operation.deadline,
             );
             if let Err(error) = removed {
-                tracing::warn!(%error, "the target directory could not be removed again");
+                tracing::warn!(%error, "the target could not be removed again");
             }
         }
         record.forget(spot.path);
@@ -187,7 +221,11 @@ impl Driver {
     }
 
     /// First as one should; if the server does not answer, its requests are ended by force.
-    fn unmount(&self, operation: &mut Operation, path: &Path) -> Result<(), DriverError> {
+    pub(super) fn unmount(
+        &self,
+        operation: &mut Operation,
+        path: &Path,
+    ) -> Result<(), DriverError> {
         let now = Instant::now();
         let half = now + operation.deadline.saturating_duration_since(now) / 2;
         let request = |flags| Request::Unmount {
@@ -216,7 +254,7 @@ impl Driver {
 
     /// The mount is gone; a note that stays behind only costs a look later, so trouble here is not the
     /// caller's.
-    fn forget(&self, key: &VolumeKey, path: &Path) {
+    pub(super) fn forget(&self, key: &VolumeKey, path: &Path) {
         // Also where there is no record: its first writing may have been cut off.
         let nothing = || VolumeRecord::new(key, &VolumeId(String::new()), &Parameters::default());
         match self.journal.load(key) {
@@ -242,7 +280,10 @@ fn log_unclean(cleaned: Result<(), JournalError>) {
     }
 }
 
-fn standing(noted: Option<&Placement>, spot: &Spot<'_>) -> Result<Standing, DriverError> {
+pub(super) fn standing(
+    noted: Option<&Placement>,
+    spot: &Spot<'_>,
+) -> Result<Standing, DriverError> {
     let Some(entry) = look(spot.path)? else {
         return Ok(Standing::Empty);
     };
@@ -263,7 +304,7 @@ fn standing(noted: Option<&Placement>, spot: &Spot<'_>) -> Result<Standing, Driv
 }
 
 /// What tells one mount from another in the kernel's table.
-fn shown(entry: &MountEntry) -> String {
+pub(super) fn shown(entry: &MountEntry) -> String {
     format!(
         "{} {} {}",
         entry.fs_type,
@@ -296,7 +337,7 @@ pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
     look(path).map(|entry| entry.is_some())
 }
 
-fn look(path: &Path) -> Result<Option<MountEntry>, DriverError> {
+pub(super) fn look(path: &Path) -> Result<Option<MountEntry>, DriverError> {
     match mount_at(path) {
         Ok(entry) => Ok(entry),
         // No parent, no mount; making the target will say more.

@@ -1,12 +1,24 @@
 //! `stage_volume`, `publish_volume` and their inverses.
 
+use std::path::{Path, PathBuf};
+
 use super::content::Content;
-use super::place::{Spot, refuse_changed_context};
-use super::{Driver, PublishVolume, StageVolume, VolumeReference};
+use super::place::{Spot, is_mounted, refuse_changed_context};
+use super::{Driver, Operation, PublishVolume, StageVolume, VolumeReference};
 use crate::error::DriverError;
-use crate::journal::{Role, VolumeRecord};
+use crate::journal::{Placement, Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
-use crate::volume::{Parameters, StagingPath, TargetPath};
+use crate::sys::TargetKind;
+use crate::volume::{AccessType, Parameters, StagingPath, TargetPath};
+
+/// What becomes of a target that was emptied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emptied {
+    /// It stays: kubelet removes what it made for FlexVolume.
+    Kept,
+    /// It goes: in CSI whoever publishes makes the target, and removes it.
+    Removed,
+}
 
 impl Driver {
     /// Makes a volume appear for one pod. Safe to repeat; a target that holds it already is success,
@@ -25,6 +37,7 @@ impl Driver {
             kind: &request.kind,
         };
         if let Some(staging) = record.staging().cloned() {
+            refuse_other_kind(&staging, &spot)?;
             return self.place(&mut operation, record, &spot, |_, _| {
                 Ok(Content::Staging {
                     path: staging.path,
@@ -34,15 +47,14 @@ impl Driver {
         }
         refuse_changed_context(&record, &request.volume.context)?;
         self.place(&mut operation, record, &spot, |operation, record| {
-            let guest = self
-                .runtime
-                .current_guest(&self.config, operation.deadline)?;
+            let guest = self.node_guest(operation)?;
             refuse_unstaged(&guest, &request.volume)?;
             self.content_of(guest, record, &request.volume, Parameters::default())
         })
     }
 
-    /// Makes a volume appear once for this node. Safe to repeat.
+    /// Makes a volume appear once for this node. Safe to repeat. A raw device appears as the file `device`
+    /// in the staging directory: CSI's callers make a directory for either kind.
     ///
     /// # Errors
     /// As for [`Self::publish_volume`].
@@ -50,8 +62,12 @@ impl Driver {
         let mut operation = self.begin(&request.volume.key)?;
         let record = self.record(&request.volume)?;
         refuse_changed_context(&record, &request.volume.context)?;
+        let path = match request.kind {
+            AccessType::Block => staged_device(request.staging.as_path()),
+            AccessType::Filesystem { .. } => request.staging.as_path().to_owned(),
+        };
         let spot = Spot {
-            path: request.staging.as_path(),
+            path: &path,
             role: Role::Staging,
             access: request.access,
             kind: &request.kind,
@@ -62,31 +78,45 @@ impl Driver {
             request.publish_context.clone()
         };
         self.place(&mut operation, record, &spot, |operation, record| {
-            let guest = self
-                .runtime
-                .current_guest(&self.config, operation.deadline)?;
+            let guest = self.node_guest(operation)?;
             self.content_of(guest, record, &request.volume, publish_context)
         })
     }
 
-    /// Takes a volume away from one pod; the directory stays, kubelet removes it. Nothing there is
-    /// success.
+    /// Takes a volume away from one pod, and from the node where it was attached for the pods' sake and
+    /// this was the last. Nothing there is success.
     ///
     /// # Errors
-    /// `failed-precondition` while a process uses it; `unavailable` where the kernel does not let go.
-    pub fn unpublish_volume(&self, target: &TargetPath) -> Result<(), DriverError> {
-        self.unplace(target.as_path())
+    /// `failed-precondition` while a process uses it; `unavailable` where the kernel does not let go; the
+    /// guest's own where it is detached.
+    pub fn unpublish_volume(
+        &self,
+        target: &TargetPath,
+        emptied: Emptied,
+    ) -> Result<(), DriverError> {
+        self.unplace(target.as_path(), TargetKind::Directory, emptied)
     }
 
-    /// Takes a volume away from this node. Nothing there is success.
+    /// Takes a volume away from this node; the directory stays. Nothing there is success.
     ///
     /// # Errors
     /// As for [`Self::unpublish_volume`].
     pub fn unstage_volume(&self, staging: &StagingPath) -> Result<(), DriverError> {
-        self.unplace(staging.as_path())
+        let directory = staging.as_path();
+        let device = staged_device(directory);
+        // What is mounted at the directory may be dead, and looking into it would hang. Then there is no
+        // device in it either, unless the journal says so.
+        if self.journal.volume_at(&device).is_some() || !is_mounted(directory)? {
+            self.unplace(&device, TargetKind::Device, Emptied::Removed)?;
+        }
+        self.unplace(directory, TargetKind::Directory, Emptied::Kept)
     }
 
-    fn content_of<'a>(
+    pub(super) fn node_guest(&self, operation: &Operation) -> Result<Guest, DriverError> {
+        self.guest_with(operation, Export::Node, "mount volumes")
+    }
+
+    pub(super) fn content_of<'a>(
         &self,
         guest: Guest,
         record: &mut VolumeRecord,
@@ -113,5 +143,28 @@ fn refuse_unstaged(guest: &Guest, volume: &VolumeReference) -> Result<(), Driver
     Err(DriverError::failed_precondition(format!(
         "volume {:?} is not staged on this node (mountdevice comes before mount)",
         volume.id.0
+    )))
+}
+
+/// Where a raw device is staged.
+fn staged_device(staging: &Path) -> PathBuf {
+    staging.join("device")
+}
+
+/// A directory cannot be bound to a file, nor a file to a directory.
+fn refuse_other_kind(staging: &Placement, spot: &Spot<'_>) -> Result<(), DriverError> {
+    let word = |is_block| match is_block {
+        true => "a raw device",
+        false => "a directory",
+    };
+    let (staged, wanted) = (staging.use_as.is_block(), *spot.kind == AccessType::Block);
+    if staged == wanted {
+        return Ok(());
+    }
+    Err(DriverError::failed_precondition(format!(
+        "the volume is staged at {} as {}, and cannot be published as {}; unstage it first",
+        staging.path.display(),
+        word(staged),
+        word(wanted)
     )))
 }

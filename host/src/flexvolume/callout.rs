@@ -38,7 +38,11 @@ pub enum Callout {
     /// `expandvolume OPTIONS DEVICE NEW OLD`: the device is a path relative to nothing.
     ExpandVolume { options: Options, bytes: u64 },
     /// `expandfs OPTIONS DEVICE DIRECTORY NEW OLD`
-    ExpandFs { options: Options },
+    ExpandFs {
+        options: Options,
+        directory: String,
+        bytes: u64,
+    },
 }
 
 /// Why argv is no call-out.
@@ -162,9 +166,13 @@ impl Arguments<'_> {
                 })
             }
             "expandfs" => {
-                let (options, [_device, _directory, new, _old]) =
+                let (options, [_device, directory, new, _old]) =
                     self.with_options("OPTIONS DEVICE DIRECTORY NEW OLD")?;
-                self.bytes(&new).map(|_| Callout::ExpandFs { options })
+                Ok(Callout::ExpandFs {
+                    options,
+                    directory,
+                    bytes: self.bytes(&new)?,
+                })
             }
             "detach" => self
                 .plain("VOLUME NODE")

@@ -8,6 +8,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use super::path::PathPattern;
+use super::range::AddressRange;
+
 /// One granted source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourcePattern {
@@ -21,23 +24,7 @@ enum ServerPattern {
     Any,
     Name(String),
     Suffix(String),
-    Range {
-        network: u128,
-        prefix: u32,
-        family: Family,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    V4,
-    V6,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum PathPattern {
-    Exact(String),
-    Beneath(String),
+    Range(AddressRange),
 }
 
 /// Why a pattern is none, with an example of one that is.
@@ -54,7 +41,7 @@ impl SourcePattern {
     /// Whether the source could be allowed, its address not yet known.
     pub fn could_match(&self, server: &str, path: &str) -> bool {
         let server = match (&self.server, server.parse::<IpAddr>()) {
-            (ServerPattern::Range { .. }, Err(_)) => true,
+            (ServerPattern::Range(_), Err(_)) => true,
             (_, Ok(address)) => self.server.matches(server, address),
             (ServerPattern::Any, Err(_)) => true,
             (ServerPattern::Name(name), Err(_)) => name.eq_ignore_ascii_case(server),
@@ -75,14 +62,7 @@ impl ServerPattern {
             Self::Any => true,
             Self::Name(name) => name.eq_ignore_ascii_case(server),
             Self::Suffix(suffix) => has_suffix(server, suffix),
-            Self::Range {
-                network,
-                prefix,
-                family,
-            } => {
-                let (bits, actual) = bits_of(address);
-                actual == *family && bits & mask(*prefix, *family) == *network
-            }
+            Self::Range(range) => range.contains(address),
         }
     }
 
@@ -102,64 +82,11 @@ impl ServerPattern {
             None => (bare, None),
         };
         match (address.parse::<IpAddr>(), prefix) {
-            (Ok(address), prefix) => Self::range(address, prefix),
+            (Ok(address), prefix) => AddressRange::new(address, prefix).map(Self::Range),
             (Err(_), None) if !text.is_empty() && !text.contains(['*', '[']) => {
                 Ok(Self::Name(text.to_owned()))
             }
             (Err(_), _) => Err("the server is neither a name, an address, a range, *.suffix nor *"),
-        }
-    }
-
-    fn range(address: IpAddr, prefix: Option<&str>) -> Result<Self, &'static str> {
-        let (bits, family) = bits_of(address);
-        let width = family.width();
-        let prefix = match prefix {
-            None => width,
-            Some(prefix) => prefix
-                .parse()
-                .ok()
-                .filter(|prefix| *prefix <= width)
-                .ok_or("the prefix length is too large")?,
-        };
-        let network = bits & mask(prefix, family);
-        if network != bits {
-            return Err("the address has bits set beyond the prefix length");
-        }
-        Ok(Self::Range {
-            network,
-            prefix,
-            family,
-        })
-    }
-}
-
-impl Family {
-    fn width(self) -> u32 {
-        match self {
-            Self::V4 => 32,
-            Self::V6 => 128,
-        }
-    }
-}
-
-impl PathPattern {
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        if !text.starts_with('/') {
-            return Err("the path does not begin with /");
-        }
-        match text.strip_suffix("/**") {
-            Some(parent) if !parent.contains('*') => Ok(Self::Beneath(parent.to_owned())),
-            None if !text.contains('*') => Ok(Self::Exact(text.to_owned())),
-            _ => Err("the only wildcard in a path is /** at its end"),
-        }
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        match self {
-            Self::Exact(exact) => exact == path,
-            Self::Beneath(parent) => path
-                .strip_prefix(parent.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
         }
     }
 }
@@ -186,7 +113,7 @@ impl FromStr for SourcePattern {
         Ok(Self {
             text: text.to_owned(),
             server: ServerPattern::parse(server).map_err(fail)?,
-            path: PathPattern::parse(path).map_err(fail)?,
+            path: path.parse().map_err(fail)?,
         })
     }
 }
@@ -202,25 +129,6 @@ fn has_suffix(server: &str, suffix: &str) -> bool {
     server
         .strip_suffix(&suffix.to_ascii_lowercase())
         .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-}
-
-/// An IPv4-mapped IPv6 address is the IPv4 address it stands for.
-fn bits_of(address: IpAddr) -> (u128, Family) {
-    match address.to_canonical() {
-        IpAddr::V4(address) => (u128::from(u32::from(address)), Family::V4),
-        IpAddr::V6(address) => (u128::from(address), Family::V6),
-    }
-}
-
-fn mask(prefix: u32, family: Family) -> u128 {
-    let host_bits = family.width() - prefix;
-    let ones = match family {
-        Family::V4 => u128::from(u32::MAX),
-        Family::V6 => u128::MAX,
-    };
-    ones.checked_shr(host_bits)
-        .and_then(|network| network.checked_shl(host_bits))
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Stand-ins for interfaces that this host does not have or does not hand out.
+//! Stand-ins for interfaces that this host does not hand out.
 //!
 //! A function that lists something answers with an empty list, one that may have an answer has none, every
 //! other traps. A resource that an interface merely uses from another one is an alias and must not be

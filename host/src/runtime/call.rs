@@ -1,25 +1,35 @@
 //! One call: a fresh store, its limits armed before the guest's first instruction, one export, the end.
+//!
+//! Each interface that a guest can export has a file beneath this one, with a typed function for each of
+//! its functions; all of them come through `Guest::call`.
+
+mod attachment;
+mod controller;
+mod expansion;
+#[cfg(feature = "compiler")]
+mod identity;
+mod modification;
+mod node;
+mod snapshots;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{Instance, Resource, ResourceTable};
+use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::guest::Guest;
 use super::limiter::{Budget, LimitError, Limiter};
-#[cfg(feature = "compiler")]
-use super::manifest::{Description, Need, Parameter, Scope};
 use crate::bindings::drivebay::driver::types as wit;
-use crate::bindings::exports::drivebay::driver as exports;
-#[cfg(feature = "compiler")]
-use crate::capability::plain_text;
-use crate::capability::{CallContext, LogBudget, Target, from_wit};
+use crate::capability::{CallContext, CallKeys, DriverMemory, LogBudget, from_wit};
 use crate::error::DriverError;
-use crate::sys::{Kernel, MountAccess, MountEntry};
-use crate::volume::{Access, AccessType, NodeId, Parameters, VolumeId};
+use crate::sys::Kernel;
+
+pub use attachment::AttachRequest;
+pub use node::StageRequest;
 
 /// How often a running guest is asked whether its time is up. A call that ends sooner is never asked.
 const TICK: Duration = Duration::from_millis(20);
@@ -37,6 +47,8 @@ pub struct CallSetup {
     pub kernel: Box<dyn Kernel>,
     /// When everything has to be over.
     pub deadline: Instant,
+    /// What the driver's calls have in common.
+    pub memory: DriverMemory,
 }
 
 impl std::fmt::Debug for CallSetup {
@@ -45,38 +57,6 @@ impl std::fmt::Debug for CallSetup {
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
-}
-
-/// What belongs where.
-#[derive(Debug)]
-pub struct StageRequest<'a> {
-    /// The backend's name of it.
-    pub id: &'a VolumeId,
-    /// The volume's parameters.
-    pub context: &'a Parameters,
-    /// What attaching returned.
-    pub publish_context: &'a Parameters,
-    /// Read-only or not.
-    pub access: Access,
-    /// Device or directory.
-    pub kind: &'a AccessType,
-    /// Where; checked by the caller, opened again by the worker.
-    pub target: std::path::PathBuf,
-    /// What is mounted there already.
-    pub mounted: Option<MountEntry>,
-}
-
-/// A volume and a node.
-#[derive(Debug)]
-pub struct AttachRequest<'a> {
-    /// The backend's name of the volume.
-    pub id: &'a VolumeId,
-    /// The volume's parameters.
-    pub context: &'a Parameters,
-    /// What attaching returned, where it happened already.
-    pub publish_context: &'a Parameters,
-    /// Which node.
-    pub node: &'a NodeId,
 }
 
 /// Everything in the store of one call.
@@ -106,136 +86,6 @@ impl WasiView for State {
 }
 
 impl Guest {
-    /// `node.stage-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
-    pub fn stage_volume(
-        &self,
-        setup: CallSetup,
-        request: &StageRequest<'_>,
-    ) -> Result<(), DriverError> {
-        let access = match request.access {
-            Access::ReadOnly => MountAccess::ReadOnly,
-            Access::ReadWrite => MountAccess::ReadWrite,
-        };
-        let target = Target {
-            path: request.target.clone(),
-            access,
-            mounted: request.mounted.clone(),
-        };
-        let arguments = exports::node::StageRequest {
-            volume: volume(request.id, request.context, request.publish_context),
-            access: access_word(request.access),
-            kind: kind_word(request.kind),
-        };
-        self.call(setup, "stage-volume", |store, instance| {
-            let node =
-                exports::node::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            let target: Resource<Target> = store.data_mut().context.table.push(target)?;
-            let lent = Resource::new_borrow(target.rep());
-            node.call_stage_volume(&mut *store, &arguments, lent)
-        })
-    }
-
-    /// `attachment.attach-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
-    pub fn attach_volume(
-        &self,
-        setup: CallSetup,
-        request: &AttachRequest<'_>,
-        access: Access,
-    ) -> Result<Parameters, DriverError> {
-        let volume = volume(request.id, request.context, request.publish_context);
-        let attached = self.call(setup, "attach-volume", |store, instance| {
-            let attachment =
-                exports::attachment::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            attachment.call_attach_volume(
-                &mut *store,
-                &volume,
-                &request.node.0,
-                access_word(access),
-            )
-        })?;
-        Ok(Parameters::new(attached))
-    }
-
-    /// `attachment.detach-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
-    pub fn detach_volume(
-        &self,
-        setup: CallSetup,
-        request: &AttachRequest<'_>,
-    ) -> Result<(), DriverError> {
-        let volume = volume(request.id, request.context, request.publish_context);
-        self.call(setup, "detach-volume", |store, instance| {
-            let attachment =
-                exports::attachment::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            attachment.call_detach_volume(&mut *store, &volume, &request.node.0)
-        })
-    }
-
-    /// `attachment.is-attached`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
-    pub fn is_attached(
-        &self,
-        setup: CallSetup,
-        request: &AttachRequest<'_>,
-    ) -> Result<bool, DriverError> {
-        let volume = volume(request.id, request.context, request.publish_context);
-        self.call(setup, "is-attached", |store, instance| {
-            let attachment =
-                exports::attachment::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            attachment.call_is_attached(&mut *store, &volume, &request.node.0)
-        })
-    }
-
-    /// `expansion.expand-volume`: the size afterwards, in bytes.
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
-    pub fn expand_volume(
-        &self,
-        setup: CallSetup,
-        id: &VolumeId,
-        context: &Parameters,
-        required_bytes: u64,
-    ) -> Result<u64, DriverError> {
-        let volume = volume(id, context, &Parameters::default());
-        let capacity = wit::CapacityRange {
-            required_bytes: Some(required_bytes),
-            limit_bytes: None,
-        };
-        self.call(setup, "expand-volume", |store, instance| {
-            let expansion =
-                exports::expansion::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            expansion.call_expand_volume(&mut *store, &volume, capacity)
-        })
-    }
-
-    /// `identity.describe`
-    #[cfg(feature = "compiler")]
-    pub(super) fn describe(&self, setup: CallSetup) -> Result<Description, DriverError> {
-        let said = self.call(setup, "describe", |store, instance| {
-            let identity =
-                exports::identity::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            identity.call_describe(&mut *store).map(Ok)
-        })?;
-        let parameters = said.parameters.into_iter().map(parameter).collect();
-        Ok(Description {
-            name: plain_text(&said.name),
-            version: plain_text(&said.version),
-            summary: plain_text(&said.summary),
-            parameters,
-        })
-    }
-
     fn call<T>(
         &self,
         setup: CallSetup,
@@ -268,6 +118,8 @@ impl Guest {
             kernel: setup.kernel,
             deadline: setup.deadline,
             log: LogBudget::new(self.limits.log_lines),
+            memory: setup.memory,
+            keys: CallKeys::default(),
             unanswered: None,
             wasi: None,
         };
@@ -321,57 +173,6 @@ impl Guest {
             }
             None => DriverError::internal(format!("{who}: {}", error.root_cause())),
         }
-    }
-}
-
-fn volume(id: &VolumeId, context: &Parameters, publish_context: &Parameters) -> wit::Volume {
-    wit::Volume {
-        id: id.0.clone(),
-        context: context.pairs().to_vec(),
-        publish_context: publish_context.pairs().to_vec(),
-    }
-}
-
-fn access_word(access: Access) -> wit::Access {
-    match access {
-        Access::ReadOnly => wit::Access::ReadOnly,
-        Access::ReadWrite => wit::Access::ReadWrite,
-    }
-}
-
-fn kind_word(kind: &AccessType) -> wit::AccessType {
-    match kind {
-        AccessType::Block => wit::AccessType::Block,
-        AccessType::Filesystem {
-            fs_type,
-            mount_options,
-        } => wit::AccessType::Filesystem(wit::FilesystemAccess {
-            fs_type: fs_type.clone(),
-            mount_options: mount_options.clone(),
-        }),
-    }
-}
-
-#[cfg(feature = "compiler")]
-fn parameter(said: exports::identity::Parameter) -> Parameter {
-    use exports::identity::{ParameterScope, Requirement};
-    let scope = match said.scope {
-        ParameterScope::Volume => Scope::Volume,
-        ParameterScope::Creation => Scope::Creation,
-        ParameterScope::Snapshot => Scope::Snapshot,
-        ParameterScope::Modification => Scope::Modification,
-    };
-    let need = match said.need {
-        Requirement::Required => Need::Required,
-        Requirement::Optional => Need::Optional,
-    };
-    let default = said.default.as_deref().map(plain_text);
-    Parameter {
-        name: plain_text(&said.name),
-        scope,
-        need,
-        default,
-        meaning: plain_text(&said.meaning),
     }
 }
 

@@ -18,6 +18,7 @@ use super::imports::{Export, ImportProblem};
 use super::manifest::{Description, Manifest};
 use super::{Guest, compiled, engine, imports};
 use crate::bindings::exports::drivebay::driver as exports;
+use crate::capability::DriverMemory;
 use crate::config::{Limits, Paths};
 use crate::error::DriverError;
 use crate::grant::Grants;
@@ -231,6 +232,7 @@ fn describe(
     let setup = CallSetup {
         kernel: Box::new(NoKernel),
         deadline: Instant::now() + DESCRIBE_DEADLINE,
+        memory: DriverMemory::of_nobody(),
     };
     let description = guest.describe(setup)?;
     let mut names: Vec<_> = description

@@ -9,7 +9,7 @@ use wasmtime::component::{InstancePre, Linker};
 use super::call::State;
 use super::components::ComponentFile;
 use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
-use crate::capability::{self, Support};
+use crate::capability;
 use crate::config::{DriverConfig, Limits, Paths};
 use crate::error::DriverError;
 #[cfg(feature = "compiler")]
@@ -258,9 +258,7 @@ fn link_granted(
     for capability in
         imports::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
     {
-        if capability::link(&mut linker, capability, State::context)? == Support::Absent {
-            wasmtime::bail!("this version of the host has no {}", capability.name());
-        }
+        capability::link(&mut linker, capability, State::context)?;
     }
     if imports::wants_wasi(&manifest.imports) {
         wasi::link(&mut linker, engine, component)?;
@@ -277,15 +275,9 @@ pub(super) fn link_for_description(
 ) -> wasmtime::Result<InstancePre<State>> {
     let mut linker = Linker::new(engine);
     capability::link_types(&mut linker, State::context)?;
-    let mut absent = Vec::new();
     for capability in Capability::ALL {
-        if capability::link(&mut linker, capability, State::context)? == Support::Absent {
-            absent.push(capability);
-        }
+        capability::link(&mut linker, capability, State::context)?;
     }
-    super::absent::stand_in(&mut linker, engine, component, |name| {
-        imports::capability(name).is_some_and(|capability| absent.contains(&capability))
-    })?;
     if imports::wants_wasi(imports) {
         wasi::link(&mut linker, engine, component)?;
     }

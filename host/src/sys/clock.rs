@@ -1,6 +1,6 @@
-//! Processor time of one thread.
+//! Processor time of one thread, and the time of day.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -24,4 +24,11 @@ impl ThreadClock {
     pub fn elapsed(self) -> Duration {
         Self::now().0.saturating_sub(self.0)
     }
+}
+
+/// Seconds since 1970 UTC; zero on a node whose clock is before that.
+pub fn now_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

@@ -33,6 +33,8 @@ pub enum FaultKind {
     Unsupported,
     /// ENOSPC, EDQUOT, or a bound of ours.
     Exhausted,
+    /// Something else has to change first, by somebody's hand.
+    Precondition,
     /// The deadline passed; the worker was killed and is gone.
     TimedOut,
     /// The deadline passed and the worker cannot be killed: it still holds the volume's lock.
@@ -61,6 +63,7 @@ impl From<Fault> for DriverError {
             FaultKind::Denied => Condition::Denied,
             FaultKind::Unsupported => Condition::Unsupported,
             FaultKind::Exhausted => Condition::Exhausted,
+            FaultKind::Precondition => Condition::FailedPrecondition,
             FaultKind::Other => Condition::Internal,
         };
         Self::new(condition, fault.message)

@@ -35,6 +35,25 @@ pub enum LockError {
 }
 
 impl Lock {
+    /// Holds the file together with others that share it. For calls that change nothing: they wait for
+    /// nobody, and their workers need a lock to inherit all the same.
+    ///
+    /// # Errors
+    /// [`LockError::Io`] where the file cannot be made or locked; [`LockError::Held`] where somebody has it
+    /// for himself, which nobody should.
+    pub fn share(path: &Path) -> Result<Self, LockError> {
+        let io = |source| LockError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let file = open(path).map_err(io)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self { file }),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+            Err(TryLockError::WouldBlock) => Err(LockError::Held),
+        }
+    }
+
     /// Waits for the lock until the deadline. The file stays behind: removing it would let two holders
     /// lock two different files of one name.
     ///

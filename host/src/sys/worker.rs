@@ -7,9 +7,12 @@
 
 mod archive;
 mod copy;
+mod device;
 mod files;
+mod https;
 mod job;
 mod mount;
+mod network;
 mod process;
 mod remote;
 mod serve;
@@ -22,6 +25,11 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use super::fault::{Fault, FaultKind};
 
+pub use device::{
+    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
+};
+pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
+pub use network::NetworkWorkers;
 pub use process::SharedWorkers;
 pub use serve::{is_worker, serve_worker};
 
@@ -42,16 +50,20 @@ pub enum Request {
         /// Name or address.
         host: String,
     },
-    /// Make the target directory if only its last component is missing. Replies [`Reply::Created`] or
+    /// Make the target if only its last component is missing. Replies [`Reply::Created`] or
     /// [`Reply::Done`].
     PrepareTarget {
         /// Where.
         target: PathBuf,
+        /// What for.
+        kind: TargetKind,
     },
-    /// Remove a target directory that is empty and not a mount point.
+    /// Remove a target that is empty and not a mount point.
     RemoveTarget {
         /// Where.
         target: PathBuf,
+        /// What for.
+        kind: TargetKind,
     },
     /// Mount a remote file system on a directory of this node.
     MountRemote {
@@ -86,7 +98,7 @@ pub enum Request {
     BindMount {
         /// A staging path.
         from: PathBuf,
-        /// An existing directory, not a symlink.
+        /// An existing directory, or a file where a device is staged; not a symlink.
         target: PathBuf,
         /// Read-only or not.
         access: MountAccess,
@@ -110,6 +122,10 @@ pub enum Request {
         /// What.
         operation: FileOperation,
     },
+    /// Work on a block device.
+    Device(DeviceRequest),
+    /// Something that needs the network and nothing else; done by a worker without privileges.
+    Https(HttpsRequest),
 }
 
 /// A remote file system, resolved and checked.
@@ -154,6 +170,15 @@ pub enum MountAccess {
     ReadOnly,
     /// Reads and writes.
     ReadWrite,
+}
+
+/// What a volume appears as, and so what it is mounted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TargetKind {
+    /// A directory, for a filesystem.
+    Directory,
+    /// A plain file, for a raw device: a device node can be bound onto nothing else.
+    Device,
 }
 
 /// How hard to unmount.
@@ -271,6 +296,10 @@ pub enum Reply {
     Size(u64),
     /// For `Usage`.
     Usage(Usage),
+    /// For `Device`.
+    Device(DeviceReply),
+    /// For `Https`.
+    Https(HttpsResponse),
 }
 
 /// One name in a directory.

@@ -3,19 +3,19 @@
 //! A target is opened without following a symlink, and what was opened is what is mounted on: through
 //! `/proc/self/fd`, so that nothing can be swapped in between.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
-use super::{Fault, FaultKind, MountAccess, MountFlags, Reply};
+use super::{Fault, FaultKind, MountAccess, MountFlags, Reply, TargetKind};
 
 /// More mounts than this on one directory are not ours to take away.
 const MAX_STACKED: usize = 16;
@@ -23,28 +23,97 @@ const MAX_STACKED: usize = 16;
 /// kubelet makes pod directories with this mode.
 const TARGET_MODE: u32 = 0o750;
 
-/// Makes sure that the target is a directory and not a symlink; makes its last component if missing.
-pub(super) fn prepare_target(target: &Path) -> Result<Reply, Fault> {
-    match open_target(target) {
+/// What is bound over a file hides its mode; until then nobody else need look at it.
+const DEVICE_TARGET_MODE: u32 = 0o600;
+
+/// Makes sure that the target is what it has to be and not a symlink; makes its last component if missing.
+pub(super) fn prepare_target(target: &Path, kind: TargetKind) -> Result<Reply, Fault> {
+    match open_kind(target, kind) {
         Ok(_) => Ok(Reply::Done),
         Err(fault) if fault.kind == FaultKind::NotFound => {
-            DirBuilder::new()
-                .mode(TARGET_MODE)
-                .create(target)
-                .map_err(|error| io_fault("make target directory", target, &error))?;
+            let attempt = format!("make target {}", word(kind));
+            make_target(target, kind).map_err(|error| io_fault(&attempt, target, &error))?;
             Ok(Reply::Created)
         }
         Err(fault) => Err(fault),
     }
 }
 
-/// Removes the target directory. rmdir(2) refuses what is not empty or still a mount point.
-pub(super) fn remove_target(target: &Path) -> Result<Reply, Fault> {
-    match std::fs::remove_dir(target) {
+fn word(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::Directory => "directory",
+        TargetKind::Device => "file",
+    }
+}
+
+fn make_target(target: &Path, kind: TargetKind) -> io::Result<()> {
+    match kind {
+        TargetKind::Directory => DirBuilder::new().mode(TARGET_MODE).create(target),
+        TargetKind::Device => OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(DEVICE_TARGET_MODE)
+            .open(target)
+            .map(drop),
+    }
+}
+
+fn open_kind(target: &Path, kind: TargetKind) -> Result<OwnedFd, Fault> {
+    match kind {
+        TargetKind::Directory => open_target(target),
+        TargetKind::Device => open_device_target(target),
+    }
+}
+
+/// Removes the target. rmdir(2) refuses what is not empty, and both refuse what is still a mount point.
+pub(super) fn remove_target(target: &Path, kind: TargetKind) -> Result<Reply, Fault> {
+    let removed = match kind {
+        TargetKind::Directory => std::fs::remove_dir(target),
+        TargetKind::Device => remove_empty_file(target),
+    };
+    match removed {
         Ok(()) => Ok(Reply::Done),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Reply::Done),
-        Err(error) => Err(io_fault("remove target directory", target, &error)),
+        Err(error) => {
+            let attempt = format!("remove target {}", word(kind));
+            Err(io_fault(&attempt, target, &error))
+        }
     }
+}
+
+/// A file that something was written to is not one that we made.
+fn remove_empty_file(target: &Path) -> io::Result<()> {
+    let metadata = std::fs::symlink_metadata(target)?;
+    if metadata.is_file() && metadata.len() > 0 {
+        return Err(Errno::ENOTEMPTY.into());
+    }
+    std::fs::remove_file(target)
+}
+
+/// The target for a raw device: a plain file, or the device that is bound there already.
+pub(super) fn open_device_target(target: &Path) -> Result<OwnedFd, Fault> {
+    let opened = open_path(target)?;
+    match kind_of_file(&opened, target)? {
+        SFlag::S_IFREG | SFlag::S_IFBLK => Ok(opened),
+        _ => Err(Fault::new(
+            FaultKind::Invalid,
+            format!(
+                "target {} is not a plain file, which a raw device is bound onto",
+                target.display()
+            ),
+        )),
+    }
+}
+
+/// Whatever lies there, a symlink included.
+fn open_path(path: &Path) -> Result<OwnedFd, Fault> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    open(path, flags, Mode::empty()).map_err(|errno| fault("open", path, errno))
+}
+
+fn kind_of_file(opened: &impl AsFd, path: &Path) -> Result<SFlag, Fault> {
+    let stat = fstat(opened).map_err(|errno| fault("look at", path, errno))?;
+    Ok(SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT)
 }
 
 /// The target itself, checked to be a directory reached without a final symlink.
@@ -79,10 +148,30 @@ pub(super) fn bind(
     access: MountAccess,
 ) -> Result<Reply, Fault> {
     let onto = open_target(target)?;
+    bind_onto(from, &onto, target, access)
+}
+
+/// Binds an open device node onto the target. The kernel lets a device be written to through a read-only
+/// mount, so that read-only says here only what was asked for.
+pub(super) fn bind_device(
+    from: &impl AsRawFd,
+    target: &Path,
+    access: MountAccess,
+) -> Result<Reply, Fault> {
+    let onto = open_device_target(target)?;
+    bind_onto(from, &onto, target, access)
+}
+
+fn bind_onto(
+    from: &impl AsRawFd,
+    onto: &OwnedFd,
+    target: &Path,
+    access: MountAccess,
+) -> Result<Reply, Fault> {
     let none = None::<&str>;
     mount(
         Some(&proc_path(from)),
-        &proc_path(&onto),
+        &proc_path(onto),
         none,
         MsFlags::MS_BIND,
         none,
@@ -119,14 +208,18 @@ pub(super) fn compare(with: &impl AsFd, target: &Path) -> Result<Reply, Fault> {
 
 /// Binds one mount point onto another target.
 pub(super) fn bind_mount(from: &Path, target: &Path, access: MountAccess) -> Result<Reply, Fault> {
-    let source = open_target(from)?;
-    bind(&source, target, access)
+    let source = open_path(from)?;
+    match kind_of_file(&source, from)? {
+        SFlag::S_IFBLK => bind_device(&source, target, access),
+        // Anything else is a directory, or refused with what it is.
+        _ => bind(&open_target(from)?, target, access),
+    }
 }
 
 /// A bind mount ignores MS_RDONLY when it is made; it takes a second call (mount(2), "Remounting").
 /// That call replaces all flags, so those inherited from the source are read back first.
 fn make_read_only(target: &Path) -> Result<(), Fault> {
-    let mounted = open_target(target)?;
+    let mounted = open_path(target)?;
     let kept = fstatvfs(mounted.as_fd())
         .map_err(|errno| fault("read the flags of", target, errno))?
         .flags();

@@ -1,19 +1,24 @@
 //! The parent's side: start a worker, ask it, end it.
 
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use zeroize::Zeroizing;
 
 use super::serve::Order;
-use super::{DirectoryOrigin, Fault, FaultKind, Kernel, Reply, Request, job};
+use super::{
+    DirectoryOrigin, Fault, FaultKind, Kernel, NetworkWorkers, Reply, Request, job, network,
+};
 use crate::sys::Lock;
 
 /// How long a killed worker may take to disappear before it counts as stuck in the kernel.
@@ -24,6 +29,7 @@ const GRACE: Duration = Duration::from_secs(2);
 struct Workers {
     lock: Lock,
     jobs: PathBuf,
+    network: NetworkWorkers,
     host: Option<Worker>,
     private: Option<Worker>,
     stuck: bool,
@@ -39,10 +45,11 @@ enum Place {
 }
 
 impl Workers {
-    fn new(lock: Lock, jobs: PathBuf) -> Self {
+    fn new(lock: Lock, jobs: PathBuf, network: NetworkWorkers) -> Self {
         Self {
             lock,
             jobs,
+            network,
             host: None,
             private: None,
             stuck: false,
@@ -73,9 +80,13 @@ impl Kernel for Workers {
         if job::is_job(&request) {
             return job::run(&self.jobs, &request, deadline);
         }
+        if let Request::Https(request) = request {
+            return self.network.call(request, deadline);
+        }
         let place = place_of(&request);
+        let notes = self.jobs.clone();
         let worker = self.worker(place)?;
-        match worker.ask(&request, deadline) {
+        match worker.ask(&request, &notes, deadline) {
             Ok(answer) => answer,
             Err(lost) => {
                 // A worker that did not answer is not asked again; the next request gets a fresh one.
@@ -95,9 +106,9 @@ pub struct SharedWorkers(Arc<Mutex<Workers>>);
 
 impl SharedWorkers {
     /// For one call. Every worker inherits the lock and so keeps it until it is really gone. `jobs` is the
-    /// directory where bulk work notes its state.
-    pub fn new(lock: Lock, jobs: PathBuf) -> Self {
-        Self(Arc::new(Mutex::new(Workers::new(lock, jobs))))
+    /// directory where bulk work and formatting note their state; `network` outlives the call.
+    pub fn new(lock: Lock, jobs: PathBuf, network: NetworkWorkers) -> Self {
+        Self(Arc::new(Mutex::new(Workers::new(lock, jobs, network))))
     }
 
     /// Whether a worker could not be killed: what it was asked to do may still happen.
@@ -127,6 +138,8 @@ fn place_of(request: &Request) -> Place {
             directory: DirectoryOrigin::Remote(_),
             ..
         } => Place::Private,
+        // Growing mounts the filesystem for a moment, which is nobody else's business.
+        Request::Device(device) if device.mounts_unseen() => Place::Private,
         Request::Resolve { .. }
         | Request::PrepareTarget { .. }
         | Request::RemoveTarget { .. }
@@ -136,7 +149,9 @@ fn place_of(request: &Request) -> Place {
         | Request::BindMount { .. }
         | Request::Unmount { .. }
         | Request::OpenDirectory { .. }
-        | Request::Files { .. } => Place::Host,
+        | Request::Files { .. }
+        | Request::Device(_)
+        | Request::Https(_) => Place::Host,
     }
 }
 
@@ -160,22 +175,24 @@ fn purpose(request: &Request) -> String {
             ..
         } => format!("working on {}", path.display()),
         Request::Unmount { target, .. } => format!("unmounting {}", target.display()),
-        Request::PrepareTarget { target }
-        | Request::RemoveTarget { target }
+        Request::PrepareTarget { target, .. }
+        | Request::RemoveTarget { target, .. }
         | Request::BindDirectory { target, .. }
         | Request::CompareDirectory { target, .. }
         | Request::BindMount { target, .. } => format!("working on {}", target.display()),
+        Request::Device(request) => request.purpose(),
+        Request::Https(request) => request.purpose(),
     }
 }
 
 /// Why no answer came.
-enum Lost {
+pub(super) enum Lost {
     Deadline,
     Ended(String),
 }
 
 #[derive(Debug)]
-struct Worker {
+pub(super) struct Worker {
     child: Child,
     requests: Option<ChildStdin>,
     replies: ChildStdout,
@@ -187,7 +204,18 @@ impl Worker {
             Place::Host => "host",
             Place::Private => "private",
         };
-        let (child, requests, replies) = spawn(argument, lock.as_fd().try_clone_to_owned())?;
+        Self::over(spawn(argument, lock.as_fd().try_clone_to_owned())?)
+    }
+
+    /// A worker for the network; it holds no lock.
+    pub(super) fn start_network(program: &Path) -> Result<Self, Fault> {
+        Self::over(spawn_program(program, network::ARGUMENT, Stdio::null())?)
+    }
+
+    /// A worker that reads nothing any more must not keep us from noticing the deadline.
+    fn over((child, requests, replies): Pipes) -> Result<Self, Fault> {
+        fcntl(&requests, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .map_err(|errno| not_started(&errno))?;
         Ok(Self {
             child,
             requests: Some(requests),
@@ -195,38 +223,57 @@ impl Worker {
         })
     }
 
-    fn ask(&mut self, request: &Request, deadline: Instant) -> Result<Result<Reply, Fault>, Lost> {
-        let ended = |error: &dyn std::fmt::Display| Lost::Ended(error.to_string());
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut line =
-            serde_json::to_vec(&Order { request, left }).map_err(|error| ended(&error))?;
-        line.push(b'\n');
-        let Some(requests) = self.requests.as_mut() else {
-            return Err(ended(&"it was told to stop"));
-        };
-        requests.write_all(&line).map_err(|error| ended(&error))?;
-        let reply = self.read_line(deadline)?;
-        serde_json::from_slice(&reply).map_err(|error| ended(&error))
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
-    fn read_line(&mut self, deadline: Instant) -> Result<Vec<u8>, Lost> {
-        let mut line = Vec::new();
-        let mut chunk = [0; 8192];
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            let mut streams = [PollFd::new(self.replies.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut streams, timeout) {
-                Ok(0) | Err(nix::errno::Errno::EINTR) if Instant::now() >= deadline => {
-                    return Err(Lost::Deadline);
+    pub(super) fn ask(
+        &mut self,
+        request: &Request,
+        notes: &Path,
+        deadline: Instant,
+    ) -> Result<Result<Reply, Fault>, Lost> {
+        let ended = |error: &dyn std::fmt::Display| Lost::Ended(error.to_string());
+        let order = Order {
+            request,
+            left: deadline.saturating_duration_since(Instant::now()),
+            notes: notes.to_owned(),
+        };
+        let line = serde_json::to_vec(&order).map_err(|error| ended(&error))?;
+        // Requests and replies of the network hold keys.
+        let mut line = Zeroizing::new(line);
+        line.push(b'\n');
+        self.write_line(&line, deadline)?;
+        let reply = self.read_line(deadline)?;
+        // The parser's own words can quote from the reply.
+        serde_json::from_slice(&reply).map_err(|_| ended(&"its answer makes no sense"))
+    }
+
+    fn write_line(&mut self, mut line: &[u8], deadline: Instant) -> Result<(), Lost> {
+        let Some(requests) = self.requests.as_mut() else {
+            return Err(Lost::Ended("it was told to stop".to_owned()));
+        };
+        while !line.is_empty() {
+            match requests.write(line) {
+                Ok(count) => line = &line[count..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    wait_for(requests.as_fd(), PollFlags::POLLOUT, deadline)?;
                 }
-                Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
-                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Lost::Ended(error.to_string())),
             }
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Lost> {
+        let mut line = Zeroizing::new(Vec::new());
+        let mut chunk = Zeroizing::new([0; 8192]);
+        loop {
+            wait_for(self.replies.as_fd(), PollFlags::POLLIN, deadline)?;
             let count = self
                 .replies
-                .read(&mut chunk)
+                .read(&mut *chunk)
                 .map_err(|error| Lost::Ended(error.to_string()))?;
             line.extend_from_slice(&chunk[..count]);
             if line.ends_with(b"\n") {
@@ -239,7 +286,7 @@ impl Worker {
     }
 
     /// Kills the worker with all its children and waits until it is gone, for a while.
-    fn end(&mut self, lost: Lost, purpose: &str) -> Fault {
+    pub(super) fn end(&mut self, lost: Lost, purpose: &str) -> Fault {
         let gone = self.kill();
         match lost {
             Lost::Ended(reason) => Fault::new(
@@ -286,26 +333,45 @@ impl Drop for Worker {
     }
 }
 
+/// Until the pipe is ready, or the deadline.
+fn wait_for(pipe: BorrowedFd<'_>, ready: PollFlags, deadline: Instant) -> Result<(), Lost> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pipe, ready)], timeout) {
+            Ok(0) | Err(Errno::EINTR) if Instant::now() >= deadline => return Err(Lost::Deadline),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(Lost::Ended(error.to_string())),
+        }
+    }
+}
+
+/// A worker with the way in and the way out.
+type Pipes = (Child, ChildStdin, ChildStdout);
+
+fn not_started(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(
+        FaultKind::Other,
+        format!("cannot start a worker process: {error}"),
+    )
+}
+
 /// Starts this executable as a worker that holds the lock and none of our streams.
-pub(super) fn spawn(
-    argument: &str,
-    lock: std::io::Result<OwnedFd>,
-) -> Result<(Child, ChildStdin, ChildStdout), Fault> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Fault::new(
-            FaultKind::Other,
-            format!("cannot start a worker process: {error}"),
-        )
-    };
-    let lock = lock.map_err(|error| failed(&error))?;
-    // The running executable itself, even if the file was replaced by an upgrade meanwhile. Nothing that
-    // needs code between fork and exec is asked for, so that the standard library can spawn without copying
-    // this process: that is why the lock takes the place of stderr.
+pub(super) fn spawn(argument: &str, lock: std::io::Result<OwnedFd>) -> Result<Pipes, Fault> {
+    let lock = lock.map_err(|error| not_started(&error))?;
+    // The running executable itself, even if the file was replaced by an upgrade meanwhile.
+    spawn_program(Path::new("/proc/self/exe"), argument, Stdio::from(lock))
+}
+
+fn spawn_program(program: &Path, argument: &str, stderr: Stdio) -> Result<Pipes, Fault> {
+    // Nothing that needs code between fork and exec is asked for, so that the standard library can spawn
+    // without copying this process: that is why the lock takes the place of stderr.
     #[expect(
         clippy::disallowed_methods,
         reason = "sys is where child processes are made"
     )]
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(program);
     command
         .arg0(super::serve::WORKER_NAME)
         .arg(argument)
@@ -313,10 +379,10 @@ pub(super) fn spawn(
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::from(lock));
-    let mut child = command.spawn().map_err(|error| failed(&error))?;
+        .stderr(stderr);
+    let mut child = command.spawn().map_err(|error| not_started(&error))?;
     match (child.stdin.take(), child.stdout.take()) {
         (Some(requests), Some(replies)) => Ok((child, requests, replies)),
-        _ => Err(failed(&"it has no pipes")),
+        _ => Err(not_started(&"it has no pipes")),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cap_std::fs::Dir;
@@ -10,9 +11,11 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::alarm;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::{
-    DirectoryOrigin, Fault, FaultKind, Reply, Request, files, job, mount as mounting, remote,
+    DirectoryOrigin, Fault, FaultKind, Reply, Request, device, files, job, mount as mounting,
+    network, remote,
 };
 
 /// argv[0] of a worker; both binaries serve.
@@ -24,6 +27,8 @@ pub(super) struct Order<R> {
     pub(super) request: R,
     /// Until the deadline.
     pub(super) left: Duration,
+    /// Where what must survive this worker is noted.
+    pub(super) notes: PathBuf,
 }
 
 /// How much longer than the deadline a worker lives that nobody kills, because its parent was killed first.
@@ -51,26 +56,54 @@ pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
     if place == Some(OsStr::new("private")) {
         own_mount_namespace()?;
     }
+    if place == Some(OsStr::new(network::ARGUMENT)) {
+        #[cfg(feature = "network")]
+        return network::serve();
+        #[cfg(not(feature = "network"))]
+        return Err(io::Error::other("this build has no network"));
+    }
     let mut directories = Directories::default();
+    answer_all(None, |request, notes| {
+        carry_out(request, notes, &mut directories)
+    })
+}
+
+/// Reads a request, carries it out, answers, until the requests end, or none came for as long as `idle`.
+pub(super) fn answer_all(
+    idle: Option<Duration>,
+    mut carry_out: impl FnMut(Request, &Path) -> Result<Reply, Fault>,
+) -> io::Result<()> {
+    rest(idle);
     for line in io::stdin().lock().lines() {
-        let answer = match serde_json::from_str::<Order<Request>>(&line?) {
+        // It can hold a key.
+        let line = Zeroizing::new(line?);
+        let answer = match serde_json::from_str::<Order<Request>>(&line) {
             Ok(order) => {
                 end_after(order.left + ORPHAN_GRACE);
-                carry_out(order.request, &mut directories)
+                carry_out(order.request, &order.notes)
             }
-            Err(error) => Err(Fault::new(
+            // The parser's own words can quote from the request, and that can hold a key.
+            Err(_) => Err(Fault::new(
                 FaultKind::Invalid,
-                format!("the request makes no sense: {error}"),
+                "the request makes no sense to the worker, which may be of another version; run `drivebay install`",
             )),
         };
-        alarm::cancel();
-        let mut text = serde_json::to_vec(&answer)?;
+        rest(idle);
+        let mut text = Zeroizing::new(serde_json::to_vec(&answer)?);
         text.push(b'\n');
         let mut replies = io::stdout().lock();
         replies.write_all(&text)?;
         replies.flush()?;
     }
     Ok(())
+}
+
+/// Nothing to do now, for ever or for a while.
+fn rest(idle: Option<Duration>) {
+    match idle {
+        Some(idle) => end_after(idle),
+        None => drop(alarm::cancel()),
+    }
 }
 
 /// Has the kernel kill this process, also in the midst of a system call, for whoever waits for the lock.
@@ -86,11 +119,15 @@ pub(super) fn own_mount_namespace() -> io::Result<()> {
     Ok(())
 }
 
-fn carry_out(request: Request, directories: &mut Directories) -> Result<Reply, Fault> {
+fn carry_out(
+    request: Request,
+    notes: &Path,
+    directories: &mut Directories,
+) -> Result<Reply, Fault> {
     match request {
         Request::Resolve { host } => remote::resolve(&host).map(Reply::Addresses),
-        Request::PrepareTarget { target } => mounting::prepare_target(&target),
-        Request::RemoveTarget { target } => mounting::remove_target(&target),
+        Request::PrepareTarget { target, kind } => mounting::prepare_target(&target, kind),
+        Request::RemoveTarget { target, kind } => mounting::remove_target(&target, kind),
         Request::MountRemote {
             target,
             remote,
@@ -124,6 +161,11 @@ fn carry_out(request: Request, directories: &mut Directories) -> Result<Reply, F
             directory,
             operation,
         } => files::carry_out(directories.open(&directory)?, operation),
+        Request::Device(request) => device::carry_out(&request, notes),
+        Request::Https(_) => Err(Fault::new(
+            FaultKind::Invalid,
+            "a worker with privileges was asked to speak to the network",
+        )),
     }
 }
 

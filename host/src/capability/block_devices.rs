@@ -1,0 +1,307 @@
+//! `block-devices`: disks of this node, found by what they are.
+//!
+//! A handle is the wish for one identity and nothing more: each operation has a worker find the device
+//! anew and hold what it says itself against the grant.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::component::Resource;
+
+use super::mounts::{check_option, narrowed};
+use super::{CallContext, Target, into_wit};
+use crate::bindings::drivebay::driver::block_devices::{
+    Content, Host, HostDevice, Identity, MountOption,
+};
+use crate::bindings::drivebay::driver::types;
+use crate::error::DriverError;
+use crate::grant::{BlockDevicesGrant, DevicePattern};
+use crate::sys::{
+    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, MountAccess, NamePattern, Reply,
+    Request, WantedDevice,
+};
+
+/// What a `device` handle stands for.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+#[derive(Debug)]
+pub struct Device {
+    /// Never the name of a node.
+    wanted: WantedDevice,
+}
+
+/// A shorter one could be the end of many names.
+const MIN_SERIAL: usize = 4;
+
+/// Longer than any disk reports; a file name has to hold it.
+const MAX_SERIAL: usize = 128;
+
+/// Left to a worker that waits for a device, so that it can say what it missed before it is killed.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
+
+type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
+
+impl Host for CallContext {
+    fn find_device(&mut self, identity: Identity) -> Answer<Resource<Device>> {
+        self.look_for(&identity, DeviceOperation::Find)
+    }
+
+    fn await_device(&mut self, identity: Identity, timeout_ms: u32) -> Answer<Resource<Device>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let timeout = Duration::from_millis(u64::from(timeout_ms));
+        let timeout = timeout.min(left.saturating_sub(TIME_TO_ANSWER));
+        self.look_for(&identity, DeviceOperation::Await { timeout })
+    }
+}
+
+impl HostDevice for CallContext {
+    fn size_bytes(&mut self, device: Resource<Device>) -> Answer<u64> {
+        self.of_device(&device, DeviceOperation::Size, |reply| {
+            let Reply::Device(DeviceReply::Size(bytes)) = reply else {
+                return None;
+            };
+            Some(bytes)
+        })
+    }
+
+    fn inspect(&mut self, device: Resource<Device>) -> Answer<Content> {
+        self.of_device(&device, DeviceOperation::Inspect, |reply| {
+            let Reply::Device(DeviceReply::Content(content)) = reply else {
+                return None;
+            };
+            Some(content_word(content))
+        })
+    }
+
+    fn ensure_filesystem(
+        &mut self,
+        device: Resource<Device>,
+        fs_type: String,
+        options: Vec<String>,
+    ) -> Answer<()> {
+        if let Err(error) = self.granted_format(&fs_type, &options) {
+            return Ok(Err(into_wit(&error)));
+        }
+        let operation = DeviceOperation::EnsureFilesystem {
+            fs_type,
+            options,
+            access: self.narrowest_access(),
+        };
+        self.of_device(&device, operation, done)
+    }
+
+    fn grow_filesystem(&mut self, device: Resource<Device>) -> Answer<()> {
+        // Growing writes, and what is only read need not grow.
+        match self.narrowest_access() {
+            MountAccess::ReadOnly => Ok(Ok(())),
+            MountAccess::ReadWrite => {
+                self.of_device(&device, DeviceOperation::GrowFilesystem, done)
+            }
+        }
+    }
+
+    fn mount(
+        &mut self,
+        device: Resource<Device>,
+        target: Resource<Target>,
+        options: Vec<MountOption>,
+    ) -> Answer<()> {
+        let onto = self.table.get(&target)?;
+        let (path, access) = (onto.path.clone(), onto.access);
+        let (access, options) = narrowed(access, options);
+        let filesystems = match self.granted_mount(&options) {
+            Ok(filesystems) => filesystems,
+            Err(error) => return Ok(Err(into_wit(&error))),
+        };
+        let operation = DeviceOperation::Mount {
+            target: path,
+            options,
+            access,
+            filesystems,
+        };
+        let answer = self.of_device(&device, operation, done)?;
+        self.look_again(&target, &answer)?;
+        Ok(answer)
+    }
+
+    fn bind(&mut self, device: Resource<Device>, target: Resource<Target>) -> Answer<()> {
+        let onto = self.table.get(&target)?;
+        let operation = DeviceOperation::Bind {
+            target: onto.path.clone(),
+            access: onto.access,
+        };
+        let answer = self.of_device(&device, operation, done)?;
+        self.look_again(&target, &answer)?;
+        Ok(answer)
+    }
+
+    fn drop(&mut self, device: Resource<Device>) -> wasmtime::Result<()> {
+        self.table.delete(device)?;
+        Ok(())
+    }
+}
+
+impl CallContext {
+    fn block_devices_grant(&self) -> Result<&BlockDevicesGrant, DriverError> {
+        // Linked only where granted; absent while a component is described before anyone granted anything.
+        self.grants
+            .block_devices
+            .as_ref()
+            .ok_or_else(|| DriverError::denied("block devices are not granted to this driver"))
+    }
+
+    fn look_for(
+        &mut self,
+        identity: &Identity,
+        operation: DeviceOperation,
+    ) -> Answer<Resource<Device>> {
+        match self.found(identity, operation) {
+            Ok(device) => Ok(Ok(self.table.push(device)?)),
+            Err(error) => Ok(Err(into_wit(&error))),
+        }
+    }
+
+    fn found(
+        &mut self,
+        identity: &Identity,
+        operation: DeviceOperation,
+    ) -> Result<Device, DriverError> {
+        check_serial(&identity.serial)?;
+        let wanted = WantedDevice {
+            serial: identity.serial.clone(),
+            size_bytes: identity.size_bytes,
+            granted: self
+                .block_devices_grant()?
+                .devices
+                .iter()
+                .map(plain)
+                .collect(),
+        };
+        let request = DeviceRequest::On {
+            wanted: wanted.clone(),
+            operation,
+        };
+        let Reply::Device(reply) = self.ask(Request::Device(request))? else {
+            return Err(other_kind());
+        };
+        match reply {
+            DeviceReply::Found => Ok(Device { wanted }),
+            DeviceReply::NotGranted { name } => {
+                Err(self.block_devices_grant()?.refuse_device(&name).into())
+            }
+            DeviceReply::Size(_) | DeviceReply::Content(_) => Err(other_kind()),
+        }
+    }
+
+    fn of_device<T>(
+        &mut self,
+        device: &Resource<Device>,
+        operation: DeviceOperation,
+        read: impl FnOnce(Reply) -> Option<T>,
+    ) -> Answer<T> {
+        let wanted = self.table.get(device)?.wanted.clone();
+        let request = Request::Device(DeviceRequest::On { wanted, operation });
+        let answer = self
+            .ask(request)
+            .and_then(|reply| read(reply).ok_or_else(other_kind));
+        Ok(answer.map_err(|error| into_wit(&error)))
+    }
+
+    fn granted_format(&self, fs_type: &str, options: &[String]) -> Result<(), DriverError> {
+        let grant = self.block_devices_grant()?;
+        grant.allows_filesystem(fs_type)?;
+        check_format_options(options)?;
+        Ok(grant.allows_format_options(fs_type, options)?)
+    }
+
+    /// The filesystems that may be mounted, if the options may be used.
+    fn granted_mount(&self, options: &[MountOption]) -> Result<Vec<String>, DriverError> {
+        let grant = self.block_devices_grant()?;
+        for (name, value) in options {
+            grant.allows_mount_option(name)?;
+            check_option(name, value.as_deref())?;
+        }
+        Ok(grant.filesystems.clone())
+    }
+
+    /// A call that is to put a volume somewhere read-only writes nothing to it. Targets are lent for the
+    /// whole call, so a guest cannot get rid of one.
+    fn narrowest_access(&mut self) -> MountAccess {
+        let targets = self
+            .table
+            .iter_mut()
+            .filter_map(|entry| entry.downcast_ref::<Target>());
+        let read_only = targets
+            .into_iter()
+            .any(|target| target.access == MountAccess::ReadOnly);
+        match read_only {
+            true => MountAccess::ReadOnly,
+            false => MountAccess::ReadWrite,
+        }
+    }
+
+    fn look_again(
+        &mut self,
+        target: &Resource<Target>,
+        answer: &Result<(), types::Error>,
+    ) -> wasmtime::Result<()> {
+        if answer.is_ok() {
+            self.remember(target, &Ok(()))?;
+        }
+        Ok(())
+    }
+}
+
+fn plain(pattern: &DevicePattern) -> NamePattern {
+    NamePattern {
+        begins: pattern.begins().to_owned(),
+        ends: pattern.ends().map(str::to_owned),
+    }
+}
+
+fn done(reply: Reply) -> Option<()> {
+    (reply == Reply::Done).then_some(())
+}
+
+fn other_kind() -> DriverError {
+    DriverError::internal("the worker gave an answer of another kind")
+}
+
+fn content_word(content: DeviceContent) -> Content {
+    match content {
+        DeviceContent::Blank => Content::Blank,
+        DeviceContent::Filesystem(name) => Content::Filesystem(name),
+        DeviceContent::Other(name) => Content::Other(name),
+    }
+}
+
+/// What no disk reports, or what would not name one disk.
+fn check_serial(serial: &str) -> Result<(), DriverError> {
+    let reason = match serial {
+        _ if serial.len() < MIN_SERIAL => "it is too short to name one disk",
+        _ if serial.len() > MAX_SERIAL => "it is longer than any disk reports",
+        _ if serial.contains('/') => "it holds a slash",
+        _ if serial.chars().any(char::is_control) => "it holds control characters",
+        _ if serial.trim() != serial => "it begins or ends with a blank",
+        _ => return Ok(()),
+    };
+    Err(DriverError::invalid_argument(format!(
+        "serial {serial:?} cannot be looked for: {reason}"
+    )))
+}
+
+/// mkfs takes a word that belongs to no option for the device. A value comes right after its option.
+fn check_format_options(words: &[String]) -> Result<(), DriverError> {
+    let mut may_be_value = false;
+    for word in words {
+        let is_option = word.starts_with('-') && word.len() > 1;
+        if !is_option && !may_be_value {
+            return Err(DriverError::invalid_argument(format!(
+                "format option {word:?} belongs to no option before it"
+            )));
+        }
+        may_be_value = is_option && word.chars().count() == 2;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

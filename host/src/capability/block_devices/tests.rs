@@ -1,0 +1,288 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use wasmtime::component::ResourceTable;
+
+use super::*;
+use crate::capability::{CallKeys, DriverMemory, LogBudget};
+use crate::grant::Grants;
+use crate::sys::{Fault, Kernel};
+use crate::volume::DriverName;
+
+/// Says yes to everything, and remembers what it was asked.
+#[derive(Clone, Default)]
+struct Willing(Arc<Mutex<Vec<DeviceRequest>>>);
+
+impl Kernel for Willing {
+    fn call(&mut self, request: Request, _deadline: Instant) -> Result<Reply, Fault> {
+        let Request::Device(request) = request else {
+            panic!("asked for something else: {request:?}");
+        };
+        let reply = match &request {
+            DeviceRequest::On {
+                operation: DeviceOperation::Find | DeviceOperation::Await { .. },
+                wanted,
+            } if wanted.serial == "hidden" => Reply::Device(DeviceReply::NotGranted {
+                name: "loop-hidden".into(),
+            }),
+            DeviceRequest::On {
+                operation: DeviceOperation::Find | DeviceOperation::Await { .. },
+                ..
+            } => Reply::Device(DeviceReply::Found),
+            DeviceRequest::On { .. } | DeviceRequest::GrowMounted { .. } => Reply::Done,
+        };
+        self.0.lock().expect("one thread").push(request);
+        Ok(reply)
+    }
+}
+
+struct Call {
+    context: CallContext,
+    asked: Willing,
+}
+
+fn call(grant: Option<BlockDevicesGrant>) -> Call {
+    let asked = Willing::default();
+    let context = CallContext {
+        table: ResourceTable::new(),
+        grants: Grants {
+            block_devices: grant,
+            ..Grants::default()
+        },
+        kernel: Box::new(asked.clone()),
+        deadline: Instant::now() + Duration::from_secs(10),
+        log: LogBudget::new(0),
+        unanswered: None,
+        wasi: None,
+        keys: CallKeys::default(),
+        memory: DriverMemory::new(DriverName("driver".into()), PathBuf::new()),
+    };
+    Call { context, asked }
+}
+
+fn granted() -> Call {
+    call(Some(BlockDevicesGrant {
+        devices: vec!["virtio-*".parse().expect("a pattern")],
+        filesystems: vec!["ext4".into()],
+        format_options: vec!["-b".parse().expect("a word"), "4096".parse().expect("one")],
+        mount_options: vec!["noatime".into(), "ro".into()],
+    }))
+}
+
+fn identity(serial: &str) -> Identity {
+    Identity {
+        serial: serial.into(),
+        size_bytes: Some(1 << 30),
+    }
+}
+
+impl Call {
+    fn device(&mut self) -> Resource<Device> {
+        let found = self.context.find_device(identity("2ze0abc"));
+        found.expect("no trap").expect("found")
+    }
+
+    fn target(&mut self, access: MountAccess) -> Resource<Target> {
+        let target = Target {
+            path: "/no/such/target".into(),
+            access,
+            mounted: None,
+        };
+        self.context.table.push(target).expect("room")
+    }
+
+    fn last_operation(&self) -> Option<DeviceOperation> {
+        match self.asked.0.lock().expect("one thread").last() {
+            Some(DeviceRequest::On { operation, .. }) => Some(operation.clone()),
+            _ => None,
+        }
+    }
+
+    fn ensure(&mut self, fs_type: &str, options: &[&str]) -> Result<(), types::Error> {
+        let device = self.device();
+        let options = options.iter().map(|word| (*word).to_owned()).collect();
+        self.context
+            .ensure_filesystem(device, fs_type.into(), options)
+            .expect("no trap")
+    }
+}
+
+#[test]
+fn a_granted_device_is_looked_for_by_its_identity_and_the_granted_names() {
+    let mut call = granted();
+    call.device();
+    let asked = call.asked.0.lock().expect("one thread");
+    let expected = WantedDevice {
+        serial: "2ze0abc".into(),
+        size_bytes: Some(1 << 30),
+        granted: vec![NamePattern {
+            begins: "virtio-".into(),
+            ends: Some(String::new()),
+        }],
+    };
+    assert!(
+        matches!(&asked[..], [DeviceRequest::On { wanted, .. }] if *wanted == expected),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_device_outside_the_grant_is_denied_with_the_key_that_decides() {
+    let error = granted()
+        .context
+        .find_device(identity("hidden"))
+        .expect("no trap")
+        .expect_err("denied");
+    assert!(
+        matches!(&error, types::Error::Denied(message) if message.contains("grants.block-devices.devices")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn without_a_grant_nothing_is_asked_of_the_kernel() {
+    let mut call = call(None);
+    let error = call
+        .context
+        .find_device(identity("2ze0abc"))
+        .expect("no trap")
+        .expect_err("denied");
+    assert!(matches!(error, types::Error::Denied(_)), "{error:?}");
+    assert!(call.asked.0.lock().expect("one thread").is_empty());
+}
+
+#[test]
+fn serials_that_name_no_disk_are_refused() {
+    let long = "x".repeat(129);
+    for serial in ["", "abc", "a/bcd", "../../abcd", "ab\ncd", " abcd", &long] {
+        let error = granted()
+            .context
+            .find_device(identity(serial))
+            .expect("no trap")
+            .expect_err(serial);
+        assert!(
+            matches!(error, types::Error::InvalidArgument(_)),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn waiting_ends_before_the_call_does() {
+    let mut call = granted();
+    let found = call.context.await_device(identity("2ze0abc"), u32::MAX);
+    found.expect("no trap").expect("found");
+    let Some(DeviceOperation::Await { timeout }) = call.last_operation() else {
+        panic!("asked for something else");
+    };
+    assert!(timeout < Duration::from_secs(10), "{timeout:?}");
+}
+
+#[test]
+fn filesystems_and_format_options_are_held_against_the_grant() {
+    assert!(granted().ensure("ext4", &["-b", "4096"]).is_ok());
+    for (fs_type, options) in [
+        ("xfs", &[][..]),
+        ("ext4", &["-b", "1024"]),
+        ("ext4", &["-F"]),
+        ("ext4", &["-O"]),
+    ] {
+        let error = granted().ensure(fs_type, options).expect_err("denied");
+        assert!(matches!(error, types::Error::Denied(_)), "{error:?}");
+    }
+}
+
+#[test]
+fn a_word_for_mkfs_that_could_be_taken_for_the_device_is_refused() {
+    for options in [&["4096"][..], &["-b", "4096", "4096"], &["-"]] {
+        let error = granted().ensure("ext4", options).expect_err("refused");
+        assert!(
+            matches!(error, types::Error::InvalidArgument(_)),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_call_for_reading_formats_and_grows_nothing() {
+    let mut call = granted();
+    call.target(MountAccess::ReadOnly);
+    call.ensure("ext4", &[]).expect("asked");
+    assert!(matches!(
+        call.last_operation(),
+        Some(DeviceOperation::EnsureFilesystem {
+            access: MountAccess::ReadOnly,
+            ..
+        })
+    ));
+    let device = call.device();
+    let grown = call.context.grow_filesystem(device);
+    grown.expect("no trap").expect("nothing to do");
+    assert_eq!(call.last_operation(), Some(DeviceOperation::Find));
+}
+
+#[test]
+fn a_call_for_writing_may_grow() {
+    let mut call = granted();
+    call.target(MountAccess::ReadWrite);
+    let device = call.device();
+    let grown = call.context.grow_filesystem(device);
+    grown.expect("no trap").expect("grown");
+    assert_eq!(call.last_operation(), Some(DeviceOperation::GrowFilesystem));
+}
+
+#[test]
+fn mount_options_are_held_against_the_grant() {
+    let mount = |options: &[(&str, Option<&str>)]| {
+        let mut call = granted();
+        let (device, target) = (call.device(), call.target(MountAccess::ReadWrite));
+        let options = options
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
+            .collect();
+        let done = call.context.mount(device, target, options);
+        (done.expect("no trap"), call.last_operation())
+    };
+    let (done, operation) = mount(&[("noatime", None)]);
+    assert!(done.is_ok());
+    assert!(
+        matches!(operation, Some(DeviceOperation::Mount { filesystems, .. }) if filesystems == ["ext4"])
+    );
+    for refused in [("nouuid", None), ("noatime", Some("1,suid")), ("rw", None)] {
+        let (done, operation) = mount(&[refused]);
+        assert!(done.is_err(), "{refused:?}");
+        assert_eq!(operation, Some(DeviceOperation::Find));
+    }
+}
+
+#[test]
+fn a_guest_may_ask_for_less_than_the_caller() {
+    let mut call = granted();
+    let (device, target) = (call.device(), call.target(MountAccess::ReadWrite));
+    let done = call
+        .context
+        .mount(device, target, vec![("ro".into(), None)]);
+    done.expect("no trap").expect("mounted");
+    assert!(matches!(
+        call.last_operation(),
+        Some(DeviceOperation::Mount {
+            access: MountAccess::ReadOnly,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_raw_device_is_bound_as_the_caller_wants_it() {
+    let mut call = granted();
+    let (device, target) = (call.device(), call.target(MountAccess::ReadOnly));
+    let done = call.context.bind(device, target);
+    done.expect("no trap").expect("bound");
+    assert_eq!(
+        call.last_operation(),
+        Some(DeviceOperation::Bind {
+            target: "/no/such/target".into(),
+            access: MountAccess::ReadOnly,
+        })
+    );
+}

@@ -1,0 +1,47 @@
+//! What of a driver outlives its calls: keys in memory, counts beneath the run directory.
+//!
+//! Nothing of a guest is in it, and no guest reads it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::signing::KeyCache;
+use crate::volume::DriverName;
+
+/// One for each driver of a process; clones share it.
+#[derive(Debug, Clone)]
+pub struct DriverMemory(Arc<Memory>);
+
+#[derive(Debug)]
+struct Memory {
+    name: DriverName,
+    run: PathBuf,
+    keys: KeyCache,
+}
+
+impl DriverMemory {
+    /// Of that driver, with the directory that is gone after a reboot.
+    pub fn new(name: DriverName, run: PathBuf) -> Self {
+        Self(Arc::new(Memory {
+            name,
+            run,
+            keys: KeyCache::default(),
+        }))
+    }
+
+    /// For a component that is described and serves no driver; it is granted nothing that would look here.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn of_nobody() -> Self {
+        Self::new(DriverName(String::new()), PathBuf::new())
+    }
+
+    pub(super) fn keys(&self) -> &KeyCache {
+        &self.0.keys
+    }
+
+    /// Where requests to an endpoint are counted.
+    pub(super) fn rate_file(&self, endpoint: &str) -> PathBuf {
+        let Memory { name, run, .. } = &*self.0;
+        run.join("rates").join(&name.0).join(endpoint)
+    }
+}

@@ -1,0 +1,79 @@
+//! `drivebay run DRIVER OPERATION …`: one operation by hand.
+//!
+//! The same operations that both front-ends call, with the same lock and the same journal. A volume is known
+//! here by its id alone. One JSON object on success; else the condition and its reason, and exit code 1.
+
+mod arguments;
+mod attachment;
+mod controller;
+mod json;
+mod node;
+mod size;
+mod snapshots;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use drivebay::config::{self, Paths};
+use drivebay::driver::Driver;
+use drivebay::error::DriverError;
+use drivebay::log_file::LogFile;
+use drivebay::volume::DriverName;
+use serde_json::Value;
+
+/// Carry out one operation of a configured driver.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The driver: the name of its file in drivers.d, without .toml
+    driver: String,
+    #[command(subcommand)]
+    operation: Operation,
+}
+
+/// Named as in the contract, grouped by its interfaces.
+#[derive(Debug, Subcommand)]
+enum Operation {
+    #[command(flatten)]
+    Controller(controller::Operation),
+    #[command(flatten)]
+    Attachment(attachment::Operation),
+    #[command(flatten)]
+    Snapshots(snapshots::Operation),
+    #[command(flatten)]
+    Node(node::Operation),
+}
+
+impl Run {
+    pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
+        LogFile::install(&paths.log, "run.log");
+        let driver = open(paths, self.driver)?;
+        let answer = self
+            .operation
+            .run(&driver)
+            .map_err(|error| anyhow::anyhow!("{}: {}", error.condition().name(), error.chain()))?;
+        println!("{answer}");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Operation {
+    fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+        match self {
+            Self::Controller(operation) => operation.run(driver),
+            Self::Attachment(operation) => operation.run(driver),
+            Self::Snapshots(operation) => operation.run(driver),
+            Self::Node(operation) => operation.run(driver),
+        }
+    }
+}
+
+fn open(paths: &Paths, name: String) -> anyhow::Result<Driver> {
+    let name = DriverName(name);
+    let Some(config) = config::find_driver(paths, &name)? else {
+        anyhow::bail!(
+            "no driver {name}: there is no {}",
+            paths.drivers().join(format!("{name}.toml")).display()
+        );
+    };
+    Ok(Driver::new(config, paths.clone()))
+}

@@ -1,0 +1,66 @@
+//! `attachment`: a volume is tied to a node.
+
+use clap::Subcommand;
+use drivebay::driver::{AttachVolume, Driver};
+use drivebay::error::DriverError;
+use drivebay::volume::{NodeId, VolumeKey};
+use serde_json::{Value, json};
+
+use super::arguments::{Reading, Volume};
+use super::json as answer;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Operation {
+    /// Tie a volume to a node; shows what stage-volume will need
+    AttachVolume {
+        #[command(flatten)]
+        volume: Volume,
+        /// The node, by the backend's name
+        #[arg(long)]
+        node: String,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Untie a volume from a node
+    DetachVolume {
+        /// The volume's id
+        id: String,
+        /// The node, by the backend's name; every node if empty
+        #[arg(long)]
+        node: String,
+    },
+    /// Ask whether a volume is tied to a node
+    IsAttached {
+        #[command(flatten)]
+        volume: Volume,
+        /// The node, by the backend's name
+        #[arg(long)]
+        node: String,
+    },
+}
+
+impl Operation {
+    pub(super) fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+        match self {
+            Self::AttachVolume {
+                volume,
+                node,
+                reading,
+            } => {
+                let request = AttachVolume {
+                    volume: volume.reference()?,
+                    node: NodeId(node),
+                    access: reading.access(),
+                };
+                let context = driver.attach_volume(&request)?;
+                Ok(json!({ "publish-context": answer::pairs(&context) }))
+            }
+            Self::DetachVolume { id, node } => driver
+                .detach_volume(&VolumeKey(id), &NodeId(node))
+                .map(|()| answer::nothing()),
+            Self::IsAttached { volume, node } => driver
+                .is_attached(&volume.reference()?, &NodeId(node))
+                .map(|attached| json!({ "attached": attached })),
+        }
+    }
+}

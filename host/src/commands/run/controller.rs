@@ -1,0 +1,163 @@
+//! `controller`, `expansion`, `modification`: volumes come, change and go.
+
+use clap::{Args, Subcommand};
+use drivebay::driver::Driver;
+use drivebay::error::DriverError;
+use drivebay::volume::{
+    CapacityRange, CreateVolume, PageToken, SnapshotId, Topology, VolumeId, VolumeSource,
+};
+use serde_json::{Value, json};
+
+use super::arguments::{Capability, Page, Volume, pair, parameters, place};
+use super::{json as answer, size};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Operation {
+    /// Make a volume, or find the one that an earlier try made
+    CreateVolume(Create),
+    /// Remove a volume
+    DeleteVolume {
+        /// The volume's id
+        id: String,
+    },
+    /// Ask whether a volume can be used so
+    ValidateVolume {
+        #[command(flatten)]
+        volume: Volume,
+        #[command(flatten)]
+        capability: Capability,
+    },
+    /// Show a volume as the backend has it
+    GetVolume {
+        /// The volume's id
+        id: String,
+    },
+    /// Show a page of volumes
+    ListVolumes(Page),
+    /// Show how much room there is
+    AvailableCapacity {
+        /// A parameter of the volumes to be made
+        #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair)]
+        parameters: Vec<(String, String)>,
+        /// Where
+        #[arg(long, value_name = "KEY=VALUE,…", value_parser = place)]
+        place: Option<Topology>,
+    },
+    /// Grow a volume at the backend
+    ExpandVolume {
+        #[command(flatten)]
+        volume: Volume,
+        /// At least: bytes, or a number with Ki, Mi, Gi, Ti
+        #[arg(long, value_parser = size::parse)]
+        size: u64,
+        /// At most
+        #[arg(long, value_parser = size::parse)]
+        limit: Option<u64>,
+    },
+    /// Change what can change while a volume lives
+    ModifyVolume {
+        /// The volume's id
+        id: String,
+        /// What to change
+        #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair, required = true)]
+        parameters: Vec<(String, String)>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// The name; a retry with the same one finds the same volume
+    #[arg(long)]
+    name: String,
+    /// At least: bytes, or a number with Ki, Mi, Gi, Ti
+    #[arg(long, value_parser = size::parse)]
+    size: Option<u64>,
+    /// At most
+    #[arg(long, value_parser = size::parse)]
+    limit: Option<u64>,
+    /// A parameter, as a StorageClass has them
+    #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair)]
+    parameters: Vec<(String, String)>,
+    #[command(flatten)]
+    capability: Capability,
+    /// A place to choose from, the preferred first
+    #[arg(long = "place", value_name = "KEY=VALUE,…", value_parser = place)]
+    places: Vec<Topology>,
+    /// Start with the content of a snapshot
+    #[arg(long, value_name = "ID", conflicts_with = "from_volume")]
+    from_snapshot: Option<String>,
+    /// Start with the content of another volume
+    #[arg(long, value_name = "ID")]
+    from_volume: Option<String>,
+}
+
+impl Create {
+    fn request(self) -> Result<CreateVolume, DriverError> {
+        let snapshot = self
+            .from_snapshot
+            .map(|id| VolumeSource::Snapshot(SnapshotId(id)));
+        let volume = self
+            .from_volume
+            .map(|id| VolumeSource::Volume(VolumeId(id)));
+        Ok(CreateVolume {
+            name: self.name,
+            capacity: CapacityRange {
+                required_bytes: self.size,
+                limit_bytes: self.limit,
+            },
+            parameters: parameters(self.parameters)?,
+            capabilities: vec![self.capability.capability()],
+            source: snapshot.or(volume),
+            places: self.places,
+        })
+    }
+}
+
+impl Operation {
+    pub(super) fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+        match self {
+            Self::CreateVolume(create) => driver
+                .create_volume(&create.request()?)
+                .map(|volume| answer::volume(&volume)),
+            Self::DeleteVolume { id } => driver
+                .delete_volume(&VolumeId(id))
+                .map(|()| answer::nothing()),
+            Self::ValidateVolume { volume, capability } => {
+                let volume = volume.reference()?;
+                driver.validate_volume(&volume.id, &volume.context, &[capability.capability()])?;
+                Ok(answer::nothing())
+            }
+            Self::GetVolume { id } => driver
+                .get_volume(&VolumeId(id))
+                .map(|volume| answer::volume(&volume)),
+            Self::ListVolumes(page) => driver
+                .list_volumes(page.max, page.token.map(PageToken).as_ref())
+                .map(|page| answer::volumes(&page)),
+            Self::AvailableCapacity {
+                parameters: given,
+                place,
+            } => driver
+                .available_capacity(&parameters(given)?, place.as_ref())
+                .map(|bytes| json!({ "available-bytes": bytes })),
+            Self::ExpandVolume {
+                volume,
+                size,
+                limit,
+            } => {
+                let capacity = CapacityRange {
+                    required_bytes: Some(size),
+                    limit_bytes: limit,
+                };
+                driver
+                    .expand_volume(&volume.reference()?, capacity)
+                    .map(|bytes| json!({ "capacity-bytes": bytes }))
+            }
+            Self::ModifyVolume {
+                id,
+                parameters: given,
+            } => driver
+                .modify_volume(&VolumeId(id), &parameters(given)?)
+                .map(|()| answer::nothing()),
+        }
+    }
+}

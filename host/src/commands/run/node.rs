@@ -1,0 +1,144 @@
+//! `node`: what happens on this node, and the host's own part of it.
+
+use clap::Subcommand;
+use drivebay::driver::{Driver, Emptied, ExpandOnNode, Growth, PublishVolume, StageVolume};
+use drivebay::error::DriverError;
+use drivebay::volume::{Secrets, StagingPath, TargetPath, VolumeKey};
+use serde_json::{Value, json};
+
+use super::arguments::{Kind, Reading, Volume, pair, parameters};
+use super::{json as answer, size};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Operation {
+    /// Make a volume appear once for this node
+    StageVolume {
+        #[command(flatten)]
+        volume: Volume,
+        /// The staging directory; a raw device becomes the file `device` in it
+        #[arg(long)]
+        path: String,
+        #[command(flatten)]
+        kind: Kind,
+        /// What attach-volume returned; what the journal knows otherwise
+        #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+        publish_context: Vec<(String, String)>,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Take a volume away from this node
+    UnstageVolume {
+        /// The staging directory
+        #[arg(long)]
+        path: String,
+    },
+    /// Make a volume appear for one pod
+    PublishVolume {
+        #[command(flatten)]
+        volume: Volume,
+        /// The pod's directory, or file for a raw device
+        #[arg(long)]
+        path: String,
+        #[command(flatten)]
+        kind: Kind,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Take a volume away from one pod
+    UnpublishVolume {
+        /// The pod's directory, or file for a raw device; it is removed
+        #[arg(long)]
+        path: String,
+    },
+    /// Let a mounted filesystem fill the volume that expand-volume has grown
+    ExpandOnNode {
+        /// The volume's id
+        id: String,
+        /// What it has to fill at least: bytes, or a number with Ki, Mi, Gi, Ti
+        #[arg(long, value_parser = size::parse)]
+        size: u64,
+    },
+    /// Show where this node is and what it can hold
+    GetInfo,
+    /// Show how a volume is doing, seen from this node
+    GetHealth {
+        #[command(flatten)]
+        volume: Volume,
+    },
+}
+
+impl Operation {
+    pub(super) fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+        match self {
+            Self::StageVolume {
+                volume,
+                path,
+                kind,
+                publish_context,
+                reading,
+            } => {
+                let request = StageVolume {
+                    volume: volume.reference()?,
+                    staging: staging(&path)?,
+                    publish_context: parameters(publish_context)?,
+                    access: reading.access(),
+                    kind: kind.access_type(),
+                };
+                driver.stage_volume(&request)?;
+                Ok(answer::nothing())
+            }
+            Self::UnstageVolume { path } => driver
+                .unstage_volume(&staging(&path)?)
+                .map(|()| answer::nothing()),
+            Self::PublishVolume {
+                volume,
+                path,
+                kind,
+                reading,
+            } => {
+                let request = PublishVolume {
+                    volume: volume.reference()?,
+                    target: target(&path)?,
+                    access: reading.access(),
+                    kind: kind.access_type(),
+                    secrets: Secrets::default(),
+                };
+                driver.publish_volume(&request)?;
+                Ok(answer::nothing())
+            }
+            Self::UnpublishVolume { path } => driver
+                .unpublish_volume(&target(&path)?, Emptied::Removed)
+                .map(|()| answer::nothing()),
+            Self::ExpandOnNode { id, size } => expand_on_node(driver, id, size),
+            Self::GetInfo => driver.node_info().map(|info| answer::node(&info)),
+            Self::GetHealth { volume } => driver
+                .node_health(&volume.reference()?)
+                .map(|health| answer::health(&health)),
+        }
+    }
+}
+
+fn expand_on_node(driver: &Driver, id: String, bytes: u64) -> Result<Value, DriverError> {
+    let request = ExpandOnNode {
+        key: VolumeKey(id),
+        at: None,
+        required_bytes: bytes,
+    };
+    let grown = match driver.expand_on_node(&request)? {
+        Growth::Filesystem => "filesystem",
+        Growth::Nothing => "nothing",
+        Growth::NotMounted => "not-mounted",
+    };
+    Ok(json!({ "grown": grown }))
+}
+
+fn staging(path: &str) -> Result<StagingPath, DriverError> {
+    StagingPath::new(path).map_err(|error| {
+        DriverError::invalid_argument("cannot use the staging directory").caused_by(error)
+    })
+}
+
+fn target(path: &str) -> Result<TargetPath, DriverError> {
+    TargetPath::new(path)
+        .map_err(|error| DriverError::invalid_argument("cannot use the target").caused_by(error))
+}

@@ -1,0 +1,48 @@
+//! `node_info` and `node_health`: what a guest says of this node.
+
+use super::{Driver, Operation, Subject, VolumeReference};
+use crate::error::DriverError;
+use crate::runtime::Export;
+use crate::sys;
+use crate::volume::{Health, NodeId, NodeInfo};
+
+impl Driver {
+    /// Where this node is and what it can hold.
+    ///
+    /// # Errors
+    /// `unsupported` where the component has nothing to do on nodes; the guest's own.
+    pub fn node_info(&self) -> Result<NodeInfo, DriverError> {
+        self.info(&self.begin_on(Subject::Nothing)?)
+    }
+
+    /// How a volume is doing, seen from this node. Waits for no other operation: a volume that hangs is the
+    /// one that is asked about.
+    ///
+    /// # Errors
+    /// `unsupported` where the component has nothing to do on nodes; the guest's own.
+    pub fn node_health(&self, volume: &VolumeReference) -> Result<Health, DriverError> {
+        let operation = self.begin_on(Subject::Nothing)?;
+        let guest = self.guest_with(&operation, Export::Node, "look after volumes on nodes")?;
+        let context = self.checked(&guest.manifest, volume)?;
+        let publish_context = self.record(volume)?.publish_context(None);
+        guest.get_health(operation.setup(), &volume.id, &context, &publish_context)
+    }
+
+    /// The backend's name of this node; the cluster's where it has none of its own.
+    pub(super) fn this_node(&self, operation: &Operation) -> Result<NodeId, DriverError> {
+        if let Some(id) = self.info(operation)?.id {
+            return Ok(id);
+        }
+        // kubelet registers its node under the host's name in lower case, unless it was told another.
+        sys::host_name()
+            .map(|name| NodeId(name.to_lowercase()))
+            .map_err(|error| {
+                DriverError::unavailable("cannot tell the name of this node").caused_by(error)
+            })
+    }
+
+    fn info(&self, operation: &Operation) -> Result<NodeInfo, DriverError> {
+        self.guest_with(operation, Export::Node, "work on nodes")?
+            .get_info(operation.setup())
+    }
+}

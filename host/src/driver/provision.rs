@@ -1,0 +1,203 @@
+//! Volumes come and go: `create_volume`, `delete_volume`, and what can be asked about volumes.
+//!
+//! Making a volume is locked under its name, because it has no id before; everything that is done to one
+//! afterwards is locked under its id. The two never meet: nobody knows the id until making it is over.
+//! Nothing is journaled when a volume is made: the contract has the guest derive its tokens from the name,
+//! which the caller repeats until it has an answer.
+
+use super::place::is_mounted;
+use super::{Driver, Subject};
+use crate::error::DriverError;
+use crate::journal::VolumeRecord;
+use crate::runtime::{Export, Guest, Scope};
+use crate::volume::{
+    CapacityRange, CreateVolume, PageToken, Parameters, Topology, VolumeCapability, VolumeId,
+    VolumeInfo, VolumeKey, VolumePage,
+};
+
+/// Longest name in bytes: CSI's bound on strings.
+const LONGEST_NAME: usize = 128;
+
+impl Driver {
+    /// Makes a volume, or finds the one that an earlier try made.
+    ///
+    /// # Errors
+    /// `invalid-argument`: the name, the sizes or a parameter. The guest's own.
+    pub fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
+        check_name(&request.name)?;
+        check_range(request.capacity)?;
+        let operation = self.begin_on(Subject::NewVolume(&request.name))?;
+        let guest = self.controller(&operation, "create volumes")?;
+        let parameters = self.spelled(&guest, Scope::Creation, &request.parameters)?;
+        let request = CreateVolume {
+            parameters,
+            ..request.clone()
+        };
+        guest.create_volume(operation.setup(), &request)
+    }
+
+    /// Removes a volume; one that does not exist is success. Safe to repeat.
+    ///
+    /// # Errors
+    /// `failed-precondition`: this machine's journal says that it is mounted or attached. The guest's own.
+    pub fn delete_volume(&self, id: &VolumeId) -> Result<(), DriverError> {
+        let key = VolumeKey(id.0.clone());
+        let operation = self.begin(&key)?;
+        let guest = self.controller(&operation, "delete volumes")?;
+        // FlexVolume's records are kept under the PersistentVolume's name, so looking under the id is not enough.
+        let records = self.journal.records()?;
+        let its = |record: &&VolumeRecord| record.id() == *id || record.key() == key;
+        records.iter().filter(its).try_for_each(refuse_in_use)?;
+        guest.delete_volume(operation.setup(), id)?;
+        // What is left of it are notes of mounts that went with a reboot.
+        if let Some(mut record) = self.journal.load(&key)? {
+            for placement in std::mem::take(&mut record.placements) {
+                self.journal.unindex(&placement.path)?;
+            }
+            self.journal.save(&record)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a volume exists and can be used so.
+    ///
+    /// # Errors
+    /// `not-found`; `unsupported` with the reason; the guest's own.
+    pub fn validate_volume(
+        &self,
+        id: &VolumeId,
+        context: &Parameters,
+        capabilities: &[VolumeCapability],
+    ) -> Result<(), DriverError> {
+        let operation = self.begin_on(Subject::Nothing)?;
+        let guest = self.controller(&operation, "validate volumes")?;
+        let context = self.spelled(&guest, Scope::Volume, context)?;
+        guest.validate_volume(operation.setup(), id, &context, capabilities)
+    }
+
+    /// One volume, as the backend has it now.
+    ///
+    /// # Errors
+    /// `not-found`; `unsupported` where the backend cannot tell.
+    pub fn get_volume(&self, id: &VolumeId) -> Result<VolumeInfo, DriverError> {
+        let operation = self.begin_on(Subject::Nothing)?;
+        let guest = self.controller(&operation, "look up volumes")?;
+        guest.get_volume(operation.setup(), id)
+    }
+
+    /// A page of volumes; 0 entries means as many as the backend gives at once.
+    ///
+    /// # Errors
+    /// `in-progress` for a token that is not valid; `unsupported` where the backend cannot list.
+    pub fn list_volumes(
+        &self,
+        max_entries: u32,
+        from: Option<&PageToken>,
+    ) -> Result<VolumePage, DriverError> {
+        let operation = self.begin_on(Subject::Nothing)?;
+        let guest = self.controller(&operation, "list volumes")?;
+        guest.list_volumes(operation.setup(), max_entries, from)
+    }
+
+    /// Bytes that could still be provisioned with those parameters, there.
+    ///
+    /// # Errors
+    /// `unsupported` where the backend cannot tell.
+    pub fn available_capacity(
+        &self,
+        parameters: &Parameters,
+        place: Option<&Topology>,
+    ) -> Result<u64, DriverError> {
+        let operation = self.begin_on(Subject::Nothing)?;
+        let guest = self.controller(&operation, "tell what room there is")?;
+        let parameters = self.spelled(&guest, Scope::Creation, parameters)?;
+        guest.available_capacity(operation.setup(), &parameters, place)
+    }
+
+    /// Changes what can change while the volume lives.
+    ///
+    /// # Errors
+    /// `invalid-argument`: a parameter, and then nothing was changed. The guest's own.
+    pub fn modify_volume(&self, id: &VolumeId, parameters: &Parameters) -> Result<(), DriverError> {
+        let operation = self.begin(&VolumeKey(id.0.clone()))?;
+        let guest = self.guest_with(&operation, Export::Modification, "modify volumes")?;
+        let parameters = self.spelled(&guest, Scope::Modification, parameters)?;
+        guest.modify_volume(operation.setup(), id, &parameters)
+    }
+
+    fn controller(&self, operation: &super::Operation, doing: &str) -> Result<Guest, DriverError> {
+        self.guest_with(operation, Export::Controller, doing)
+    }
+}
+
+/// For volumes and for snapshots.
+pub(super) fn check_name(name: &str) -> Result<(), DriverError> {
+    if (1..=LONGEST_NAME).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(DriverError::invalid_argument(format!(
+        "the name {name:?} has {} bytes, not 1 to {LONGEST_NAME}",
+        name.len()
+    )))
+}
+
+/// For making and for growing.
+pub(super) fn check_range(capacity: CapacityRange) -> Result<(), DriverError> {
+    match (capacity.required_bytes, capacity.limit_bytes) {
+        (Some(required), Some(limit)) if limit < required => Err(DriverError::invalid_argument(
+            format!("the limit of {limit} bytes is less than the {required} that are required"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The backend may not know of a mount, and not of an attachment that is only a note in a file.
+fn refuse_in_use(record: &VolumeRecord) -> Result<(), DriverError> {
+    let refusal = |what: &str, place: &str| {
+        Err(DriverError::failed_precondition(format!(
+            "cannot delete volume {:?}: it is {what} {place}",
+            record.id().0
+        )))
+    };
+    let mounted = record
+        .placements
+        .iter()
+        .find(|placement| is_mounted(&placement.path).unwrap_or(true));
+    if let Some(placement) = mounted {
+        return refusal("mounted at", &placement.path.display().to_string());
+    }
+    match record.attachments.first() {
+        Some(attachment) => refusal("attached to node", &attachment.node),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_that_no_size_can_satisfy_is_refused() {
+        let range = |required_bytes, limit_bytes| CapacityRange {
+            required_bytes,
+            limit_bytes,
+        };
+        for good in [
+            range(None, None),
+            range(Some(1), None),
+            range(None, Some(1)),
+            range(Some(1), Some(1)),
+        ] {
+            assert!(check_range(good).is_ok(), "{good:?}");
+        }
+        assert!(check_range(range(Some(2), Some(1))).is_err());
+    }
+
+    #[test]
+    fn a_name_has_one_to_128_bytes() {
+        assert!(check_name("pvc-1").is_ok());
+        assert!(check_name(&"x".repeat(128)).is_ok());
+        assert!(check_name("").is_err());
+        assert!(check_name(&"x".repeat(129)).is_err());
+    }
+}

@@ -1,0 +1,28 @@
+//! `expansion`: a volume grows.
+
+use super::words::{capacity_word, volume};
+use super::{CallSetup, Guest};
+use crate::bindings::exports::drivebay::driver as exports;
+use crate::error::DriverError;
+use crate::volume::{CapacityRange, Parameters, VolumeId};
+
+impl Guest {
+    /// `expansion.expand-volume`: the size afterwards, in bytes.
+    ///
+    /// # Errors
+    /// The guest's own, or `internal` where it broke down.
+    pub fn expand_volume(
+        &self,
+        setup: CallSetup,
+        id: &VolumeId,
+        context: &Parameters,
+        capacity: CapacityRange,
+    ) -> Result<u64, DriverError> {
+        let volume = volume(id, context, &Parameters::default());
+        self.call(setup, "expand-volume", |store, instance| {
+            let expansion =
+                exports::expansion::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
+            expansion.call_expand_volume(&mut *store, &volume, capacity_word(capacity))
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! `node`: what happens where the pod runs.
+
+use wasmtime::component::Resource;
+
+use super::words::{Named, access_word, checked_id, kind_word, volume};
+use super::{CallSetup, Guest};
+use crate::bindings::exports::drivebay::driver as exports;
+use crate::capability::{Target, plain_text};
+use crate::error::DriverError;
+use crate::sys::{MountAccess, MountEntry};
+use crate::volume::{Access, AccessType, Health, NodeId, NodeInfo, Parameters, Topology, VolumeId};
+
+/// What belongs where.
+#[derive(Debug)]
+pub struct StageRequest<'a> {
+    /// The backend's name of it.
+    pub id: &'a VolumeId,
+    /// The volume's parameters.
+    pub context: &'a Parameters,
+    /// What attaching returned.
+    pub publish_context: &'a Parameters,
+    /// Read-only or not.
+    pub access: Access,
+    /// Device or directory.
+    pub kind: &'a AccessType,
+    /// Where; checked by the caller, opened again by the worker.
+    pub target: std::path::PathBuf,
+    /// What is mounted there already.
+    pub mounted: Option<MountEntry>,
+}
+
+impl Guest {
+    /// `node.stage-volume`
+    ///
+    /// # Errors
+    /// The guest's own, or `internal` where it broke down.
+    pub fn stage_volume(
+        &self,
+        setup: CallSetup,
+        request: &StageRequest<'_>,
+    ) -> Result<(), DriverError> {
+        let access = match request.access {
+            Access::ReadOnly => MountAccess::ReadOnly,
+            Access::ReadWrite => MountAccess::ReadWrite,
+        };
+        let target = Target {
+            path: request.target.clone(),
+            access,
+            mounted: request.mounted.clone(),
+        };
+        let arguments = exports::node::StageRequest {
+            volume: volume(request.id, request.context, request.publish_context),
+            access: access_word(request.access),
+            kind: kind_word(request.kind),
+        };
+        self.call(setup, "stage-volume", |store, instance| {
+            let node =
+                exports::node::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
+            let target: Resource<Target> = store.data_mut().context.table.push(target)?;
+            let lent = Resource::new_borrow(target.rep());
+            node.call_stage_volume(&mut *store, &arguments, lent)
+        })
+    }
+
+    /// `node.get-info`
+    ///
+    /// # Errors
+    /// The guest's own, or `internal` where it broke down.
+    pub fn get_info(&self, setup: CallSetup) -> Result<NodeInfo, DriverError> {
+        let said = self.call(setup, "get-info", |store, instance| {
+            let node =
+                exports::node::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
+            node.call_get_info(&mut *store)
+        })?;
+        let id = match said.id.is_empty() {
+            true => None,
+            false => Some(NodeId(checked_id(said.id, Named::Node)?)),
+        };
+        Ok(NodeInfo {
+            id,
+            place: Topology(said.place),
+            max_volumes: said.max_volumes,
+        })
+    }
+
+    /// `node.get-health`
+    ///
+    /// # Errors
+    /// The guest's own, or `internal` where it broke down.
+    pub fn get_health(
+        &self,
+        setup: CallSetup,
+        id: &VolumeId,
+        context: &Parameters,
+        publish_context: &Parameters,
+    ) -> Result<Health, DriverError> {
+        let volume = volume(id, context, publish_context);
+        let said = self.call(setup, "get-health", |store, instance| {
+            let node =
+                exports::node::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
+            node.call_get_health(&mut *store, &volume)
+        })?;
+        Ok(match said {
+            exports::node::Health::Ok => Health::Ok,
+            exports::node::Health::Degraded(reason) => Health::Degraded(plain_text(&reason)),
+            exports::node::Health::Inaccessible(reason) => {
+                Health::Inaccessible(plain_text(&reason))
+            }
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Our words in the contract's, and back.
+//!
+//! What a guest says goes into API objects and comes back: an id is taken as it is, or refused.
+
+use crate::bindings::drivebay::driver::types as wit;
+use crate::capability::plain_text;
+use crate::error::DriverError;
+use crate::volume::{
+    Access, AccessMode, AccessType, CapacityRange, PageToken, Parameters, VolumeCapability,
+    VolumeId,
+};
+
+pub(super) fn volume(
+    id: &VolumeId,
+    context: &Parameters,
+    publish_context: &Parameters,
+) -> wit::Volume {
+    wit::Volume {
+        id: id.0.clone(),
+        context: context.pairs().to_vec(),
+        publish_context: publish_context.pairs().to_vec(),
+    }
+}
+
+pub(super) fn access_word(access: Access) -> wit::Access {
+    match access {
+        Access::ReadOnly => wit::Access::ReadOnly,
+        Access::ReadWrite => wit::Access::ReadWrite,
+    }
+}
+
+pub(super) fn kind_word(kind: &AccessType) -> wit::AccessType {
+    match kind {
+        AccessType::Block => wit::AccessType::Block,
+        AccessType::Filesystem {
+            fs_type,
+            mount_options,
+        } => wit::AccessType::Filesystem(wit::FilesystemAccess {
+            fs_type: fs_type.clone(),
+            mount_options: mount_options.clone(),
+        }),
+    }
+}
+
+pub(super) fn mode_word(mode: AccessMode) -> wit::AccessMode {
+    match mode {
+        AccessMode::SingleNodeWriter => wit::AccessMode::SingleNodeWriter,
+        AccessMode::SingleNodeReaderOnly => wit::AccessMode::SingleNodeReaderOnly,
+        AccessMode::MultiNodeReaderOnly => wit::AccessMode::MultiNodeReaderOnly,
+        AccessMode::MultiNodeSingleWriter => wit::AccessMode::MultiNodeSingleWriter,
+        AccessMode::MultiNodeMultiWriter => wit::AccessMode::MultiNodeMultiWriter,
+        AccessMode::SingleNodeSingleWriter => wit::AccessMode::SingleNodeSingleWriter,
+        AccessMode::SingleNodeMultiWriter => wit::AccessMode::SingleNodeMultiWriter,
+    }
+}
+
+pub(super) fn capability_words(capabilities: &[VolumeCapability]) -> Vec<wit::VolumeCapability> {
+    let word = |capability: &VolumeCapability| wit::VolumeCapability {
+        mode: mode_word(capability.mode),
+        kind: kind_word(&capability.kind),
+    };
+    capabilities.iter().map(word).collect()
+}
+
+pub(super) fn capacity_word(capacity: CapacityRange) -> wit::CapacityRange {
+    wit::CapacityRange {
+        required_bytes: capacity.required_bytes,
+        limit_bytes: capacity.limit_bytes,
+    }
+}
+
+/// A token is handed back as it is: it is the guest's own word, and no caller reads it.
+pub(super) fn token(said: Option<String>) -> Option<PageToken> {
+    said.filter(|token| !token.is_empty()).map(PageToken)
+}
+
+/// What an id names.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Named {
+    Volume,
+    Snapshot,
+    Node,
+}
+
+impl Named {
+    /// In bytes: CSI's bound on strings, and its exception for nodes.
+    fn longest(self) -> usize {
+        match self {
+            Self::Volume | Self::Snapshot => 128,
+            Self::Node => 192,
+        }
+    }
+}
+
+/// An id comes back to us, and to the guest, for as long as the volume lives; one that cannot be written
+/// down is refused before anybody does. Changing it to something that can be would name another volume.
+pub(super) fn checked_id(said: String, of: Named) -> Result<String, DriverError> {
+    let longest = of.longest();
+    if (1..=longest).contains(&said.len()) && !said.chars().any(char::is_control) {
+        return Ok(said);
+    }
+    Err(DriverError::internal(format!(
+        "the guest answered with the {of:?} id {:?}, which is not 1 to {longest} bytes without control characters",
+        plain_text(&said)
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_as_it_is_or_refused() {
+        for good in ["d-1", "pool/a b", &"x".repeat(128)] {
+            assert_eq!(
+                checked_id(good.to_owned(), Named::Volume).expect("good"),
+                good
+            );
+        }
+        for bad in ["", "a\nb", &"x".repeat(129)] {
+            let error = checked_id(bad.to_owned(), Named::Volume).expect_err("bad");
+            assert!(
+                error.to_string().contains("which is not 1 to 128 bytes"),
+                "{bad:?}"
+            );
+        }
+    }
+}

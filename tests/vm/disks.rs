@@ -1,0 +1,160 @@
+//! Hot-plugged virtio disks with serial numbers of their own, which is what a cloud's disks are.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use drivebay_tests::{
+    Cloud, Disk, GIB, NODE_NAME, Node, device, eventually, repository, run_kubelet, serial,
+};
+use nix::sys::statvfs::statvfs;
+
+use crate::lab::shell;
+
+/// A cloud whose disks QEMU plugs in.
+fn cloud() -> Cloud {
+    let target = repository().join("target");
+    let backing = format!("{0}={0}", target.display());
+    shell("modprobe -a virtio_blk ext4 xfs");
+    Cloud::start_with(&["--devices", "qemu", "--backing", &backing])
+}
+
+/// The kernel's names of the disks with that serial number.
+fn disks_with(serial: &str) -> Vec<String> {
+    let disks = fs::read_dir("/sys/block").expect("mounted").flatten();
+    let names = disks.map(|disk| disk.file_name().to_string_lossy().into_owned());
+    let has = |name: &String| {
+        let known = fs::read_to_string(format!("/sys/block/{name}/serial"));
+        known.is_ok_and(|known| known.trim() == serial)
+    };
+    names.filter(has).collect()
+}
+
+fn pod(node: &Node) -> PathBuf {
+    let directory = node.path("pods/web");
+    fs::create_dir_all(&directory).expect("writable");
+    directory
+}
+
+#[track_caller]
+fn release(disk: &Disk<'_>, pod: &Path) {
+    disk.unmount(pod).succeeds();
+    disk.unmount_device().succeeds();
+    disk.detach().succeeds();
+    eventually("the disk to be unplugged", || {
+        disks_with(serial(&disk.id)).is_empty()
+    });
+}
+
+#[test]
+fn kubelet_attaches_mounts_writes_to_and_detaches_a_disk_found_by_its_serial() {
+    let cloud = cloud();
+    let node = Node::with_disks(&cloud);
+    let id = node.create_disk("pvc-1", 20);
+    let options = format!("volumeId={id}");
+    run_kubelet(
+        &node,
+        &[
+            "-driver",
+            "alicloud/disk",
+            "-options",
+            &options,
+            "-fs-type",
+            "ext4",
+            "-node-name",
+            NODE_NAME,
+            "-patience",
+            "3m",
+            "-scenario",
+            "probe,mount,restart",
+        ],
+    );
+    assert_eq!(cloud.attachments(&id).len(), 0);
+    assert!(disks_with(serial(&id)).is_empty());
+    assert!(cloud.requests("AttachDisk") > 0);
+    let magic = &cloud.head(&id, 2048)[1080..1082];
+    assert_eq!(magic, [0x53, 0xef], "no ext4 was made");
+}
+
+#[test]
+fn a_disk_is_found_by_its_serial_where_no_udev_makes_links() {
+    let cloud = cloud();
+    let node = Node::with_disks(&cloud);
+    let disk = Disk::made(&node, "pvc-1").staged();
+    assert!(!disk.link().exists(), "udev runs");
+    assert_eq!(disks_with(serial(&disk.id)).len(), 1);
+    let pod = pod(&node);
+    disk.mount(&pod).succeeds();
+    fs::write(pod.join("hello"), "on a real disk").expect("writable");
+    release(&disk, &pod);
+    let disk = disk.staged();
+    disk.mount(&pod).succeeds();
+    let seen = fs::read_to_string(pod.join("hello")).expect("kept");
+    assert_eq!(seen, "on a real disk");
+    release(&disk, &pod);
+}
+
+#[test]
+fn a_link_that_leads_to_another_disk_is_not_followed() {
+    let cloud = cloud();
+    let node = Node::with_disks(&cloud);
+    let (ours, other) = (Disk::made(&node, "ours"), Disk::made(&node, "other"));
+    let attached = device(&ours.attach().succeeds());
+    let of_other = device(&other.attach().succeeds());
+    eventually("the other disk", || {
+        disks_with(serial(&other.id)).len() == 1
+    });
+    let wrong = disks_with(serial(&other.id)).remove(0);
+    fs::create_dir_all("/dev/disk/by-id").expect("writable");
+    symlink(Path::new("/dev").join(wrong), ours.link()).expect("writable");
+    let answer = ours.mount_device(&attached);
+    fs::remove_file(ours.link()).expect("ours");
+    assert!(
+        cloud.head(&other.id, 4 << 20).iter().all(|byte| *byte == 0),
+        "the other disk was written to; the answer was {}",
+        answer.text
+    );
+    // Whether the link was refused or the right disk found in spite of it: without the link it is found.
+    ours.mount_device(&attached).succeeds();
+    ours.unmount_device().succeeds();
+    ours.detach().succeeds();
+    other.mount_device(&of_other).succeeds();
+    other.unmount_device().succeeds();
+    other.detach().succeeds();
+}
+
+#[test]
+fn a_disk_grows_while_a_pod_writes_to_it() {
+    let cloud = cloud();
+    let node = Node::with_disks(&cloud);
+    for fs_type in ["ext4", "xfs"] {
+        let id = node.create_disk(&format!("pvc-{fs_type}"), 20);
+        let disk = Disk::with_options(&node, &id, &[("kubernetes.io/fsType", fs_type)]).staged();
+        let pod = pod(&node);
+        disk.mount(&pod).succeeds();
+        fs::write(pod.join("hello"), "kept").expect("writable");
+        let (volume, filesystem) = disk.expand(24);
+        volume.succeeds();
+        filesystem.succeeds();
+        let usage = statvfs(&pod).expect("mounted");
+        assert!(
+            usage.blocks() * usage.fragment_size() > 23 * GIB,
+            "{fs_type}"
+        );
+        release(&disk, &pod);
+    }
+}
+
+#[test]
+fn udevs_link_leads_to_the_disk_and_goes_with_it() {
+    let cloud = cloud();
+    let node = Node::with_disks(&cloud);
+    shell("/usr/lib/systemd/systemd-udevd --daemon");
+    let disk = Disk::made(&node, "pvc-1").staged();
+    eventually("udev's link", || disk.link().exists());
+    let pod = pod(&node);
+    disk.mount(&pod).succeeds();
+    release(&disk, &pod);
+    eventually("the link to go", || !disk.link().exists());
+    shell("kill $(busybox pidof systemd-udevd)");
+}
