@@ -1,0 +1,39 @@
+//! The contract in Rust, generated from `wit/` when the guest is compiled.
+//!
+//! The one place with unsafe code, all of it generated: the shims through which the host calls in and out.
+//! The world is this guest's own: it asks for disks, calls and signatures, and for no file of the node.
+#![cfg_attr(
+    target_arch = "wasm32",
+    expect(unsafe_code, reason = "the generated shims of the component model")
+)]
+#![expect(clippy::error_impl_error, reason = "`error` is the contract's word")]
+
+wit_bindgen::generate!({
+    path: "../../wit",
+    inline: "
+        package drivebay:alicloud-disk;
+
+        world alicloud-disk {
+            import drivebay:driver/block-devices@0.1.0;
+            import drivebay:driver/https@0.1.0;
+            import drivebay:driver/signing@0.1.0;
+            import drivebay:driver/log@0.1.0;
+
+            export drivebay:driver/identity@0.1.0;
+            export drivebay:driver/controller@0.1.0;
+            export drivebay:driver/attachment@0.1.0;
+            export drivebay:driver/snapshots@0.1.0;
+            export drivebay:driver/expansion@0.1.0;
+            export drivebay:driver/modification@0.1.0;
+            export drivebay:driver/node@0.1.0;
+        }
+    ",
+    generate_all,
+});
+
+// Unit tests run natively, where linkers refuse the names that components export.
+#[cfg(target_arch = "wasm32")]
+export!(AlicloudDisk);
+
+#[cfg(target_arch = "wasm32")]
+use crate::AlicloudDisk;

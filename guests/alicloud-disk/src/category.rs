@@ -1,0 +1,317 @@
+//! Categories of disks: their names, sizes and levels. Pure.
+//!
+//! Sizes are those of the API's page for CreateDisk; where it and Alibaba's CSI driver differ in the largest, the
+//! larger is here, since ECS itself has the last word.
+
+use std::fmt;
+
+use crate::bindings::drivebay::driver::types::Error;
+use crate::disk::add_word;
+use crate::given::{Given, malformed};
+use crate::parameters;
+
+/// What a disk is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Category {
+    Cloud,
+    Efficiency,
+    Ssd,
+    Essd,
+    Auto,
+    EssdEntry,
+    EphemeralStandard,
+    EphemeralPremium,
+    RegionalAuto,
+    EssdXc0,
+    EssdXc1,
+    PPerf,
+    SPerf,
+}
+
+/// How fast an ESSD is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Pl0,
+    Pl1,
+    Pl2,
+    Pl3,
+}
+
+/// A category with its level, where it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) category: Category,
+    pub(crate) level: Option<Level>,
+}
+
+/// The larger of the two numbers that are told.
+const LARGEST_GIB: u64 = 65_536;
+
+impl Category {
+    const ALL: [Self; 13] = [
+        Self::Cloud,
+        Self::Efficiency,
+        Self::Ssd,
+        Self::Essd,
+        Self::Auto,
+        Self::EssdEntry,
+        Self::EphemeralStandard,
+        Self::EphemeralPremium,
+        Self::RegionalAuto,
+        Self::EssdXc0,
+        Self::EssdXc1,
+        Self::PPerf,
+        Self::SPerf,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cloud => "cloud",
+            Self::Efficiency => "cloud_efficiency",
+            Self::Ssd => "cloud_ssd",
+            Self::Essd => "cloud_essd",
+            Self::Auto => "cloud_auto",
+            Self::EssdEntry => "cloud_essd_entry",
+            Self::EphemeralStandard => "elastic_ephemeral_disk_standard",
+            Self::EphemeralPremium => "elastic_ephemeral_disk_premium",
+            Self::RegionalAuto => "cloud_regional_disk_auto",
+            Self::EssdXc0 => "cloud_essd_xc0",
+            Self::EssdXc1 => "cloud_essd_xc1",
+            Self::PPerf => "cloud_pperf",
+            Self::SPerf => "cloud_sperf",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|category| category.name() == name)
+    }
+
+    /// Neither snapshots of it nor disks from snapshots: it lives and dies with one instance.
+    pub(crate) fn is_ephemeral(self) -> bool {
+        matches!(self, Self::EphemeralStandard | Self::EphemeralPremium)
+    }
+
+    /// In all zones of the region at once.
+    pub(crate) fn is_regional(self) -> bool {
+        self == Self::RegionalAuto
+    }
+
+    /// Whether operations per second can be bought for it.
+    pub(crate) fn is_auto(self) -> bool {
+        self == Self::Auto
+    }
+
+    fn largest_gib(self) -> u64 {
+        match self {
+            Self::Cloud => 2000,
+            Self::EphemeralStandard | Self::EphemeralPremium => 8192,
+            Self::Efficiency
+            | Self::Ssd
+            | Self::Essd
+            | Self::Auto
+            | Self::EssdEntry
+            | Self::RegionalAuto
+            | Self::EssdXc0
+            | Self::EssdXc1
+            | Self::PPerf
+            | Self::SPerf => LARGEST_GIB,
+        }
+    }
+}
+
+impl Level {
+    const ALL: [Self; 4] = [Self::Pl0, Self::Pl1, Self::Pl2, Self::Pl3];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pl0 => "PL0",
+            Self::Pl1 => "PL1",
+            Self::Pl2 => "PL2",
+            Self::Pl3 => "PL3",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|level| level.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl Kind {
+    /// Smallest and largest size in GiB.
+    pub(crate) fn sizes(self) -> (u64, u64) {
+        let smallest = match self.category {
+            Category::Cloud => 5,
+            Category::Efficiency | Category::Ssd => 20,
+            Category::Essd => match self.level {
+                Some(Level::Pl0) => 1,
+                Some(Level::Pl1) | None => 20,
+                Some(Level::Pl2) => 461,
+                Some(Level::Pl3) => 1261,
+            },
+            // Private clouds do not say.
+            Category::Auto | Category::PPerf | Category::SPerf => 1,
+            Category::EssdEntry | Category::RegionalAuto => 10,
+            Category::EphemeralStandard | Category::EphemeralPremium => 64,
+            Category::EssdXc0 | Category::EssdXc1 => 40,
+        };
+        (smallest, self.category.largest_gib())
+    }
+
+    /// What a StorageClass asks for, the preferred first.
+    pub(crate) fn wanted(given: &Given<'_>) -> Result<Vec<Self>, Error> {
+        let levels = wanted_levels(given)?;
+        let mut kinds = Vec::new();
+        for category in wanted_categories(given)? {
+            if category == Category::Essd {
+                kinds.extend(levels.iter().map(|level| Self {
+                    category,
+                    level: Some(*level),
+                }));
+            } else {
+                kinds.push(Self {
+                    category,
+                    level: None,
+                });
+            }
+        }
+        Ok(kinds)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.category.name())?;
+        match self.level {
+            Some(level) => write!(f, " {}", level.name()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A category by name, for whatever parameter asked.
+pub(crate) fn known_category(word: &str) -> Result<Category, Error> {
+    Category::parse(word).ok_or_else(|| {
+        let mut accepted = String::from("write available");
+        for category in Category::ALL {
+            add_word(&mut accepted, category.name());
+        }
+        malformed(parameters::TYPE, word, &accepted)
+    })
+}
+
+/// A level by name.
+pub(crate) fn known_level(word: &str) -> Result<Level, Error> {
+    Level::parse(word).ok_or_else(|| {
+        malformed(
+            parameters::PERFORMANCE_LEVEL,
+            word,
+            "write PL0, PL1, PL2 or PL3",
+        )
+    })
+}
+
+/// `available` is the word of the old provisioner; the order is the CSI driver's.
+fn wanted_categories(given: &Given<'_>) -> Result<Vec<Category>, Error> {
+    let mut categories = Vec::new();
+    let mut add = |category| {
+        if !categories.contains(&category) {
+            categories.push(category);
+        }
+    };
+    let mut words = given.words(parameters::TYPE);
+    if words.is_empty() {
+        words.push("available");
+    }
+    for word in words {
+        if word == "available" {
+            add(Category::Ssd);
+            add(Category::Efficiency);
+        } else {
+            add(known_category(word)?);
+        }
+    }
+    Ok(categories)
+}
+
+/// PL1 is what ECS makes of none.
+fn wanted_levels(given: &Given<'_>) -> Result<Vec<Level>, Error> {
+    let words = given.words(parameters::PERFORMANCE_LEVEL);
+    if words.is_empty() {
+        return Ok(vec![Level::Pl1]);
+    }
+    words.into_iter().map(known_level).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(pairs: &[(&str, &str)]) -> Result<Vec<String>, Error> {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect();
+        let kinds = Kind::wanted(&Given(&pairs))?;
+        Ok(kinds.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn without_a_type_whatever_is_available_is_taken() {
+        for pairs in [&[][..], &[("type", "available")][..]] {
+            assert_eq!(
+                wanted(pairs).expect("kinds"),
+                ["cloud_ssd", "cloud_efficiency"]
+            );
+        }
+    }
+
+    #[test]
+    fn each_category_is_tried_with_each_of_its_levels() {
+        let pairs = [
+            ("type", "cloud_essd, cloud_auto,available"),
+            ("performanceLevel", "pl2,PL1"),
+        ];
+        assert_eq!(
+            wanted(&pairs).expect("kinds"),
+            [
+                "cloud_essd PL2",
+                "cloud_essd PL1",
+                "cloud_auto",
+                "cloud_ssd",
+                "cloud_efficiency"
+            ]
+        );
+    }
+
+    #[test]
+    fn unknown_categories_and_levels_are_refused_with_what_there_is() {
+        for pairs in [("type", "ssd"), ("performanceLevel", "PL9")] {
+            let error = wanted(&[pairs]).expect_err("refused");
+            assert!(matches!(error, Error::InvalidArgument(m) if m.contains("write")));
+        }
+    }
+
+    #[test]
+    fn the_smallest_size_depends_on_the_level() {
+        let smallest = |level| {
+            Kind {
+                category: Category::Essd,
+                level,
+            }
+            .sizes()
+            .0
+        };
+        let levels = [
+            Some(Level::Pl0),
+            None,
+            Some(Level::Pl1),
+            Some(Level::Pl2),
+            Some(Level::Pl3),
+        ];
+        assert_eq!(levels.map(smallest), [1, 20, 20, 461, 1261]);
+    }
+}

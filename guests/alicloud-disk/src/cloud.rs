@@ -1,0 +1,144 @@
+//! The outside as it is: endpoints, keys and time, all of them the host's.
+
+use crate::bindings::drivebay::driver::https::{self, Method, Request, Response};
+use crate::bindings::drivebay::driver::log::{self, Level};
+use crate::bindings::drivebay::driver::signing::{self, Algorithm};
+use crate::bindings::drivebay::driver::types::Error;
+use crate::call::Call;
+use crate::ecs::Cloud;
+use crate::signature::{self, Signer};
+use crate::time;
+
+/// Names in the driver's grants.
+const ECS: &str = "ecs";
+const METADATA: &str = "metadata";
+const KEY: &str = "access-key";
+
+/// How long a metadata token is good for; one call needs no more.
+const TOKEN_SECONDS: &str = "60";
+
+/// The cloud behind the host's handles.
+#[derive(Debug)]
+pub(crate) struct HostCloud;
+
+impl Cloud for HostCloud {
+    fn region(&self) -> Result<String, Error> {
+        https::open_endpoint(ECS)?.region().ok_or_else(|| {
+            Error::FailedPrecondition(
+                "the driver's file names no region: add region = \"cn-…\" to [grants.https.ecs]"
+                    .into(),
+            )
+        })
+    }
+
+    /// Everything but the parameters is new each time: ECS takes a nonce once, and a timestamp for 15 minutes.
+    fn send(&self, call: &Call) -> Result<Response, Error> {
+        let endpoint = https::open_endpoint(ECS)?;
+        let key = signing::open_key(KEY)?;
+        let (key_id, token) = (key.id()?, key.session_token()?);
+        let signer = Signer {
+            key_id: &key_id,
+            session_token: token.as_deref(),
+        };
+        let date = time::written(signing::now_seconds());
+        let nonce = signature::hex(&signing::nonce());
+        let authority = endpoint.authority();
+        let mut headers =
+            signature::headers(&authority, call.action.name(), &date, &nonce, &signer);
+        let canonical = signature::canonical_query_request(&call.query, &headers);
+        let text = signature::text_to_sign(&signing::sha256(canonical.as_bytes()));
+        let signed = key.sign(Algorithm::HmacSha256, text.as_bytes())?;
+        let authorization = signature::authorization(&signer, &headers, &signed);
+        headers.retain(|(name, _)| name != "host");
+        headers.push(("accept".into(), "application/json".into()));
+        headers.push(("authorization".into(), authorization));
+        endpoint.send(&Request {
+            method: Method::Post,
+            path: "/".into(),
+            query: call.query.clone(),
+            headers,
+            body: Vec::new(),
+        })
+    }
+
+    /// By the second version of the protocol only: the first answers whoever gets a process to fetch an address.
+    fn metadata(&self, path: &str) -> Result<String, Error> {
+        let endpoint = https::open_endpoint(METADATA).map_err(|error| {
+            let Error::Denied(reason) = error else {
+                return error;
+            };
+            Error::Denied(format!(
+                "cannot ask the metadata service which instance this node is: {reason}; grant it by \
+                 [grants.https.metadata] in the driver's file"
+            ))
+        })?;
+        let ask = |method, path: &str, header: (&str, &str)| {
+            let response = endpoint.send(&Request {
+                method,
+                path: path.into(),
+                query: Vec::new(),
+                headers: vec![(header.0.into(), header.1.into())],
+                body: Vec::new(),
+            })?;
+            metadata_text(path, response)
+        };
+        let lifetime = ("x-aliyun-ecs-metadata-token-ttl-seconds", TOKEN_SECONDS);
+        let token = ask(Method::Put, "/latest/api/token", lifetime)?;
+        ask(
+            Method::Get,
+            path,
+            ("x-aliyun-ecs-metadata-token", token.trim_ascii()),
+        )
+    }
+
+    fn pause(&self, milliseconds: u64) -> Result<(), Error> {
+        https::pause(u32::try_from(milliseconds).unwrap_or(u32::MAX))
+    }
+
+    fn chance(&self) -> u8 {
+        signing::nonce().first().copied().unwrap_or_default()
+    }
+
+    fn digest(&self, text: &str) -> String {
+        signature::hex(&signing::sha256(text.as_bytes()))
+    }
+
+    fn note(&self, level: Level, line: &str) {
+        log::write(level, line);
+    }
+}
+
+fn metadata_text(path: &str, response: Response) -> Result<String, Error> {
+    let status = u64::from(response.status);
+    match String::from_utf8(response.body) {
+        Ok(text) if (200..300).contains(&status) => Ok(text),
+        _ if status >= 500 || status == 429 => Err(Error::Unavailable(format!(
+            "the metadata service answered {path} with HTTP {status}"
+        ))),
+        _ => Err(Error::Internal(format!(
+            "the metadata service answered {path} with HTTP {status} and nothing that makes sense"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, body: &[u8]) -> Result<String, Error> {
+        let response = Response {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        };
+        metadata_text("/latest/x", response)
+    }
+
+    #[test]
+    fn metadata_is_text() {
+        assert_eq!(answered(200, b"i-1").expect("text"), "i-1");
+        assert!(matches!(answered(200, &[0xff]), Err(Error::Internal(_))));
+        assert!(matches!(answered(403, b"no"), Err(Error::Internal(_))));
+        assert!(matches!(answered(503, b""), Err(Error::Unavailable(_))));
+    }
+}

@@ -1,0 +1,454 @@
+//! What ECS's error codes amount to. Pure.
+//!
+//! The code decides and never the HTTP status: one and the same code comes with 400 or with 403, depending on the
+//! action. Codes are those of the official pages of each action; what is not listed goes by its family.
+
+use crate::bindings::drivebay::driver::types::Error;
+use crate::call::Action;
+
+/// The cases of the contract's `error`, without their messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    InvalidArgument,
+    OutOfRange,
+    NotFound,
+    AlreadyExists,
+    /// Also what ECS refuses now and will take as soon as something else is done with.
+    InProgress,
+    Unavailable,
+    Exhausted,
+    FailedPrecondition,
+    Denied,
+    Unsupported,
+    Internal,
+}
+
+impl Condition {
+    pub(crate) fn error(self, message: String) -> Error {
+        match self {
+            Self::InvalidArgument => Error::InvalidArgument(message),
+            Self::OutOfRange => Error::OutOfRange(message),
+            Self::NotFound => Error::NotFound(message),
+            Self::AlreadyExists => Error::AlreadyExists(message),
+            Self::InProgress => Error::InProgress(message),
+            Self::Unavailable => Error::Unavailable(message),
+            Self::Exhausted => Error::Exhausted(message),
+            Self::FailedPrecondition => Error::FailedPrecondition(message),
+            Self::Denied => Error::Denied(message),
+            Self::Unsupported => Error::Unsupported(message),
+            Self::Internal => Error::Internal(message),
+        }
+    }
+}
+
+/// Codes whose effect nobody knows: the gateway, or ECS itself, gave up in the middle.
+const GAVE_UP: [&str; 4] = [
+    "InternalError",
+    "ServiceUnavailable",
+    // Seen also where a proxy sends a request twice.
+    "SignatureNonceUsed",
+    "UnknownError",
+];
+
+/// Whole codes.
+const CODES: &[(&str, Condition)] = &[
+    // Tokens and orders.
+    ("IdempotentParameterMismatch", Condition::AlreadyExists),
+    ("IdempotentProcessing", Condition::InProgress),
+    ("LastOrderProcessing", Condition::InProgress),
+    ("LastTokenProcessing", Condition::InProgress),
+    ("InvalidClientToken.Malformed", Condition::Internal),
+    // What is asked for.
+    ("DiskCategory.OperationNotSupported", Condition::Unsupported),
+    (
+        "InvalidOperation.CreateFromSnapshotUnsupported",
+        Condition::Unsupported,
+    ),
+    ("OperationDenied.SnapshotNotAllowed", Condition::Unsupported),
+    (
+        "BurstingEnabledForDiskCategoryUnsupported",
+        Condition::InvalidArgument,
+    ),
+    (
+        "InvalidEncrypted.NotMatchKmsKeyId",
+        Condition::InvalidArgument,
+    ),
+    ("InvalidKMSKeyId.NotFound", Condition::InvalidArgument),
+    ("InvalidResourceGroup.NotFound", Condition::InvalidArgument),
+    ("InvalidZoneId.NotFound", Condition::InvalidArgument),
+    ("Duplicate.TagKey", Condition::InvalidArgument),
+    // Sizes and numbers.
+    (
+        "InvalidDataDiskSize.ValueNotSupported",
+        Condition::OutOfRange,
+    ),
+    ("InvalidProvisionedIops.LimitExceed", Condition::OutOfRange),
+    ("InvalidSize.ValueNotSupported", Condition::OutOfRange),
+    (
+        "OperationDenied.PerformanceLevelNotMatch",
+        Condition::OutOfRange,
+    ),
+    (
+        "InvalidDiskSize.NotSupportResizeOnline",
+        Condition::FailedPrecondition,
+    ),
+    // Stock, quotas and limits.
+    ("DiskAttachedNumberExceeded", Condition::Exhausted),
+    ("InstanceDiskLimitExceeded", Condition::Exhausted),
+    ("InvalidDiskCategory.NotSupported", Condition::Exhausted),
+    (
+        "InvalidDiskCategory.ValueNotSupported",
+        Condition::Exhausted,
+    ),
+    (
+        "InvalidZoneId.DiskCategoryUnsupported",
+        Condition::Exhausted,
+    ),
+    ("OperationDenied.NoStock", Condition::Exhausted),
+    ("Zone.NotOnSale", Condition::Exhausted),
+    // Busy: the same call is right a little later.
+    ("DiskCreatingSnapshot", Condition::InProgress),
+    ("DisksDetachingOnEcsExceeded", Condition::InProgress),
+    ("InvalidOperation.Conflict", Condition::InProgress),
+    (
+        "InvalidOperation.DiskDetachingFromThisEcs",
+        Condition::InProgress,
+    ),
+    ("InvalidSnapshotId.NotReady", Condition::InProgress),
+    ("InvalidStatus.DiskNotReady", Condition::InProgress),
+    ("Operation.Conflict", Condition::InProgress),
+    // Something else has to change first.
+    ("Account.Arrearage", Condition::FailedPrecondition),
+    ("DependencyViolation", Condition::FailedPrecondition),
+    ("DiskError", Condition::FailedPrecondition),
+    ("DiskNotPortable", Condition::FailedPrecondition),
+    ("DiskStillAttached", Condition::FailedPrecondition),
+    ("DiskTypeViolation", Condition::FailedPrecondition),
+    ("IncorrectInstanceStatus", Condition::FailedPrecondition),
+    ("InstanceExpiredOrInArrears", Condition::FailedPrecondition),
+    ("InstanceLockedForSecurity", Condition::FailedPrecondition),
+    (
+        "InvalidAccountStatus.SnapshotServiceUnavailable",
+        Condition::FailedPrecondition,
+    ),
+    (
+        "ModifyingDiskCategoryLimitExceed",
+        Condition::FailedPrecondition,
+    ),
+    ("ResourcesNotInSameZone", Condition::FailedPrecondition),
+    // Keys and permissions.
+    ("InvalidSecurityToken.Expired", Condition::Unavailable),
+    ("InvalidTimeStamp.Expired", Condition::Unavailable),
+    ("MissingSecurityToken", Condition::Denied),
+    ("SignatureDoesNotMatch", Condition::Denied),
+    ("UserNotInTheWhiteList", Condition::Denied),
+    // Ours alone.
+    ("InvalidAction.NotFound", Condition::Internal),
+    ("InvalidParam.Type", Condition::Internal),
+    ("MissingParamter.RegionId", Condition::Internal),
+];
+
+/// Families, the more special first.
+const PREFIXES: &[(&str, Condition)] = &[
+    ("Throttling", Condition::Unavailable),
+    ("Forbidden", Condition::Denied),
+    ("NoPermission", Condition::Denied),
+    ("InvalidAccessKeyId.", Condition::Denied),
+    ("InvalidSecurityToken.", Condition::Denied),
+    ("QuotaExceed", Condition::Exhausted),
+    ("InvalidDataDiskCategory.", Condition::Exhausted),
+    ("IncorrectDiskStatus.Never", Condition::FailedPrecondition),
+    ("IncorrectDiskStatus", Condition::InProgress),
+    ("DiskIn", Condition::FailedPrecondition),
+    ("SnapshotCreated", Condition::FailedPrecondition),
+    ("InvalidDiskSize", Condition::OutOfRange),
+    ("InvalidRegion", Condition::InvalidArgument),
+    ("OperationConflict", Condition::InProgress),
+    ("InvalidDisk.", Condition::FailedPrecondition),
+    ("InvalidDiskStatus.", Condition::FailedPrecondition),
+    ("InvalidInstance.", Condition::FailedPrecondition),
+    ("InvalidInstanceStatus.", Condition::FailedPrecondition),
+    ("InvalidInstanceType.", Condition::FailedPrecondition),
+    ("InvalidOperation.", Condition::FailedPrecondition),
+    ("DeleteWithInstance.", Condition::FailedPrecondition),
+    ("OperationDenied", Condition::FailedPrecondition),
+    ("InvalidVersion", Condition::Internal),
+    ("InvalidDiskIds.", Condition::Internal),
+    ("MissingParam", Condition::InvalidArgument),
+    ("InvalidParam", Condition::InvalidArgument),
+    ("InvalidPerformanceLevel.", Condition::InvalidArgument),
+];
+
+/// What a refusal amounts to. A code that nobody knows is `internal`, by which callers try again later.
+pub(crate) fn condition(action: Action, code: &str) -> Condition {
+    if gave_up(code) {
+        return Condition::Unavailable;
+    }
+    if let Some(special) = of_action(action, code) {
+        return special;
+    }
+    let exact = CODES.iter().find(|(known, _)| *known == code);
+    let family = || PREFIXES.iter().find(|(prefix, _)| code.starts_with(prefix));
+    match exact.or_else(family) {
+        Some((_, condition)) => *condition,
+        None if code.ends_with(".NotFound") => Condition::NotFound,
+        None if code.ends_with(".Malformed") => Condition::InvalidArgument,
+        None => Condition::Internal,
+    }
+}
+
+/// Where the same code means another thing.
+fn of_action(action: Action, code: &str) -> Option<Condition> {
+    match (action, code) {
+        // ECS says so, in general words, where a zone is sold out.
+        (Action::CreateDisk, "OperationDenied") => Some(Condition::Exhausted),
+        // There the size is given and the level chosen; here the level can be had once the disk has grown.
+        (Action::ModifyDiskSpec, "OperationDenied.PerformanceLevelNotMatch") => {
+            Some(Condition::FailedPrecondition)
+        }
+        (Action::ModifyDiskSpec | Action::ModifyDiskAttribute, code)
+            if code.starts_with("InvalidDiskCategory.")
+                || code.starts_with("InvalidProvisionedIops.") =>
+        {
+            Some(Condition::InvalidArgument)
+        }
+        (Action::ResizeDisk, "InvalidDiskCategory.NotSupported") => Some(Condition::Unsupported),
+        _ => None,
+    }
+}
+
+/// Whether the call may have taken effect all the same.
+pub(crate) fn gave_up(code: &str) -> bool {
+    GAVE_UP.contains(&code)
+}
+
+/// Whether ECS did nothing because it was asked too often.
+pub(crate) fn throttled(code: &str) -> bool {
+    code.starts_with("Throttling")
+}
+
+/// What the operator can do.
+pub(crate) fn hint(action: Action, code: &str) -> Option<String> {
+    if code.starts_with("Forbidden.RAM") || code.starts_with("NoPermission") {
+        return Some(format!(
+            "allow ecs:{} in the RAM policy of the access key",
+            action.name()
+        ));
+    }
+    let known = HINTS.iter().find(|(start, _)| code.starts_with(start));
+    known.map(|(_, hint)| String::from(*hint))
+}
+
+/// By how codes begin, the more special first.
+const HINTS: &[(&str, &str)] = &[
+    (
+        "InvalidAccessKeyId.",
+        "check the key that [grants.signing.access-key] names",
+    ),
+    (
+        "SignatureDoesNotMatch",
+        "check the key that [grants.signing.access-key] names",
+    ),
+    (
+        "InvalidSecurityToken.",
+        "the host renews temporary keys; if this stays, check [grants.signing.access-key]",
+    ),
+    (
+        "InvalidTimeStamp.Expired",
+        "check this machine's clock: 15 minutes are tolerated",
+    ),
+    (
+        "InstanceDiskLimitExceeded",
+        "the instance's type limits its disks",
+    ),
+    (
+        "DiskNotPortable",
+        "subscription disks cannot be moved: convert it to pay-as-you-go",
+    ),
+    ("IncorrectInstanceStatus", "start the instance"),
+    ("InvalidInstanceStatus.NotRunning", "start the instance"),
+    (
+        "InvalidDiskSize.NotSupportResizeOnline",
+        "stop the pod that uses it, then expand",
+    ),
+    ("InvalidInstance.ZoneConflict", SAME_ZONE),
+    ("ResourcesNotInSameZone", SAME_ZONE),
+    (
+        "InvalidAccountStatus.SnapshotServiceUnavailable",
+        "enable the snapshot service in the ECS console",
+    ),
+    (
+        "IncorrectDiskStatus.Never",
+        "a disk that never was attached has no content to keep",
+    ),
+    (
+        "QuotaExceed.Snapshot",
+        "delete snapshots of the disk, or raise the quota in Quota Center",
+    ),
+    ("QuotaExceed", "raise the quota in Quota Center"),
+    ("Account.Arrearage", ARREARS),
+    ("DiskInArrears", ARREARS),
+    ("InstanceExpiredOrInArrears", ARREARS),
+];
+
+const SAME_ZONE: &str =
+    "disk and node have to be in one zone: use volumeBindingMode WaitForFirstConsumer";
+const ARREARS: &str = "settle the account's bill";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_become_the_conditions_callers_act_on() {
+        use Action::*;
+        for (action, code, expected) in [
+            (AttachDisk, "InvalidDiskId.NotFound", Condition::NotFound),
+            (
+                AttachDisk,
+                "InvalidInstanceId.NotFound",
+                Condition::NotFound,
+            ),
+            (
+                AttachDisk,
+                "InstanceDiskLimitExceeded",
+                Condition::Exhausted,
+            ),
+            (
+                AttachDisk,
+                "InvalidDisk.InUse",
+                Condition::FailedPrecondition,
+            ),
+            (AttachDisk, "IncorrectDiskStatus", Condition::InProgress),
+            (
+                AttachDisk,
+                "OperationConflict.DisksAttachingParallellyExceed",
+                Condition::InProgress,
+            ),
+            (
+                AttachDisk,
+                "InvalidInstanceType.NotSupportDiskCategory",
+                Condition::FailedPrecondition,
+            ),
+            (
+                CreateDisk,
+                "InvalidDataDiskCategory.NotSupported",
+                Condition::Exhausted,
+            ),
+            (CreateDisk, "QuotaExceed.PostPaidDisk", Condition::Exhausted),
+            (
+                CreateDisk,
+                "InvalidZoneId.NotFound",
+                Condition::InvalidArgument,
+            ),
+            (
+                CreateDisk,
+                "InvalidSnapshotId.NotFound",
+                Condition::NotFound,
+            ),
+            (
+                CreateDisk,
+                "InvalidParameter.DiskCategoryAndMultiAttachNotMatch",
+                Condition::InvalidArgument,
+            ),
+            (CreateDisk, "OperationDenied", Condition::Exhausted),
+            (
+                CreateDisk,
+                "IdempotentParameterMismatch",
+                Condition::AlreadyExists,
+            ),
+            (CreateDisk, "Throttling.User", Condition::Unavailable),
+            (CreateDisk, "InternalError", Condition::Unavailable),
+            (CreateDisk, "Forbidden.RAM", Condition::Denied),
+            (CreateDisk, "InvalidAccessKeyId.NotFound", Condition::Denied),
+            (
+                DeleteDisk,
+                "IncorrectDiskStatus.Initializing",
+                Condition::InProgress,
+            ),
+            (
+                DeleteDisk,
+                "InvalidDiskStatus.DeleteProtection",
+                Condition::FailedPrecondition,
+            ),
+            (
+                DetachDisk,
+                "DisksDetachingOnEcsExceeded",
+                Condition::InProgress,
+            ),
+            (
+                ResizeDisk,
+                "InvalidDiskSize.TooLarge",
+                Condition::OutOfRange,
+            ),
+            (
+                ResizeDisk,
+                "InvalidInstanceStatus.NotRunning",
+                Condition::FailedPrecondition,
+            ),
+            (
+                ResizeDisk,
+                "InvalidDiskCategory.NotSupported",
+                Condition::Unsupported,
+            ),
+            (
+                ModifyDiskSpec,
+                "InvalidDiskCategory.ValueNotSupported",
+                Condition::InvalidArgument,
+            ),
+            (
+                ModifyDiskSpec,
+                "DiskInCoolingPeriod",
+                Condition::FailedPrecondition,
+            ),
+            (
+                ModifyDiskSpec,
+                "InvalidOperation.MultiAttachDisk",
+                Condition::FailedPrecondition,
+            ),
+            (CreateSnapshot, "QuotaExceed.Snapshot", Condition::Exhausted),
+            (
+                CreateSnapshot,
+                "IncorrectDiskStatus.NeverUsed",
+                Condition::FailedPrecondition,
+            ),
+            (
+                CreateSnapshot,
+                "InvalidSnapshotName.Malformed",
+                Condition::InvalidArgument,
+            ),
+            (
+                DeleteSnapshot,
+                "SnapshotCreatedDisk",
+                Condition::FailedPrecondition,
+            ),
+            (DescribeDisks, "SomethingNew", Condition::Internal),
+        ] {
+            assert_eq!(condition(action, code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn no_code_is_listed_twice() {
+        for (position, (code, _)) in CODES.iter().enumerate() {
+            assert!(
+                CODES[..position].iter().all(|(earlier, _)| earlier != code),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_special_family_comes_before_a_general_one() {
+        for (position, (prefix, _)) in PREFIXES.iter().enumerate() {
+            let hidden = |(earlier, _): &&(&str, Condition)| prefix.starts_with(earlier);
+            assert_eq!(PREFIXES[..position].iter().find(hidden), None, "{prefix}");
+        }
+    }
+
+    #[test]
+    fn a_missing_permission_is_named() {
+        let hint = hint(Action::ResizeDisk, "Forbidden.RAM").expect("a hint");
+        assert!(hint.contains("ecs:ResizeDisk"), "{hint}");
+    }
+}

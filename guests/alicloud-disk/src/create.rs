@@ -1,0 +1,312 @@
+//! Disks are made; `once` says how there is one for each name.
+//!
+//! The next category is tried only after ECS refused the one before. Should two disks show up all the same, because
+//! descriptions lagged while stock came back, the older is the volume, and the one just made goes away, but only if it
+//! never was attached.
+
+use crate::bindings::drivebay::driver::log::Level as LogLevel;
+use crate::bindings::drivebay::driver::types::Error;
+use crate::bindings::exports::drivebay::driver::controller::{
+    CreateRequest, VolumeInfo, VolumeSource,
+};
+use crate::call::{Action, Call};
+use crate::category::Category;
+use crate::condition::Condition;
+use crate::disk::{Disk, History, MultiAttach, Status, oldest};
+use crate::ecs::Ecs;
+use crate::failure::{Failure, Kind};
+use crate::given::Given;
+use crate::id::{DiskId, SnapshotId};
+use crate::instance;
+use crate::once::{self, Seen, Thing};
+use crate::parameters;
+use crate::wanted::{Attempt, Wanted};
+
+/// Make a volume, or find the one that an earlier try made.
+#[inline(never)]
+pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<VolumeInfo, Error> {
+    let mut wanted = Wanted::requested(request, &ecs.cloud.region()?)?;
+    let source = source(request)?;
+    if Given(&request.parameters)
+        .get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT)
+        .is_some()
+    {
+        let line = "volumeExpandAutoSnapshot is obsolete and without effect";
+        ecs.cloud.note(LogLevel::Info, line);
+    }
+    let name = &request.name;
+    let mut making = Making {
+        ecs,
+        wanted: &wanted,
+        source,
+        disk: None,
+    };
+    // Before anything else is asked: the snapshot, say, may be gone since the disk was made from it.
+    let disk = match (once::find(ecs, name, &mut making)?, making.disk) {
+        (true, Some(disk)) => disk,
+        (true, None) | (false, _) => {
+            let gib = source.map(|id| snapshot_size(ecs, id)).transpose()?;
+            if wanted.lacks_zone() {
+                wanted.zones.push(own_zone(ecs)?);
+            }
+            Making {
+                ecs,
+                wanted: &wanted,
+                source,
+                disk: None,
+            }
+            .make(gib)?
+        }
+    };
+    let mut info = disk.info();
+    info.context
+        .push((parameters::VOLUME_ID.into(), info.id.clone()));
+    info.context.append(&mut wanted.context);
+    Ok(info)
+}
+
+fn source(request: &CreateRequest) -> Result<Option<SnapshotId<'_>>, Error> {
+    match &request.source {
+        None => Ok(None),
+        Some(VolumeSource::Snapshot(id)) => match SnapshotId::parse(id) {
+            Some(id) => Ok(Some(id)),
+            None => Err(Error::NotFound(format!(
+                "snapshot {id} does not exist: ids of snapshots begin with s-"
+            ))),
+        },
+        Some(VolumeSource::Volume(id)) => Err(Error::Unsupported(format!(
+            "disk {id} cannot be copied directly: take a snapshot of it and start from that"
+        ))),
+    }
+}
+
+fn snapshot_size(ecs: Ecs<'_>, id: SnapshotId<'_>) -> Result<u64, Error> {
+    let snapshot = ecs.existing_snapshot(id)?;
+    if !snapshot.available {
+        return Err(Error::InProgress(format!(
+            "snapshot {id} is not usable yet; ask again"
+        )));
+    }
+    Ok(snapshot.gib)
+}
+
+/// As the old provisioner did it: a disk goes where it was asked for.
+fn own_zone(ecs: Ecs<'_>) -> Result<&'static str, Error> {
+    match instance::document(ecs.cloud) {
+        Ok(document) => Ok(document.zone),
+        Err(Error::Denied(reason)) => Err(Error::InvalidArgument(format!(
+            "nothing says in which zone to make the disk: set zoneId or volumeBindingMode WaitForFirstConsumer in the \
+             StorageClass ({reason})"
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+/// One create request on its way.
+struct Making<'a> {
+    ecs: Ecs<'a>,
+    wanted: &'a Wanted<'a>,
+    source: Option<SnapshotId<'a>>,
+    disk: Option<Disk>,
+}
+
+impl Thing for Making<'_> {
+    fn find(&mut self) -> Result<Seen, Error> {
+        let disk = oldest(self.ecs.disks_named(self.wanted.name)?);
+        disk.map_or(Ok(Seen::Nothing), |disk| self.adopt(disk))
+    }
+
+    fn look(&mut self, id: &'static str) -> Result<Seen, Error> {
+        let disk = self.ecs.disk(DiskId::made(id)?)?;
+        Ok(disk.map_or(Seen::Nothing, |disk| self.see(disk)))
+    }
+}
+
+impl Making<'_> {
+    fn see(&mut self, disk: Disk) -> Seen {
+        self.disk = Some(disk);
+        match disk.status {
+            Status::Creating => Seen::OnItsWay,
+            Status::Available
+            | Status::Attaching
+            | Status::InUse
+            | Status::Detaching
+            | Status::Other(_) => Seen::Ready,
+        }
+    }
+
+    /// A disk that was made for the name, if it is what is wanted.
+    fn adopt(&mut self, disk: Disk) -> Result<Seen, Error> {
+        let differences = self
+            .wanted
+            .differences(&disk, self.source.map(SnapshotId::as_str));
+        if differences.is_empty() {
+            return Ok(self.see(disk));
+        }
+        Err(Error::AlreadyExists(format!(
+            "disk {} was made for {} with other properties: {differences}",
+            disk.id, self.wanted.name
+        )))
+    }
+
+    fn make(&mut self, source_gib: Option<u64>) -> Result<Disk, Error> {
+        let (attempts, mut reasons) = self.wanted.attempts(source_gib);
+        let region = self.ecs.cloud.region()?;
+        for attempt in &attempts {
+            let call = self.call(attempt).with("RegionId", &region);
+            let (name, zone) = (self.wanted.name, attempt.zone.unwrap_or_default());
+            let seed = format!("{name}\n{zone}\n{}\n", attempt.kind);
+            match (
+                once::make(self.ecs, &call, "DiskId", &seed, self),
+                self.disk,
+            ) {
+                (Ok(()), Some(disk)) => return self.keep_first(disk),
+                (Ok(()), None) => {
+                    return Err(Error::Internal(format!("no disk was seen for {name}")));
+                }
+                (Err(failure), _) if is_of_this_way(attempt, &failure) => {
+                    reasons.push(failure.into())
+                }
+                (Err(failure), _) => return Err(failure.into()),
+            }
+        }
+        Err(in_no_way(self.wanted.name, reasons))
+    }
+
+    fn call(&self, attempt: &Attempt<'_>) -> Call {
+        let wanted = self.wanted;
+        let auto = attempt.kind.category.is_auto();
+        let subject = format!(
+            "a {} of {} GiB for {}",
+            attempt.kind, attempt.gib, wanted.name
+        );
+        let shared = wanted.multi_attach == MultiAttach::Enabled;
+        let iops = wanted
+            .provisioned_iops
+            .filter(|_| auto)
+            .map(|iops| iops.to_string());
+        let bursting = wanted
+            .bursting
+            .filter(|_| auto)
+            .map(|bursting| bursting.to_string());
+        Call::new(Action::CreateDisk, subject)
+            .with_some("ZoneId", attempt.zone)
+            .with_some("DiskName", disk_name(wanted.name))
+            .with("DiskCategory", attempt.kind.category.name())
+            .with_some(
+                "PerformanceLevel",
+                attempt.kind.level.map(|level| level.name()),
+            )
+            .with_number("Size", attempt.gib)
+            .with_some("SnapshotId", self.source.map(SnapshotId::as_str))
+            .with_some("Encrypted", wanted.encrypted.then_some("true"))
+            .with_some("KMSKeyId", wanted.kms_key)
+            .with_some("ResourceGroupId", wanted.resource_group)
+            .with_some("StorageClusterId", wanted.storage_cluster)
+            .with_some("MultiAttach", shared.then_some("Enabled"))
+            .with_some("ProvisionedIops", iops.as_deref())
+            .with_some("BurstingEnabled", bursting.as_deref())
+            .with_tags(&wanted.tags)
+    }
+
+    /// The disk just made, unless an older one shows up that has the name.
+    fn keep_first(&mut self, made: Disk) -> Result<Disk, Error> {
+        let mut disks = self.ecs.disks_named(self.wanted.name)?;
+        disks.push(made);
+        match oldest(disks) {
+            Some(first) if first.id != made.id => {
+                self.drop_surplus(&made);
+                self.adopt(first)?;
+                Ok(first)
+            }
+            Some(_) | None => Ok(made),
+        }
+    }
+
+    /// A disk that never was attached holds nothing that anybody wrote.
+    fn drop_surplus(&self, made: &Disk) {
+        let is_unused = made.status == Status::Available
+            && made.nodes.is_empty()
+            && made.history == History::NeverAttached;
+        let call = Call::new(Action::DeleteDisk, format!("disk {}", made.id))
+            .with("DiskId", made.id.as_str());
+        let is_gone = is_unused && self.ecs.call(&call).is_ok();
+        let outcome = if is_gone {
+            "it was deleted again"
+        } else {
+            "delete it by hand"
+        };
+        let line = format!(
+            "disk {} was made for {}, which had one; {outcome}",
+            made.id, self.wanted.name
+        );
+        self.ecs.cloud.note(LogLevel::Warn, &line);
+    }
+}
+
+/// Refusals that another category, level or zone may not meet with. ECS says the last of them with several codes.
+fn is_of_this_way(attempt: &Attempt<'_>, failure: &Failure) -> bool {
+    let essd = attempt.kind.category == Category::Essd;
+    let of_any = [
+        "InvalidDiskSize.NotSupported",
+        "InvalidDataDiskSize.ValueNotSupported",
+        "InvalidDiskCategory.NotSupported",
+        "InvalidDiskCategory.ValueNotSupported",
+        "InvalidZoneId.DiskCategoryUnsupported",
+        "OperationDenied.NoStock",
+        "OperationDenied",
+        "Zone.NotOnSale",
+    ];
+    let of_essd = [
+        "OperationDenied.PerformanceLevelNotMatch",
+        "InvalidPerformanceLevel.Malformed",
+    ];
+    let is_among = |codes: &[&str]| codes.contains(&failure.code);
+    failure.kind == Kind::Refused
+        && (is_among(&of_any)
+            || (essd && is_among(&of_essd))
+            || (attempt.kind.category.is_auto()
+                && failure.is("InvalidProvisionedIops.LimitExceed"))
+            || failure.code.starts_with("InvalidDataDiskCategory")
+            || failure.says("'DataDisk.n.Category' is not valid in this region."))
+}
+
+/// Every way was refused: for its size, if that is true of all; else there is no room.
+fn in_no_way(name: &str, reasons: Vec<Error>) -> Error {
+    let mut only = None;
+    let mut message = format!("no disk can be made for {name}");
+    for reason in reasons {
+        let (condition, text) = match reason {
+            Error::OutOfRange(text) => (Condition::OutOfRange, text),
+            Error::Unsupported(text) => (Condition::Unsupported, text),
+            Error::InvalidArgument(text) => (Condition::InvalidArgument, text),
+            Error::Exhausted(text)
+            | Error::NotFound(text)
+            | Error::AlreadyExists(text)
+            | Error::InProgress(text)
+            | Error::Unavailable(text)
+            | Error::FailedPrecondition(text)
+            | Error::Denied(text)
+            | Error::Internal(text) => (Condition::Exhausted, text),
+        };
+        only = match only {
+            None => Some(condition),
+            Some(known) if known == condition => Some(known),
+            Some(_) => Some(Condition::Exhausted),
+        };
+        message += "; ";
+        message += &text;
+    }
+    only.unwrap_or(Condition::Exhausted).error(message)
+}
+
+/// ECS takes names that begin with a letter. The tag has the name in any case.
+pub(crate) fn disk_name(name: &str) -> Option<&str> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'.' | b'-');
+    let begins = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+    let fits = (2..=128).contains(&name.len());
+    (fits && begins && name.bytes().all(is_plain)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests;

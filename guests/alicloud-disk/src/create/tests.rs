@@ -1,0 +1,317 @@
+//! One disk for each name, whatever gets lost.
+
+use super::*;
+use crate::bindings::drivebay::driver::types::CapacityRange;
+use crate::fake::{FakeCloud, Fault};
+use crate::size::GIB;
+use crate::zone;
+
+fn request(name: &str, gib: u64, parameters: &[(&str, &str)]) -> CreateRequest {
+    CreateRequest {
+        name: name.into(),
+        capacity: CapacityRange {
+            required_bytes: Some(gib * GIB),
+            limit_bytes: None,
+        },
+        parameters: parameters
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect(),
+        capabilities: Vec::new(),
+        source: None,
+        places: vec![zone::place("cn-test-a")],
+    }
+}
+
+fn create(cloud: &FakeCloud, request: &CreateRequest) -> Result<VolumeInfo, Error> {
+    create_volume(Ecs { cloud }, request)
+}
+
+const TWO: [(&str, &str); 2] = [
+    ("type", "cloud_essd,cloud_efficiency"),
+    ("performanceLevel", "PL1"),
+];
+
+#[test]
+fn a_disk_is_made_as_asked_for() {
+    let cloud = FakeCloud::new();
+    let parameters = [
+        ("type", "cloud_auto"),
+        ("provisionedIops", "100"),
+        ("burstingEnabled", "true"),
+        ("mkfsOptions", "-m 0"),
+    ];
+    let info = create(&cloud, &request("pvc-1", 20, &parameters)).expect("made");
+    let disk = &cloud.disks()[0];
+    assert_eq!((disk.iops, disk.bursting, disk.gib), (100, true, 20));
+    assert_eq!(
+        (info.capacity_bytes, &info.places),
+        (20 * GIB, &vec![zone::place("cn-test-a")])
+    );
+    let context = [
+        ("volumeId".into(), disk.id.clone()),
+        ("mkfsOptions".into(), "-m 0".into()),
+    ];
+    assert_eq!(info.context, context);
+    let sent = cloud.last(Action::CreateDisk);
+    assert!(sent.contains(&("DiskName".into(), "pvc-1".into())));
+}
+
+#[test]
+fn whatever_gets_lost_there_is_one_disk() {
+    let faults = [
+        (Action::CreateDisk, Fault::Drop),
+        (Action::CreateDisk, Fault::LoseAnswer),
+        (Action::CreateDisk, Fault::Refuse("InternalError")),
+        (Action::CreateDisk, Fault::Refuse("ServiceUnavailable")),
+        (Action::CreateDisk, Fault::Refuse("Throttling")),
+        (Action::CreateDisk, Fault::Refuse("LastTokenProcessing")),
+        (Action::DescribeDisks, Fault::Drop),
+        (Action::DescribeDisks, Fault::Stale),
+    ];
+    for (action, fault) in faults {
+        let cloud = FakeCloud::new();
+        cloud.fault(action, fault);
+        let first = create(&cloud, &request("pvc-1", 20, &TWO)).expect("made");
+        cloud.fault(action, fault);
+        let second = create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+        assert_eq!((first.id, cloud.disks().len()), (second.id, 1), "{fault:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_stays_lost_ends_the_call_and_not_in_another_category() {
+    let cloud = FakeCloud::new();
+    for _ in 0..6 {
+        cloud.fault(Action::CreateDisk, Fault::LoseAnswer);
+    }
+    let error = create(&cloud, &request("pvc-1", 20, &TWO));
+    assert!(matches!(error, Err(Error::Unavailable(_))));
+    // The next call does not find it yet, and is told by its token.
+    cloud.fault(Action::DescribeDisks, Fault::Stale);
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+    let disks = cloud.disks();
+    assert_eq!((disks.len(), disks[0].category.as_str()), (1, "cloud_essd"));
+}
+
+#[test]
+fn a_refused_category_leads_to_the_next_and_a_retry_finds_that_disk() {
+    let cloud = FakeCloud::new();
+    cloud.fault(
+        Action::CreateDisk,
+        Fault::Refuse("InvalidDataDiskCategory.NotSupported"),
+    );
+    let first = create(&cloud, &request("pvc-1", 20, &TWO)).expect("made");
+    let second = create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+    assert_eq!((first.id, cloud.disks().len()), (second.id, 1));
+    assert_eq!(cloud.disks()[0].category, "cloud_efficiency");
+}
+
+#[test]
+fn a_disk_that_lags_while_stock_comes_back_is_not_kept_twice() {
+    let cloud = FakeCloud::new();
+    cloud.fault(
+        Action::CreateDisk,
+        Fault::Refuse("InvalidDataDiskCategory.NotSupported"),
+    );
+    let first = create(&cloud, &request("pvc-1", 20, &TWO)).expect("made");
+    cloud.fault(Action::DescribeDisks, Fault::Stale);
+    let second = create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+    assert_eq!((&first.id, cloud.disks().len()), (&second.id, 1));
+    assert!(
+        cloud
+            .notes()
+            .iter()
+            .any(|line| line.contains("it was deleted again"))
+    );
+}
+
+#[test]
+fn a_forgotten_token_makes_no_second_disk() {
+    let cloud = FakeCloud::new();
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("made");
+    cloud.forget_tokens();
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+    // Not even while descriptions lag: the younger one never was attached, and goes.
+    cloud.forget_tokens();
+    cloud.fault(Action::DescribeDisks, Fault::Stale);
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+    assert_eq!(cloud.disks().len(), 1);
+}
+
+#[test]
+fn a_name_can_be_used_again_after_its_disk_was_deleted() {
+    let cloud = FakeCloud::new();
+    let first = create(&cloud, &request("pvc-1", 20, &TWO))
+        .expect("made")
+        .id;
+    cloud.delete_disk(&first);
+    let second = create(&cloud, &request("pvc-1", 20, &TWO))
+        .expect("made anew")
+        .id;
+    assert_ne!(first, second);
+    assert_eq!(
+        create(&cloud, &request("pvc-1", 20, &TWO))
+            .expect("found")
+            .id,
+        second
+    );
+    cloud.delete_disk(&second);
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("made a third time");
+    assert_eq!(cloud.disks().len(), 1);
+}
+
+#[test]
+fn a_token_used_up_by_a_failed_try_with_other_words_is_got_over() {
+    let cloud = FakeCloud::new();
+    let disk = create(&cloud, &request("pvc-1", 20, &TWO))
+        .expect("made")
+        .id;
+    cloud.delete_disk(&disk);
+    // ECS remembers 20 GiB.
+    create(&cloud, &request("pvc-1", 30, &TWO)).expect("made with 30");
+    assert_eq!((cloud.disks().len(), cloud.disks()[0].gib), (1, 30));
+}
+
+#[test]
+fn a_name_taken_by_other_properties_is_refused_with_what_differs() {
+    let cloud = FakeCloud::new();
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("made");
+    for (gib, parameters, what) in [
+        (30, &TWO[..], "size is 20 GiB"),
+        (
+            20,
+            &[("type", "cloud_ssd")][..],
+            "category is cloud_essd PL1",
+        ),
+        (20, &[TWO[0], ("encrypted", "true")][..], "encryption"),
+        (20, &[TWO[0], ("multiAttach", "true")][..], "multiAttach"),
+    ] {
+        let error = create(&cloud, &request("pvc-1", gib, parameters)).expect_err(what);
+        assert!(
+            matches!(&error, Error::AlreadyExists(m) if m.contains(what)),
+            "{error:?}"
+        );
+    }
+    // ECS notices by its token, also before the disk is described.
+    cloud.fault(Action::DescribeDisks, Fault::Stale);
+    let error = create(&cloud, &request("pvc-1", 30, &TWO));
+    assert!(matches!(error, Err(Error::AlreadyExists(_))));
+    assert_eq!(cloud.disks().len(), 1);
+}
+
+#[test]
+fn a_deadline_in_the_middle_is_in_progress_and_the_next_call_joins_in() {
+    let cloud = FakeCloud::new();
+    cloud.lag(3);
+    cloud.deadline_in(300);
+    assert!(matches!(
+        create(&cloud, &request("pvc-1", 20, &TWO)),
+        Err(Error::InProgress(_))
+    ));
+    cloud.deadline_in(u64::MAX);
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+    assert_eq!(cloud.disks().len(), 1);
+}
+
+#[test]
+fn no_way_to_make_it_tells_size_from_stock() {
+    let cloud = FakeCloud::new();
+    let error = create(&cloud, &request("pvc-1", 5, &TWO));
+    assert!(matches!(error, Err(Error::OutOfRange(m)) if m.contains("at least 20 GiB")));
+    assert_eq!(cloud.count(Action::CreateDisk), 0);
+    for code in ["Zone.NotOnSale", "InvalidDataDiskCategory.NotSupported"] {
+        cloud.fault(Action::CreateDisk, Fault::Refuse(code));
+    }
+    assert!(matches!(
+        create(&cloud, &request("pvc-1", 20, &TWO)),
+        Err(Error::Exhausted(_))
+    ));
+}
+
+#[test]
+fn a_final_refusal_tries_nothing_else() {
+    let cloud = FakeCloud::new();
+    cloud.fault(
+        Action::CreateDisk,
+        Fault::Refuse("QuotaExceed.PostPaidDisk"),
+    );
+    assert!(matches!(
+        create(&cloud, &request("pvc-1", 20, &TWO)),
+        Err(Error::Exhausted(_))
+    ));
+    cloud.fault(Action::CreateDisk, Fault::Refuse("Forbidden.RAM"));
+    assert!(matches!(
+        create(&cloud, &request("pvc-1", 20, &TWO)),
+        Err(Error::Denied(_))
+    ));
+    assert_eq!(cloud.count(Action::CreateDisk), 2);
+}
+
+#[test]
+fn a_small_size_is_rounded_up_where_the_class_says_so() {
+    let cloud = FakeCloud::new();
+    let parameters = [("volumeSizeAutoAvailable", "true"), TWO[0]];
+    let info = create(&cloud, &request("pvc-1", 5, &parameters)).expect("made");
+    assert_eq!(info.capacity_bytes, 20 * GIB);
+}
+
+#[test]
+fn without_any_zone_it_is_the_nodes_own_or_an_explanation() {
+    let cloud = FakeCloud::new();
+    let anywhere = CreateRequest {
+        places: Vec::new(),
+        ..request("pvc-1", 20, &TWO)
+    };
+    let error = create(&cloud, &anywhere);
+    assert!(matches!(error, Err(Error::InvalidArgument(m)) if m.contains("WaitForFirstConsumer")));
+    cloud.grant_metadata("i-1", "host");
+    create(&cloud, &anywhere).expect("made");
+    assert_eq!(cloud.disks()[0].zone, "cn-test-a");
+}
+
+#[test]
+fn a_snapshot_is_a_source_and_another_disk_is_not() {
+    let cloud = FakeCloud::new();
+    let disk = cloud.add_disk("cloud_essd", 40);
+    let snapshot = crate::bindings::exports::drivebay::driver::snapshots::CreateRequest {
+        name: "snap".into(),
+        source_volume_id: disk.clone(),
+        parameters: Vec::new(),
+    };
+    let snapshot = crate::snapshot::create_snapshot(Ecs { cloud: &cloud }, &snapshot)
+        .expect("cut")
+        .id;
+    let from = |source| CreateRequest {
+        source: Some(source),
+        ..request("pvc-1", 20, &TWO)
+    };
+    let info = create(&cloud, &from(VolumeSource::Snapshot(snapshot.clone()))).expect("made");
+    assert!(matches!(info.source, Some(VolumeSource::Snapshot(id)) if id == snapshot));
+    assert_eq!(info.capacity_bytes, 40 * GIB);
+    let without = create(&cloud, &request("pvc-1", 20, &TWO));
+    assert!(matches!(without, Err(Error::AlreadyExists(m)) if m.contains("source")));
+    assert!(matches!(
+        create(&cloud, &from(VolumeSource::Volume(disk))),
+        Err(Error::Unsupported(_))
+    ));
+    for missing in ["s-gone", "fake"] {
+        let missing = CreateRequest {
+            name: "pvc-2".into(),
+            ..from(VolumeSource::Snapshot(missing.into()))
+        };
+        assert!(matches!(create(&cloud, &missing), Err(Error::NotFound(_))));
+    }
+}
+
+#[test]
+fn a_long_name_and_a_strange_one_get_a_disk() {
+    let cloud = FakeCloud::new();
+    for name in ["x".repeat(128), "1 é*+~".into()] {
+        create(&cloud, &request(&name, 20, &TWO)).expect("made");
+    }
+    assert_eq!(
+        (disk_name("1 é"), disk_name("a"), disk_name("pvc-1")),
+        (None, None, Some("pvc-1"))
+    );
+}

@@ -1,0 +1,262 @@
+//! Calls to ECS that outlast throttling and lost connections, and waiting for what was asked for.
+
+use crate::bindings::drivebay::driver::https::Response;
+use crate::bindings::drivebay::driver::log::Level;
+use crate::bindings::drivebay::driver::types::Error;
+use crate::call::{Action, Call, Repeat};
+use crate::failure::{self, Failure, Kind};
+use crate::json::Json;
+
+/// Throttling counts by the minute, so that the later pauses have to be long. In all about half a minute; a
+/// caller with more patience asks again.
+const FIRST_BACKOFF_MS: u64 = 1000;
+const LONGEST_BACKOFF_MS: u64 = 10_000;
+const ATTEMPTS: u32 = 6;
+
+/// A change shows within a second or two, mostly; looking more often only uses up the account's calls.
+const FIRST_LOOK_MS: u64 = 250;
+const SLOWEST_LOOK_MS: u64 = 2000;
+
+/// With its pauses, more than any call's deadline: that comes first.
+const LOOKS: u32 = 60;
+
+/// How often the state may look as if nothing had been asked for, before it is asked for again: about 12 seconds.
+const LAG: u32 = 8;
+
+/// Refusals after which the next look tells more than the code does.
+const LOOK_AGAIN: [&str; 5] = [
+    "DependencyViolation",
+    "InvalidDisk.AlreadyDetached",
+    "InvalidDisk.InUse",
+    "InvalidDiskSize.TooSmall",
+    "NoChangeInDiskCategoryAndPerformanceLevel",
+];
+
+/// What a look at the state says is to be done.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Done,
+    /// Nothing but wait, for this reason.
+    Wait(String),
+    Ask(Call),
+}
+
+/// A call that was accepted, while its effect is not to be seen yet.
+#[derive(Default)]
+struct Accepted {
+    action: Option<Action>,
+    looks_left: u32,
+}
+
+/// The outside, as far as this guest needs it.
+pub(crate) trait Cloud {
+    /// The region that the operator configured.
+    fn region(&self) -> Result<String, Error>;
+
+    /// Send one call to ECS, signed anew.
+    fn send(&self, call: &Call) -> Result<Response, Error>;
+
+    /// Ask the instance's metadata service.
+    fn metadata(&self, path: &str) -> Result<String, Error>;
+
+    /// Let time pass; an error where the call's deadline would come first.
+    fn pause(&self, milliseconds: u64) -> Result<(), Error>;
+
+    /// A few random bits.
+    fn chance(&self) -> u8;
+
+    /// SHA-256 in hexadecimal digits.
+    fn digest(&self, text: &str) -> String;
+
+    /// A line for the operator.
+    fn note(&self, level: Level, line: &str);
+}
+
+/// ECS, with patience.
+#[derive(Clone, Copy)]
+pub(crate) struct Ecs<'a> {
+    pub(crate) cloud: &'a dyn Cloud,
+}
+
+impl Ecs<'_> {
+    /// One call. Throttled ones are repeated, since ECS did nothing; lost ones only where twice is the same as
+    /// once. The caller looks at the state before it repeats any other.
+    pub(crate) fn call(&self, call: &Call) -> Result<&'static Json, Failure> {
+        let mut attempt = 0;
+        loop {
+            let answer = match self.cloud.send(call) {
+                Ok(response) => failure::read(call, &response),
+                Err(error) => Err(failure::unsent(call, error)),
+            };
+            let failure = match answer {
+                Ok(json) => return Ok(json),
+                Err(failure) => failure,
+            };
+            let may_repeat = match failure.kind {
+                Kind::Throttled => true,
+                Kind::Lost => call.action.repeat() == Repeat::Freely,
+                Kind::Refused | Kind::NotSent => false,
+            };
+            attempt += 1;
+            let pause = backoff(attempt, failure.retry_after, self.cloud.chance());
+            if !may_repeat || attempt == ATTEMPTS || self.cloud.pause(pause).is_err() {
+                return Err(failure);
+            }
+        }
+    }
+
+    /// A call in a region, which most actions ask for.
+    pub(crate) fn call_in_region(&self, call: Call) -> Result<&'static Json, Error> {
+        let region = self.cloud.region()?;
+        Ok(self.call(&call.with("RegionId", &region))?)
+    }
+
+    /// Look, do one thing, and look again, until all is as it should be. By this, calls without a token can be
+    /// repeated: what got lost shows in the next look, and an answer that comes before its effect does no harm.
+    pub(crate) fn pursue(
+        &self,
+        look: &mut dyn FnMut() -> Result<Step, Error>,
+    ) -> Result<(), Error> {
+        let (mut waiting, mut accepted) = (self.waiting(), Accepted::default());
+        loop {
+            let otherwise = match look()? {
+                Step::Done => return Ok(()),
+                Step::Wait(reason) => Error::InProgress(reason),
+                Step::Ask(call) => self.ask(&call, &mut accepted)?,
+            };
+            waiting.pause(otherwise)?;
+        }
+    }
+
+    /// Ask, unless that was done a moment ago; the answer is what to end with if time is up now.
+    fn ask(&self, call: &Call, accepted: &mut Accepted) -> Result<Error, Error> {
+        if accepted.action == Some(call.action) && accepted.looks_left > 0 {
+            accepted.looks_left -= 1;
+        } else if let Err(failure) = self.call(call) {
+            let is_told_by_looking = failure.passes() || LOOK_AGAIN.contains(&failure.code);
+            return if is_told_by_looking {
+                Ok(failure.into())
+            } else {
+                Err(failure.into())
+            };
+        } else {
+            *accepted = Accepted {
+                action: Some(call.action),
+                looks_left: LAG,
+            };
+        }
+        let (action, subject) = (call.action.name(), &call.subject);
+        Ok(Error::InProgress(format!(
+            "{action} of {subject} was accepted and does not show yet; ask again"
+        )))
+    }
+
+    pub(crate) fn waiting(&self) -> Waiting<'_> {
+        Waiting {
+            cloud: self.cloud,
+            looks: 0,
+        }
+    }
+}
+
+/// Doubling, and somewhere in the upper half of it: whoever was throttled together does not come back together.
+fn backoff(attempt: u32, wanted: Option<u64>, chance: u8) -> u64 {
+    let doubled = FIRST_BACKOFF_MS << attempt.saturating_sub(1).min(10);
+    let whole = doubled.min(LONGEST_BACKOFF_MS);
+    let pause = whole / 2 + whole / 2 * u64::from(chance) / 255;
+    // A wish is heeded as far as a call's deadline allows; a longer pause would only be refused.
+    wanted.map_or(pause, |wanted| {
+        wanted.min(3 * LONGEST_BACKOFF_MS) + pause / 4
+    })
+}
+
+/// Looking again until something has changed, or time is up.
+pub(crate) struct Waiting<'a> {
+    cloud: &'a dyn Cloud,
+    looks: u32,
+}
+
+impl Waiting<'_> {
+    /// Let a little time pass. Once there is none left, the answer is `otherwise`: so that the caller asks again
+    /// and finds the work further on.
+    pub(crate) fn pause(&mut self, otherwise: impl Into<Error>) -> Result<(), Error> {
+        let pause = (FIRST_LOOK_MS << self.looks.min(8)).min(SLOWEST_LOOK_MS);
+        self.looks += 1;
+        if self.looks > LOOKS || self.cloud.pause(pause).is_err() {
+            return Err(otherwise.into());
+        }
+        Ok(())
+    }
+
+    /// How often it was looked.
+    pub(crate) fn looks(&self) -> u32 {
+        self.looks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{FakeCloud, Fault};
+
+    #[test]
+    fn pauses_double_with_chance_in_them_and_have_a_bound() {
+        assert_eq!((backoff(1, None, 0), backoff(1, None, 255)), (500, 1000));
+        assert_eq!((backoff(3, None, 0), backoff(3, None, 255)), (2000, 4000));
+        assert_eq!(backoff(40, None, 255), LONGEST_BACKOFF_MS);
+        assert!(backoff(1, Some(u64::MAX), 255) < 60_000);
+        assert!(backoff(1, Some(1500), 0) >= 1500);
+    }
+
+    #[test]
+    fn a_throttled_call_is_sent_again() {
+        let cloud = FakeCloud::new();
+        cloud.fault(Action::DescribeDisks, Fault::Refuse("Throttling.User"));
+        cloud.fault(Action::DescribeDisks, Fault::Refuse("Throttling"));
+        let ecs = Ecs { cloud: &cloud };
+        assert!(ecs.call(&Call::new(Action::DescribeDisks, "disks")).is_ok());
+        assert_eq!(cloud.count(Action::DescribeDisks), 3);
+    }
+
+    #[test]
+    fn throttling_that_does_not_end_is_unavailable() {
+        let cloud = FakeCloud::new();
+        for _ in 0..ATTEMPTS {
+            cloud.fault(Action::DescribeDisks, Fault::Refuse("Throttling"));
+        }
+        let failure = Ecs { cloud: &cloud }
+            .call(&Call::new(Action::DescribeDisks, "disks"))
+            .expect_err("throttled");
+        assert!(matches!(failure.into(), Error::Unavailable(_)));
+        assert_eq!(cloud.count(Action::DescribeDisks), ATTEMPTS as usize);
+    }
+
+    #[test]
+    fn a_lost_call_is_sent_again_only_where_twice_is_once() {
+        let cloud = FakeCloud::new();
+        cloud.fault(Action::DescribeDisks, Fault::Drop);
+        cloud.fault(Action::DetachDisk, Fault::Drop);
+        let ecs = Ecs { cloud: &cloud };
+        assert!(ecs.call(&Call::new(Action::DescribeDisks, "disks")).is_ok());
+        let failure = ecs
+            .call(&Call::new(Action::DetachDisk, "disk d-1"))
+            .expect_err("lost");
+        assert_eq!(failure.kind, Kind::Lost);
+        assert_eq!(cloud.count(Action::DetachDisk), 1);
+    }
+
+    #[test]
+    fn waiting_ends_when_the_deadline_is_near() {
+        let cloud = FakeCloud::new();
+        cloud.deadline_in(10_000);
+        let ecs = Ecs { cloud: &cloud };
+        let mut waiting = ecs.waiting();
+        let end = loop {
+            if let Err(end) = waiting.pause(Error::InProgress("not yet".into())) {
+                break end;
+            }
+        };
+        assert!(matches!(end, Error::InProgress(_)));
+        assert!(waiting.looks() > 3);
+    }
+}

@@ -1,0 +1,264 @@
+//! A small ECS for tests: disks, snapshots and tokens in memory, and the faults of a real one.
+//!
+//! It keeps to what is documented: tokens outlive what they made, descriptions can lag, attaching shows as such
+//! for a moment. Time is a budget of milliseconds that pauses use up.
+
+mod actions;
+
+use std::cell::RefCell;
+
+use crate::bindings::drivebay::driver::https::Response;
+use crate::bindings::drivebay::driver::log::Level;
+use crate::bindings::drivebay::driver::types::Error;
+use crate::call::{Action, Call};
+use crate::ecs::Cloud;
+use crate::signature;
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Refused with this code, without effect.
+    Refuse(&'static str),
+    /// Never arrives.
+    Drop,
+    /// Takes effect, and the answer is lost.
+    LoseAnswer,
+    /// A description from before anything was there.
+    Stale,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeDisk {
+    pub(crate) id: String,
+    pub(crate) category: String,
+    pub(crate) level: String,
+    pub(crate) gib: u64,
+    pub(crate) zone: String,
+    pub(crate) nodes: Vec<String>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) multi_attach: bool,
+    pub(crate) iops: u64,
+    pub(crate) bursting: bool,
+    pub(crate) snapshot: String,
+    pub(crate) encrypted: bool,
+    pub(crate) created: u64,
+    pub(crate) was_attached: bool,
+    /// What the next descriptions show instead of the truth.
+    shown: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct FakeSnapshot {
+    id: String,
+    source: String,
+    gib: u64,
+    tags: Vec<(String, String)>,
+}
+
+#[derive(Default)]
+struct State {
+    disks: Vec<FakeDisk>,
+    snapshots: Vec<FakeSnapshot>,
+    /// Token, the parameters it came with, what it made.
+    tokens: Vec<(String, String, String)>,
+    faults: Vec<(Action, usize, Fault)>,
+    calls: Vec<Call>,
+    notes: Vec<String>,
+    budget: u64,
+    lag: usize,
+    slow_tasks: usize,
+    running: usize,
+    spec: Option<Call>,
+    metadata: Option<(String, String)>,
+    made: u64,
+}
+
+pub(crate) struct FakeCloud(RefCell<State>);
+
+impl FakeCloud {
+    pub(crate) fn new() -> Self {
+        Self(RefCell::new(State {
+            budget: u64::MAX,
+            ..State::default()
+        }))
+    }
+
+    /// The next call of this action goes wrong; several add up.
+    pub(crate) fn fault(&self, action: Action, fault: Fault) {
+        self.fault_after(action, 0, fault);
+    }
+
+    /// After so many calls of this action that go well.
+    pub(crate) fn fault_after(&self, action: Action, calls: usize, fault: Fault) {
+        self.0.borrow_mut().faults.push((action, calls, fault));
+    }
+
+    /// Each change is described only after so many looks.
+    pub(crate) fn lag(&self, looks: usize) {
+        self.0.borrow_mut().lag = looks;
+    }
+
+    /// Changes of a disk's kind take so many looks.
+    pub(crate) fn slow_tasks(&self, looks: usize) {
+        self.0.borrow_mut().slow_tasks = looks;
+    }
+
+    pub(crate) fn deadline_in(&self, milliseconds: u64) {
+        self.0.borrow_mut().budget = milliseconds;
+    }
+
+    pub(crate) fn grant_metadata(&self, instance: &str, hostname: &str) {
+        self.0.borrow_mut().metadata = Some((instance.into(), hostname.into()));
+    }
+
+    pub(crate) fn count(&self, action: Action) -> usize {
+        self.0
+            .borrow()
+            .calls
+            .iter()
+            .filter(|call| call.action == action)
+            .count()
+    }
+
+    /// The parameters of the last call of this action.
+    pub(crate) fn last(&self, action: Action) -> Vec<(String, String)> {
+        let state = self.0.borrow();
+        let call = state.calls.iter().rfind(|call| call.action == action);
+        call.expect("such a call").query.clone()
+    }
+
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.0.borrow().notes.clone()
+    }
+
+    pub(crate) fn add_disk(&self, category: &str, gib: u64) -> String {
+        let mut state = self.0.borrow_mut();
+        let id = state.new_id("d");
+        let disk = FakeDisk {
+            id: id.clone(),
+            category: category.into(),
+            level: if category == "cloud_essd" {
+                "PL1".into()
+            } else {
+                String::new()
+            },
+            gib,
+            zone: "cn-test-a".into(),
+            created: state.made,
+            ..FakeDisk::default()
+        };
+        state.disks.push(disk);
+        id
+    }
+
+    pub(crate) fn attach(&self, id: &str, node: &str) {
+        self.change(id, |disk| disk.nodes.push(node.into()));
+    }
+
+    pub(crate) fn change(&self, id: &str, change: impl FnOnce(&mut FakeDisk)) {
+        let mut state = self.0.borrow_mut();
+        change(
+            state
+                .disks
+                .iter_mut()
+                .find(|disk| disk.id == id)
+                .expect("a disk"),
+        );
+    }
+
+    pub(crate) fn disk(&self, id: &str) -> Option<FakeDisk> {
+        self.disks().into_iter().find(|disk| disk.id == id)
+    }
+
+    pub(crate) fn disks(&self) -> Vec<FakeDisk> {
+        self.0.borrow().disks.clone()
+    }
+
+    pub(crate) fn delete_disk(&self, id: &str) {
+        self.0.borrow_mut().disks.retain(|disk| disk.id != id);
+    }
+
+    /// Tokens do not last for ever.
+    pub(crate) fn forget_tokens(&self) {
+        self.0.borrow_mut().tokens.clear();
+    }
+
+    pub(crate) fn snapshots(&self) -> Vec<FakeSnapshot> {
+        self.0.borrow().snapshots.clone()
+    }
+}
+
+impl Cloud for FakeCloud {
+    fn region(&self) -> Result<String, Error> {
+        Ok("cn-test".into())
+    }
+
+    fn send(&self, call: &Call) -> Result<Response, Error> {
+        let mut state = self.0.borrow_mut();
+        let fault = state.next_fault(call.action);
+        state.calls.push(call.clone());
+        let lost = || Error::Unavailable("the connection broke".into());
+        let answer = match fault {
+            Some(Fault::Drop) => return Err(lost()),
+            Some(Fault::LoseAnswer) => {
+                let _lost = state.answer(call);
+                return Err(lost());
+            }
+            Some(Fault::Refuse(code)) => Err((code, 400)),
+            Some(Fault::Stale) => Ok("{}".into()),
+            None => state.answer(call),
+        };
+        let (status, body) = match answer {
+            Ok(body) => (200, body),
+            Err((code, status)) => {
+                let message = "because";
+                (
+                    status,
+                    format!(r#"{{"RequestId":"R","Code":"{code}","Message":"{message}"}}"#),
+                )
+            }
+        };
+        Ok(Response {
+            status,
+            headers: Vec::new(),
+            body: body.into_bytes(),
+        })
+    }
+
+    fn metadata(&self, path: &str) -> Result<String, Error> {
+        let state = self.0.borrow();
+        let Some((instance, hostname)) = &state.metadata else {
+            return Err(Error::Denied("no grant".into()));
+        };
+        if path.ends_with("hostname") {
+            return Ok(format!("{hostname}\n"));
+        }
+        Ok(format!(
+            r#"{{"instance-id":"{instance}","zone-id":"cn-test-a","region-id":"cn-test","instance-type":"ecs.g7.large"}}"#
+        ))
+    }
+
+    fn pause(&self, milliseconds: u64) -> Result<(), Error> {
+        let mut state = self.0.borrow_mut();
+        match state.budget.checked_sub(milliseconds) {
+            Some(left) => {
+                state.budget = left;
+                Ok(())
+            }
+            None => Err(Error::Unavailable("the deadline would come first".into())),
+        }
+    }
+
+    fn chance(&self) -> u8 {
+        128
+    }
+
+    fn digest(&self, text: &str) -> String {
+        use sha2::{Digest, Sha256};
+        signature::hex(&Sha256::digest(text))
+    }
+
+    fn note(&self, _level: Level, line: &str) {
+        self.0.borrow_mut().notes.push(line.into());
+    }
+}

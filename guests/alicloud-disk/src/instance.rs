@@ -1,0 +1,243 @@
+//! Instances: which one a node is, and how many disks it takes.
+
+use crate::bindings::drivebay::driver::log::Level;
+use crate::bindings::drivebay::driver::types::Error;
+use crate::bindings::exports::drivebay::driver::node::NodeInfo;
+use crate::call::{Action, Call};
+use crate::disk::{Disk, has_tag, read_list};
+use crate::ecs::{Cloud, Ecs};
+use crate::id::InstanceId;
+use crate::json::Json;
+use crate::tags;
+use crate::zone;
+
+const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
+const HOSTNAME: &str = "/latest/meta-data/hostname";
+
+/// What the metadata service says about the instance this runs on.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) id: InstanceId<'static>,
+    pub(crate) zone: &'static str,
+    region: &'static str,
+    instance_type: &'static str,
+}
+
+/// Ask which instance this is.
+pub(crate) fn document(cloud: &dyn Cloud) -> Result<Document, Error> {
+    let text = cloud.metadata(DOCUMENT)?;
+    let nonsense = |reason: &str| {
+        Error::Internal(format!(
+            "the metadata service's document about this instance makes no sense: {reason}"
+        ))
+    };
+    let json = Json::read(text.as_bytes()).map_err(|reason| nonsense(&reason))?;
+    let id = InstanceId::parse(json.text("instance-id"))
+        .ok_or_else(|| nonsense("it names no instance"))?;
+    let zone = json
+        .some_text("zone-id")
+        .ok_or_else(|| nonsense("it names no zone"))?;
+    Ok(Document {
+        id,
+        zone,
+        region: json.text("region-id"),
+        instance_type: json.text("instance-type"),
+    })
+}
+
+/// The instance that a node's name means: its id, as CSI has it from [`node_info`]; region and id, as Alibaba's
+/// clusters name nodes; or the name of the host this runs on, which is all that kubelet knows for FlexVolume.
+pub(crate) fn of_node<'a>(cloud: &dyn Cloud, node_id: &'a str) -> Result<InstanceId<'a>, Error> {
+    if let Some(id) = InstanceId::parse(node_id) {
+        return Ok(id);
+    }
+    if let Some((region, id)) = node_id.rsplit_once('.')
+        && let Some(id) = InstanceId::parse(id)
+    {
+        let granted = cloud.region()?;
+        return match region == granted {
+            true => Ok(id),
+            false => Err(Error::FailedPrecondition(format!(
+                "node {node_id} is in region {region}, and the driver's file grants region {granted}"
+            ))),
+        };
+    }
+    let hostname = cloud.metadata(HOSTNAME).map_err(|error| {
+        let Error::Denied(reason) = error else {
+            return error;
+        };
+        Error::FailedPrecondition(format!(
+            "the name of node {node_id} does not tell which instance it is, as i-… or REGION.i-… would; where the \
+             node itself attaches its disks, the metadata service can tell: {reason}"
+        ))
+    })?;
+    if !is_same_host(hostname.trim_ascii(), node_id) {
+        // Not found, and not for the first time: CSI wants that said of a node nobody knows.
+        return Err(Error::NotFound(format!(
+            "node {node_id} is not known: its name is no instance's id, and this host is {}; have kubelet attach on \
+             the node itself, or name nodes REGION.i-…",
+            hostname.trim_ascii()
+        )));
+    }
+    document(cloud).map(|document| document.id)
+}
+
+/// Kubernetes may have a host's name with its domain or without.
+fn is_same_host(hostname: &str, node: &str) -> bool {
+    fn first_label(name: &str) -> &str {
+        name.split('.').next().unwrap_or(name)
+    }
+    let is = |one: &str, other: &str| !one.is_empty() && one.eq_ignore_ascii_case(other);
+    is(hostname, node) || is(first_label(hostname), node) || is(hostname, first_label(node))
+}
+
+/// How this node registers.
+#[inline(never)]
+pub(crate) fn node_info(ecs: Ecs<'_>) -> Result<NodeInfo, Error> {
+    let document = document(ecs.cloud)?;
+    let granted = ecs.cloud.region()?;
+    if document.region != granted {
+        return Err(Error::FailedPrecondition(format!(
+            "this node is in region {}, and the driver's file grants region {granted}: correct [grants.https.ecs]",
+            document.region
+        )));
+    }
+    let max_volumes = match max_volumes(ecs, &document) {
+        // A node may have a key that cannot look around; it is no worse than one without a limit.
+        Err(Error::Denied(reason)) => {
+            ecs.cloud.note(
+                Level::Warn,
+                &format!("how many disks this node takes is not known: {reason}"),
+            );
+            0
+        }
+        answer => answer?,
+    };
+    Ok(NodeInfo {
+        id: document.id.as_str().into(),
+        place: zone::place(document.zone),
+        max_volumes,
+    })
+}
+
+/// What the type takes, less what is attached and was not made here: the system disk, and disks of the operator.
+fn max_volumes(ecs: Ecs<'_>, document: &Document) -> Result<u32, Error> {
+    let name = document.instance_type;
+    let call = Call::new(
+        Action::DescribeInstanceTypes,
+        format!("instance type {name}"),
+    );
+    let json = ecs.call_in_region(call.with("InstanceTypes.1", name))?;
+    let types = json.list("InstanceTypes", "InstanceType").iter();
+    let Some(all) = types
+        .filter(|one| one.text("InstanceTypeId") == name)
+        .find_map(|one| one.number("DiskQuantity"))
+    else {
+        ecs.cloud.note(
+            Level::Warn,
+            &format!("ECS does not say how many disks instance type {name} takes"),
+        );
+        return Ok(0);
+    };
+    let call = Call::new(Action::DescribeDisks, format!("disks of {}", document.id));
+    let call = call
+        .with("InstanceId", document.id.as_str())
+        .with_number("MaxResults", 100);
+    let attached = read_list(ecs.call_in_region(call)?)?;
+    let others = attached.iter().filter(|disk| !is_ours(disk)).count();
+    let left = all.saturating_sub(u64::try_from(others).unwrap_or(u64::MAX));
+    // 0 would say that there is no limit.
+    Ok(u32::try_from(left).unwrap_or(u32::MAX).max(1))
+}
+
+fn is_ours(disk: &Disk) -> bool {
+    has_tag(disk.tags, tags::VOLUME_NAME, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{FakeCloud, Fault};
+
+    #[test]
+    fn a_node_is_named_by_its_instance_with_or_without_the_region() {
+        let cloud = FakeCloud::new();
+        for node in ["i-1", "cn-test.i-1"] {
+            assert_eq!(of_node(&cloud, node).expect("an instance").as_str(), "i-1");
+        }
+        assert!(matches!(
+            of_node(&cloud, "cn-other.i-1"),
+            Err(Error::FailedPrecondition(_))
+        ));
+    }
+
+    #[test]
+    fn a_hosts_name_means_this_instance_if_it_is_its_own() {
+        let cloud = FakeCloud::new();
+        cloud.grant_metadata("i-5", "worker-5.example.internal");
+        for node in ["worker-5", "WORKER-5.example.internal"] {
+            assert_eq!(of_node(&cloud, node).expect("this one").as_str(), "i-5");
+        }
+        for node in ["worker-6", "worker-5.example.com", ""] {
+            assert!(
+                matches!(of_node(&cloud, node), Err(Error::NotFound(m)) if m.contains("worker-5"))
+            );
+        }
+    }
+
+    #[test]
+    fn without_metadata_a_hosts_name_is_explained() {
+        let error = of_node(&FakeCloud::new(), "worker-5").expect_err("unknown");
+        assert!(
+            matches!(error, Error::FailedPrecondition(m) if m.contains("REGION.i-") && m.contains("grant"))
+        );
+    }
+
+    #[test]
+    fn a_node_registers_with_zone_and_the_disks_left_to_it() {
+        let cloud = FakeCloud::new();
+        cloud.grant_metadata("i-5", "worker-5");
+        let system = cloud.add_disk("cloud_essd", 40);
+        let ours = cloud.add_disk("cloud_essd", 20);
+        cloud.change(&ours, |disk| {
+            disk.tags.push((tags::VOLUME_NAME.into(), "pvc-1".into()))
+        });
+        for id in [&system, &ours] {
+            cloud.attach(id, "i-5");
+        }
+        let info = node_info(Ecs { cloud: &cloud }).expect("a node");
+        assert_eq!((info.id.as_str(), info.max_volumes), ("i-5", 16));
+        assert_eq!(info.place, [(zone::ZONE.into(), "cn-test-a".into())]);
+    }
+
+    #[test]
+    fn a_key_that_cannot_look_around_leaves_the_limit_unknown() {
+        let cloud = FakeCloud::new();
+        cloud.grant_metadata("i-5", "worker-5");
+        cloud.fault(
+            Action::DescribeInstanceTypes,
+            Fault::Refuse("Forbidden.RAM"),
+        );
+        assert_eq!(
+            node_info(Ecs { cloud: &cloud })
+                .expect("a node")
+                .max_volumes,
+            0
+        );
+        assert!(
+            cloud
+                .notes()
+                .iter()
+                .any(|line| line.contains("ecs:DescribeInstanceTypes"))
+        );
+    }
+
+    #[test]
+    fn without_metadata_a_node_cannot_register() {
+        let error = node_info(Ecs {
+            cloud: &FakeCloud::new(),
+        })
+        .expect_err("no metadata");
+        assert!(matches!(error, Error::Denied(_)));
+    }
+}

@@ -1,0 +1,172 @@
+//! Alibaba Cloud ECS disks as volumes.
+//!
+//! ```text
+//! create delete attach expand modify snapshot list      what is done with disks, each a story of its own
+//! instance stage                                        what is done on nodes
+//! wanted parameters given category size zone tags page  what is asked for; pure
+//! disk id                                               what ECS has
+//! once ecs                                              patience: one thing for each name, looking until it is so
+//! cloud call failure condition signature json time      how ECS is asked, and what its answers mean
+//! ```
+//!
+//! Everything but `cloud` and `stage` runs natively against `fake`, a small ECS with faults. No key and no
+//! address ever passes through here: the host signs, resolves and connects.
+
+mod attach;
+mod bindings;
+mod call;
+mod category;
+mod cloud;
+mod condition;
+mod create;
+mod delete;
+mod disk;
+mod ecs;
+mod expand;
+mod failure;
+#[cfg(test)]
+mod fake;
+mod given;
+mod id;
+mod instance;
+mod json;
+mod list;
+mod modify;
+mod once;
+mod page;
+mod parameters;
+mod signature;
+mod size;
+mod snapshot;
+mod stage;
+mod tags;
+mod time;
+mod wanted;
+mod zone;
+
+use bindings::drivebay::driver::mounts::Target;
+use bindings::drivebay::driver::types::{
+    Access, CapacityRange, Error, Parameters, Topology, Volume, VolumeCapability,
+};
+use bindings::exports::drivebay::driver::controller::{self, VolumeInfo, VolumePage};
+use bindings::exports::drivebay::driver::identity::{self, Description};
+use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
+use bindings::exports::drivebay::driver::snapshots::{self, Filter, Snapshot, SnapshotPage};
+use bindings::exports::drivebay::driver::{attachment, expansion, modification};
+use cloud::HostCloud;
+use ecs::Ecs;
+
+const ECS: Ecs<'static> = Ecs { cloud: &HostCloud };
+
+// What the exports below call is never inlined into them: the compiler would copy the code that hands out an
+// error for every place one comes from, which is a tenth of this guest.
+
+/// The guest.
+#[derive(Debug)]
+pub struct AlicloudDisk;
+
+impl identity::Guest for AlicloudDisk {
+    fn describe() -> Description {
+        Description {
+            name: env!("CARGO_PKG_NAME").into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            summary: "makes, attaches and mounts disks of Alibaba Cloud ECS".into(),
+            parameters: parameters::described(),
+        }
+    }
+}
+
+impl controller::Guest for AlicloudDisk {
+    fn create_volume(request: controller::CreateRequest) -> Result<VolumeInfo, Error> {
+        create::create_volume(ECS, &request)
+    }
+
+    fn delete_volume(id: String) -> Result<(), Error> {
+        delete::delete_volume(ECS, &id)
+    }
+
+    fn validate_volume(volume: Volume, capabilities: Vec<VolumeCapability>) -> Result<(), Error> {
+        list::validate_volume(ECS, &volume, &capabilities)
+    }
+
+    fn get_volume(id: String) -> Result<VolumeInfo, Error> {
+        list::get_volume(ECS, &id)
+    }
+
+    fn list_volumes(max_entries: u32, starting_token: Option<String>) -> Result<VolumePage, Error> {
+        list::list_volumes(ECS, max_entries, starting_token.as_deref())
+    }
+
+    fn available_capacity(_parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
+        Err(Error::Unsupported(
+            "ECS does not tell how much could still be made".into(),
+        ))
+    }
+}
+
+impl attachment::Guest for AlicloudDisk {
+    /// Read-only is the mount's: ECS attaches a disk in one way only.
+    fn attach_volume(
+        volume: Volume,
+        node_id: String,
+        _access: Access,
+    ) -> Result<Parameters, Error> {
+        attach::attach_volume(ECS, &volume, &node_id)
+    }
+
+    fn detach_volume(volume: Volume, node_id: String) -> Result<(), Error> {
+        attach::detach_volume(ECS, &volume, &node_id)
+    }
+
+    fn is_attached(volume: Volume, node_id: String) -> Result<bool, Error> {
+        attach::is_attached(ECS, &volume, &node_id)
+    }
+}
+
+impl snapshots::Guest for AlicloudDisk {
+    fn create_snapshot(request: snapshots::CreateRequest) -> Result<Snapshot, Error> {
+        snapshot::create_snapshot(ECS, &request)
+    }
+
+    fn delete_snapshot(id: String) -> Result<(), Error> {
+        snapshot::delete_snapshot(ECS, &id)
+    }
+
+    fn get_snapshot(id: String) -> Result<Snapshot, Error> {
+        snapshot::get_snapshot(ECS, &id)
+    }
+
+    fn list_snapshots(
+        filter: Filter,
+        max_entries: u32,
+        starting_token: Option<String>,
+    ) -> Result<SnapshotPage, Error> {
+        snapshot::list_snapshots(ECS, &filter, max_entries, starting_token.as_deref())
+    }
+}
+
+impl expansion::Guest for AlicloudDisk {
+    fn expand_volume(volume: Volume, capacity: CapacityRange) -> Result<u64, Error> {
+        expand::expand_volume(ECS, &volume, &capacity)
+    }
+}
+
+impl modification::Guest for AlicloudDisk {
+    fn modify_volume(id: String, parameters: Parameters) -> Result<(), Error> {
+        modify::modify_volume(ECS, &id, &parameters)
+    }
+}
+
+impl node::Guest for AlicloudDisk {
+    fn get_info() -> Result<NodeInfo, Error> {
+        instance::node_info(ECS)
+    }
+
+    fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {
+        stage::stage_volume(&request, target)
+    }
+
+    fn get_health(volume: Volume) -> Result<Health, Error> {
+        stage::get_health(&volume)
+    }
+}

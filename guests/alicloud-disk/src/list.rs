@@ -1,0 +1,136 @@
+//! Disks are looked at.
+
+use crate::bindings::drivebay::driver::types::{Error, Volume, VolumeCapability};
+use crate::bindings::exports::drivebay::driver::controller::{VolumeInfo, VolumePage};
+use crate::call::{Action, Call};
+use crate::disk::read_list;
+use crate::ecs::Ecs;
+use crate::id::DiskId;
+use crate::page::Page;
+use crate::wanted;
+
+/// Whether the disk exists and can be used so.
+#[inline(never)]
+pub(crate) fn validate_volume(
+    ecs: Ecs<'_>,
+    volume: &Volume,
+    capabilities: &[VolumeCapability],
+) -> Result<(), Error> {
+    let disk = ecs.existing_disk(DiskId::of(volume)?)?;
+    wanted::check_capabilities(disk.multi_attach, capabilities)
+}
+
+/// One disk.
+#[inline(never)]
+pub(crate) fn get_volume(ecs: Ecs<'_>, id: &str) -> Result<VolumeInfo, Error> {
+    let id = DiskId::parse(id).ok_or_else(|| {
+        Error::NotFound(format!(
+            "disk {id} does not exist: ids of disks begin with d-"
+        ))
+    })?;
+    ecs.existing_disk(id).map(|disk| disk.info())
+}
+
+/// A page of the region's data disks: also those that were not made here, since volumes are made of them too.
+#[inline(never)]
+pub(crate) fn list_volumes(
+    ecs: Ecs<'_>,
+    max_entries: u32,
+    starting_token: Option<&str>,
+) -> Result<VolumePage, Error> {
+    let page = Page::wanted(max_entries, starting_token)?;
+    let call = Call::new(Action::DescribeDisks, "a list of disks")
+        .with("DiskType", "data")
+        .with_number("MaxResults", page.size())
+        .with_some("NextToken", page.token());
+    let json = ecs
+        .call_in_region(call)
+        .map_err(|error| page.error(error))?;
+    let (disks, next_token) = page.cut(read_list(json)?, json);
+    Ok(VolumePage {
+        volumes: disks.iter().map(|disk| disk.info()).collect(),
+        next_token,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::drivebay::driver::types::{AccessMode, AccessType};
+    use crate::fake::{FakeCloud, Fault};
+
+    #[test]
+    fn a_disk_is_described_with_place_and_nodes() {
+        let cloud = FakeCloud::new();
+        let id = cloud.add_disk("cloud_ssd", 20);
+        cloud.attach(&id, "i-1");
+        let info = get_volume(Ecs { cloud: &cloud }, &id).expect("a disk");
+        assert_eq!(
+            (info.capacity_bytes, info.nodes.len(), info.places.len()),
+            (20 << 30, 1, 1)
+        );
+        for missing in ["d-gone", "fake"] {
+            assert!(matches!(
+                get_volume(Ecs { cloud: &cloud }, missing),
+                Err(Error::NotFound(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn all_disks_are_listed_in_pages() {
+        let cloud = FakeCloud::new();
+        for _ in 0..13 {
+            cloud.add_disk("cloud_ssd", 20);
+        }
+        let ecs = Ecs { cloud: &cloud };
+        let first = list_volumes(ecs, 7, None).expect("a page");
+        let second = list_volumes(ecs, 7, first.next_token.as_deref()).expect("a page");
+        let all = [first.volumes, second.volumes].concat();
+        let mut ids: Vec<_> = all.into_iter().map(|volume| volume.id).collect();
+        ids.dedup();
+        assert_eq!((ids.len(), second.next_token), (13, None));
+    }
+
+    #[test]
+    fn a_bad_token_is_in_progress_whoever_notices() {
+        let cloud = FakeCloud::new();
+        let ecs = Ecs { cloud: &cloud };
+        assert!(matches!(
+            list_volumes(ecs, 5, Some("bogus")),
+            Err(Error::InProgress(_))
+        ));
+        cloud.fault(Action::DescribeDisks, Fault::Refuse("InvalidParameter"));
+        assert!(matches!(
+            list_volumes(ecs, 5, Some("0:old")),
+            Err(Error::InProgress(_))
+        ));
+    }
+
+    #[test]
+    fn validation_tells_missing_from_unfit() {
+        let cloud = FakeCloud::new();
+        let id = cloud.add_disk("cloud_ssd", 20);
+        let validate = |id: &str, mode| {
+            let volume = Volume {
+                id: id.into(),
+                context: Vec::new(),
+                publish_context: Vec::new(),
+            };
+            let capability = VolumeCapability {
+                mode,
+                kind: AccessType::Block,
+            };
+            validate_volume(Ecs { cloud: &cloud }, &volume, &[capability])
+        };
+        validate(&id, AccessMode::SingleNodeWriter).expect("fit");
+        assert!(matches!(
+            validate(&id, AccessMode::MultiNodeMultiWriter),
+            Err(Error::Unsupported(_))
+        ));
+        assert!(matches!(
+            validate("fake", AccessMode::SingleNodeWriter),
+            Err(Error::NotFound(_))
+        ));
+    }
+}

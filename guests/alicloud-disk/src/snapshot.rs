@@ -1,0 +1,481 @@
+//! Snapshots: the content of a disk at one moment.
+
+use crate::bindings::drivebay::driver::log::Level;
+use crate::bindings::drivebay::driver::types::Error;
+use crate::bindings::exports::drivebay::driver::snapshots::{
+    CreateRequest, Filter, Readiness, Snapshot as Info, SnapshotPage,
+};
+use crate::call::{Action, Call};
+use crate::category::Category;
+use crate::disk::has_tag;
+use crate::ecs::Ecs;
+use crate::given::{Given, malformed};
+use crate::id::{DiskId, SnapshotId};
+use crate::json::Json;
+use crate::once::{self, Seen, Thing};
+use crate::page::Page;
+use crate::parameters;
+use crate::size::GIB;
+use crate::tags;
+use crate::time;
+
+/// A snapshot as ECS describes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Snapshot {
+    pub(crate) id: SnapshotId<'static>,
+    pub(crate) available: bool,
+    pub(crate) gib: u64,
+    source: &'static str,
+    failed: bool,
+    /// Empty until the content was cut.
+    created: &'static str,
+    tags: &'static Json,
+}
+
+impl Snapshot {
+    fn read(json: &'static Json) -> Result<Self, Error> {
+        let id = SnapshotId::made(json.text("SnapshotId"))?;
+        Ok(Self {
+            id,
+            available: json.flag("Available") || json.text("Status") == "accomplished",
+            gib: json.number("SourceDiskSize").unwrap_or_default(),
+            source: json.text("SourceDiskId"),
+            failed: json.text("Status") == "failed",
+            created: json.text("CreationTime"),
+            tags: json,
+        })
+    }
+
+    fn info(&self) -> Info {
+        Info {
+            id: self.id.as_str().into(),
+            source_volume_id: self.source.into(),
+            size_bytes: self.gib.saturating_mul(GIB),
+            created_at_seconds: time::read(self.created).unwrap_or_default(),
+            readiness: if self.available {
+                Readiness::Ready
+            } else {
+                Readiness::Pending
+            },
+        }
+    }
+}
+
+impl Ecs<'_> {
+    /// One snapshot; `None` where there is none, which ECS answers by an empty list.
+    fn snapshot(&self, id: SnapshotId<'_>) -> Result<Option<Snapshot>, Error> {
+        let call = Call::new(Action::DescribeSnapshots, format!("snapshot {id}"));
+        let json = self.call_in_region(call.with_list("SnapshotIds", id.as_str()))?;
+        Ok(read_list(json)?
+            .into_iter()
+            .find(|snapshot| snapshot.id == id))
+    }
+
+    /// As [`Ecs::snapshot`], where it has to be there.
+    pub(crate) fn existing_snapshot(&self, id: SnapshotId<'_>) -> Result<Snapshot, Error> {
+        self.snapshot(id)?.ok_or_else(|| missing(id.as_str()))
+    }
+
+    fn snapshot_named(&self, name: &str) -> Result<Option<Snapshot>, Error> {
+        let tag = (String::from(tags::SNAPSHOT_NAME), String::from(name));
+        let call = Call::new(
+            Action::DescribeSnapshots,
+            format!("the snapshot for {name}"),
+        );
+        let json = self.call_in_region(call.with_tags(std::slice::from_ref(&tag)))?;
+        let mut named = read_list(json)?;
+        named.retain(|snapshot| {
+            has_tag(snapshot.tags, tags::SNAPSHOT_NAME, Some(name)) && !snapshot.failed
+        });
+        // There should be one at most. The least id, so that everybody takes the same.
+        Ok(named.into_iter().reduce(|one, other| {
+            if other.id.as_str() < one.id.as_str() {
+                other
+            } else {
+                one
+            }
+        }))
+    }
+}
+
+fn read_list(json: &'static Json) -> Result<Vec<Snapshot>, Error> {
+    json.list("Snapshots", "Snapshot")
+        .iter()
+        .map(Snapshot::read)
+        .collect()
+}
+
+fn missing(id: &str) -> Error {
+    Error::NotFound(format!("snapshot {id} does not exist"))
+}
+
+/// Cut a snapshot, or find the one an earlier try cut.
+#[inline(never)]
+pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Info, Error> {
+    let given = Given(&request.parameters);
+    let id = DiskId::parse(&request.source_volume_id).ok_or_else(|| {
+        Error::NotFound(format!(
+            "disk {} does not exist: ids of disks begin with d-",
+            request.source_volume_id
+        ))
+    })?;
+    let call = create_call(request, id, &given)?;
+    for obsolete in [
+        parameters::SNAPSHOT_TYPE,
+        parameters::INSTANT_ACCESS_RETENTION_DAYS,
+    ] {
+        if given.get(obsolete).is_some() {
+            ecs.cloud.note(
+                Level::Info,
+                &format!("{obsolete} is obsolete and without effect"),
+            );
+        }
+    }
+    let mut cutting = Cutting {
+        ecs,
+        request,
+        snapshot: None,
+    };
+    if !once::find(ecs, &request.name, &mut cutting)? {
+        let disk = ecs.existing_disk(id)?;
+        if Category::parse(disk.category).is_some_and(Category::is_ephemeral) {
+            return Err(Error::Unsupported(format!(
+                "disk {id} is a {}, of which there are no snapshots",
+                disk.category
+            )));
+        }
+        let seed = format!("snapshot\n{}\n", request.name);
+        once::make(ecs, &call, "SnapshotId", &seed, &mut cutting)?;
+    }
+    let unseen = || Error::Internal(format!("no snapshot was seen for {}", request.name));
+    cutting
+        .snapshot
+        .map(|snapshot| snapshot.info())
+        .ok_or_else(unseen)
+}
+
+/// One create request on its way.
+struct Cutting<'a> {
+    ecs: Ecs<'a>,
+    request: &'a CreateRequest,
+    snapshot: Option<Snapshot>,
+}
+
+impl Thing for Cutting<'_> {
+    fn find(&mut self) -> Result<Seen, Error> {
+        let Some(snapshot) = self.ecs.snapshot_named(&self.request.name)? else {
+            return Ok(Seen::Nothing);
+        };
+        if snapshot.source != self.request.source_volume_id {
+            return Err(Error::AlreadyExists(format!(
+                "snapshot {} was made for {} of another disk, {}",
+                snapshot.id, self.request.name, snapshot.source
+            )));
+        }
+        self.see(snapshot)
+    }
+
+    fn look(&mut self, id: &'static str) -> Result<Seen, Error> {
+        let snapshot = self.ecs.snapshot(SnapshotId::made(id)?)?;
+        snapshot.map_or(Ok(Seen::Nothing), |snapshot| self.see(snapshot))
+    }
+}
+
+impl Cutting<'_> {
+    /// Ready as soon as its moment is fixed: from then on the disk may change. That it can be used comes later.
+    fn see(&mut self, snapshot: Snapshot) -> Result<Seen, Error> {
+        if snapshot.failed {
+            let id = snapshot.id;
+            return Err(Error::Unavailable(format!(
+                "ECS could not make snapshot {id}: delete it and ask again"
+            )));
+        }
+        self.snapshot = Some(snapshot);
+        let is_cut = time::read(snapshot.created).is_some();
+        Ok(if is_cut { Seen::Ready } else { Seen::OnItsWay })
+    }
+}
+
+fn create_call(request: &CreateRequest, id: DiskId<'_>, given: &Given<'_>) -> Result<Call, Error> {
+    let days = given.number(parameters::RETENTION_DAYS)?;
+    if days.is_some_and(|days| !(1..=65_536).contains(&days)) {
+        let written = given.get(parameters::RETENTION_DAYS).unwrap_or_default();
+        return Err(malformed(
+            parameters::RETENTION_DAYS,
+            written,
+            "write 1 to 65536",
+        ));
+    }
+    let tags = tags::of_snapshot(&request.name, given)?;
+    Ok(Call::new(
+        Action::CreateSnapshot,
+        format!("disk {id} for {}", request.name),
+    )
+    .with("DiskId", id.as_str())
+    .with_some("SnapshotName", snapshot_name(&request.name))
+    .with_some(
+        "RetentionDays",
+        days.and(given.get(parameters::RETENTION_DAYS)),
+    )
+    .with_some("ResourceGroupId", given.get(parameters::RESOURCE_GROUP_ID))
+    .with_tags(&tags))
+}
+
+/// ECS keeps names that begin with `auto` for itself. The tag has the name in any case.
+fn snapshot_name(name: &str) -> Option<&str> {
+    crate::create::disk_name(name).filter(|name| !name.starts_with("auto"))
+}
+
+/// Delete a snapshot, also one from which disks were made: they have its content by then.
+#[inline(never)]
+pub(crate) fn delete_snapshot(ecs: Ecs<'_>, id: &str) -> Result<(), Error> {
+    let Some(id) = SnapshotId::parse(id) else {
+        // No snapshot has such a name, and what does not exist is deleted.
+        return Ok(());
+    };
+    let call =
+        Call::new(Action::DeleteSnapshot, format!("snapshot {id}")).with("SnapshotId", id.as_str());
+    let mut waiting = ecs.waiting();
+    loop {
+        match ecs.call(&call.clone().with("Force", "true")) {
+            Ok(_) => return Ok(()),
+            Err(failure) if failure.is_not_found() => return Ok(()),
+            Err(failure) if failure.is_busy() => waiting.pause(failure)?,
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+}
+
+/// One snapshot.
+#[inline(never)]
+pub(crate) fn get_snapshot(ecs: Ecs<'_>, id: &str) -> Result<Info, Error> {
+    let parsed = SnapshotId::parse(id).ok_or_else(|| missing(id))?;
+    ecs.existing_snapshot(parsed)
+        .map(|snapshot| snapshot.info())
+}
+
+/// A page of snapshots. What does not exist is in no list, and is no error.
+#[inline(never)]
+pub(crate) fn list_snapshots(
+    ecs: Ecs<'_>,
+    filter: &Filter,
+    max_entries: u32,
+    starting_token: Option<&str>,
+) -> Result<SnapshotPage, Error> {
+    let page = Page::wanted(max_entries, starting_token)?;
+    let is_some = |written: &&String| !written.is_empty();
+    let mut call = Call::new(Action::DescribeSnapshots, "a list of snapshots");
+    if let Some(id) = filter.snapshot_id.as_ref().filter(is_some) {
+        let Some(id) = SnapshotId::parse(id) else {
+            return Ok(nothing());
+        };
+        call = call.with_list("SnapshotIds", id.as_str());
+    }
+    if let Some(id) = filter.source_volume_id.as_ref().filter(is_some) {
+        let Some(id) = DiskId::parse(id) else {
+            return Ok(nothing());
+        };
+        call = call.with("DiskId", id.as_str());
+    }
+    let call = call
+        .with_number("MaxResults", page.size())
+        .with_some("NextToken", page.token());
+    let json = match ecs.call_in_region(call) {
+        Ok(json) => json,
+        // Of a disk that does not exist there are no snapshots.
+        Err(Error::NotFound(_)) => return Ok(nothing()),
+        Err(error) => return Err(page.error(error)),
+    };
+    let (entries, next_token) = page.cut(read_list(json)?, json);
+    let usable = entries.iter().filter(|snapshot| !snapshot.failed);
+    Ok(SnapshotPage {
+        snapshots: usable.map(Snapshot::info).collect(),
+        next_token,
+    })
+}
+
+fn nothing() -> SnapshotPage {
+    SnapshotPage {
+        snapshots: Vec::new(),
+        next_token: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{FakeCloud, Fault};
+
+    fn create(
+        cloud: &FakeCloud,
+        name: &str,
+        disk: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Info, Error> {
+        let request = CreateRequest {
+            name: name.into(),
+            source_volume_id: disk.into(),
+            parameters: parameters
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+        };
+        create_snapshot(Ecs { cloud }, &request)
+    }
+
+    #[test]
+    fn a_snapshot_is_cut_once_whatever_gets_lost() {
+        for fault in [
+            Fault::Drop,
+            Fault::LoseAnswer,
+            Fault::Refuse("Throttling"),
+            Fault::Refuse("IdempotentProcessing"),
+        ] {
+            let cloud = FakeCloud::new();
+            let disk = cloud.add_disk("cloud_essd", 20);
+            cloud.fault(Action::CreateSnapshot, fault);
+            let first = create(&cloud, "snap", &disk, &[]).expect("cut");
+            let again = create(&cloud, "snap", &disk, &[]).expect("the same");
+            assert_eq!(
+                (&first.id, first.created_at_seconds),
+                (&again.id, again.created_at_seconds)
+            );
+            assert_eq!((first.size_bytes, cloud.snapshots().len()), (20 * GIB, 1));
+        }
+    }
+
+    #[test]
+    fn a_lagging_description_makes_no_second_snapshot() {
+        let cloud = FakeCloud::new();
+        let disk = cloud.add_disk("cloud_essd", 20);
+        create(&cloud, "snap", &disk, &[]).expect("cut");
+        cloud.fault(Action::DescribeSnapshots, Fault::Stale);
+        create(&cloud, "snap", &disk, &[]).expect("the same");
+        assert_eq!(cloud.snapshots().len(), 1);
+    }
+
+    #[test]
+    fn a_name_taken_by_another_disks_snapshot_is_refused() {
+        let cloud = FakeCloud::new();
+        let (one, other) = (
+            cloud.add_disk("cloud_essd", 20),
+            cloud.add_disk("cloud_essd", 20),
+        );
+        create(&cloud, "snap", &one, &[]).expect("cut");
+        assert!(matches!(
+            create(&cloud, "snap", &other, &[]),
+            Err(Error::AlreadyExists(_))
+        ));
+        // ECS notices by its token, also before the first one is described.
+        cloud.fault(Action::DescribeSnapshots, Fault::Stale);
+        assert!(matches!(
+            create(&cloud, "snap", &other, &[]),
+            Err(Error::AlreadyExists(_))
+        ));
+        assert_eq!(cloud.snapshots().len(), 1);
+    }
+
+    #[test]
+    fn a_name_can_be_used_again_after_its_snapshot_was_deleted() {
+        let cloud = FakeCloud::new();
+        let disk = cloud.add_disk("cloud_essd", 20);
+        let first = create(&cloud, "snap", &disk, &[]).expect("cut").id;
+        delete_snapshot(Ecs { cloud: &cloud }, &first).expect("deleted");
+        delete_snapshot(Ecs { cloud: &cloud }, &first).expect("still deleted");
+        let second = create(&cloud, "snap", &disk, &[]).expect("cut anew").id;
+        assert_ne!(first, second);
+        assert_eq!(
+            create(&cloud, "snap", &disk, &[]).expect("the same").id,
+            second
+        );
+    }
+
+    #[test]
+    fn there_are_no_snapshots_of_ephemeral_and_of_missing_disks() {
+        let cloud = FakeCloud::new();
+        let disk = cloud.add_disk("elastic_ephemeral_disk_standard", 64);
+        assert!(matches!(
+            create(&cloud, "snap", &disk, &[]),
+            Err(Error::Unsupported(_))
+        ));
+        for missing in ["d-gone", "fake"] {
+            assert!(matches!(
+                create(&cloud, "snap", missing, &[]),
+                Err(Error::NotFound(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn retention_and_tags_are_passed_on_and_checked() {
+        let cloud = FakeCloud::new();
+        let disk = cloud.add_disk("cloud_essd", 20);
+        assert!(matches!(
+            create(&cloud, "snap", &disk, &[("retentionDays", "0")]),
+            Err(Error::InvalidArgument(_))
+        ));
+        let parameters = [
+            ("retentionDays", "7"),
+            ("snapshotTags/a", "b"),
+            ("snapshotType", "Flash"),
+        ];
+        create(&cloud, "snap", &disk, &parameters).expect("cut");
+        let sent = cloud.last(Action::CreateSnapshot);
+        for pair in [
+            ("RetentionDays", "7"),
+            ("Tag.4.Key", "a"),
+            ("Tag.4.Value", "b"),
+            ("SnapshotName", "snap"),
+        ] {
+            assert!(sent.contains(&(pair.0.into(), pair.1.into())), "{pair:?}");
+        }
+        assert!(
+            cloud
+                .notes()
+                .iter()
+                .any(|line| line.contains("snapshotType"))
+        );
+    }
+
+    #[test]
+    fn lists_are_filtered_and_paged() {
+        let cloud = FakeCloud::new();
+        let (one, other) = (
+            cloud.add_disk("cloud_essd", 20),
+            cloud.add_disk("cloud_essd", 20),
+        );
+        for number in 0..12 {
+            create(&cloud, &format!("snap-{number}"), &one, &[]).expect("cut");
+        }
+        let single = create(&cloud, "other", &other, &[]).expect("cut");
+        let ecs = Ecs { cloud: &cloud };
+        let list = |snapshot: Option<&str>, disk: Option<&str>, max: u32, token: Option<&str>| {
+            let filter = Filter {
+                snapshot_id: snapshot.map(String::from),
+                source_volume_id: disk.map(String::from),
+            };
+            list_snapshots(ecs, &filter, max, token).expect("a page")
+        };
+        assert_eq!(list(None, None, 0, None).snapshots.len(), 13);
+        assert_eq!(list(None, Some(&other), 0, None).snapshots.len(), 1);
+        assert_eq!(list(Some(&single.id), None, 0, None).snapshots.len(), 1);
+        for unknown in ["s-gone", "fake"] {
+            assert!(list(Some(unknown), None, 0, None).snapshots.is_empty());
+        }
+        let first = list(None, None, 5, None);
+        let second = list(None, None, 5, first.next_token.as_deref());
+        assert_eq!((first.snapshots.len(), second.snapshots.len()), (5, 5));
+        assert_ne!(first.snapshots[0].id, second.snapshots[0].id);
+    }
+
+    #[test]
+    fn a_missing_snapshot_is_not_found() {
+        let cloud = FakeCloud::new();
+        for id in ["s-gone", "fake"] {
+            assert!(matches!(
+                get_snapshot(Ecs { cloud: &cloud }, id),
+                Err(Error::NotFound(_))
+            ));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Tags: how a disk made here is found again, and what users want written on it. Pure.
+
+use crate::bindings::drivebay::driver::types::Error;
+use crate::given::{Given, malformed};
+use crate::parameters;
+
+/// The caller's name for a volume. The key is that of Alibaba's CSI driver, whose disks are found by it too; the
+/// name of the disk itself takes few characters.
+pub(crate) const VOLUME_NAME: &str = "csi.alibabacloud.com/volume-name";
+
+/// The caller's name for a snapshot.
+pub(crate) const SNAPSHOT_NAME: &str = "drivebay/snapshot-name";
+
+const CREATED_BY: &str = "createdby";
+
+/// What Kubernetes' own disks say about their claims.
+const FROM_METADATA: [(&str, &str); 3] = [
+    (parameters::PV_NAME, "kubernetes.io/created-for/pv/name"),
+    (parameters::PVC_NAME, "kubernetes.io/created-for/pvc/name"),
+    (
+        parameters::PVC_NAMESPACE,
+        "kubernetes.io/created-for/pvc/namespace",
+    ),
+];
+
+/// ECS takes no more on one resource.
+const MOST: usize = 20;
+
+/// ECS's bound for keys and for values.
+const LONGEST: usize = 128;
+
+/// Key and value.
+pub(crate) type Tag = (String, String);
+
+/// All tags of a new disk.
+pub(crate) fn of_disk(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
+    let mut users = Vec::new();
+    for word in given.words(parameters::DISK_TAGS) {
+        let Some((key, value)) = word.split_once(':') else {
+            return Err(malformed(
+                parameters::DISK_TAGS,
+                word,
+                "write KEY:VALUE, separated by commas",
+            ));
+        };
+        users.push((key.trim_ascii(), value.trim_ascii()));
+    }
+    users.extend(given.with_prefix(parameters::DISK_TAGS_PREFIX));
+    let mut tags = ours(VOLUME_NAME, name);
+    for (parameter, key) in FROM_METADATA {
+        if let Some(value) = given.get(parameter) {
+            tags.push((key.into(), value.into()));
+        }
+    }
+    with_users(tags, &users)
+}
+
+/// All tags of a new snapshot.
+pub(crate) fn of_snapshot(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
+    let users: Vec<_> = given
+        .with_prefix(parameters::SNAPSHOT_TAGS_PREFIX)
+        .collect();
+    with_users(ours(SNAPSHOT_NAME, name), &users)
+}
+
+fn ours(key: &str, name: &str) -> Vec<Tag> {
+    vec![
+        (key.into(), name.into()),
+        ("k8s.aliyun.com".into(), "true".into()),
+        (CREATED_BY.into(), "drivebay".into()),
+    ]
+}
+
+fn with_users(mut tags: Vec<Tag>, users: &[(&str, &str)]) -> Result<Vec<Tag>, Error> {
+    for (key, value) in users {
+        check(key, value)?;
+        if tags.iter().any(|(known, _)| known == key) {
+            return Err(malformed(
+                "tag",
+                key,
+                "it is given twice, or is one of the driver's own",
+            ));
+        }
+        tags.push(((*key).into(), (*value).into()));
+    }
+    if tags.len() > MOST {
+        return Err(Error::InvalidArgument(
+            "too many tags: ECS takes 20 on one resource, of which the driver uses up to 6".into(),
+        ));
+    }
+    Ok(tags)
+}
+
+fn check(key: &str, value: &str) -> Result<(), Error> {
+    let reserved = ["aliyun", "acs:", "http://", "https://"];
+    if key.is_empty() || reserved.iter().any(|start| key.starts_with(start)) {
+        let accepted =
+            "a tag's key is not empty and does not begin with aliyun, acs:, http:// or https://";
+        return Err(malformed("tag", key, accepted));
+    }
+    if length(key) > LONGEST || length(value) > LONGEST {
+        return Err(malformed(
+            "tag",
+            key,
+            "keys and values have at most 128 characters",
+        ));
+    }
+    Ok(())
+}
+
+/// In characters, as ECS counts.
+fn length(text: &str) -> usize {
+    text.chars().fold(0, |length, _| length + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> Result<Vec<Tag>, Error> {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect();
+        of_disk("pvc-1", &Given(&pairs))
+    }
+
+    #[test]
+    fn a_disk_is_tagged_with_its_volumes_name() {
+        assert!(
+            tags(&[])
+                .expect("tags")
+                .contains(&(VOLUME_NAME.into(), "pvc-1".into()))
+        );
+    }
+
+    #[test]
+    fn both_ways_of_writing_tags_add_up() {
+        let tags = tags(&[
+            ("diskTags", "a:1, b:x:y"),
+            ("diskTags/c/d", "2"),
+            (parameters::PVC_NAME, "data"),
+        ]);
+        let tags = tags.expect("tags");
+        for (key, value) in [
+            ("a", "1"),
+            ("b", "x:y"),
+            ("c/d", "2"),
+            ("kubernetes.io/created-for/pvc/name", "data"),
+        ] {
+            assert!(tags.contains(&(key.into(), value.into())), "{key}");
+        }
+    }
+
+    #[test]
+    fn tags_that_ecs_or_we_would_trip_over_are_refused() {
+        let many: Vec<String> = (0..20).map(|n| format!("k{n}:v")).collect();
+        for written in [
+            "a",
+            ":v",
+            "aliyun:x",
+            "a:1,a:2",
+            "createdby:me",
+            &many.join(","),
+        ] {
+            let error = tags(&[("diskTags", written)]).expect_err(written);
+            assert!(matches!(error, Error::InvalidArgument(_)));
+        }
+        assert!(tags(&[("diskTags/x", &"v".repeat(129))]).is_err());
+        assert!(tags(&[("diskTags/acs:x", "v")]).is_err());
+    }
+}

@@ -1,0 +1,447 @@
+//! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
+
+use crate::bindings::drivebay::driver::types::{
+    AccessMode, AccessType, CapacityRange, Error, Parameters, VolumeCapability,
+};
+use crate::bindings::exports::drivebay::driver::controller::CreateRequest;
+use crate::category::Kind;
+use crate::disk::{Disk, MultiAttach, add_word};
+use crate::given::{Given, malformed};
+use crate::parameters as names;
+use crate::size::{self, TooSmall};
+use crate::tags::{self, Tag};
+use crate::zone;
+
+/// A disk that is to be made.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) capacity: CapacityRange,
+    pub(crate) too_small: TooSmall,
+    /// The preferred first.
+    pub(crate) kinds: Vec<Kind>,
+    /// The preferred first; empty where nobody said anything.
+    pub(crate) zones: Vec<&'a str>,
+    pub(crate) encrypted: bool,
+    pub(crate) kms_key: Option<&'a str>,
+    pub(crate) resource_group: Option<&'a str>,
+    pub(crate) storage_cluster: Option<&'a str>,
+    pub(crate) multi_attach: MultiAttach,
+    pub(crate) provisioned_iops: Option<u64>,
+    pub(crate) bursting: Option<bool>,
+    pub(crate) tags: Vec<Tag>,
+    /// What the volume's node has to know.
+    pub(crate) context: Parameters,
+}
+
+/// One way to make it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) kind: Kind,
+    /// Absent for disks of the whole region.
+    pub(crate) zone: Option<&'a str>,
+    pub(crate) gib: u64,
+}
+
+impl<'a> Wanted<'a> {
+    /// `invalid-argument` where the request contradicts itself or asks for what cannot be had.
+    pub(crate) fn requested(request: &'a CreateRequest, region: &str) -> Result<Self, Error> {
+        let given = Given(&request.parameters);
+        check_words(&given, region)?;
+        let multi_attach = multi_attach(&given)?;
+        check_capabilities(multi_attach, &request.capabilities)?;
+        let encrypted = given.flag(names::ENCRYPTED)? == Some(true);
+        let kms_key = given.get(names::KMS_KEY_ID);
+        if kms_key.is_some() && !encrypted {
+            return Err(Error::InvalidArgument(
+                "kmsKeyId is given but encrypted is not true: set encrypted, or leave the key out"
+                    .into(),
+            ));
+        }
+        let storage_cluster = given.get(names::STORAGE_CLUSTER_ID);
+        if storage_cluster.is_some() && given.get(names::PERFORMANCE_LEVEL).is_none() {
+            return Err(Error::InvalidArgument(
+                "storageClusterId is given without performanceLevel: a dedicated cluster has disks of one level".into(),
+            ));
+        }
+        let round_up = given.flag(names::VOLUME_SIZE_AUTO_AVAILABLE)? == Some(true);
+        Ok(Self {
+            name: &request.name,
+            capacity: request.capacity,
+            too_small: if round_up {
+                TooSmall::RoundUp
+            } else {
+                TooSmall::Refuse
+            },
+            kinds: Kind::wanted(&given)?,
+            zones: zone::wanted(&given, &request.places)?,
+            encrypted,
+            kms_key,
+            resource_group: given.get(names::RESOURCE_GROUP_ID),
+            storage_cluster,
+            multi_attach,
+            provisioned_iops: given.number(names::PROVISIONED_IOPS)?,
+            bursting: given.flag(names::BURSTING_ENABLED)?,
+            tags: tags::of_disk(&request.name, &given)?,
+            context: context(&given)?,
+        })
+    }
+
+    /// Whether a zone has to be found elsewhere.
+    pub(crate) fn lacks_zone(&self) -> bool {
+        self.zones.is_empty() && self.kinds.iter().any(|kind| !kind.category.is_regional())
+    }
+
+    /// Every way to make it, the preferred first, and why others are none. The zone weighs more than the
+    /// category: the scheduler put the pod's node first.
+    pub(crate) fn attempts(&self, source: Option<u64>) -> (Vec<Attempt<'a>>, Vec<Error>) {
+        let (mut attempts, mut reasons) = (Vec::new(), Vec::new());
+        for round in 0..self.zones.len().max(1) {
+            for kind in &self.kinds {
+                let regional = kind.category.is_regional();
+                match self.size(*kind, source) {
+                    // Once for the whole region.
+                    Ok(gib) if !regional || round == 0 => attempts.push(Attempt {
+                        kind: *kind,
+                        zone: self.zones.get(round).filter(|_| !regional).copied(),
+                        gib,
+                    }),
+                    Err(reason) if round == 0 => reasons.push(reason),
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+        (attempts, reasons)
+    }
+
+    fn size(&self, kind: Kind, source: Option<u64>) -> Result<u64, Error> {
+        if source.is_some() && kind.category.is_ephemeral() {
+            return Err(Error::Unsupported(format!(
+                "a disk of {kind} cannot be made from a snapshot"
+            )));
+        }
+        size::for_new(
+            &self.capacity,
+            source.unwrap_or_default(),
+            kind,
+            self.too_small,
+        )
+    }
+
+    /// How a disk that has the name differs from what is wanted; empty where it is the one.
+    pub(crate) fn differences(&self, disk: &Disk, source: Option<&str>) -> String {
+        let mut found = String::new();
+        let mut differs =
+            |what: &str, has: &str| add_word(&mut found, &format!("its {what} is {has}"));
+        if !size::fits(&self.capacity, disk.gib) {
+            differs("size", &format!("{} GiB", disk.gib));
+        }
+        let is_wanted = |kind: &Kind| {
+            kind.category.name() == disk.category
+                && (kind.level.is_none() || kind.level == disk.level)
+        };
+        if !self.kinds.iter().any(is_wanted) {
+            differs("category", &disk.kind_name());
+        }
+        if !disk.info().places.is_empty()
+            && !self.zones.is_empty()
+            && !self.zones.contains(&disk.zone)
+        {
+            differs("zone", disk.zone);
+        }
+        if self.encrypted != disk.encrypted && self.encrypted {
+            differs("encryption", "off");
+        }
+        if self.kms_key.is_some_and(|key| key != disk.kms_key) {
+            differs("key", disk.kms_key);
+        }
+        if disk.snapshot != source {
+            differs("source", disk.snapshot.unwrap_or("no snapshot"));
+        }
+        if self.multi_attach != disk.multi_attach {
+            differs(
+                "multiAttach",
+                &(disk.multi_attach == MultiAttach::Enabled).to_string(),
+            );
+        }
+        if self
+            .resource_group
+            .is_some_and(|group| group != disk.resource_group)
+        {
+            differs("resource group", disk.resource_group);
+        }
+        if disk.kind().category.is_auto() {
+            if self
+                .provisioned_iops
+                .is_some_and(|iops| iops != disk.provisioned_iops)
+            {
+                differs("provisionedIops", &disk.provisioned_iops.to_string());
+            }
+            if self
+                .bursting
+                .is_some_and(|bursting| bursting != disk.bursting)
+            {
+                differs("burstingEnabled", &disk.bursting.to_string());
+            }
+        }
+        found
+    }
+}
+
+/// Words that are known and can not be honoured, and those that allow one value only.
+fn check_words(given: &Given<'_>, region: &str) -> Result<(), Error> {
+    for (key, value) in given.0.iter().filter(|(_, value)| !value.is_empty()) {
+        if let Some(reason) = names::refusal(key) {
+            return Err(Error::InvalidArgument(format!(
+                "{key} \"{value}\" cannot be honoured: {reason}"
+            )));
+        }
+    }
+    if given.flag(names::OMIT_FSCK)? == Some(true) {
+        let reason = "a filesystem is checked before each mount; leave it out";
+        return Err(malformed(names::OMIT_FSCK, "true", reason));
+    }
+    match given.get(names::RESTRICT_TO_HPN_ZONE) {
+        Some(word) if !word.eq_ignore_ascii_case("never") => {
+            let reason = "nodes' network zones are not told apart; write never, or leave it out";
+            return Err(malformed(names::RESTRICT_TO_HPN_ZONE, word, reason));
+        }
+        _ => {}
+    }
+    match given.get(names::REGION_ID) {
+        Some(wanted) if wanted != region => Err(Error::InvalidArgument(format!(
+            "regionId is {wanted}, and the driver's file grants region {region}: disks cannot be attached across regions"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn multi_attach(given: &Given<'_>) -> Result<MultiAttach, Error> {
+    Ok(match given.flag(names::MULTI_ATTACH)? {
+        Some(true) => MultiAttach::Enabled,
+        Some(false) | None => MultiAttach::Disabled,
+    })
+}
+
+/// Whether a disk can be used so; `unsupported`, with the reason, where it cannot.
+pub(crate) fn check_capabilities(
+    multi_attach: MultiAttach,
+    capabilities: &[VolumeCapability],
+) -> Result<(), Error> {
+    for capability in capabilities {
+        let is_block = matches!(capability.kind, AccessType::Block);
+        let reason = match (capability.mode, multi_attach) {
+            (
+                AccessMode::SingleNodeWriter
+                | AccessMode::SingleNodeReaderOnly
+                | AccessMode::SingleNodeSingleWriter
+                | AccessMode::SingleNodeMultiWriter,
+                _,
+            )
+            | (AccessMode::MultiNodeReaderOnly, MultiAttach::Enabled) => continue,
+            (
+                AccessMode::MultiNodeSingleWriter | AccessMode::MultiNodeMultiWriter,
+                MultiAttach::Enabled,
+            ) if is_block => {
+                continue;
+            }
+            (
+                AccessMode::MultiNodeSingleWriter | AccessMode::MultiNodeMultiWriter,
+                MultiAttach::Enabled,
+            ) => "a filesystem that several nodes write to is destroyed: use volumeMode Block",
+            (
+                AccessMode::MultiNodeReaderOnly
+                | AccessMode::MultiNodeSingleWriter
+                | AccessMode::MultiNodeMultiWriter,
+                MultiAttach::Disabled,
+            ) => {
+                "the disk can be attached to one node at a time: set multiAttach in the StorageClass"
+            }
+        };
+        return Err(Error::Unsupported(reason.into()));
+    }
+    Ok(())
+}
+
+/// What travels with the volume. The disk's id too: a FlexVolume's own name is that of its PersistentVolume.
+fn context(given: &Given<'_>) -> Result<Parameters, Error> {
+    let mut context = Vec::new();
+    for name in [names::FS_TYPE, names::MKFS_OPTIONS] {
+        if let Some(value) = given.get(name) {
+            context.push((name.into(), value.into()));
+        }
+    }
+    for name in [names::READ_ONLY, names::DETACH_FROM_OTHER_NODE] {
+        if given.flag(name)? == Some(true) {
+            context.push((name.into(), "true".into()));
+        }
+    }
+    Ok(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::drivebay::driver::types::FilesystemAccess;
+    use crate::size::GIB;
+
+    fn wanted(parameters: &[(&str, &str)], gib: u64) -> Result<Wanted<'static>, Error> {
+        let request = CreateRequest {
+            name: "pvc-1".into(),
+            capacity: CapacityRange {
+                required_bytes: Some(gib * GIB),
+                limit_bytes: None,
+            },
+            parameters: parameters
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+            capabilities: Vec::new(),
+            source: None,
+            places: Vec::new(),
+        };
+        Wanted::requested(Box::leak(Box::new(request)), "cn-hangzhou")
+    }
+
+    fn refusal(parameters: &[(&str, &str)]) -> String {
+        match wanted(parameters, 20) {
+            Err(Error::InvalidArgument(message)) => message,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    fn attempts(parameters: &[(&str, &str)], gib: u64, source: Option<u64>) -> Vec<String> {
+        let (attempts, _) = wanted(parameters, gib).expect("wanted").attempts(source);
+        let place = |zone: Option<&str>| zone.unwrap_or("everywhere").to_owned();
+        attempts
+            .into_iter()
+            .map(|a| format!("{} {} {}", a.kind, place(a.zone), a.gib))
+            .collect()
+    }
+
+    #[test]
+    fn words_of_the_old_provisioner_are_understood() {
+        let parameters = [
+            ("zoneid", "z-a"),
+            ("regionid", "cn-hangzhou"),
+            ("fstype", "xfs"),
+            ("readonly", "true"),
+        ];
+        let wanted = wanted(&parameters, 20).expect("wanted");
+        assert_eq!(wanted.zones, ["z-a"]);
+        assert_eq!(
+            wanted.context,
+            [
+                ("fsType".into(), "xfs".into()),
+                ("readOnly".into(), "true".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn every_zone_is_tried_with_every_category_that_has_the_size() {
+        let parameters = [
+            ("zoneId", "a,b"),
+            ("type", "cloud_essd,cloud_auto"),
+            ("performanceLevel", "PL3,PL1"),
+        ];
+        assert_eq!(
+            attempts(&parameters, 30, None),
+            [
+                "cloud_essd PL1 a 30",
+                "cloud_auto a 30",
+                "cloud_essd PL1 b 30",
+                "cloud_auto b 30"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_regional_disk_keeps_its_place_in_the_order_and_has_no_zone() {
+        let kinds = "cloud_ssd,cloud_regional_disk_auto,cloud_efficiency";
+        assert_eq!(
+            attempts(&[("zoneId", "a"), ("type", kinds)], 20, None),
+            [
+                "cloud_ssd a 20",
+                "cloud_regional_disk_auto everywhere 20",
+                "cloud_efficiency a 20"
+            ]
+        );
+        assert!(
+            !wanted(&[("type", "cloud_regional_disk_auto")], 20)
+                .expect("wanted")
+                .lacks_zone()
+        );
+        assert!(wanted(&[], 20).expect("wanted").lacks_zone());
+    }
+
+    #[test]
+    fn an_ephemeral_disk_is_not_made_from_a_snapshot() {
+        let wanted = wanted(
+            &[("zoneId", "a"), ("type", "elastic_ephemeral_disk_premium")],
+            64,
+        )
+        .expect("wanted");
+        let (attempts, reasons) = wanted.attempts(Some(64));
+        assert!(attempts.is_empty() && matches!(reasons[..], [Error::Unsupported(_)]));
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused_by_name_and_with_the_reason() {
+        for (name, value) in [
+            ("dataCacheMode", "writeback"),
+            ("sysConfig", "a=b"),
+            ("readIOPS", "1"),
+            ("omitfsck", "true"),
+            ("restrictToHpnZone", "always"),
+            ("regionId", "cn-beijing"),
+        ] {
+            assert!(refusal(&[(name, value)]).contains(name), "{name}");
+        }
+        for harmless in [
+            ("omitfsck", "false"),
+            ("restrictToHpnZone", "never"),
+            ("sysConfig", ""),
+        ] {
+            wanted(&[harmless], 20).expect("harmless");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        assert!(refusal(&[("kmsKeyId", "k")]).contains("encrypted"));
+        assert!(refusal(&[("storageClusterId", "c")]).contains("performanceLevel"));
+        assert!(refusal(&[("multiAttach", "perhaps")]).contains("true or false"));
+    }
+
+    #[test]
+    fn several_nodes_share_a_disk_only_where_that_is_safe() {
+        let capability = |mode, kind| [VolumeCapability { mode, kind }];
+        let files = || {
+            AccessType::Filesystem(FilesystemAccess {
+                fs_type: String::new(),
+                mount_options: Vec::new(),
+            })
+        };
+        let (enabled, disabled) = (MultiAttach::Enabled, MultiAttach::Disabled);
+        for (shared, mode, kind) in [
+            (disabled, AccessMode::SingleNodeWriter, files()),
+            (enabled, AccessMode::MultiNodeReaderOnly, files()),
+            (enabled, AccessMode::MultiNodeMultiWriter, AccessType::Block),
+        ] {
+            check_capabilities(shared, &capability(mode, kind)).expect("safe");
+        }
+        for (shared, mode, kind) in [
+            (disabled, AccessMode::MultiNodeReaderOnly, files()),
+            (
+                disabled,
+                AccessMode::MultiNodeMultiWriter,
+                AccessType::Block,
+            ),
+            (enabled, AccessMode::MultiNodeMultiWriter, files()),
+        ] {
+            let refused = check_capabilities(shared, &capability(mode, kind));
+            assert!(matches!(refused, Err(Error::Unsupported(_))));
+        }
+    }
+}
