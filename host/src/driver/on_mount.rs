@@ -202,6 +202,9 @@ impl Driver {
             record.forget(&path);
             self.journal.unindex(&path)?;
         }
+        // Indexed before the record names it: a kill in between left the one without the other.
+        self.journal
+            .unindex(&self.private_staging(&record.key())?)?;
         Ok(self.journal.save(&record)?)
     }
 
