@@ -63,6 +63,7 @@ flexvolume = "alicloud/disk"
 [grants.block-devices]
 devices = ["virtio-*", "loop-*"]
 filesystems = ["ext4", "xfs"]
+mount-options = ["nouuid"]
 
 [grants.https.ecs]
 origin = "{ecs}"
