@@ -369,6 +369,26 @@ fn a_node_knows_what_it_is_and_how_many_disks_it_can_hold() {
 }
 
 #[test]
+fn what_ecs_cannot_do_is_not_claimed() {
+    let cloud = Cloud::start_with(&["--devices", "none"]);
+    let node = Node::with_disks(&cloud);
+    let id = node.create_disk("pvc-1", 20);
+    let copy = ["create-volume", "--name", "pvc-2", "--size", "20Gi"];
+    for (arguments, export) in [
+        ([&copy[..], &["--from-volume", &id]].concat(), "cloning"),
+        (vec!["available-capacity"], "capacity"),
+    ] {
+        let said = node.run_disk_fails(&arguments);
+        assert!(said.contains("unsupported: "), "{said}");
+        assert!(
+            said.contains(&format!("does not export {export}")),
+            "{said}"
+        );
+    }
+    assert_eq!(cloud.disks().len(), 1);
+}
+
+#[test]
 fn a_category_that_the_zone_lacks_gives_way_to_the_next() {
     let cloud = Cloud::start_with(&["--devices", "none"]);
     let node = Node::with_disks(&cloud);

@@ -158,7 +158,7 @@ fn check_prints_what_each_driver_can_do_asks_for_and_was_granted() {
     for line in [
         "driver local",
         "  flexvolume drivebay/local",
-        "  exports    identity controller attachment expansion node",
+        "  exports    identity controller volume-listing capacity cloning attachment expansion node",
         "  imports    mounts files log",
         "  granted    mounts files log",
         "1 of 1 drivers are sound",
@@ -216,7 +216,7 @@ fn check_names_the_file_and_key_that_cannot_be_read() {
 fn inspect_tells_what_a_component_wants_before_anyone_grants_it() {
     let node = Node::empty();
     let local = [
-        "exports  identity controller attachment expansion node",
+        "exports  identity controller volume-listing capacity cloning attachment expansion node",
         "imports  mounts files log",
         "wasi     none",
         "  [grants.mounts]",

@@ -22,13 +22,14 @@ use crate::config::{DriverConfig, Paths};
 use crate::error::DriverError;
 use crate::grant::Capability;
 use crate::journal::{Journal, JournalError, VolumeRecord, file_stem};
-use crate::runtime::{DriverMemory, Export, Guest, Manifest, Runtime, Scope};
+use crate::runtime::{DriverMemory, Guest, Manifest, Runtime, Scope};
 use crate::sys::{Lock, LockError, NetworkWorkers, SharedWorkers};
 use crate::volume::{
     Access, AccessType, NodeId, Parameters, Secrets, SnapshotId, StagingPath, TargetPath, VolumeId,
     VolumeKey,
 };
 
+pub use crate::runtime::Export;
 pub use expand::{ExpandOnNode, Growth};
 pub use publish::Emptied;
 
@@ -47,15 +48,13 @@ pub struct Driver {
     memory: DriverMemory,
 }
 
-/// What a driver can do, from what its component exports and imports: it cannot claim what it lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a driver can do, from what its component exports and imports: it cannot claim what it lacks. The
+/// default is nothing at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// It attaches volumes to nodes.
-    pub attach: bool,
-    /// It grows volumes.
-    pub expand: bool,
-    /// Its volumes hold file systems of this node's own kernel, on block devices.
-    pub local_filesystem: bool,
+    /// One bit for each.
+    exports: u16,
+    local_filesystem: bool,
 }
 
 /// A volume, as the caller speaks of it.
@@ -211,8 +210,14 @@ impl Driver {
         let guest = self
             .runtime
             .current_guest(&self.config, operation.deadline)?;
+        self.require(&guest, export, doing)?;
+        Ok(guest)
+    }
+
+    /// `unsupported` where the component cannot do that.
+    fn require(&self, guest: &Guest, export: Export, doing: &str) -> Result<(), DriverError> {
         if guest.manifest.exports(export) {
-            return Ok(guest);
+            return Ok(());
         }
         Err(DriverError::unsupported(format!(
             "driver {} cannot {doing}: its component does not export {}",
@@ -282,12 +287,43 @@ impl fmt::Display for Subject<'_> {
 
 impl Capabilities {
     fn of(manifest: &Manifest) -> Self {
+        let exported = Export::ALL
+            .into_iter()
+            .filter(|export| manifest.exports(*export));
         Self {
-            attach: manifest.exports(Export::Attachment),
-            expand: manifest.exports(Export::Expansion),
             local_filesystem: manifest.imports(Capability::BlockDevices),
+            ..exported.fold(Self::default(), Self::with)
         }
     }
+
+    /// The same, and that interface too.
+    #[must_use]
+    pub fn with(self, export: Export) -> Self {
+        Self {
+            exports: self.exports | bit(export),
+            ..self
+        }
+    }
+
+    /// Whether it has the operations of that interface; those of every other answer `unsupported`.
+    pub fn exports(&self, export: Export) -> bool {
+        self.exports & bit(export) != 0
+    }
+
+    /// Whether volumes are staged: put in place once for the node, and from there bound to each pod. Where they
+    /// are not, publishing is all there is. Those that are attached to a node are staged on it.
+    pub fn stages(&self) -> bool {
+        self.exports(Export::Attachment)
+    }
+
+    /// Whether its volumes hold file systems of this node's own kernel, on block devices.
+    pub fn local_filesystem(&self) -> bool {
+        self.local_filesystem
+    }
+}
+
+fn bit(export: Export) -> u16 {
+    1 << export as u16
 }
 
 impl From<JournalError> for DriverError {
@@ -302,5 +338,27 @@ impl From<JournalError> for DriverError {
                 Self::internal("cannot tell what was done to the volume").caused_by(error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_export_is_claimed_for_itself_alone() {
+        for export in Export::ALL {
+            let capabilities = Capabilities::default().with(export);
+            for other in Export::ALL {
+                assert_eq!(capabilities.exports(other), other == export, "{other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn volumes_that_are_attached_are_staged() {
+        let share = Capabilities::default().with(Export::Node);
+        assert!(!share.stages());
+        assert!(share.with(Export::Attachment).stages());
     }
 }

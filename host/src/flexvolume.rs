@@ -126,7 +126,7 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
     let target = target(directory)?;
     let capabilities = driver.prepared_capabilities()?;
     if let Some(group) = options.fs_group()
-        && !capabilities.local_filesystem
+        && !capabilities.local_filesystem()
     {
         // `init` told kubelet not to change owners: on a share that is slow, and refused by root_squash.
         tracing::info!(fs_group = group, "owners on the share are left as they are");

@@ -21,11 +21,14 @@ wit_bindgen::generate!({
 
             export drivebay:driver/identity@0.1.0;
             export drivebay:driver/controller@0.1.0;
+            export drivebay:driver/volume-listing@0.1.0;
             export drivebay:driver/attachment@0.1.0;
             export drivebay:driver/snapshots@0.1.0;
+            export drivebay:driver/snapshot-listing@0.1.0;
             export drivebay:driver/expansion@0.1.0;
             export drivebay:driver/modification@0.1.0;
             export drivebay:driver/node@0.1.0;
+            export drivebay:driver/accessibility@0.1.0;
         }
     ",
     generate_all,

@@ -5,14 +5,11 @@
 //! never was attached.
 
 use crate::bindings::drivebay::driver::log::Level as LogLevel;
-use crate::bindings::drivebay::driver::types::Error;
-use crate::bindings::exports::drivebay::driver::controller::{
-    CreateRequest, VolumeInfo, VolumeSource,
-};
+use crate::bindings::drivebay::driver::types::{CreateRequest, Error, VolumeInfo};
 use crate::call::{Action, Call};
 use crate::category::Category;
 use crate::condition::Condition;
-use crate::disk::{Disk, History, MultiAttach, Status, oldest};
+use crate::disk::{Disk, History, MultiAttach, Status, first};
 use crate::ecs::Ecs;
 use crate::failure::{Failure, Kind};
 use crate::given::Given;
@@ -66,17 +63,14 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
 }
 
 fn source(request: &CreateRequest) -> Result<Option<SnapshotId<'_>>, Error> {
-    match &request.source {
+    match &request.source_snapshot_id {
         None => Ok(None),
-        Some(VolumeSource::Snapshot(id)) => match SnapshotId::parse(id) {
+        Some(id) => match SnapshotId::parse(id) {
             Some(id) => Ok(Some(id)),
             None => Err(Error::NotFound(format!(
                 "snapshot {id} does not exist: ids of snapshots begin with s-"
             ))),
         },
-        Some(VolumeSource::Volume(id)) => Err(Error::Unsupported(format!(
-            "disk {id} cannot be copied directly: take a snapshot of it and start from that"
-        ))),
     }
 }
 
@@ -112,7 +106,7 @@ struct Making<'a> {
 
 impl Thing for Making<'_> {
     fn find(&mut self) -> Result<Seen, Error> {
-        let disk = oldest(self.ecs.disks_named(self.wanted.name)?);
+        let disk = self.ecs.disk_named(self.wanted.name)?;
         disk.map_or(Ok(Seen::Nothing), |disk| self.adopt(disk))
     }
 
@@ -211,16 +205,13 @@ impl Making<'_> {
 
     /// The disk just made, unless an older one shows up that has the name.
     fn keep_first(&mut self, made: Disk) -> Result<Disk, Error> {
-        let mut disks = self.ecs.disks_named(self.wanted.name)?;
-        disks.push(made);
-        match oldest(disks) {
-            Some(first) if first.id != made.id => {
-                self.drop_surplus(&made);
-                self.adopt(first)?;
-                Ok(first)
-            }
-            Some(_) | None => Ok(made),
+        let named = self.ecs.disk_named(self.wanted.name)?;
+        let kept = *first(&made, named.as_ref().unwrap_or(&made));
+        if kept.id != made.id {
+            self.drop_surplus(&made);
+            self.adopt(kept)?;
         }
+        Ok(kept)
     }
 
     /// A disk that never was attached holds nothing that anybody wrote.

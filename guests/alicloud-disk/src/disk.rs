@@ -1,7 +1,6 @@
 //! Disks as ECS describes them.
 
-use crate::bindings::drivebay::driver::types::Error;
-use crate::bindings::exports::drivebay::driver::controller::{VolumeInfo, VolumeSource};
+use crate::bindings::drivebay::driver::types::{Error, VolumeInfo, VolumeSource};
 use crate::call::{Action, Call};
 use crate::category::{Category, Kind, Level};
 use crate::ecs::Ecs;
@@ -207,9 +206,10 @@ pub(crate) fn add_word(words: &mut String, word: &str) {
 /// Whether a disk or a snapshot has a tag; with any value, where none is given. They are sent with `Key` and come
 /// back with `TagKey`.
 pub(crate) fn has_tag(json: &Json, key: &str, value: Option<&str>) -> bool {
+    let is = |said: Option<&str>, or: &str, wanted: &str| said.unwrap_or(or) == wanted;
     json.list("Tags", "Tag").iter().any(|tag| {
-        let said = |new: &str, old: &str| tag.some_text(new).unwrap_or(tag.text(old)).to_owned();
-        said("TagKey", "Key") == key && value.is_none_or(|value| said("TagValue", "Value") == value)
+        is(tag.some_text("TagKey"), tag.text("Key"), key)
+            && value.is_none_or(|value| is(tag.some_text("TagValue"), tag.text("Value"), value))
     })
 }
 
@@ -230,16 +230,18 @@ impl Ecs<'_> {
         self.disk(id)?.ok_or_else(missing)
     }
 
-    /// The disks made for a name. There should be one at most.
-    pub(crate) fn disks_named(&self, name: &str) -> Result<Vec<Disk>, Error> {
+    /// The disk made for a name: there should be one at most, and the first of them counts.
+    pub(crate) fn disk_named(&self, name: &str) -> Result<Option<Disk>, Error> {
         let tag = (String::from(tags::VOLUME_NAME), String::from(name));
         let call = Call::new(Action::DescribeDisks, format!("the disk for {name}"));
         let call = call
             .with_number("MaxResults", 100)
             .with_tags(std::slice::from_ref(&tag));
-        let mut disks = self.disks(call)?;
-        disks.retain(|disk| has_tag(disk.tags, tags::VOLUME_NAME, Some(name)));
-        Ok(disks)
+        let disks = self.disks(call)?;
+        let named = disks
+            .iter()
+            .filter(|disk| has_tag(disk.tags, tags::VOLUME_NAME, Some(name)));
+        Ok(named.reduce(first).copied())
     }
 
     fn disks(&self, call: Call) -> Result<Vec<Disk>, Error> {
@@ -253,20 +255,14 @@ pub(crate) fn read_list(json: &'static Json) -> Result<Vec<Disk>, Error> {
     json.list("Disks", "Disk").iter().map(Disk::read).collect()
 }
 
-/// The first that was made. Seconds are all that ECS tells; the id decides between disks of one second, the same way
-/// for everyone.
-pub(crate) fn oldest(disks: Vec<Disk>) -> Option<Disk> {
-    let is_older = |one: &Disk, other: &Disk| match one.created == other.created {
-        true => one.id.as_str() < other.id.as_str(),
-        false => one.created < other.created,
-    };
-    disks.into_iter().reduce(|oldest, disk| {
-        if is_older(&disk, &oldest) {
-            disk
-        } else {
-            oldest
-        }
-    })
+/// That of two which was made first. Seconds are all that ECS tells; the id decides between disks of one second, the
+/// same way for everyone.
+pub(crate) fn first<'a>(one: &'a Disk, other: &'a Disk) -> &'a Disk {
+    if (other.created, other.id.as_str()) < (one.created, one.id.as_str()) {
+        other
+    } else {
+        one
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Instances: which one a node is, and how many disks it takes.
 
 use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::Error;
+use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::bindings::exports::drivebay::driver::node::NodeInfo;
 use crate::call::{Action, Call};
 use crate::disk::{Disk, has_tag, read_list};
@@ -115,9 +115,14 @@ pub(crate) fn node_info(ecs: Ecs<'_>) -> Result<NodeInfo, Error> {
     };
     Ok(NodeInfo {
         id: document.id.as_str().into(),
-        place: zone::place(document.zone),
         max_volumes,
     })
+}
+
+/// Where this node is.
+#[inline(never)]
+pub(crate) fn place(ecs: Ecs<'_>) -> Result<Topology, Error> {
+    document(ecs.cloud).map(|document| zone::place(document.zone))
 }
 
 /// What the type takes, less what is attached and was not made here: the system disk, and disks of the operator.
@@ -205,9 +210,11 @@ mod tests {
         for id in [&system, &ours] {
             cloud.attach(id, "i-5");
         }
-        let info = node_info(Ecs { cloud: &cloud }).expect("a node");
+        let ecs = Ecs { cloud: &cloud };
+        let info = node_info(ecs).expect("a node");
         assert_eq!((info.id.as_str(), info.max_volumes), ("i-5", 16));
-        assert_eq!(info.place, [(zone::ZONE.into(), "cn-test-a".into())]);
+        let place = place(ecs).expect("a place");
+        assert_eq!(place, [(zone::ZONE.into(), "cn-test-a".into())]);
     }
 
     #[test]

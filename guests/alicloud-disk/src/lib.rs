@@ -46,13 +46,16 @@ mod zone;
 
 use bindings::drivebay::driver::mounts::Target;
 use bindings::drivebay::driver::types::{
-    Access, CapacityRange, Error, Parameters, Topology, Volume, VolumeCapability,
+    Access, CapacityRange, CreateRequest, Error, Parameters, Snapshot, Topology, Volume,
+    VolumeCapability, VolumeInfo,
 };
-use bindings::exports::drivebay::driver::controller::{self, VolumeInfo, VolumePage};
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
-use bindings::exports::drivebay::driver::snapshots::{self, Filter, Snapshot, SnapshotPage};
-use bindings::exports::drivebay::driver::{attachment, expansion, modification};
+use bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
+use bindings::exports::drivebay::driver::volume_listing::{self, VolumePage};
+use bindings::exports::drivebay::driver::{
+    accessibility, attachment, controller, expansion, modification, snapshots,
+};
 use cloud::HostCloud;
 use ecs::Ecs;
 
@@ -77,7 +80,7 @@ impl identity::Guest for AlicloudDisk {
 }
 
 impl controller::Guest for AlicloudDisk {
-    fn create_volume(request: controller::CreateRequest) -> Result<VolumeInfo, Error> {
+    fn create_volume(request: CreateRequest) -> Result<VolumeInfo, Error> {
         create::create_volume(ECS, &request)
     }
 
@@ -92,15 +95,11 @@ impl controller::Guest for AlicloudDisk {
     fn get_volume(id: String) -> Result<VolumeInfo, Error> {
         list::get_volume(ECS, &id)
     }
+}
 
+impl volume_listing::Guest for AlicloudDisk {
     fn list_volumes(max_entries: u32, starting_token: Option<String>) -> Result<VolumePage, Error> {
         list::list_volumes(ECS, max_entries, starting_token.as_deref())
-    }
-
-    fn available_capacity(_parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
-        Err(Error::Unsupported(
-            "ECS does not tell how much could still be made".into(),
-        ))
     }
 }
 
@@ -135,7 +134,9 @@ impl snapshots::Guest for AlicloudDisk {
     fn get_snapshot(id: String) -> Result<Snapshot, Error> {
         snapshot::get_snapshot(ECS, &id)
     }
+}
 
+impl snapshot_listing::Guest for AlicloudDisk {
     fn list_snapshots(
         filter: Filter,
         max_entries: u32,
@@ -168,5 +169,11 @@ impl node::Guest for AlicloudDisk {
 
     fn get_health(volume: Volume) -> Result<Health, Error> {
         stage::get_health(&volume)
+    }
+}
+
+impl accessibility::Guest for AlicloudDisk {
+    fn get_place() -> Result<Topology, Error> {
+        instance::place(ECS)
     }
 }

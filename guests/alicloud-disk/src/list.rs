@@ -1,9 +1,9 @@
 //! Disks are looked at.
 
-use crate::bindings::drivebay::driver::types::{Error, Volume, VolumeCapability};
-use crate::bindings::exports::drivebay::driver::controller::{VolumeInfo, VolumePage};
+use crate::bindings::drivebay::driver::types::{Error, Volume, VolumeCapability, VolumeInfo};
+use crate::bindings::exports::drivebay::driver::volume_listing::VolumePage;
 use crate::call::{Action, Call};
-use crate::disk::read_list;
+use crate::disk::{Disk, read_list};
 use crate::ecs::Ecs;
 use crate::id::DiskId;
 use crate::page::Page;
@@ -46,9 +46,11 @@ pub(crate) fn list_volumes(
     let json = ecs
         .call_in_region(call)
         .map_err(|error| page.error(error))?;
-    let (disks, next_token) = page.cut(read_list(json)?, json);
+    let disks = read_list(json)?;
+    let (part, next_token) = page.cut(disks.len(), json);
+    let disks = disks.get(part).unwrap_or_default();
     Ok(VolumePage {
-        volumes: disks.iter().map(|disk| disk.info()).collect(),
+        volumes: disks.iter().map(Disk::info).collect(),
         next_token,
     })
 }

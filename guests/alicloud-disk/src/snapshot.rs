@@ -1,10 +1,9 @@
 //! Snapshots: the content of a disk at one moment.
 
 use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::Error;
-use crate::bindings::exports::drivebay::driver::snapshots::{
-    CreateRequest, Filter, Readiness, Snapshot as Info, SnapshotPage,
-};
+use crate::bindings::drivebay::driver::types::{Error, Readiness, Snapshot as Info};
+use crate::bindings::exports::drivebay::driver::snapshot_listing::{Filter, SnapshotPage};
+use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::call::{Action, Call};
 use crate::category::Category;
 use crate::disk::has_tag;
@@ -83,18 +82,12 @@ impl Ecs<'_> {
             format!("the snapshot for {name}"),
         );
         let json = self.call_in_region(call.with_tags(std::slice::from_ref(&tag)))?;
-        let mut named = read_list(json)?;
-        named.retain(|snapshot| {
+        let snapshots = read_list(json)?;
+        let named = snapshots.iter().filter(|snapshot| {
             has_tag(snapshot.tags, tags::SNAPSHOT_NAME, Some(name)) && !snapshot.failed
         });
         // There should be one at most. The least id, so that everybody takes the same.
-        Ok(named.into_iter().reduce(|one, other| {
-            if other.id.as_str() < one.id.as_str() {
-                other
-            } else {
-                one
-            }
-        }))
+        Ok(named.min_by_key(|snapshot| snapshot.id.as_str()).copied())
     }
 }
 
@@ -286,7 +279,9 @@ pub(crate) fn list_snapshots(
         Err(Error::NotFound(_)) => return Ok(nothing()),
         Err(error) => return Err(page.error(error)),
     };
-    let (entries, next_token) = page.cut(read_list(json)?, json);
+    let entries = read_list(json)?;
+    let (part, next_token) = page.cut(entries.len(), json);
+    let entries = entries.get(part).unwrap_or_default();
     let usable = entries.iter().filter(|snapshot| !snapshot.failed);
     Ok(SnapshotPage {
         snapshots: usable.map(Snapshot::info).collect(),

@@ -1,9 +1,8 @@
 //! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
 
 use crate::bindings::drivebay::driver::types::{
-    AccessMode, AccessType, CapacityRange, Error, Parameters, VolumeCapability,
+    AccessMode, AccessType, CapacityRange, CreateRequest, Error, Parameters, VolumeCapability,
 };
-use crate::bindings::exports::drivebay::driver::controller::CreateRequest;
 use crate::category::Kind;
 use crate::disk::{Disk, MultiAttach, add_word};
 use crate::given::{Given, malformed};
@@ -297,7 +296,7 @@ mod tests {
                 .map(|(k, v)| ((*k).into(), (*v).into()))
                 .collect(),
             capabilities: Vec::new(),
-            source: None,
+            source_snapshot_id: None,
             places: Vec::new(),
         };
         Wanted::requested(Box::leak(Box::new(request)), "cn-hangzhou")

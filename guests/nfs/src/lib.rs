@@ -39,7 +39,6 @@ impl node::Guest for Nfs {
     fn get_info() -> Result<NodeInfo, Error> {
         Ok(NodeInfo {
             id: String::new(),
-            place: Vec::new(),
             max_volumes: 0,
         })
     }

@@ -57,14 +57,14 @@ impl Driver {
     /// holds another volume.
     pub fn expand_on_node(&self, request: &ExpandOnNode) -> Result<Growth, DriverError> {
         let capabilities = self.prepared_capabilities()?;
-        if !capabilities.expand {
+        if !capabilities.exports(Export::Expansion) {
             let message = format!(
                 "driver {} has no file system that could be grown on this node",
                 self.config.name
             );
             return Err(DriverError::unsupported(message));
         }
-        if !capabilities.local_filesystem {
+        if !capabilities.local_filesystem() {
             return Ok(Growth::Nothing);
         }
         let mut operation = self.begin(&request.key)?;

@@ -7,12 +7,18 @@ use crate::sys;
 use crate::volume::{Health, NodeId, NodeInfo};
 
 impl Driver {
-    /// Where this node is and what it can hold.
+    /// What this node can hold, and where it is if that matters: two exports, one answer.
     ///
     /// # Errors
     /// `unsupported` where the component has nothing to do on nodes; the guest's own.
     pub fn node_info(&self) -> Result<NodeInfo, DriverError> {
-        self.info(&self.begin_on(Subject::Nothing)?)
+        let operation = self.begin_on(Subject::Nothing)?;
+        let guest = self.guest_with(&operation, Export::Node, "work on nodes")?;
+        let mut info = guest.get_info(operation.setup())?;
+        if guest.manifest.exports(Export::Accessibility) {
+            info.place = guest.get_place(operation.setup())?;
+        }
+        Ok(info)
     }
 
     /// How a volume is doing, seen from this node. Waits for no other operation: a volume that hangs is the
@@ -30,7 +36,8 @@ impl Driver {
 
     /// The backend's name of this node; the cluster's where it has none of its own.
     pub(super) fn this_node(&self, operation: &Operation) -> Result<NodeId, DriverError> {
-        if let Some(id) = self.info(operation)?.id {
+        let guest = self.guest_with(operation, Export::Node, "work on nodes")?;
+        if let Some(id) = guest.get_info(operation.setup())?.id {
             return Ok(id);
         }
         // kubelet registers its node under the host's name in lower case, unless it was told another.
@@ -39,10 +46,5 @@ impl Driver {
             .map_err(|error| {
                 DriverError::unavailable("cannot tell the name of this node").caused_by(error)
             })
-    }
-
-    fn info(&self, operation: &Operation) -> Result<NodeInfo, DriverError> {
-        self.guest_with(operation, Export::Node, "work on nodes")?
-            .get_info(operation.setup())
     }
 }

@@ -12,7 +12,7 @@ use crate::journal::VolumeRecord;
 use crate::runtime::{Export, Guest, Scope};
 use crate::volume::{
     CapacityRange, CreateVolume, PageToken, Parameters, Topology, VolumeCapability, VolumeId,
-    VolumeInfo, VolumeKey, VolumePage,
+    VolumeInfo, VolumeKey, VolumePage, VolumeSource,
 };
 
 /// Longest name in bytes: CSI's bound on strings.
@@ -22,7 +22,8 @@ impl Driver {
     /// Makes a volume, or finds the one that an earlier try made.
     ///
     /// # Errors
-    /// `invalid-argument`: the name, the sizes or a parameter. The guest's own.
+    /// `invalid-argument`: the name, the sizes or a parameter. `unsupported`: content that the component cannot
+    /// start from, because it lacks the export. The guest's own.
     pub fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
         check_name(&request.name)?;
         check_range(request.capacity)?;
@@ -33,7 +34,17 @@ impl Driver {
             parameters,
             ..request.clone()
         };
-        guest.create_volume(operation.setup(), &request)
+        match &request.source {
+            Some(VolumeSource::Volume(source)) => {
+                self.require(&guest, Export::Cloning, "copy volumes")?;
+                guest.clone_volume(operation.setup(), &request, source)
+            }
+            Some(VolumeSource::Snapshot(_)) => {
+                self.require(&guest, Export::Snapshots, "restore snapshots")?;
+                guest.create_volume(operation.setup(), &request)
+            }
+            None => guest.create_volume(operation.setup(), &request),
+        }
     }
 
     /// Removes a volume; one that does not exist is success. Safe to repeat.
@@ -78,7 +89,7 @@ impl Driver {
     /// One volume, as the backend has it now.
     ///
     /// # Errors
-    /// `not-found`; `unsupported` where the backend cannot tell.
+    /// `not-found`; the guest's own.
     pub fn get_volume(&self, id: &VolumeId) -> Result<VolumeInfo, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.controller(&operation, "look up volumes")?;
@@ -95,7 +106,7 @@ impl Driver {
         from: Option<&PageToken>,
     ) -> Result<VolumePage, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.controller(&operation, "list volumes")?;
+        let guest = self.guest_with(&operation, Export::VolumeListing, "list volumes")?;
         guest.list_volumes(operation.setup(), max_entries, from)
     }
 
@@ -109,7 +120,7 @@ impl Driver {
         place: Option<&Topology>,
     ) -> Result<u64, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.controller(&operation, "tell what room there is")?;
+        let guest = self.guest_with(&operation, Export::Capacity, "tell what room there is")?;
         let parameters = self.spelled(&guest, Scope::Creation, parameters)?;
         guest.available_capacity(operation.setup(), &parameters, place)
     }

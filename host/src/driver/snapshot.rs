@@ -51,7 +51,7 @@ impl Driver {
     /// A page of snapshots; 0 entries means as many as the backend gives at once.
     ///
     /// # Errors
-    /// `in-progress` for a token that is not valid; the guest's own.
+    /// `in-progress` for a token that is not valid; `unsupported` where the backend cannot list.
     pub fn list_snapshots(
         &self,
         filter: &SnapshotFilter,
@@ -59,7 +59,7 @@ impl Driver {
         from: Option<&PageToken>,
     ) -> Result<SnapshotPage, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.snapshots(&operation, "list snapshots")?;
+        let guest = self.guest_with(&operation, Export::SnapshotListing, "list snapshots")?;
         guest.list_snapshots(operation.setup(), filter, max_entries, from)
     }
 

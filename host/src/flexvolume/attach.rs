@@ -6,7 +6,7 @@
 use super::callout::Callout;
 use super::reply::{FlexCapabilities, Reply};
 use super::{device, volume};
-use crate::driver::{AttachVolume, Capabilities, Driver, StageVolume};
+use crate::driver::{AttachVolume, Capabilities, Driver, Export, StageVolume};
 use crate::error::DriverError;
 use crate::volume::{NodeId, StagingPath, VolumeKey};
 
@@ -25,7 +25,7 @@ impl Attach {
     /// What the component can do, and of that what the operator chose.
     pub(super) fn chosen(driver: &Driver, capabilities: Capabilities) -> Self {
         let on_mount = driver.config().flexvolume_attach.is_on_mount();
-        match (capabilities.attach, on_mount) {
+        match (capabilities.exports(Export::Attachment), on_mount) {
             (false, _) => Self::Never,
             (true, false) => Self::ByKubelet,
             (true, true) => Self::OnMount,
@@ -39,10 +39,7 @@ impl Attach {
 
 /// What `init` says: kubelet attaches only what it is told to.
 pub(super) fn told_to_kubelet(driver: &Driver, capabilities: Capabilities) -> FlexCapabilities {
-    FlexCapabilities::from(Capabilities {
-        attach: Attach::chosen(driver, capabilities) == Attach::ByKubelet,
-        ..capabilities
-    })
+    FlexCapabilities::of(Attach::chosen(driver, capabilities), capabilities)
 }
 
 /// What kubelet and the controller ask of drivers whose volumes they attach.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::driver::Capabilities;
+use super::attach::Attach;
+use crate::driver::{Capabilities, Export};
 use crate::error::{Condition, DriverError};
 
 /// One JSON object.
@@ -45,16 +46,17 @@ pub struct FlexCapabilities {
     requires_fs_resize: bool,
 }
 
-impl From<Capabilities> for FlexCapabilities {
-    /// Relabelling, chown and statfs by kubelet are right for a file system of this node's own kernel. On a
-    /// share they are slow, refused by root_squash, or hang with the server.
-    fn from(capabilities: Capabilities) -> Self {
+impl FlexCapabilities {
+    /// kubelet attaches what it is told to. Relabelling, chown and statfs by it are right for a file system of
+    /// this node's own kernel; on a share they are slow, refused by root_squash, or hang with the server.
+    pub(super) fn of(attach: Attach, capabilities: Capabilities) -> Self {
+        let local = capabilities.local_filesystem();
         Self {
-            attach: capabilities.attach,
-            selinux_relabel: capabilities.local_filesystem,
-            supports_metrics: capabilities.local_filesystem,
-            fs_group: capabilities.local_filesystem,
-            requires_fs_resize: capabilities.expand && capabilities.local_filesystem,
+            attach: attach == Attach::ByKubelet,
+            selinux_relabel: local,
+            supports_metrics: local,
+            fs_group: local,
+            requires_fs_resize: local && capabilities.exports(Export::Expansion),
         }
     }
 }
@@ -170,13 +172,10 @@ mod tests {
 
     #[test]
     fn a_share_claims_nothing_that_kubelet_would_do_to_it() {
-        let share = Capabilities {
-            attach: false,
-            expand: false,
-            local_filesystem: false,
-        };
+        let share = Capabilities::default().with(Export::Expansion);
+        let told = FlexCapabilities::of(Attach::Never, share);
         assert_eq!(
-            Reply::initialised(share.into()).to_line(),
+            Reply::initialised(told).to_line(),
             "{\"status\":\"Success\",\"capabilities\":{\"attach\":false,\"selinuxRelabel\":false,\
              \"supportsMetrics\":false,\"fsGroup\":false,\"requiresFSResize\":false}}\n"
         );

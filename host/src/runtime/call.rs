@@ -3,14 +3,19 @@
 //! Each interface that a guest can export has a file beneath this one, with a typed function for each of
 //! its functions; all of them come through `Guest::call`.
 
+mod accessibility;
 mod attachment;
+mod capacity;
+mod cloning;
 mod controller;
 mod expansion;
 #[cfg(feature = "compiler")]
 mod identity;
 mod modification;
 mod node;
+mod snapshot_listing;
 mod snapshots;
+mod volume_listing;
 mod words;
 
 use std::sync::Arc;

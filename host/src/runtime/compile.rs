@@ -207,11 +207,20 @@ fn check_types(ready: &InstancePre<State>, manifest: &Manifest) -> wasmtime::Res
         match export {
             Export::Identity => exports::identity::GuestIndices::new(ready).map(drop)?,
             Export::Controller => exports::controller::GuestIndices::new(ready).map(drop)?,
+            Export::VolumeListing => {
+                exports::volume_listing::GuestIndices::new(ready).map(drop)?;
+            }
+            Export::Capacity => exports::capacity::GuestIndices::new(ready).map(drop)?,
+            Export::Cloning => exports::cloning::GuestIndices::new(ready).map(drop)?,
             Export::Attachment => exports::attachment::GuestIndices::new(ready).map(drop)?,
             Export::Snapshots => exports::snapshots::GuestIndices::new(ready).map(drop)?,
+            Export::SnapshotListing => {
+                exports::snapshot_listing::GuestIndices::new(ready).map(drop)?;
+            }
             Export::Expansion => exports::expansion::GuestIndices::new(ready).map(drop)?,
             Export::Modification => exports::modification::GuestIndices::new(ready).map(drop)?,
             Export::Node => exports::node::GuestIndices::new(ready).map(drop)?,
+            Export::Accessibility => exports::accessibility::GuestIndices::new(ready).map(drop)?,
         }
     }
     Ok(())

@@ -18,28 +18,43 @@ pub enum Export {
     Identity,
     /// `controller`
     Controller,
+    /// `volume-listing`
+    VolumeListing,
+    /// `capacity`
+    Capacity,
+    /// `cloning`
+    Cloning,
     /// `attachment`
     Attachment,
     /// `snapshots`
     Snapshots,
+    /// `snapshot-listing`
+    SnapshotListing,
     /// `expansion`
     Expansion,
     /// `modification`
     Modification,
     /// `node`
     Node,
+    /// `accessibility`
+    Accessibility,
 }
 
 impl Export {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Identity,
         Self::Controller,
+        Self::VolumeListing,
+        Self::Capacity,
+        Self::Cloning,
         Self::Attachment,
         Self::Snapshots,
+        Self::SnapshotListing,
         Self::Expansion,
         Self::Modification,
         Self::Node,
+        Self::Accessibility,
     ];
 
     /// The interface's name.
@@ -47,11 +62,16 @@ impl Export {
         match self {
             Self::Identity => "identity",
             Self::Controller => "controller",
+            Self::VolumeListing => "volume-listing",
+            Self::Capacity => "capacity",
+            Self::Cloning => "cloning",
             Self::Attachment => "attachment",
             Self::Snapshots => "snapshots",
+            Self::SnapshotListing => "snapshot-listing",
             Self::Expansion => "expansion",
             Self::Modification => "modification",
             Self::Node => "node",
+            Self::Accessibility => "accessibility",
         }
     }
 

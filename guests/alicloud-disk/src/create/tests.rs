@@ -1,7 +1,7 @@
 //! One disk for each name, whatever gets lost.
 
 use super::*;
-use crate::bindings::drivebay::driver::types::CapacityRange;
+use crate::bindings::drivebay::driver::types::{CapacityRange, VolumeSource};
 use crate::fake::{FakeCloud, Fault};
 use crate::size::GIB;
 use crate::zone;
@@ -18,7 +18,7 @@ fn request(name: &str, gib: u64, parameters: &[(&str, &str)]) -> CreateRequest {
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect(),
         capabilities: Vec::new(),
-        source: None,
+        source_snapshot_id: None,
         places: vec![zone::place("cn-test-a")],
     }
 }
@@ -271,34 +271,30 @@ fn without_any_zone_it_is_the_nodes_own_or_an_explanation() {
 }
 
 #[test]
-fn a_snapshot_is_a_source_and_another_disk_is_not() {
+fn a_disk_starts_with_a_snapshot_if_there_is_one() {
     let cloud = FakeCloud::new();
     let disk = cloud.add_disk("cloud_essd", 40);
     let snapshot = crate::bindings::exports::drivebay::driver::snapshots::CreateRequest {
         name: "snap".into(),
-        source_volume_id: disk.clone(),
+        source_volume_id: disk,
         parameters: Vec::new(),
     };
     let snapshot = crate::snapshot::create_snapshot(Ecs { cloud: &cloud }, &snapshot)
         .expect("cut")
         .id;
     let from = |source| CreateRequest {
-        source: Some(source),
+        source_snapshot_id: Some(source),
         ..request("pvc-1", 20, &TWO)
     };
-    let info = create(&cloud, &from(VolumeSource::Snapshot(snapshot.clone()))).expect("made");
+    let info = create(&cloud, &from(snapshot.clone())).expect("made");
     assert!(matches!(info.source, Some(VolumeSource::Snapshot(id)) if id == snapshot));
     assert_eq!(info.capacity_bytes, 40 * GIB);
     let without = create(&cloud, &request("pvc-1", 20, &TWO));
     assert!(matches!(without, Err(Error::AlreadyExists(m)) if m.contains("source")));
-    assert!(matches!(
-        create(&cloud, &from(VolumeSource::Volume(disk))),
-        Err(Error::Unsupported(_))
-    ));
     for missing in ["s-gone", "fake"] {
         let missing = CreateRequest {
             name: "pvc-2".into(),
-            ..from(VolumeSource::Snapshot(missing.into()))
+            ..from(missing.into())
         };
         assert!(matches!(create(&cloud, &missing), Err(Error::NotFound(_))));
     }

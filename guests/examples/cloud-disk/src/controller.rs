@@ -5,26 +5,17 @@ use serde_json::{Value, json};
 use crate::api::{self, Disk, GIB, Page, path_of};
 use crate::bindings::drivebay::driver::https::Method;
 use crate::bindings::drivebay::driver::types::{
-    Access, AccessMode, CapacityRange, Error, Parameters, Topology, Volume, VolumeCapability,
+    Access, AccessMode, CapacityRange, CreateRequest, Error, Parameters, Volume, VolumeCapability,
+    VolumeInfo, VolumeSource,
 };
-use crate::bindings::exports::drivebay::driver::controller::{
-    self, CreateRequest, VolumeInfo, VolumePage, VolumeSource,
-};
-use crate::bindings::exports::drivebay::driver::{attachment, expansion, modification};
+use crate::bindings::exports::drivebay::driver::volume_listing::{self, VolumePage};
+use crate::bindings::exports::drivebay::driver::{attachment, controller, expansion, modification};
 use crate::{CloudDisk, DEFAULT_TYPE, SERIAL, TYPE, ZONE, cloud, get};
 
 impl controller::Guest for CloudDisk {
     fn create_volume(request: CreateRequest) -> Result<VolumeInfo, Error> {
         check_capabilities(&request.capabilities)?;
-        let snapshot = match &request.source {
-            None => None,
-            Some(VolumeSource::Snapshot(id)) => Some(id.as_str()),
-            Some(VolumeSource::Volume(_)) => {
-                return Err(Error::Unsupported(
-                    "the API copies snapshots only: take one of the volume first".into(),
-                ));
-            }
-        };
+        let snapshot = request.source_snapshot_id.as_deref();
         let gigabytes = api::gigabytes(&request.capacity)?;
         let kind = get(&request.parameters, TYPE).unwrap_or(DEFAULT_TYPE);
         let zone = request.places.first().and_then(|place| get(place, ZONE));
@@ -61,7 +52,9 @@ impl controller::Guest for CloudDisk {
     fn get_volume(id: String) -> Result<VolumeInfo, Error> {
         disk(&id).map(info)
     }
+}
 
+impl volume_listing::Guest for CloudDisk {
     fn list_volumes(max_entries: u32, starting_token: Option<String>) -> Result<VolumePage, Error> {
         let limit = (max_entries > 0).then(|| max_entries.to_string());
         let call = api::list("/disks", &[("limit", limit), ("after", starting_token)]);
@@ -70,12 +63,6 @@ impl controller::Guest for CloudDisk {
             volumes: page.items.into_iter().map(info).collect(),
             next_token: page.next,
         })
-    }
-
-    fn available_capacity(_parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
-        Err(Error::Unsupported(
-            "the API does not tell how much could still be made".into(),
-        ))
     }
 }
 

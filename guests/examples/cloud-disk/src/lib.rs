@@ -1,4 +1,4 @@
-//! A cloud's disks as volumes: every interface of the contract in one small guest.
+//! A cloud's disks as volumes: most interfaces of the contract in one small guest.
 //!
 //! The cloud is imaginary (see `api`); the shape is that of all of them. A controller makes disks and attaches
 //! them by signed calls over https. The node waits for the disk with the right serial number, has it hold a

@@ -3,19 +3,19 @@
 use crate::bindings::drivebay::driver::block_devices::{self, Identity};
 use crate::bindings::drivebay::driver::log::{self, Level};
 use crate::bindings::drivebay::driver::mounts::{MountOption, Target};
-use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, Volume};
-use crate::bindings::exports::drivebay::driver::node::{Guest, Health, NodeInfo, StageRequest};
+use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, Topology, Volume};
+use crate::bindings::exports::drivebay::driver::accessibility;
+use crate::bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
 use crate::{CloudDisk, SERIAL, ZONE, cloud, get};
 
 /// Longer than this cloud ever took to show an attached disk to the node.
 const PATIENCE_MS: u32 = 30_000;
 
-impl Guest for CloudDisk {
+impl node::Guest for CloudDisk {
     fn get_info() -> Result<NodeInfo, Error> {
         let node = cloud::this_node()?;
         Ok(NodeInfo {
             id: node.id,
-            place: vec![(ZONE.into(), node.zone)],
             max_volumes: node.max_disks,
         })
     }
@@ -58,6 +58,12 @@ impl Guest for CloudDisk {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl accessibility::Guest for CloudDisk {
+    fn get_place() -> Result<Topology, Error> {
+        Ok(vec![(ZONE.into(), cloud::this_node()?.zone)])
     }
 }
 

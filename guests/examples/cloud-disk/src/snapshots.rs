@@ -4,13 +4,12 @@ use serde_json::json;
 
 use crate::api::{self, GIB, Page, path_of};
 use crate::bindings::drivebay::driver::https::Method;
-use crate::bindings::drivebay::driver::types::Error;
-use crate::bindings::exports::drivebay::driver::snapshots::{
-    CreateRequest, Filter, Guest, Readiness, Snapshot, SnapshotPage,
-};
+use crate::bindings::drivebay::driver::types::{Error, Readiness, Snapshot};
+use crate::bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
+use crate::bindings::exports::drivebay::driver::snapshots::{self, CreateRequest};
 use crate::{CloudDisk, cloud};
 
-impl Guest for CloudDisk {
+impl snapshots::Guest for CloudDisk {
     fn create_snapshot(request: CreateRequest) -> Result<Snapshot, Error> {
         let (name, disk) = (&request.name, &request.source_volume_id);
         let what = format!("cutting a snapshot of disk {disk} for {name}");
@@ -26,7 +25,9 @@ impl Guest for CloudDisk {
     fn get_snapshot(id: String) -> Result<Snapshot, Error> {
         cloud::read(&format!("snapshot {id}"), &path_of("snapshots", &id)).map(snapshot)
     }
+}
 
+impl snapshot_listing::Guest for CloudDisk {
     fn list_snapshots(
         filter: Filter,
         max_entries: u32,

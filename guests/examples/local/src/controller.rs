@@ -6,13 +6,11 @@
 use crate::Local;
 use crate::bindings::drivebay::driver::log::{self, Level};
 use crate::bindings::drivebay::driver::types::{
-    AccessMode, AccessType, Error, Parameters, Topology, Volume, VolumeCapability,
+    AccessMode, AccessType, CreateRequest, Error, Volume, VolumeCapability, VolumeInfo,
+    VolumeSource,
 };
-use crate::bindings::exports::drivebay::driver::controller::{
-    CreateRequest, Guest, VolumeInfo, VolumePage, VolumeSource,
-};
-use crate::options::{self, Place};
-use crate::page::Page;
+use crate::bindings::exports::drivebay::driver::controller::Guest;
+use crate::options::Place;
 use crate::pool::Pool;
 use crate::state::{self, Record};
 
@@ -21,21 +19,8 @@ const MODE: u32 = 0o755;
 
 impl Guest for Local {
     fn create_volume(request: CreateRequest) -> Result<VolumeInfo, Error> {
-        check_capabilities(&request.capabilities)?;
         let place = Place::for_claim(&request.name, &request.parameters);
-        let wanted = Record {
-            size_bytes: state::size(&request.capacity)?,
-            source: source_in_pool(request.source.as_ref(), &place.pool)?,
-            name: request.name,
-        };
-        let pool = Pool::open(&place.pool)?;
-        let record = match pool.record(&place.directory)? {
-            Some(record) => record,
-            None => begin(&pool, &place, wanted.clone())?,
-        };
-        record.satisfies(&wanted, &request.capacity)?;
-        fill(&pool, &place, &record)?;
-        info(&pool, &place, &record)
+        make(&place, request, None)
     }
 
     fn delete_volume(id: String) -> Result<(), Error> {
@@ -79,33 +64,28 @@ impl Guest for Local {
             ))),
         }
     }
+}
 
-    /// The volumes of the default pool: which others are granted, a guest cannot ask.
-    fn list_volumes(max_entries: u32, starting_token: Option<String>) -> Result<VolumePage, Error> {
-        let name = options::pool(&[]);
-        let pool = Pool::open(&name)?;
-        let page = Page::cut(pool.volumes()?, starting_token.as_deref(), max_entries)?;
-        let mut volumes = Vec::new();
-        for directory in page.names {
-            let place = Place {
-                pool: name.clone(),
-                directory,
-            };
-            // A volume may be deleted while it is being listed.
-            if let Some(record) = pool.record(&place.directory)? {
-                volumes.push(info(&pool, &place, &record)?);
-            }
-        }
-        Ok(VolumePage {
-            volumes,
-            next_token: page.next_token,
-        })
-    }
-
-    fn available_capacity(parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
-        let pool = Pool::open(&options::pool(&parameters))?;
-        Ok(pool.directory.usage()?.available_bytes)
-    }
+/// Make the volume, or find it: empty, or a copy of another directory of the pool.
+pub(crate) fn make(
+    place: &Place,
+    request: CreateRequest,
+    source: Option<String>,
+) -> Result<VolumeInfo, Error> {
+    check_capabilities(&request.capabilities)?;
+    let wanted = Record {
+        size_bytes: state::size(&request.capacity)?,
+        source,
+        name: request.name,
+    };
+    let pool = Pool::open(&place.pool)?;
+    let record = match pool.record(&place.directory)? {
+        Some(record) => record,
+        None => begin(&pool, place, wanted.clone())?,
+    };
+    record.satisfies(&wanted, &request.capacity)?;
+    fill(&pool, place, &record)?;
+    info(&pool, place, &record)
 }
 
 /// A directory can be used by every process of one node, and never as a block device.
@@ -133,25 +113,6 @@ fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The directory to copy from. Copies are made within a pool, because a handle reaches no further.
-fn source_in_pool(source: Option<&VolumeSource>, pool: &str) -> Result<Option<String>, Error> {
-    match source {
-        None => Ok(None),
-        Some(VolumeSource::Snapshot(_)) => {
-            Err(Error::Unsupported("directories have no snapshots".into()))
-        }
-        Some(VolumeSource::Volume(id)) => {
-            let source = Place::of_id(id)?;
-            if source.pool != pool {
-                return Err(Error::InvalidArgument(format!(
-                    "cannot copy volume {id} into pool {pool}: it is in another"
-                )));
-            }
-            Ok(Some(source.directory))
-        }
-    }
-}
-
 /// Write down what is going to be made.
 fn begin(pool: &Pool, place: &Place, record: Record) -> Result<Record, Error> {
     if let Some(source) = &record.source {
@@ -173,7 +134,8 @@ fn fill(pool: &Pool, place: &Place, record: &Record) -> Result<(), Error> {
     }
 }
 
-fn info(pool: &Pool, place: &Place, record: &Record) -> Result<VolumeInfo, Error> {
+/// What there is to say about a volume.
+pub(crate) fn info(pool: &Pool, place: &Place, record: &Record) -> Result<VolumeInfo, Error> {
     let source = record.source.as_ref().map(|directory| {
         let source = Place {
             directory: directory.clone(),

@@ -4,6 +4,8 @@
 //! by a claim or put there by hand. Each exported interface has a file of its own:
 //!
 //! - `controller`: volumes come and go
+//! - `cloning`: a volume starts as a copy of another
+//! - `volume_listing`, `capacity`: which volumes there are, and what room
 //! - `attachment`: one node at a time may use a volume; a file says which
 //! - `expansion`: a size is a promise written down, and nothing enforces it
 //! - `node`: the directory appears at the target
@@ -13,6 +15,8 @@
 
 mod attachment;
 mod bindings;
+mod capacity;
+mod cloning;
 mod controller;
 mod expansion;
 mod node;
@@ -20,6 +24,7 @@ mod options;
 mod page;
 mod pool;
 mod state;
+mod volume_listing;
 
 use bindings::exports::drivebay::driver::identity::{self, Description};
 

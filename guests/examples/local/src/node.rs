@@ -13,7 +13,6 @@ impl Guest for Local {
     fn get_info() -> Result<NodeInfo, Error> {
         Ok(NodeInfo {
             id: String::new(),
-            place: Vec::new(),
             max_volumes: 0,
         })
     }

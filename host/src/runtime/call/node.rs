@@ -62,7 +62,7 @@ impl Guest {
         })
     }
 
-    /// `node.get-info`
+    /// `node.get-info`; where the node is, `accessibility` tells.
     ///
     /// # Errors
     /// The guest's own, or `internal` where it broke down.
@@ -78,7 +78,7 @@ impl Guest {
         };
         Ok(NodeInfo {
             id,
-            place: Topology(said.place),
+            place: Topology::default(),
             max_volumes: said.max_volumes,
         })
     }

@@ -6,8 +6,9 @@ use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::plain_text;
 use crate::error::DriverError;
 use crate::volume::{
-    Access, AccessMode, AccessType, CapacityRange, PageToken, Parameters, VolumeCapability,
-    VolumeId,
+    Access, AccessMode, AccessType, CapacityRange, CreateVolume, NodeId, PageToken, Parameters,
+    Readiness, Snapshot, SnapshotId, Topology, VolumeCapability, VolumeId, VolumeInfo,
+    VolumeSource,
 };
 
 pub(super) fn volume(
@@ -67,6 +68,57 @@ pub(super) fn capacity_word(capacity: CapacityRange) -> wit::CapacityRange {
         required_bytes: capacity.required_bytes,
         limit_bytes: capacity.limit_bytes,
     }
+}
+
+/// Another volume as the source is an argument of its own, to those that can clone.
+pub(super) fn request_word(request: &CreateVolume) -> wit::CreateRequest {
+    let source_snapshot_id = match &request.source {
+        Some(VolumeSource::Snapshot(id)) => Some(id.0.clone()),
+        Some(VolumeSource::Volume(_)) | None => None,
+    };
+    wit::CreateRequest {
+        name: request.name.clone(),
+        capacity: capacity_word(request.capacity),
+        parameters: request.parameters.pairs().to_vec(),
+        capabilities: capability_words(&request.capabilities),
+        source_snapshot_id,
+        places: request.places.iter().map(|place| place.0.clone()).collect(),
+    }
+}
+
+pub(super) fn volume_info(said: wit::VolumeInfo) -> Result<VolumeInfo, DriverError> {
+    let source = match said.source {
+        None => None,
+        Some(wit::VolumeSource::Snapshot(id)) => Some(VolumeSource::Snapshot(SnapshotId(
+            checked_id(id, Named::Snapshot)?,
+        ))),
+        Some(wit::VolumeSource::Volume(id)) => Some(VolumeSource::Volume(VolumeId(checked_id(
+            id,
+            Named::Volume,
+        )?))),
+    };
+    let node = |node| checked_id(node, Named::Node).map(NodeId);
+    Ok(VolumeInfo {
+        id: VolumeId(checked_id(said.id, Named::Volume)?),
+        capacity_bytes: said.capacity_bytes,
+        context: Parameters::new(said.context),
+        source,
+        places: said.places.into_iter().map(Topology).collect(),
+        nodes: said.nodes.into_iter().map(node).collect::<Result<_, _>>()?,
+    })
+}
+
+pub(super) fn snapshot_info(said: wit::Snapshot) -> Result<Snapshot, DriverError> {
+    Ok(Snapshot {
+        id: SnapshotId(checked_id(said.id, Named::Snapshot)?),
+        source: VolumeId(checked_id(said.source_volume_id, Named::Volume)?),
+        size_bytes: said.size_bytes,
+        created_at_seconds: said.created_at_seconds,
+        readiness: match said.readiness {
+            wit::Readiness::Pending => Readiness::Pending,
+            wit::Readiness::Ready => Readiness::Ready,
+        },
+    })
 }
 
 /// A token is handed back as it is: it is the guest's own word, and no caller reads it.

@@ -1,0 +1,28 @@
+//! `cloning`: volumes that start with another volume's content.
+
+use super::words::{request_word, volume_info};
+use super::{CallSetup, Guest};
+use crate::bindings::exports::drivebay::driver as exports;
+use crate::error::DriverError;
+use crate::volume::{CreateVolume, VolumeId, VolumeInfo};
+
+impl Guest {
+    /// `cloning.clone-volume`
+    ///
+    /// # Errors
+    /// The guest's own, or `internal` where it broke down.
+    pub fn clone_volume(
+        &self,
+        setup: CallSetup,
+        request: &CreateVolume,
+        source: &VolumeId,
+    ) -> Result<VolumeInfo, DriverError> {
+        let arguments = request_word(request);
+        let said = self.call(setup, "clone-volume", |store, instance| {
+            let cloning =
+                exports::cloning::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
+            cloning.call_clone_volume(&mut *store, &arguments, &source.0)
+        })?;
+        volume_info(said)
+    }
+}
