@@ -14,22 +14,25 @@ mod place;
 mod provision;
 mod publish;
 mod snapshot;
+mod stats;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{DriverConfig, Paths};
 use crate::error::DriverError;
 use crate::grant::Capability;
 use crate::journal::{Journal, JournalError, VolumeRecord, file_stem};
-use crate::runtime::{DriverMemory, Guest, Manifest, Runtime, Scope};
-use crate::sys::{Lock, LockError, NetworkWorkers, SharedWorkers};
+use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
+use crate::sys::{Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers};
 use crate::volume::{
     Access, AccessType, NodeId, Parameters, Secrets, SnapshotId, StagingPath, TargetPath, VolumeId,
     VolumeKey,
 };
 
-pub use crate::runtime::Export;
+pub use crate::runtime::{Export, Scope};
+pub use crate::sys::{Measured, Room};
 pub use expand::{ExpandOnNode, Growth};
 pub use publish::Emptied;
 
@@ -37,15 +40,36 @@ pub use publish::Emptied;
 /// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// One driver on this machine.
-#[derive(Debug)]
+/// One driver on this machine. Clones share everything but their patience.
+#[derive(Debug, Clone)]
 pub struct Driver {
-    config: DriverConfig,
-    paths: Paths,
-    runtime: Runtime,
-    journal: Journal,
+    config: Arc<DriverConfig>,
+    paths: Arc<Paths>,
+    runtime: Arc<Runtime>,
+    journal: Arc<Journal>,
     network: NetworkWorkers,
+    measuring: MeasuringWorkers,
     memory: DriverMemory,
+    patience: Patience,
+}
+
+/// How long a caller waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For the answer; the driver's own deadline counts where it comes sooner.
+    pub answer: Option<Instant>,
+    /// For another operation on the same volume, before the answer is `in-progress`.
+    pub lock: Duration,
+}
+
+impl Default for Patience {
+    /// Of callers that do not say.
+    fn default() -> Self {
+        Self {
+            answer: None,
+            lock: LOCK_WAIT,
+        }
+    }
 }
 
 /// What a driver can do, from what its component exports and imports: it cannot claim what it lacks. The
@@ -55,6 +79,17 @@ pub struct Capabilities {
     /// One bit for each.
     exports: u16,
     local_filesystem: bool,
+}
+
+/// A component, as it calls itself and as its bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// Its own name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// SHA-256, hex.
+    pub sha256: String,
 }
 
 /// A volume, as the caller speaks of it.
@@ -79,8 +114,21 @@ pub struct PublishVolume {
     pub access: Access,
     /// Device or directory.
     pub kind: AccessType,
+    /// Whether other targets may hold it meanwhile.
+    pub sharing: Sharing,
+    /// Where it was staged, if the caller says so; it is then published from nowhere else.
+    pub staging: Option<StagingPath>,
     /// For the host alone; no guest sees them.
     pub secrets: Secrets,
+}
+
+/// How many targets a volume may appear at on one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// One.
+    OneTarget,
+    /// Any number.
+    ManyTargets,
 }
 
 /// `stage_volume`: a volume for this node.
@@ -112,18 +160,34 @@ pub struct AttachVolume {
 impl Driver {
     /// With its configuration, on these paths.
     pub fn new(config: DriverConfig, paths: Paths) -> Self {
-        let journal = Journal::new(paths.journal().join(&config.name.0));
-        let runtime = Runtime::new(paths.clone());
+        let journal = Arc::new(Journal::new(paths.journal().join(&config.name.0)));
+        let runtime = Arc::new(Runtime::new(paths.clone()));
         let network = NetworkWorkers::new(paths.compiler());
         let memory = DriverMemory::new(config.name.clone(), paths.run.clone());
         Self {
-            config,
-            paths,
+            config: Arc::new(config),
+            paths: Arc::new(paths),
             runtime,
             journal,
             network,
+            measuring: MeasuringWorkers::default(),
             memory,
+            patience: Patience::default(),
         }
+    }
+
+    /// The same driver, for a caller with that patience.
+    #[must_use]
+    pub fn with_patience(&self, patience: Patience) -> Self {
+        Self {
+            patience,
+            ..self.clone()
+        }
+    }
+
+    fn deadline(&self, now: Instant) -> Instant {
+        let own = now + self.config.limits.deadline;
+        self.patience.answer.map_or(own, |answer| answer.min(own))
     }
 
     /// What its component can do. Neither compiles nor goes anywhere: kubelet holds a lock over all
@@ -142,10 +206,23 @@ impl Driver {
     /// # Errors
     /// Where there is no component, or it cannot be compiled.
     pub fn prepared_capabilities(&self) -> Result<Capabilities, DriverError> {
-        let deadline = Instant::now() + self.config.limits.deadline;
+        let deadline = self.deadline(Instant::now());
         self.runtime
             .prepared_manifest(&self.config, deadline)
             .map(|manifest| Capabilities::of(&manifest))
+    }
+
+    /// Which component serves now.
+    ///
+    /// # Errors
+    /// As for [`Self::capabilities`].
+    pub fn component(&self) -> Result<Component, DriverError> {
+        let manifest = self.runtime.manifest(&self.config)?;
+        Ok(Component {
+            name: manifest.description.name.clone(),
+            version: manifest.description.version.clone(),
+            sha256: manifest.component_sha256.clone(),
+        })
     }
 
     /// Which driver this is.
@@ -164,9 +241,9 @@ impl Driver {
             span.record("volume.id", key.0.as_str());
         }
         let started = Instant::now();
-        let deadline = started + self.config.limits.deadline;
+        let deadline = self.deadline(started);
         let lock = self
-            .lock(subject, deadline.min(started + LOCK_WAIT))
+            .lock(subject, deadline.min(started + self.patience.lock))
             .map_err(|error| match error {
                 error @ LockError::Held => {
                     DriverError::in_progress(format!("cannot work on {subject} now"))
@@ -206,7 +283,7 @@ impl Driver {
         operation: &Operation,
         export: Export,
         doing: &str,
-    ) -> Result<Guest, DriverError> {
+    ) -> Result<Arc<Guest>, DriverError> {
         let guest = self
             .runtime
             .current_guest(&self.config, operation.deadline)?;
@@ -224,6 +301,15 @@ impl Driver {
             self.config.name,
             export.name()
         )))
+    }
+
+    /// Whether the driver's component describes that parameter.
+    ///
+    /// # Errors
+    /// As for [`Self::capabilities`].
+    pub fn knows(&self, scope: Scope, key: &str) -> Result<bool, DriverError> {
+        let manifest = self.runtime.manifest(&self.config)?;
+        Ok(parameters::is_known(&manifest.description, scope, key))
     }
 
     fn record(&self, volume: &VolumeReference) -> Result<VolumeRecord, DriverError> {

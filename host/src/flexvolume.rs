@@ -16,7 +16,9 @@ pub use callout::{Callout, CalloutError};
 pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
-use crate::driver::{Driver, Emptied, ExpandOnNode, Growth, PublishVolume, VolumeReference};
+use crate::driver::{
+    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, VolumeReference,
+};
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, TargetPath, VolumeId, VolumeKey};
 use attach::Attach;
@@ -137,6 +139,9 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
         target,
         access: options.access(),
         kind: options.kind(),
+        // kubelet has decided already who may share it.
+        sharing: Sharing::ManyTargets,
+        staging: None,
         secrets: options.secrets().clone(),
     };
     match attach {

@@ -6,6 +6,7 @@
 
 mod absent;
 mod call;
+mod clock;
 #[cfg(feature = "compiler")]
 mod compile;
 mod compiled;

@@ -15,6 +15,7 @@ mod lock;
 mod mountinfo;
 mod random;
 mod rate;
+mod socket;
 mod stdio;
 mod worker;
 
@@ -31,10 +32,11 @@ pub use lock::{Lock, LockError};
 pub use mountinfo::{MountEntry, mount_at};
 pub use random::random_bytes;
 pub use rate::count_in_window;
+pub use socket::listen_at;
 pub use stdio::{Answer, silence_standard_streams};
 pub use worker::{
     Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,
-    Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel,
-    MountAccess, MountFlags, NamePattern, NetworkWorkers, Remote, Reply, Request, SharedWorkers,
-    TargetKind, Usage, WantedDevice, is_worker, serve_worker,
+    Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Measured,
+    MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Remote, Reply, Request,
+    Room, SharedWorkers, TargetKind, Usage, WantedDevice, is_worker, serve_worker,
 };

@@ -1,6 +1,7 @@
 //! What gets mounted at a spot: whatever a guest puts there, or the volume's staging bound once more.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::place::{Spot, is_mounted};
 use super::{Operation, VolumeReference};
@@ -14,7 +15,7 @@ pub(super) enum Content<'a> {
     /// A guest decides.
     Guest {
         /// Which one.
-        guest: Box<Guest>,
+        guest: Arc<Guest>,
         /// Which volume.
         volume: &'a VolumeReference,
         /// Its parameters in the guest's spelling.

@@ -50,6 +50,14 @@ pub(super) fn spelled(
     }
 }
 
+/// Whether the guest describes that parameter.
+pub(super) fn is_known(description: &Description, scope: Scope, key: &str) -> bool {
+    description
+        .parameters
+        .iter()
+        .any(|known| known.scope == scope && spelling(&known.name, key).is_some())
+}
+
 /// A key as the guest spells it, if it is the parameter of that name. One that is described as `tags/*` stands
 /// for `tags/` with anything behind it, whose spelling is the user's.
 fn spelling(name: &str, key: &str) -> Option<String> {

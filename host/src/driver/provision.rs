@@ -5,6 +5,8 @@
 //! Nothing is journaled when a volume is made: the contract has the guest derive its tokens from the name,
 //! which the caller repeats until it has an answer.
 
+use std::sync::Arc;
+
 use super::place::is_mounted;
 use super::{Driver, Subject};
 use crate::error::DriverError;
@@ -136,7 +138,11 @@ impl Driver {
         guest.modify_volume(operation.setup(), id, &parameters)
     }
 
-    fn controller(&self, operation: &super::Operation, doing: &str) -> Result<Guest, DriverError> {
+    fn controller(
+        &self,
+        operation: &super::Operation,
+        doing: &str,
+    ) -> Result<Arc<Guest>, DriverError> {
         self.guest_with(operation, Export::Controller, doing)
     }
 }

@@ -1,10 +1,11 @@
 //! `stage_volume`, `publish_volume` and their inverses.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::content::Content;
 use super::place::{Spot, is_mounted, refuse_changed_context};
-use super::{Driver, Operation, PublishVolume, StageVolume, VolumeReference};
+use super::{Driver, Operation, PublishVolume, Sharing, StageVolume, VolumeReference};
 use crate::error::DriverError;
 use crate::journal::{Placement, Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
@@ -36,6 +37,8 @@ impl Driver {
             access: request.access,
             kind: &request.kind,
         };
+        refuse_second_target(&record, request)?;
+        refuse_other_staging(&record, request)?;
         if let Some(staging) = record.staging().cloned() {
             refuse_other_kind(&staging, &spot)?;
             return self.place(&mut operation, record, &spot, |_, _| {
@@ -112,13 +115,13 @@ impl Driver {
         self.unplace(directory, TargetKind::Directory, Emptied::Kept)
     }
 
-    pub(super) fn node_guest(&self, operation: &Operation) -> Result<Guest, DriverError> {
+    pub(super) fn node_guest(&self, operation: &Operation) -> Result<Arc<Guest>, DriverError> {
         self.guest_with(operation, Export::Node, "mount volumes")
     }
 
     pub(super) fn content_of<'a>(
         &self,
-        guest: Guest,
+        guest: Arc<Guest>,
         record: &mut VolumeRecord,
         volume: &'a VolumeReference,
         publish_context: Parameters,
@@ -126,7 +129,7 @@ impl Driver {
         let context = self.checked(&guest.manifest, volume)?;
         record.renew(&volume.id, &volume.context);
         Ok(Content::Guest {
-            guest: Box::new(guest),
+            guest,
             volume,
             context,
             publish_context,
@@ -146,8 +149,46 @@ fn refuse_unstaged(guest: &Guest, volume: &VolumeReference) -> Result<(), Driver
     )))
 }
 
+/// A volume for one pod appears at one target.
+fn refuse_second_target(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
+    if request.sharing == Sharing::ManyTargets {
+        return Ok(());
+    }
+    let other = record.placements.iter().find(|placement| {
+        placement.role == Role::Target
+            && placement.path != request.target.as_path()
+            && is_mounted(&placement.path).unwrap_or(true)
+    });
+    other.map_or(Ok(()), |other| {
+        Err(DriverError::failed_precondition(format!(
+            "cannot publish volume {:?} at {}: its access mode allows one target, and it is published at {}; unpublish it there first",
+            request.volume.id.0,
+            request.target.as_path().display(),
+            other.path.display()
+        )))
+    })
+}
+
+/// A caller that names a staging directory has staged the volume there.
+fn refuse_other_staging(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
+    let Some(named) = &request.staging else {
+        return Ok(());
+    };
+    let is_there = record.staging().is_some_and(|placement| {
+        [named.as_path(), &staged_device(named.as_path())].contains(&placement.path.as_path())
+    });
+    match is_there {
+        true => Ok(()),
+        false => Err(DriverError::failed_precondition(format!(
+            "cannot publish volume {:?}: it is not staged at {}; stage it there first",
+            request.volume.id.0,
+            named.as_path().display()
+        ))),
+    }
+}
+
 /// Where a raw device is staged.
-fn staged_device(staging: &Path) -> PathBuf {
+pub(super) fn staged_device(staging: &Path) -> PathBuf {
     staging.join("device")
 }
 

@@ -3,6 +3,8 @@
 //! As with volumes: made under the lock of the name, removed under that of the id. The volume itself is not
 //! locked: a snapshot is cut while the volume is in use, and a backend that cannot do that says so.
 
+use std::sync::Arc;
+
 use super::provision::check_name;
 use super::{Driver, Operation, Subject};
 use crate::error::DriverError;
@@ -63,7 +65,7 @@ impl Driver {
         guest.list_snapshots(operation.setup(), filter, max_entries, from)
     }
 
-    fn snapshots(&self, operation: &Operation, doing: &str) -> Result<Guest, DriverError> {
+    fn snapshots(&self, operation: &Operation, doing: &str) -> Result<Arc<Guest>, DriverError> {
         self.guest_with(operation, Export::Snapshots, doing)
     }
 }

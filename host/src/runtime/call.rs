@@ -18,9 +18,7 @@ mod snapshots;
 mod volume_listing;
 mod words;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
@@ -35,9 +33,6 @@ use crate::sys::Kernel;
 
 pub use attachment::AttachRequest;
 pub use node::StageRequest;
-
-/// How often a running guest is asked whether its time is up. A call that ends sooner is never asked.
-const TICK: Duration = Duration::from_millis(20);
 
 /// Bytes a guest may have copied out of its memory by one host call: the largest file the contract lets
 /// through is 64 KiB, a request body some hundred.
@@ -98,14 +93,14 @@ impl Guest {
         run: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, wit::Error>>,
     ) -> Result<T, DriverError> {
         let mut store = self.store(setup);
-        let ticker = Ticker::start(&self.engine).map_err(|error| {
+        let ticking = self.clock.tick().map_err(|error| {
             DriverError::exhausted("cannot start a clock for the guest").caused_by(error)
         })?;
         let outcome = self
             .ready
             .instantiate(&mut store)
             .and_then(|instance| run(&mut store, &instance));
-        drop(ticker);
+        drop(ticking);
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(from_wit(error)),
@@ -178,38 +173,5 @@ impl Guest {
             }
             None => DriverError::internal(format!("{who}: {}", error.root_cause())),
         }
-    }
-}
-
-/// Moves the engine's epoch on while a call runs. A tick that comes late is simply late: the budget is
-/// measured in time, not in ticks.
-struct Ticker {
-    over: Arc<AtomicBool>,
-    thread: std::thread::Thread,
-}
-
-impl Ticker {
-    fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
-        let over = Arc::new(AtomicBool::new(false));
-        let (engine, stop) = (engine.clone(), Arc::clone(&over));
-        let ticking = std::thread::Builder::new()
-            .name("epoch".to_owned())
-            .spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    std::thread::park_timeout(TICK);
-                    engine.increment_epoch();
-                }
-            })?;
-        Ok(Self {
-            over,
-            thread: ticking.thread().clone(),
-        })
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-        self.thread.unpark();
     }
 }

@@ -6,12 +6,14 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
 use super::call::{CallSetup, State};
+use super::clock::Clock;
 use super::components::sha256_hex;
 use super::guest::link_for_description;
 use super::imports::{Export, ImportProblem};
@@ -232,11 +234,12 @@ fn describe(
     manifest: &Manifest,
 ) -> Result<Description, DriverError> {
     let guest = Guest {
+        clock: Arc::new(Clock::new(engine.clone())),
         engine,
         ready,
         grants: Grants::default(),
         limits: Limits::default(),
-        manifest: manifest.clone(),
+        manifest: Arc::new(manifest.clone()),
     };
     let setup = CallSetup {
         kernel: Box::new(NoKernel),

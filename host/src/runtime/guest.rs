@@ -1,12 +1,14 @@
 //! From a driver's configuration to a guest that can be called.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::call::State;
+use super::clock::Clock;
 use super::components::ComponentFile;
 use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
 use crate::capability;
@@ -17,20 +19,39 @@ use crate::grant::Capability;
 use crate::grant::Grants;
 use crate::sys;
 
-/// Loads guests. Cheap to make: the engine comes with the first guest.
-#[derive(Debug)]
+/// Versions of one driver's component that stay loaded: the current one, and those that volumes in use were
+/// made by.
+const KEPT: usize = 4;
+
+/// Loads guests of one driver. Cheap to make: the engine comes with the first guest.
 pub struct Runtime {
     paths: Paths,
+    loaded: Mutex<Loaded>,
+}
+
+/// What was loaded once, for the calls that follow in this process.
+#[derive(Default)]
+struct Loaded {
+    engine: Option<(Engine, Arc<Clock>)>,
+    /// The least recently loaded first.
+    guests: Vec<Arc<Guest>>,
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
+    }
 }
 
 /// A component, loaded and linked for one driver.
 pub struct Guest {
     pub(super) engine: Engine,
+    pub(super) clock: Arc<Clock>,
     pub(super) ready: InstancePre<State>,
     pub(super) grants: Grants,
     pub(super) limits: Limits,
     /// What is known of it.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
 }
 
 impl fmt::Debug for Guest {
@@ -44,16 +65,19 @@ impl fmt::Debug for Guest {
 impl Runtime {
     /// For the components and compiled code beneath these paths.
     pub fn new(paths: Paths) -> Self {
-        Self { paths }
+        Self {
+            paths,
+            loaded: Mutex::default(),
+        }
     }
 
     /// What is known of a driver's current component. Neither compiles nor maps code.
     ///
     /// # Errors
     /// `not-found` without component, `failed-precondition` where it is not compiled yet or not allowed.
-    pub fn manifest(&self, config: &DriverConfig) -> Result<Manifest, DriverError> {
+    pub fn manifest(&self, config: &DriverConfig) -> Result<Arc<Manifest>, DriverError> {
         let file = self.current(config)?;
-        compiled::read_manifest(&self.paths, &file.sha256).map_err(|error| {
+        self.known_manifest(&file).map_err(|error| {
             DriverError::failed_precondition(format!(
                 "component {:?} is not ready on this node; run `drivebay install` or `drivebay compile {}`",
                 config.component,
@@ -71,14 +95,33 @@ impl Runtime {
         &self,
         config: &DriverConfig,
         deadline: Instant,
-    ) -> Result<Manifest, DriverError> {
+    ) -> Result<Arc<Manifest>, DriverError> {
         let file = self.current(config)?;
-        compiled::read_manifest(&self.paths, &file.sha256).or_else(|error| {
+        self.known_manifest(&file).or_else(|error| {
             tracing::warn!(error = %error, "compiling the component now");
             self.ask_for_compile(config, &file, deadline)?;
-            compiled::read_manifest(&self.paths, &file.sha256)
+            self.known_manifest(&file)
                 .map_err(|error| not_loadable(config, error))
         })
+    }
+
+    fn known_manifest(&self, file: &ComponentFile) -> Result<Arc<Manifest>, CompiledError> {
+        match self.loaded(&file.sha256) {
+            Some(guest) => Ok(Arc::clone(&guest.manifest)),
+            None => compiled::read_manifest(&self.paths, &file.sha256).map(Arc::new),
+        }
+    }
+
+    fn loaded(&self, sha256: &str) -> Option<Arc<Guest>> {
+        self.lock()
+            .guests
+            .iter()
+            .find(|guest| guest.manifest.component_sha256 == sha256)
+            .cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The driver's current guest.
@@ -89,7 +132,7 @@ impl Runtime {
         &self,
         config: &DriverConfig,
         deadline: Instant,
-    ) -> Result<Guest, DriverError> {
+    ) -> Result<Arc<Guest>, DriverError> {
         self.guest(config, &self.current(config)?, deadline)
     }
 
@@ -102,7 +145,7 @@ impl Runtime {
         config: &DriverConfig,
         sha256: &str,
         deadline: Instant,
-    ) -> Result<Guest, DriverError> {
+    ) -> Result<Arc<Guest>, DriverError> {
         match components::locate_digest(&self.paths, sha256) {
             Ok(file) => self.guest(config, &file, deadline),
             Err(error) => {
@@ -137,8 +180,23 @@ impl Runtime {
         config: &DriverConfig,
         file: &ComponentFile,
         deadline: Instant,
-    ) -> Result<Guest, DriverError> {
-        let engine = start_engine()?;
+    ) -> Result<Arc<Guest>, DriverError> {
+        let guest = match self.loaded(&file.sha256) {
+            Some(guest) => guest,
+            None => self.load_guest(config, file, deadline)?,
+        };
+        let version = guest.manifest.description.version.as_str();
+        tracing::Span::current().record("component.version", version);
+        Ok(guest)
+    }
+
+    fn load_guest(
+        &self,
+        config: &DriverConfig,
+        file: &ComponentFile,
+        deadline: Instant,
+    ) -> Result<Arc<Guest>, DriverError> {
+        let (engine, clock) = self.engine()?;
         let (manifest, component) = match self.load(&engine, file) {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -148,15 +206,31 @@ impl Runtime {
                     .map_err(|error| not_loadable(config, error))?
             }
         };
-        tracing::Span::current().record("component.version", manifest.description.version.as_str());
         let ready = link(&engine, &component, &manifest, config)?;
-        Ok(Guest {
+        let guest = Arc::new(Guest {
             engine,
+            clock,
             ready,
             grants: config.grants.clone(),
             limits: config.limits.clone(),
-            manifest,
-        })
+            manifest: Arc::new(manifest),
+        });
+        let guests = &mut self.lock().guests;
+        guests.push(Arc::clone(&guest));
+        if guests.len() > KEPT {
+            guests.remove(0);
+        }
+        Ok(guest)
+    }
+
+    fn engine(&self) -> Result<(Engine, Arc<Clock>), DriverError> {
+        let mut loaded = self.lock();
+        if let Some(started) = &loaded.engine {
+            return Ok(started.clone());
+        }
+        let engine = start_engine()?;
+        let started = (engine.clone(), Arc::new(Clock::new(engine)));
+        Ok(loaded.engine.insert(started).clone())
     }
 
     fn load(
@@ -187,7 +261,7 @@ impl Runtime {
             ))
             .caused_by(error)
         })?;
-        let engine = start_engine()?;
+        let (engine, _) = self.engine()?;
         if self.load(&engine, file).is_ok() {
             return Ok(());
         }

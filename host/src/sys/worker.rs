@@ -11,8 +11,10 @@ mod device;
 mod files;
 mod https;
 mod job;
+mod measure;
 mod mount;
 mod network;
+mod pool;
 mod process;
 mod remote;
 mod serve;
@@ -29,6 +31,7 @@ pub use device::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
 };
 pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
+pub use measure::{Measured, MeasuringWorkers, Room};
 pub use network::NetworkWorkers;
 pub use process::SharedWorkers;
 pub use serve::{is_worker, serve_worker};
@@ -109,6 +112,11 @@ pub enum Request {
         target: PathBuf,
         /// How hard.
         flags: MountFlags,
+    },
+    /// How much the volume that is mounted at a path holds; replies [`Reply::Measured`].
+    Measure {
+        /// Where.
+        path: PathBuf,
     },
     /// Check that a directory can be opened; remote ones are mounted in the worker's own mount namespace.
     OpenDirectory {
@@ -294,6 +302,8 @@ pub enum Reply {
     Content(Vec<u8>),
     /// For `Archive`: bytes.
     Size(u64),
+    /// For `Measure`.
+    Measured(Measured),
     /// For `Usage`.
     Usage(Usage),
     /// For `Device`.

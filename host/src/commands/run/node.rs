@@ -1,7 +1,9 @@
 //! `node`: what happens on this node, and the host's own part of it.
 
 use clap::Subcommand;
-use drivebay::driver::{Driver, Emptied, ExpandOnNode, Growth, PublishVolume, StageVolume};
+use drivebay::driver::{
+    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume,
+};
 use drivebay::error::DriverError;
 use drivebay::volume::{Secrets, StagingPath, TargetPath, VolumeKey};
 use serde_json::{Value, json};
@@ -101,6 +103,8 @@ impl Operation {
                     target: target(&path)?,
                     access: reading.access(),
                     kind: kind.access_type(),
+                    sharing: Sharing::ManyTargets,
+                    staging: None,
                     secrets: Secrets::default(),
                 };
                 driver.publish_volume(&request)?;

@@ -1,18 +1,17 @@
-//! Workers that speak to the network: started when first needed, kept for the next call.
+//! Workers that speak to the network.
 //!
-//! They hold no lock and no privilege, so unlike the others they may outlive a call, and their connections
-//! with them. What parses the network's bytes is never this process, and never root.
+//! They hold no lock and no privilege, so unlike most they may outlive a call, and their connections with
+//! them. What parses the network's bytes is never this process, and never root.
 
 #[cfg(feature = "network")]
 mod privileges;
 #[cfg(feature = "network")]
 mod serve;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
-use super::process::Worker;
+use super::pool::Pool;
 use super::{Fault, FaultKind, HttpsRequest, Reply, Request};
 
 #[cfg(feature = "network")]
@@ -21,31 +20,9 @@ pub(super) use serve::serve;
 /// Word of such a worker's command line.
 pub(super) const ARGUMENT: &str = "network";
 
-/// As many as calls usually run at once; more are started and end when they are done.
-const MAX_IDLE: usize = 4;
-
-/// After this long without a request a worker ends by itself.
-#[cfg(feature = "network")]
-const IDLE: Duration = Duration::from_secs(60);
-
-/// One that is about to is not asked any more.
-const TOO_OLD: Duration = Duration::from_secs(50);
-
 /// The idle workers of one process; clones share them.
 #[derive(Debug, Clone)]
-pub struct NetworkWorkers(Arc<Pool>);
-
-#[derive(Debug)]
-struct Pool {
-    program: PathBuf,
-    idle: Mutex<Vec<Idle>>,
-}
-
-#[derive(Debug)]
-struct Idle {
-    worker: Worker,
-    since: Instant,
-}
+pub struct NetworkWorkers(Pool);
 
 impl NetworkWorkers {
     /// None yet. `drivebay` is where that program is: a build without network, which is what kubelet execs,
@@ -59,73 +36,22 @@ impl NetworkWorkers {
     }
 
     fn running(program: PathBuf) -> Self {
-        Self(Arc::new(Pool {
-            program,
-            idle: Mutex::new(Vec::new()),
-        }))
+        Self(Pool::of(program, ARGUMENT))
     }
 
     pub(super) fn call(&self, request: HttpsRequest, deadline: Instant) -> Result<Reply, Fault> {
         let purpose = request.purpose();
-        let mut worker = self.borrow(&purpose)?;
-        match worker.ask(&Request::Https(request), Path::new(""), deadline) {
-            Ok(answer) => {
-                self.give_back(worker);
-                answer
-            }
-            Err(lost) => {
-                let fault = never_stuck(worker.end(lost, &purpose), &purpose);
-                tracing::warn!(%fault, "a network worker was given up");
-                Err(fault)
-            }
+        if !self.0.program().exists() {
+            let message = format!(
+                "{purpose}: {} is missing, which makes requests to the network; run `drivebay install`",
+                self.0.program().display()
+            );
+            return Err(Fault::new(FaultKind::Other, message));
         }
+        self.0
+            .call(&Request::Https(request), &purpose, deadline)
+            .map_err(|fault| never_stuck(fault, &purpose))
     }
-
-    fn borrow(&self, purpose: &str) -> Result<Worker, Fault> {
-        loop {
-            // Taken out before it is looked at: ending one takes a moment, and others want the pool.
-            let last = self.idle().pop();
-            let Some(Idle { mut worker, since }) = last else {
-                return start(&self.0.program, purpose);
-            };
-            if since.elapsed() < TOO_OLD && worker.is_alive() {
-                return Ok(worker);
-            }
-        }
-    }
-
-    fn give_back(&self, worker: Worker) {
-        let since = Instant::now();
-        let mut idle = self.idle();
-        let (kept, ended) = std::mem::take(&mut *idle)
-            .into_iter()
-            .partition(|idle: &Idle| idle.since.elapsed() < TOO_OLD);
-        *idle = kept;
-        let one_more = idle.len() < MAX_IDLE;
-        let mut superfluous: Vec<Idle> = ended;
-        match one_more {
-            true => idle.push(Idle { worker, since }),
-            false => superfluous.push(Idle { worker, since }),
-        }
-        drop(idle);
-        drop(superfluous);
-    }
-
-    /// A panic elsewhere leaves the list as it was.
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn start(program: &Path, purpose: &str) -> Result<Worker, Fault> {
-    if !program.exists() {
-        let message = format!(
-            "{purpose}: {} is missing, which makes requests to the network; run `drivebay install`",
-            program.display()
-        );
-        return Err(Fault::new(FaultKind::Other, message));
-    }
-    Worker::start_network(program)
 }
 
 /// It holds no volume's lock, so one that the kernel does not let go is nobody's trouble.
@@ -151,6 +77,10 @@ fn never_stuck(fault: Fault, purpose: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::super::pool;
     use super::*;
 
     /// Workers of a few lines of shell; what they answer is a fault that says which process it was.
@@ -203,7 +133,7 @@ mod tests {
     fn a_worker_that_has_ended_meanwhile_is_not_asked() {
         let (_directory, workers) = workers(&format!("read -r line; {ANSWER}"));
         let first = ask(&workers, "a").message;
-        while workers.idle().iter_mut().any(|idle| idle.worker.is_alive()) {
+        while workers.0.idle().iter_mut().any(|idle| idle.is_alive()) {
             std::thread::sleep(Duration::from_millis(1));
         }
         assert_ne!(ask(&workers, "b").message, first);
@@ -214,19 +144,19 @@ mod tests {
         let script = format!("while read -r line; do sleep 0.3; {ANSWER}; done");
         let (_directory, workers) = workers(&script);
         std::thread::scope(|scope| {
-            for _ in 0..MAX_IDLE + 3 {
+            for _ in 0..pool::MAX_IDLE + 3 {
                 scope.spawn(|| ask(&workers, "a"));
             }
         });
-        assert_eq!(workers.idle().len(), MAX_IDLE);
+        assert_eq!(workers.0.idle().len(), pool::MAX_IDLE);
     }
 
     #[test]
     fn one_that_was_idle_for_too_long_is_ended() {
         let (_directory, workers) = workers(&format!("while read -r line; do {ANSWER}; done"));
         let first = ask(&workers, "a").message;
-        for idle in workers.idle().iter_mut() {
-            idle.since = Instant::now().checked_sub(TOO_OLD).expect("booted before");
+        for idle in workers.0.idle().iter_mut() {
+            idle.grow_old();
         }
         assert_ne!(ask(&workers, "a").message, first);
         assert!(!is_alive(&first));
@@ -238,7 +168,7 @@ mod tests {
         // More than a pipe takes.
         let fault = ask(&workers, &"a".repeat(1 << 20));
         assert_eq!(fault.kind, FaultKind::TimedOut);
-        assert!(workers.idle().is_empty());
+        assert!(workers.0.idle().is_empty());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::serve::Order;
 use super::{
-    DirectoryOrigin, Fault, FaultKind, Kernel, NetworkWorkers, Reply, Request, job, network,
+    DirectoryOrigin, Fault, FaultKind, Kernel, NetworkWorkers, Reply, Request, job, measure,
 };
 use crate::sys::Lock;
 
@@ -148,6 +148,7 @@ fn place_of(request: &Request) -> Place {
         | Request::CompareDirectory { .. }
         | Request::BindMount { .. }
         | Request::Unmount { .. }
+        | Request::Measure { .. }
         | Request::OpenDirectory { .. }
         | Request::Files { .. }
         | Request::Device(_)
@@ -175,6 +176,7 @@ fn purpose(request: &Request) -> String {
             ..
         } => format!("working on {}", path.display()),
         Request::Unmount { target, .. } => format!("unmounting {}", target.display()),
+        Request::Measure { path } => measure::purpose(path),
         Request::PrepareTarget { target, .. }
         | Request::RemoveTarget { target, .. }
         | Request::BindDirectory { target, .. }
@@ -207,9 +209,9 @@ impl Worker {
         Self::over(spawn(argument, lock.as_fd().try_clone_to_owned())?)
     }
 
-    /// A worker for the network; it holds no lock.
-    pub(super) fn start_network(program: &Path) -> Result<Self, Fault> {
-        Self::over(spawn_program(program, network::ARGUMENT, Stdio::null())?)
+    /// A worker that holds no lock.
+    pub(super) fn start_unlocked(program: &Path, argument: &str) -> Result<Self, Fault> {
+        Self::over(spawn_program(program, argument, Stdio::null())?)
     }
 
     /// A worker that reads nothing any more must not keep us from noticing the deadline.

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
-    DirectoryOrigin, Fault, FaultKind, Reply, Request, device, files, job, mount as mounting,
-    network, remote,
+    DirectoryOrigin, Fault, FaultKind, Reply, Request, device, files, job, measure,
+    mount as mounting, network, remote,
 };
 
 /// argv[0] of a worker; both binaries serve.
@@ -52,6 +52,9 @@ pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
     std::env::set_current_dir("/")?;
     if place == Some(OsStr::new("job")) {
         return job::serve();
+    }
+    if place == Some(OsStr::new(measure::ARGUMENT)) {
+        return measure::serve();
     }
     if place == Some(OsStr::new("private")) {
         own_mount_namespace()?;
@@ -156,6 +159,7 @@ fn carry_out(
             access,
         } => mounting::bind_mount(&from, &target, access),
         Request::Unmount { target, flags } => mounting::unmount(&target, flags),
+        Request::Measure { path } => measure::carry_out(&path),
         Request::OpenDirectory { directory } => directories.open(&directory).map(|_| Reply::Done),
         Request::Files {
             directory,

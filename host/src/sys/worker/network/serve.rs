@@ -3,9 +3,10 @@
 use std::io;
 
 use super::super::https::Client;
+use super::super::pool::IDLE;
 use super::super::serve::answer_all;
 use super::super::{Fault, FaultKind, HttpsRequest, Reply, Request, remote};
-use super::{IDLE, privileges};
+use super::privileges;
 
 /// The whole life of such a worker; the caller exits afterwards.
 ///

@@ -1,0 +1,42 @@
+//! `volume_stats`: how full a mounted volume is.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::Driver;
+use super::place::is_mounted;
+use super::publish::staged_device;
+use crate::error::DriverError;
+use crate::sys::Measured;
+use crate::volume::VolumeKey;
+
+impl Driver {
+    /// What the volume that is mounted at that path holds. Waits for no other operation, and for a dead
+    /// server no longer than the caller's patience.
+    ///
+    /// # Errors
+    /// `not-found` where the path does not hold that volume; `unavailable` where its server does not answer.
+    pub fn volume_stats(&self, key: &VolumeKey, at: &Path) -> Result<Measured, DriverError> {
+        let mounted = self.mounted_at(key, at)?;
+        let deadline = self.deadline(Instant::now());
+        Ok(self.measuring.measure(&mounted, deadline)?)
+    }
+
+    /// Where the volume is mounted, given the path that a caller was told: a staged device lies in the
+    /// staging directory.
+    ///
+    /// # Errors
+    /// `not-found` where that path does not hold the volume.
+    pub(super) fn mounted_at(&self, key: &VolumeKey, at: &Path) -> Result<PathBuf, DriverError> {
+        for path in [at.to_owned(), staged_device(at)] {
+            if self.journal.volume_at(&path).as_ref() == Some(key) && is_mounted(&path)? {
+                return Ok(path);
+            }
+        }
+        Err(DriverError::not_found(format!(
+            "volume {:?} is not mounted at {}",
+            key.0,
+            at.display()
+        )))
+    }
+}

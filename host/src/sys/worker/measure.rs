@@ -1,0 +1,157 @@
+//! How much a mounted volume holds.
+//!
+//! statfs on a dead server hangs, so it is a worker that asks. It changes nothing and holds no volume's
+//! lock, and may be kept for the next question: kubelet asks for every volume once a minute.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::libc::{O_NONBLOCK, O_PATH};
+use serde::{Deserialize, Serialize};
+
+use super::pool::{IDLE, Pool};
+use super::serve::answer_all;
+use super::{Fault, FaultKind, Reply, Request};
+
+/// Word of such a worker's command line.
+pub(super) const ARGUMENT: &str = "measure";
+
+/// What a volume holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Measured {
+    /// A filesystem's bytes and inodes.
+    Filesystem {
+        /// Bytes.
+        bytes: Room,
+        /// Inodes; all zero where the filesystem does not count them.
+        inodes: Room,
+    },
+    /// A raw device's bytes.
+    Device {
+        /// All of it.
+        bytes: u64,
+    },
+}
+
+/// Of one kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// In all.
+    pub total: u64,
+    /// What an ordinary user can still have.
+    pub available: u64,
+    /// Taken; less than the difference of the others where some is kept for root.
+    pub used: u64,
+}
+
+/// The idle workers of one process; clones share them.
+#[derive(Debug, Clone)]
+pub struct MeasuringWorkers(Pool);
+
+impl Default for MeasuringWorkers {
+    fn default() -> Self {
+        Self(Pool::of(PathBuf::from("/proc/self/exe"), ARGUMENT))
+    }
+}
+
+impl MeasuringWorkers {
+    /// What the volume at that path holds.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotFound`]; [`FaultKind::TimedOut`] where its server does not answer.
+    pub fn measure(&self, path: &Path, deadline: Instant) -> Result<Measured, Fault> {
+        let request = Request::Measure {
+            path: path.to_owned(),
+        };
+        match self.0.call(&request, &purpose(path), deadline)? {
+            Reply::Measured(measured) => Ok(measured),
+            _ => Err(Fault::new(
+                FaultKind::Other,
+                format!("{}: the worker answered something else", purpose(path)),
+            )),
+        }
+    }
+}
+
+pub(super) fn purpose(path: &Path) -> String {
+    format!("measuring {}", path.display())
+}
+
+/// The whole life of such a worker; the caller exits afterwards.
+pub(super) fn serve() -> io::Result<()> {
+    answer_all(Some(IDLE), |request, _| match request {
+        Request::Measure { path } => carry_out(&path),
+        _ => Err(Fault::new(
+            FaultKind::Invalid,
+            "a worker that measures was asked for something else",
+        )),
+    })
+}
+
+pub(super) fn carry_out(path: &Path) -> Result<Reply, Fault> {
+    measure(path).map(Reply::Measured).map_err(|error| {
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound => FaultKind::NotFound,
+            _ => FaultKind::Unreachable,
+        };
+        Fault::new(kind, format!("{}: {error}", purpose(path)))
+    })
+}
+
+fn measure(path: &Path) -> io::Result<Measured> {
+    // Opening a device for good is an act; what it is, is looked at first.
+    let handle = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_PATH)
+        .open(path)?;
+    if handle.metadata()?.file_type().is_block_device() {
+        let bytes = OpenOptions::new()
+            .read(true)
+            .custom_flags(O_NONBLOCK)
+            .open(path)?
+            .seek(SeekFrom::End(0))?;
+        return Ok(Measured::Device { bytes });
+    }
+    filesystem(&handle)
+}
+
+fn filesystem(handle: &File) -> io::Result<Measured> {
+    let stat = rustix::fs::fstatvfs(handle)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Ok(Measured::Filesystem {
+        bytes: Room {
+            total: bytes(stat.f_blocks),
+            available: bytes(stat.f_bavail),
+            used: bytes(stat.f_blocks.saturating_sub(stat.f_bfree)),
+        },
+        inodes: Room {
+            total: stat.f_files,
+            available: stat.f_favail,
+            used: stat.f_files.saturating_sub(stat.f_ffree),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_shows_the_room_of_its_filesystem() {
+        let Ok(Reply::Measured(Measured::Filesystem { bytes, .. })) = carry_out(Path::new("/"))
+        else {
+            panic!("the root is a filesystem");
+        };
+        assert!(bytes.total >= bytes.used && bytes.total >= bytes.available);
+        assert!(bytes.used > 0);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        let fault = carry_out(Path::new("/nonexistent/volume")).expect_err("nothing there");
+        assert_eq!(fault.kind, FaultKind::NotFound);
+    }
+}
