@@ -10,6 +10,7 @@ mod compile;
 mod inspect;
 mod install;
 mod run;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,6 +77,8 @@ enum Command {
     Compile(compile::Compile),
     /// Carry out one operation of a driver by hand; prints one JSON object
     Run(run::Run),
+    /// Serve drivers to CSI callers
+    Serve(serve::Serve),
 }
 
 impl Cli {
@@ -93,6 +96,7 @@ impl Cli {
             Command::Inspect(command) => command.run(),
             Command::Compile(command) => command.run(&paths),
             Command::Run(command) => command.run(&paths),
+            Command::Serve(command) => command.run(&paths),
         }
     }
 }

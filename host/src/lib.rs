@@ -2,6 +2,7 @@
 //! not handed.
 //!
 //! ```text
+//! csi               kubelet's and the sidecars' gRPC contract
 //! flexvolume        kubelet's exec contract: argv in, one JSON object out
 //! driver            operations, per-volume lock, journal, idempotency; knows no transport
 //! journal           what was mounted and attached, durable, so that it can be undone
@@ -19,12 +20,15 @@
 mod bindings;
 mod capability;
 pub mod config;
+#[cfg(feature = "csi")]
+pub mod csi;
 pub mod driver;
 pub mod error;
 pub mod flexvolume;
 pub mod grant;
 mod journal;
 pub mod log_file;
+pub mod log_stream;
 pub mod runtime;
 pub mod sys;
 pub mod volume;

@@ -1,0 +1,104 @@
+//! `drivebay serve`: drivers on CSI sockets.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use drivebay::config::{self, Paths};
+use drivebay::csi::{self, Endpoint, Mode, Plugin};
+use drivebay::driver::Driver;
+use drivebay::log_stream;
+use drivebay::volume::{DriverName, NodeId};
+
+/// Serve drivers to CSI callers, each on its own Unix socket.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// A driver: the name of its file in drivers.d, or its csi-name. Repeat it, with an endpoint each
+    #[arg(
+        long = "driver",
+        visible_aliases = ["drivername", "driver-name"],
+        value_name = "NAME",
+        required = true
+    )]
+    drivers: Vec<String>,
+    /// The driver's socket, unix:///path/csi.sock; in the order of the drivers
+    #[arg(
+        long = "endpoint",
+        env = "CSI_ENDPOINT",
+        value_name = "URL",
+        required = true,
+        value_parser = Endpoint::parse
+    )]
+    endpoints: Vec<Endpoint>,
+    /// Which of CSI's services to offer
+    #[arg(long, value_enum, default_value_t = Services::All)]
+    mode: Services,
+    /// The cluster's name of this node, for backends that have none of their own
+    #[arg(
+        long,
+        visible_aliases = ["nodeid", "nodeID"],
+        env = "NODE_ID",
+        value_name = "NAME"
+    )]
+    node_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Services {
+    /// Beside the cluster's controllers
+    Controller,
+    /// On a node
+    Node,
+    /// Both
+    All,
+}
+
+impl Serve {
+    pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
+        if self.drivers.len() != self.endpoints.len() {
+            bail!(
+                "{} drivers and {} endpoints were given; each driver needs one of its own",
+                self.drivers.len(),
+                self.endpoints.len()
+            );
+        }
+        log_stream::log_to_stderr();
+        let mode = match self.mode {
+            Services::Controller => Mode::Controller,
+            Services::Node => Mode::Node,
+            Services::All => Mode::All,
+        };
+        let plugins = self
+            .drivers
+            .iter()
+            .zip(self.endpoints)
+            .map(|(name, endpoint)| {
+                Ok(Plugin {
+                    driver: driver(paths, name)?,
+                    endpoint,
+                    mode,
+                    node: self.node_id.clone().filter(|id| !id.is_empty()).map(NodeId),
+                })
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        csi::serve(plugins)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn driver(paths: &Paths, name: &str) -> anyhow::Result<Driver> {
+    let by_file = config::find_driver(paths, &DriverName(name.to_owned()))?;
+    let config = match by_file {
+        Some(config) => Some(config),
+        None => config::load_drivers(paths)?
+            .into_iter()
+            .find(|config| config.csi_name.as_deref() == Some(name)),
+    };
+    let config = config.with_context(|| {
+        format!(
+            "there is no driver {name:?} in {}",
+            paths.drivers().display()
+        )
+    })?;
+    Ok(Driver::new(config, paths.clone()))
+}

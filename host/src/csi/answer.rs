@@ -1,0 +1,93 @@
+//! Our words as CSI's.
+
+use super::proto;
+use crate::driver::{Measured, Room};
+use crate::error::DriverError;
+use crate::volume::{NodeId, Parameters, Readiness, Snapshot, Topology, VolumeInfo, VolumeSource};
+
+/// CSI counts in signed numbers.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn map(parameters: &Parameters) -> std::collections::BTreeMap<String, String> {
+    parameters.pairs().iter().cloned().collect()
+}
+
+pub(super) fn topology(place: Topology) -> proto::Topology {
+    proto::Topology {
+        segments: place.0.into_iter().collect(),
+    }
+}
+
+pub(super) fn volume(info: VolumeInfo) -> proto::Volume {
+    proto::Volume {
+        capacity_bytes: signed(info.capacity_bytes),
+        volume_id: info.id.0,
+        volume_context: map(&info.context),
+        content_source: info.source.map(source),
+        accessible_topology: info.places.into_iter().map(topology).collect(),
+    }
+}
+
+fn source(source: VolumeSource) -> proto::VolumeContentSource {
+    use proto::volume_content_source::{SnapshotSource, Type, VolumeSource as Volume};
+    let kind = match source {
+        VolumeSource::Snapshot(id) => Type::Snapshot(SnapshotSource { snapshot_id: id.0 }),
+        VolumeSource::Volume(id) => Type::Volume(Volume { volume_id: id.0 }),
+    };
+    proto::VolumeContentSource { r#type: Some(kind) }
+}
+
+pub(super) fn nodes(nodes: Vec<NodeId>) -> Vec<String> {
+    nodes.into_iter().map(|node| node.0).collect()
+}
+
+pub(super) fn snapshot(snapshot: Snapshot) -> proto::Snapshot {
+    proto::Snapshot {
+        size_bytes: signed(snapshot.size_bytes),
+        snapshot_id: snapshot.id.0,
+        source_volume_id: snapshot.source.0,
+        creation_time: Some(prost_types::Timestamp {
+            seconds: signed(snapshot.created_at_seconds),
+            nanos: 0,
+        }),
+        ready_to_use: snapshot.readiness == Readiness::Ready,
+        group_snapshot_id: String::new(),
+    }
+}
+
+pub(super) fn usage(measured: Measured) -> Vec<proto::VolumeUsage> {
+    use proto::volume_usage::Unit;
+    let usage = |room: Room, unit: Unit| proto::VolumeUsage {
+        available: signed(room.available),
+        total: signed(room.total),
+        used: signed(room.used),
+        unit: unit.into(),
+    };
+    match measured {
+        // Some filesystems do not count inodes; a total of none would look full.
+        Measured::Filesystem { bytes, inodes } if inodes.total == 0 => {
+            vec![usage(bytes, Unit::Bytes)]
+        }
+        Measured::Filesystem { bytes, inodes } => {
+            vec![usage(bytes, Unit::Bytes), usage(inodes, Unit::Inodes)]
+        }
+        // How much of a device is taken, only its user knows.
+        Measured::Device { bytes } => vec![proto::VolumeUsage {
+            total: signed(bytes),
+            unit: Unit::Bytes.into(),
+            ..proto::VolumeUsage::default()
+        }],
+    }
+}
+
+/// An id that a backend made up has to fit CSI: longer ones would be cut or refused far from here.
+pub(super) fn check_id(id: &str, what: &str) -> Result<(), DriverError> {
+    match id.len() {
+        1..=128 => Ok(()),
+        length => Err(DriverError::internal(format!(
+            "the backend named the {what} with {length} bytes; CSI allows 128"
+        ))),
+    }
+}

@@ -1,0 +1,134 @@
+//! One RPC: the caller's patience, a thread that may wait, and the way back.
+//!
+//! CSI has no cancellation: a caller that gives up repeats the call with the same fields. So the work goes
+//! on when its caller is gone, and holds the volume's lock until it is really over.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tonic::{Request, Response, Status};
+use tracing::field;
+
+use super::Service;
+use super::status::status;
+use crate::driver::{Driver, Patience};
+use crate::error::DriverError;
+
+/// How long a call waits for another one on the same volume: long enough for two pods that start together,
+/// short enough that a caller soon learns that its volume is busy.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// How much sooner than the caller's deadline we answer, so that our own error gets out: a tenth of the
+/// time, at most this.
+const HEAD_START: Duration = Duration::from_secs(1);
+
+impl Service {
+    /// Carries out one operation with the caller's patience, on a thread that may block.
+    pub(super) async fn answer<M, A>(
+        &self,
+        rpc: &'static str,
+        request: Request<M>,
+        operation: impl FnOnce(&Driver, M) -> Result<A, DriverError> + Send + 'static,
+    ) -> Result<Response<A>, Status>
+    where
+        M: Send + 'static,
+        A: Send + 'static,
+    {
+        let patience = Patience {
+            answer: patience(request.metadata(), Instant::now()),
+            lock: LOCK_WAIT,
+        };
+        let driver = self.0.driver.with_patience(patience);
+        let message = request.into_inner();
+        let span = self.span(rpc);
+        let work = move || {
+            span.in_scope(|| {
+                let outcome = operation(&driver, message).map_err(|error| status(&error));
+                note(&outcome);
+                outcome
+            })
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(outcome) => outcome.map(Response::new),
+            Err(_) => Err(Status::internal(
+                "the operation panicked, which is a bug of the host; its log says where",
+            )),
+        }
+    }
+
+    /// What every log line of the call carries. The operation fills in volume and version.
+    fn span(&self, rpc: &'static str) -> tracing::Span {
+        static REQUESTS: AtomicU64 = AtomicU64::new(1);
+        tracing::info_span!(
+            "csi",
+            rpc,
+            request.id = REQUESTS.fetch_add(1, Ordering::Relaxed),
+            driver.name = self.0.driver.config().name.0,
+            component.version = field::Empty,
+            volume.id = field::Empty,
+        )
+    }
+}
+
+/// One line for each call. Messages hold no secrets, and requests are not shown.
+fn note<A>(outcome: &Result<A, Status>) {
+    match outcome {
+        Ok(_) => tracing::debug!("done"),
+        Err(status) => {
+            tracing::warn!(code = ?status.code(), error = status.message(), "not done");
+        }
+    }
+}
+
+/// Until when the answer has to be on its way, by the deadline that gRPC callers send along.
+fn patience(metadata: &tonic::metadata::MetadataMap, now: Instant) -> Option<Instant> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let whole = timeout(text)?;
+    now.checked_add(whole - HEAD_START.min(whole / 10))
+}
+
+/// At most eight digits and a unit, as gRPC over HTTP/2 has it.
+fn timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = match digits.len() {
+        1..=8 => digits.parse().ok()?,
+        _ => return None,
+    };
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_leaves_before_the_caller_gives_up() {
+        let now = Instant::now();
+        let left = |header: &str| {
+            let mut metadata = tonic::metadata::MetadataMap::new();
+            metadata.insert("grpc-timeout", header.parse().expect("a header"));
+            patience(&metadata, now).map(|until| until - now)
+        };
+        assert_eq!(left("2M"), Some(Duration::from_secs(119)));
+        assert_eq!(left("120S"), Some(Duration::from_secs(119)));
+        assert_eq!(left("1000m"), Some(Duration::from_millis(900)));
+        assert_eq!(left("forever"), None);
+        assert_eq!(left("123456789S"), None);
+    }
+
+    #[test]
+    fn a_caller_without_a_deadline_waits_as_long_as_the_driver_may_take() {
+        assert_eq!(
+            patience(&tonic::metadata::MetadataMap::new(), Instant::now()),
+            None
+        );
+    }
+}

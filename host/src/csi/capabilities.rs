@@ -1,0 +1,108 @@
+//! What a component exports, in CSI's numbers. Nothing is claimed that no export stands for.
+//!
+//! VOLUME_CONDITION is absent on purpose: CSI 1.13 takes it away again. SINGLE_NODE_MULTI_WRITER is the
+//! host's own: it keeps single writers apart for every backend.
+
+use super::Mode;
+use super::proto::controller_service_capability::rpc::Type as ControllerRpc;
+use super::proto::node_service_capability::rpc::Type as NodeRpc;
+use super::proto::plugin_capability::service::Type as PluginService;
+use super::proto::plugin_capability::volume_expansion::Type as Growing;
+use super::proto::{
+    ControllerServiceCapability, NodeServiceCapability, PluginCapability,
+    controller_service_capability, node_service_capability, plugin_capability,
+};
+use crate::driver::{Capabilities, Export};
+
+pub(super) fn of_plugin(capabilities: Capabilities, mode: Mode) -> Vec<PluginCapability> {
+    let is_controlled = [Export::Controller, Export::Attachment, Export::Snapshots]
+        .into_iter()
+        .any(|export| capabilities.exports(export));
+    let services = [
+        (
+            is_controlled && mode.has_controller(),
+            PluginService::ControllerService,
+        ),
+        (
+            capabilities.exports(Export::Accessibility),
+            PluginService::VolumeAccessibilityConstraints,
+        ),
+    ];
+    let growing =
+        capabilities
+            .exports(Export::Expansion)
+            .then(|| plugin_capability::VolumeExpansion {
+                r#type: Growing::Online.into(),
+            });
+    let services = services
+        .into_iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, service)| plugin_capability::Service {
+            r#type: service.into(),
+        });
+    services
+        .map(plugin_capability::Type::Service)
+        .chain(growing.map(plugin_capability::Type::VolumeExpansion))
+        .map(|kind| PluginCapability { r#type: Some(kind) })
+        .collect()
+}
+
+pub(super) fn of_controller(capabilities: Capabilities) -> Vec<ControllerServiceCapability> {
+    let has = |export| capabilities.exports(export);
+    let claims = [
+        (has(Export::Controller), ControllerRpc::CreateDeleteVolume),
+        (has(Export::Controller), ControllerRpc::GetVolume),
+        (
+            has(Export::Controller),
+            ControllerRpc::SingleNodeMultiWriter,
+        ),
+        (
+            has(Export::Attachment),
+            ControllerRpc::PublishUnpublishVolume,
+        ),
+        (has(Export::VolumeListing), ControllerRpc::ListVolumes),
+        (
+            has(Export::VolumeListing) && has(Export::Attachment),
+            ControllerRpc::ListVolumesPublishedNodes,
+        ),
+        (has(Export::Capacity), ControllerRpc::GetCapacity),
+        (has(Export::Snapshots), ControllerRpc::CreateDeleteSnapshot),
+        (has(Export::Snapshots), ControllerRpc::GetSnapshot),
+        (has(Export::SnapshotListing), ControllerRpc::ListSnapshots),
+        (has(Export::Cloning), ControllerRpc::CloneVolume),
+        (has(Export::Expansion), ControllerRpc::ExpandVolume),
+        (has(Export::Modification), ControllerRpc::ModifyVolume),
+    ];
+    let rpc = |kind: ControllerRpc| controller_service_capability::Rpc {
+        r#type: kind.into(),
+    };
+    claims
+        .into_iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, kind)| ControllerServiceCapability {
+            r#type: Some(controller_service_capability::Type::Rpc(rpc(kind))),
+        })
+        .collect()
+}
+
+pub(super) fn of_node(capabilities: Capabilities) -> Vec<NodeServiceCapability> {
+    let claims = [
+        (capabilities.stages(), NodeRpc::StageUnstageVolume),
+        (true, NodeRpc::GetVolumeStats),
+        (
+            capabilities.exports(Export::Expansion) && capabilities.local_filesystem(),
+            NodeRpc::ExpandVolume,
+        ),
+        (true, NodeRpc::SingleNodeMultiWriter),
+    ];
+    let rpc = |kind: NodeRpc| node_service_capability::Rpc {
+        r#type: kind.into(),
+    };
+    claims
+        .into_iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, kind)| NodeServiceCapability {
+            r#type: Some(node_service_capability::Type::Rpc(rpc(kind))),
+        })
+        .collect()
+}

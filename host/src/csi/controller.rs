@@ -1,0 +1,315 @@
+//! Volumes come and go, are tied to nodes, grow and change.
+
+use tonic::{Request, Response, Status};
+
+use super::proto::controller_server::Controller;
+use super::proto::{
+    ControllerExpandVolumeRequest, ControllerExpandVolumeResponse,
+    ControllerGetCapabilitiesRequest, ControllerGetCapabilitiesResponse,
+    ControllerGetVolumeRequest, ControllerGetVolumeResponse, ControllerModifyVolumeRequest,
+    ControllerModifyVolumeResponse, ControllerPublishVolumeRequest,
+    ControllerPublishVolumeResponse, ControllerUnpublishVolumeRequest,
+    ControllerUnpublishVolumeResponse, CreateSnapshotRequest, CreateSnapshotResponse,
+    CreateVolumeRequest, CreateVolumeResponse, DeleteSnapshotRequest, DeleteSnapshotResponse,
+    DeleteVolumeRequest, DeleteVolumeResponse, GetCapacityRequest, GetCapacityResponse,
+    GetSnapshotRequest, GetSnapshotResponse, ListSnapshotsRequest, ListSnapshotsResponse,
+    ListVolumesRequest, ListVolumesResponse, ValidateVolumeCapabilitiesRequest,
+    ValidateVolumeCapabilitiesResponse, controller_get_volume_response, list_snapshots_response,
+    list_volumes_response, validate_volume_capabilities_response,
+};
+use super::{Service, answer, capabilities, request};
+use crate::driver::{AttachVolume, Scope, VolumeReference};
+use crate::error::{Condition, DriverError};
+use crate::volume::{
+    AccessType, CreateSnapshot, CreateVolume, NodeId, Parameters, SnapshotFilter, SnapshotId,
+    VolumeId,
+};
+
+#[tonic::async_trait]
+impl Controller for Service {
+    async fn create_volume(
+        &self,
+        request: Request<CreateVolumeRequest>,
+    ) -> Result<Response<CreateVolumeResponse>, Status> {
+        self.answer("CreateVolume", request, |driver, message| {
+            // Mutable parameters are those of the class that may change later; a new volume gets both.
+            let mut parameters = message.parameters;
+            parameters.extend(message.mutable_parameters);
+            let created = driver.create_volume(&CreateVolume {
+                name: request::required("name", &message.name)?.to_owned(),
+                capacity: request::range(message.capacity_range)?,
+                capabilities: request::capabilities(message.volume_capabilities)?,
+                parameters: request::parameters(driver, Scope::Creation, "parameters", parameters)?,
+                source: request::source(message.volume_content_source)?,
+                places: request::places(message.accessibility_requirements),
+            })?;
+            answer::check_id(&created.id.0, "volume")?;
+            Ok(CreateVolumeResponse {
+                volume: Some(answer::volume(created)),
+            })
+        })
+        .await
+    }
+
+    async fn delete_volume(
+        &self,
+        request: Request<DeleteVolumeRequest>,
+    ) -> Result<Response<DeleteVolumeResponse>, Status> {
+        self.answer("DeleteVolume", request, |driver, message| {
+            driver.delete_volume(&request::volume_id(&message.volume_id)?)?;
+            Ok(DeleteVolumeResponse {})
+        })
+        .await
+    }
+
+    async fn controller_publish_volume(
+        &self,
+        request: Request<ControllerPublishVolumeRequest>,
+    ) -> Result<Response<ControllerPublishVolumeResponse>, Status> {
+        self.answer("ControllerPublishVolume", request, |driver, message| {
+            let node = request::required("node_id", &message.node_id)?.to_owned();
+            let capability = request::capability(message.volume_capability)?;
+            let publish_context = driver.attach_volume(&AttachVolume {
+                volume: request::volume(driver, &message.volume_id, message.volume_context)?,
+                node: NodeId(node),
+                access: request::access(capability.mode, message.readonly),
+            })?;
+            Ok(ControllerPublishVolumeResponse {
+                publish_context: answer::map(&publish_context),
+            })
+        })
+        .await
+    }
+
+    /// An empty node means every node.
+    async fn controller_unpublish_volume(
+        &self,
+        request: Request<ControllerUnpublishVolumeRequest>,
+    ) -> Result<Response<ControllerUnpublishVolumeResponse>, Status> {
+        self.answer("ControllerUnpublishVolume", request, |driver, message| {
+            let key = request::key(&message.volume_id)?;
+            driver.detach_volume(&key, &NodeId(message.node_id))?;
+            Ok(ControllerUnpublishVolumeResponse {})
+        })
+        .await
+    }
+
+    async fn validate_volume_capabilities(
+        &self,
+        request: Request<ValidateVolumeCapabilitiesRequest>,
+    ) -> Result<Response<ValidateVolumeCapabilitiesResponse>, Status> {
+        self.answer("ValidateVolumeCapabilities", request, |driver, message| {
+            let asked = message.volume_capabilities.clone();
+            let capabilities = request::capabilities(message.volume_capabilities)?;
+            let volume =
+                request::volume(driver, &message.volume_id, message.volume_context.clone())?;
+            match driver.validate_volume(&volume.id, &volume.context, &capabilities) {
+                Ok(()) => Ok(ValidateVolumeCapabilitiesResponse {
+                    confirmed: Some(validate_volume_capabilities_response::Confirmed {
+                        volume_context: message.volume_context,
+                        volume_capabilities: asked,
+                        parameters: message.parameters,
+                        mutable_parameters: message.mutable_parameters,
+                    }),
+                    message: String::new(),
+                }),
+                // Not an error here: the answer to the question is no, and this is why.
+                Err(error) if error.condition() == Condition::Unsupported => {
+                    Ok(ValidateVolumeCapabilitiesResponse {
+                        confirmed: None,
+                        message: error.chain(),
+                    })
+                }
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    async fn list_volumes(
+        &self,
+        request: Request<ListVolumesRequest>,
+    ) -> Result<Response<ListVolumesResponse>, Status> {
+        self.answer("ListVolumes", request, |driver, message| {
+            let (max, from) = request::page(message.max_entries, message.starting_token)?;
+            let page = driver.list_volumes(max, from.as_ref())?;
+            let entry = |mut info: crate::volume::VolumeInfo| list_volumes_response::Entry {
+                status: Some(list_volumes_response::VolumeStatus {
+                    published_node_ids: answer::nodes(std::mem::take(&mut info.nodes)),
+                    volume_condition: None,
+                }),
+                volume: Some(answer::volume(info)),
+            };
+            Ok(ListVolumesResponse {
+                entries: page.volumes.into_iter().map(entry).collect(),
+                next_token: page.next.map(|token| token.0).unwrap_or_default(),
+            })
+        })
+        .await
+    }
+
+    async fn get_capacity(
+        &self,
+        request: Request<GetCapacityRequest>,
+    ) -> Result<Response<GetCapacityResponse>, Status> {
+        self.answer("GetCapacity", request, |driver, message| {
+            let parameters =
+                request::parameters(driver, Scope::Creation, "parameters", message.parameters)?;
+            let place = message.accessible_topology.map(request::topology);
+            let bytes = driver.available_capacity(&parameters, place.as_ref())?;
+            Ok(GetCapacityResponse {
+                available_capacity: answer::signed(bytes),
+                maximum_volume_size: None,
+                minimum_volume_size: None,
+            })
+        })
+        .await
+    }
+
+    async fn controller_get_capabilities(
+        &self,
+        request: Request<ControllerGetCapabilitiesRequest>,
+    ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
+        self.answer("ControllerGetCapabilities", request, |driver, _| {
+            Ok(ControllerGetCapabilitiesResponse {
+                capabilities: capabilities::of_controller(driver.capabilities()?),
+            })
+        })
+        .await
+    }
+
+    async fn create_snapshot(
+        &self,
+        request: Request<CreateSnapshotRequest>,
+    ) -> Result<Response<CreateSnapshotResponse>, Status> {
+        self.answer("CreateSnapshot", request, |driver, message| {
+            let source = request::required("source_volume_id", &message.source_volume_id)?;
+            let snapshot = driver.create_snapshot(&CreateSnapshot {
+                name: request::required("name", &message.name)?.to_owned(),
+                source: VolumeId(source.to_owned()),
+                parameters: request::parameters(
+                    driver,
+                    Scope::Snapshot,
+                    "parameters",
+                    message.parameters,
+                )?,
+            })?;
+            answer::check_id(&snapshot.id.0, "snapshot")?;
+            Ok(CreateSnapshotResponse {
+                snapshot: Some(answer::snapshot(snapshot)),
+            })
+        })
+        .await
+    }
+
+    async fn delete_snapshot(
+        &self,
+        request: Request<DeleteSnapshotRequest>,
+    ) -> Result<Response<DeleteSnapshotResponse>, Status> {
+        self.answer("DeleteSnapshot", request, |driver, message| {
+            driver.delete_snapshot(&request::snapshot_id(&message.snapshot_id)?)?;
+            Ok(DeleteSnapshotResponse {})
+        })
+        .await
+    }
+
+    async fn list_snapshots(
+        &self,
+        request: Request<ListSnapshotsRequest>,
+    ) -> Result<Response<ListSnapshotsResponse>, Status> {
+        self.answer("ListSnapshots", request, |driver, message| {
+            let (max, from) = request::page(message.max_entries, message.starting_token)?;
+            let given = |id: String| (!id.is_empty()).then_some(id);
+            let filter = SnapshotFilter {
+                snapshot: given(message.snapshot_id).map(SnapshotId),
+                source: given(message.source_volume_id).map(VolumeId),
+            };
+            let page = driver.list_snapshots(&filter, max, from.as_ref())?;
+            let entry = |snapshot| list_snapshots_response::Entry {
+                snapshot: Some(answer::snapshot(snapshot)),
+            };
+            Ok(ListSnapshotsResponse {
+                entries: page.snapshots.into_iter().map(entry).collect(),
+                next_token: page.next.map(|token| token.0).unwrap_or_default(),
+            })
+        })
+        .await
+    }
+
+    async fn get_snapshot(
+        &self,
+        request: Request<GetSnapshotRequest>,
+    ) -> Result<Response<GetSnapshotResponse>, Status> {
+        self.answer("GetSnapshot", request, |driver, message| {
+            let snapshot = driver.get_snapshot(&request::snapshot_id(&message.snapshot_id)?)?;
+            Ok(GetSnapshotResponse {
+                snapshot: Some(answer::snapshot(snapshot)),
+            })
+        })
+        .await
+    }
+
+    /// The filesystem of a disk grows on its node afterwards; a raw device and a share have nothing to do
+    /// there.
+    async fn controller_expand_volume(
+        &self,
+        request: Request<ControllerExpandVolumeRequest>,
+    ) -> Result<Response<ControllerExpandVolumeResponse>, Status> {
+        self.answer("ControllerExpandVolume", request, |driver, message| {
+            let range = message
+                .capacity_range
+                .ok_or_else(|| DriverError::invalid_argument("the request lacks capacity_range"))?;
+            let range = request::range(Some(range))?;
+            let is_block = match message.volume_capability {
+                None => false,
+                given => request::capability(given)?.kind == AccessType::Block,
+            };
+            let volume = VolumeReference {
+                key: request::key(&message.volume_id)?,
+                id: request::volume_id(&message.volume_id)?,
+                context: Parameters::default(),
+            };
+            let bytes = driver.expand_volume(&volume, range)?;
+            Ok(ControllerExpandVolumeResponse {
+                capacity_bytes: answer::signed(bytes),
+                node_expansion_required: driver.capabilities()?.local_filesystem() && !is_block,
+            })
+        })
+        .await
+    }
+
+    async fn controller_get_volume(
+        &self,
+        request: Request<ControllerGetVolumeRequest>,
+    ) -> Result<Response<ControllerGetVolumeResponse>, Status> {
+        self.answer("ControllerGetVolume", request, |driver, message| {
+            let mut info = driver.get_volume(&request::volume_id(&message.volume_id)?)?;
+            Ok(ControllerGetVolumeResponse {
+                status: Some(controller_get_volume_response::VolumeStatus {
+                    published_node_ids: answer::nodes(std::mem::take(&mut info.nodes)),
+                    volume_condition: None,
+                }),
+                volume: Some(answer::volume(info)),
+            })
+        })
+        .await
+    }
+
+    async fn controller_modify_volume(
+        &self,
+        request: Request<ControllerModifyVolumeRequest>,
+    ) -> Result<Response<ControllerModifyVolumeResponse>, Status> {
+        self.answer("ControllerModifyVolume", request, |driver, message| {
+            let id = request::volume_id(&message.volume_id)?;
+            let parameters = request::parameters(
+                driver,
+                Scope::Modification,
+                "mutable_parameters",
+                message.mutable_parameters,
+            )?;
+            driver.modify_volume(&id, &parameters)?;
+            Ok(ControllerModifyVolumeResponse {})
+        })
+        .await
+    }
+}

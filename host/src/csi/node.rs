@@ -1,0 +1,181 @@
+//! What happens where the pod runs.
+
+use tonic::{Request, Response, Status};
+
+use super::proto::node_server::Node;
+use super::proto::{
+    NodeExpandVolumeRequest, NodeExpandVolumeResponse, NodeGetCapabilitiesRequest,
+    NodeGetCapabilitiesResponse, NodeGetInfoRequest, NodeGetInfoResponse,
+    NodeGetVolumeStatsRequest, NodeGetVolumeStatsResponse, NodePublishVolumeRequest,
+    NodePublishVolumeResponse, NodeStageVolumeRequest, NodeStageVolumeResponse,
+    NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse, NodeUnstageVolumeRequest,
+    NodeUnstageVolumeResponse,
+};
+use super::{Service, answer, capabilities, request};
+use crate::driver::{Driver, Emptied, ExpandOnNode, Growth, PublishVolume, StageVolume};
+use crate::error::DriverError;
+use crate::volume::StagingPath;
+
+#[tonic::async_trait]
+impl Node for Service {
+    async fn node_stage_volume(
+        &self,
+        request: Request<NodeStageVolumeRequest>,
+    ) -> Result<Response<NodeStageVolumeResponse>, Status> {
+        self.answer("NodeStageVolume", request, |driver, message| {
+            let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
+            let staging = request::staging(&message.staging_target_path)?;
+            let capability = request::capability(message.volume_capability)?;
+            driver.stage_volume(&StageVolume {
+                volume,
+                staging,
+                publish_context: request::publish_context(message.publish_context),
+                access: request::access(capability.mode, false),
+                kind: capability.kind,
+            })?;
+            Ok(NodeStageVolumeResponse {})
+        })
+        .await
+    }
+
+    async fn node_unstage_volume(
+        &self,
+        request: Request<NodeUnstageVolumeRequest>,
+    ) -> Result<Response<NodeUnstageVolumeResponse>, Status> {
+        self.answer("NodeUnstageVolume", request, |driver, message| {
+            request::volume_id(&message.volume_id)?;
+            driver.unstage_volume(&request::staging(&message.staging_target_path)?)?;
+            Ok(NodeUnstageVolumeResponse {})
+        })
+        .await
+    }
+
+    async fn node_publish_volume(
+        &self,
+        request: Request<NodePublishVolumeRequest>,
+    ) -> Result<Response<NodePublishVolumeResponse>, Status> {
+        self.answer("NodePublishVolume", request, |driver, message| {
+            let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
+            let target = request::target(&message.target_path)?;
+            let capability = request::capability(message.volume_capability)?;
+            driver.publish_volume(&PublishVolume {
+                volume,
+                target,
+                access: request::access(capability.mode, message.readonly),
+                sharing: request::sharing(capability.mode),
+                staging: staged_at(driver, &message.staging_target_path)?,
+                kind: capability.kind,
+                secrets: request::secrets(message.secrets),
+            })?;
+            Ok(NodePublishVolumeResponse {})
+        })
+        .await
+    }
+
+    async fn node_unpublish_volume(
+        &self,
+        request: Request<NodeUnpublishVolumeRequest>,
+    ) -> Result<Response<NodeUnpublishVolumeResponse>, Status> {
+        self.answer("NodeUnpublishVolume", request, |driver, message| {
+            request::volume_id(&message.volume_id)?;
+            let target = request::target(&message.target_path)?;
+            driver.unpublish_volume(&target, Emptied::Removed)?;
+            Ok(NodeUnpublishVolumeResponse {})
+        })
+        .await
+    }
+
+    async fn node_get_volume_stats(
+        &self,
+        request: Request<NodeGetVolumeStatsRequest>,
+    ) -> Result<Response<NodeGetVolumeStatsResponse>, Status> {
+        self.answer("NodeGetVolumeStats", request, |driver, message| {
+            let key = request::key(&message.volume_id)?;
+            let at = request::volume_path(&message.volume_path)?;
+            Ok(NodeGetVolumeStatsResponse {
+                usage: answer::usage(driver.volume_stats(&key, at.as_path())?),
+                volume_condition: None,
+            })
+        })
+        .await
+    }
+
+    async fn node_expand_volume(
+        &self,
+        request: Request<NodeExpandVolumeRequest>,
+    ) -> Result<Response<NodeExpandVolumeResponse>, Status> {
+        self.answer("NodeExpandVolume", request, |driver, message| {
+            let key = request::key(&message.volume_id)?;
+            let at = request::volume_path(&message.volume_path)?;
+            let range = request::range(message.capacity_range)?;
+            let required_bytes = range.required_bytes.unwrap_or_default();
+            let not_mounted = || {
+                DriverError::not_found(format!(
+                    "volume {:?} is not mounted at {}",
+                    key.0,
+                    at.as_path().display()
+                ))
+            };
+            driver.volume_stats(&key, at.as_path())?;
+            let growth = driver.expand_on_node(&ExpandOnNode {
+                key: key.clone(),
+                at: Some(at.as_path().to_owned()),
+                required_bytes,
+            })?;
+            match growth {
+                Growth::NotMounted => Err(not_mounted()),
+                Growth::Filesystem | Growth::Nothing => Ok(NodeExpandVolumeResponse {
+                    capacity_bytes: answer::signed(required_bytes),
+                }),
+            }
+        })
+        .await
+    }
+
+    async fn node_get_capabilities(
+        &self,
+        request: Request<NodeGetCapabilitiesRequest>,
+    ) -> Result<Response<NodeGetCapabilitiesResponse>, Status> {
+        self.answer("NodeGetCapabilities", request, |driver, _| {
+            Ok(NodeGetCapabilitiesResponse {
+                capabilities: capabilities::of_node(driver.capabilities()?),
+            })
+        })
+        .await
+    }
+
+    async fn node_get_info(
+        &self,
+        request: Request<NodeGetInfoRequest>,
+    ) -> Result<Response<NodeGetInfoResponse>, Status> {
+        let given = self.0.node.clone();
+        self.answer("NodeGetInfo", request, move |driver, _| {
+            let info = driver.node_info()?;
+            let node = info.id.or(given).ok_or_else(|| {
+                DriverError::failed_precondition(
+                    "the backend has no name for this node; give the cluster's by --node-id or NODE_ID",
+                )
+            })?;
+            let has_place = !info.place.0.is_empty();
+            Ok(NodeGetInfoResponse {
+                node_id: node.0,
+                max_volumes_per_node: i64::from(info.max_volumes),
+                accessible_topology: has_place.then(|| answer::topology(info.place)),
+            })
+        })
+        .await
+    }
+}
+
+/// Where the caller says it staged the volume, for drivers that stage.
+fn staged_at(driver: &Driver, path: &str) -> Result<Option<StagingPath>, DriverError> {
+    if !driver.capabilities()?.stages() {
+        return Ok(None);
+    }
+    if path.is_empty() {
+        return Err(DriverError::failed_precondition(
+            "the request lacks staging_target_path, and this driver publishes from there",
+        ));
+    }
+    request::staging(path).map(Some)
+}

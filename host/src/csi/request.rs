@@ -1,0 +1,283 @@
+//! CSI's words as ours: each field is checked here, once, and named where it is wrong.
+
+use std::collections::BTreeMap;
+
+use super::proto;
+use crate::driver::{Driver, Scope, Sharing, VolumeReference};
+use crate::error::DriverError;
+use crate::volume::{
+    Access, AccessMode, AccessType, CapacityRange, PageToken, Parameters, Secret, Secrets,
+    SnapshotId, StagingPath, TargetPath, Topology, VolumeCapability, VolumeId, VolumeKey,
+    VolumeSource,
+};
+
+type Map = BTreeMap<String, String>;
+
+/// CSI's bound on the keys and values of one map together, in bytes.
+const MAX_MAP: usize = 4096;
+
+/// What Kubernetes puts into maps for itself. A backend gets those that it describes.
+const KUBERNETES_WORDS: [&str; 2] = ["csi.storage.k8s.io/", "storage.kubernetes.io/"];
+
+/// What kubelet tells of the pod, which is another one in each call for the same volume.
+const POD_WORDS: [&str; 3] = [
+    "csi.storage.k8s.io/pod.",
+    "csi.storage.k8s.io/serviceAccount.",
+    "csi.storage.k8s.io/ephemeral",
+];
+
+/// A string that has to be there.
+pub(super) fn required<'a>(field: &str, value: &'a str) -> Result<&'a str, DriverError> {
+    match value.is_empty() {
+        true => Err(missing(field)),
+        false => Ok(value),
+    }
+}
+
+fn missing(field: &str) -> DriverError {
+    DriverError::invalid_argument(format!("the request lacks {field}"))
+}
+
+pub(super) fn volume_id(id: &str) -> Result<VolumeId, DriverError> {
+    required("volume_id", id).map(|id| VolumeId(id.to_owned()))
+}
+
+pub(super) fn snapshot_id(id: &str) -> Result<SnapshotId, DriverError> {
+    required("snapshot_id", id).map(|id| SnapshotId(id.to_owned()))
+}
+
+/// Volumes of CSI are known by their ids alone.
+pub(super) fn key(id: &str) -> Result<VolumeKey, DriverError> {
+    required("volume_id", id).map(|id| VolumeKey(id.to_owned()))
+}
+
+/// A volume with its context, without what kubelet tells of the pod.
+pub(super) fn volume(
+    driver: &Driver,
+    id: &str,
+    context: Map,
+) -> Result<VolumeReference, DriverError> {
+    let context = context
+        .into_iter()
+        .filter(|(name, _)| !POD_WORDS.iter().any(|word| name.starts_with(word)))
+        .collect();
+    Ok(VolumeReference {
+        key: key(id)?,
+        id: volume_id(id)?,
+        context: parameters(driver, Scope::Volume, "volume_context", context)?,
+    })
+}
+
+/// A map of parameters; what Kubernetes put in for itself goes, unless the backend describes it.
+pub(super) fn parameters(
+    driver: &Driver,
+    scope: Scope,
+    field: &str,
+    map: Map,
+) -> Result<Parameters, DriverError> {
+    check_size(field, &map)?;
+    let mut pairs: Vec<(String, String)> = Vec::with_capacity(map.len());
+    for (name, value) in map {
+        if KUBERNETES_WORDS.iter().any(|word| name.starts_with(word))
+            && !driver.knows(scope, &name)?
+        {
+            continue;
+        }
+        if let Some((other, _)) = pairs
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(&name))
+        {
+            return Err(DriverError::invalid_argument(format!(
+                "{field} has {other:?} and {name:?}, which are the same parameter"
+            )));
+        }
+        pairs.push((name, value));
+    }
+    Ok(Parameters::new(pairs))
+}
+
+fn check_size(field: &str, map: &Map) -> Result<(), DriverError> {
+    let size: usize = map.iter().map(|(key, value)| key.len() + value.len()).sum();
+    match size {
+        0..=MAX_MAP => Ok(()),
+        _ => Err(DriverError::invalid_argument(format!(
+            "{field} has {size} bytes, and at most {MAX_MAP} are allowed"
+        ))),
+    }
+}
+
+/// What attaching returned, as it was.
+pub(super) fn publish_context(map: Map) -> Parameters {
+    Parameters::new(map.into_iter().collect())
+}
+
+/// For the host alone.
+pub(super) fn secrets(map: Map) -> Secrets {
+    let secret = |(name, value): (String, String)| (name, Secret::new(value.into_bytes()));
+    Secrets::new(map.into_iter().map(secret).collect())
+}
+
+pub(super) fn staging(path: &str) -> Result<StagingPath, DriverError> {
+    StagingPath::new(required("staging_target_path", path)?).map_err(|error| {
+        DriverError::invalid_argument("cannot use staging_target_path").caused_by(error)
+    })
+}
+
+pub(super) fn target(path: &str) -> Result<TargetPath, DriverError> {
+    TargetPath::new(required("target_path", path)?)
+        .map_err(|error| DriverError::invalid_argument("cannot use target_path").caused_by(error))
+}
+
+/// A path at which a volume may be mounted.
+pub(super) fn volume_path(path: &str) -> Result<TargetPath, DriverError> {
+    TargetPath::new(required("volume_path", path)?)
+        .map_err(|error| DriverError::invalid_argument("cannot use volume_path").caused_by(error))
+}
+
+pub(super) fn capability(
+    given: Option<proto::VolumeCapability>,
+) -> Result<VolumeCapability, DriverError> {
+    use proto::volume_capability::AccessType as Given;
+    let given = given.ok_or_else(|| missing("volume_capability"))?;
+    let mode = given
+        .access_mode
+        .ok_or_else(|| missing("volume_capability.access_mode"))?;
+    let kind = match given.access_type {
+        None => return Err(missing("volume_capability.access_type")),
+        Some(Given::Block(_)) => AccessType::Block,
+        Some(Given::Mount(mount)) => AccessType::Filesystem {
+            fs_type: mount.fs_type,
+            mount_options: mount.mount_flags,
+        },
+    };
+    Ok(VolumeCapability {
+        mode: access_mode(mode.mode())?,
+        kind,
+    })
+}
+
+pub(super) fn capabilities(
+    given: Vec<proto::VolumeCapability>,
+) -> Result<Vec<VolumeCapability>, DriverError> {
+    if given.is_empty() {
+        return Err(missing("volume_capabilities"));
+    }
+    given.into_iter().map(Some).map(capability).collect()
+}
+
+fn access_mode(
+    given: proto::volume_capability::access_mode::Mode,
+) -> Result<AccessMode, DriverError> {
+    use proto::volume_capability::access_mode::Mode as Given;
+    Ok(match given {
+        Given::Unknown => return Err(missing("a known volume_capability.access_mode.mode")),
+        Given::SingleNodeWriter => AccessMode::SingleNodeWriter,
+        Given::SingleNodeReaderOnly => AccessMode::SingleNodeReaderOnly,
+        Given::MultiNodeReaderOnly => AccessMode::MultiNodeReaderOnly,
+        Given::MultiNodeSingleWriter => AccessMode::MultiNodeSingleWriter,
+        Given::MultiNodeMultiWriter => AccessMode::MultiNodeMultiWriter,
+        Given::SingleNodeSingleWriter => AccessMode::SingleNodeSingleWriter,
+        Given::SingleNodeMultiWriter => AccessMode::SingleNodeMultiWriter,
+    })
+}
+
+/// Whether what is mounted refuses writes.
+pub(super) fn access(mode: AccessMode, is_read_only: bool) -> Access {
+    match mode {
+        AccessMode::SingleNodeReaderOnly | AccessMode::MultiNodeReaderOnly => Access::ReadOnly,
+        AccessMode::SingleNodeWriter
+        | AccessMode::MultiNodeSingleWriter
+        | AccessMode::MultiNodeMultiWriter
+        | AccessMode::SingleNodeSingleWriter
+        | AccessMode::SingleNodeMultiWriter => match is_read_only {
+            true => Access::ReadOnly,
+            false => Access::ReadWrite,
+        },
+    }
+}
+
+/// The specification's table for NodePublishVolume at a second target.
+pub(super) fn sharing(mode: AccessMode) -> Sharing {
+    match mode {
+        AccessMode::SingleNodeWriter
+        | AccessMode::SingleNodeReaderOnly
+        | AccessMode::SingleNodeSingleWriter => Sharing::OneTarget,
+        AccessMode::MultiNodeReaderOnly
+        | AccessMode::MultiNodeSingleWriter
+        | AccessMode::MultiNodeMultiWriter
+        | AccessMode::SingleNodeMultiWriter => Sharing::ManyTargets,
+    }
+}
+
+/// 0 means that nothing was said.
+pub(super) fn range(given: Option<proto::CapacityRange>) -> Result<CapacityRange, DriverError> {
+    let given = given.unwrap_or_default();
+    let bytes = |field: &str, value: i64| match u64::try_from(value) {
+        Ok(0) => Ok(None),
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(_) => Err(DriverError::invalid_argument(format!(
+            "capacity_range.{field} is {value}, which is less than nothing"
+        ))),
+    };
+    Ok(CapacityRange {
+        required_bytes: bytes("required_bytes", given.required_bytes)?,
+        limit_bytes: bytes("limit_bytes", given.limit_bytes)?,
+    })
+}
+
+pub(super) fn source(
+    given: Option<proto::VolumeContentSource>,
+) -> Result<Option<VolumeSource>, DriverError> {
+    use proto::volume_content_source::Type as Given;
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    match given.r#type {
+        None => Err(missing("volume_content_source.type")),
+        Some(Given::Snapshot(source)) => {
+            let id = required(
+                "volume_content_source.snapshot.snapshot_id",
+                &source.snapshot_id,
+            )?;
+            Ok(Some(VolumeSource::Snapshot(SnapshotId(id.to_owned()))))
+        }
+        Some(Given::Volume(source)) => {
+            let id = required("volume_content_source.volume.volume_id", &source.volume_id)?;
+            Ok(Some(VolumeSource::Volume(VolumeId(id.to_owned()))))
+        }
+    }
+}
+
+/// The preferred places first, then the others.
+pub(super) fn places(given: Option<proto::TopologyRequirement>) -> Vec<Topology> {
+    let given = given.unwrap_or_default();
+    let mut places: Vec<Topology> = Vec::new();
+    for place in given.preferred.into_iter().chain(given.requisite) {
+        let place = topology(place);
+        if !place.0.is_empty() && !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+pub(super) fn topology(given: proto::Topology) -> Topology {
+    Topology(given.segments.into_iter().collect())
+}
+
+/// How many entries, and from where; 0 means as many as the backend likes.
+pub(super) fn page(
+    max_entries: i32,
+    starting_token: String,
+) -> Result<(u32, Option<PageToken>), DriverError> {
+    let max = u32::try_from(max_entries).map_err(|_| {
+        DriverError::invalid_argument(format!(
+            "max_entries is {max_entries}, which is less than nothing"
+        ))
+    })?;
+    let token = (!starting_token.is_empty()).then_some(PageToken(starting_token));
+    Ok((max, token))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Listening, and stopping without leaving anybody without an answer.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::Server;
+
+use super::endpoint::Endpoint;
+use super::proto::controller_server::ControllerServer;
+use super::proto::identity_server::IdentityServer;
+use super::proto::node_server::NodeServer;
+use super::{Mode, Service};
+use crate::driver::Driver;
+use crate::error::DriverError;
+use crate::sys;
+use crate::volume::NodeId;
+
+/// Threads that carry messages; the work itself has threads of its own.
+const THREADS: usize = 2;
+
+/// Operations at once, over all drivers. More of them wait.
+const MAX_OPERATIONS: usize = 128;
+
+/// After a signal to stop: how much longer than their deadline operations may take.
+const DRAIN_GRACE: Duration = Duration::from_secs(5);
+
+/// One driver on one socket.
+#[derive(Debug)]
+pub struct Plugin {
+    /// Which.
+    pub driver: Driver,
+    /// Where.
+    pub endpoint: Endpoint,
+    /// With which services.
+    pub mode: Mode,
+    /// The cluster's name of this node.
+    pub node: Option<NodeId>,
+}
+
+/// Why serving ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The driver cannot be served.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The socket cannot be had.
+    #[error("cannot listen at {endpoint}")]
+    Listen {
+        /// Where.
+        endpoint: Endpoint,
+        /// Why.
+        source: io::Error,
+    },
+    /// Threads, signals.
+    #[error("cannot serve")]
+    Io(#[from] io::Error),
+    /// From the transport.
+    #[error("cannot serve at {endpoint}")]
+    Transport {
+        /// Where.
+        endpoint: Endpoint,
+        /// Why.
+        source: tonic::transport::Error,
+    },
+}
+
+/// Serves until SIGTERM or SIGINT, then lets the calls in flight end.
+///
+/// # Errors
+/// [`ServeError`], before anything is served where that is possible.
+pub fn serve(plugins: Vec<Plugin>) -> Result<(), ServeError> {
+    let longest = plugins
+        .iter()
+        .map(|plugin| plugin.driver.config().limits.deadline)
+        .max()
+        .unwrap_or_default();
+    let listening = plugins
+        .into_iter()
+        .map(Listening::start)
+        .collect::<Result<Vec<_>, _>>()?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .max_blocking_threads(MAX_OPERATIONS)
+        .thread_name("csi")
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(serve_all(listening, longest + DRAIN_GRACE));
+    // Work whose caller has gone is waited for too: killed, it would be repeated.
+    runtime.shutdown_timeout(longest + DRAIN_GRACE);
+    outcome
+}
+
+/// A driver with its socket, before there are threads.
+struct Listening {
+    service: Service,
+    endpoint: Endpoint,
+    socket: std::os::unix::net::UnixListener,
+}
+
+impl Listening {
+    fn start(plugin: Plugin) -> Result<Self, ServeError> {
+        let endpoint = plugin.endpoint.clone();
+        let service = Service::new(plugin)?;
+        // Compiled now, by a process of its own, rather than in somebody's call.
+        if let Err(error) = service.0.driver.prepared_capabilities() {
+            tracing::error!(
+                driver.name = service.0.driver.config().name.0,
+                error = error.chain(),
+                "the driver is not ready"
+            );
+        }
+        let listen = |source| ServeError::Listen {
+            endpoint: endpoint.clone(),
+            source,
+        };
+        let socket = sys::listen_at(endpoint.path()).map_err(listen)?;
+        socket.set_nonblocking(true).map_err(listen)?;
+        Ok(Self {
+            service,
+            endpoint,
+            socket,
+        })
+    }
+
+    async fn serve(self, stop: watch::Receiver<()>) -> Result<(), ServeError> {
+        let Self {
+            service,
+            endpoint,
+            socket,
+        } = self;
+        let incoming = UnixListenerStream::new(UnixListener::from_std(socket)?);
+        let mode = service.0.mode;
+        let controller = mode
+            .has_controller()
+            .then(|| ControllerServer::new(service.clone()));
+        let node = mode.has_node().then(|| NodeServer::new(service.clone()));
+        tracing::info!(driver.name = service.0.driver.config().name.0, csi.name = service.0.name, %endpoint, "serving");
+        let served = Server::builder()
+            .add_service(IdentityServer::new(service))
+            .add_optional_service(controller)
+            .add_optional_service(node)
+            .serve_with_incoming_shutdown(incoming, stopped(stop))
+            .await;
+        // Ours, as nobody else could listen there meanwhile.
+        let _ = std::fs::remove_file(endpoint.path());
+        served.map_err(|source| ServeError::Transport { endpoint, source })
+    }
+}
+
+async fn stopped(mut stop: watch::Receiver<()>) {
+    let _ = stop.changed().await;
+}
+
+async fn serve_all(listening: Vec<Listening>, drain: Duration) -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stop, stopping) = watch::channel(());
+    let mut servers = JoinSet::new();
+    for one in listening {
+        servers.spawn(one.serve(stopping.clone()));
+    }
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("asked to stop; calls in flight are finished first"),
+        _ = interrupt.recv() => tracing::info!("interrupted; calls in flight are finished first"),
+        Some(ended) = servers.join_next() => return outcome(ended),
+    }
+    drop(stop);
+    let drained = tokio::time::timeout(drain, async {
+        while let Some(ended) = servers.join_next().await {
+            outcome(ended)?;
+        }
+        Ok(())
+    });
+    drained.await.unwrap_or_else(|_| {
+        tracing::warn!("some callers were still connected when the time was up");
+        Ok(())
+    })
+}
+
+fn outcome(
+    ended: Result<Result<(), ServeError>, tokio::task::JoinError>,
+) -> Result<(), ServeError> {
+    ended.unwrap_or_else(|error| Err(ServeError::Io(io::Error::other(error))))
+}
