@@ -152,6 +152,7 @@ impl Cloud {
             r#"
 component = "alicloud-disk"
 flexvolume = "alicloud/disk"
+csi-name = "diskplugin.csi.alibabacloud.com"
 [grants.mounts]
 [grants.block-devices]
 devices = ["virtio-*", "loop-*"]

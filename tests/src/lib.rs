@@ -10,6 +10,8 @@
 
 mod answer;
 mod cloud;
+mod csi;
+pub mod csi_proto;
 mod disk;
 mod dist;
 mod hostile;
@@ -18,6 +20,7 @@ mod network;
 mod node;
 mod options;
 mod process;
+mod sanity;
 mod silent_server;
 mod source;
 mod traces;
@@ -28,6 +31,7 @@ mod web_server;
 
 pub use answer::Answer;
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
+pub use csi::{Csi, mounted, mounted_as, raw};
 pub use disk::{DISK, Disk, GIB, device};
 pub use dist::{dist, guest, repository};
 pub use hostile::{HOSTILE_GRANTS, hostile_node, mount_hostile};
@@ -37,6 +41,7 @@ pub use options::{options, pod_options};
 pub use process::{
     PATIENCE, all_succeed_at_once, eventually, kill_hard, killed_after, moments, send,
 };
+pub use sanity::{Sanity, SanityOutcome};
 pub use silent_server::SilentServer;
 pub use source::{Line, files_beneath, host_code, host_source, read, rust_files};
 pub use traces::Traces;

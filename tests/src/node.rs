@@ -20,6 +20,7 @@ pub struct Node {
 const LOCAL: &str = r#"
 component = "local"
 flexvolume = "drivebay/local"
+csi-name = "local.drivebay.dev"
 [grants.mounts]
 directories = { pool = "POOL" }
 [grants.files]
@@ -30,6 +31,7 @@ access = "read-write"
 const NFS: &str = r#"
 component = "nfs"
 flexvolume = "k8s/nfs"
+csi-name = "nfs.csi.k8s.io"
 [grants.mounts]
 filesystems = ["nfs"]
 sources = ["127.0.0.1:/**"]

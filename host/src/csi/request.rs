@@ -128,10 +128,11 @@ pub(super) fn target(path: &str) -> Result<TargetPath, DriverError> {
         .map_err(|error| DriverError::invalid_argument("cannot use target_path").caused_by(error))
 }
 
-/// A path at which a volume may be mounted.
+/// A path at which a volume may be mounted. Where nothing can be mounted, no volume is found.
 pub(super) fn volume_path(path: &str) -> Result<TargetPath, DriverError> {
-    TargetPath::new(required("volume_path", path)?)
-        .map_err(|error| DriverError::invalid_argument("cannot use volume_path").caused_by(error))
+    TargetPath::new(required("volume_path", path)?).map_err(|error| {
+        DriverError::not_found("no volume is mounted at volume_path").caused_by(error)
+    })
 }
 
 pub(super) fn capability(

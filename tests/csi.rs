@@ -1,0 +1,1 @@
+//! `drivebay serve` as CSI's callers see it.

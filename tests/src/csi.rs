@@ -1,0 +1,204 @@
+//! CSI's callers: `drivebay serve` as a process, dialled over its socket.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use tokio::runtime::{self, Runtime};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::csi_proto::controller_client::ControllerClient;
+use crate::csi_proto::identity_client::IdentityClient;
+use crate::csi_proto::node_client::NodeClient;
+use crate::csi_proto::{self as proto, volume_capability};
+use crate::{Node, eventually, send};
+
+/// A running `drivebay serve` with one driver, and a connection to it. Ended when dropped.
+#[derive(Debug)]
+pub struct Csi {
+    process: Child,
+    socket: PathBuf,
+    log: PathBuf,
+    runtime: Runtime,
+    channel: Channel,
+}
+
+impl Node {
+    /// `drivebay serve` for that driver.
+    #[track_caller]
+    pub fn serve(&self, driver: &str) -> Csi {
+        self.serve_with(driver, &[])
+    }
+
+    /// The same with more arguments.
+    #[track_caller]
+    pub fn serve_with(&self, driver: &str, arguments: &[&str]) -> Csi {
+        let socket = self.path("csi").join(format!("{driver}.sock"));
+        fs::create_dir_all(socket.parent().expect("a directory")).expect("writable");
+        let log = self.path(&format!("serve-{driver}.log"));
+        let stderr = File::options().create(true).append(true).open(&log);
+        let endpoint = format!("unix://{}", socket.display());
+        let mut command = self.drivebay(&["serve", "--driver", driver, "--endpoint", &endpoint]);
+        let process = command
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(stderr.expect("writable"))
+            .spawn()
+            .expect("drivebay runs");
+        Csi::connect(process, socket, log)
+    }
+}
+
+macro_rules! rpcs {
+    ($($client:ident $name:ident $request:ident $response:ident;)*) => {
+        impl Csi {$(
+            /// The call of that name.
+            pub fn $name(&self, message: proto::$request) -> Result<proto::$response, Status> {
+                let mut client = $client::new(self.channel.clone());
+                let answer = self.runtime.block_on(client.$name(message));
+                answer.map(tonic::Response::into_inner)
+            }
+        )*}
+    };
+}
+
+rpcs! {
+    IdentityClient get_plugin_info GetPluginInfoRequest GetPluginInfoResponse;
+    IdentityClient get_plugin_capabilities GetPluginCapabilitiesRequest GetPluginCapabilitiesResponse;
+    IdentityClient probe ProbeRequest ProbeResponse;
+    ControllerClient create_volume CreateVolumeRequest CreateVolumeResponse;
+    ControllerClient delete_volume DeleteVolumeRequest DeleteVolumeResponse;
+    ControllerClient controller_publish_volume ControllerPublishVolumeRequest ControllerPublishVolumeResponse;
+    ControllerClient controller_unpublish_volume ControllerUnpublishVolumeRequest ControllerUnpublishVolumeResponse;
+    ControllerClient validate_volume_capabilities ValidateVolumeCapabilitiesRequest ValidateVolumeCapabilitiesResponse;
+    ControllerClient list_volumes ListVolumesRequest ListVolumesResponse;
+    ControllerClient get_capacity GetCapacityRequest GetCapacityResponse;
+    ControllerClient controller_get_capabilities ControllerGetCapabilitiesRequest ControllerGetCapabilitiesResponse;
+    ControllerClient create_snapshot CreateSnapshotRequest CreateSnapshotResponse;
+    ControllerClient delete_snapshot DeleteSnapshotRequest DeleteSnapshotResponse;
+    ControllerClient list_snapshots ListSnapshotsRequest ListSnapshotsResponse;
+    ControllerClient get_snapshot GetSnapshotRequest GetSnapshotResponse;
+    ControllerClient controller_expand_volume ControllerExpandVolumeRequest ControllerExpandVolumeResponse;
+    ControllerClient controller_get_volume ControllerGetVolumeRequest ControllerGetVolumeResponse;
+    ControllerClient controller_modify_volume ControllerModifyVolumeRequest ControllerModifyVolumeResponse;
+    NodeClient node_stage_volume NodeStageVolumeRequest NodeStageVolumeResponse;
+    NodeClient node_unstage_volume NodeUnstageVolumeRequest NodeUnstageVolumeResponse;
+    NodeClient node_publish_volume NodePublishVolumeRequest NodePublishVolumeResponse;
+    NodeClient node_unpublish_volume NodeUnpublishVolumeRequest NodeUnpublishVolumeResponse;
+    NodeClient node_get_volume_stats NodeGetVolumeStatsRequest NodeGetVolumeStatsResponse;
+    NodeClient node_expand_volume NodeExpandVolumeRequest NodeExpandVolumeResponse;
+    NodeClient node_get_capabilities NodeGetCapabilitiesRequest NodeGetCapabilitiesResponse;
+    NodeClient node_get_info NodeGetInfoRequest NodeGetInfoResponse;
+}
+
+impl Csi {
+    #[track_caller]
+    fn connect(process: Child, socket: PathBuf, log: PathBuf) -> Self {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("threads");
+        let _entered = runtime.enter();
+        let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
+            .expect("a socket")
+            .connect_lazy();
+        drop(_entered);
+        let csi = Self {
+            process,
+            socket,
+            log,
+            runtime,
+            channel,
+        };
+        eventually("drivebay serve to answer", || {
+            csi.probe(proto::ProbeRequest {}).is_ok()
+        });
+        csi
+    }
+
+    /// `NodePublishVolume` by a caller that waits no longer than that.
+    pub fn node_publish_volume_within(
+        &self,
+        patience: Duration,
+        message: proto::NodePublishVolumeRequest,
+    ) -> Result<proto::NodePublishVolumeResponse, Status> {
+        let mut request = Request::new(message);
+        request.set_timeout(patience);
+        let mut client = NodeClient::new(self.channel.clone());
+        let answer = self.runtime.block_on(client.node_publish_volume(request));
+        answer.map(tonic::Response::into_inner)
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Its process.
+    pub fn process(&self) -> Pid {
+        Pid::from_raw(self.process.id().cast_signed())
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Asks it to stop and waits until it has; whether it ended well.
+    pub fn stop(&mut self) -> bool {
+        send(self.process(), Signal::SIGTERM);
+        self.process.wait().is_ok_and(|status| status.success())
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Csi {
+    fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            self.kill();
+        }
+    }
+}
+
+/// A directory with the backend's own filesystem, used in that mode.
+pub fn mounted(mode: volume_capability::access_mode::Mode) -> proto::VolumeCapability {
+    mounted_as("", mode)
+}
+
+/// The same with a filesystem of that type.
+pub fn mounted_as(
+    fs_type: &str,
+    mode: volume_capability::access_mode::Mode,
+) -> proto::VolumeCapability {
+    let mount = volume_capability::MountVolume {
+        fs_type: fs_type.to_owned(),
+        ..volume_capability::MountVolume::default()
+    };
+    capability(volume_capability::AccessType::Mount(mount), mode)
+}
+
+/// A raw device, used in that mode.
+pub fn raw(mode: volume_capability::access_mode::Mode) -> proto::VolumeCapability {
+    let block = volume_capability::AccessType::Block(volume_capability::BlockVolume {});
+    capability(block, mode)
+}
+
+fn capability(
+    kind: volume_capability::AccessType,
+    mode: volume_capability::access_mode::Mode,
+) -> proto::VolumeCapability {
+    proto::VolumeCapability {
+        access_mode: Some(volume_capability::AccessMode { mode: mode.into() }),
+        access_type: Some(kind),
+    }
+}
