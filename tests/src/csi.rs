@@ -15,7 +15,7 @@ use crate::csi_proto::controller_client::ControllerClient;
 use crate::csi_proto::identity_client::IdentityClient;
 use crate::csi_proto::node_client::NodeClient;
 use crate::csi_proto::{self as proto, volume_capability};
-use crate::{Node, eventually, send};
+use crate::{Node, eventually, repository, send, text};
 
 /// A running `drivebay serve` with one driver, and a connection to it. Ended when dropped.
 #[derive(Debug)]
@@ -132,6 +132,21 @@ impl Csi {
         let mut client = NodeClient::new(self.channel.clone());
         let answer = self.runtime.block_on(client.node_publish_volume(request));
         answer.map(tonic::Response::into_inner)
+    }
+
+    /// What the CSI sidecars ask at their start, by the library they are made of; what it printed.
+    #[track_caller]
+    pub fn sidecars(&self) -> String {
+        let program = repository().join("target/dist/tests/csi-callers");
+        let socket = text(&self.socket).to_owned();
+        let output = Node::run(text(&program), &["--csi-address", &socket]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        said
     }
 
     /// Where it listens.

@@ -1,1 +1,0 @@
-//! `drivebay serve` as CSI's callers see it.
