@@ -228,6 +228,74 @@ fn a_volume_of_the_old_driver_is_named_by_its_option_in_any_case() {
 }
 
 #[test]
+fn a_disk_is_detached_once_more_by_a_volumes_name_that_says_nothing_of_it() {
+    let cloud = Cloud::start();
+    let node = Node::with_disks(&cloud);
+    let id = node.create_disk("pvc-1", 20);
+    let disk = Disk::with_options(&node, "some-pv", &[("volumeId", &id)]);
+    for _ in 0..2 {
+        disk.attach().succeeds();
+        for _ in 0..3 {
+            disk.detach().succeeds();
+        }
+        assert_eq!(cloud.attachments(&id), Vec::<String>::new());
+        assert_eq!(node.journal(), Vec::<PathBuf>::new());
+    }
+    assert_eq!(cloud.requests("DetachDisk"), 2);
+    node.run_disk(&["delete-volume", &id]);
+    disk.detach().succeeds();
+}
+
+#[test]
+fn detaching_once_more_takes_off_what_another_machine_attached_and_from_the_named_node_alone() {
+    let cloud = Cloud::start();
+    let (node, other_machine) = (Node::with_disks(&cloud), Node::with_disks(&cloud));
+    let id = node.create_disk("pvc-1", 20);
+    let options = [("volumeId", &*id)];
+    let disk = Disk::with_options(&node, "some-pv", &options);
+    let elsewhere = Disk::with_options(&other_machine, "some-pv", &options);
+    disk.attach().succeeds();
+    disk.detach().succeeds();
+    elsewhere.attach().succeeds();
+    disk.detach().succeeds();
+    assert_eq!(cloud.attachments(&id), Vec::<String>::new());
+    elsewhere.attach_to(OTHER_INSTANCE).succeeds();
+    disk.detach().succeeds();
+    assert_eq!(cloud.attachments(&id), [OTHER_INSTANCE]);
+}
+
+#[test]
+fn a_volumes_name_that_says_nothing_and_was_never_detached_here_is_a_failure() {
+    let cloud = Cloud::start();
+    let node = Node::with_disks(&cloud);
+    let id = node.create_disk("pvc-1", 20);
+    let disk = Disk::with_options(&node, "some-pv", &[("volumeId", &id)]);
+    disk.detach().fails_with("cannot tell which disk to detach");
+    let other = Disk::with_options(&node, "other-pv", &[("volumeId", &id)]);
+    other.attach().succeeds();
+    other.detach().succeeds();
+    disk.detach().fails_with("cannot tell which disk to detach");
+}
+
+#[test]
+fn a_late_repeat_of_a_detach_does_not_take_off_what_is_attached_under_another_name() {
+    let cloud = Cloud::start();
+    let node = Node::with_disks(&cloud);
+    let id = node.create_disk("pvc-1", 20);
+    let disk = |pv| Disk::with_options(&node, pv, &[("volumeId", &id)]);
+    let (before, after) = (disk("pv-before"), disk("pv-after"));
+    before.attach().succeeds();
+    before.detach().succeeds();
+    after.attach().succeeds();
+    before
+        .detach()
+        .fails_with("cannot tell which disk to detach");
+    assert_eq!(cloud.attachments(&id).len(), 1);
+    after.detach().succeeds();
+    assert_eq!(cloud.attachments(&id), Vec::<String>::new());
+}
+
+#[test]
 fn a_snapshot_keeps_what_the_disk_held_and_a_new_disk_starts_with_it() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use crate::config::{DriverConfig, Paths};
 use crate::error::DriverError;
 use crate::grant::Capability;
-use crate::journal::{Journal, JournalError, VolumeRecord, file_stem};
+use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_stem};
 use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
 use crate::sys::{Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers};
 use crate::volume::{
@@ -47,6 +47,7 @@ pub struct Driver {
     paths: Arc<Paths>,
     runtime: Arc<Runtime>,
     journal: Arc<Journal>,
+    detached: Arc<DetachedVolumes>,
     network: NetworkWorkers,
     measuring: MeasuringWorkers,
     memory: DriverMemory,
@@ -162,6 +163,7 @@ impl Driver {
     pub fn new(config: DriverConfig, paths: Paths) -> Self {
         let journal = Arc::new(Journal::new(paths.journal().join(&config.name.0)));
         let runtime = Arc::new(Runtime::new(paths.clone()));
+        let detached = Arc::new(DetachedVolumes::new(paths.detached().join(&config.name.0)));
         let network = NetworkWorkers::new(paths.compiler());
         let memory = DriverMemory::new(config.name.clone(), paths.run.clone());
         Self {
@@ -169,6 +171,7 @@ impl Driver {
             paths: Arc::new(paths),
             runtime,
             journal,
+            detached,
             network,
             measuring: MeasuringWorkers::default(),
             memory,

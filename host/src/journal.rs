@@ -5,6 +5,8 @@
 //! undone. One file for each volume, replaced whole; an index from paths to volumes beside it, written
 //! before and removed after, so that it may point to nothing but never lacks a volume.
 
+mod detached;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,8 @@ use sha2::{Digest, Sha256};
 
 use crate::sys;
 use crate::volume::{Access, AccessType, NodeId, Parameters, VolumeId, VolumeKey};
+
+pub(crate) use detached::DetachedVolumes;
 
 /// The form of the files; another number is not read.
 const FORMAT: u32 = 1;
@@ -308,10 +312,7 @@ impl Journal {
     }
 
     fn write(&self, file: &Path, content: &[u8]) -> Result<(), JournalError> {
-        let directory = file.parent().unwrap_or(&self.directory);
-        sys::create_root_only_directory(directory)
-            .and_then(|()| sys::write_durably(file, content))
-            .map_err(|source| self.unwritable(source))
+        write(file, content).map_err(|source| self.unwritable(source))
     }
 
     fn unwritable(&self, source: io::Error) -> JournalError {
@@ -353,6 +354,13 @@ fn read_record(file: PathBuf) -> Result<Option<VolumeRecord>, JournalError> {
     Ok(Some(record))
 }
 
+/// With the directory, where it is the first.
+fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    sys::create_root_only_directory(directory)?;
+    sys::write_durably(file, content)
+}
+
 /// Keys and paths have characters and lengths that file names cannot have.
 pub(crate) fn file_stem(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
@@ -360,6 +368,21 @@ pub(crate) fn file_stem(bytes: &[u8]) -> String {
         .take(20)
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// The same for what is said of a volume, however it is spelled and in whatever order.
+pub(crate) fn content_stem(context: &Parameters) -> String {
+    let mut pairs: Vec<String> = context
+        .pairs()
+        .iter()
+        // With lengths, because a value may hold whatever would separate it from the next.
+        .map(|(key, value)| {
+            let key = key.to_ascii_lowercase();
+            format!("{} {key}{} {value}", key.len(), value.len())
+        })
+        .collect();
+    pairs.sort();
+    file_stem(pairs.concat().as_bytes())
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ fn kubelet_attaches_mounts_writes_to_and_detaches_a_disk_found_by_its_serial() {
             "-patience",
             "3m",
             "-scenario",
-            "probe,mount,restart",
+            "probe,attach,mount,restart",
         ],
     );
     assert_eq!(cloud.attachments(&id).len(), 0);

@@ -62,6 +62,11 @@ impl Paths {
         self.state.join("journal")
     }
 
+    /// What was detached lately, for callers that ask once more.
+    pub fn detached(&self) -> PathBuf {
+        self.state.join("detached")
+    }
+
     /// `drivebay` itself, where the shim finds it to ask for a compile.
     pub fn compiler(&self) -> PathBuf {
         self.state.join("bin/drivebay")

@@ -1,7 +1,8 @@
 //! `attach_volume`, `detach_volume`, `is_attached`.
 //!
 //! These run where the controller runs, which may be another machine than the node. kubelet and the
-//! controller give `detach` a name and nothing else: the journal has the rest.
+//! controller give `detach` a name and nothing else: the journal has the rest, and after it is gone, for
+//! those who ask once more, the notes of what was detached.
 
 use super::parameters::spelled;
 use super::place::is_mounted;
@@ -69,21 +70,25 @@ impl Driver {
             Err(_) => return answer,
         }
         self.journal.save(record)?;
+        if answer.is_ok() {
+            self.detached.forget(record)?;
+        }
         answer
     }
 
     /// Unties a volume from a node, by the component that tied it. Unknown or already untied is success. An
-    /// empty node means every node, as in CSI.
+    /// empty node means every node, as in CSI. The backend is asked also if we detached the volume already:
+    /// another machine may have attached it since.
     ///
     /// # Errors
     /// The guest's own.
     pub fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
         let operation = self.begin(key)?;
-        // The journal of another machine may have made the attachment; the name is then all there is.
-        let mut record = self.journal.load(key)?.unwrap_or_else(|| {
-            VolumeRecord::new(key, &VolumeId(key.0.clone()), &Parameters::default())
-        });
+        let journaled = self.journal.load(key)?;
+        let is_repeat = journaled.is_none();
+        let mut record = journaled.unwrap_or_else(|| self.unjournaled(key));
         self.untie(&operation, &record, node)?;
+        let before = record.clone();
         match node.0.is_empty() {
             true => record.attachments.clear(),
             false => record.forget_attachment(node),
@@ -92,8 +97,29 @@ impl Driver {
         record
             .placements
             .retain(|placement| is_mounted(&placement.path).unwrap_or(true));
+        if record.is_empty() && !is_repeat {
+            self.note_detached(&before);
+        }
         self.journal.save(&record)?;
         Ok(())
+    }
+
+    /// What can be said of a volume that the journal does not have: we detached it, or another machine
+    /// attached it, and then the name is all there is.
+    fn unjournaled(&self, key: &VolumeKey) -> VolumeRecord {
+        let by_name = || VolumeRecord::new(key, &VolumeId(key.0.clone()), &Parameters::default());
+        self.detached.find(key).unwrap_or_else(by_name)
+    }
+
+    /// A full disk must not keep a volume from being detached: without the note a repeat has the name, as
+    /// on another machine.
+    fn note_detached(&self, record: &VolumeRecord) {
+        if let Err(error) = self.detached.note(record) {
+            tracing::warn!(
+                error = DriverError::from(error).chain(),
+                "whoever detaches this volume once more can only name it"
+            );
+        }
     }
 
     /// Detaches, given the lock; the record is the caller's to change.

@@ -12,7 +12,9 @@ use super::content::{Content, occupied};
 use super::place::{Spot, Standing, UNDO_TIME, is_mounted, look, shown, standing};
 use super::{AttachVolume, Driver, Operation, PublishVolume};
 use crate::error::{Condition, DriverError};
-use crate::journal::{Lasts, Placement, Progress, Role, Use, VolumeRecord, file_stem};
+use crate::journal::{
+    Lasts, Placement, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
+};
 use crate::sys::{self, Kernel, Request, TargetKind};
 use crate::volume::{NodeId, Parameters, VolumeKey};
 
@@ -20,17 +22,7 @@ impl Driver {
     /// The key of a volume that is attached on mount. Pods may name volumes of their own alike, and kubelet
     /// then means two; what they say about them tells them apart.
     pub fn key_by_content(name: &str, context: &Parameters) -> VolumeKey {
-        let mut pairs: Vec<String> = context
-            .pairs()
-            .iter()
-            // With lengths, because a value may hold whatever would separate it from the next.
-            .map(|(key, value)| {
-                let key = key.to_ascii_lowercase();
-                format!("{} {key}{} {value}", key.len(), value.len())
-            })
-            .collect();
-        pairs.sort();
-        let digest = file_stem(pairs.concat().as_bytes());
+        let digest = content_stem(context);
         VolumeKey(format!("{name}#{}", &digest[..16]))
     }
 
