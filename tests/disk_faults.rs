@@ -160,6 +160,26 @@ fn an_answer_without_end() {
 }
 
 #[test]
+fn an_attachment_whose_outcome_drowned_in_an_endless_answer_is_detached_by_a_name_alone() {
+    let cloud = Cloud::start();
+    let grants = cloud.grants(&cloud.key_in_files()) + "[limits]\ndeadline = \"4s\"\n";
+    let node = Node::with_disk_grants(&grants);
+    let id = created(&node);
+    let disk = Disk::with_options(&node, "some-pv", &[("volumeId", &id)]);
+    // The disk is found and attached; whether it was cannot be read any more.
+    cloud.fault(
+        &json!({ "action": "DescribeDisks", "kind": "huge-body", "skip": 1, "times": 1000 }),
+    );
+    disk.attach().fails_with("larger than");
+    assert!(cloud.fired() > 0, "nothing was too large");
+    cloud.clear_faults();
+    assert_eq!(cloud.attachments(&id), [INSTANCE]);
+    at_last(|| disk.detach());
+    assert_eq!(cloud.attachments(&id), Vec::<String>::new());
+    assert!(node.journal().is_empty(), "{:?}", node.journal());
+}
+
+#[test]
 fn stale_descriptions() {
     converges(&json!({ "action": "DescribeDisks", "kind": "stale-describe", "times": 3 }));
 }

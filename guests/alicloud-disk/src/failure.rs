@@ -101,9 +101,9 @@ pub(crate) fn unsent(call: &Call, error: Error) -> Failure {
         )
     };
     match error {
-        // Whether it took effect is unknown.
+        // Whether it took effect is unknown; an answer that was too large is among these.
         Error::Unavailable(message) => Failure::lost(Error::Unavailable(said(message))),
-        // The grant's rate, by which nothing was sent; or an answer that was too large, by which it was.
+        // The grant's rate. Nothing was sent, but a little later it may be.
         Error::Exhausted(message) => Failure::lost(Error::Exhausted(said(message))),
         refused @ (Error::InvalidArgument(_)
         | Error::OutOfRange(_)

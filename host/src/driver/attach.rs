@@ -201,11 +201,36 @@ fn nothing_happened(condition: Condition) -> bool {
         | Condition::NotFound
         | Condition::FailedPrecondition
         | Condition::Denied
-        | Condition::Unsupported
-        | Condition::Exhausted => true,
-        Condition::AlreadyExists
+        | Condition::Unsupported => true,
+        // A node that is full refuses at once; a limit on requests is also met by a guest that asks whether
+        // what it began is done.
+        Condition::Exhausted
+        | Condition::AlreadyExists
         | Condition::InProgress
         | Condition::Unavailable
         | Condition::Internal => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_intent_to_attach_is_dropped_only_where_the_backend_has_surely_not_begun() {
+        let dropped = Condition::ALL
+            .into_iter()
+            .filter(|it| nothing_happened(*it));
+        assert_eq!(
+            dropped.map(Condition::name).collect::<Vec<_>>(),
+            [
+                "invalid-argument",
+                "out-of-range",
+                "not-found",
+                "failed-precondition",
+                "denied",
+                "unsupported"
+            ]
+        );
     }
 }

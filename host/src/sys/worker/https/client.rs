@@ -203,7 +203,8 @@ fn receive(message: &HttpsMessage, response: Response<ureq::Body>) -> Result<Htt
             "{}: the answer is larger than {bound} bytes (max-response of the grant)",
             message.purpose()
         );
-        return Err(Fault::new(FaultKind::Exhausted, text));
+        // As with an answer that never came: what was asked for may have been done.
+        return Err(Fault::new(FaultKind::Unreachable, text));
     }
     Ok(HttpsResponse {
         status: head.status.as_u16(),

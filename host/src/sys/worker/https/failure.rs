@@ -24,10 +24,9 @@ fn reason(error: ureq::Error) -> (FaultKind, String) {
         ),
         ureq::Error::Io(error) => (FaultKind::Unreachable, of_connection(&error)),
         ureq::Error::Rustls(error) => (FaultKind::Unreachable, of_tls(&error)),
-        ureq::Error::LargeResponseHeader(_, bound) => (
-            FaultKind::Exhausted,
-            format!("the answer's headers are larger than {bound} bytes"),
-        ),
+        ureq::Error::LargeResponseHeader(_, bound) => unreachable(&format!(
+            "the answer's headers are larger than {bound} bytes"
+        )),
         ureq::Error::Protocol(_) => {
             unreachable("the server's answer is not HTTP, or has more than 128 headers")
         }
