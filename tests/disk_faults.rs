@@ -8,7 +8,7 @@
 )]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use drivebay_tests::{Answer, Cloud, Disk, INSTANCE, Node, PATIENCE, device};
@@ -65,23 +65,23 @@ fn created(node: &Node) -> String {
 
 #[track_caller]
 fn write_and_release(node: &Node, cloud: &Cloud, disk: &Disk<'_>, order: &Value) {
-    let pod = pod(node);
+    let pod = node.pod("web");
     stage(disk);
     assert_eq!(cloud.attachments(&disk.id), [INSTANCE], "{order}");
     at_last(|| disk.mount(&pod));
     fs::write(pod.join("hello"), "kept").expect("writable");
-    release(disk, &pod);
+    release_at_last(disk, &pod);
     assert_eq!(cloud.attachments(&disk.id).len(), 0, "{order}");
     assert!(node.journal().is_empty(), "{order}: {:?}", node.journal());
 }
 
 #[track_caller]
 fn written(node: &Node, disk: &Disk<'_>) -> String {
-    let pod = pod(node);
+    let pod = node.pod("web");
     stage(disk);
     at_last(|| disk.mount(&pod));
     let text = fs::read_to_string(pod.join("hello")).expect("kept");
-    release(disk, &pod);
+    release_at_last(disk, &pod);
     text
 }
 
@@ -92,16 +92,10 @@ fn stage(disk: &Disk<'_>) {
 }
 
 #[track_caller]
-fn release(disk: &Disk<'_>, pod: &std::path::Path) {
+fn release_at_last(disk: &Disk<'_>, pod: &Path) {
     at_last(|| disk.unmount(pod));
     at_last(|| disk.unmount_device());
     at_last(|| disk.detach());
-}
-
-fn pod(node: &Node) -> PathBuf {
-    let directory = node.path("pods/web");
-    fs::create_dir_all(&directory).expect("writable");
-    directory
 }
 
 #[test]
@@ -245,10 +239,10 @@ fn a_cloud_that_restarts_in_the_midst() {
     let attached = device(&at_last(|| disk.attach()));
     cloud.restart();
     at_last(|| disk.mount_device(&attached));
-    let pod = pod(&node);
+    let pod = node.pod("web");
     at_last(|| disk.mount(&pod));
     fs::write(pod.join("hello"), "kept").expect("writable");
-    release(&disk, &pod);
+    release_at_last(&disk, &pod);
     assert_eq!(written(&node, &disk), "kept");
     assert_eq!(cloud.disks().len(), 1);
 }

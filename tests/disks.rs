@@ -13,13 +13,6 @@ use drivebay_tests::{Cloud, Disk, GIB, Node, OTHER_INSTANCE, device, serial, tex
 use nix::mount::{MntFlags, umount2};
 use nix::sys::statvfs::statvfs;
 
-/// What a pod needs besides: its directory, made as kubelet makes it.
-fn pod(node: &Node, name: &str) -> PathBuf {
-    let directory = node.path("pods").join(name);
-    fs::create_dir_all(&directory).expect("writable");
-    directory
-}
-
 fn bytes_of_filesystem(path: &Path) -> u64 {
     let usage = statvfs(path).expect("mounted");
     usage.blocks() * usage.fragment_size()
@@ -34,24 +27,17 @@ fn released(node: &Node, cloud: &Cloud, disk: &Disk<'_>) {
     assert!(disk.link().symlink_metadata().is_err(), "the link is there");
 }
 
-#[track_caller]
-fn release(disk: &Disk<'_>, pod: &Path) {
-    disk.unmount(pod).succeeds();
-    disk.unmount_device().succeeds();
-    disk.detach().succeeds();
-}
-
 #[test]
 fn a_new_disk_is_attached_formatted_mounted_written_to_and_released() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);
     let disk = Disk::made(&node, "pvc-1").staged();
     assert_eq!(disk.is_attached().succeeds().json["attached"], true);
-    let web = pod(&node, "web");
+    let web = node.pod("web");
     disk.mount(&web).succeeds();
     fs::write(web.join("hello"), "from a pod").expect("writable");
     assert!(bytes_of_filesystem(&web) > 19 * GIB);
-    release(&disk, &web);
+    disk.release(&web);
     released(&node, &cloud, &disk);
     let magic = &cloud.head(&disk.id, 2048)[1080..1082];
     assert_eq!(magic, [0x53, 0xef], "no ext4 was made");
@@ -62,14 +48,14 @@ fn what_a_pod_wrote_is_there_when_the_disk_comes_back() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);
     let disk = Disk::made(&node, "pvc-1").staged();
-    let web = pod(&node, "web");
+    let web = node.pod("web");
     disk.mount(&web).succeeds();
     fs::write(web.join("hello"), "kept").expect("writable");
-    release(&disk, &web);
+    disk.release(&web);
     let disk = disk.staged();
     disk.mount(&web).succeeds();
     assert_eq!(fs::read_to_string(web.join("hello")).expect("kept"), "kept");
-    release(&disk, &web);
+    disk.release(&web);
     released(&node, &cloud, &disk);
 }
 
@@ -80,13 +66,13 @@ fn every_call_can_be_repeated() {
     let disk = Disk::made(&node, "pvc-1").staged();
     let attached = disk.attach().succeeds();
     disk.mount_device(&device(&attached)).succeeds();
-    let web = pod(&node, "web");
+    let web = node.pod("web");
     for _ in 0..2 {
         disk.mount(&web).succeeds();
     }
     assert_eq!(cloud.requests("AttachDisk"), 1);
     for _ in 0..2 {
-        release(&disk, &web);
+        disk.release(&web);
     }
     released(&node, &cloud, &disk);
 }
@@ -96,7 +82,7 @@ fn two_pods_share_one_staged_disk_and_the_second_keeps_it_when_the_first_goes() 
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);
     let disk = Disk::made(&node, "pvc-1").staged();
-    let (web, report) = (pod(&node, "web"), pod(&node, "report"));
+    let (web, report) = (node.pod("web"), node.pod("report"));
     disk.mount(&web).succeeds();
     disk.mount(&report).succeeds();
     fs::write(web.join("hello"), "shared").expect("writable");
@@ -105,7 +91,7 @@ fn two_pods_share_one_staged_disk_and_the_second_keeps_it_when_the_first_goes() 
         fs::read_to_string(report.join("hello")).expect("there"),
         "shared"
     );
-    release(&disk, &report);
+    disk.release(&report);
     released(&node, &cloud, &disk);
 }
 
@@ -116,7 +102,7 @@ fn a_volume_grows_while_it_is_mounted() {
         let node = Node::with_disks(&cloud);
         let id = node.create_disk("pvc-1", 20);
         let disk = Disk::with_options(&node, &id, &[("kubernetes.io/fsType", fs_type)]).staged();
-        let web = pod(&node, "web");
+        let web = node.pod("web");
         disk.mount(&web).succeeds();
         fs::write(web.join("hello"), "kept").expect("writable");
         let (volume, filesystem) = disk.expand(30);
@@ -124,7 +110,7 @@ fn a_volume_grows_while_it_is_mounted() {
         filesystem.succeeds();
         assert!(bytes_of_filesystem(&web) > 29 * GIB, "{fs_type}");
         assert_eq!(fs::read_to_string(web.join("hello")).expect("kept"), "kept");
-        release(&disk, &web);
+        disk.release(&web);
         released(&node, &cloud, &disk);
     }
 }
@@ -180,7 +166,7 @@ fn after_a_reboot_the_node_mounts_again_what_the_journal_still_knows() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);
     let disk = Disk::made(&node, "pvc-1").staged();
-    let web = pod(&node, "web");
+    let web = node.pod("web");
     disk.mount(&web).succeeds();
     fs::write(web.join("hello"), "kept").expect("writable");
     reboot(&node);
@@ -189,7 +175,7 @@ fn after_a_reboot_the_node_mounts_again_what_the_journal_still_knows() {
     disk.mount_device(&device(&attached)).succeeds();
     disk.mount(&web).succeeds();
     assert_eq!(fs::read_to_string(web.join("hello")).expect("kept"), "kept");
-    release(&disk, &web);
+    disk.release(&web);
     released(&node, &cloud, &disk);
 }
 
@@ -198,10 +184,10 @@ fn after_a_reboot_a_pod_that_is_gone_is_released_by_names_and_paths_alone() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);
     let disk = Disk::made(&node, "pvc-1").staged();
-    let web = pod(&node, "web");
+    let web = node.pod("web");
     disk.mount(&web).succeeds();
     reboot(&node);
-    release(&disk, &web);
+    disk.release(&web);
     released(&node, &cloud, &disk);
 }
 
@@ -300,7 +286,7 @@ fn a_snapshot_keeps_what_the_disk_held_and_a_new_disk_starts_with_it() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);
     let disk = Disk::made(&node, "pvc-1").staged();
-    let web = pod(&node, "web");
+    let web = node.pod("web");
     disk.mount(&web).succeeds();
     fs::write(web.join("hello"), "before").expect("writable");
     nix::unistd::sync();
@@ -310,7 +296,7 @@ fn a_snapshot_keeps_what_the_disk_held_and_a_new_disk_starts_with_it() {
     drivebay_tests::eventually("the snapshot to be ready", || cut()["readiness"] == "ready");
     assert_eq!(cut()["id"], id, "the same name made another snapshot");
     fs::write(web.join("hello"), "after").expect("writable");
-    release(&disk, &web);
+    disk.release(&web);
 
     let made = node.run_disk(&[
         "create-volume",
@@ -330,7 +316,7 @@ fn a_snapshot_keeps_what_the_disk_held_and_a_new_disk_starts_with_it() {
         "before"
     );
     assert!(bytes_of_filesystem(&web) > 29 * GIB, "it fills the disk");
-    release(&copy, &web);
+    copy.release(&web);
     released(&node, &cloud, &copy);
     node.run_disk(&["delete-snapshot", id]);
     node.run_disk(&["delete-snapshot", id]);
@@ -348,7 +334,7 @@ fn a_raw_device_is_staged_published_written_to_and_released() {
         "--node",
         drivebay_tests::NODE_NAME,
     ]);
-    let staging = pod(&node, "staging");
+    let staging = node.pod("staging");
     let target = node.path("pods/raw");
     node.run_disk(&[
         "stage-volume",

@@ -183,6 +183,14 @@ impl<'a> Disk<'a> {
         self.call(&["detach", &self.id, NODE_NAME])
     }
 
+    /// `unmount` from its only pod, `unmountdevice` and `detach`, which have to succeed.
+    #[track_caller]
+    pub fn release(&self, pod: &Path) {
+        self.unmount(pod).succeeds();
+        self.unmount_device().succeeds();
+        self.detach().succeeds();
+    }
+
     /// `expandvolume` and `expandfs` with the arguments in kubelet's order.
     #[track_caller]
     pub fn expand(&self, gib: u64) -> (Answer, Answer) {

@@ -114,7 +114,7 @@ impl Node {
         command
     }
 
-    /// A pod's directory for a volume of `drivebay/local`, made as kubelet makes it.
+    /// A pod's directory for a volume, made as kubelet makes it.
     pub fn pod(&self, name: &str) -> PathBuf {
         let directory = self.path("pods").join(name);
         fs::create_dir_all(&directory).expect("writable");

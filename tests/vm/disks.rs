@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use drivebay_tests::{
     Cloud, Disk, GIB, NODE_NAME, Node, device, eventually, repository, run_kubelet, serial,
@@ -30,17 +30,9 @@ fn disks_with(serial: &str) -> Vec<String> {
     names.filter(has).collect()
 }
 
-fn pod(node: &Node) -> PathBuf {
-    let directory = node.path("pods/web");
-    fs::create_dir_all(&directory).expect("writable");
-    directory
-}
-
 #[track_caller]
 fn release(disk: &Disk<'_>, pod: &Path) {
-    disk.unmount(pod).succeeds();
-    disk.unmount_device().succeeds();
-    disk.detach().succeeds();
+    disk.release(pod);
     eventually("the disk to be unplugged", || {
         disks_with(serial(&disk.id)).is_empty()
     });
@@ -83,7 +75,7 @@ fn a_disk_is_found_by_its_serial_where_no_udev_makes_links() {
     let disk = Disk::made(&node, "pvc-1").staged();
     assert!(!disk.link().exists(), "udev runs");
     assert_eq!(disks_with(serial(&disk.id)).len(), 1);
-    let pod = pod(&node);
+    let pod = node.pod("web");
     disk.mount(&pod).succeeds();
     fs::write(pod.join("hello"), "on a real disk").expect("writable");
     release(&disk, &pod);
@@ -130,7 +122,7 @@ fn a_disk_grows_while_a_pod_writes_to_it() {
     for fs_type in ["ext4", "xfs"] {
         let id = node.create_disk(&format!("pvc-{fs_type}"), 20);
         let disk = Disk::with_options(&node, &id, &[("kubernetes.io/fsType", fs_type)]).staged();
-        let pod = pod(&node);
+        let pod = node.pod("web");
         disk.mount(&pod).succeeds();
         fs::write(pod.join("hello"), "kept").expect("writable");
         let (volume, filesystem) = disk.expand(24);
@@ -152,7 +144,7 @@ fn udevs_link_leads_to_the_disk_and_goes_with_it() {
     shell("/usr/lib/systemd/systemd-udevd --daemon");
     let disk = Disk::made(&node, "pvc-1").staged();
     eventually("udev's link", || disk.link().exists());
-    let pod = pod(&node);
+    let pod = node.pod("web");
     disk.mount(&pod).succeeds();
     release(&disk, &pod);
     eventually("the link to go", || !disk.link().exists());
