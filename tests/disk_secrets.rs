@@ -8,12 +8,11 @@
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Child;
 
 use drivebay_tests::{
-    Answer, Cloud, DISK, Disk, NODE_NAME, Node, eventually, options, pod_options, text,
+    Answer, Cloud, DISK, Disk, NODE_NAME, Node, eventually, holds, options, pod_options, text,
+    untold_beneath,
 };
 use serde_json::json;
 
@@ -22,29 +21,6 @@ const KEY_ID: &str = "LTAI5tDrivebayTestKeyId0";
 
 /// What kubelet hands to `mount` from a Secret, base64 and plain.
 const MOUNT_SECRET: (&str, &str) = ("c2VzYW1lLW9wZW4tdGhlLWRvb3I=", "sesame-open-the-door");
-
-fn holds(bytes: &[u8], needle: &str) -> bool {
-    bytes
-        .windows(needle.len())
-        .any(|window| window == needle.as_bytes())
-}
-
-/// Every file of the node's but executables; logs, journal and configuration are among them.
-#[track_caller]
-fn untold_beneath(directory: &Path, secret: &str) {
-    for entry in fs::read_dir(directory).expect("readable").flatten() {
-        let kind = entry.file_type().expect("known");
-        let executable = entry
-            .metadata()
-            .is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0);
-        if kind.is_dir() {
-            untold_beneath(&entry.path(), secret);
-        } else if kind.is_file() && !executable {
-            let content = fs::read(entry.path()).expect("readable");
-            assert!(!holds(&content, secret), "{} tells", entry.path().display());
-        }
-    }
-}
 
 /// Arguments and environment of a process and all its children.
 #[track_caller]
@@ -141,7 +117,7 @@ fn the_secret_never_enters_the_guest_which_has_the_keys_id() {
     );
     assert!(!holds(&memory, &cloud.secret()), "the guest has the secret");
     assert!(!holds(said.text.as_bytes(), &cloud.secret()));
-    untold_beneath(&node.path(""), &cloud.secret());
+    untold_beneath(&node.path(""), &[&cloud.secret()]);
 }
 
 #[test]
@@ -160,7 +136,7 @@ fn the_secret_is_not_told_by_refusals_of_any_kind() {
         assert_eq!(answer.status(), "Failure", "{}", answer.text);
         assert!(!holds(answer.text.as_bytes(), &cloud.secret()));
     }
-    untold_beneath(&node.path(""), &cloud.secret());
+    untold_beneath(&node.path(""), &[&cloud.secret()]);
 }
 
 #[test]
@@ -198,7 +174,7 @@ fn a_session_token_is_nowhere_after_the_call() {
     assert!(!holds(&memory, &part("AccessKeySecret")));
     for secret in [part("AccessKeySecret"), part("SecurityToken")] {
         assert!(!holds(said.text.as_bytes(), &secret));
-        untold_beneath(&node.path(""), &secret);
+        untold_beneath(&node.path(""), &[&secret]);
     }
 }
 
@@ -207,8 +183,7 @@ fn a_mount_secret_never_enters_the_guest() {
     let cloud = cloud();
     let node = Node::with_disks(&cloud);
     let disk = Disk::made(&node, "pvc-1").staged();
-    let pod = node.path("pods/web");
-    fs::create_dir_all(&pod).expect("writable");
+    let pod = node.pod("web");
     let (base64, plain) = MOUNT_SECRET;
     let secret = [("kubernetes.io/secret/password", base64)];
     let said = node
@@ -226,9 +201,7 @@ fn a_mount_secret_never_enters_the_guest() {
     for word in [base64, plain] {
         assert!(!holds(&memory, word), "the guest has a mount secret");
         assert!(!holds(said.text.as_bytes(), word));
-        untold_beneath(&node.path(""), word);
+        untold_beneath(&node.path(""), &[word]);
     }
-    disk.unmount(&pod).succeeds();
-    disk.unmount_device().succeeds();
-    disk.detach().succeeds();
+    disk.release(&pod);
 }

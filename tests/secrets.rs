@@ -1,53 +1,25 @@
 //! A secret that kubelet hands to `mount` is nowhere afterwards, and nowhere meanwhile.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
-use drivebay_tests::{Answer, Node, SilentServer, Volume, eventually, pod_options, text};
+use drivebay_tests::{
+    Answer, Node, SilentServer, Volume, eventually, holds, pod_options, text, untold_beneath,
+};
 
 const KEY: &str = "kubernetes.io/secret/password";
 const PLAIN: &str = "correct-horse-battery-staple";
 const BASE64: &str = "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==";
 
+const WORDS: [&str; 2] = [PLAIN, BASE64];
+
 fn tells(bytes: &[u8]) -> bool {
-    let holds = |needle: &str| {
-        bytes
-            .windows(needle.len())
-            .any(|window| window == needle.as_bytes())
-    };
-    holds(PLAIN) || holds(BASE64)
-}
-
-/// Every file beneath the directory, logs and journal among them; but not the executables, which were there
-/// before.
-#[track_caller]
-fn untold_beneath(directory: &Path) {
-    for entry in fs::read_dir(directory).expect("readable").flatten() {
-        let kind = entry.file_type().expect("known");
-        if kind.is_dir() {
-            untold_beneath(&entry.path());
-        } else if kind.is_file() && !is_executable(&entry) {
-            let content = fs::read(entry.path()).expect("readable");
-            assert!(!tells(&content), "{} tells", entry.path().display());
-        }
-    }
-}
-
-fn is_executable(file: &fs::DirEntry) -> bool {
-    file.metadata()
-        .is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
+    WORDS.iter().any(|word| holds(bytes, word))
 }
 
 #[track_caller]
 fn untold(node: &Node, answer: &Answer) {
     assert!(!tells(answer.text.as_bytes()), "{}", answer.text);
-    untold_beneath(&node.path(""));
+    untold_beneath(&node.path(""), &WORDS);
 }
 
 #[test]
@@ -114,7 +86,7 @@ fn while_a_mount_is_under_way() {
         let content = fs::read(format!("/proc/{worker}/{file}")).expect("it runs");
         assert!(!tells(&content), "the worker's {file} tells");
     }
-    untold_beneath(&node.path(""));
+    untold_beneath(&node.path(""), &WORDS);
     let output = shim.wait_with_output().expect("ours");
     untold(&node, &Answer::of(&output).fails_with("deadline"));
 }

@@ -24,6 +24,7 @@ mod process;
 mod sanity;
 mod silent_server;
 mod source;
+mod told;
 mod traces;
 mod volume;
 mod wat_guest;
@@ -46,6 +47,7 @@ pub use process::{
 pub use sanity::{Sanity, SanityOutcome};
 pub use silent_server::SilentServer;
 pub use source::{Line, files_beneath, host_code, host_source, read, rust_files};
+pub use told::{holds, untold_beneath};
 pub use traces::Traces;
 pub use volume::{DEVICE, NODE_ID, Volume, text};
 pub use wat_guest::{RESULT, WatGuest};
