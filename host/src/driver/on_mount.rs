@@ -109,7 +109,7 @@ impl Driver {
             access: request.access,
         };
         let publish_context = self.tie(operation, &mut record, &attach, Lasts::WhileMounted)?;
-        let path = self.private_staging(&record.key())?;
+        let path = self.make_private_staging(&record.key())?;
         let spot = Spot {
             path: &path,
             role: Role::Staging,
@@ -126,13 +126,20 @@ impl Driver {
         })
     }
 
-    /// A directory that only we know, with its parents.
-    fn private_staging(&self, key: &VolumeKey) -> Result<PathBuf, DriverError> {
+    /// A directory that only we know.
+    fn private_staging(&self, key: &VolumeKey) -> PathBuf {
         let parent = self.paths.staging().join(&self.config.name.0);
-        sys::create_root_only_directory(&parent).map_err(|error| {
+        parent.join(file_stem(key.0.as_bytes()))
+    }
+
+    /// The same, with its parents there.
+    fn make_private_staging(&self, key: &VolumeKey) -> Result<PathBuf, DriverError> {
+        let path = self.private_staging(key);
+        let parent = path.parent().unwrap_or(&path);
+        sys::create_root_only_directory(parent).map_err(|error| {
             DriverError::unavailable(format!("cannot make {}", parent.display())).caused_by(error)
         })?;
-        Ok(parent.join(file_stem(key.0.as_bytes())))
+        Ok(path)
     }
 
     /// After a failure: kubelet forgets a mount that failed, and nobody would ever unmount it.
@@ -195,8 +202,7 @@ impl Driver {
             self.journal.unindex(&path)?;
         }
         // Indexed before the record names it: a kill in between left the one without the other.
-        self.journal
-            .unindex(&self.private_staging(&record.key())?)?;
+        self.journal.unindex(&self.private_staging(&record.key()))?;
         Ok(self.journal.save(&record)?)
     }
 
