@@ -1,6 +1,7 @@
 //! Callers at once, and death anywhere: the retry converges, and nothing is mounted twice or left behind.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
 use drivebay_tests::{
@@ -69,7 +70,7 @@ fn sixteen_volumes_come_and_go_at_once() {
                     volume.attach().succeeds();
                     volume.mount_device().succeeds();
                     volume.mount(&pod).succeeds();
-                    fs::write(pod.join("owner"), name).expect("writable");
+                    write_elsewhere(&pod.join("owner"), name);
                     volume.unmount(&pod).succeeds();
                     volume.unmount_device().succeeds();
                     volume.detach().succeeds();
@@ -86,6 +87,15 @@ fn sixteen_volumes_come_and_go_at_once() {
         );
     }
     node.is_clean();
+}
+
+/// Written by another process: a file that is open in this one is open in every child that is just being
+/// started for another call-out, and its mount is busy until that child execs.
+#[track_caller]
+fn write_elsewhere(file: &Path, content: &str) {
+    let script = r#"printf %s "$1" > "$0""#;
+    let output = Node::run("sh", &["-c", script, text(file), content]);
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
