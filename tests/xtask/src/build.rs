@@ -77,7 +77,9 @@ impl Binary {
             .join(self.profile)
             .join(self.name);
         ensure_static(&built)?;
-        put(&built, &workspace.binaries().join(self.name))
+        let shipped = workspace.binaries().join(self.name);
+        put(&built, &shipped)?;
+        say_size(&shipped)
     }
 }
 
@@ -94,17 +96,16 @@ fn ensure_static(binary: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies beside and renames: a binary that is running cannot be written to.
-fn put(built: &Path, shipped: &Path) -> Result<()> {
-    let partial = shipped.with_extension("partial");
-    fs::create_dir_all(
-        shipped
-            .parent()
-            .context("a shipped binary has a directory")?,
-    )?;
+/// Copies beside and renames: a program that is running cannot be written to.
+pub(crate) fn put(built: &Path, program: &Path) -> Result<()> {
+    let partial = program.with_extension("partial");
+    fs::create_dir_all(program.parent().context("a program lies in a directory")?)?;
     fs::copy(built, &partial).with_context(|| format!("cannot copy {}", built.display()))?;
-    fs::rename(&partial, shipped)
-        .with_context(|| format!("cannot put {} in place", shipped.display()))?;
+    fs::rename(&partial, program)
+        .with_context(|| format!("cannot put {} in place", program.display()))
+}
+
+fn say_size(shipped: &Path) -> Result<()> {
     let megabytes = fs::metadata(shipped)?.len().div_ceil(100_000);
     crate::steps::say(format_args!(
         "      {} {}.{} MB",

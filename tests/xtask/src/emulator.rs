@@ -1,6 +1,5 @@
 //! The ECS emulator as a program: built once, started beside whatever needs a cloud.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -8,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::build;
 use crate::process::{self, Echo, command};
 use crate::workspace::Workspace;
 
@@ -23,17 +23,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     cargo.args(["--profile", "dist"]);
     process::run(&mut cargo, Echo::Live)?;
     let built = workspace.cargo_target()?.join("dist").join(PROGRAM);
-    let program = program(workspace);
-    let partial = program.with_extension("partial");
-    fs::create_dir_all(
-        program
-            .parent()
-            .context("the emulator lies in a directory")?,
-    )?;
-    // Beside and renamed: a program that is running cannot be written to.
-    fs::copy(&built, &partial).with_context(|| format!("cannot copy {}", built.display()))?;
-    fs::rename(&partial, &program)
-        .with_context(|| format!("cannot put {} in place", program.display()))
+    build::put(&built, &program(workspace))
 }
 
 /// Where it is.
