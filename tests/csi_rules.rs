@@ -105,7 +105,7 @@ fn rule_2_an_error_names_what_is_wrong_and_has_no_details() {
 #[test]
 fn rule_3_there_is_nothing_beside_the_socket_and_a_stale_one_is_replaced() {
     let node = Node::with_local("v1");
-    let mut csi = node.serve("local");
+    let csi = node.serve("local");
     let beside = |csi: &Csi| {
         let directory = csi.socket().parent().expect("a directory").to_owned();
         fs::read_dir(directory).expect("readable").count()
@@ -113,7 +113,7 @@ fn rule_3_there_is_nothing_beside_the_socket_and_a_stale_one_is_replaced() {
     assert_eq!(beside(&csi), 1);
     csi.kill();
     assert_eq!(beside(&csi), 1, "killed, it left its socket");
-    let mut again = node.serve("local");
+    let again = node.serve("local");
     assert_eq!(beside(&again), 1);
     assert!(again.stop(), "{}", again.log());
     assert_eq!(beside(&again), 0);
@@ -334,6 +334,33 @@ fn rule_12_attaching_has_a_code_for_each_reason() {
     refused(reading.attach_to(INSTANCE), Code::AlreadyExists);
     disk.detach().expect("detached");
     disk.delete().expect("deleted");
+    site.is_clean();
+}
+
+#[test]
+fn rule_12_what_is_attached_for_reading_cannot_be_written() {
+    let site = Site::new();
+    let disk = site.disk("pvc-1").in_use("pod-1");
+    disk.unpublish("pod-1").expect("unpublished");
+    disk.unstage().expect("unstaged");
+    disk.detach().expect("detached");
+    let attached = site
+        .csi
+        .controller_publish_volume(proto::ControllerPublishVolumeRequest {
+            volume_id: disk.id.clone(),
+            node_id: INSTANCE.to_owned(),
+            volume_capability: Some(disk.capability.clone()),
+            volume_context: disk.context.clone(),
+            readonly: true,
+            ..proto::ControllerPublishVolumeRequest::default()
+        });
+    let mut reading = disk;
+    reading.publish_context = attached.expect("attached").publish_context;
+    reading.stage().expect("staged");
+    reading.publish("pod-1").expect("published");
+    let error = fs::write(reading.target("pod-1").join("hello"), "lost").expect_err("read-only");
+    assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    reading.release("pod-1");
     site.is_clean();
 }
 

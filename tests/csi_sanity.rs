@@ -15,8 +15,10 @@ fn alicloud_disk_passes_csi_sanity_with_filesystems() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);
     let csi = node.serve("alicloud-disk");
-    let outcome = disks(&node, &csi).run();
-    outcome.assert_passes(&[]);
+    disks(&node, &csi)
+        .attach_limit()
+        .run()
+        .assert_passes(&LACKING);
 }
 
 #[test]
@@ -24,9 +26,25 @@ fn alicloud_disk_passes_csi_sanity_with_raw_devices() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);
     let csi = node.serve("alicloud-disk");
-    let outcome = disks(&node, &csi).raw_devices().run();
-    outcome.assert_passes(&[]);
+    disks(&node, &csi)
+        .attach_limit()
+        .raw_devices()
+        .run()
+        .assert_passes(&LACKING);
 }
+
+/// What ECS has no operation for, and so the driver no capability; and what the suite's authors switched off.
+const LACKING: [&str; 5] = [
+    // No quota or stock can be asked for.
+    "GetCapacity",
+    // A disk starts with a snapshot or with nothing.
+    "should create volume from an existing source volume",
+    "should fail when the volume source volume is not found",
+    // The contract has no groups of volumes.
+    "GroupController Service",
+    // Pending in the suite itself.
+    "pagination should detect volumes added between pages",
+];
 
 /// The smallest disk of its category, and one that is larger.
 fn disks(node: &Node, csi: &Csi) -> Sanity {

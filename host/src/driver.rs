@@ -154,6 +154,8 @@ pub struct AttachVolume {
     pub volume: VolumeReference,
     /// To which node.
     pub node: NodeId,
+    /// How it is going to be used there, for callers that cannot mean the same attachment otherwise.
+    pub kind: Option<AccessType>,
     /// Read-only or not.
     pub access: Access,
 }

@@ -60,6 +60,9 @@ pub(crate) struct Attachment {
     /// SHA-256 of the component that did it, and undoes it.
     pub(crate) component: String,
     pub(crate) progress: Progress,
+    /// How it is going to be used there, where the caller says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) use_as: Option<Use>,
     #[serde(default)]
     pub(crate) lasts: Lasts,
 }

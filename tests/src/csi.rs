@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -15,12 +16,13 @@ use crate::csi_proto::controller_client::ControllerClient;
 use crate::csi_proto::identity_client::IdentityClient;
 use crate::csi_proto::node_client::NodeClient;
 use crate::csi_proto::{self as proto, volume_capability};
-use crate::{Node, eventually, repository, send, text};
+use crate::{Node, PATIENCE, eventually, repository, send, text};
 
 /// A running `drivebay serve` with one driver, and a connection to it. Ended when dropped.
 #[derive(Debug)]
 pub struct Csi {
-    process: Child,
+    process: Mutex<Child>,
+    arguments: Vec<String>,
     socket: PathBuf,
     log: PathBuf,
     runtime: Runtime,
@@ -40,16 +42,22 @@ impl Node {
         let socket = self.path("csi").join(format!("{driver}.sock"));
         fs::create_dir_all(socket.parent().expect("a directory")).expect("writable");
         let log = self.path(&format!("serve-{driver}.log"));
-        let stderr = File::options().create(true).append(true).open(&log);
         let endpoint = format!("unix://{}", socket.display());
-        let mut command = self.drivebay(&["serve", "--driver", driver, "--endpoint", &endpoint]);
-        let process = command
+        let mut all = vec!["serve", "--driver", driver, "--endpoint", &endpoint];
+        all.extend(arguments);
+        let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+        let process = self.start_serving(&all, &log);
+        Csi::connect(process, all, socket, log)
+    }
+
+    fn start_serving(&self, arguments: &[String], log: &Path) -> Child {
+        let stderr = File::options().create(true).append(true).open(log);
+        self.drivebay(&[])
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(stderr.expect("writable"))
             .spawn()
-            .expect("drivebay runs");
-        Csi::connect(process, socket, log)
+            .expect("drivebay runs")
     }
 }
 
@@ -97,7 +105,7 @@ rpcs! {
 
 impl Csi {
     #[track_caller]
-    fn connect(process: Child, socket: PathBuf, log: PathBuf) -> Self {
+    fn connect(process: Child, arguments: Vec<String>, socket: PathBuf, log: PathBuf) -> Self {
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -109,7 +117,8 @@ impl Csi {
             .connect_lazy();
         drop(_entered);
         let csi = Self {
-            process,
+            process: Mutex::new(process),
+            arguments,
             socket,
             log,
             runtime,
@@ -156,7 +165,11 @@ impl Csi {
 
     /// Its process.
     pub fn process(&self) -> Pid {
-        Pid::from_raw(self.process.id().cast_signed())
+        Pid::from_raw(self.child().id().cast_signed())
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.process.lock().expect("no test panicked meanwhile")
     }
 
     /// What it logged.
@@ -165,22 +178,44 @@ impl Csi {
     }
 
     /// Asks it to stop and waits until it has; whether it ended well.
-    pub fn stop(&mut self) -> bool {
+    pub fn stop(&self) -> bool {
         send(self.process(), Signal::SIGTERM);
-        self.process.wait().is_ok_and(|status| status.success())
+        self.child().wait().is_ok_and(|status| status.success())
     }
 
     /// Kills it without a warning.
-    pub fn kill(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    pub fn kill(&self) {
+        let mut child = self.child();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    /// Starts it again with the same arguments, after it ended.
+    pub fn start_again(&self, node: &Node) {
+        *self.child() = node.start_serving(&self.arguments, &self.log);
+    }
+
+    /// A call that is repeated until it succeeds, as CSI's callers do.
+    #[track_caller]
+    pub fn at_last<T>(what: &str, mut call: impl FnMut() -> Result<T, Status>) -> T {
+        let until = Instant::now() + 4 * PATIENCE;
+        loop {
+            match call() {
+                Ok(answer) => return answer,
+                Err(status) => assert!(Instant::now() < until, "{what}: {status:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
 impl Drop for Csi {
     fn drop(&mut self) {
-        if matches!(self.process.try_wait(), Ok(None)) {
-            self.kill();
+        if let Ok(child) = self.process.get_mut()
+            && matches!(child.try_wait(), Ok(None))
+        {
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
 }

@@ -46,7 +46,16 @@ impl<'a> CsiVolume<'a> {
         let request = disk_request(name);
         let capability = request.volume_capabilities[0].clone();
         let answer = csi.create_volume(request).expect("created");
-        let volume = answer.volume.expect("a volume");
+        Self::existing(csi, node, answer.volume.expect("a volume"), capability)
+    }
+
+    /// What CreateVolume answered, to be used so.
+    pub fn existing(
+        csi: &'a Csi,
+        node: &'a Node,
+        volume: proto::Volume,
+        capability: VolumeCapability,
+    ) -> Self {
         Self {
             csi,
             node,
@@ -66,11 +75,12 @@ impl<'a> CsiVolume<'a> {
         }
     }
 
-    /// A volume of another id, said to be the same otherwise.
+    /// A volume of another id, used in the same way.
     #[must_use]
     pub fn known_as(&self, id: &str) -> Self {
         Self {
             id: id.to_owned(),
+            context: HashMap::new(),
             ..self.clone()
         }
     }

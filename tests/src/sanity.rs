@@ -87,6 +87,13 @@ impl Sanity {
         self
     }
 
+    /// Also attaches as many volumes as the node says it can hold, and one more.
+    #[must_use]
+    pub fn attach_limit(mut self) -> Self {
+        self.command.arg("--csi.testnodevolumeattachlimit");
+        self
+    }
+
     fn file(mut self, flag: &str, pairs: &[(&str, &str)]) -> Self {
         let file = self.directory.join(format!("{flag}.yaml"));
         let lines: String = pairs

@@ -5,6 +5,9 @@ use crate::driver::{Measured, Room};
 use crate::error::DriverError;
 use crate::volume::{NodeId, Parameters, Readiness, Snapshot, Topology, VolumeInfo, VolumeSource};
 
+/// In the publish context, from the controller's host to the node's; no guest sees it.
+pub(super) const READ_ONLY: &str = "drivebay.dev/read-only";
+
 /// CSI counts in signed numbers.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -12,6 +15,18 @@ pub(super) fn signed(number: u64) -> i64 {
 
 pub(super) fn map(parameters: &Parameters) -> std::collections::BTreeMap<String, String> {
     parameters.pairs().iter().cloned().collect()
+}
+
+/// What attaching returned. That it was for reading alone reaches the node with it, whatever backend it is.
+pub(super) fn publish_context(
+    context: &Parameters,
+    is_read_only: bool,
+) -> std::collections::BTreeMap<String, String> {
+    let mut map = map(context);
+    if is_read_only {
+        map.insert(READ_ONLY.to_owned(), "true".to_owned());
+    }
+    map
 }
 
 pub(super) fn topology(place: Topology) -> proto::Topology {

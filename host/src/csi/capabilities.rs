@@ -60,6 +60,7 @@ pub(super) fn of_controller(capabilities: Capabilities) -> Vec<ControllerService
             has(Export::Attachment),
             ControllerRpc::PublishUnpublishVolume,
         ),
+        (has(Export::Attachment), ControllerRpc::PublishReadonly),
         (has(Export::VolumeListing), ControllerRpc::ListVolumes),
         (
             has(Export::VolumeListing) && has(Export::Attachment),

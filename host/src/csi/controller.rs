@@ -73,9 +73,10 @@ impl Controller for Service {
                 volume: request::volume(driver, &message.volume_id, message.volume_context)?,
                 node: NodeId(node),
                 access: request::access(capability.mode, message.readonly),
+                kind: Some(capability.kind),
             })?;
             Ok(ControllerPublishVolumeResponse {
-                publish_context: answer::map(&publish_context),
+                publish_context: answer::publish_context(&publish_context, message.readonly),
             })
         })
         .await

@@ -26,11 +26,12 @@ impl Node for Service {
             let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
             let staging = request::staging(&message.staging_target_path)?;
             let capability = request::capability(message.volume_capability)?;
+            let (publish_context, is_read_only) = request::publish_context(message.publish_context);
             driver.stage_volume(&StageVolume {
                 volume,
                 staging,
-                publish_context: request::publish_context(message.publish_context),
-                access: request::access(capability.mode, false),
+                publish_context,
+                access: request::access(capability.mode, is_read_only),
                 kind: capability.kind,
             })?;
             Ok(NodeStageVolumeResponse {})
@@ -58,10 +59,11 @@ impl Node for Service {
             let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
             let target = request::target(&message.target_path)?;
             let capability = request::capability(message.volume_capability)?;
+            let (_, is_read_only) = request::publish_context(message.publish_context);
             driver.publish_volume(&PublishVolume {
                 volume,
                 target,
-                access: request::access(capability.mode, message.readonly),
+                access: request::access(capability.mode, message.readonly || is_read_only),
                 sharing: request::sharing(capability.mode),
                 staging: staged_at(driver, &message.staging_target_path)?,
                 kind: capability.kind,

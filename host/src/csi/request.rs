@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::answer::READ_ONLY;
 use super::proto;
 use crate::driver::{Driver, Scope, Sharing, VolumeReference};
 use crate::error::DriverError;
@@ -106,9 +107,10 @@ fn check_size(field: &str, map: &Map) -> Result<(), DriverError> {
     }
 }
 
-/// What attaching returned, as it was.
-pub(super) fn publish_context(map: Map) -> Parameters {
-    Parameters::new(map.into_iter().collect())
+/// What attaching returned, as it was; and whether it was for reading alone.
+pub(super) fn publish_context(mut map: Map) -> (Parameters, bool) {
+    let is_read_only = map.remove(READ_ONLY).is_some();
+    (Parameters::new(map.into_iter().collect()), is_read_only)
 }
 
 /// For the host alone.

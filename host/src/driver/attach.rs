@@ -8,7 +8,7 @@ use super::parameters::spelled;
 use super::place::is_mounted;
 use super::{AttachVolume, Driver, Operation, VolumeReference};
 use crate::error::{Condition, DriverError};
-use crate::journal::{Attachment, Lasts, Progress, VolumeRecord};
+use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};
 use crate::runtime::{AttachRequest, CallSetup, Export, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
@@ -35,6 +35,13 @@ impl Driver {
         let context = self.checked(&guest.manifest, &request.volume)?;
         record.renew(&request.volume.id, &request.volume.context);
         let before = record.attachment(&request.node).cloned();
+        let use_as = request
+            .kind
+            .as_ref()
+            .map(|kind| Use::of(request.access, kind));
+        if let Some(before) = &before {
+            refuse_other_use(request, before, use_as.as_ref())?;
+        }
         let intended = Attachment {
             node: request.node.0.clone(),
             publish_context: before
@@ -43,6 +50,7 @@ impl Driver {
                 .unwrap_or_default(),
             component: guest.manifest.component_sha256.clone(),
             progress: Progress::Intended,
+            use_as,
             lasts,
         };
         let known = Parameters::new(intended.publish_context.clone());
@@ -210,6 +218,25 @@ fn nothing_happened(condition: Condition) -> bool {
         | Condition::Unavailable
         | Condition::Internal => false,
     }
+}
+
+/// A volume is tied to a node in one way; only whoever says in which can contradict himself.
+fn refuse_other_use(
+    request: &AttachVolume,
+    before: &Attachment,
+    wanted: Option<&Use>,
+) -> Result<(), DriverError> {
+    let is_other = match (&before.use_as, wanted) {
+        (Some(known), Some(wanted)) => known != wanted,
+        _ => false,
+    };
+    if before.progress == Progress::Done && is_other {
+        return Err(DriverError::already_exists(format!(
+            "volume {:?} is attached to node {:?} with another access mode or type; detach it first",
+            request.volume.id.0, request.node.0
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

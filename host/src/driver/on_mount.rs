@@ -106,6 +106,7 @@ impl Driver {
         let attach = AttachVolume {
             volume: request.volume.clone(),
             node,
+            kind: None,
             access: request.access,
         };
         let publish_context = self.tie(operation, &mut record, &attach, Lasts::WhileMounted)?;

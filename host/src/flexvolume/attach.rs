@@ -63,6 +63,7 @@ fn by_kubelet(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> 
             let request = AttachVolume {
                 volume: named(options)?,
                 node: NodeId(node.clone()),
+                kind: None,
                 access: options.access(),
             };
             Ok(Reply::device(device::encode(

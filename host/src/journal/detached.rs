@@ -174,6 +174,7 @@ mod tests {
             publish_context: Vec::new(),
             component: "c".into(),
             progress: Progress::Done,
+            use_as: None,
             lasts: Lasts::UntilDetached,
         });
         record

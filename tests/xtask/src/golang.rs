@@ -1,4 +1,5 @@
-//! Go, which only the tests need: the program in tests/kubelet links kubelet's own code.
+//! Go, which only the tests need: the programs in tests/kubelet and tests/csi link kubelet's own code and that of
+//! the CSI project.
 //!
 //! Any Go since 1.21 fetches the version that a go.mod asks for by itself. Debian 12's is older, but good
 //! enough to fetch that same module, checked against Go's checksum database.
@@ -48,6 +49,26 @@ pub(crate) fn build_kubelet(workspace: &Workspace) -> Result<()> {
         .args(["test", "-c", "-trimpath", "-ldflags=-s -w", "-o"])
         .args([program.as_os_str(), ".".as_ref()]);
     process::run(&mut go, Echo::Live).map(drop)
+}
+
+/// Builds csi-sanity and the caller that plays the CSI sidecars, both from the module in tests/csi.
+pub(crate) fn build_csi(workspace: &Workspace) -> Result<()> {
+    for (program, package) in [
+        ("csi-callers", "."),
+        (
+            "csi-sanity",
+            "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity",
+        ),
+    ] {
+        let program = workspace.target().join("dist/tests").join(program);
+        let mut go = go(workspace)?;
+        go.current_dir(workspace.root().join("tests/csi"))
+            .env("CGO_ENABLED", "0")
+            .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
+            .args([program.as_os_str(), package.as_ref()]);
+        process::run(&mut go, Echo::Live)?;
+    }
+    Ok(())
 }
 
 fn go(workspace: &Workspace) -> Result<Command> {

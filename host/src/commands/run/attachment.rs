@@ -50,6 +50,7 @@ impl Operation {
                 let request = AttachVolume {
                     volume: volume.reference()?,
                     node: NodeId(node),
+                    kind: None,
                     access: reading.access(),
                 };
                 let context = driver.attach_volume(&request)?;

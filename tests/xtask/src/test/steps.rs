@@ -141,7 +141,7 @@ fn unit(workspace: &Workspace) -> Result<Tally> {
         "--lib",
         "--no-default-features",
         "--features",
-        "network",
+        "network,csi",
         "--",
         // What needs root runs as root, and nothing is skipped in silence.
         "--include-ignored",
@@ -172,8 +172,10 @@ fn build(workspace: &Workspace) -> Result<Tally> {
 
 /// All targets of tests/ that need nothing but the built binaries; the others are steps of their own.
 fn outside(workspace: &Workspace) -> Result<Tally> {
-    setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
+    let parts = [Part::Test, Part::Go];
+    setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     emulator::build(workspace)?;
+    golang::build_csi(workspace)?;
     let mut tests = cargo(workspace.root());
     tests.args(["test", "--package", "drivebay-tests", "--lib"]);
     for name in targets(workspace)? {
@@ -219,6 +221,7 @@ fn kubelet_program(workspace: &Workspace) -> Result<()> {
 fn virtual_machine(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Vm], &mut Steps::new("setup", 0))?;
     kubelet_program(workspace)?;
+    golang::build_csi(workspace)?;
     emulator::build(workspace)?;
     let machine = vm::machine(workspace, VM_TIMEOUT)?;
     let program = vm_tests(workspace)?.context("tests/ has no test target named vm")?;
