@@ -6,6 +6,7 @@
 //! The driver is the example `local`, because a kernel without NFS has to do: up to the mount itself, which
 //! an already mounted target never reaches, both guests take the same way.
 
+mod guest;
 mod measure;
 mod node;
 mod table;
@@ -18,6 +19,7 @@ use self::measure::{REPETITIONS, medians, peak_memory};
 use self::node::Node;
 use self::table::Table;
 use crate::build;
+use crate::emulator;
 use crate::setup::{self, Part};
 use crate::steps::{Steps, say};
 use crate::workspace::Workspace;
@@ -26,13 +28,17 @@ const NOTHING: &str = "`/bin/true`";
 const SCRIPT: &str = "bash+jq+findmnt script";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let mut steps = Steps::new("cargo xtask bench", build::STEPS + 3);
+    let mut steps = Steps::new("cargo xtask bench", build::STEPS + 6);
     setup::ensure(workspace, &[Part::Bench], &mut steps)?;
     build::everything(workspace, &mut steps)?;
     let node = steps.run("mount a volume by each driver", || Node::prepare(workspace))?;
     let mut table = Table::default();
     let about = format!("time the call-outs, medians of {REPETITIONS}");
     steps.run(about, || time(&node, &mut table))?;
+    steps.run("build the emulator", || emulator::build(workspace))?;
+    let program = steps.run("build what calls in a loop", || build::warm_call(workspace))?;
+    let about = "call a cloud through a guest and without one";
+    steps.run(about, || guest::measure(workspace, &program, &mut table))?;
     steps.run("weigh", || weigh(workspace, &node, &mut table))?;
     say(format_args!("\n{table}"));
     match table.missed() {

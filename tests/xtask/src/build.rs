@@ -1,7 +1,7 @@
 //! `cargo xtask build`: what is shipped, into target/dist: two static binaries and the components.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -29,33 +29,56 @@ pub(crate) fn everything(workspace: &Workspace, steps: &mut Steps) -> Result<()>
     steps.run("build drivebay-shim", || SHIM.build(workspace))
 }
 
-/// One of the two binaries.
+/// What is built of the host's package.
 struct Binary {
+    /// `--bin` or `--example`.
+    kind: &'static str,
     name: &'static str,
     profile: &'static str,
     features: &'static [&'static str],
 }
 
 const DRIVEBAY: Binary = Binary {
+    kind: "--bin",
     name: "drivebay",
     profile: "dist",
     features: &["--features", "compiler"],
 };
 const SHIM: Binary = Binary {
+    kind: "--bin",
     name: "drivebay-shim",
     profile: "dist-shim",
     features: &["--no-default-features"],
 };
 
+const WARM_CALL: Binary = Binary {
+    kind: "--example",
+    name: "warm_call",
+    ..DRIVEBAY
+};
+
+/// Builds what measures a guest's call, as `drivebay` is built, and tells where it is.
+pub(crate) fn warm_call(workspace: &Workspace) -> Result<PathBuf> {
+    WARM_CALL.compile(workspace)
+}
+
 impl Binary {
     fn build(&self, workspace: &Workspace) -> Result<()> {
+        let built = self.compile(workspace)?;
+        ensure_static(&built)?;
+        let shipped = workspace.binaries().join(self.name);
+        put(&built, &shipped)?;
+        say_size(&shipped)
+    }
+
+    fn compile(&self, workspace: &Workspace) -> Result<PathBuf> {
         let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
         let mut cargo = command("cargo");
         cargo.current_dir(workspace.root()).args([
             "build",
             "--package",
             "drivebay",
-            "--bin",
+            self.kind,
             self.name,
         ]);
         cargo.args(["--profile", self.profile]).args(self.features);
@@ -71,15 +94,11 @@ impl Binary {
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         process::run(&mut cargo, Echo::Live)?;
-        let built = workspace
-            .cargo_target()?
-            .join(target)
-            .join(self.profile)
-            .join(self.name);
-        ensure_static(&built)?;
-        let shipped = workspace.binaries().join(self.name);
-        put(&built, &shipped)?;
-        say_size(&shipped)
+        let directory = workspace.cargo_target()?.join(target).join(self.profile);
+        Ok(match self.kind {
+            "--example" => directory.join("examples").join(self.name),
+            _ => directory.join(self.name),
+        })
     }
 }
 

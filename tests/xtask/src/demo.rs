@@ -4,7 +4,6 @@
 //! then with a real NFS server, which stock kernels have and this one may not, in the VM. Nothing stays behind.
 
 mod callout;
-mod cloud;
 mod disk;
 mod nfs;
 mod node;

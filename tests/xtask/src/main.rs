@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod cloud;
 mod component;
 mod demo;
 mod emulator;

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::callout::options;
-use super::cloud::Cloud;
 use super::node::{Node, mounts_beneath};
+use crate::cloud::Cloud;
 use crate::process::{self, Echo, command};
 use crate::steps::say;
 use crate::workspace::Workspace;
@@ -41,56 +41,13 @@ pub(super) fn show(workspace: &Workspace) -> Result<&'static str> {
          address, one key, and disks; and installs it:",
         cloud.endpoint("ecs")?
     ));
-    node.grant("alicloud-disk", &grants(&cloud)?)?;
+    node.grant("alicloud-disk", &cloud.grants()?)?;
     node.install(&workspace.components().join("alicloud-disk.wasm"))?;
     live(&node)?;
     node.expect_nothing_left()?;
     cloud.expect_nothing_left()?;
     say("\n  Nothing is mounted, attached or noted any more, and the cloud has no disk of ours.");
     Ok("a cloud's disk was made, attached, formatted, written to, grown, cut and deleted")
-}
-
-fn grants(cloud: &Cloud) -> Result<String> {
-    let id = cloud.file("access-key-id");
-    fs::write(&id, cloud.endpoint("access_key_id")?)?;
-    let (ca, secret) = (cloud.file("ca.pem"), cloud.file("secret"));
-    let text = format!(
-        r#"component = "alicloud-disk"
-flexvolume = "alicloud/disk"
-
-[grants.mounts]
-
-[grants.block-devices]
-devices = ["virtio-*", "loop-*"]
-filesystems = ["ext4", "xfs"]
-mount-options = ["nouuid"]
-
-[grants.https.ecs]
-origin = "{ecs}"
-region = "cn-hangzhou"
-methods = ["POST"]
-paths = ["/"]
-addresses = ["127.0.0.1"]
-ca = "{ca}"
-
-[grants.https.metadata]
-origin = "{metadata}"
-methods = ["GET", "PUT"]
-paths = ["/latest/api/token", "/latest/dynamic/instance-identity/document"]
-addresses = ["127.0.0.1"]
-
-[grants.signing.access-key]
-source = "file"
-id-file = "{id}"
-secret-file = "{secret}"
-"#,
-        ecs = cloud.endpoint("ecs")?,
-        metadata = cloud.endpoint("metadata")?,
-        ca = ca.display(),
-        id = id.display(),
-        secret = secret.display(),
-    );
-    Ok(text)
 }
 
 fn live(node: &Node) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The cloud of the demonstration: the ECS emulator, with loop devices for disks.
+//! A cloud to show and to measure with: the ECS emulator, with loop devices for disks.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,13 +13,13 @@ use crate::process::command;
 use crate::workspace::Workspace;
 
 /// A running emulator, and where it keeps what it has.
-pub(super) struct Cloud {
+pub(crate) struct Cloud {
     emulator: Running,
     state: PathBuf,
 }
 
 impl Cloud {
-    pub(super) fn start(workspace: &Workspace, state: &Path) -> Result<Self> {
+    pub(crate) fn start(workspace: &Workspace, state: &Path) -> Result<Self> {
         fs::create_dir_all(state)?;
         let mut command = command(emulator::program(workspace));
         command.args(["--devices", "loop", "--state"]).arg(state);
@@ -30,16 +30,60 @@ impl Cloud {
     }
 
     /// `ecs`, `metadata`, `access_key_id`, …
-    pub(super) fn endpoint(&self, name: &str) -> Result<&str> {
+    pub(crate) fn endpoint(&self, name: &str) -> Result<&str> {
         self.emulator.endpoint(name)
     }
 
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.state.join(name)
     }
 
+    /// What `alicloud-disk` needs to speak to this cloud and to see its disks.
+    pub(crate) fn grants(&self) -> Result<String> {
+        let id = self.file("access-key-id");
+        fs::write(&id, self.endpoint("access_key_id")?)?;
+        let (ca, secret) = (self.file("ca.pem"), self.file("secret"));
+        let text = format!(
+            r#"component = "alicloud-disk"
+flexvolume = "alicloud/disk"
+
+[grants.mounts]
+
+[grants.block-devices]
+devices = ["virtio-*", "loop-*"]
+filesystems = ["ext4", "xfs"]
+mount-options = ["nouuid"]
+
+[grants.https.ecs]
+origin = "{ecs}"
+region = "cn-hangzhou"
+methods = ["POST"]
+paths = ["/"]
+addresses = ["127.0.0.1"]
+ca = "{ca}"
+
+[grants.https.metadata]
+origin = "{metadata}"
+methods = ["GET", "PUT"]
+paths = ["/latest/api/token", "/latest/dynamic/instance-identity/document"]
+addresses = ["127.0.0.1"]
+
+[grants.signing.access-key]
+source = "file"
+id-file = "{id}"
+secret-file = "{secret}"
+"#,
+            ecs = self.endpoint("ecs")?,
+            metadata = self.endpoint("metadata")?,
+            ca = ca.display(),
+            id = id.display(),
+            secret = secret.display(),
+        );
+        Ok(text)
+    }
+
     /// No data disk and no snapshot is left.
-    pub(super) fn expect_nothing_left(&self) -> Result<()> {
+    pub(crate) fn expect_nothing_left(&self) -> Result<()> {
         let state = self.state()?;
         let disks = state["disks"].as_object().context("a cloud has disks")?;
         let data = disks.values().filter(|disk| disk["usage"] == "Data");
