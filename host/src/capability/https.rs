@@ -122,7 +122,7 @@ impl CallContext {
         })?;
         match count > grant.rate {
             false => Ok(()),
-            true => Err(DriverError::exhausted(format!(
+            true => Err(DriverError::unavailable(format!(
                 "this node has made {} requests to endpoint {} this minute (grants.https.{}.rate); the next one is possible in {} s",
                 grant.rate,
                 grant.name,

@@ -207,13 +207,13 @@ fn nothing_happened(condition: Condition) -> bool {
         Condition::InvalidArgument
         | Condition::OutOfRange
         | Condition::NotFound
+        // A node that is full refuses at once. A limit on requests, which is also met by a guest that asks
+        // whether what it began is done, is `unavailable`.
+        | Condition::Exhausted
         | Condition::FailedPrecondition
         | Condition::Denied
         | Condition::Unsupported => true,
-        // A node that is full refuses at once; a limit on requests is also met by a guest that asks whether
-        // what it began is done.
-        Condition::Exhausted
-        | Condition::AlreadyExists
+        Condition::AlreadyExists
         | Condition::InProgress
         | Condition::Unavailable
         | Condition::Internal => false,
@@ -254,6 +254,7 @@ mod tests {
                 "invalid-argument",
                 "out-of-range",
                 "not-found",
+                "exhausted",
                 "failed-precondition",
                 "denied",
                 "unsupported"

@@ -113,7 +113,7 @@ fn an_address_that_is_not_granted_is_never_connected_to() {
 }
 
 #[test]
-fn more_requests_than_granted_are_exhausted_with_the_key_that_decides() {
+fn more_requests_than_granted_have_to_wait_and_the_key_that_decides_is_named() {
     let run = tempfile::tempdir().expect("a directory");
     let canned = Canned::default();
     let mut context = canned.context(grants("https://192.0.2.1", 2), run.path());
@@ -122,12 +122,12 @@ fn more_requests_than_granted_are_exhausted_with_the_key_that_decides() {
     for _ in 0..5 {
         let answer = send(&mut context, request(WitMethod::Post, "/"));
         last = answer.map(drop);
-        if matches!(last, Err(types::Error::Exhausted(_))) {
+        if matches!(last, Err(types::Error::Unavailable(_))) {
             break;
         }
     }
-    let Err(types::Error::Exhausted(said)) = last else {
-        panic!("not exhausted: {last:?}");
+    let Err(types::Error::Unavailable(said)) = last else {
+        panic!("not refused: {last:?}");
     };
     assert!(
         said.contains("2 requests to endpoint ecs this minute (grants.https.ecs.rate)"),
