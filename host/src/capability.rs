@@ -14,8 +14,9 @@ mod log;
 mod memory;
 mod mounts;
 mod signing;
+mod tally;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
@@ -52,6 +53,8 @@ pub(crate) struct CallContext {
     pub(crate) keys: CallKeys,
     /// The request that got no answer before the deadline: the reason why there is no time left.
     pub(crate) unanswered: Option<Fault>,
+    /// How long host functions waited for workers and the network.
+    pub(crate) waited: Duration,
     /// Only for guests that import WASI: empty, with nothing preopened.
     pub(crate) wasi: Option<WasiCtx>,
 }
@@ -63,7 +66,9 @@ impl CallContext {
 
     /// The same with less patience.
     fn ask_until(&mut self, request: Request, until: Instant) -> Result<Reply, DriverError> {
+        let begun = Instant::now();
         let answer = self.kernel.call(request, until.min(self.deadline));
+        self.waited += begun.elapsed();
         if let Err(fault) = &answer
             && until >= self.deadline
             && matches!(fault.kind, FaultKind::TimedOut | FaultKind::Stuck)
@@ -108,7 +113,7 @@ pub(crate) fn link_types<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> was
 
 impl wit::types::Host for CallContext {}
 
-/// A refusal is logged here, once, and becomes `denied`.
+/// A refusal is logged and counted here, once, and becomes `denied`.
 impl From<Refusal> for DriverError {
     fn from(refusal: Refusal) -> Self {
         tracing::warn!(
@@ -117,6 +122,7 @@ impl From<Refusal> for DriverError {
             grant = refusal.grant,
             "refused"
         );
+        tally::count_refusal(refusal.capability);
         Self::denied(refusal.to_string())
     }
 }

@@ -7,6 +7,7 @@
 mod attach;
 mod content;
 mod expand;
+mod figures;
 mod node;
 mod on_mount;
 mod parameters;
@@ -25,7 +26,7 @@ use crate::error::DriverError;
 use crate::grant::Capability;
 use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_stem};
 use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
-use crate::sys::{Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers};
+use crate::sys::{Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkerToll};
 use crate::volume::{
     Access, AccessType, NodeId, Parameters, Secrets, SnapshotId, StagingPath, TargetPath, VolumeId,
     VolumeKey,
@@ -34,6 +35,7 @@ use crate::volume::{
 pub use crate::runtime::{Export, Scope};
 pub use crate::sys::{Measured, Room};
 pub use expand::{ExpandOnNode, Growth};
+pub use figures::Figures;
 pub use publish::Emptied;
 
 /// How long an operation waits for another one on the same volume before it answers `in-progress`.
@@ -50,6 +52,7 @@ pub struct Driver {
     detached: Arc<DetachedVolumes>,
     network: NetworkWorkers,
     measuring: MeasuringWorkers,
+    toll: WorkerToll,
     memory: DriverMemory,
     patience: Patience,
 }
@@ -166,7 +169,8 @@ impl Driver {
         let journal = Arc::new(Journal::new(paths.journal().join(&config.name.0)));
         let runtime = Arc::new(Runtime::new(paths.clone()));
         let detached = Arc::new(DetachedVolumes::new(paths.detached().join(&config.name.0)));
-        let network = NetworkWorkers::new(paths.compiler());
+        let toll = WorkerToll::default();
+        let network = NetworkWorkers::new(paths.compiler(), toll.clone());
         let memory = DriverMemory::new(config.name.clone(), paths.run.clone());
         Self {
             config: Arc::new(config),
@@ -175,7 +179,8 @@ impl Driver {
             journal,
             detached,
             network,
-            measuring: MeasuringWorkers::default(),
+            measuring: MeasuringWorkers::new(toll.clone()),
+            toll,
             memory,
             patience: Patience::default(),
         }

@@ -38,5 +38,6 @@ pub use worker::{
     Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,
     Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Measured,
     MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Remote, Reply, Request,
-    Room, SharedWorkers, TargetKind, Usage, WantedDevice, is_worker, serve_worker,
+    Room, SharedWorkers, TargetKind, Usage, WantedDevice, WorkerCosts, WorkerToll, is_worker,
+    serve_worker,
 };

@@ -49,6 +49,7 @@ impl Canned {
             memory,
             keys: CallKeys::default(),
             unanswered: None,
+            waited: Duration::ZERO,
             wasi: None,
         }
     }

@@ -1,4 +1,4 @@
-//! What of a driver outlives its calls: keys in memory, counts beneath the run directory.
+//! What of a driver outlives its calls: keys and figures in memory, counts beneath the run directory.
 //!
 //! Nothing of a guest is in it, and no guest reads it.
 
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::signing::KeyCache;
+use super::tally::Tally;
 use crate::volume::DriverName;
 
 /// One for each driver of a process; clones share it.
@@ -17,6 +18,7 @@ struct Memory {
     name: DriverName,
     run: PathBuf,
     keys: KeyCache,
+    tally: Tally,
 }
 
 impl DriverMemory {
@@ -26,6 +28,7 @@ impl DriverMemory {
             name,
             run,
             keys: KeyCache::default(),
+            tally: Tally::default(),
         }))
     }
 
@@ -37,6 +40,10 @@ impl DriverMemory {
 
     pub(super) fn keys(&self) -> &KeyCache {
         &self.0.keys
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        &self.0.tally
     }
 
     /// Where requests to an endpoint are counted.

@@ -18,7 +18,7 @@ mod snapshots;
 mod volume_listing;
 mod words;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
@@ -92,15 +92,20 @@ impl Guest {
         export: &str,
         run: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, wit::Error>>,
     ) -> Result<T, DriverError> {
+        let memory = setup.memory.clone();
         let mut store = self.store(setup);
         let ticking = self.clock.tick().map_err(|error| {
             DriverError::exhausted("cannot start a clock for the guest").caused_by(error)
         })?;
+        let begun = Instant::now();
+        let running = memory.running();
         let outcome = self
             .ready
             .instantiate(&mut store)
             .and_then(|instance| run(&mut store, &instance));
-        drop(ticking);
+        drop((running, ticking));
+        let waited = store.data().context.waited;
+        memory.add_guest_time(begun.elapsed().saturating_sub(waited));
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(from_wit(error)),
@@ -121,6 +126,7 @@ impl Guest {
             memory: setup.memory,
             keys: CallKeys::default(),
             unanswered: None,
+            waited: Duration::ZERO,
             wasi: None,
         };
         let mut store = Store::new(

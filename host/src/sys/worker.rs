@@ -18,6 +18,7 @@ mod pool;
 mod process;
 mod remote;
 mod serve;
+mod toll;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub use measure::{Measured, MeasuringWorkers, Room};
 pub use network::NetworkWorkers;
 pub use process::SharedWorkers;
 pub use serve::{is_worker, serve_worker};
+pub use toll::{WorkerCosts, WorkerToll};
 
 /// Whoever carries out requests.
 pub trait Kernel: Send {

@@ -53,6 +53,7 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
         deadline: Instant::now() + Duration::from_secs(10),
         log: LogBudget::new(0),
         unanswered: None,
+        waited: Duration::ZERO,
         wasi: None,
         keys: CallKeys::default(),
         memory: DriverMemory::new(DriverName("driver".into()), PathBuf::new()),

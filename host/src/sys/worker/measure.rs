@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pool::{IDLE, Pool};
 use super::serve::answer_all;
-use super::{Fault, FaultKind, Reply, Request};
+use super::{Fault, FaultKind, Reply, Request, WorkerToll};
 
 /// Word of such a worker's command line.
 pub(super) const ARGUMENT: &str = "measure";
@@ -51,13 +51,12 @@ pub struct Room {
 #[derive(Debug, Clone)]
 pub struct MeasuringWorkers(Pool);
 
-impl Default for MeasuringWorkers {
-    fn default() -> Self {
-        Self(Pool::of(PathBuf::from("/proc/self/exe"), ARGUMENT))
-    }
-}
-
 impl MeasuringWorkers {
+    /// None yet; what they cost is put on the toll.
+    pub fn new(toll: WorkerToll) -> Self {
+        Self(Pool::of(PathBuf::from("/proc/self/exe"), ARGUMENT, toll))
+    }
+
     /// What the volume at that path holds.
     ///
     /// # Errors
@@ -66,7 +65,8 @@ impl MeasuringWorkers {
         let request = Request::Measure {
             path: path.to_owned(),
         };
-        match self.0.call(&request, &purpose(path), deadline)? {
+        let toll = self.0.toll();
+        match toll.waiting(|| self.0.call(&request, &purpose(path), deadline))? {
             Reply::Measured(measured) => Ok(measured),
             _ => Err(Fault::new(
                 FaultKind::Other,

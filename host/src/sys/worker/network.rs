@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::pool::Pool;
-use super::{Fault, FaultKind, HttpsRequest, Reply, Request};
+use super::{Fault, FaultKind, HttpsRequest, Reply, Request, WorkerToll};
 
 #[cfg(feature = "network")]
 pub(super) use serve::serve;
@@ -26,17 +26,22 @@ pub struct NetworkWorkers(Pool);
 
 impl NetworkWorkers {
     /// None yet. `drivebay` is where that program is: a build without network, which is what kubelet execs,
-    /// runs it as its worker. With network this executable is its own worker.
-    pub fn new(drivebay: PathBuf) -> Self {
+    /// runs it as its worker. With network this executable is its own worker. What these and a call's other
+    /// workers cost is put on the `toll`.
+    pub fn new(drivebay: PathBuf, toll: WorkerToll) -> Self {
         let program = match cfg!(feature = "network") {
             true => PathBuf::from("/proc/self/exe"),
             false => drivebay,
         };
-        Self::running(program)
+        Self::running(program, toll)
     }
 
-    fn running(program: PathBuf) -> Self {
-        Self(Pool::of(program, ARGUMENT))
+    fn running(program: PathBuf, toll: WorkerToll) -> Self {
+        Self(Pool::of(program, ARGUMENT, toll))
+    }
+
+    pub(super) fn toll(&self) -> &WorkerToll {
+        self.0.toll()
     }
 
     pub(super) fn call(&self, request: HttpsRequest, deadline: Instant) -> Result<Reply, Fault> {
@@ -101,7 +106,10 @@ mod tests {
             .args([program.as_os_str(), script.as_ref()])
             .status();
         assert!(written.expect("sh runs").success());
-        (directory, NetworkWorkers::running(program))
+        (
+            directory,
+            NetworkWorkers::running(program, WorkerToll::default()),
+        )
     }
 
     const ANSWER: &str = r#"echo "{\"Err\":{\"kind\":\"Other\",\"message\":\"$$\"}}""#;
@@ -169,11 +177,15 @@ mod tests {
         let fault = ask(&workers, &"a".repeat(1 << 20));
         assert_eq!(fault.kind, FaultKind::TimedOut);
         assert!(workers.0.idle().is_empty());
+        assert_eq!(workers.toll().costs().killed_at_deadline, 1);
     }
 
     #[test]
     fn a_missing_program_is_named() {
-        let workers = NetworkWorkers::running(PathBuf::from("/nonexistent/drivebay"));
+        let workers = NetworkWorkers::running(
+            PathBuf::from("/nonexistent/drivebay"),
+            WorkerToll::default(),
+        );
         let fault = ask(&workers, "a");
         assert_eq!(
             fault.message,

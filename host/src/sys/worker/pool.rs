@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::process::{Lost, Worker};
-use super::{Fault, Reply, Request};
+use super::{Fault, Reply, Request, WorkerToll};
 
 /// As many as calls usually run at once; more are started and end when they are done.
 pub(super) const MAX_IDLE: usize = 4;
@@ -26,6 +26,7 @@ pub(super) struct Pool(Arc<Shared>);
 struct Shared {
     program: PathBuf,
     argument: &'static str,
+    toll: WorkerToll,
     idle: Mutex<Vec<Idle>>,
 }
 
@@ -37,16 +38,21 @@ pub(super) struct Idle {
 
 impl Pool {
     /// None yet. The argument is the word of a worker's command line that says what it is for.
-    pub(super) fn of(program: PathBuf, argument: &'static str) -> Self {
+    pub(super) fn of(program: PathBuf, argument: &'static str, toll: WorkerToll) -> Self {
         Self(Arc::new(Shared {
             program,
             argument,
+            toll,
             idle: Mutex::new(Vec::new()),
         }))
     }
 
     pub(super) fn program(&self) -> &Path {
         &self.0.program
+    }
+
+    pub(super) fn toll(&self) -> &WorkerToll {
+        &self.0.toll
     }
 
     /// Asks an idle worker, or a new one. One that was lost is ended.
@@ -62,7 +68,11 @@ impl Pool {
                 self.give_back(worker);
                 answer
             }
-            Err(lost) => Err(given_up(worker, lost, purpose)),
+            Err(lost) => {
+                let fault = given_up(worker, lost, purpose);
+                self.0.toll.killed(&fault);
+                Err(fault)
+            }
         }
     }
 

@@ -91,6 +91,7 @@ impl Kernel for Workers {
             Err(lost) => {
                 // A worker that did not answer is not asked again; the next request gets a fresh one.
                 let fault = worker.end(lost, &purpose(&request));
+                self.network.toll().killed(&fault);
                 tracing::warn!(%fault, "a worker was given up");
                 self.forget(place);
                 self.stuck |= fault.kind == FaultKind::Stuck;
@@ -120,7 +121,10 @@ impl SharedWorkers {
 impl Kernel for SharedWorkers {
     fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         match self.0.lock() {
-            Ok(mut workers) => workers.call(request, deadline),
+            Ok(mut workers) => {
+                let toll = workers.network.toll().clone();
+                toll.waiting(|| workers.call(request, deadline))
+            }
             Err(_) => Err(Fault::new(
                 FaultKind::Other,
                 "an earlier request of this call panicked",

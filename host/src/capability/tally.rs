@@ -1,0 +1,113 @@
+//! What guests of one driver did, in numbers: time in their own code, and what they were refused.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::DriverMemory;
+use crate::grant::Capability;
+
+/// Counted from the start of the process.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    guest_nanoseconds: AtomicU64,
+    /// In the order of `Capability::ALL`.
+    refusals: [AtomicU64; Capability::ALL.len()],
+}
+
+thread_local! {
+    /// For whom a guest runs on this thread. A refusal is born in the middle of a check that knows the grant
+    /// and not the driver, as its log line is, which takes the driver from the surrounding span.
+    static RUNNING_FOR: RefCell<Option<DriverMemory>> = const { RefCell::new(None) };
+}
+
+/// As long as it lives, refusals on this thread are one driver's.
+#[must_use]
+pub(crate) struct Running {
+    before: Option<DriverMemory>,
+}
+
+impl DriverMemory {
+    /// A guest of this driver runs on this thread from now on.
+    pub(crate) fn running(&self) -> Running {
+        Running {
+            before: RUNNING_FOR.replace(Some(self.clone())),
+        }
+    }
+
+    /// A guest ran for so long.
+    pub(crate) fn add_guest_time(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.tally()
+            .guest_nanoseconds
+            .fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// How long guests ran, without the time that their host functions waited for workers.
+    pub fn guest_time(&self) -> Duration {
+        Duration::from_nanos(self.tally().guest_nanoseconds.load(Ordering::Relaxed))
+    }
+
+    /// How often each capability refused.
+    pub fn refusals(&self) -> impl Iterator<Item = (Capability, u64)> {
+        let counts = self.tally().refusals.iter();
+        Capability::ALL
+            .into_iter()
+            .zip(counts.map(|count| count.load(Ordering::Relaxed)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING_FOR.set(self.before.take());
+    }
+}
+
+/// Counts one refusal for whom a guest runs here; while a component is described, for nobody.
+pub(super) fn count_refusal(capability: Capability) {
+    RUNNING_FOR.with_borrow(|running| {
+        let place = Capability::ALL.iter().position(|one| *one == capability);
+        if let (Some(memory), Some(place)) = (running, place) {
+            memory.tally().refusals[place].fetch_add(1, Ordering::Relaxed);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::error::DriverError;
+    use crate::grant::Refusal;
+    use crate::volume::DriverName;
+
+    fn refuse(capability: Capability) {
+        let _ = DriverError::from(Refusal {
+            capability,
+            scope: "anything".into(),
+            grant: "grants nothing".into(),
+        });
+    }
+
+    fn refused(memory: &DriverMemory) -> Vec<(Capability, u64)> {
+        memory.refusals().filter(|(_, count)| *count > 0).collect()
+    }
+
+    #[test]
+    fn a_refusal_counts_for_the_driver_whose_guest_runs_and_for_no_other() {
+        let memory = |name: &str| DriverMemory::new(DriverName(name.into()), PathBuf::new());
+        let (one, other) = (memory("one"), memory("other"));
+        let running = one.running();
+        refuse(Capability::Mounts);
+        refuse(Capability::Https);
+        refuse(Capability::Https);
+        drop(running);
+        refuse(Capability::Mounts);
+        assert_eq!(
+            refused(&one),
+            [(Capability::Mounts, 1), (Capability::Https, 2)]
+        );
+        assert_eq!(refused(&other), []);
+    }
+}
