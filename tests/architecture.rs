@@ -75,7 +75,7 @@ const WORDS: [&str; 2] = ["volume", "error"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 22] = [
+const CONFINED: [(&str, &[&str], &str); 26] = [
     (
         "wasmtime",
         &["runtime", "bindings", "capability"],
@@ -120,6 +120,26 @@ const CONFINED: [(&str, &[&str], &str); 22] = [
     ("tonic", &["csi"], "gRPC is spoken at the edge"),
     ("prost_types", &["csi"], "gRPC is spoken at the edge"),
     ("tokio", &["csi"], "everything beneath the edge may block"),
+    (
+        "prometheus_client",
+        &["csi/metrics"],
+        "layers count in plain numbers, which are told in one place",
+    ),
+    (
+        "hyper",
+        &["csi/metrics/listener.rs"],
+        "a page of figures is all that is served over HTTP",
+    ),
+    (
+        "hyper_util",
+        &["csi/metrics/listener.rs"],
+        "a page of figures is all that is served over HTTP",
+    ),
+    (
+        "tower_layer",
+        &["csi/metrics/call.rs"],
+        "calls are counted around everything that answers",
+    ),
     (
         "ureq",
         &["sys/worker/https"],

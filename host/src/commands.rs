@@ -11,6 +11,7 @@ mod inspect;
 mod install;
 mod run;
 mod serve;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -79,6 +80,8 @@ enum Command {
     Run(run::Run),
     /// Serve drivers to CSI callers
     Serve(serve::Serve),
+    /// Show what each `drivebay serve` on this machine has done
+    Status(status::Status),
 }
 
 impl Cli {
@@ -97,6 +100,7 @@ impl Cli {
             Command::Compile(command) => command.run(&paths),
             Command::Run(command) => command.run(&paths),
             Command::Serve(command) => command.run(&paths),
+            Command::Status(command) => command.run(&paths),
         }
     }
 }

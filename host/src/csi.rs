@@ -9,6 +9,7 @@
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
 //! endpoint, serve   the socket, and stopping
+//! metrics           what was done, in numbers
 //! ```
 //!
 //! CSI's words end here. There is no GroupController and no SnapshotMetadata: the contract has neither.
@@ -19,6 +20,7 @@ mod capabilities;
 mod controller;
 mod endpoint;
 mod identity;
+mod metrics;
 mod node;
 mod proto;
 mod request;
@@ -32,7 +34,7 @@ use crate::error::DriverError;
 use crate::volume::NodeId;
 
 pub use endpoint::{Endpoint, EndpointError};
-pub use serve::{Plugin, ServeError, serve};
+pub use serve::{Observation, Plugin, ServeError, serve};
 
 /// Which of CSI's services a process offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

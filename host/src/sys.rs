@@ -16,6 +16,7 @@ mod mountinfo;
 mod random;
 mod rate;
 mod socket;
+mod socket_directory;
 mod stdio;
 mod worker;
 
@@ -33,6 +34,7 @@ pub use mountinfo::{MountEntry, mount_at};
 pub use random::random_bytes;
 pub use rate::count_in_window;
 pub use socket::listen_at;
+pub use socket_directory::{connect_all, listen_in};
 pub use stdio::{Answer, silence_standard_streams};
 pub use worker::{
     Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,

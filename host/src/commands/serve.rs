@@ -1,11 +1,12 @@
 //! `drivebay serve`: drivers on CSI sockets.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use drivebay::config::{self, Paths};
-use drivebay::csi::{self, Endpoint, Mode, Plugin};
+use drivebay::csi::{self, Endpoint, Mode, Observation, Plugin};
 use drivebay::driver::Driver;
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
@@ -41,6 +42,9 @@ pub(crate) struct Serve {
         value_name = "NAME"
     )]
     node_id: Option<String>,
+    /// Tell Prometheus at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
+    #[arg(long, value_name = "IP:PORT")]
+    metrics_address: Option<SocketAddr>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -81,7 +85,11 @@ impl Serve {
                 })
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        csi::serve(plugins)?;
+        let observation = Observation {
+            directory: paths.serving(),
+            address: self.metrics_address,
+        };
+        csi::serve(plugins, &observation)?;
         Ok(ExitCode::SUCCESS)
     }
 }

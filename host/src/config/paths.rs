@@ -77,6 +77,11 @@ impl Paths {
         self.run.join("locks")
     }
 
+    /// One socket for each process that serves, for `drivebay status`.
+    pub fn serving(&self) -> PathBuf {
+        self.run.join("serve")
+    }
+
     /// Where volumes are mounted for the node when no caller names a place; gone after a reboot, as the
     /// mounts are.
     pub fn staging(&self) -> PathBuf {

@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 use tracing::field;
 
 use super::Service;
+use super::metrics::Call;
 use super::status::status;
 use crate::driver::{Driver, Patience};
 use crate::error::DriverError;
@@ -39,12 +40,16 @@ impl Service {
             lock: LOCK_WAIT,
         };
         let driver = self.0.driver.with_patience(patience);
+        let call = request.extensions().get::<Call>().cloned();
         let message = request.into_inner();
         let span = self.span(rpc);
         let work = move || {
             span.in_scope(|| {
                 let outcome = operation(&driver, message).map_err(|error| status(&error));
                 note(&outcome);
+                if let Some(call) = call {
+                    call.came_to(&outcome);
+                }
                 outcome
             })
         };

@@ -1,6 +1,8 @@
 //! Listening, and stopping without leaving anybody without an answer.
 
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -12,6 +14,7 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
 use super::endpoint::Endpoint;
+use super::metrics::{Counting, Listeners, Metrics};
 use super::proto::controller_server::ControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
@@ -43,6 +46,15 @@ pub struct Plugin {
     pub node: Option<NodeId>,
 }
 
+/// Where this process says what it does.
+#[derive(Debug)]
+pub struct Observation {
+    /// For `drivebay status`: a directory that gets a socket of this process.
+    pub directory: PathBuf,
+    /// For Prometheus, if wanted: plain HTTP, without asking who is there.
+    pub address: Option<SocketAddr>,
+}
+
 /// Why serving ended badly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -54,6 +66,14 @@ pub enum ServeError {
     Listen {
         /// Where.
         endpoint: Endpoint,
+        /// Why.
+        source: io::Error,
+    },
+    /// The address for metrics cannot be had.
+    #[error("cannot serve metrics at {address}; give another address, or end what listens there")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
         /// Why.
         source: io::Error,
     },
@@ -74,26 +94,42 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`], before anything is served where that is possible.
-pub fn serve(plugins: Vec<Plugin>) -> Result<(), ServeError> {
+pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), ServeError> {
     let longest = plugins
         .iter()
         .map(|plugin| plugin.driver.config().limits.deadline)
         .max()
         .unwrap_or_default();
+    let listeners = observation.listen()?;
     let listening = plugins
         .into_iter()
         .map(Listening::start)
         .collect::<Result<Vec<_>, _>>()?;
+    let services: Vec<&Service> = listening.iter().map(|one| &one.service).collect();
+    let metrics = Metrics::of(&services);
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .max_blocking_threads(MAX_OPERATIONS)
         .thread_name("csi")
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(serve_all(listening, longest + DRAIN_GRACE));
+    let entered = runtime.enter();
+    let _socket = listeners.answer(&metrics)?;
+    drop(entered);
+    let outcome = runtime.block_on(serve_all(listening, &metrics, longest + DRAIN_GRACE));
     // Work whose caller has gone is waited for too: killed, it would be repeated.
     runtime.shutdown_timeout(longest + DRAIN_GRACE);
     outcome
+}
+
+impl Observation {
+    fn listen(&self) -> Result<Listeners, ServeError> {
+        match (Listeners::open(&self.directory, self.address), self.address) {
+            (Ok(listeners), _) => Ok(listeners),
+            (Err(source), Some(address)) => Err(ServeError::Metrics { address, source }),
+            (Err(source), None) => Err(ServeError::Io(source)),
+        }
+    }
 }
 
 /// A driver with its socket, before there are threads.
@@ -128,7 +164,7 @@ impl Listening {
         })
     }
 
-    async fn serve(self, stop: watch::Receiver<()>) -> Result<(), ServeError> {
+    async fn serve(self, metrics: Metrics, stop: watch::Receiver<()>) -> Result<(), ServeError> {
         let Self {
             service,
             endpoint,
@@ -141,7 +177,9 @@ impl Listening {
             .then(|| ControllerServer::new(service.clone()));
         let node = mode.has_node().then(|| NodeServer::new(service.clone()));
         tracing::info!(driver.name = service.0.driver.config().name.0, csi.name = service.0.name, %endpoint, "serving");
+        let counting = Counting::new(metrics, &service.0.driver.config().name.0);
         let served = Server::builder()
+            .layer(counting)
             .add_service(IdentityServer::new(service))
             .add_optional_service(controller)
             .add_optional_service(node)
@@ -157,13 +195,17 @@ async fn stopped(mut stop: watch::Receiver<()>) {
     let _ = stop.changed().await;
 }
 
-async fn serve_all(listening: Vec<Listening>, drain: Duration) -> Result<(), ServeError> {
+async fn serve_all(
+    listening: Vec<Listening>,
+    metrics: &Metrics,
+    drain: Duration,
+) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopping) = watch::channel(());
     let mut servers = JoinSet::new();
     for one in listening {
-        servers.spawn(one.serve(stopping.clone()));
+        servers.spawn(one.serve(metrics.clone(), stopping.clone()));
     }
     tokio::select! {
         _ = terminate.recv() => tracing::info!("asked to stop; calls in flight are finished first"),

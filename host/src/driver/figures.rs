@@ -18,6 +18,33 @@ pub struct Figures {
     pub refusals: Vec<(&'static str, u64)>,
 }
 
+impl Figures {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            guest: self.guest + other.guest,
+            host: self.host + other.host,
+            workers_killed: sums(self.workers_killed, other.workers_killed),
+            refusals: sums(self.refusals, other.refusals),
+        }
+    }
+}
+
+/// Either may lack what the other has.
+fn sums(
+    mut some: Vec<(&'static str, u64)>,
+    others: Vec<(&'static str, u64)>,
+) -> Vec<(&'static str, u64)> {
+    for (name, count) in others {
+        match some.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum += count,
+            None => some.push((name, count)),
+        }
+    }
+    some
+}
+
 impl Driver {
     /// What its work has cost by now.
     pub fn figures(&self) -> Figures {
@@ -36,5 +63,24 @@ impl Driver {
                 .map(|(capability, count)| (capability.name(), count))
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_add_up_by_name() {
+        let figures = |seconds: u64, refusals: &[(&'static str, u64)]| Figures {
+            guest: Duration::from_secs(seconds),
+            host: Duration::from_secs(10 * seconds),
+            workers_killed: Vec::new(),
+            refusals: refusals.to_vec(),
+        };
+        let sum = Figures::default()
+            .plus(figures(1, &[("https", 1), ("mounts", 2)]))
+            .plus(figures(2, &[("mounts", 3)]));
+        assert_eq!(sum, figures(3, &[("https", 1), ("mounts", 5)]));
     }
 }

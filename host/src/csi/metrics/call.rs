@@ -1,0 +1,170 @@
+//! One RPC, from the moment it is taken from the connection until its work is over.
+//!
+//! Counted around everything that answers, so that the calls of CSI's Identity, and those that no service
+//! knows, count as well. A caller that gives up does not end the work: the call is over when the last who
+//! has part in it is done, and its code is what the work came to.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use prometheus_client::metrics::gauge::Gauge;
+use tonic::codegen::{Service, http};
+use tonic::{Code, Status};
+use tower_layer::Layer;
+
+use super::{Metrics, method};
+
+/// Clones have part in the same call.
+#[derive(Debug, Clone)]
+pub(in crate::csi) struct Call(Arc<InFlight>);
+
+#[derive(Debug)]
+struct InFlight {
+    metrics: Metrics,
+    driver: Arc<str>,
+    method: &'static str,
+    begun: Instant,
+    gauge: Gauge,
+    code: OnceLock<Code>,
+}
+
+impl Call {
+    fn begin(counting: &Counting, method: &'static str) -> Self {
+        let gauge = counting.metrics.in_flight(&counting.driver);
+        gauge.inc();
+        Self(Arc::new(InFlight {
+            metrics: counting.metrics.clone(),
+            driver: Arc::clone(&counting.driver),
+            method,
+            begun: Instant::now(),
+            gauge,
+            code: OnceLock::new(),
+        }))
+    }
+
+    /// What the work came to; what was said first counts.
+    pub(in crate::csi) fn came_to<A>(&self, outcome: &Result<A, Status>) {
+        let code = outcome.as_ref().map_or_else(Status::code, |_| Code::Ok);
+        let _ = self.0.code.set(code);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        // Nobody said what it came to: the caller went before anything was done.
+        let code = self.code.get().copied().unwrap_or(Code::Cancelled);
+        self.metrics
+            .count(&self.driver, self.method, code, self.begun.elapsed());
+        self.gauge.dec();
+    }
+}
+
+/// Counts every RPC of one driver.
+#[derive(Debug, Clone)]
+pub(in crate::csi) struct Counting {
+    metrics: Metrics,
+    driver: Arc<str>,
+}
+
+impl Counting {
+    pub(in crate::csi) fn new(metrics: Metrics, driver: &str) -> Self {
+        Self {
+            metrics,
+            driver: driver.into(),
+        }
+    }
+}
+
+impl<S> Layer<S> for Counting {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        Counted {
+            inner,
+            counting: self.clone(),
+        }
+    }
+}
+
+/// A service whose calls count.
+#[derive(Debug, Clone)]
+pub(in crate::csi) struct Counted<S> {
+    inner: S,
+    counting: Counting,
+}
+
+impl<S, B, R> Service<http::Request<B>> for Counted<S>
+where
+    S: Service<http::Request<B>, Response = http::Response<R>>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
+        let call = Call::begin(&self.counting, method::name(request.uri().path()));
+        request.extensions_mut().insert(call.clone());
+        let answering = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answering.await;
+            if let Ok(response) = &answer {
+                // An error without a message has its status among the headers; success follows a message.
+                let status = Status::from_header_map(response.headers());
+                call.came_to(&status.map_or(Ok(()), Err));
+            }
+            answer
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> (Metrics, Call) {
+        let metrics = Metrics::of(&[]);
+        let counting = Counting::new(metrics.clone(), "nfs");
+        (metrics, Call::begin(&counting, "NodePublishVolume"))
+    }
+
+    #[track_caller]
+    fn shows(metrics: &Metrics, line: &str) {
+        let text = metrics.text().expect("written");
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+
+    #[test]
+    fn a_call_is_in_flight_until_the_last_who_has_part_in_it_is_done() {
+        let (metrics, call) = call();
+        let work = call.clone();
+        drop(call);
+        shows(&metrics, "drivebay_rpcs_in_flight{driver=\"nfs\"} 1");
+        assert!(!metrics.text().expect("written").contains("rpcs_total{"));
+        work.came_to::<()>(&Err(Status::aborted("busy")));
+        work.came_to(&Ok(()));
+        drop(work);
+        shows(&metrics, "drivebay_rpcs_in_flight{driver=\"nfs\"} 0");
+        shows(
+            &metrics,
+            "drivebay_rpcs_total{driver=\"nfs\",method=\"NodePublishVolume\",code=\"Aborted\"} 1",
+        );
+    }
+
+    #[test]
+    fn a_call_that_came_to_nothing_was_cancelled() {
+        let (metrics, call) = call();
+        drop(call);
+        shows(
+            &metrics,
+            "drivebay_rpcs_total{driver=\"nfs\",method=\"NodePublishVolume\",code=\"Canceled\"} 1",
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! What the drivers counted themselves, read when somebody asks.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::registry::Unit;
+
+use crate::driver::{Driver, Figures};
+
+/// By name. One that is served on several sockets counts once, with all of them together.
+#[derive(Debug, Clone)]
+pub(super) struct Drivers(Arc<BTreeMap<String, Vec<Driver>>>);
+
+impl Drivers {
+    pub(super) fn of(drivers: impl Iterator<Item = Driver>) -> Self {
+        let mut by_name: BTreeMap<String, Vec<Driver>> = BTreeMap::new();
+        for driver in drivers {
+            let name = driver.config().name.0.clone();
+            by_name.entry(name).or_default().push(driver);
+        }
+        Self(Arc::new(by_name))
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Those without a compiled component that may serve, as CSI's Probe has it.
+    pub(super) fn unready(&self) -> Vec<&str> {
+        let lacks = |drivers: &[Driver]| drivers.iter().any(|one| one.capabilities().is_err());
+        self.0
+            .iter()
+            .filter(|(_, drivers)| lacks(drivers))
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    fn figures(&self) -> Vec<(&str, Figures)> {
+        let of = |drivers: &[Driver]| {
+            drivers
+                .iter()
+                .map(Driver::figures)
+                .fold(Figures::default(), Figures::plus)
+        };
+        self.0
+            .iter()
+            .map(|(name, drivers)| (name.as_str(), of(drivers)))
+            .collect()
+    }
+}
+
+impl Collector for Drivers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let figures = self.figures();
+        for (name, help, of) in TIMES {
+            let mut family =
+                encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
+            for (driver, figures) in &figures {
+                let seconds = ConstCounter::new(of(figures).as_secs_f64());
+                seconds.encode(family.encode_family(&[("driver", *driver)])?)?;
+            }
+        }
+        for (name, help, label, of) in COUNTS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (driver, figures) in &figures {
+                for (value, count) in of(figures) {
+                    let labels = [("driver", *driver), (label, *value)];
+                    ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+                }
+            }
+        }
+        self.components(&mut encoder)
+    }
+}
+
+/// Name, help, value.
+type Times = (&'static str, &'static str, fn(&Figures) -> Duration);
+
+const TIMES: [Times; 2] = [
+    (
+        "guest",
+        "Time in the component, without what its host functions waited",
+        |figures| figures.guest,
+    ),
+    (
+        "host",
+        "Time waiting for the kernel's workers and the network",
+        |figures| figures.host,
+    ),
+];
+
+/// Name, help, the second label, values.
+type Counts = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&Figures) -> &[(&'static str, u64)],
+);
+
+const COUNTS: [Counts; 2] = [
+    (
+        "workers_killed",
+        "Worker processes given up and killed",
+        "reason",
+        |figures| &figures.workers_killed,
+    ),
+    (
+        "refusals",
+        "What the component asked for and was not granted",
+        "capability",
+        |figures| &figures.refusals,
+    ),
+];
+
+impl Drivers {
+    /// A driver without a component has none.
+    fn components(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "The component that serves now";
+        let mut family = encoder.encode_descriptor("component", help, None, MetricType::Info)?;
+        for (driver, drivers) in self.0.iter() {
+            let Some(component) = drivers.first().and_then(|one| one.component().ok()) else {
+                continue;
+            };
+            family.encode_info(&[
+                ("driver", driver.as_str()),
+                ("component", component.name.as_str()),
+                ("version", component.version.as_str()),
+                ("sha256", component.sha256.as_str()),
+            ])?;
+        }
+        Ok(())
+    }
+}
