@@ -247,9 +247,13 @@ impl Driver {
     fn begin_on(&self, subject: Subject<'_>) -> Result<Operation, DriverError> {
         let span = tracing::Span::current();
         span.record("driver.name", self.config.name.0.as_str());
-        if let Subject::Volume(key) = subject {
-            span.record("volume.id", key.0.as_str());
-        }
+        match subject {
+            Subject::Volume(key) => span.record("volume.id", key.0.as_str()),
+            Subject::NewVolume(name) => span.record("volume.name", name),
+            Subject::Snapshot(id) => span.record("snapshot.id", id.0.as_str()),
+            Subject::NewSnapshot(name) => span.record("snapshot.name", name),
+            Subject::Nothing => &span,
+        };
         let started = Instant::now();
         let deadline = self.deadline(started);
         let lock = self

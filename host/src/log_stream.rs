@@ -1,13 +1,158 @@
 //! Where `serve` logs: the stream that container runtimes collect.
 
-use tracing_subscriber::filter::LevelFilter;
+use std::fmt;
+
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::fmt::{FormatFields, FormattedFields};
+use tracing_subscriber::layer::SubscriberExt;
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What is broken.
+    Error,
+    /// And what did not work, or was refused.
+    Warn,
+    /// And what a process says once.
+    Info,
+    /// And every call.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// From klog's number, by the conventions of Kubernetes: 2 is for production, 4 for debugging, 5 for
+    /// following every step.
+    pub fn of_klog(verbosity: u8) -> Self {
+        match verbosity {
+            0..=3 => Self::Info,
+            4 => Self::Debug,
+            5.. => Self::Trace,
+        }
+    }
+
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
+    }
+}
 
 /// From here on, log lines go to stderr: key and value, one line each.
-pub fn log_to_stderr() {
+pub fn log_to_stderr(level: LogLevel) {
+    // What others log of a connection, or of a message, is not ours to vouch for.
+    let filter = Targets::new()
+        .with_default(level.filter().min(LevelFilter::WARN))
+        .with_target("drivebay", level.filter());
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_max_level(LevelFilter::INFO)
+        .with_max_level(LevelFilter::TRACE)
+        .fmt_fields(Once(DefaultFields::new()))
         .with_writer(std::io::stderr)
-        .finish();
+        .finish()
+        .with(filter);
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// A span's fields, each value once: several layers may say which volume a call is about.
+#[derive(Debug)]
+struct Once(DefaultFields);
+
+impl<'writer> FormatFields<'writer> for Once {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        self.0.format_fields(writer, fields)
+    }
+
+    fn add_fields(
+        &self,
+        current: &'writer mut FormattedFields<Self>,
+        fields: &tracing::span::Record<'_>,
+    ) -> fmt::Result {
+        let mut added = String::new();
+        self.0.format_fields(Writer::new(&mut added), fields)?;
+        if !holds(&current.fields, &added) {
+            if !current.fields.is_empty() {
+                current.fields.push(' ');
+            }
+            current.fields.push_str(&added);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a field with that value is among them. Values stand in quotes, which are escaped inside.
+fn holds(fields: &str, added: &str) -> bool {
+    fields
+        .match_indices(added)
+        .any(|(start, _)| start == 0 || fields[..start].ends_with(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use tracing::field::Empty;
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_twice_is_shown_once_and_what_changed_is_added() {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .fmt_fields(Once(DefaultFields::new()))
+            .with_writer(lines.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::error_span!("csi", driver.name = "nfs", component.version = Empty);
+            span.record("driver.name", "nfs");
+            span.record("component.version", "1.0.0");
+            span.record("component.version", "1.0.0");
+            span.record("component.version", "0.9.0");
+            span.in_scope(|| tracing::info!("here"));
+        });
+        let text = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
+        let fields =
+            "csi{driver.name=\"nfs\" component.version=\"1.0.0\" component.version=\"0.9.0\"}";
+        assert!(text.contains(fields), "{text}");
+    }
+
+    #[test]
+    fn klogs_numbers_mean_what_kubernetes_says() {
+        assert_eq!(LogLevel::of_klog(0), LogLevel::Info);
+        assert_eq!(LogLevel::of_klog(2), LogLevel::Info);
+        assert_eq!(LogLevel::of_klog(4), LogLevel::Debug);
+        assert_eq!(LogLevel::of_klog(5), LogLevel::Trace);
+        assert_eq!(LogLevel::of_klog(10), LogLevel::Trace);
+    }
 }

@@ -1,5 +1,7 @@
 //! `drivebay serve`: drivers on CSI sockets.
 
+mod verbosity;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -10,6 +12,7 @@ use drivebay::csi::{self, Endpoint, Mode, Observation, Plugin};
 use drivebay::driver::Driver;
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
+use verbosity::Verbosity;
 
 /// Serve drivers to CSI callers, each on its own Unix socket.
 #[derive(Debug, Args)]
@@ -45,6 +48,8 @@ pub(crate) struct Serve {
     /// Tell Prometheus at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
     #[arg(long, value_name = "IP:PORT")]
     metrics_address: Option<SocketAddr>,
+    #[command(flatten)]
+    verbosity: Verbosity,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -66,7 +71,7 @@ impl Serve {
                 self.endpoints.len()
             );
         }
-        log_stream::log_to_stderr();
+        log_stream::log_to_stderr(self.verbosity.level());
         let mode = match self.mode {
             Services::Controller => Mode::Controller,
             Services::Node => Mode::Node,

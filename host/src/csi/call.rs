@@ -45,6 +45,7 @@ impl Service {
         let span = self.span(rpc);
         let work = move || {
             span.in_scope(|| {
+                note_component(&driver);
                 let outcome = operation(&driver, message).map_err(|error| status(&error));
                 note(&outcome);
                 if let Some(call) = call {
@@ -61,17 +62,28 @@ impl Service {
         }
     }
 
-    /// What every log line of the call carries. The operation fills in volume and version.
+    /// What every log line of the call carries, whatever the level: hence a span of the highest. The
+    /// operation fills in what it works on.
     fn span(&self, rpc: &'static str) -> tracing::Span {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
-        tracing::info_span!(
+        tracing::error_span!(
             "csi",
             rpc,
             request.id = REQUESTS.fetch_add(1, Ordering::Relaxed),
             driver.name = self.0.driver.config().name.0,
             component.version = field::Empty,
             volume.id = field::Empty,
+            volume.name = field::Empty,
+            snapshot.id = field::Empty,
+            snapshot.name = field::Empty,
         )
+    }
+}
+
+/// The current version; an operation that needs an older one, to undo what that did, adds it.
+fn note_component(driver: &Driver) {
+    if let Ok(component) = driver.component() {
+        tracing::Span::current().record("component.version", component.version);
     }
 }
 

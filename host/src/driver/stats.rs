@@ -17,6 +17,7 @@ impl Driver {
     /// # Errors
     /// `not-found` where the path does not hold that volume; `unavailable` where its server does not answer.
     pub fn volume_stats(&self, key: &VolumeKey, at: &Path) -> Result<Measured, DriverError> {
+        tracing::Span::current().record("volume.id", key.0.as_str());
         let mounted = self.mounted_at(key, at)?;
         let deadline = self.deadline(Instant::now());
         Ok(self.measuring.measure(&mounted, deadline)?)
