@@ -39,17 +39,24 @@ fn missing(field: &str) -> DriverError {
     DriverError::invalid_argument(format!("the request lacks {field}"))
 }
 
+/// What a call is about: from here on its log lines say so, also where nothing comes of it.
+fn named<'a>(field: &str, logged: &str, value: &'a str) -> Result<&'a str, DriverError> {
+    let value = required(field, value)?;
+    tracing::Span::current().record(logged, value);
+    Ok(value)
+}
+
 pub(super) fn volume_id(id: &str) -> Result<VolumeId, DriverError> {
-    required("volume_id", id).map(|id| VolumeId(id.to_owned()))
+    named("volume_id", "volume.id", id).map(|id| VolumeId(id.to_owned()))
 }
 
 pub(super) fn snapshot_id(id: &str) -> Result<SnapshotId, DriverError> {
-    required("snapshot_id", id).map(|id| SnapshotId(id.to_owned()))
+    named("snapshot_id", "snapshot.id", id).map(|id| SnapshotId(id.to_owned()))
 }
 
 /// Volumes of CSI are known by their ids alone.
 pub(super) fn key(id: &str) -> Result<VolumeKey, DriverError> {
-    required("volume_id", id).map(|id| VolumeKey(id.to_owned()))
+    named("volume_id", "volume.id", id).map(|id| VolumeKey(id.to_owned()))
 }
 
 /// A volume with its context, without what kubelet tells of the pod.

@@ -27,8 +27,8 @@ use crate::sys;
 /// Collectors come one at a time.
 const MAX_CONNECTIONS: usize = 8;
 
-/// From accepting to the last byte; collectors give up after ten seconds themselves.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// From accepting to the last byte, which takes milliseconds.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where accepting fails for a reason that stays for a while, as too many open files.
 const PAUSE: Duration = Duration::from_secs(1);
