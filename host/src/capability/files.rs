@@ -92,6 +92,25 @@ impl wit::HostDirectory for CallContext {
         )
     }
 
+    fn look(&mut self, directory: Resource<Directory>, path: String) -> Answer<wit::Properties> {
+        self.work(
+            &directory,
+            Effect::Looks,
+            FileOperation::Look { path },
+            |reply| {
+                let Reply::Properties(found) = reply else {
+                    return None;
+                };
+                Some(wit::Properties {
+                    kind: kind(found.kind),
+                    mode: found.mode,
+                    size_bytes: found.size_bytes,
+                    modified_at_seconds: found.modified_at_seconds,
+                })
+            },
+        )
+    }
+
     fn list_entries(
         &mut self,
         directory: Resource<Directory>,
@@ -156,6 +175,14 @@ impl wit::HostDirectory for CallContext {
 
     fn remove_tree(&mut self, directory: Resource<Directory>, path: String) -> Answer<()> {
         self.change(&directory, "remove-tree", FileOperation::Remove { path })
+    }
+
+    fn remove_directory(&mut self, directory: Resource<Directory>, path: String) -> Answer<()> {
+        self.change(
+            &directory,
+            "remove-directory",
+            FileOperation::RemoveDirectory { path },
+        )
     }
 
     fn copy_tree(
@@ -230,14 +257,17 @@ impl wit::HostDirectory for CallContext {
 }
 
 fn entry(entry: crate::sys::Entry) -> wit::Entry {
-    let kind = match entry.kind {
+    wit::Entry {
+        name: entry.name,
+        kind: kind(entry.kind),
+    }
+}
+
+fn kind(kind: EntryKind) -> wit::EntryKind {
+    match kind {
         EntryKind::Directory => wit::EntryKind::Directory,
         EntryKind::File => wit::EntryKind::File,
         EntryKind::Symlink => wit::EntryKind::Symlink,
         EntryKind::Other => wit::EntryKind::Other,
-    };
-    wit::Entry {
-        name: entry.name,
-        kind,
     }
 }

@@ -222,6 +222,11 @@ pub enum FileOperation {
         /// Which; empty for the directory itself.
         path: String,
     },
+    /// What one entry is; empty path: the directory itself.
+    Look {
+        /// Which.
+        path: String,
+    },
     /// A small file's content.
     Read {
         /// Which.
@@ -250,6 +255,11 @@ pub enum FileOperation {
     },
     /// A tree, not crossing file systems; missing is success.
     Remove {
+        /// Which.
+        path: String,
+    },
+    /// A directory with nothing in it; missing is success.
+    RemoveDirectory {
         /// Which.
         path: String,
     },
@@ -300,6 +310,8 @@ pub enum Reply {
     Addresses(Vec<IpAddr>),
     /// For `List`.
     Entries(Vec<Entry>),
+    /// For `Look`.
+    Properties(Properties),
     /// For `Read`.
     Content(Vec<u8>),
     /// For `Archive`: bytes.
@@ -321,6 +333,19 @@ pub struct Entry {
     pub name: String,
     /// What it is.
     pub kind: EntryKind,
+}
+
+/// What one entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Properties {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Of a file: bytes.
+    pub size_bytes: u64,
+    /// Seconds since 1970 UTC; 0 for anything earlier.
+    pub modified_at_seconds: u64,
 }
 
 /// What a name stands for.

@@ -15,7 +15,9 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, fstat, fsync, mkdirat, openat, statat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RawMode, fstat, fsync, mkdirat, openat, statat, unlinkat,
+};
 use rustix::io::Errno;
 
 pub(crate) use attributes::{
@@ -27,7 +29,9 @@ pub(crate) use place::{Place, failed};
 pub(crate) use tree::{Site, Visitor, identity, open_child, open_parent, remove, walk};
 
 use super::mount::open_directory;
-use super::{Entry, EntryKind, Fault, FaultKind, FileOperation, Reply, Usage, archive, copy};
+use super::{
+    Entry, EntryKind, Fault, FaultKind, FileOperation, Properties, Reply, Usage, archive, copy,
+};
 
 /// The contract's bound on a directory listing.
 const MAX_ENTRIES: usize = 10_000;
@@ -59,6 +63,7 @@ pub(super) fn carry_out(dir: &Dir, operation: FileOperation) -> Result<Reply, Fa
             make_directory(dir, &path, checked_mode(mode)?)
         }
         FileOperation::SetMode { path, mode } => set_mode(dir, &path, checked_mode(mode)?),
+        FileOperation::Look { path } => look(dir, &path),
         FileOperation::List { path } => list(dir, &path),
         FileOperation::Read { path } => read(dir, &path),
         FileOperation::Create { path, content } => {
@@ -71,6 +76,7 @@ pub(super) fn carry_out(dir: &Dir, operation: FileOperation) -> Result<Reply, Fa
             partial::rename(&Place::of(dir, &source)?, &Place::of(dir, &to)?)
         }
         FileOperation::Remove { path } => remove_tree(dir, &path),
+        FileOperation::RemoveDirectory { path } => remove_empty_directory(dir, &path),
         FileOperation::Copy { source, to } => copy::copy_tree(dir, &source, &to),
         FileOperation::Archive {
             source,
@@ -183,6 +189,22 @@ fn set_mode(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
     Ok(Reply::Done)
 }
 
+fn look(dir: &Dir, path: &str) -> Result<Reply, Fault> {
+    let wrong = |error: Errno| failed("look at", path, error);
+    let stat = if place::parts(path)?.as_os_str().is_empty() {
+        fstat(dir).map_err(wrong)?
+    } else {
+        let place = Place::of(dir, path)?;
+        statat(&place.parent, &place.name, AtFlags::SYMLINK_NOFOLLOW).map_err(wrong)?
+    };
+    Ok(Reply::Properties(Properties {
+        kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+        mode: stat.st_mode & MODE_BITS,
+        size_bytes: u64::try_from(stat.st_size).unwrap_or_default(),
+        modified_at_seconds: u64::try_from(stat.st_mtime).unwrap_or_default(),
+    }))
+}
+
 /// Names that are not UTF-8 are shown with replacement characters; no path can name them.
 fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     let wrong = |error: Errno| failed("list", path, error);
@@ -260,6 +282,24 @@ fn remove_tree(dir: &Dir, path: &str) -> Result<Reply, Fault> {
         // Without its parent it is missing too.
         Err(fault) if fault.kind == FaultKind::NotFound => Ok(Reply::Done),
         Err(fault) => Err(fault),
+    }
+}
+
+fn remove_empty_directory(dir: &Dir, path: &str) -> Result<Reply, Fault> {
+    let place = match Place::of(dir, path) {
+        Err(fault) if fault.kind == FaultKind::NotFound => return Ok(Reply::Done),
+        place => place?,
+    };
+    let removed = unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR);
+    let refused = |why: &str| {
+        let message = format!("cannot remove directory {path:?}: {why}");
+        Err(Fault::new(FaultKind::Precondition, message))
+    };
+    match removed.and_then(|()| fsync(&place.parent)) {
+        Ok(()) | Err(Errno::NOENT) => Ok(Reply::Done),
+        Err(Errno::NOTEMPTY | Errno::EXIST) => refused("something is in it"),
+        Err(Errno::NOTDIR) => refused("it is none"),
+        Err(error) => Err(failed("remove directory", path, error)),
     }
 }
 

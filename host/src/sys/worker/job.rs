@@ -102,12 +102,14 @@ fn destination(operation: &FileOperation) -> Option<&str> {
         | FileOperation::Extract { to, .. } => Some(to),
         FileOperation::MakeDirectory { .. }
         | FileOperation::SetMode { .. }
+        | FileOperation::Look { .. }
         | FileOperation::List { .. }
         | FileOperation::Read { .. }
         | FileOperation::Create { .. }
         | FileOperation::Write { .. }
         | FileOperation::Rename { .. }
         | FileOperation::Remove { .. }
+        | FileOperation::RemoveDirectory { .. }
         | FileOperation::Usage => None,
     }
 }

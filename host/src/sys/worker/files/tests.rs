@@ -479,6 +479,61 @@ fn a_tree_is_removed_missing_is_success_and_the_directory_itself_is_denied() {
 }
 
 #[test]
+fn an_entry_is_looked_at_and_no_symlink_followed() {
+    let scratch = scratch();
+    fs::write(scratch.at("file"), "12345").expect("written");
+    fs::set_permissions(scratch.at("file"), fs::Permissions::from_mode(0o640)).expect("set");
+    symlink("file", scratch.at("link")).expect("made");
+    symlink("../outside", scratch.at("out")).expect("made");
+    let look = |path: &str| match scratch.run(FileOperation::Look { path: path.into() }) {
+        Ok(Reply::Properties(found)) => Ok(found),
+        Ok(other) => panic!("{other:?}"),
+        Err(fault) => Err(fault.kind),
+    };
+    let file = look("file").expect("there");
+    assert_eq!(
+        (file.kind, file.mode, file.size_bytes),
+        (EntryKind::File, 0o640, 5)
+    );
+    let modified = fs::metadata(scratch.at("file")).expect("there").mtime();
+    assert_eq!(Ok(file.modified_at_seconds), u64::try_from(modified));
+    assert_eq!(look("").expect("itself").kind, EntryKind::Directory);
+    for link in ["link", "out"] {
+        assert_eq!(look(link).expect("there").kind, EntryKind::Symlink);
+    }
+    assert_eq!(look("missing"), Err(FaultKind::NotFound));
+    assert_eq!(look("missing/below"), Err(FaultKind::NotFound));
+    for out in ["../outside", "out/secret", "/etc"] {
+        assert_eq!(look(out), Err(FaultKind::Denied), "{out}");
+    }
+    scratch.assert_clean();
+}
+
+#[test]
+fn only_an_empty_directory_is_removed_as_one() {
+    let scratch = scratch();
+    fs::create_dir_all(scratch.at("full/empty")).expect("made");
+    fs::write(scratch.at("file"), "x").expect("written");
+    symlink("full", scratch.at("link")).expect("made");
+    let remove = |path: &str| FileOperation::RemoveDirectory { path: path.into() };
+    for kept in ["full", "file", "link"] {
+        assert_eq!(
+            scratch.kind(remove(kept)),
+            FaultKind::Precondition,
+            "{kept}"
+        );
+    }
+    for path in ["full/empty", "full/empty", "full", "missing/below"] {
+        assert_eq!(scratch.run(remove(path)), Ok(Reply::Done), "{path}");
+    }
+    assert!(!scratch.at("full").exists());
+    for out in ["", "../outside", "/tmp"] {
+        assert_eq!(scratch.kind(remove(out)), FaultKind::Denied, "{out:?}");
+    }
+    scratch.assert_clean();
+}
+
+#[test]
 fn usage_is_that_of_the_file_system() {
     let scratch = scratch();
     let Ok(Reply::Usage(usage)) = scratch.run(FileOperation::Usage) else {
