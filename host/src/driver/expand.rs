@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::parameters::known;
 use super::place::is_mounted;
 use super::provision::check_range;
 use super::{Driver, VolumeReference};
 use crate::error::DriverError;
 use crate::journal::{Placement, Progress, Role, VolumeRecord};
-use crate::runtime::Export;
+use crate::runtime::{Export, Scope};
 use crate::sys::{DeviceRequest, Kernel, Request};
 use crate::volume::{CapacityRange, VolumeKey};
 
@@ -46,7 +47,8 @@ impl Driver {
         check_range(capacity)?;
         let operation = self.begin(&volume.key)?;
         let guest = self.guest_with(&operation, Export::Expansion, "grow volumes")?;
-        let context = self.checked(&guest.manifest, volume)?;
+        // CSI grows a volume by its id alone.
+        let context = known(&guest.manifest.description, Scope::Volume, &volume.context)?;
         guest.expand_volume(operation.setup(), &volume.id, &context, capacity)
     }
 

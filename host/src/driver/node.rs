@@ -1,8 +1,9 @@
 //! `node_info` and `node_health`: what a guest says of this node.
 
+use super::parameters::known;
 use super::{Driver, Operation, Subject, VolumeReference};
 use crate::error::DriverError;
-use crate::runtime::Export;
+use crate::runtime::{Export, Scope};
 use crate::sys;
 use crate::volume::{Health, NodeId, NodeInfo};
 
@@ -29,8 +30,14 @@ impl Driver {
     pub fn node_health(&self, volume: &VolumeReference) -> Result<Health, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.guest_with(&operation, Export::Node, "look after volumes on nodes")?;
-        let context = self.checked(&guest.manifest, volume)?;
-        let publish_context = self.record(volume)?.publish_context(None);
+        let record = self.record(volume)?;
+        // CSI asks by the id alone; with what the volume was mounted, the journal knows.
+        let context = match volume.context.pairs() {
+            [] => record.context(),
+            _ => volume.context.clone(),
+        };
+        let context = known(&guest.manifest.description, Scope::Volume, &context)?;
+        let publish_context = record.publish_context(None);
         guest.get_health(operation.setup(), &volume.id, &context, &publish_context)
     }
 

@@ -8,7 +8,7 @@ use crate::volume::Parameters;
 /// need not.
 const HOST_WORDS: [&str; 1] = ["readOnly"];
 
-/// The parameters of one scope with the guest's spelling.
+/// The parameters of one scope with the guest's spelling, and none missing.
 ///
 /// # Errors
 /// `invalid-argument` naming the first unknown, contradictory or missing parameter.
@@ -17,12 +17,34 @@ pub(super) fn spelled(
     scope: Scope,
     given: &Parameters,
 ) -> Result<Parameters, DriverError> {
-    let known: Vec<&Parameter> = description
-        .parameters
-        .iter()
-        .filter(|parameter| parameter.scope == scope)
-        .collect();
-    let parameter = |key: &str| known.iter().find_map(|known| spelling(&known.name, key));
+    let spelled = known(description, scope, given)?;
+    let missing = of_scope(description, scope).find(|parameter| {
+        parameter.need == Need::Required && spelled.get(&parameter.name).is_none()
+    });
+    match missing {
+        None => Ok(spelled),
+        Some(missing) => Err(DriverError::invalid_argument(format!(
+            "the {} lacks parameter {:?} of driver {}: {}",
+            subject(scope),
+            missing.name,
+            description.name,
+            missing.meaning
+        ))),
+    }
+}
+
+/// The same where some may be missing: CSI asks about volumes by their ids, and after capacity with whatever the
+/// caller has.
+///
+/// # Errors
+/// `invalid-argument` naming the first unknown or contradictory parameter.
+pub(super) fn known(
+    description: &Description,
+    scope: Scope,
+    given: &Parameters,
+) -> Result<Parameters, DriverError> {
+    let parameter =
+        |key: &str| of_scope(description, scope).find_map(|known| spelling(&known.name, key));
     let is_hosts = |key: &str| {
         scope == Scope::Volume && HOST_WORDS.iter().any(|word| word.eq_ignore_ascii_case(key))
     };
@@ -33,21 +55,14 @@ pub(super) fn spelled(
     let pairs = for_guest.map(|(key, value)| {
         parameter(key)
             .map(|name| (name, value.clone()))
-            .ok_or_else(|| unknown(description, scope, &known, key))
+            .ok_or_else(|| unknown(description, scope, key))
     });
-    let spelled = Parameters::new(pairs.collect::<Result<_, _>>()?);
-    match known.iter().find(|parameter| {
-        parameter.need == Need::Required && spelled.get(&parameter.name).is_none()
-    }) {
-        None => Ok(spelled),
-        Some(missing) => Err(DriverError::invalid_argument(format!(
-            "the {} lacks parameter {:?} of driver {}: {}",
-            subject(scope),
-            missing.name,
-            description.name,
-            missing.meaning
-        ))),
-    }
+    Ok(Parameters::new(pairs.collect::<Result<_, _>>()?))
+}
+
+fn of_scope(description: &Description, scope: Scope) -> impl Iterator<Item = &Parameter> {
+    let parameters = description.parameters.iter();
+    parameters.filter(move |parameter| parameter.scope == scope)
 }
 
 /// Whether the guest describes that parameter.
@@ -88,21 +103,14 @@ fn kind(scope: Scope) -> &'static str {
     }
 }
 
-fn unknown(
-    description: &Description,
-    scope: Scope,
-    known: &[&Parameter],
-    key: &str,
-) -> DriverError {
-    let likeness = |parameter: &&&Parameter| {
+fn unknown(description: &Description, scope: Scope, key: &str) -> DriverError {
+    let likeness = |parameter: &&Parameter| {
         strsim::jaro_winkler(
             &parameter.name.to_ascii_lowercase(),
             &key.to_ascii_lowercase(),
         )
     };
-    let nearest = known
-        .iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let nearest = of_scope(description, scope).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let hint = nearest
         .map(|parameter| format!("; did you mean {:?}?", parameter.name))
         .unwrap_or_default();
@@ -214,6 +222,13 @@ mod tests {
             error.to_string(),
             "the volume lacks parameter \"server\" of driver nfs: the server"
         );
+    }
+
+    #[test]
+    fn where_a_volume_is_known_by_its_id_parameters_may_be_missing_but_not_unknown() {
+        let known = |pairs: &[(&str, &str)]| known(&description(), Scope::Volume, &given(pairs));
+        assert!(known(&[]).expect("nothing needed").pairs().is_empty());
+        assert!(known(&[("sever", "a")]).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::place::is_mounted;
-use super::{Driver, Subject};
+use super::{Driver, Subject, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
 use crate::runtime::{Export, Guest, Scope};
@@ -84,7 +84,7 @@ impl Driver {
     ) -> Result<(), DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.controller(&operation, "validate volumes")?;
-        let context = self.spelled(&guest, Scope::Volume, context)?;
+        let context = parameters::known(&guest.manifest.description, Scope::Volume, context)?;
         guest.validate_volume(operation.setup(), id, &context, capabilities)
     }
 
@@ -112,7 +112,7 @@ impl Driver {
         guest.list_volumes(operation.setup(), max_entries, from)
     }
 
-    /// Bytes that could still be provisioned with those parameters, there.
+    /// Bytes that could still be provisioned with those parameters, there. Some may be missing.
     ///
     /// # Errors
     /// `unsupported` where the backend cannot tell.
@@ -123,7 +123,8 @@ impl Driver {
     ) -> Result<u64, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.guest_with(&operation, Export::Capacity, "tell what room there is")?;
-        let parameters = self.spelled(&guest, Scope::Creation, parameters)?;
+        let parameters =
+            parameters::known(&guest.manifest.description, Scope::Creation, parameters)?;
         guest.available_capacity(operation.setup(), &parameters, place)
     }
 
