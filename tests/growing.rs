@@ -63,11 +63,12 @@ fn growing_a_share_is_a_failure_and_not_a_claim_of_success() {
             SHIM,
             &["expandvolume", &json, "k8s/nfs/mounts/pv-1", "2", "1"],
         )
-        .fails_with("its component does not export expansion");
+        .fails_with("volume pv-1 was not made by this driver");
+        // Where the share has the room, there is nothing left to do on the node.
         node.call_driver(
             SHIM,
             &["expandfs", &json, "", text(&node.path("pods")), "2", "1"],
         )
-        .fails_with("has no file system that could be grown");
+        .succeeds();
     });
 }

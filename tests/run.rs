@@ -257,14 +257,10 @@ fn what_a_component_does_not_export_is_unsupported_and_named() {
     }
     let node = Node::with_nfs("5s");
     for (arguments, interface) in [
-        (&["create-volume", "--name", "a"][..], "controller"),
-        (&["delete-volume", "a"], "controller"),
-        (&["list-volumes"], "volume-listing"),
-        (&["available-capacity"], "capacity"),
+        (&["list-volumes"][..], "volume-listing"),
         (&["attach-volume", "a", "--node", "n"], "attachment"),
         (&["detach-volume", "a", "--node", "n"], "attachment"),
         (&["is-attached", "a", "--node", "n"], "attachment"),
-        (&["expand-volume", "a", "--size", "1"], "expansion"),
     ] {
         let output = run(&node, "nfs", arguments);
         refuses(&output, "drivebay: unsupported: driver nfs cannot ");

@@ -9,7 +9,8 @@
 
 wit_bindgen::generate!({
     path: "../../wit",
-    world: "share",
+    world: "provisioned-share",
+    additional_derives: [PartialEq],
 });
 
 // Unit tests run natively, where linkers refuse the names that components export.

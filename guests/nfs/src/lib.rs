@@ -1,23 +1,56 @@
 //! NFS shares as volumes: the guest says which directory of which server, and how to mount it.
 //!
-//! The share exists already; nothing is provisioned here. The one thing ever changed on a server is the
-//! volume's own directory: it is made, or gets its mode, where the volume asks for that.
+//! A share exists already. Mounting one changes nothing on the server but the volume's own directory, where the volume
+//! asks for that. Volumes that are made are directories below a share:
+//!
+//! ```text
+//! stage                                            a directory is mounted
+//! provision snapshot                               volumes and snapshots come and go
+//! wanted options given parameters mount_options    what is asked for; pure
+//! version remote_path sub_dir volume_id snapshot_id name   how it is spelled; pure
+//! store record                                     what is written down on the share
+//! tree                                             how the share is worked on
+//! ```
+//!
+//! Ids, classes and the layout on the share are those of Kubernetes' own CSI driver for NFS, so that its volumes and
+//! snapshots go on working.
 
 mod bindings;
+#[cfg(test)]
+mod fake;
+mod given;
 mod mount_options;
+mod name;
 mod options;
 mod parameters;
+mod provision;
+mod record;
 mod remote_path;
+mod snapshot;
+mod snapshot_id;
+mod stage;
+mod store;
+mod sub_dir;
+mod tree;
 mod version;
+mod volume_id;
+mod wanted;
 
 use bindings::drivebay::driver::files::Directory;
-use bindings::drivebay::driver::log::{self, Level};
-use bindings::drivebay::driver::mounts::{self, Target};
-use bindings::drivebay::driver::types::{Error, Volume};
+use bindings::drivebay::driver::mounts::Target;
+use bindings::drivebay::driver::types::{
+    CapacityRange, CreateRequest, Error, FilesystemAccess, Parameters, Snapshot, Topology, Volume,
+    VolumeCapability, VolumeInfo, VolumeSource,
+};
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
+use bindings::exports::drivebay::driver::{capacity, cloning, controller, expansion, snapshots};
+use given::Given;
 use options::Share;
-use remote_path::RemotePath;
+use snapshot_id::SnapshotId;
+use tree::Tree;
+use volume_id::{Export, VolumeId};
+use wanted::Wanted;
 
 /// The guest.
 #[derive(Debug)]
@@ -28,9 +61,89 @@ impl identity::Guest for Nfs {
         Description {
             name: env!("CARGO_PKG_NAME").into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "mounts directories of NFS servers".into(),
+            summary: "makes and mounts directories of NFS servers".into(),
             parameters: parameters::described(),
         }
+    }
+}
+
+impl controller::Guest for Nfs {
+    fn create_volume(request: CreateRequest) -> Result<VolumeInfo, Error> {
+        let source = request
+            .source_snapshot_id
+            .clone()
+            .map(VolumeSource::Snapshot);
+        make(&Wanted::requested(&request, source)?)
+    }
+
+    fn delete_volume(id: String) -> Result<(), Error> {
+        // Nobody was ever given such an id.
+        let Some(id) = VolumeId::parse(&id) else {
+            return Ok(());
+        };
+        provision::delete(&to_delete(&id.export)?, &id)
+    }
+
+    fn validate_volume(volume: Volume, capabilities: Vec<VolumeCapability>) -> Result<(), Error> {
+        provision::find(&holding(&volume.id)?, &volume.id)?;
+        wanted::check_capabilities(&capabilities)
+    }
+
+    fn get_volume(id: String) -> Result<VolumeInfo, Error> {
+        provision::get(&holding(&id)?, &id)
+    }
+}
+
+impl cloning::Guest for Nfs {
+    fn clone_volume(request: CreateRequest, source_volume_id: String) -> Result<VolumeInfo, Error> {
+        make(&Wanted::requested(
+            &request,
+            Some(VolumeSource::Volume(source_volume_id)),
+        )?)
+    }
+}
+
+impl capacity::Guest for Nfs {
+    fn available_capacity(parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
+        let given = Given(&parameters);
+        let (Some(server), Some(share)) =
+            (given.get(parameters::SERVER), given.get(parameters::SHARE))
+        else {
+            return Ok(0);
+        };
+        open(&Export::parse(server, share)?)?.available_bytes()
+    }
+}
+
+impl expansion::Guest for Nfs {
+    fn expand_volume(volume: Volume, capacity: CapacityRange) -> Result<u64, Error> {
+        let is_mounted_as_it_is = Given(&volume.context).get(parameters::SERVER).is_some();
+        if is_mounted_as_it_is && VolumeId::parse(&volume.id).is_none() {
+            return Err(Error::Unsupported(format!(
+                "volume {} was not made by this driver: it is a directory of a server, and has no size",
+                volume.id
+            )));
+        }
+        provision::expand(&holding(&volume.id)?, &volume.id, &capacity)
+    }
+}
+
+impl snapshots::Guest for Nfs {
+    fn create_snapshot(request: snapshots::CreateRequest) -> Result<Snapshot, Error> {
+        let wanted = snapshot::Wanted::requested(&request)?;
+        snapshot::create(&stage::open_export(&wanted.share)?, &wanted)
+    }
+
+    fn delete_snapshot(id: String) -> Result<(), Error> {
+        let Some(id) = SnapshotId::parse(&id) else {
+            return Ok(());
+        };
+        snapshot::delete(&to_delete(&id.export)?, &id)
+    }
+
+    fn get_snapshot(id: String) -> Result<Snapshot, Error> {
+        let id = snapshot::parsed(&id)?;
+        snapshot::get(&open(&id.export)?, &id)
     }
 }
 
@@ -43,19 +156,8 @@ impl node::Guest for Nfs {
         })
     }
 
-    /// The mode comes first: a mount that succeeded is not staged again, so nothing may be left to do.
     fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {
-        let share = Share::requested(&request)?;
-        if share.mode.is_some() {
-            prepare(&share)?;
-        }
-        match mount(&share, target) {
-            Err(Error::NotFound(_)) if share.may_create() => {
-                create(&share)?;
-                mount(&share, target)
-            }
-            answer => answer,
-        }
+        stage::stage(&Share::requested(&request)?, target)
     }
 
     /// Whether the server answers is seen by the host, which asks the mount itself.
@@ -64,53 +166,28 @@ impl node::Guest for Nfs {
     }
 }
 
-/// Give the volume's directory its mode, and make it first where it is missing.
-///
-/// Only the directory itself. Alibaba's driver changes everything beneath it, for every pod, in a goroutine
-/// that ends with the process: a long walk that is seldom finished. Below the root, `fsGroup` is the tool.
-fn prepare(share: &Share) -> Result<(), Error> {
-    match open(share, &share.path) {
-        Ok(directory) => set_mode(share, &directory, ""),
-        Err(Error::NotFound(_)) if share.may_create() => create(share),
-        Err(error) => Err(error),
+fn make(wanted: &Wanted) -> Result<VolumeInfo, Error> {
+    provision::create(&stage::open_export(&wanted.share)?, wanted)
+}
+
+/// The share that a volume's id names; `not-found` for what is no id.
+fn holding(id: &str) -> Result<Directory, Error> {
+    open(&provision::parsed(id)?.export)
+}
+
+/// By an id alone, the mount options of a class are not known: any version of NFS will do.
+fn open(export: &Export) -> Result<Directory, Error> {
+    let any = FilesystemAccess {
+        fs_type: String::new(),
+        mount_options: Vec::new(),
+    };
+    stage::open_export(&Share::of_export(export, &any)?)
+}
+
+/// A share that is not there now may be there tomorrow, with the volume in it.
+fn to_delete(export: &Export) -> Result<Directory, Error> {
+    match open(export) {
+        Err(Error::NotFound(reason)) => Err(Error::FailedPrecondition(reason)),
+        answer => answer,
     }
-}
-
-/// Make the volume's directory beneath the nearest parent that exists: no more of the server is opened
-/// than has to be, and a grant can be as narrow.
-fn create(share: &Share) -> Result<(), Error> {
-    for (parent, missing) in share.path.parents_within(&share.base) {
-        match open(share, &parent) {
-            Err(Error::NotFound(_)) => continue,
-            Err(error) => return Err(error),
-            Ok(directory) => {
-                directory.make_directory(missing, share.mode.unwrap_or(options::DEFAULT_MODE))?;
-                log::write(
-                    Level::Info,
-                    &format!("made {missing} in {parent} of {}", share.server),
-                );
-                return set_mode(share, &directory, missing);
-            }
-        }
-    }
-    Err(share.nothing_to_create_in())
-}
-
-/// Again after `make-directory` too: that leaves the mode of a directory alone which another node made first.
-fn set_mode(share: &Share, directory: &Directory, path: &str) -> Result<(), Error> {
-    share
-        .mode
-        .map_or(Ok(()), |mode| directory.set_mode(path, mode))
-}
-
-fn mount(share: &Share, target: &Target) -> Result<(), Error> {
-    share.versions.negotiate(|version| {
-        target.mount_remote(&share.source(&share.path), &share.mount_options(version))
-    })
-}
-
-fn open(share: &Share, path: &RemotePath) -> Result<Directory, Error> {
-    share.versions.negotiate(|version| {
-        mounts::open_remote(&share.source(path), &share.mount_options(version))
-    })
 }

@@ -3,10 +3,13 @@
 use crate::bindings::drivebay::driver::mounts::{MountOption, RemoteSource};
 use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, FilesystemAccess};
 use crate::bindings::exports::drivebay::driver::node::StageRequest;
+use crate::given::Given;
 use crate::mount_options::{Defaults, MountOptions};
 use crate::parameters as names;
 use crate::remote_path::{RemotePath, malformed, parse_server};
+use crate::sub_dir::SubDir;
 use crate::version::{self, NEWEST_FIRST, THREE_FIRST, Version, Versions};
+use crate::volume_id::Export;
 
 /// For directories that are made without a `mode`; the same as Alibaba's driver gives them.
 pub(crate) const DEFAULT_MODE: u32 = 0o755;
@@ -59,6 +62,24 @@ impl Share {
         })
     }
 
+    /// The export beneath which volumes are made, with the mount options of their class.
+    pub(crate) fn of_export(export: &Export, filesystem: &FilesystemAccess) -> Result<Self, Error> {
+        let path = export.share.clone();
+        let pairs = [(names::SHARE.into(), path.to_string())];
+        let given = Given(&pairs);
+        let mut options = given.mount_options(filesystem)?;
+        let versions = given.versions(&mut options, &filesystem.fs_type)?;
+        Ok(Self {
+            server: export.server.clone(),
+            base: path.clone(),
+            path,
+            mode: None,
+            versions,
+            options,
+            defaults: given.defaults(),
+        })
+    }
+
     /// Whether a volume that is missing is made.
     pub(crate) fn may_create(&self) -> bool {
         self.path != self.base
@@ -96,20 +117,7 @@ enum Creates {
     Everything,
 }
 
-/// The parameters as they were written. An empty value is as good as none: templates leave such behind.
-struct Given<'a>(&'a [(String, String)]);
-
 impl<'a> Given<'a> {
-    fn get(&self, name: &str) -> Option<&'a str> {
-        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
-        Some(value.as_str()).filter(|value| !value.is_empty())
-    }
-
-    fn required(&self, name: &str) -> Result<&'a str, Error> {
-        self.get(name)
-            .ok_or_else(|| Error::InvalidArgument(format!("{name} is missing")))
-    }
-
     fn flag(&self, name: &str) -> Result<Option<bool>, Error> {
         let Some(written) = self.get(name) else {
             return Ok(None);
@@ -128,10 +136,7 @@ impl<'a> Given<'a> {
 
     /// The share, and the volume's place below it.
     fn root(&self) -> Result<(RemotePath, RemotePath), Error> {
-        let below = RemotePath::parse(
-            names::SUB_PATH,
-            self.get(names::SUB_PATH).unwrap_or_default(),
-        )?;
+        let below = self.below()?;
         let path = RemotePath::parse(names::PATH, self.get(names::PATH).unwrap_or_default())?;
         let Some(written) = self.get(names::SHARE) else {
             return Ok((path, below));
@@ -145,6 +150,17 @@ impl<'a> Given<'a> {
         Ok((share, below))
     }
 
+    /// `subPath` is ours; `subDir` is where the Kubernetes driver made a volume.
+    fn below(&self) -> Result<RemotePath, Error> {
+        match (SubDir::given(self)?, self.get(names::SUB_PATH)) {
+            (Some(_), Some(_)) => Err(Error::InvalidArgument(
+                "subDir and subPath are both given: write one of them".into(),
+            )),
+            (Some(sub_dir), None) => RemotePath::parse(names::SUB_DIR, sub_dir.as_str()),
+            (None, written) => RemotePath::parse(names::SUB_PATH, written.unwrap_or_default()),
+        }
+    }
+
     fn creates(&self) -> Result<Creates, Error> {
         match (self.flag(names::CREATE_SUB_PATH)?, self.is_nas()) {
             (Some(false), _) | (None, false) => Ok(Creates::Nothing),
@@ -156,10 +172,32 @@ impl<'a> Given<'a> {
         }
     }
 
-    fn mode(&self) -> Result<Option<u32>, Error> {
-        let Some(written) = self.get(names::MODE) else {
+    /// `mountPermissions` is the Kubernetes driver's word for it, with 0 for leaving it alone.
+    pub(crate) fn mount_permissions(&self) -> Result<Option<u32>, Error> {
+        let Some(written) = self.get(names::MOUNT_PERMISSIONS) else {
             return Ok(None);
         };
+        let digits = written.bytes().all(|b| b.is_ascii_digit());
+        match u32::from_str_radix(written, 8) {
+            Ok(mode) if digits && mode <= 0o7777 => Ok(Some(mode).filter(|mode| *mode != 0)),
+            _ => Err(malformed(
+                names::MOUNT_PERMISSIONS,
+                written,
+                "write octal permission bits, such as 0770, or 0 to leave them alone",
+            )),
+        }
+    }
+
+    fn mode(&self) -> Result<Option<u32>, Error> {
+        let permissions = self.mount_permissions()?;
+        let Some(written) = self.get(names::MODE) else {
+            return Ok(permissions);
+        };
+        if permissions.is_some() {
+            return Err(Error::InvalidArgument(
+                "mode and mountPermissions are both given: write one of them".into(),
+            ));
+        }
         // Shorter ones are refused: `75` is more often a slip than rwx for the group alone.
         let digits =
             (3..=5).contains(&written.len()) && written.bytes().all(|b| b.is_ascii_digit());

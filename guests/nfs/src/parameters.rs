@@ -1,9 +1,10 @@
 //! The words this driver understands, with their meanings: the host refuses any other, and prints these
 //! lines as help.
 //!
-//! They come from two drivers whose volumes go on working: the NFS example of Kubernetes (`server`, `share`,
-//! `protocol`, `atime`, `readonly`, `mountOptions`) and Alibaba's NAS (`server`, `path`, `vers`, `mode`,
-//! `options`). `subPath` and `createSubPath` are ours.
+//! They come from three drivers whose volumes go on working: the NFS example of Kubernetes (`server`, `share`,
+//! `protocol`, `atime`, `readonly`, `mountOptions`), Alibaba's NAS (`server`, `path`, `vers`, `mode`, `options`),
+//! and Kubernetes' CSI driver for NFS, whose StorageClasses work too (`server`, `share`, `subDir`,
+//! `mountPermissions`, `onDelete`). `subPath` and `createSubPath` are ours.
 
 use crate::bindings::exports::drivebay::driver::identity::{
     Parameter, ParameterScope, Requirement,
@@ -21,9 +22,21 @@ pub(crate) const PROTOCOL: &str = "protocol";
 pub(crate) const ATIME: &str = "atime";
 pub(crate) const MOUNT_OPTIONS: &str = "mountOptions";
 pub(crate) const OPTIONS: &str = "options";
+pub(crate) const SUB_DIR: &str = "subDir";
+pub(crate) const MOUNT_PERMISSIONS: &str = "mountPermissions";
+pub(crate) const ON_DELETE: &str = "onDelete";
+
+// What the provisioner knows of the claim, and passes on if it is told to.
+pub(crate) const PVC_NAME: &str = "csi.storage.k8s.io/pvc/name";
+pub(crate) const PVC_NAMESPACE: &str = "csi.storage.k8s.io/pvc/namespace";
+pub(crate) const PV_NAME: &str = "csi.storage.k8s.io/pv/name";
 
 /// All of them, as `describe` answers.
 pub(crate) fn described() -> Vec<Parameter> {
+    [of_volumes(), of_classes(), of_snapshot_classes()].concat()
+}
+
+fn of_volumes() -> Vec<Parameter> {
     vec![
         required(SERVER, "Host name or address of the NFS server."),
         optional(SHARE, None, "Directory of the server; it has to exist."),
@@ -73,7 +86,104 @@ pub(crate) fn described() -> Vec<Parameter> {
             None,
             "Another name of mountOptions, for Alibaba Cloud NAS.",
         ),
+        optional(
+            SUB_DIR,
+            None,
+            "Directory below share that is the volume, with ${pvc.metadata.name}, ${pvc.metadata.namespace} and \
+             ${pv.metadata.name} filled in; as subPath otherwise.",
+        ),
+        optional(
+            MOUNT_PERMISSIONS,
+            Some("0"),
+            "As mode; 0 leaves the permission bits alone.",
+        ),
+        optional(
+            ON_DELETE,
+            None,
+            "Of the volume's class; means nothing once it is made.",
+        ),
+        optional(PVC_NAME, None, "Name of the claim, for subDir."),
+        optional(PVC_NAMESPACE, None, "Namespace of the claim, for subDir."),
+        optional(PV_NAME, None, "Name of the PersistentVolume, for subDir."),
+        optional(
+            "csi.storage.k8s.io/*",
+            None,
+            "What Kubernetes adds about pods and claims; not used.",
+        ),
+        optional(
+            "storage.kubernetes.io/*",
+            None,
+            "What Kubernetes adds about the provisioner; not used.",
+        ),
     ]
+}
+
+fn of_classes() -> Vec<Parameter> {
+    let mut all = vec![
+        required(SERVER, "Host name or address of the NFS server."),
+        required(
+            SHARE,
+            "Directory of the server in which volumes are made; it has to exist.",
+        ),
+        optional(
+            SUB_DIR,
+            Some("the volume's name"),
+            "Directory below share that becomes the volume, with ${pvc.metadata.name}, ${pvc.metadata.namespace} \
+             and ${pv.metadata.name} filled in; one that exists is used with what is in it.",
+        ),
+        optional(
+            MOUNT_PERMISSIONS,
+            Some("0"),
+            "Octal permission bits for the volume's directory, also before each mount; 0 leaves them alone.",
+        ),
+        optional(
+            ON_DELETE,
+            Some("delete"),
+            "What becomes of the directory with its volume: delete, retain, or archive (it is renamed to archived-…).",
+        ),
+        optional(PVC_NAME, None, "Name of the claim; from the provisioner."),
+        optional(
+            PVC_NAMESPACE,
+            None,
+            "Namespace of the claim; from the provisioner.",
+        ),
+        optional(
+            PV_NAME,
+            None,
+            "Name of the PersistentVolume; from the provisioner.",
+        ),
+    ];
+    all.iter_mut()
+        .for_each(|one| one.scope = ParameterScope::Creation);
+    all
+}
+
+fn of_snapshot_classes() -> Vec<Parameter> {
+    let mut all = vec![
+        optional(
+            SERVER,
+            Some("the volume's"),
+            "Host name or address of the NFS server; no other is possible.",
+        ),
+        optional(
+            SHARE,
+            Some("the volume's"),
+            "Directory in which snapshots are kept; no other is possible.",
+        ),
+        optional(
+            MOUNT_OPTIONS,
+            None,
+            "Mount options, separated by commas, for cutting the snapshot.",
+        ),
+        optional(
+            "csi.storage.k8s.io/*",
+            None,
+            "Names of the snapshot and its content; from the snapshotter.",
+        ),
+    ];
+    all.iter_mut()
+        .for_each(|one| one.scope = ParameterScope::Snapshot);
+    all
 }
 
 fn required(name: &str, meaning: &str) -> Parameter {
@@ -99,7 +209,9 @@ mod tests {
 
     #[test]
     fn no_two_parameters_differ_in_case_only() {
-        let mut names: Vec<String> = described().iter().map(|p| p.name.to_lowercase()).collect();
+        let described = described();
+        let name = |p: &Parameter| (p.scope as u8, p.name.to_lowercase());
+        let mut names: Vec<_> = described.iter().map(name).collect();
         names.sort();
         let all = names.len();
         names.dedup();

@@ -1,0 +1,296 @@
+//! A share in memory, on which work can be cut off after any step.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use crate::bindings::drivebay::driver::files::{EntryKind, Properties};
+use crate::bindings::drivebay::driver::types::Error;
+use crate::tree::Tree;
+
+/// Whether the step that is cut off has still happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cut {
+    Before,
+    After,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Node {
+    /// None: a directory.
+    content: Option<Vec<u8>>,
+    mode: u32,
+    modified: u64,
+}
+
+/// The share.
+pub(crate) struct FakeTree {
+    nodes: RefCell<BTreeMap<String, Node>>,
+    clock: Cell<u64>,
+    /// Steps until the cut.
+    left: Cell<Option<(usize, Cut)>>,
+}
+
+impl FakeTree {
+    pub(crate) fn new() -> Self {
+        Self {
+            nodes: RefCell::default(),
+            clock: Cell::new(1_000),
+            left: Cell::new(None),
+        }
+    }
+
+    /// From now on, everything ends at that step, as with kill -9.
+    pub(crate) fn cut_at(&self, step: usize, cut: Cut) {
+        self.left.set(Some((step, cut)));
+    }
+
+    /// The next process begins. Whether the cut had come.
+    pub(crate) fn go_on(&self) -> bool {
+        matches!(self.left.take(), Some((0, _)))
+    }
+
+    /// Puts a file somewhere, with the directories above it.
+    pub(crate) fn put(&self, path: &str, content: &str) {
+        if let Some((above, _)) = path.rsplit_once('/') {
+            self.make_all(above, 0o755);
+        }
+        self.set(path, Some(content.into()), 0o644);
+    }
+
+    pub(crate) fn text(&self, path: &str) -> Option<String> {
+        let content = self.nodes.borrow().get(path)?.content.clone()?;
+        String::from_utf8(content).ok()
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.nodes.borrow().contains_key(path)
+    }
+
+    pub(crate) fn mode(&self, path: &str) -> u32 {
+        self.nodes.borrow()[path].mode
+    }
+
+    /// Everything but the driver's empty directories.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let nodes = self.nodes.borrow();
+        let kept = nodes
+            .iter()
+            .filter(|(path, node)| node.content.is_some() || !path.starts_with(".drivebay"));
+        kept.map(|(path, _)| path.clone()).collect()
+    }
+
+    fn step<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let killed = || Err(Error::Unavailable("killed".into()));
+        match self.left.get() {
+            None => work(),
+            Some((0, _)) => killed(),
+            Some((1, cut)) => {
+                self.left.set(Some((0, cut)));
+                if cut == Cut::After {
+                    drop(work());
+                }
+                killed()
+            }
+            Some((left, cut)) => {
+                self.left.set(Some((left - 1, cut)));
+                work()
+            }
+        }
+    }
+
+    fn set(&self, path: &str, content: Option<Vec<u8>>, mode: u32) {
+        self.clock.set(self.clock.get() + 1);
+        let node = Node {
+            content,
+            mode,
+            modified: self.clock.get(),
+        };
+        self.nodes.borrow_mut().insert(path.into(), node);
+    }
+
+    fn node(&self, path: &str) -> Result<Node, Error> {
+        let node = self.nodes.borrow().get(path).cloned();
+        node.ok_or_else(|| Error::NotFound(format!("no {path}")))
+    }
+
+    fn refuse_there(&self, path: &str) -> Result<(), Error> {
+        match self.has(path) {
+            true => Err(Error::AlreadyExists(format!("{path} is there"))),
+            false => Ok(()),
+        }
+    }
+
+    fn require_parent(&self, path: &str) -> Result<(), Error> {
+        let above = path.rsplit_once('/').map(|(above, _)| above);
+        above.map_or(Ok(()), |above| self.node(above).map(drop))
+    }
+
+    fn make_all(&self, path: &str, mode: u32) {
+        let ends = path
+            .match_indices('/')
+            .map(|(at, _)| at)
+            .chain([path.len()]);
+        for end in ends {
+            if !self.has(&path[..end]) {
+                let mode = if end == path.len() { mode } else { 0o755 };
+                self.set(&path[..end], None, mode);
+            }
+        }
+    }
+
+    /// What is at and below a path, named from there.
+    fn tree(&self, path: &str) -> Vec<(String, Node)> {
+        let nodes = self.nodes.borrow();
+        let inside = nodes
+            .iter()
+            .filter_map(|(name, node)| Some((name.strip_prefix(path)?, node)));
+        let inside = inside.filter(|(rest, _)| rest.is_empty() || rest.starts_with('/'));
+        inside
+            .map(|(rest, node)| (rest.into(), node.clone()))
+            .collect()
+    }
+
+    fn plant(&self, path: &str, tree: Vec<(String, Node)>) {
+        for (rest, node) in tree {
+            self.nodes
+                .borrow_mut()
+                .insert(format!("{path}{rest}"), node);
+        }
+    }
+}
+
+impl Tree for FakeTree {
+    fn look(&self, path: &str) -> Result<Properties, Error> {
+        let node = self.node(path)?;
+        let size = node.content.as_ref().map_or(0, Vec::len);
+        Ok(Properties {
+            kind: if node.content.is_some() {
+                EntryKind::File
+            } else {
+                EntryKind::Directory
+            },
+            mode: node.mode,
+            size_bytes: u64::try_from(size).expect("small"),
+            modified_at_seconds: node.modified,
+        })
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
+        self.node(path)?
+            .content
+            .ok_or_else(|| Error::InvalidArgument("a directory".into()))
+    }
+
+    fn create(&self, path: &str, content: &[u8]) -> Result<(), Error> {
+        self.step(|| {
+            self.require_parent(path)?;
+            self.refuse_there(path)?;
+            self.set(path, Some(content.into()), 0o600);
+            Ok(())
+        })
+    }
+
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), Error> {
+        self.step(|| {
+            self.require_parent(path)?;
+            self.set(path, Some(content.into()), 0o600);
+            Ok(())
+        })
+    }
+
+    fn make_directory(&self, path: &str, mode: u32) -> Result<(), Error> {
+        self.step(|| {
+            self.make_all(path, mode);
+            Ok(())
+        })
+    }
+
+    fn set_mode(&self, path: &str, mode: u32) -> Result<(), Error> {
+        self.step(|| {
+            let node = Node {
+                mode,
+                ..self.node(path)?
+            };
+            self.nodes.borrow_mut().insert(path.into(), node);
+            Ok(())
+        })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.step(|| {
+            self.node(from)?;
+            self.refuse_there(to)?;
+            let tree = self.tree(from);
+            self.nodes
+                .borrow_mut()
+                .retain(|name, _| name != from && !name.starts_with(&format!("{from}/")));
+            self.plant(to, tree);
+            Ok(())
+        })
+    }
+
+    fn remove_tree(&self, path: &str) -> Result<(), Error> {
+        self.step(|| {
+            self.nodes
+                .borrow_mut()
+                .retain(|name, _| name != path && !name.starts_with(&format!("{path}/")));
+            Ok(())
+        })
+    }
+
+    fn remove_directory(&self, path: &str) -> Result<(), Error> {
+        self.step(|| match self.tree(path).len() {
+            0 => Ok(()),
+            1 => {
+                self.nodes.borrow_mut().remove(path);
+                Ok(())
+            }
+            _ => Err(Error::FailedPrecondition("something is in it".into())),
+        })
+    }
+
+    fn copy_tree(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.step(|| {
+            self.node(from)?;
+            self.require_parent(to)?;
+            self.refuse_there(to)?;
+            self.plant(to, self.tree(from));
+            Ok(())
+        })
+    }
+
+    /// `path NUL content NUL` for each file: as much of tar as is needed here.
+    fn archive_tree(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.step(|| {
+            self.node(from)?;
+            self.require_parent(to)?;
+            self.refuse_there(to)?;
+            let mut archive = String::new();
+            for (path, node) in self.tree(from) {
+                if let Some(content) = node.content {
+                    archive += &format!("{path}\0{}\0", String::from_utf8(content).expect("text"));
+                }
+            }
+            self.set(to, Some(archive.into()), 0o600);
+            Ok(())
+        })
+    }
+
+    fn extract_archive(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.step(|| {
+            let archive = String::from_utf8(self.read(from)?).expect("text");
+            self.require_parent(to)?;
+            self.refuse_there(to)?;
+            self.make_all(to, 0o755);
+            let mut parts = archive.split('\0');
+            while let (Some(path), Some(content)) = (parts.next(), parts.next()) {
+                self.put(&format!("{to}{path}"), content);
+            }
+            Ok(())
+        })
+    }
+
+    fn available_bytes(&self) -> Result<u64, Error> {
+        Ok(0)
+    }
+}

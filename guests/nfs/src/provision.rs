@@ -1,0 +1,288 @@
+//! Volumes are made, found, grown and removed.
+//!
+//! The record comes first and says what is going to be; the directory follows, and appears whole or not at all; then
+//! the record says that it is there. Removing goes the other way round. Whatever is cut off in between, the retry
+//! finds the record and goes on from there.
+
+use crate::bindings::drivebay::driver::files::EntryKind;
+use crate::bindings::drivebay::driver::types::{CapacityRange, Error, VolumeInfo, VolumeSource};
+use crate::name::key;
+use crate::record::{State, VolumeRecord};
+use crate::snapshot;
+use crate::store::Store;
+use crate::sub_dir::SubDir;
+use crate::tree::{DIRECTORY_MODE, Tree, there_is_done};
+use crate::volume_id::{OnDelete, VolumeId};
+use crate::wanted::{self, Wanted};
+
+/// Make a volume, or find the one an earlier try made.
+pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<VolumeInfo, Error> {
+    let store = Store { tree };
+    let name = &wanted.record.name;
+    let record = match store.named(name)? {
+        Some(record) => record,
+        None => begin(&store, wanted)?,
+    };
+    wanted.refuse_other(&record)?;
+    match record.state {
+        State::Ready => Ok(wanted::info(&wanted.id, &record)),
+        State::Making => finish(&store, wanted, record),
+        State::Deleting => Err(Error::InProgress(format!(
+            "the volume for {name} is being deleted; ask again"
+        ))),
+    }
+}
+
+/// Write down what is going to be made.
+fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<VolumeRecord, Error> {
+    let directory = &wanted.record.sub_dir;
+    if let Some(source) = &wanted.record.source {
+        find_source(store.tree, wanted, source)?;
+    }
+    if let Some(owner) = store.owner_of(directory.first(), &wanted.record.name)? {
+        return Err(taken(directory, &format!("that of {owner}")));
+    }
+    match (store.tree.kind(directory.as_str())?, &wanted.record.source) {
+        // What is there was retained, or put there for this volume.
+        (None, _) | (Some(EntryKind::Directory), None) => {}
+        (Some(EntryKind::Directory), Some(_)) => {
+            return Err(taken(directory, "there, with other content"));
+        }
+        (Some(EntryKind::File | EntryKind::Symlink | EntryKind::Other), _) => {
+            return Err(taken(directory, "no directory"));
+        }
+    }
+    store.add(&wanted.record.name, wanted.record.clone())
+}
+
+fn taken(directory: &SubDir, what: &str) -> Error {
+    Error::AlreadyExists(format!("{} on the share is {what}", directory.as_str()))
+}
+
+/// Make what is written down.
+fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<VolumeInfo, Error> {
+    if let Err(error) = fill(store, wanted, &record) {
+        if matches!(error, Error::NotFound(_)) {
+            // The source has gone meanwhile. Nobody learned of this volume, so nobody would delete it.
+            store.end_use(&record.sub_dir, Some(&record.name))?;
+            store.forget::<VolumeRecord>(&record.name)?;
+        }
+        return Err(error);
+    }
+    let record = VolumeRecord {
+        state: State::Ready,
+        ..record
+    };
+    store.replace(&record.name, &record)?;
+    Ok(wanted::info(&wanted.id, &record))
+}
+
+fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(), Error> {
+    let (tree, directory) = (store.tree, record.sub_dir.as_str());
+    store.begin_use(&record.sub_dir, &record.name)?;
+    if let Some(parent) = record.sub_dir.parents().next() {
+        tree.make_directory(parent, DIRECTORY_MODE)?;
+    }
+    // There was no such directory when the record was written: one that is there now is the copy.
+    match &record.source {
+        None => tree.make_directory(directory, record.mode.unwrap_or(DIRECTORY_MODE))?,
+        Some(source) => {
+            let source_path = find_source(tree, wanted, source)?;
+            there_is_done(match source {
+                VolumeSource::Volume(_) => tree.copy_tree(&source_path, directory),
+                VolumeSource::Snapshot(_) => tree.extract_archive(&source_path, directory),
+            })?;
+        }
+    }
+    record
+        .mode
+        .map_or(Ok(()), |mode| tree.ensure_mode(directory, mode))
+}
+
+/// The directory or the archive to start from. Work is done within one share, because a handle reaches no further.
+fn find_source(tree: &dyn Tree, wanted: &Wanted, source: &VolumeSource) -> Result<String, Error> {
+    let export = match source {
+        VolumeSource::Volume(id) => parsed(id)?.export,
+        VolumeSource::Snapshot(id) => snapshot::parsed(id)?.export,
+    };
+    if !export.is_same(&wanted.id.export) {
+        return Err(Error::InvalidArgument(format!(
+            "cannot start from {} {}: the new volume is on {} {}, and content does not go from share to share",
+            export.server, export.share, wanted.id.export.server, wanted.id.export.share
+        )));
+    }
+    match source {
+        VolumeSource::Volume(id) => find(tree, id).map(|volume| volume.directory.as_str().into()),
+        VolumeSource::Snapshot(id) => snapshot::find_archive(tree, id),
+    }
+}
+
+/// A volume that is there.
+pub(crate) struct Existing {
+    pub(crate) id: VolumeId,
+    pub(crate) directory: SubDir,
+    /// Absent for a volume that another driver made.
+    pub(crate) record: Option<VolumeRecord>,
+}
+
+/// `not-found` also for one that is being made or removed.
+pub(crate) fn find(tree: &dyn Tree, written: &str) -> Result<Existing, Error> {
+    let id = parsed(written)?;
+    let record = record_of(&Store { tree }, &id)?;
+    let directory = match &record {
+        Some(record) => record.sub_dir.clone(),
+        None => id.sub_dir()?,
+    };
+    let is_ready = record
+        .as_ref()
+        .is_none_or(|record| record.state == State::Ready);
+    match is_ready && tree.has_directory(directory.as_str())? {
+        true => Ok(Existing {
+            id,
+            directory,
+            record,
+        }),
+        false => Err(missing(written)),
+    }
+}
+
+/// One volume, as it is now.
+pub(crate) fn get(tree: &dyn Tree, written: &str) -> Result<VolumeInfo, Error> {
+    let volume = find(tree, written)?;
+    let record = volume.record.unwrap_or_else(|| VolumeRecord {
+        state: State::Ready,
+        id: written.into(),
+        name: volume.id.name().into(),
+        sub_dir: volume.directory,
+        capacity_bytes: 0,
+        mode: None,
+        source: None,
+    });
+    Ok(wanted::info(&volume.id, &record))
+}
+
+/// Raise the promise. NFS has no quota that could be raised with it: a volume has what the share has.
+pub(crate) fn expand(
+    tree: &dyn Tree,
+    written: &str,
+    capacity: &CapacityRange,
+) -> Result<u64, Error> {
+    let volume = find(tree, written)?;
+    let now = volume
+        .record
+        .as_ref()
+        .map_or(0, |record| record.capacity_bytes);
+    let larger = now.max(capacity.required_bytes.unwrap_or_default());
+    if !wanted::holds(capacity, larger) {
+        return Err(Error::OutOfRange(format!(
+            "volume {written} has {larger} bytes already, which is more than the limit"
+        )));
+    }
+    if let Some(record) = volume.record.filter(|_| larger > now) {
+        let name = record.name.clone();
+        Store { tree }.replace(
+            &name,
+            &VolumeRecord {
+                capacity_bytes: larger,
+                ..record
+            },
+        )?;
+    }
+    Ok(larger)
+}
+
+/// Remove a volume, as its class said.
+pub(crate) fn delete(tree: &dyn Tree, id: &VolumeId) -> Result<(), Error> {
+    let store = Store { tree };
+    let record = record_of(&store, id)?;
+    let directory = match &record {
+        Some(record) => record.sub_dir.clone(),
+        None => unrecorded(&store, id)?,
+    };
+    let on_delete = record
+        .as_ref()
+        .and_then(|record| VolumeId::parse(&record.id))
+        .map_or(id.on_delete, |id| id.on_delete);
+    let name = record.as_ref().map(|record| record.name.clone());
+    if let Some(record) = record {
+        let name = record.name.clone();
+        store.replace(
+            &name,
+            &VolumeRecord {
+                state: State::Deleting,
+                ..record
+            },
+        )?;
+    }
+    let is_shared = store.end_use(&directory, name.as_deref())?;
+    if !is_shared {
+        match on_delete {
+            OnDelete::Retain => {}
+            OnDelete::Archive => archive(tree, &directory, id.name())?,
+            OnDelete::Delete => tree.remove_tree(directory.as_str())?,
+        }
+        if on_delete != OnDelete::Retain {
+            prune(tree, &directory);
+        }
+    }
+    name.map_or(Ok(()), |name| store.forget::<VolumeRecord>(&name))
+}
+
+/// The directory of a volume that another driver made. What is written in an id could be anybody's.
+fn unrecorded(store: &Store<'_>, id: &VolumeId) -> Result<SubDir, Error> {
+    let directory = id.sub_dir()?;
+    match store.owner_of(directory.first(), id.name())? {
+        None => Ok(directory),
+        Some(owner) => Err(Error::FailedPrecondition(format!(
+            "cannot delete volume {id}: {} on the share is that of {owner}",
+            directory.as_str()
+        ))),
+    }
+}
+
+/// Put the directory out of the way. What was put there before under that name stays as it is.
+fn archive(tree: &dyn Tree, directory: &SubDir, name: &str) -> Result<(), Error> {
+    for suffix in [String::new(), format!("-{}", key(name))] {
+        let archived = directory.archived(&suffix);
+        if let Some((parent, _)) = archived.rsplit_once('/') {
+            tree.make_directory(parent, DIRECTORY_MODE)?;
+        }
+        match tree.rename(directory.as_str(), &archived) {
+            // It is gone: an earlier try has done it.
+            Ok(()) | Err(Error::NotFound(_)) => return Ok(()),
+            Err(Error::AlreadyExists(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::FailedPrecondition(format!(
+        "cannot archive {0}: {1} is there already; move it away",
+        directory.as_str(),
+        directory.archived("")
+    )))
+}
+
+/// Parents that were made for the volume and have nothing in them any more. Best effort: they take no room.
+fn prune(tree: &dyn Tree, directory: &SubDir) {
+    for parent in directory.parents() {
+        if tree.remove_directory(parent).is_err() {
+            return;
+        }
+    }
+}
+
+fn record_of(store: &Store<'_>, id: &VolumeId) -> Result<Option<VolumeRecord>, Error> {
+    store.shown(id.name(), |record: &VolumeRecord| {
+        VolumeId::parse(&record.id).is_some_and(|recorded| recorded.is_same_volume(id))
+    })
+}
+
+pub(crate) fn parsed(written: &str) -> Result<VolumeId, Error> {
+    VolumeId::parse(written).ok_or_else(|| missing(written))
+}
+
+fn missing(id: &str) -> Error {
+    Error::NotFound(format!("volume {id} does not exist"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! Snapshots: a volume's directory, packed into an archive on the same share.
+//!
+//! The record comes first, then the archive, which appears whole or not at all; its time is the snapshot's, since
+//! nothing writes to it any more, and the record keeps both.
+
+use crate::bindings::drivebay::driver::files::EntryKind;
+use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Readiness, Snapshot};
+use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
+use crate::given::Given;
+use crate::options::Share;
+use crate::parameters as names;
+use crate::provision;
+use crate::record::{SnapshotRecord, State};
+use crate::snapshot_id::SnapshotId;
+use crate::store::Store;
+use crate::tree::{Tree, there_is_done};
+use crate::volume_id::{Export, VolumeId};
+
+/// An archive holds what each of the volume's users may not read of another's.
+const MODE: u32 = 0o700;
+
+/// A snapshot that should exist.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) id: SnapshotId,
+    name: String,
+    source_volume_id: String,
+    /// How to mount the share it is on.
+    pub(crate) share: Share,
+}
+
+impl Wanted {
+    pub(crate) fn requested(request: &CreateRequest) -> Result<Self, Error> {
+        let source = VolumeId::parse(&request.source_volume_id).ok_or_else(|| {
+            Error::NotFound(format!(
+                "volume {} does not exist",
+                request.source_volume_id
+            ))
+        })?;
+        let given = Given(&request.parameters);
+        let share = source.export.share.to_string();
+        let asked_for = Export::parse(
+            given.get(names::SERVER).unwrap_or(&source.export.server),
+            given.get(names::SHARE).unwrap_or(&share),
+        )?;
+        if !asked_for.is_same(&source.export) {
+            return Err(Error::InvalidArgument(format!(
+                "volume {} cannot be kept on {} {}: a snapshot lies on the share of its volume; leave out {} and {}",
+                request.source_volume_id,
+                asked_for.server,
+                asked_for.share,
+                names::SERVER,
+                names::SHARE
+            )));
+        }
+        let options = given.get(names::MOUNT_OPTIONS).map(String::from);
+        let filesystem = FilesystemAccess {
+            fs_type: String::new(),
+            mount_options: options.into_iter().collect(),
+        };
+        Ok(Self {
+            id: SnapshotId::made(source.export.clone(), &request.name, source.name())?,
+            name: request.name.clone(),
+            source_volume_id: request.source_volume_id.clone(),
+            share: Share::of_export(&source.export, &filesystem)?,
+        })
+    }
+
+    fn refuse_other(&self, there: &SnapshotRecord) -> Result<(), Error> {
+        if there.name == self.name && there.source_volume_id == self.source_volume_id {
+            return Ok(());
+        }
+        Err(Error::AlreadyExists(format!(
+            "snapshot {} for {} was cut of another volume, {}",
+            there.id, there.name, there.source_volume_id
+        )))
+    }
+}
+
+/// Cut a snapshot, or find the one an earlier try cut.
+pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<Snapshot, Error> {
+    let store = Store { tree };
+    let record = match store.named(&wanted.name)? {
+        Some(record) => record,
+        None => begin(&store, wanted)?,
+    };
+    wanted.refuse_other(&record)?;
+    match record.state {
+        State::Ready => Ok(info(&record)),
+        State::Making => finish(&store, wanted, record),
+        State::Deleting => Err(Error::InProgress(format!(
+            "the snapshot for {} is being deleted; ask again",
+            wanted.name
+        ))),
+    }
+}
+
+fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<SnapshotRecord, Error> {
+    provision::find(store.tree, &wanted.source_volume_id)?;
+    let directory = wanted.id.directory();
+    if store.tree.kind(directory)?.is_some() {
+        return Err(Error::AlreadyExists(format!(
+            "{directory} on the share is there, and no snapshot of this driver's"
+        )));
+    }
+    store.add(
+        &wanted.name,
+        SnapshotRecord {
+            state: State::Making,
+            id: wanted.id.to_string(),
+            name: wanted.name.clone(),
+            source_volume_id: wanted.source_volume_id.clone(),
+            size_bytes: 0,
+            created_at_seconds: 0,
+        },
+    )
+}
+
+fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<Snapshot, Error> {
+    let tree = store.tree;
+    let volume = match provision::find(tree, &wanted.source_volume_id) {
+        Err(error @ Error::NotFound(_)) => {
+            // It has gone meanwhile. Nobody learned of this snapshot, so nobody would delete it.
+            remove(store, &wanted.id, Some(record))?;
+            return Err(error);
+        }
+        volume => volume?,
+    };
+    tree.make_directory(wanted.id.directory(), MODE)?;
+    let archive = wanted.id.archive();
+    there_is_done(tree.archive_tree(volume.directory.as_str(), &archive))?;
+    let found = tree.look(&archive)?;
+    let record = SnapshotRecord {
+        state: State::Ready,
+        size_bytes: found.size_bytes,
+        created_at_seconds: found.modified_at_seconds,
+        ..record
+    };
+    store.replace(&record.name, &record)?;
+    Ok(info(&record))
+}
+
+/// One snapshot.
+pub(crate) fn get(tree: &dyn Tree, id: &SnapshotId) -> Result<Snapshot, Error> {
+    let archive = find_archive(tree, &id.to_string())?;
+    if let Some(record) = record_of(&Store { tree }, id)? {
+        return Ok(info(&record));
+    }
+    // One of the Kubernetes driver's, whose volume had the name that the archive has.
+    let found = tree.look(&archive)?;
+    Ok(Snapshot {
+        id: id.to_string(),
+        source_volume_id: format!("{}#{}##", id.export.in_id(), id.source()),
+        size_bytes: found.size_bytes,
+        created_at_seconds: found.modified_at_seconds,
+        readiness: Readiness::Ready,
+    })
+}
+
+/// The archive of a snapshot that is there, also of one that the Kubernetes driver made.
+pub(crate) fn find_archive(tree: &dyn Tree, written: &str) -> Result<String, Error> {
+    let id = parsed(written)?;
+    let record = record_of(&Store { tree }, &id)?;
+    if record.is_some_and(|record| record.state != State::Ready) {
+        return Err(missing(written));
+    }
+    for archive in id.archives() {
+        if tree.kind(&archive)? == Some(EntryKind::File) {
+            return Ok(archive);
+        }
+    }
+    Err(missing(written))
+}
+
+pub(crate) fn parsed(written: &str) -> Result<SnapshotId, Error> {
+    SnapshotId::parse(written).ok_or_else(|| missing(written))
+}
+
+/// Remove a snapshot, also one from which volumes were made: they have its content.
+pub(crate) fn delete(tree: &dyn Tree, id: &SnapshotId) -> Result<(), Error> {
+    let store = Store { tree };
+    let record = record_of(&store, id)?;
+    remove(&store, id, record)
+}
+
+fn remove(store: &Store<'_>, id: &SnapshotId, record: Option<SnapshotRecord>) -> Result<(), Error> {
+    if let Some(record) = &record {
+        store.replace(
+            &record.name,
+            &SnapshotRecord {
+                state: State::Deleting,
+                ..record.clone()
+            },
+        )?;
+    }
+    match record {
+        // The directory was not there when the record was written, so all that is in it is ours.
+        Some(record) => {
+            store.tree.remove_tree(id.directory())?;
+            store.forget::<SnapshotRecord>(&record.name)
+        }
+        // Without one, an id can name anybody's directory.
+        None => {
+            for archive in id.archives() {
+                store.tree.remove_tree(&archive)?;
+            }
+            store.tree.remove_directory(id.directory())
+        }
+    }
+}
+
+fn record_of(store: &Store<'_>, id: &SnapshotId) -> Result<Option<SnapshotRecord>, Error> {
+    let is_it = |record: &SnapshotRecord| {
+        SnapshotId::parse(&record.id).is_some_and(|recorded| {
+            (recorded.directory(), recorded.source()) == (id.directory(), id.source())
+        })
+    };
+    store.shown(id.directory(), is_it)
+}
+
+fn info(record: &SnapshotRecord) -> Snapshot {
+    Snapshot {
+        id: record.id.clone(),
+        source_volume_id: record.source_volume_id.clone(),
+        size_bytes: record.size_bytes,
+        created_at_seconds: record.created_at_seconds,
+        readiness: Readiness::Ready,
+    }
+}
+
+fn missing(id: &str) -> Error {
+    Error::NotFound(format!("snapshot {id} does not exist"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! What is done on a share: the host's `files`, as far as volumes and snapshots need it.
+
+use crate::bindings::drivebay::driver::files::{Compression, Directory, EntryKind, Properties};
+use crate::bindings::drivebay::driver::types::Error;
+
+/// Of directories that are made without anybody asking for a mode: what the Kubernetes driver leaves behind.
+pub(crate) const DIRECTORY_MODE: u32 = 0o755;
+
+/// The root of a share; every path is below it.
+pub(crate) trait Tree {
+    fn look(&self, path: &str) -> Result<Properties, Error>;
+    fn read(&self, path: &str) -> Result<Vec<u8>, Error>;
+    fn create(&self, path: &str, content: &[u8]) -> Result<(), Error>;
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), Error>;
+    fn make_directory(&self, path: &str, mode: u32) -> Result<(), Error>;
+    fn set_mode(&self, path: &str, mode: u32) -> Result<(), Error>;
+    fn rename(&self, from: &str, to: &str) -> Result<(), Error>;
+    fn remove_tree(&self, path: &str) -> Result<(), Error>;
+    fn remove_directory(&self, path: &str) -> Result<(), Error>;
+    fn copy_tree(&self, from: &str, to: &str) -> Result<(), Error>;
+    fn archive_tree(&self, from: &str, to: &str) -> Result<(), Error>;
+    fn extract_archive(&self, from: &str, to: &str) -> Result<(), Error>;
+    fn available_bytes(&self) -> Result<u64, Error>;
+}
+
+impl dyn Tree + '_ {
+    /// Whether a directory is there. A symlink is none: what it leads to is somebody else's.
+    pub(crate) fn has_directory(&self, path: &str) -> Result<bool, Error> {
+        Ok(self.kind(path)? == Some(EntryKind::Directory))
+    }
+
+    /// What is there, if anything.
+    pub(crate) fn kind(&self, path: &str) -> Result<Option<EntryKind>, Error> {
+        missing_is_none(self.look(path).map(|found| found.kind))
+    }
+
+    /// Give a directory its mode, unless it has it: where root is nobody on the server, setting it again may be
+    /// refused.
+    pub(crate) fn ensure_mode(&self, path: &str, mode: u32) -> Result<(), Error> {
+        match self.look(path)?.mode == mode {
+            true => Ok(()),
+            false => self.set_mode(path, mode),
+        }
+    }
+}
+
+/// The answer, or nothing where there is nothing.
+pub(crate) fn missing_is_none<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What was to be made is there already: an earlier try made it.
+pub(crate) fn there_is_done(answer: Result<(), Error>) -> Result<(), Error> {
+    match answer {
+        Err(Error::AlreadyExists(_)) => Ok(()),
+        answer => answer,
+    }
+}
+
+impl Tree for Directory {
+    fn look(&self, path: &str) -> Result<Properties, Error> {
+        self.look(path)
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
+        self.read_file(path)
+    }
+
+    fn create(&self, path: &str, content: &[u8]) -> Result<(), Error> {
+        self.create_file(path, content)
+    }
+
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), Error> {
+        self.write_file(path, content)
+    }
+
+    fn make_directory(&self, path: &str, mode: u32) -> Result<(), Error> {
+        self.make_directory(path, mode)
+    }
+
+    fn set_mode(&self, path: &str, mode: u32) -> Result<(), Error> {
+        self.set_mode(path, mode)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.rename(from, to)
+    }
+
+    fn remove_tree(&self, path: &str) -> Result<(), Error> {
+        self.remove_tree(path)
+    }
+
+    fn remove_directory(&self, path: &str) -> Result<(), Error> {
+        self.remove_directory(path)
+    }
+
+    fn copy_tree(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.copy_tree(from, to)
+    }
+
+    /// The size is asked for when all is done: a retry that finds the archive there gets none here.
+    fn archive_tree(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.archive_tree(from, to, Compression::Gzip).map(drop)
+    }
+
+    fn extract_archive(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.extract_archive(from, to)
+    }
+
+    fn available_bytes(&self) -> Result<u64, Error> {
+        self.usage().map(|usage| usage.available_bytes)
+    }
+}

@@ -1,0 +1,330 @@
+//! Ids of volumes: `server#share#sub-directory#name#onDelete`. Pure.
+//!
+//! The form is that of Kubernetes' NFS driver, so that each finds the other's volumes. The name is there where the
+//! sub-directory was chosen, and else is the sub-directory. `onDelete` is there where it says more than `delete`.
+
+use crate::bindings::drivebay::driver::types::Error;
+use crate::name::{self, LONGEST_ID};
+use crate::parameters as names;
+use crate::remote_path::{RemotePath, malformed, parse_server};
+use crate::sub_dir::SubDir;
+
+/// Longer names are cut when an id has to be: those of Kubernetes' provisioner have 40 bytes.
+const LONGEST_NAME: usize = 40;
+
+/// What becomes of the directory when its volume is deleted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum OnDelete {
+    Delete,
+    Retain,
+    Archive,
+}
+
+impl OnDelete {
+    const ALL: [Self; 3] = [Self::Delete, Self::Retain, Self::Archive];
+
+    pub(crate) fn parse(written: &str) -> Result<Self, Error> {
+        if written.is_empty() {
+            return Ok(Self::Delete);
+        }
+        Self::ALL
+            .into_iter()
+            .find(|one| one.name().eq_ignore_ascii_case(written))
+            .ok_or_else(|| malformed(names::ON_DELETE, written, "write delete, retain or archive"))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Retain => "retain",
+            Self::Archive => "archive",
+        }
+    }
+
+    fn in_id(self) -> &'static str {
+        match self {
+            Self::Delete => "",
+            Self::Retain | Self::Archive => self.name(),
+        }
+    }
+}
+
+/// A server, and the directory of it beneath which volumes and snapshots are.
+#[derive(Clone, Debug)]
+pub(crate) struct Export {
+    pub(crate) server: String,
+    pub(crate) share: RemotePath,
+}
+
+impl Export {
+    pub(crate) fn parse(server: &str, share: &str) -> Result<Self, Error> {
+        let share = RemotePath::parse(names::SHARE, share)?;
+        if share.to_string().contains('#') {
+            return Err(malformed(
+                names::SHARE,
+                &share.to_string(),
+                "# is not accepted where volumes are made",
+            ));
+        }
+        Ok(Self {
+            server: parse_server(names::SERVER, server)?,
+            share,
+        })
+    }
+
+    /// Whether work on one can reach the other: by the same name of the server, because its others are not known.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.server.eq_ignore_ascii_case(&other.server) && self.share == other.share
+    }
+
+    /// The first two parts of an id.
+    pub(crate) fn in_id(&self) -> String {
+        format!(
+            "{}#{}",
+            self.server,
+            self.share.to_string().trim_start_matches('/')
+        )
+    }
+
+    pub(crate) fn no_room(&self) -> Error {
+        Error::InvalidArgument(format!(
+            "server {} and share {} are too long: with a name they have to fit into an id of {LONGEST_ID} bytes",
+            self.server, self.share
+        ))
+    }
+}
+
+/// A volume's id, taken apart.
+#[derive(Clone, Debug)]
+pub(crate) struct VolumeId {
+    pub(crate) export: Export,
+    pub(crate) on_delete: OnDelete,
+    /// The sub-directory, or, where it is too long, what no directory is called: the record has it then.
+    sub_dir: String,
+    /// Empty where the sub-directory has the volume's name.
+    name: String,
+}
+
+impl VolumeId {
+    /// For a new volume, with the directory it gets: that which was chosen, or one of its own name.
+    pub(crate) fn made(
+        export: Export,
+        chosen: Option<SubDir>,
+        name: &str,
+        on_delete: OnDelete,
+    ) -> Result<(Self, SubDir), Error> {
+        let fixed = export.in_id().len() + on_delete.in_id().len() + "###".len();
+        let room = LONGEST_ID.saturating_sub(fixed);
+        let parts = match &chosen {
+            None => name::fit(name, room).map(|sub_dir| (sub_dir, String::new())),
+            Some(chosen) => chosen_parts(chosen.as_str(), name, room),
+        };
+        let (sub_dir, name) = parts.ok_or_else(|| export.no_room())?;
+        let directory = chosen.map_or_else(|| SubDir::parse(names::SUB_DIR, &sub_dir), Ok)?;
+        Ok((
+            Self {
+                export,
+                on_delete,
+                sub_dir,
+                name,
+            },
+            directory,
+        ))
+    }
+
+    /// Also ids of other makers. `None`: no volume can have such an id.
+    pub(crate) fn parse(id: &str) -> Option<Self> {
+        let parts: Vec<&str> = id.split('#').collect();
+        let (server, share, sub_dir, name, on_delete) = match *parts.as_slice() {
+            [server, share, sub_dir] => (server, share, sub_dir, "", ""),
+            [server, share, sub_dir, name] => (server, share, sub_dir, name, ""),
+            [server, share, sub_dir, name, on_delete] => (server, share, sub_dir, name, on_delete),
+            // As that driver wrote them before version 3.
+            [old] => {
+                let (server, rest) = old.split_once('/')?;
+                let (share, sub_dir) = rest.rsplit_once('/')?;
+                (server, share, sub_dir, "", "")
+            }
+            _ => return None,
+        };
+        let sub_dir = SubDir::parse(names::SUB_DIR, sub_dir).ok()?;
+        Some(Self {
+            export: Export::parse(server, share).ok()?,
+            on_delete: OnDelete::parse(on_delete).ok()?,
+            sub_dir: sub_dir.as_str().into(),
+            name: name.into(),
+        })
+    }
+
+    /// What the volume was made for, as far as it is in the id.
+    pub(crate) fn name(&self) -> &str {
+        match self.name.as_str() {
+            "" => &self.sub_dir,
+            name => name,
+        }
+    }
+
+    /// Whether nobody chose the directory: then it is this volume's alone.
+    pub(crate) fn has_own_directory(&self) -> bool {
+        self.name.is_empty()
+    }
+
+    /// The directory, where no record knows better.
+    pub(crate) fn sub_dir(&self) -> Result<SubDir, Error> {
+        SubDir::parse(names::SUB_DIR, &self.sub_dir)
+    }
+
+    /// Whether both name one volume of a share.
+    pub(crate) fn is_same_volume(&self, other: &Self) -> bool {
+        (&self.sub_dir, &self.name) == (&other.sub_dir, &other.name)
+    }
+}
+
+impl std::fmt::Display for VolumeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (export, on_delete) = (self.export.in_id(), self.on_delete.in_id());
+        write!(f, "{export}#{}#{}#{on_delete}", self.sub_dir, self.name)
+    }
+}
+
+/// The two parts that have to share the room: both as they are, or the name cut first.
+fn chosen_parts(chosen: &str, name: &str, room: usize) -> Option<(String, String)> {
+    let whole = name::fit(name, room.saturating_sub(chosen.len()));
+    if let Some(whole) = whole.filter(|whole| whole == name) {
+        return Some((chosen.into(), whole));
+    }
+    // Half of it at most: the other one needs as much at least.
+    let name = name::fit(name, LONGEST_NAME.min(room / 2))?;
+    let left = room - name.len();
+    let sub_dir = match chosen.len() <= left {
+        true => Some(chosen.into()),
+        false => name::cut(chosen, left),
+    };
+    Some((sub_dir?, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(
+        share: &str,
+        sub_dir: Option<&str>,
+        name: &str,
+        on_delete: OnDelete,
+    ) -> (String, String) {
+        let export = Export::parse("10.0.0.1", share).expect("good");
+        let chosen = sub_dir.map(|s| SubDir::parse("subDir", s).expect("good"));
+        let (id, directory) = VolumeId::made(export, chosen, name, on_delete).expect("room");
+        (id.to_string(), directory.as_str().into())
+    }
+
+    #[test]
+    fn ids_are_those_of_the_kubernetes_driver() {
+        let (id, directory) = made("/export/data/", None, "pvc-1", OnDelete::Delete);
+        assert_eq!(
+            (id.as_str(), directory.as_str()),
+            ("10.0.0.1#export/data#pvc-1##", "pvc-1")
+        );
+        let (id, directory) = made("/", Some("shop/data"), "pvc-1", OnDelete::Retain);
+        assert_eq!(
+            (id.as_str(), directory.as_str()),
+            ("10.0.0.1##shop/data#pvc-1#retain", "shop/data")
+        );
+    }
+
+    #[test]
+    fn ids_of_every_age_are_read() {
+        for (id, share, sub_dir, name, on_delete) in [
+            (
+                "s#export#pvc-1##",
+                "/export",
+                "pvc-1",
+                "pvc-1",
+                OnDelete::Delete,
+            ),
+            (
+                "s#export#pvc-1",
+                "/export",
+                "pvc-1",
+                "pvc-1",
+                OnDelete::Delete,
+            ),
+            (
+                "s##a/b#pvc-1#Archive",
+                "/",
+                "a/b",
+                "pvc-1",
+                OnDelete::Archive,
+            ),
+            (
+                "s/export/data/pvc-1",
+                "/export/data",
+                "pvc-1",
+                "pvc-1",
+                OnDelete::Delete,
+            ),
+            (
+                "[fd00::1]#export#pvc-1##retain",
+                "/export",
+                "pvc-1",
+                "pvc-1",
+                OnDelete::Retain,
+            ),
+        ] {
+            let read = VolumeId::parse(id).expect(id);
+            assert_eq!(read.export.share.to_string(), share, "{id}");
+            assert_eq!(read.sub_dir().expect("good").as_str(), sub_dir, "{id}");
+            assert_eq!((read.name(), read.on_delete), (name, on_delete), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_no_volume() {
+        for id in [
+            "",
+            "fake-vol-id",
+            "s/pvc-1",
+            "s#export",
+            "s#export###",
+            "s#export#..##",
+            "s#../etc#a##",
+            "s#export#.drivebay/volumes##",
+            "#export#pvc-1##",
+            "s#export#pvc-1##destroy",
+            "s#export#pvc-1##retain#more",
+        ] {
+            assert!(VolumeId::parse(id).is_none(), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_id_fits_and_is_read_back() {
+        let long = "n".repeat(128);
+        let deep = format!("{}/{}", "namespace".repeat(7), "claim".repeat(50));
+        for (sub_dir, name) in [
+            (None, long.as_str()),
+            (None, "with # and /"),
+            (Some("a/b"), &long),
+            (Some("a/b"), "with # and /"),
+            (Some(&deep), "pvc-1"),
+            (Some(&deep), &long),
+        ] {
+            let (id, directory) = made("/exports/of/some/length", sub_dir, name, OnDelete::Archive);
+            assert!(id.len() <= LONGEST_ID, "{id}");
+            let read = VolumeId::parse(&id).expect("ours");
+            assert_eq!(read.to_string(), id);
+            assert!(name::keys(read.name()).contains(&name::key(name)), "{id}");
+            assert_eq!(sub_dir.unwrap_or(&directory), directory);
+        }
+    }
+
+    #[test]
+    fn a_server_that_leaves_no_room_is_refused() {
+        let export = Export::parse("s", &"x".repeat(110)).expect("good");
+        assert!(matches!(
+            VolumeId::made(export, None, "pvc-1234567890123456789", OnDelete::Delete),
+            Err(Error::InvalidArgument(_))
+        ));
+    }
+}
