@@ -12,7 +12,7 @@ use drivebay::config::{self, Paths};
 use drivebay::driver::Driver;
 use drivebay::sys::{
     self, Body, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Lock, NetworkWorkers, Reply,
-    Request, SharedWorkers,
+    Request, SharedWorkers, WorkerToll,
 };
 use drivebay::volume::{DriverName, VolumeId};
 use hmac::{Hmac, KeyInit, Mac};
@@ -75,7 +75,7 @@ fn open(paths: &Paths) -> Result<Driver> {
 /// As every operation has them; no lock of the driver's is taken.
 fn workers(paths: &Paths) -> Result<SharedWorkers> {
     let lock = Lock::share(&paths.run.join("warm-call.lock"))?;
-    let network = NetworkWorkers::new(PathBuf::from("/proc/self/exe"));
+    let network = NetworkWorkers::new(PathBuf::from("/proc/self/exe"), WorkerToll::default());
     Ok(SharedWorkers::new(lock, paths.run.join("jobs"), network))
 }
 

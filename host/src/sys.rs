@@ -39,7 +39,7 @@ pub use stdio::{Answer, silence_standard_streams};
 pub use worker::{
     Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,
     Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Measured,
-    MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties, Remote, Reply, Request,
-    Room, SharedWorkers, TargetKind, Usage, WantedDevice, WorkerCosts, WorkerToll, is_worker,
-    serve_worker,
+    MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties, Remote,
+    Reply, Request, Room, SharedWorkers, TargetKind, Usage, WantedDevice, WorkerCosts, WorkerToll,
+    is_worker, serve_worker,
 };
