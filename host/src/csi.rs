@@ -33,6 +33,7 @@ use crate::driver::Driver;
 use crate::error::DriverError;
 use crate::volume::NodeId;
 
+pub use capabilities::{controller_rpcs, node_rpcs};
 pub use endpoint::{Endpoint, EndpointError};
 pub use serve::{Observation, Plugin, ServeError, serve};
 

@@ -143,6 +143,19 @@ impl Csi {
         answer.map(tonic::Response::into_inner)
     }
 
+    /// `NodeGetVolumeStats` by a caller that waits no longer than that.
+    pub fn node_get_volume_stats_within(
+        &self,
+        patience: Duration,
+        message: proto::NodeGetVolumeStatsRequest,
+    ) -> Result<proto::NodeGetVolumeStatsResponse, Status> {
+        let mut request = Request::new(message);
+        request.set_timeout(patience);
+        let mut client = NodeClient::new(self.channel.clone());
+        let answer = self.runtime.block_on(client.node_get_volume_stats(request));
+        answer.map(tonic::Response::into_inner)
+    }
+
     /// What the CSI sidecars ask at their start, by the library they are made of; what it printed.
     #[track_caller]
     pub fn sidecars(&self) -> String {

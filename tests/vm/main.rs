@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod csi;
 mod disks;
 mod failures;
 mod grants;

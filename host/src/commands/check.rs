@@ -1,5 +1,7 @@
 //! `drivebay check`: the gate before a node, or a change, goes live.
 
+mod markdown;
+
 use std::process::ExitCode;
 
 use clap::Args;
@@ -14,11 +16,18 @@ use super::inspect::{exports, list};
 
 /// Check configuration and components of every driver.
 #[derive(Debug, Args)]
-pub(crate) struct Check {}
+pub(crate) struct Check {
+    /// Print what each driver offers to CSI's callers as Markdown, for documents
+    #[arg(long)]
+    markdown: bool,
+}
 
 impl Check {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         let drivers = config::load_drivers(paths)?;
+        if self.markdown {
+            return markdown::print(paths, &drivers);
+        }
         let sound = drivers.iter().filter(|driver| check(paths, driver)).count();
         println!("{sound} of {} drivers are sound", drivers.len());
         Ok(if sound == drivers.len() {

@@ -107,3 +107,70 @@ pub(super) fn of_node(capabilities: Capabilities) -> Vec<NodeServiceCapability> 
         })
         .collect()
 }
+
+/// The Controller's calls that are answered, by what the component exports.
+pub fn controller_rpcs(capabilities: Capabilities) -> Vec<&'static str> {
+    let calls: [(Export, &[&str]); 9] = [
+        (
+            Export::Controller,
+            &[
+                "CreateVolume",
+                "DeleteVolume",
+                "ControllerGetVolume",
+                "ValidateVolumeCapabilities",
+            ],
+        ),
+        (Export::Cloning, &["CreateVolume from a volume"]),
+        (
+            Export::Attachment,
+            &["ControllerPublishVolume", "ControllerUnpublishVolume"],
+        ),
+        (Export::VolumeListing, &["ListVolumes"]),
+        (Export::Capacity, &["GetCapacity"]),
+        (
+            Export::Snapshots,
+            &[
+                "CreateSnapshot",
+                "DeleteSnapshot",
+                "GetSnapshot",
+                "CreateVolume from a snapshot",
+            ],
+        ),
+        (Export::SnapshotListing, &["ListSnapshots"]),
+        (Export::Expansion, &["ControllerExpandVolume"]),
+        (Export::Modification, &["ControllerModifyVolume"]),
+    ];
+    calls
+        .into_iter()
+        .filter(|(export, _)| capabilities.exports(*export))
+        .flat_map(|(_, calls)| calls.iter().copied())
+        .collect()
+}
+
+/// The same for Node.
+pub fn node_rpcs(capabilities: Capabilities) -> Vec<&'static str> {
+    let calls: [(bool, &[&str]); 3] = [
+        (
+            capabilities.stages(),
+            &["NodeStageVolume", "NodeUnstageVolume"],
+        ),
+        (
+            capabilities.exports(Export::Node),
+            &[
+                "NodePublishVolume",
+                "NodeUnpublishVolume",
+                "NodeGetVolumeStats",
+                "NodeGetInfo",
+            ],
+        ),
+        (
+            capabilities.exports(Export::Expansion) && capabilities.local_filesystem(),
+            &["NodeExpandVolume"],
+        ),
+    ];
+    calls
+        .into_iter()
+        .filter(|(has, _)| *has)
+        .flat_map(|(_, calls)| calls.iter().copied())
+        .collect()
+}

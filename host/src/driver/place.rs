@@ -19,6 +19,9 @@ use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
 /// For taking back what was done, where no more time is left.
 pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);
 
+/// For asking a server whether it knows a mount of its own; one that answers does so in milliseconds.
+const STALE_TIME: Duration = Duration::from_secs(1);
+
 /// Where a volume has to be, and how.
 pub(super) struct Spot<'a> {
     pub(super) path: &'a Path,
@@ -66,6 +69,11 @@ impl Driver {
         choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<Content<'a>, DriverError>,
     ) -> Result<(), DriverError> {
         let found = match standing(record.placement(spot.path), spot)? {
+            Standing::Settled if self.is_stale(spot) => {
+                tracing::info!("mounting anew what its server no longer knows");
+                self.unmount(operation, spot.path)?;
+                None
+            }
             Standing::Settled => return Ok(()),
             Standing::Leftover => {
                 tracing::info!("redoing a mount that was interrupted");
@@ -89,6 +97,21 @@ impl Driver {
             self.undo(operation, &mut record, spot, &before);
         }
         outcome
+    }
+
+    /// Whether a server has lost what is mounted there, as after a restore or a failover. One that does not
+    /// answer has not: its clients go on when it comes back.
+    fn is_stale(&self, spot: &Spot<'_>) -> bool {
+        let has_server = look(spot.path)
+            .ok()
+            .flatten()
+            .is_some_and(|entry| entry.source.contains(':'));
+        let until = Instant::now() + STALE_TIME;
+        has_server
+            && self
+                .measuring
+                .measure(spot.path, until)
+                .is_err_and(|fault| fault.kind == FaultKind::Stale)
     }
 
     /// Intent, act, proof, result: a crash between any two of them is understood later.

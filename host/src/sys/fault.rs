@@ -27,6 +27,8 @@ pub enum FaultKind {
     Busy,
     /// No answer from a server.
     Unreachable,
+    /// ESTALE: a server no longer knows what is mounted here.
+    Stale,
     /// EACCES, EPERM, EROFS, or a path that leads out.
     Denied,
     /// The kernel lacks it.
@@ -59,7 +61,9 @@ impl From<Fault> for DriverError {
             FaultKind::NotFound => Condition::NotFound,
             FaultKind::Exists => Condition::AlreadyExists,
             FaultKind::Busy | FaultKind::Stuck => Condition::InProgress,
-            FaultKind::Unreachable | FaultKind::TimedOut => Condition::Unavailable,
+            FaultKind::Unreachable | FaultKind::Stale | FaultKind::TimedOut => {
+                Condition::Unavailable
+            }
             FaultKind::Denied => Condition::Denied,
             FaultKind::Unsupported => Condition::Unsupported,
             FaultKind::Exhausted => Condition::Exhausted,

@@ -95,6 +95,7 @@ pub(super) fn carry_out(path: &Path) -> Result<Reply, Fault> {
     measure(path).map(Reply::Measured).map_err(|error| {
         let kind = match error.kind() {
             io::ErrorKind::NotFound => FaultKind::NotFound,
+            io::ErrorKind::StaleNetworkFileHandle => FaultKind::Stale,
             _ => FaultKind::Unreachable,
         };
         Fault::new(kind, format!("{}: {error}", purpose(path)))

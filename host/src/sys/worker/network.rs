@@ -72,6 +72,7 @@ fn never_stuck(fault: Fault, purpose: &str) -> Fault {
         | FaultKind::Busy
         | FaultKind::Precondition
         | FaultKind::Unreachable
+        | FaultKind::Stale
         | FaultKind::Denied
         | FaultKind::Unsupported
         | FaultKind::Exhausted

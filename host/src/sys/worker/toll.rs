@@ -65,6 +65,7 @@ impl WorkerToll {
             | FaultKind::Busy
             | FaultKind::Precondition
             | FaultKind::Unreachable
+            | FaultKind::Stale
             | FaultKind::Denied
             | FaultKind::Unsupported
             | FaultKind::Exhausted

@@ -1,0 +1,87 @@
+//! `drivebay check --markdown`: what each driver offers, by its component's own words.
+
+use std::process::ExitCode;
+
+use drivebay::config::{DriverConfig, Paths};
+use drivebay::csi;
+use drivebay::driver::{Capabilities, Driver, Export, Scope};
+use drivebay::runtime::{Manifest, Need, Parameter};
+
+/// Where a parameter stands, in the order of a volume's life.
+const SCOPES: [(Scope, &str); 4] = [
+    (Scope::Creation, "StorageClass"),
+    (Scope::Volume, "PersistentVolume"),
+    (Scope::Snapshot, "VolumeSnapshotClass"),
+    (Scope::Modification, "VolumeAttributesClass"),
+];
+
+pub(super) fn print(paths: &Paths, drivers: &[DriverConfig]) -> anyhow::Result<ExitCode> {
+    for config in drivers {
+        let manifest = super::examine(paths, config)?;
+        let driver = Driver::new(config.clone(), paths.clone());
+        print_driver(config, &manifest, driver.prepared_capabilities()?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_driver(config: &DriverConfig, manifest: &Manifest, capabilities: Capabilities) {
+    let description = &manifest.description;
+    println!("### {}\n", config.name);
+    println!(
+        "{} {} {}.\n",
+        description.name, description.version, description.summary
+    );
+    println!("| | |\n|---|---|");
+    if let Some(name) = &config.csi_name {
+        println!("| CSI name | `{name}` |");
+    }
+    if let Some(name) = &config.flexvolume {
+        println!("| FlexVolume name | `{}/{}` |", name.vendor, name.driver);
+    }
+    println!(
+        "| Controller | {} |",
+        listed(&csi::controller_rpcs(capabilities))
+    );
+    println!("| Node | {} |", listed(&csi::node_rpcs(capabilities)));
+    println!("| access modes | {} |", access_modes(capabilities));
+    println!("| volumes as | {} |\n", kinds(capabilities));
+    print_parameters(&description.parameters);
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    }
+}
+
+/// What the host sees to for every backend; what a backend refuses of it, it says in `validate-volume`.
+fn access_modes(capabilities: Capabilities) -> &'static str {
+    match capabilities.exports(Export::Attachment) {
+        true => "those of one node; of several nodes where the backend shares the volume",
+        false => "all",
+    }
+}
+
+fn kinds(capabilities: Capabilities) -> &'static str {
+    match capabilities.local_filesystem() {
+        true => "directories and raw devices",
+        false => "directories",
+    }
+}
+
+fn print_parameters(parameters: &[Parameter]) {
+    println!("| parameter | in | default | meaning |\n|---|---|---|---|");
+    for (scope, place) in SCOPES {
+        for parameter in parameters.iter().filter(|known| known.scope == scope) {
+            let default = match (&parameter.default, parameter.need) {
+                (_, Need::Required) => "required".to_owned(),
+                (Some(default), Need::Optional) => format!("`{default}`"),
+                (None, Need::Optional) => String::new(),
+            };
+            let meaning = parameter.meaning.replace('|', "\\|");
+            println!("| `{}` | {place} | {default} | {meaning} |", parameter.name);
+        }
+    }
+    println!();
+}
