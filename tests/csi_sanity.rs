@@ -3,11 +3,6 @@
 //! It skips by itself what a backend has no capability for; those groups are counted, so that one that comes
 //! or goes is noticed.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use drivebay_tests::{Cloud, Csi, GIB, Node, Sanity};
 
 #[test]

@@ -1,5 +1,9 @@
 //! CSI's messages and clients.
 
-#![expect(missing_docs, reason = "generated; the specification documents it")]
+#![expect(
+    missing_docs,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the specification documents it"
+)]
 
 tonic::include_proto!("csi.v1");

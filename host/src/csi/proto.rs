@@ -2,7 +2,8 @@
 
 #![expect(
     unreachable_pub,
-    clippy::wildcard_enum_match_arm,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     reason = "generated; the specification documents it"
 )]
 

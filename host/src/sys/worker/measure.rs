@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use nix::errno::Errno;
 use nix::libc::{O_NONBLOCK, O_PATH};
 use serde::{Deserialize, Serialize};
 
@@ -82,21 +83,24 @@ pub(super) fn purpose(path: &Path) -> String {
 
 /// The whole life of such a worker; the caller exits afterwards.
 pub(super) fn serve() -> io::Result<()> {
-    answer_all(Some(IDLE), |request, _| match request {
-        Request::Measure { path } => carry_out(&path),
-        _ => Err(Fault::new(
-            FaultKind::Invalid,
-            "a worker that measures was asked for something else",
-        )),
+    answer_all(Some(IDLE), |request, _| {
+        let Request::Measure { path } = request else {
+            let message = "a worker that measures was asked for something else";
+            return Err(Fault::new(FaultKind::Invalid, message));
+        };
+        carry_out(&path)
     })
 }
 
 pub(super) fn carry_out(path: &Path) -> Result<Reply, Fault> {
     measure(path).map(Reply::Measured).map_err(|error| {
-        let kind = match error.kind() {
-            io::ErrorKind::NotFound => FaultKind::NotFound,
-            io::ErrorKind::StaleNetworkFileHandle => FaultKind::Stale,
-            _ => FaultKind::Unreachable,
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
+        let kind = if errno == Errno::ENOENT {
+            FaultKind::NotFound
+        } else if errno == Errno::ESTALE {
+            FaultKind::Stale
+        } else {
+            FaultKind::Unreachable
         };
         Fault::new(kind, format!("{}: {error}", purpose(path)))
     })
