@@ -67,13 +67,12 @@ impl MeasuringWorkers {
             path: path.to_owned(),
         };
         let toll = self.0.toll();
-        match toll.waiting(|| self.0.call(&request, &purpose(path), deadline))? {
-            Reply::Measured(measured) => Ok(measured),
-            _ => Err(Fault::new(
-                FaultKind::Other,
-                format!("{}: the worker answered something else", purpose(path)),
-            )),
-        }
+        let reply = toll.waiting(|| self.0.call(&request, &purpose(path), deadline))?;
+        let Reply::Measured(measured) = reply else {
+            let message = format!("{}: the worker answered something else", purpose(path));
+            return Err(Fault::new(FaultKind::Other, message));
+        };
+        Ok(measured)
     }
 }
 
