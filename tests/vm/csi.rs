@@ -12,17 +12,22 @@ use tonic::Code;
 use crate::lab::{FILER, exported, node, pull_the_plug};
 
 /// What NFS has no operation for, and so the driver no capability; and what the suite's authors switched off.
-const LACKING: [&str; 8] = [
+const LACKING: [&str; 11] = [
     // Whatever is exported can be mounted from any node.
     "ControllerPublishVolume",
     "ControllerUnpublishVolume",
     "NodeStageVolume",
     "NodeUnstageVolume",
+    // The suite's life of a volume begins with attaching it.
+    "volume lifecycle",
+    // No filesystem of the node's own has to grow.
+    "NodeExpandVolume",
     // A share's directories are not a list of volumes, nor its archives one of snapshots.
     "ListVolumes",
     "ListSnapshots",
     // Nothing about a directory can be modified.
     "ModifyVolume",
+    "volume attribute class",
     // The contract has no groups of volumes.
     "GroupController Service",
 ];

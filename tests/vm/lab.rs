@@ -52,7 +52,9 @@ pub(crate) fn node() -> &'static Node {
         plug_filer_in();
         let node = Node::empty();
         node.add_driver("nfs", &shipped_grants());
-        let hasty = shipped_grants().replace("k8s/nfs", "test/hasty");
+        let hasty = shipped_grants()
+            .replace("k8s/nfs", "test/hasty")
+            .replace("nfs.csi.k8s.io", "hasty.example.com");
         node.add_driver("hasty", &format!("{hasty}\n[limits]\ndeadline = \"{HASTE}s\"\n"));
         node.add_driver("narrow", NARROW_GRANTS);
         node.install(&[&guest("nfs")]);

@@ -74,14 +74,24 @@ fn print_parameters(parameters: &[Parameter]) {
     println!("| parameter | in | default | meaning |\n|---|---|---|---|");
     for (scope, place) in SCOPES {
         for parameter in parameters.iter().filter(|known| known.scope == scope) {
-            let default = match (&parameter.default, parameter.need) {
-                (_, Need::Required) => "required".to_owned(),
-                (Some(default), Need::Optional) => format!("`{default}`"),
-                (None, Need::Optional) => String::new(),
-            };
-            let meaning = parameter.meaning.replace('|', "\\|");
-            println!("| `{}` | {place} | {default} | {meaning} |", parameter.name);
+            let is_created =
+                |known: &Parameter| known.scope == Scope::Creation && known.name == parameter.name;
+            // What a class says, a volume's context repeats.
+            if scope == Scope::Volume && parameters.iter().any(is_created) {
+                continue;
+            }
+            print_parameter(parameter, place);
         }
     }
     println!();
+}
+
+fn print_parameter(parameter: &Parameter, place: &str) {
+    let default = match (&parameter.default, parameter.need) {
+        (_, Need::Required) => "required".to_owned(),
+        (Some(default), Need::Optional) => default.clone(),
+        (None, Need::Optional) => String::new(),
+    };
+    let meaning = parameter.meaning.replace('|', "\\|");
+    println!("| `{}` | {place} | {default} | {meaning} |", parameter.name);
 }
