@@ -17,7 +17,16 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 impl Node {
     /// Worker processes that hold a lock of this node, whoever their parent is by now.
     pub fn workers(&self) -> Vec<Pid> {
-        let locks = self.path("run/locks");
+        self.workers_holding("run/locks")
+    }
+
+    /// Those that carry out a job, which outlives the call that began it.
+    pub fn jobs(&self) -> Vec<Pid> {
+        self.workers_holding("state/jobs")
+    }
+
+    fn workers_holding(&self, locks: &str) -> Vec<Pid> {
+        let locks = self.path(locks);
         let entries = fs::read_dir("/proc").expect("mounted").flatten();
         let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         // The third descriptor of a worker is the volume's lock.

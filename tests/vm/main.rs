@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod copies;
 mod csi;
 mod disks;
 mod failures;
@@ -19,6 +20,8 @@ mod lab;
 mod options;
 mod outages;
 mod pod;
+mod provisioner;
 mod repeats;
 mod sources;
 mod versions;
+mod volumes;
