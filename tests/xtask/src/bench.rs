@@ -6,14 +6,17 @@
 //! The driver is the example `local`, because a kernel without NFS has to do: up to the mount itself, which
 //! an already mounted target never reaches, both guests take the same way.
 
+mod csi;
 mod guest;
 mod measure;
 mod node;
 mod table;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::Args;
 
 use self::measure::{REPETITIONS, medians, peak_memory};
 use self::node::Node;
@@ -27,25 +30,63 @@ use crate::workspace::Workspace;
 const NOTHING: &str = "`/bin/true`";
 const SCRIPT: &str = "bash+jq+findmnt script";
 
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let mut steps = Steps::new("cargo xtask bench", build::STEPS + 6);
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The binary of csi-driver-nfs, `nfsplugin`, to measure beside `drivebay serve`
+    #[arg(long, value_name = "PATH")]
+    peer: Option<PathBuf>,
+    /// Only how `drivebay serve` does
+    #[arg(long)]
+    only_csi: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let steps = match arguments.only_csi {
+        true => 4,
+        false => 9,
+    };
+    let mut steps = Steps::new("cargo xtask bench", build::STEPS + steps);
     setup::ensure(workspace, &[Part::Bench], &mut steps)?;
     build::everything(workspace, &mut steps)?;
-    let node = steps.run("mount a volume by each driver", || Node::prepare(workspace))?;
-    let mut table = Table::default();
-    let about = format!("time the call-outs, medians of {REPETITIONS}");
-    steps.run(about, || time(&node, &mut table))?;
     steps.run("build the emulator", || emulator::build(workspace))?;
-    let program = steps.run("build what calls in a loop", || build::warm_call(workspace))?;
-    let about = "call a cloud through a guest and without one";
-    steps.run(about, || guest::measure(workspace, &program, &mut table))?;
-    steps.run("weigh", || weigh(workspace, &node, &mut table))?;
+    let mut table = Table::default();
+    if !arguments.only_csi {
+        callouts(workspace, &mut steps, &mut table)?;
+    }
+    serve(workspace, arguments, &mut steps, &mut table)?;
     say(format_args!("\n{table}"));
+    if arguments.peer.is_none() {
+        say(csi::NO_PEER);
+    }
     match table.missed() {
         0 => steps.verdict("every target is met"),
         missed => steps.verdict(format_args!("{missed} targets are missed on this machine")),
     }
     Ok(())
+}
+
+fn callouts(workspace: &Workspace, steps: &mut Steps, table: &mut Table) -> Result<()> {
+    let node = steps.run("mount a volume by each driver", || Node::prepare(workspace))?;
+    let about = format!("time the call-outs, medians of {REPETITIONS}");
+    steps.run(about, || time(&node, table))?;
+    let program = steps.run("build what calls in a loop", || build::warm_call(workspace))?;
+    let about = "call a cloud through a guest and without one";
+    steps.run(about, || guest::measure(workspace, &program, table))?;
+    steps.run("weigh", || weigh(workspace, &node, table))
+}
+
+fn serve(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    steps: &mut Steps,
+    table: &mut Table,
+) -> Result<()> {
+    let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;
+    let peer = arguments.peer.as_deref();
+    let about = "call `drivebay serve`, with 1, 16 and 128 callers";
+    steps.run(about, || csi::measure(workspace, &caller, peer, table))?;
+    let about = "weigh `drivebay serve`";
+    steps.run(about, || csi::idle_memory(workspace, &caller, table))
 }
 
 fn time(node: &Node, table: &mut Table) -> Result<()> {

@@ -44,7 +44,7 @@ enum Task {
     /// Check everything, ending with counts and a verdict
     Test(test::Arguments),
     /// Measure what the README claims
-    Bench,
+    Bench(bench::Arguments),
     /// Run a command on Debian's stock kernel, in a virtual machine
     Vm(vm::Arguments),
 }
@@ -67,7 +67,7 @@ fn perform(task: Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Task::Build => build::run(workspace)?,
         Task::Demo(arguments) => demo::run(workspace, &arguments)?,
         Task::Test(arguments) => test::run(workspace, &arguments)?,
-        Task::Bench => bench::run(workspace)?,
+        Task::Bench(arguments) => bench::run(workspace, &arguments)?,
         Task::Vm(arguments) => return vm::run(workspace, &arguments),
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+/// What callers got out of a server.
+#[derive(Clone, Copy)]
+pub(super) struct Load {
+    /// Calls, of all callers together.
+    pub(super) per_second: f64,
+    /// The median of one call, as its caller sees it.
+    pub(super) latency: Duration,
+}
+
 /// A Markdown table under construction.
 #[derive(Default)]
 pub(super) struct Table {
@@ -39,6 +48,44 @@ impl Table {
         let size = format!("{}.{} {name}", tenths / 10, tenths % 10);
         let promise = (format!("≤ {target} {name}"), bytes <= target * unit);
         self.row(what, size, "", "", Some(promise));
+    }
+
+    /// Calls under load. The ratio is of the time that one call takes of the server: less is better, as in
+    /// every other row.
+    pub(super) fn load(&mut self, what: &str, ours: Load, other: Option<(&str, Load)>) {
+        let (against, ratio) = other.map_or_else(Default::default, |(name, theirs)| {
+            let ratio = theirs.per_second / ours.per_second;
+            (format!("{name}: {theirs}"), format!("{ratio:.2}x"))
+        });
+        self.row(what, ours.to_string(), &against, &ratio, None);
+    }
+
+    /// What comes on top of a time; the promise is about the difference.
+    pub(super) fn overhead(
+        &mut self,
+        what: &str,
+        ours: Duration,
+        other: (&str, Duration),
+        most: Duration,
+    ) {
+        let (name, theirs) = other;
+        let added = ours.saturating_sub(theirs);
+        let promise = (format!("≤ {} µs", most.as_micros()), added <= most);
+        let ours = format!("+{} µs, {}", added.as_micros(), milliseconds(ours));
+        let against = format!("{name}: {}", milliseconds(theirs));
+        self.row(what, ours, &against, "", Some(promise));
+    }
+
+    /// A size in bytes against what it was.
+    pub(super) fn growth(&mut self, what: &str, bytes: u64, other: (&str, u64), most: f64) {
+        let (name, before) = other;
+        let kib = |bytes: u64| u32::try_from(bytes / 1024).map_or(f64::INFINITY, f64::from);
+        let ratio = kib(bytes) / kib(before);
+        let promise = (format!("≤ {most}x"), ratio <= most);
+        let size = |bytes| format!("{:.1} MiB", kib(bytes) / 1024.0);
+        let against = format!("{name}: {}", size(before));
+        let ratio = format!("{ratio:.2}x");
+        self.row(what, size(bytes), &against, &ratio, Some(promise));
     }
 
     /// How many promises were not kept.
@@ -85,6 +132,17 @@ impl fmt::Display for Table {
     }
 }
 
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.0}/s, {}",
+            self.per_second,
+            milliseconds(self.latency)
+        )
+    }
+}
+
 fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
@@ -111,5 +169,36 @@ mod tests {
             ]
         );
         assert_eq!(table.missed(), 1);
+    }
+
+    #[test]
+    fn under_load_less_time_for_a_call_is_a_smaller_ratio() {
+        let mut table = Table::default();
+        let load = |per_second| Load {
+            per_second,
+            latency: Duration::from_millis(1),
+        };
+        table.load("stats", load(2000.0), Some(("peer", load(1000.0))));
+        table.load("stats", load(2000.0), None);
+        let text = table.to_string();
+        assert!(
+            text.contains("| stats | 2000/s, 1.00 ms | peer: 1000/s, 1.00 ms | 0.50x |  | for")
+        );
+        assert!(text.contains("| stats | 2000/s, 1.00 ms |  |  |  | for information |"));
+    }
+
+    #[test]
+    fn what_comes_on_top_and_what_grew_have_limits() {
+        let mut table = Table::default();
+        let micros = Duration::from_micros;
+        let without = ("without", micros(100));
+        table.overhead("guest", micros(190), without, micros(100));
+        table.overhead("guest", micros(201), without, micros(100));
+        table.growth("memory", 11 << 20, ("before", 10 << 20), 1.1);
+        table.growth("memory", 12 << 20, ("before", 10 << 20), 1.1);
+        assert_eq!(table.missed(), 2);
+        let text = table.to_string();
+        assert!(text.contains("| +90 µs, 0.19 ms | without: 0.10 ms |  | ≤ 100 µs | met |"));
+        assert!(text.contains("| 12.0 MiB | before: 10.0 MiB | 1.20x | ≤ 1.1x | **missed** |"));
     }
 }

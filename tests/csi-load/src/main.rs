@@ -1,0 +1,156 @@
+//! Load on CSI sockets: many callers, each over the one connection that a sidecar has, and a watch.
+//!
+//! ```text
+//! csi-load each COUNT CALL…           every call for each number below COUNT, in order
+//! csi-load race CALLERS CALL…         the calls as contenders, by turns; how often and how long
+//! csi-load repeat CALLERS TOTAL CALL… so many calls in all, of all kinds by turns
+//! ```
+//!
+//! A CALL is a JSON object: `socket`, `rpc`, and what that RPC needs of `volume`, `path`, `staging` and
+//! `context`. `{n}` in them is the caller's number, `{new}` one that no call had before. `race` prints a JSON
+//! array, an object for each contender: calls per `second`, median `latency` in nanoseconds. A call that fails
+//! ends the program: what fails is quick, and would be counted as speed.
+
+mod call;
+mod proto;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::runtime;
+use tokio::task::JoinSet;
+
+use call::Call;
+
+/// How long a contender's turn lasts, and how many turns count: two seconds each, spread over the run.
+const TURN: Duration = Duration::from_millis(200);
+const TURNS: usize = 10;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    // One thread: the callers take one processor, and leave the other to those who are called.
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(perform(&words))
+}
+
+async fn perform(words: &[String]) -> Result<()> {
+    let calls = |words: &[String]| {
+        let calls = words.iter().map(|word| Call::parse(word).map(Arc::new));
+        calls.collect::<Result<Vec<_>>>()
+    };
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["each", count, _, ..] => each(count.parse()?, &calls(&words[2..])?).await,
+        ["race", callers, _, ..] => race(callers.parse()?, &calls(&words[2..])?).await,
+        ["repeat", callers, total, _, ..] => {
+            repeat(callers.parse()?, total.parse()?, &calls(&words[3..])?).await
+        }
+        _ => Err("usage: csi-load each|race|repeat NUMBER… CALL…".into()),
+    }
+}
+
+async fn each(count: u64, calls: &[Arc<Call>]) -> Result<()> {
+    for caller in 0..count {
+        for call in calls {
+            call.make(caller).await?;
+        }
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the program that started this one reads the answer there"
+)]
+async fn race(callers: u64, contenders: &[Arc<Call>]) -> Result<()> {
+    let mut outcomes = vec![Outcome::default(); contenders.len()];
+    for turn in 0..=TURNS {
+        for (call, outcome) in contenders.iter().zip(&mut outcomes) {
+            let begun = Instant::now();
+            let latencies = together(callers, call, move || begun.elapsed() < TURN).await?;
+            // The first turn makes connections and fills caches.
+            if turn > 0 {
+                outcome.add(&latencies, begun.elapsed());
+            }
+        }
+    }
+    let told: Vec<Value> = outcomes.into_iter().map(Outcome::told).collect();
+    println!("{}", Value::from(told));
+    Ok(())
+}
+
+async fn repeat(callers: u64, total: u64, calls: &[Arc<Call>]) -> Result<()> {
+    /// Of one kind, before the next kind has its turn.
+    const BATCH: u64 = 500;
+    let mut done = 0;
+    for call in calls.iter().cycle() {
+        if done >= total {
+            break;
+        }
+        let left = Arc::new(AtomicU64::new(BATCH.min(total - done)));
+        let one_less = move || {
+            let taken =
+                left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+            taken.is_ok()
+        };
+        done += u64::try_from(together(callers, call, one_less).await?.len())?;
+    }
+    Ok(())
+}
+
+/// Every caller repeats the call while there is a reason to; how long each call took.
+async fn together(
+    callers: u64,
+    call: &Arc<Call>,
+    goes_on: impl Fn() -> bool + Clone + Send + 'static,
+) -> Result<Vec<Duration>> {
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let (call, goes_on) = (Arc::clone(call), goes_on.clone());
+        tasks.spawn(async move {
+            let mut latencies = Vec::new();
+            while goes_on() {
+                let begun = Instant::now();
+                call.make(caller).await?;
+                latencies.push(begun.elapsed());
+            }
+            Ok::<_, Box<dyn Error + Send + Sync>>(latencies)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(latencies) = tasks.join_next().await {
+        all.append(&mut latencies??);
+    }
+    Ok(all)
+}
+
+/// Of one contender, over all its turns.
+#[derive(Debug, Clone, Default)]
+struct Outcome {
+    rates: Vec<f64>,
+    latencies: Vec<Duration>,
+}
+
+impl Outcome {
+    fn add(&mut self, latencies: &[Duration], elapsed: Duration) {
+        let calls = u32::try_from(latencies.len()).unwrap_or(u32::MAX);
+        self.rates.push(f64::from(calls) / elapsed.as_secs_f64());
+        self.latencies.extend_from_slice(latencies);
+    }
+
+    fn told(mut self) -> Value {
+        self.rates.sort_unstable_by(f64::total_cmp);
+        self.latencies.sort_unstable();
+        let latency = self.latencies.get(self.latencies.len() / 2);
+        serde_json::json!({
+            "second": self.rates.get(self.rates.len() / 2),
+            "latency": latency.map(Duration::as_nanos).and_then(|n| u64::try_from(n).ok()),
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! CSI's messages and clients.
+
+#![expect(
+    unreachable_pub,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the specification documents it"
+)]
+
+tonic::include_proto!("csi.v1");

@@ -1,0 +1,190 @@
+//! `drivebay serve` under load, beside a peer where one is named: what CSI's callers ask most.
+//!
+//! The driver is the example `local`. Each caller has a volume of its own, staged and published, and all callers
+//! share one connection, as those of a sidecar do.
+
+mod memory;
+mod peer;
+mod site;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+pub(super) use self::peer::HOW as NO_PEER;
+
+use self::peer::Peer;
+use self::site::Site;
+use super::table::{Load, Table};
+use crate::process::{self, Echo, answer, command};
+use crate::workspace::Workspace;
+
+const CALLERS: [usize; 3] = [1, 16, 128];
+
+/// A volume for each of the most callers there are.
+const VOLUMES: usize = 128;
+
+/// The program that calls: a package of its own, built as optimised as what it calls.
+pub(super) struct Caller(PathBuf);
+
+/// One thing that is measured: ours, and what the peer calls the same.
+struct Race {
+    what: &'static str,
+    ours: Value,
+    theirs: Vec<(&'static str, Value)>,
+}
+
+/// Adds the rows. `peer` is the binary of csi-driver-nfs.
+pub(super) fn measure(
+    workspace: &Workspace,
+    caller: &Caller,
+    peer: Option<&Path>,
+    table: &mut Table,
+) -> Result<()> {
+    let site = Site::with_local(workspace, VOLUMES)?;
+    let serving = site.serve(&["local"])?;
+    let socket = site.socket("local");
+    let (stage, publish) = (site.call("NodeStageVolume"), site.call("NodePublishVolume"));
+    caller.each(VOLUMES, &[stage, publish.clone()])?;
+    let peer = peer.map(|program| Peer::start(program, &site, VOLUMES));
+    let peer = peer.transpose()?;
+    let theirs = |calls: &[(&'static str, &str, &str)]| {
+        let call = |peer: &Peer| {
+            let call = |(name, rpc, id): &(&'static str, &str, &str)| (*name, peer.call(rpc, id));
+            calls.iter().map(call).collect::<Vec<_>>()
+        };
+        peer.as_ref().map(call).unwrap_or_default()
+    };
+    let races = [
+        Race {
+            what: "`NodeGetCapabilities`",
+            ours: site.call("NodeGetCapabilities"),
+            theirs: theirs(&[("csi-driver-nfs", "NodeGetCapabilities", "")]),
+        },
+        Race {
+            what: "`NodeGetVolumeStats`",
+            ours: site.call("NodeGetVolumeStats"),
+            // It remembers by the volume's id, for ten minutes, and looks at an id that it never saw.
+            theirs: theirs(&[
+                (
+                    "csi-driver-nfs, looking",
+                    "NodeGetVolumeStats",
+                    "look-{new}",
+                ),
+                (
+                    "csi-driver-nfs, remembering",
+                    "NodeGetVolumeStats",
+                    "volume-{n}",
+                ),
+            ]),
+        },
+        Race {
+            what: "`NodePublishVolume`, published already",
+            ours: publish.clone(),
+            theirs: theirs(&[("csi-driver-nfs", "NodePublishVolume", "volume-{n}")]),
+        },
+    ];
+    for race in &races {
+        for callers in CALLERS {
+            race.run(caller, callers, table)?;
+        }
+    }
+    sandbox(caller, &socket, table)?;
+    let calls = [
+        "NodeGetCapabilities",
+        "NodeGetVolumeStats",
+        "NodePublishVolume",
+        "NodeGetInfo",
+    ];
+    memory::growth(caller, &serving, &calls.map(|rpc| site.call(rpc)), table)
+}
+
+/// The row of idle memory, with both shipped drivers.
+pub(super) fn idle_memory(workspace: &Workspace, caller: &Caller, table: &mut Table) -> Result<()> {
+    memory::idle(workspace, caller, table)
+}
+
+impl Race {
+    fn run(&self, caller: &Caller, callers: usize, table: &mut Table) -> Result<()> {
+        let calls = std::iter::once(&self.ours).chain(self.theirs.iter().map(|(_, call)| call));
+        let loads = caller.race(callers, &calls.cloned().collect::<Vec<_>>())?;
+        let (ours, theirs) = loads.split_first().context("a race has an outcome")?;
+        let what = match callers {
+            1 => format!("{}, 1 caller", self.what),
+            _ => format!("{}, {callers} callers", self.what),
+        };
+        if theirs.is_empty() {
+            table.load(&what, *ours, None);
+        }
+        for ((name, _), load) in self.theirs.iter().zip(theirs) {
+            table.load(&what, *ours, Some((name, *load)));
+        }
+        Ok(())
+    }
+}
+
+/// What a guest adds: `local`'s answer about its node asks the host for nothing.
+fn sandbox(caller: &Caller, socket: &Path, table: &mut Table) -> Result<()> {
+    let call = |rpc: &str| json!({ "socket": socket, "rpc": rpc });
+    let loads = caller.race(1, &[call("NodeGetInfo"), call("NodeGetCapabilities")])?;
+    let [guest, alone] = loads[..] else {
+        anyhow::bail!("a race of two has two outcomes");
+    };
+    let limit = Duration::from_micros(100);
+    let without = ("`NodeGetCapabilities`, without", alone.latency);
+    let what = "what a guest adds to a call: `NodeGetInfo`";
+    table.overhead(what, guest.latency, without, limit);
+    Ok(())
+}
+
+impl Caller {
+    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
+        let mut cargo = command("cargo");
+        cargo.current_dir(workspace.root());
+        cargo.args([
+            "build",
+            "--package",
+            "drivebay-csi-load",
+            "--profile",
+            "dist",
+        ]);
+        process::run(&mut cargo, Echo::Live)?;
+        Ok(Self(workspace.cargo_target()?.join("dist/csi-load")))
+    }
+
+    /// Makes every call for each number below `count`.
+    fn each(&self, count: usize, calls: &[Value]) -> Result<()> {
+        answer(self.command("each", &[count]).args(words(calls))).map(drop)
+    }
+
+    /// Makes so many calls in all.
+    fn repeat(&self, callers: usize, total: usize, calls: &[Value]) -> Result<()> {
+        answer(self.command("repeat", &[callers, total]).args(words(calls))).map(drop)
+    }
+
+    fn race(&self, callers: usize, calls: &[Value]) -> Result<Vec<Load>> {
+        let told = answer(self.command("race", &[callers]).args(words(calls)))?;
+        let told: Value = serde_json::from_str(&told)?;
+        let load = |one: &Value| {
+            let latency = one["latency"].as_u64().context("no call was made")?;
+            Ok(Load {
+                per_second: one["second"].as_f64().context("no turn was over")?,
+                latency: Duration::from_nanos(latency),
+            })
+        };
+        told.as_array().into_iter().flatten().map(load).collect()
+    }
+
+    fn command(&self, what: &str, numbers: &[usize]) -> Command {
+        let mut command = command(&self.0);
+        command.arg(what).args(numbers.iter().map(usize::to_string));
+        command
+    }
+}
+
+fn words(calls: &[Value]) -> impl Iterator<Item = String> {
+    calls.iter().map(Value::to_string)
+}

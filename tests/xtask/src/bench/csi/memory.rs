@@ -1,0 +1,106 @@
+//! How much memory `drivebay serve` holds, and whether it grows.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::Caller;
+use super::site::{Serving, Site};
+use crate::bench::table::Table;
+use crate::cloud::Cloud;
+use crate::workspace::Workspace;
+
+/// Before this many calls, pools of threads and connections still fill.
+const WARM_UP: usize = 10_000;
+const CALLS: usize = 100_000;
+const CALLERS: usize = 16;
+
+const MIB: f64 = (1 << 20) as f64;
+
+/// Both shipped drivers in one process, each asked once for what its guest has to say.
+pub(super) fn idle(workspace: &Workspace, caller: &Caller, table: &mut Table) -> Result<()> {
+    let site = Site::empty(workspace)?;
+    let cloud = Cloud::start(workspace, &site.path("cloud"))?;
+    let grants = format!(
+        "csi-name = \"diskplugin.csi.alibabacloud.com\"\n{}",
+        cloud.grants()?
+    );
+    site.install(workspace, "alicloud-disk", &grants)?;
+    let grants = fs::read_to_string(workspace.root().join("deploy/drivers.d/nfs.toml"))?;
+    site.install(workspace, "nfs", &grants)?;
+    let drivers = ["alicloud-disk", "nfs"];
+    let serving = site.serve(&drivers)?;
+    for driver in drivers {
+        let ask = |rpc| json!({ "socket": site.socket(driver), "rpc": rpc });
+        caller.each(1, &[ask("NodeGetCapabilities"), ask("NodeGetInfo")])?;
+    }
+    let memory = Memory::of(serving.id())?;
+    let what = format!(
+        "idle memory, `drivebay serve` with both drivers (anonymous {:.1} MiB, proportional {:.1} MiB)",
+        megabytes(memory.anonymous),
+        megabytes(memory.proportional)
+    );
+    table.size(&what, memory.resident, ("MiB", 1 << 20), 16);
+    Ok(())
+}
+
+/// The same process before and after many calls of all kinds.
+pub(super) fn growth(
+    caller: &Caller,
+    serving: &Serving,
+    calls: &[Value],
+    table: &mut Table,
+) -> Result<()> {
+    caller.repeat(CALLERS, WARM_UP, calls)?;
+    let before = Memory::of(serving.id())?.resident;
+    caller.repeat(CALLERS, CALLS, calls)?;
+    let after = Memory::of(serving.id())?.resident;
+    table.growth("memory after 100,000 calls", after, ("before", before), 1.1);
+    Ok(())
+}
+
+/// Bytes, from `/proc/PID/smaps_rollup` (proc(5)).
+struct Memory {
+    resident: u64,
+    proportional: u64,
+    anonymous: u64,
+}
+
+impl Memory {
+    fn of(process: u32) -> Result<Self> {
+        let file = format!("/proc/{process}/smaps_rollup");
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+        Ok(Self {
+            resident: bytes(&text, "Rss:")?,
+            proportional: bytes(&text, "Pss:")?,
+            anonymous: bytes(&text, "Anonymous:")?,
+        })
+    }
+}
+
+fn bytes(text: &str, name: &str) -> Result<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = rest.and_then(|rest| rest.trim().strip_suffix(" kB"));
+    let kib: u64 = number.with_context(|| format!("no {name}"))?.parse()?;
+    Ok(kib * 1024)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / MIB
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_by_its_whole_name() {
+        let text =
+            "7f-7f ---p 00000000 00:00 0 [rollup]\nRss:    12 kB\nPss:     3 kB\nPss_Anon: 2 kB\n";
+        assert_eq!(bytes(text, "Rss:").expect("there"), 12 * 1024);
+        assert_eq!(bytes(text, "Pss:").expect("there"), 3 * 1024);
+        assert!(bytes(text, "Anonymous:").is_err());
+    }
+}
