@@ -12,7 +12,8 @@ use super::{Driver, Emptied, Operation};
 use crate::error::{Condition, DriverError};
 use crate::journal::{JournalError, Placement, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
-    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, mount_at,
+    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, known_mount_at,
+    mount_at,
 };
 use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
 
@@ -307,7 +308,19 @@ pub(super) fn standing(
     noted: Option<&Placement>,
     spot: &Spot<'_>,
 ) -> Result<Standing, DriverError> {
-    let Some(entry) = look(spot.path)? else {
+    match judged(noted, spot, told(spot.path, known_mount_at)?)? {
+        // What is taken over is looked at closely, also whether it can be written to.
+        Standing::Found(_) => judged(noted, spot, look(spot.path)?),
+        standing => Ok(standing),
+    }
+}
+
+fn judged(
+    noted: Option<&Placement>,
+    spot: &Spot<'_>,
+    found: Option<MountEntry>,
+) -> Result<Standing, DriverError> {
+    let Some(entry) = found else {
         return Ok(Standing::Empty);
     };
     let Some(noted) = noted else {
@@ -357,11 +370,19 @@ pub(super) fn refuse_changed_context(
 }
 
 pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
-    look(path).map(|entry| entry.is_some())
+    told(path, known_mount_at).map(|entry| entry.is_some())
 }
 
 pub(super) fn look(path: &Path) -> Result<Option<MountEntry>, DriverError> {
-    match mount_at(path) {
+    told(path, mount_at)
+}
+
+/// What is mounted there, by whoever knows.
+fn told(
+    path: &Path,
+    by: fn(&Path) -> std::io::Result<Option<MountEntry>>,
+) -> Result<Option<MountEntry>, DriverError> {
+    match by(path) {
         Ok(entry) => Ok(entry),
         // No parent, no mount; making the target will say more.
         Err(error)

@@ -3,9 +3,15 @@
 //! Reading it never asks a file system anything, so it does not hang where `stat` of a dead NFS mount
 //! does. That is why nothing in the host ever stats a mount point.
 
+mod known;
+
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+pub use known::known_mount_at;
+
+const TABLE: &str = "/proc/self/mountinfo";
 
 /// One mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +34,14 @@ pub struct MountEntry {
 /// # Errors
 /// Where the parent does not exist or /proc cannot be read.
 pub fn mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    let parent = path.parent().unwrap_or(Path::new("/")).canonicalize()?;
-    let resolved = parent.join(path.file_name().unwrap_or_default());
-    let table = std::fs::read("/proc/self/mountinfo")?;
+    let resolved = resolved(path)?;
+    let table = std::fs::read(TABLE)?;
     Ok(find(&table, &resolved))
+}
+
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    let parent = path.parent().unwrap_or(Path::new("/")).canonicalize()?;
+    Ok(parent.join(path.file_name().unwrap_or_default()))
 }
 
 fn find(table: &[u8], mount_point: &Path) -> Option<MountEntry> {
@@ -106,14 +116,14 @@ fn octal(text: &[u8]) -> Option<u8> {
 mod tests {
     use super::*;
 
-    const TABLE: &[u8] = b"22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
+    const LINES: &[u8] = b"22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
         90 22 0:50 / /pods/a\\040b/v rw,relatime shared:5 master:2 - nfs4 10.0.0.1:/with\\040space rw,vers=4.2\n\
         91 22 254:0 /pool/x /pods/c ro,relatime - ext4 /dev/vda rw\n\
         92 22 0:51 / /pods/c rw - tmpfs none rw\n";
 
     #[test]
     fn escaped_paths_and_optional_fields_are_read() {
-        let entry = find(TABLE, Path::new("/pods/a b/v")).expect("mounted");
+        let entry = find(LINES, Path::new("/pods/a b/v")).expect("mounted");
         assert_eq!(entry.fs_type, "nfs4");
         assert_eq!(entry.source, "10.0.0.1:/with space");
         assert!(!entry.read_only);
@@ -122,14 +132,14 @@ mod tests {
     #[test]
     fn the_topmost_of_two_mounts_counts() {
         assert_eq!(
-            find(TABLE, Path::new("/pods/c")).expect("mounted").fs_type,
+            find(LINES, Path::new("/pods/c")).expect("mounted").fs_type,
             "tmpfs"
         );
     }
 
     #[test]
     fn a_path_that_is_no_mount_point_is_none() {
-        assert_eq!(find(TABLE, Path::new("/pods")), None);
+        assert_eq!(find(LINES, Path::new("/pods")), None);
     }
 
     #[test]
