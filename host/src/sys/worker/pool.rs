@@ -3,7 +3,7 @@
 //! They hold no lock, so whatever they are asked must harm nobody if it goes on after the call.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::process::{Lost, Worker};
@@ -18,6 +18,11 @@ pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// One that is about to is not asked any more.
 const TOO_OLD: Duration = Duration::from_secs(50);
 
+/// Where as many as are kept are at work, how long a request waits for one of them before it gets one that is
+/// started for it: starting takes milliseconds of a processor, and most answers much less. Where nobody
+/// answers, as on a dead server, it is all that one caller loses by the others.
+const TURN: Duration = Duration::from_millis(20);
+
 /// Workers of one kind; clones share the idle ones.
 #[derive(Debug, Clone)]
 pub(super) struct Pool(Arc<Shared>);
@@ -27,11 +32,18 @@ struct Shared {
     program: PathBuf,
     argument: &'static str,
     toll: WorkerToll,
-    idle: Mutex<Vec<Idle>>,
+    workers: Mutex<Workers>,
+    freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Workers {
+    idle: Vec<Idle>,
+    busy: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct Idle {
+struct Idle {
     worker: Worker,
     since: Instant,
 }
@@ -43,7 +55,8 @@ impl Pool {
             program,
             argument,
             toll,
-            idle: Mutex::new(Vec::new()),
+            workers: Mutex::default(),
+            freed: Condvar::new(),
         }))
     }
 
@@ -62,13 +75,14 @@ impl Pool {
         purpose: &str,
         deadline: Instant,
     ) -> Result<Reply, Fault> {
-        let mut worker = self.borrow()?;
+        let mut worker = self.borrow(deadline)?;
         match worker.ask(request, Path::new(""), deadline) {
             Ok(answer) => {
                 self.give_back(worker);
                 answer
             }
             Err(lost) => {
+                self.one_less();
                 let fault = given_up(worker, lost, purpose);
                 self.0.toll.killed(&fault);
                 Err(fault)
@@ -76,39 +90,88 @@ impl Pool {
         }
     }
 
-    fn borrow(&self) -> Result<Worker, Fault> {
+    fn borrow(&self, deadline: Instant) -> Result<Worker, Fault> {
+        let until = deadline.min(Instant::now() + TURN);
         loop {
             // Taken out before it is looked at: ending one takes a moment, and others want the pool.
-            let last = self.idle().pop();
-            let Some(Idle { mut worker, since }) = last else {
-                return Worker::start_unlocked(&self.0.program, self.0.argument);
+            let Some(Idle { mut worker, since }) = self.take(until) else {
+                let started = Worker::start_unlocked(&self.0.program, self.0.argument);
+                return started.inspect_err(|_| self.one_less());
             };
             if since.elapsed() < TOO_OLD && worker.is_alive() {
                 return Ok(worker);
             }
+            drop(worker);
+            self.one_less();
         }
+    }
+
+    /// An idle one, if there is one until then; whoever gets none is to start one. Both count as busy.
+    fn take(&self, until: Instant) -> Option<Idle> {
+        let mut workers = self.lock();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if !workers.idle.is_empty() || workers.busy < MAX_IDLE || left.is_zero() {
+                workers.busy += 1;
+                return workers.idle.pop();
+            }
+            let waited = self.0.freed.wait_timeout(workers, left);
+            workers = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// A busy one is not any more, and not idle either.
+    fn one_less(&self) {
+        self.lock().busy -= 1;
+        self.0.freed.notify_one();
     }
 
     fn give_back(&self, worker: Worker) {
         let since = Instant::now();
-        let mut idle = self.idle();
-        let (kept, ended) = std::mem::take(&mut *idle)
+        let mut workers = self.lock();
+        let (kept, ended) = std::mem::take(&mut workers.idle)
             .into_iter()
             .partition(|idle: &Idle| idle.since.elapsed() < TOO_OLD);
-        *idle = kept;
-        let one_more = idle.len() < MAX_IDLE;
+        workers.idle = kept;
+        workers.busy -= 1;
         let mut superfluous: Vec<Idle> = ended;
-        match one_more {
-            true => idle.push(Idle { worker, since }),
+        match workers.idle.len() < MAX_IDLE {
+            true => workers.idle.push(Idle { worker, since }),
             false => superfluous.push(Idle { worker, since }),
         }
-        drop(idle);
+        drop(workers);
+        self.0.freed.notify_one();
         drop(superfluous);
     }
 
     /// A panic elsewhere leaves the list as it was.
-    pub(super) fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Workers> {
+        self.0
+            .workers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many wait for work.
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        self.lock().idle.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn any_is_alive(&self) -> bool {
+        self.lock()
+            .idle
+            .iter_mut()
+            .any(|idle| idle.worker.is_alive())
+    }
+
+    /// As if they had waited for too long.
+    #[cfg(test)]
+    pub(super) fn grow_old(&self) {
+        for idle in &mut self.lock().idle {
+            idle.since = Instant::now().checked_sub(TOO_OLD).expect("booted before");
+        }
     }
 }
 
@@ -116,15 +179,4 @@ fn given_up(mut worker: Worker, lost: Lost, purpose: &str) -> Fault {
     let fault = worker.end(lost, purpose);
     tracing::warn!(%fault, "a worker was given up");
     fault
-}
-
-#[cfg(test)]
-impl Idle {
-    pub(super) fn is_alive(&mut self) -> bool {
-        self.worker.is_alive()
-    }
-
-    pub(super) fn grow_old(&mut self) {
-        self.since = Instant::now().checked_sub(TOO_OLD).expect("booted before");
-    }
 }
