@@ -26,6 +26,9 @@ struct Shared {
 struct State {
     started: bool,
     calls: usize,
+    /// Whether the thread sleeps until it is woken. After a call it ticks once more, so that where one call
+    /// follows another, nobody has to be woken.
+    asleep: bool,
     over: bool,
 }
 
@@ -54,7 +57,7 @@ impl Clock {
             state.started = true;
         }
         state.calls += 1;
-        if state.calls == 1 {
+        if state.asleep {
             self.shared.changed.notify_one();
         }
         Ok(Ticking {
@@ -66,7 +69,8 @@ impl Clock {
 fn run(engine: &Engine, shared: &Shared) {
     let mut state = shared.lock();
     while !state.over {
-        state = if state.calls == 0 {
+        state.asleep = state.calls == 0;
+        state = if state.asleep {
             shared.changed.wait(state)
         } else {
             let waited = shared.changed.wait_timeout(state, TICK);
