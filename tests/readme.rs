@@ -1,10 +1,5 @@
 //! What the README says of the drivers is what the shipped components say of themselves.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 
 use drivebay_tests::{Node, guest, repository};

@@ -311,7 +311,7 @@ pub(super) fn standing(
     match judged(noted, spot, told(spot.path, known_mount_at)?)? {
         // What is taken over is looked at closely, also whether it can be written to.
         Standing::Found(_) => judged(noted, spot, look(spot.path)?),
-        standing => Ok(standing),
+        standing @ (Standing::Empty | Standing::Settled | Standing::Leftover) => Ok(standing),
     }
 }
 
