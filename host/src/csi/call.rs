@@ -46,8 +46,7 @@ impl Service {
         let work = move || {
             span.in_scope(|| {
                 note_component(&driver);
-                let outcome = operation(&driver, message).map_err(|error| status(&error));
-                note(&outcome);
+                let outcome = noted(operation(&driver, message));
                 if let Some(call) = call {
                     call.came_to(&outcome);
                 }
@@ -60,6 +59,23 @@ impl Service {
                 "the operation panicked, which is a bug of the host; its log says where",
             )),
         }
+    }
+
+    /// Answers what waits for nothing, where the message arrived: no guest, no lock, no mount.
+    pub(super) fn answer_now<M, A>(
+        &self,
+        rpc: &'static str,
+        request: &Request<M>,
+        operation: impl FnOnce(&Driver) -> Result<A, DriverError>,
+    ) -> Result<Response<A>, Status> {
+        let outcome = self.span(rpc).in_scope(|| {
+            note_component(&self.0.driver);
+            noted(operation(&self.0.driver))
+        });
+        if let Some(call) = request.extensions().get::<Call>() {
+            call.came_to(&outcome);
+        }
+        outcome.map(Response::new)
     }
 
     /// What every log line of the call carries, whatever the level: hence a span of the highest. The
@@ -88,13 +104,15 @@ fn note_component(driver: &Driver) {
 }
 
 /// One line for each call. Messages hold no secrets, and requests are not shown.
-fn note<A>(outcome: &Result<A, Status>) {
-    match outcome {
+fn noted<A>(outcome: Result<A, DriverError>) -> Result<A, Status> {
+    let outcome = outcome.map_err(|error| status(&error));
+    match &outcome {
         Ok(_) => tracing::debug!("done"),
         Err(status) => {
             tracing::warn!(code = ?status.code(), error = status.message(), "not done");
         }
     }
+    outcome
 }
 
 /// Until when the answer has to be on its way, by the deadline that gRPC callers send along.

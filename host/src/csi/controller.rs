@@ -171,12 +171,11 @@ impl Controller for Service {
         &self,
         request: Request<ControllerGetCapabilitiesRequest>,
     ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
-        self.answer("ControllerGetCapabilities", request, |driver, _| {
+        self.answer_now("ControllerGetCapabilities", &request, |driver| {
             Ok(ControllerGetCapabilitiesResponse {
                 capabilities: capabilities::of_controller(driver.capabilities()?),
             })
         })
-        .await
     }
 
     async fn create_snapshot(

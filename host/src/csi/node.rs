@@ -138,12 +138,11 @@ impl Node for Service {
         &self,
         request: Request<NodeGetCapabilitiesRequest>,
     ) -> Result<Response<NodeGetCapabilitiesResponse>, Status> {
-        self.answer("NodeGetCapabilities", request, |driver, _| {
+        self.answer_now("NodeGetCapabilities", &request, |driver| {
             Ok(NodeGetCapabilitiesResponse {
                 capabilities: capabilities::of_node(driver.capabilities()?),
             })
         })
-        .await
     }
 
     async fn node_get_info(

@@ -103,15 +103,14 @@ impl Driver {
     /// Whether a server has lost what is mounted there, as after a restore or a failover. One that does not
     /// answer has not: its clients go on when it comes back.
     fn is_stale(&self, spot: &Spot<'_>) -> bool {
-        let has_server = look(spot.path)
-            .ok()
-            .flatten()
-            .is_some_and(|entry| entry.source.contains(':'));
+        let Ok(Some(entry)) = known(spot.path) else {
+            return false;
+        };
         let until = Instant::now() + STALE_TIME;
-        has_server
+        entry.source.contains(':')
             && self
                 .measuring
-                .measure(spot.path, until)
+                .measure(spot.path, &entry.fs_type, until)
                 .is_err_and(|fault| fault.kind == FaultKind::Stale)
     }
 
@@ -308,7 +307,7 @@ pub(super) fn standing(
     noted: Option<&Placement>,
     spot: &Spot<'_>,
 ) -> Result<Standing, DriverError> {
-    match judged(noted, spot, told(spot.path, known_mount_at)?)? {
+    match judged(noted, spot, known(spot.path)?)? {
         // What is taken over is looked at closely, also whether it can be written to.
         Standing::Found(_) => judged(noted, spot, look(spot.path)?),
         standing @ (Standing::Empty | Standing::Settled | Standing::Leftover) => Ok(standing),
@@ -370,7 +369,12 @@ pub(super) fn refuse_changed_context(
 }
 
 pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
-    told(path, known_mount_at).map(|entry| entry.is_some())
+    known(path).map(|entry| entry.is_some())
+}
+
+/// As [`look`], but whether it can be written to may be out of date.
+pub(super) fn known(path: &Path) -> Result<Option<MountEntry>, DriverError> {
+    told(path, known_mount_at)
 }
 
 pub(super) fn look(path: &Path) -> Result<Option<MountEntry>, DriverError> {

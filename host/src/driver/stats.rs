@@ -4,11 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Driver;
-use super::place::is_mounted;
+use super::place::known;
 use super::publish::staged_device;
 use crate::error::DriverError;
 use crate::sys::Measured;
 use crate::volume::VolumeKey;
+
+/// Where a volume is, and by which of the kernel's filesystems.
+struct Mounted {
+    path: PathBuf,
+    fs_type: String,
+}
 
 impl Driver {
     /// What the volume that is mounted at that path holds. Waits for no other operation, and for a dead
@@ -20,18 +26,24 @@ impl Driver {
         tracing::Span::current().record("volume.id", key.0.as_str());
         let mounted = self.mounted_at(key, at)?;
         let deadline = self.deadline(Instant::now());
-        Ok(self.measuring.measure(&mounted, deadline)?)
+        Ok(self
+            .measuring
+            .measure(&mounted.path, &mounted.fs_type, deadline)?)
     }
 
-    /// Where the volume is mounted, given the path that a caller was told: a staged device lies in the
+    /// What is mounted of the volume, given the path that a caller was told: a staged device lies in the
     /// staging directory.
     ///
     /// # Errors
     /// `not-found` where that path does not hold the volume.
-    pub(super) fn mounted_at(&self, key: &VolumeKey, at: &Path) -> Result<PathBuf, DriverError> {
+    fn mounted_at(&self, key: &VolumeKey, at: &Path) -> Result<Mounted, DriverError> {
         for path in [at.to_owned(), staged_device(at)] {
-            if self.journal.volume_at(&path).as_ref() == Some(key) && is_mounted(&path)? {
-                return Ok(path);
+            if self.journal.volume_at(&path).as_ref() != Some(key) {
+                continue;
+            }
+            if let Some(entry) = known(&path)? {
+                let fs_type = entry.fs_type;
+                return Ok(Mounted { path, fs_type });
             }
         }
         Err(DriverError::not_found(format!(

@@ -35,6 +35,8 @@ struct Loaded {
     engine: Option<(Engine, Arc<Clock>)>,
     /// The least recently loaded first.
     guests: Vec<Arc<Guest>>,
+    /// Of the component that was asked about last, which may never be called in this process.
+    manifest: Option<Arc<Manifest>>,
 }
 
 impl fmt::Debug for Runtime {
@@ -106,10 +108,16 @@ impl Runtime {
     }
 
     fn known_manifest(&self, file: &ComponentFile) -> Result<Arc<Manifest>, CompiledError> {
-        match self.loaded(&file.sha256) {
-            Some(guest) => Ok(Arc::clone(&guest.manifest)),
-            None => compiled::read_manifest(&self.paths, &file.sha256).map(Arc::new),
+        let kept = self.lock().manifest.clone();
+        if let Some(known) = kept.filter(|known| known.component_sha256 == file.sha256) {
+            return Ok(known);
         }
+        let manifest = match self.loaded(&file.sha256) {
+            Some(guest) => Arc::clone(&guest.manifest),
+            None => compiled::read_manifest(&self.paths, &file.sha256).map(Arc::new)?,
+        };
+        self.lock().manifest = Some(Arc::clone(&manifest));
+        Ok(manifest)
     }
 
     fn loaded(&self, sha256: &str) -> Option<Arc<Guest>> {
