@@ -1,6 +1,6 @@
 //! `controller`: volumes come and go.
 
-use super::words::{capability_words, request_word, volume, volume_info};
+use super::words::{Named, capability_words, request_word, volume, volume_info};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -22,7 +22,7 @@ impl Guest {
                 exports::controller::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             controller.call_create_volume(&mut *store, &arguments)
         })?;
-        volume_info(said)
+        volume_info(said, Named::Volume)
     }
 
     /// `controller.delete-volume`
@@ -67,6 +67,6 @@ impl Guest {
                 exports::controller::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             controller.call_get_volume(&mut *store, &id.0)
         })?;
-        volume_info(said)
+        volume_info(said, Named::Known)
     }
 }

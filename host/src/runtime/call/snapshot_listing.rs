@@ -1,6 +1,6 @@
 //! `snapshot-listing`: which snapshots there are.
 
-use super::words::{snapshot_info, token};
+use super::words::{Named, snapshot_info, token};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -32,7 +32,7 @@ impl Guest {
             snapshots: said
                 .snapshots
                 .into_iter()
-                .map(snapshot_info)
+                .map(|snapshot| snapshot_info(snapshot, Named::Known))
                 .collect::<Result<_, _>>()?,
             next: token(said.next_token),
         })

@@ -1,6 +1,6 @@
 //! `snapshots`: the content of a volume at one moment.
 
-use super::words::snapshot_info;
+use super::words::{Named, snapshot_info};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -26,7 +26,7 @@ impl Guest {
                 exports::snapshots::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             snapshots.call_create_snapshot(&mut *store, &arguments)
         })?;
-        snapshot_info(said)
+        snapshot_info(said, Named::Snapshot)
     }
 
     /// `snapshots.delete-snapshot`
@@ -51,6 +51,6 @@ impl Guest {
                 exports::snapshots::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             snapshots.call_get_snapshot(&mut *store, &id.0)
         })?;
-        snapshot_info(said)
+        snapshot_info(said, Named::Known)
     }
 }

@@ -1,6 +1,6 @@
 //! `volume-listing`: which volumes there are.
 
-use super::words::{token, volume_info};
+use super::words::{Named, token, volume_info};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -27,7 +27,7 @@ impl Guest {
             volumes: said
                 .volumes
                 .into_iter()
-                .map(volume_info)
+                .map(|volume| volume_info(volume, Named::Known))
                 .collect::<Result<_, _>>()?,
             next: token(said.next_token),
         })

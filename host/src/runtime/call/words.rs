@@ -86,20 +86,21 @@ pub(super) fn request_word(request: &CreateVolume) -> wit::CreateRequest {
     }
 }
 
-pub(super) fn volume_info(said: wit::VolumeInfo) -> Result<VolumeInfo, DriverError> {
+/// `id` is what the volume's id is: of one just made, or of one that is known.
+pub(super) fn volume_info(said: wit::VolumeInfo, id: Named) -> Result<VolumeInfo, DriverError> {
     let source = match said.source {
         None => None,
         Some(wit::VolumeSource::Snapshot(id)) => Some(VolumeSource::Snapshot(SnapshotId(
-            checked_id(id, Named::Snapshot)?,
+            checked_id(id, Named::Known)?,
         ))),
         Some(wit::VolumeSource::Volume(id)) => Some(VolumeSource::Volume(VolumeId(checked_id(
             id,
-            Named::Volume,
+            Named::Known,
         )?))),
     };
     let node = |node| checked_id(node, Named::Node).map(NodeId);
     Ok(VolumeInfo {
-        id: VolumeId(checked_id(said.id, Named::Volume)?),
+        id: VolumeId(checked_id(said.id, id)?),
         capacity_bytes: said.capacity_bytes,
         context: Parameters::new(said.context),
         source,
@@ -108,10 +109,11 @@ pub(super) fn volume_info(said: wit::VolumeInfo) -> Result<VolumeInfo, DriverErr
     })
 }
 
-pub(super) fn snapshot_info(said: wit::Snapshot) -> Result<Snapshot, DriverError> {
+/// `id` as for [`volume_info`].
+pub(super) fn snapshot_info(said: wit::Snapshot, id: Named) -> Result<Snapshot, DriverError> {
     Ok(Snapshot {
-        id: SnapshotId(checked_id(said.id, Named::Snapshot)?),
-        source: VolumeId(checked_id(said.source_volume_id, Named::Volume)?),
+        id: SnapshotId(checked_id(said.id, id)?),
+        source: VolumeId(checked_id(said.source_volume_id, Named::Known)?),
         size_bytes: said.size_bytes,
         created_at_seconds: said.created_at_seconds,
         readiness: match said.readiness {
@@ -132,14 +134,18 @@ pub(super) enum Named {
     Volume,
     Snapshot,
     Node,
+    /// A volume or a snapshot that was there before: other drivers made some whose ids are longer, and Kubernetes
+    /// takes them.
+    Known,
 }
 
 impl Named {
-    /// In bytes: CSI's bound on strings, and its exception for nodes.
+    /// In bytes: CSI's bound on strings, its exception for nodes, and what no driver is known to exceed.
     fn longest(self) -> usize {
         match self {
             Self::Volume | Self::Snapshot => 128,
             Self::Node => 192,
+            Self::Known => 1024,
         }
     }
 }
@@ -160,6 +166,14 @@ pub(super) fn checked_id(said: String, of: Named) -> Result<String, DriverError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_known_already_may_have_the_longer_id_that_another_driver_gave_it() {
+        let long = "x".repeat(129);
+        assert!(checked_id(long.clone(), Named::Volume).is_err());
+        assert_eq!(checked_id(long.clone(), Named::Known).expect("good"), long);
+        assert!(checked_id("x".repeat(1025), Named::Known).is_err());
+    }
 
     #[test]
     fn an_id_is_taken_as_it_is_or_refused() {
