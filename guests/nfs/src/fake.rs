@@ -7,6 +7,9 @@ use crate::bindings::drivebay::driver::files::{EntryKind, Properties};
 use crate::bindings::drivebay::driver::types::Error;
 use crate::tree::Tree;
 
+/// What the host calls work that is not finished, and shows nobody.
+pub(crate) const PARTIAL: &str = ".drivebay-partial";
+
 /// Whether the step that is cut off has still happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Cut {
@@ -173,6 +176,12 @@ impl Tree for FakeTree {
             size_bytes: u64::try_from(size).expect("small"),
             modified_at_seconds: node.modified,
         })
+    }
+
+    fn is_empty(&self, directory: &str) -> Result<bool, Error> {
+        let below = self.tree(directory).into_iter();
+        let is_shown = |(rest, _): &(String, Node)| !rest.is_empty() && !rest.ends_with(PARTIAL);
+        Ok(below.filter(is_shown).count() == 0)
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Error> {

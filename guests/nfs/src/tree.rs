@@ -9,6 +9,7 @@ pub(crate) const DIRECTORY_MODE: u32 = 0o755;
 /// The root of a share; every path is below it.
 pub(crate) trait Tree {
     fn look(&self, path: &str) -> Result<Properties, Error>;
+    fn is_empty(&self, directory: &str) -> Result<bool, Error>;
     fn read(&self, path: &str) -> Result<Vec<u8>, Error>;
     fn create(&self, path: &str, content: &[u8]) -> Result<(), Error>;
     fn write(&self, path: &str, content: &[u8]) -> Result<(), Error>;
@@ -64,6 +65,13 @@ pub(crate) fn there_is_done(answer: Result<(), Error>) -> Result<(), Error> {
 impl Tree for Directory {
     fn look(&self, path: &str) -> Result<Properties, Error> {
         self.look(path)
+    }
+
+    fn is_empty(&self, directory: &str) -> Result<bool, Error> {
+        match self.list_entries(directory) {
+            Err(Error::Exhausted(_)) => Ok(false),
+            entries => Ok(entries?.is_empty()),
+        }
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Error> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bindings::drivebay::driver::types::CreateRequest;
-use crate::fake::{Cut, FakeTree};
+use crate::fake::{Cut, FakeTree, PARTIAL};
 use crate::parameters as names;
 
 /// More steps than anything here takes.
@@ -207,6 +207,16 @@ fn a_directory_that_several_volumes_use_goes_with_the_last() {
     assert!(tree.has("shared/file"));
     assert!(get(&tree, &ids[1]).is_ok());
     remove(&tree, &ids[1]).expect("removed");
+    assert!(tree.paths().is_empty(), "{:?}", tree.paths());
+}
+
+#[test]
+fn a_note_that_was_never_finished_keeps_no_directory() {
+    let tree = FakeTree::new();
+    let id = filled(&tree, "pvc-1", &[("subDir", "data")]);
+    let half = format!(".drivebay/directories/{}/.1-2{PARTIAL}", key("data"));
+    tree.put(&half, "");
+    remove(&tree, &id).expect("removed");
     assert!(tree.paths().is_empty(), "{:?}", tree.paths());
 }
 
