@@ -356,7 +356,10 @@ fn the_argument_order_of_older_kubelets_works() {
 fn two_drivers_share_one_component_and_nothing_else() {
     let node = Node::with_local("v1");
     fs::create_dir_all(node.path("other/v1")).expect("writable");
-    let grants = node.local_grants().replace("drivebay/local", "acme/fast");
+    let grants = node
+        .local_grants()
+        .replace("drivebay/local", "acme/fast")
+        .replace("local.drivebay.dev", "fast.example.com");
     let other = grants.replace(text(&node.path("pool")), text(&node.path("other")));
     node.add_driver("fast", &other);
     node.install(&[]);
