@@ -53,11 +53,17 @@ impl Table {
     /// Calls under load. The ratio is of the time that one call takes of the server: less is better, as in
     /// every other row.
     pub(super) fn load(&mut self, what: &str, ours: Load, other: Option<(&str, Load)>) {
-        let (against, ratio) = other.map_or_else(Default::default, |(name, theirs)| {
-            let ratio = theirs.per_second / ours.per_second;
-            (format!("{name}: {theirs}"), format!("{ratio:.2}x"))
-        });
-        self.row(what, ours.to_string(), &against, &ratio, None);
+        let Some((name, theirs)) = other else {
+            return self.row(what, ours.to_string(), "", "", None);
+        };
+        let ratio = theirs.per_second / ours.per_second;
+        self.row(
+            what,
+            ours.to_string(),
+            &format!("{name}: {theirs}"),
+            &format!("{ratio:.2}x"),
+            Some(("≤ 1x".to_owned(), ratio <= 1.0)),
+        );
     }
 
     /// What comes on top of a time; the promise is about the difference.
@@ -182,7 +188,9 @@ mod tests {
         table.load("stats", load(2000.0), None);
         let text = table.to_string();
         assert!(
-            text.contains("| stats | 2000/s, 1.00 ms | peer: 1000/s, 1.00 ms | 0.50x |  | for")
+            text.contains(
+                "| stats | 2000/s, 1.00 ms | peer: 1000/s, 1.00 ms | 0.50x | ≤ 1x | met |"
+            )
         );
         assert!(text.contains("| stats | 2000/s, 1.00 ms |  |  |  | for information |"));
     }
