@@ -61,24 +61,13 @@ impl NetworkWorkers {
 
 /// It holds no volume's lock, so one that the kernel does not let go is nobody's trouble.
 fn never_stuck(fault: Fault, purpose: &str) -> Fault {
-    match fault.kind {
-        FaultKind::Stuck => Fault::new(
-            FaultKind::TimedOut,
-            format!("{purpose} did not end within the deadline"),
-        ),
-        FaultKind::Invalid
-        | FaultKind::NotFound
-        | FaultKind::Exists
-        | FaultKind::Busy
-        | FaultKind::Precondition
-        | FaultKind::Unreachable
-        | FaultKind::Stale
-        | FaultKind::Denied
-        | FaultKind::Unsupported
-        | FaultKind::Exhausted
-        | FaultKind::TimedOut
-        | FaultKind::Other => fault,
+    if fault.kind != FaultKind::Stuck {
+        return fault;
     }
+    Fault::new(
+        FaultKind::TimedOut,
+        format!("{purpose} did not end within the deadline"),
+    )
 }
 
 #[cfg(test)]

@@ -56,20 +56,12 @@ impl WorkerToll {
 
     /// One more was given up, for that reason.
     pub(super) fn killed(&self, fault: &Fault) {
-        let counter = match fault.kind {
-            FaultKind::TimedOut => &self.0.deadline,
-            FaultKind::Stuck => &self.0.stuck,
-            FaultKind::Invalid
-            | FaultKind::NotFound
-            | FaultKind::Exists
-            | FaultKind::Busy
-            | FaultKind::Precondition
-            | FaultKind::Unreachable
-            | FaultKind::Stale
-            | FaultKind::Denied
-            | FaultKind::Unsupported
-            | FaultKind::Exhausted
-            | FaultKind::Other => &self.0.failed,
+        let counter = if fault.kind == FaultKind::TimedOut {
+            &self.0.deadline
+        } else if fault.kind == FaultKind::Stuck {
+            &self.0.stuck
+        } else {
+            &self.0.failed
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
