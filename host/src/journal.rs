@@ -6,6 +6,7 @@
 //! before and removed after, so that it may point to nothing but never lacks a volume.
 
 mod detached;
+mod kept;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ use sha2::{Digest, Sha256};
 use crate::sys;
 use crate::volume::{Access, AccessType, NodeId, Parameters, VolumeId, VolumeKey};
 
+use kept::Kept;
+
 pub(crate) use detached::DetachedVolumes;
 
 /// The form of the files; another number is not read.
@@ -25,6 +28,8 @@ const FORMAT: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Journal {
     directory: PathBuf,
+    records: Kept<VolumeRecord>,
+    index: Kept<VolumeKey>,
 }
 
 /// Why the journal cannot be used.
@@ -242,12 +247,18 @@ impl Use {
 
 impl Journal {
     pub(crate) fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self {
+            directory,
+            records: Kept::default(),
+            index: Kept::default(),
+        }
     }
 
     /// The volume's record, if it has one.
     pub(crate) fn load(&self, key: &VolumeKey) -> Result<Option<VolumeRecord>, JournalError> {
-        read_record(self.record_file(key))
+        let file = self.record_file(key);
+        let record = self.records.read(&file, record_in);
+        record.map_err(|reason| reason.of(file))
     }
 
     /// Every volume's record. One that cannot be read is an error: it could be the one that is looked for.
@@ -293,9 +304,11 @@ impl Journal {
 
     /// Which volume was mounted at that path.
     pub(crate) fn volume_at(&self, path: &Path) -> Option<VolumeKey> {
-        std::fs::read_to_string(self.index_file(path))
-            .ok()
-            .map(VolumeKey)
+        let key = |bytes| match String::from_utf8(bytes) {
+            Ok(key) => Ok(VolumeKey(key)),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        };
+        self.index.read(&self.index_file(path), key).ok().flatten()
     }
 
     /// Notes which volume a path belongs to.
@@ -337,24 +350,43 @@ impl Journal {
     }
 }
 
-fn read_record(file: PathBuf) -> Result<Option<VolumeRecord>, JournalError> {
-    let bytes = match std::fs::read(&file) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(JournalError::Unreadable { file, source }),
-    };
-    let record: VolumeRecord = match serde_json::from_slice(&bytes) {
-        Ok(record) => record,
-        Err(error) => {
-            let reason = error.to_string();
-            return Err(JournalError::Damaged { file, reason });
+/// Why a record cannot be had.
+enum Reason {
+    Unreadable(io::Error),
+    Damaged(String),
+}
+
+impl From<io::Error> for Reason {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl Reason {
+    fn of(self, file: PathBuf) -> JournalError {
+        match self {
+            Self::Unreadable(source) => JournalError::Unreadable { file, source },
+            Self::Damaged(reason) => JournalError::Damaged { file, reason },
         }
-    };
+    }
+}
+
+fn read_record(file: PathBuf) -> Result<Option<VolumeRecord>, JournalError> {
+    match std::fs::read(&file) {
+        Ok(bytes) => record_in(bytes).map(Some).map_err(|reason| reason.of(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(JournalError::Unreadable { file, source }),
+    }
+}
+
+fn record_in(bytes: Vec<u8>) -> Result<VolumeRecord, Reason> {
+    let record: VolumeRecord =
+        serde_json::from_slice(&bytes).map_err(|error| Reason::Damaged(error.to_string()))?;
     if record.format != FORMAT {
         let reason = format!("it has format {}, not {FORMAT}", record.format);
-        return Err(JournalError::Damaged { file, reason });
+        return Err(Reason::Damaged(reason));
     }
-    Ok(Some(record))
+    Ok(record)
 }
 
 /// With the directory, where it is the first.
@@ -366,10 +398,13 @@ fn write(file: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Keys and paths have characters and lengths that file names cannot have.
 pub(crate) fn file_stem(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
+    let digest = Sha256::digest(bytes);
+    let nibbles = digest
         .iter()
         .take(20)
-        .map(|byte| format!("{byte:02x}"))
+        .flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles
+        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
         .collect()
 }
 
