@@ -64,18 +64,18 @@ struct Shared {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
-    driver: String,
+    driver: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Method {
-    driver: String,
+    driver: Arc<str>,
     method: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
-    driver: String,
+    driver: Arc<str>,
     method: &'static str,
     code: &'static str,
 }
@@ -129,15 +129,14 @@ impl Metrics {
 
     fn in_flight(&self, driver: &str) -> Gauge {
         let labels = Of {
-            driver: driver.to_owned(),
+            driver: driver.into(),
         };
         self.0.in_flight.get_or_create_owned(&labels)
     }
 
-    fn count(&self, driver: &str, method: &'static str, code: Code, took: Duration) {
-        let driver = driver.to_owned();
+    fn count(&self, driver: Arc<str>, method: &'static str, code: Code, took: Duration) {
         let ended = Ended {
-            driver: driver.clone(),
+            driver: Arc::clone(&driver),
             method,
             code: code_name(code),
         };
@@ -181,9 +180,9 @@ mod tests {
     fn a_call_is_counted_by_method_and_code_and_timed_by_method() {
         let metrics = Metrics::of(&[]);
         let took = Duration::from_millis(3);
-        metrics.count("nfs", "NodePublishVolume", Code::Ok, took);
-        metrics.count("nfs", "NodePublishVolume", Code::Aborted, took);
-        metrics.count("nfs", "NodePublishVolume", Code::Aborted, took);
+        metrics.count("nfs".into(), "NodePublishVolume", Code::Ok, took);
+        metrics.count("nfs".into(), "NodePublishVolume", Code::Aborted, took);
+        metrics.count("nfs".into(), "NodePublishVolume", Code::Aborted, took);
         let text = metrics.text().expect("written");
         for line in [
             "drivebay_rpcs_total{driver=\"nfs\",method=\"NodePublishVolume\",code=\"OK\"} 1",

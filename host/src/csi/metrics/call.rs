@@ -33,7 +33,7 @@ struct InFlight {
 
 impl Call {
     fn begin(counting: &Counting, method: &'static str) -> Self {
-        let gauge = counting.metrics.in_flight(&counting.driver);
+        let gauge = counting.in_flight.clone();
         gauge.inc();
         Self(Arc::new(InFlight {
             metrics: counting.metrics.clone(),
@@ -56,8 +56,12 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         // Nobody said what it came to: the caller went before anything was done.
         let code = self.code.get().copied().unwrap_or(Code::Cancelled);
-        self.metrics
-            .count(&self.driver, self.method, code, self.begun.elapsed());
+        self.metrics.count(
+            Arc::clone(&self.driver),
+            self.method,
+            code,
+            self.begun.elapsed(),
+        );
         self.gauge.dec();
     }
 }
@@ -67,11 +71,13 @@ impl Drop for InFlight {
 pub(in crate::csi) struct Counting {
     metrics: Metrics,
     driver: Arc<str>,
+    in_flight: Gauge,
 }
 
 impl Counting {
     pub(in crate::csi) fn new(metrics: Metrics, driver: &str) -> Self {
         Self {
+            in_flight: metrics.in_flight(driver),
             metrics,
             driver: driver.into(),
         }
