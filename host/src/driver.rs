@@ -387,12 +387,9 @@ impl fmt::Display for Subject<'_> {
 
 impl Capabilities {
     fn of(manifest: &Manifest) -> Self {
-        let exported = Export::ALL
-            .into_iter()
-            .filter(|export| manifest.exports(*export));
         Self {
             local_filesystem: manifest.imports(Capability::BlockDevices),
-            ..exported.fold(Self::default(), Self::with)
+            ..manifest.exported().fold(Self::default(), Self::with)
         }
     }
 

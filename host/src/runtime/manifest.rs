@@ -22,11 +22,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Those interfaces of ours that the component exports.
+    pub fn exported(&self) -> impl Iterator<Item = Export> {
+        self.exports.iter().filter_map(|name| Export::parse(name))
+    }
+
     /// Whether the component exports that interface.
     pub fn exports(&self, export: Export) -> bool {
-        self.exports
-            .iter()
-            .any(|name| Export::parse(name) == Some(export))
+        self.exported().any(|exported| exported == export)
     }
 
     /// Whether the component asks for that interface of ours.
