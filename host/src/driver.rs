@@ -34,7 +34,7 @@ use crate::volume::{
 
 pub use crate::runtime::{Export, Scope};
 pub use crate::sys::{Measured, Room};
-pub use expand::{ExpandOnNode, Growth};
+pub use expand::{ExpandOnNode, Growth, Whereabouts};
 pub use figures::Figures;
 pub use publish::Emptied;
 

@@ -17,7 +17,7 @@ pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
-    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, VolumeReference,
+    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, VolumeReference, Whereabouts,
 };
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, TargetPath, VolumeId, VolumeKey};
@@ -162,7 +162,9 @@ fn expand_on_node(
     let place = at.as_ref().map(directory_of);
     let request = ExpandOnNode {
         key: volume(Attach::of(driver)?, options, place)?.key,
-        at: at.map(|at| at.as_path().to_owned()),
+        at: at.map_or(Whereabouts::Unsaid, |at| {
+            Whereabouts::Perhaps(at.as_path().to_owned())
+        }),
         required_bytes: bytes,
     };
     match driver.expand_on_node(&request)? {

@@ -12,7 +12,7 @@ use super::proto::{
     NodeUnstageVolumeResponse,
 };
 use super::{Service, answer, capabilities, request};
-use crate::driver::{Driver, Emptied, ExpandOnNode, Growth, PublishVolume, StageVolume};
+use crate::driver::{Driver, Emptied, ExpandOnNode, PublishVolume, StageVolume, Whereabouts};
 use crate::error::DriverError;
 use crate::volume::StagingPath;
 
@@ -111,25 +111,14 @@ impl Node for Service {
             let at = request::volume_path(&message.volume_path)?;
             let range = request::range(message.capacity_range)?;
             let required_bytes = range.required_bytes.unwrap_or_default();
-            let not_mounted = || {
-                DriverError::not_found(format!(
-                    "volume {:?} is not mounted at {}",
-                    key.0,
-                    at.as_path().display()
-                ))
-            };
-            driver.volume_stats(&key, at.as_path())?;
-            let growth = driver.expand_on_node(&ExpandOnNode {
-                key: key.clone(),
-                at: Some(at.as_path().to_owned()),
+            driver.expand_on_node(&ExpandOnNode {
+                key,
+                at: Whereabouts::Certain(at.as_path().to_owned()),
                 required_bytes,
             })?;
-            match growth {
-                Growth::NotMounted => Err(not_mounted()),
-                Growth::Filesystem | Growth::Nothing => Ok(NodeExpandVolumeResponse {
-                    capacity_bytes: answer::signed(required_bytes),
-                }),
-            }
+            Ok(NodeExpandVolumeResponse {
+                capacity_bytes: answer::signed(required_bytes),
+            })
         })
         .await
     }

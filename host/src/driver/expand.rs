@@ -17,10 +17,21 @@ use crate::volume::{CapacityRange, VolumeKey};
 pub struct ExpandOnNode {
     /// Which.
     pub key: VolumeKey,
-    /// Where the caller thinks that it is mounted, staged or for a pod.
-    pub at: Option<PathBuf>,
+    /// Where, staged or for a pod.
+    pub at: Whereabouts,
     /// What its filesystem has to fill at least.
     pub required_bytes: u64,
+}
+
+/// What the caller says of where a volume is mounted.
+#[derive(Debug)]
+pub enum Whereabouts {
+    /// Nothing.
+    Unsaid,
+    /// There, if anywhere: FlexVolume's callers also ask where nothing is mounted.
+    Perhaps(PathBuf),
+    /// There.
+    Certain(PathBuf),
 }
 
 /// What there was to do on the node.
@@ -56,7 +67,7 @@ impl Driver {
     ///
     /// # Errors
     /// `unsupported` where the component does not grow volumes; `failed-precondition` where the directory
-    /// holds another volume.
+    /// holds another volume, `not-found` where the caller is certain that it holds this one.
     pub fn expand_on_node(&self, request: &ExpandOnNode) -> Result<Growth, DriverError> {
         let capabilities = self.prepared_capabilities()?;
         if !capabilities.exports(Export::Expansion) {
@@ -66,11 +77,14 @@ impl Driver {
             );
             return Err(DriverError::unsupported(message));
         }
+        if let Whereabouts::Certain(at) = &request.at {
+            self.mounted_at(&request.key, at)?;
+        }
         if !capabilities.local_filesystem() {
             return Ok(Growth::Nothing);
         }
         let mut operation = self.begin(&request.key)?;
-        if let Some(at) = &request.at {
+        if let Whereabouts::Perhaps(at) = &request.at {
             self.refuse_other_volume(at, &request.key)?;
         }
         let record = self.journal.load(&request.key)?;

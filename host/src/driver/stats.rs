@@ -11,7 +11,7 @@ use crate::sys::Measured;
 use crate::volume::VolumeKey;
 
 /// Where a volume is, and by which of the kernel's filesystems.
-struct Mounted {
+pub(super) struct Mounted {
     path: PathBuf,
     fs_type: String,
 }
@@ -36,7 +36,7 @@ impl Driver {
     ///
     /// # Errors
     /// `not-found` where that path does not hold the volume.
-    fn mounted_at(&self, key: &VolumeKey, at: &Path) -> Result<Mounted, DriverError> {
+    pub(super) fn mounted_at(&self, key: &VolumeKey, at: &Path) -> Result<Mounted, DriverError> {
         for path in [at.to_owned(), staged_device(at)] {
             if self.journal.volume_at(&path).as_ref() != Some(key) {
                 continue;

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use drivebay::driver::{
-    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume,
+    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, Whereabouts,
 };
 use drivebay::error::DriverError;
 use drivebay::volume::{Secrets, StagingPath, TargetPath, VolumeKey};
@@ -125,7 +125,7 @@ impl Operation {
 fn expand_on_node(driver: &Driver, id: String, bytes: u64) -> Result<Value, DriverError> {
     let request = ExpandOnNode {
         key: VolumeKey(id),
-        at: None,
+        at: Whereabouts::Unsaid,
         required_bytes: bytes,
     };
     let grown = match driver.expand_on_node(&request)? {
