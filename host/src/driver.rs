@@ -235,6 +235,12 @@ impl Driver {
         })
     }
 
+    /// The version of the component that an operation of this process met last.
+    pub fn last_version(&self) -> Option<String> {
+        let manifest = self.runtime.last_manifest()?;
+        Some(manifest.description.version.clone())
+    }
+
     /// Which driver this is.
     pub fn config(&self) -> &DriverConfig {
         &self.config

@@ -41,5 +41,5 @@ pub use worker::{
     Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Measured,
     MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties, Remote,
     Reply, Request, Room, SharedWorkers, TargetKind, Usage, WantedDevice, WorkerCosts, WorkerToll,
-    is_worker, serve_worker,
+    is_worker, measure_at_once, serve_worker,
 };

@@ -23,6 +23,13 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// time, at most this.
 const HEAD_START: Duration = Duration::from_secs(1);
 
+/// An RPC that has no answer yet.
+struct Pending {
+    driver: Driver,
+    span: tracing::Span,
+    call: Option<Call>,
+}
+
 impl Service {
     /// Carries out one operation with the caller's patience, on a thread that may block.
     pub(super) async fn answer<M, A>(
@@ -35,29 +42,40 @@ impl Service {
         M: Send + 'static,
         A: Send + 'static,
     {
-        let patience = Patience {
-            answer: patience(request.metadata(), Instant::now()),
-            lock: LOCK_WAIT,
-        };
-        let driver = self.0.driver.with_patience(patience);
-        let call = request.extensions().get::<Call>().cloned();
-        let message = request.into_inner();
-        let span = self.span(rpc);
-        let work = move || {
-            span.in_scope(|| {
-                note_component(&driver);
-                let outcome = noted(operation(&driver, message));
-                if let Some(call) = call {
-                    call.came_to(&outcome);
-                }
-                outcome
-            })
-        };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(outcome) => outcome.map(Response::new),
-            Err(_) => Err(Status::internal(
-                "the operation panicked, which is a bug of the host; its log says where",
-            )),
+        let (pending, message) = self.pending(rpc, request);
+        pending
+            .on_a_thread(move |driver| operation(driver, message))
+            .await
+    }
+
+    /// The same, unless the answer is known where the message arrived: a thread costs more than looking.
+    /// `look` may read files of the host's own, and waits for no guest, no lock and no server; it says
+    /// nothing where one of these is needed.
+    pub(super) async fn look_and_answer<M, W, A>(
+        &self,
+        rpc: &'static str,
+        request: Request<M>,
+        wanted: impl FnOnce(&Driver, M) -> Result<W, DriverError>,
+        look: impl FnOnce(&Driver, &W) -> Result<Option<A>, DriverError>,
+        operation: impl FnOnce(&Driver, &W) -> Result<A, DriverError> + Send + 'static,
+    ) -> Result<Response<A>, Status>
+    where
+        W: Send + 'static,
+        A: Send + 'static,
+    {
+        let (pending, message) = self.pending(rpc, request);
+        let seen = pending.span.in_scope(|| {
+            let wanted = wanted(&pending.driver, message)?;
+            Ok((look(&pending.driver, &wanted)?, wanted))
+        });
+        match seen {
+            Err(error) => pending.end(Err(error)),
+            Ok((Some(answer), _)) => pending.end(Ok(answer)),
+            Ok((None, wanted)) => {
+                pending
+                    .on_a_thread(move |driver| operation(driver, &wanted))
+                    .await
+            }
         }
     }
 
@@ -65,29 +83,40 @@ impl Service {
     pub(super) fn answer_now<M, A>(
         &self,
         rpc: &'static str,
-        request: &Request<M>,
+        request: Request<M>,
         operation: impl FnOnce(&Driver) -> Result<A, DriverError>,
     ) -> Result<Response<A>, Status> {
-        let outcome = self.span(rpc).in_scope(|| {
-            note_component(&self.0.driver);
-            noted(operation(&self.0.driver))
-        });
-        if let Some(call) = request.extensions().get::<Call>() {
-            call.came_to(&outcome);
-        }
-        outcome.map(Response::new)
+        let (pending, _) = self.pending(rpc, request);
+        let outcome = pending.span.in_scope(|| operation(&pending.driver));
+        pending.end(outcome)
+    }
+
+    fn pending<M>(&self, rpc: &'static str, request: Request<M>) -> (Pending, M) {
+        let patience = Patience {
+            answer: patience(request.metadata(), Instant::now()),
+            lock: LOCK_WAIT,
+        };
+        let pending = Pending {
+            driver: self.0.driver.with_patience(patience),
+            span: self.span(rpc),
+            call: request.extensions().get::<Call>().cloned(),
+        };
+        (pending, request.into_inner())
     }
 
     /// What every log line of the call carries, whatever the level: hence a span of the highest. The
     /// operation fills in what it works on.
     fn span(&self, rpc: &'static str) -> tracing::Span {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
+        let driver = &self.0.driver;
+        let version = driver.last_version();
         tracing::error_span!(
             "csi",
             rpc,
             request.id = REQUESTS.fetch_add(1, Ordering::Relaxed),
-            driver.name = self.0.driver.config().name.0,
-            component.version = field::Empty,
+            driver.name = driver.config().name.0,
+            // Before the first operation after a swap still the one before; the operation adds its own.
+            component.version = version,
             volume.id = field::Empty,
             volume.name = field::Empty,
             snapshot.id = field::Empty,
@@ -96,23 +125,36 @@ impl Service {
     }
 }
 
-/// The current version; an operation that needs an older one, to undo what that did, adds it.
-fn note_component(driver: &Driver) {
-    if let Ok(component) = driver.component() {
-        tracing::Span::current().record("component.version", component.version);
+impl Pending {
+    async fn on_a_thread<A: Send + 'static>(
+        self,
+        operation: impl FnOnce(&Driver) -> Result<A, DriverError> + Send + 'static,
+    ) -> Result<Response<A>, Status> {
+        let work = move || {
+            let outcome = self.span.in_scope(|| operation(&self.driver));
+            self.end(outcome)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+            Err(Status::internal(
+                "the operation panicked, which is a bug of the host; its log says where",
+            ))
+        })
     }
-}
 
-/// One line for each call. Messages hold no secrets, and requests are not shown.
-fn noted<A>(outcome: Result<A, DriverError>) -> Result<A, Status> {
-    let outcome = outcome.map_err(|error| status(&error));
-    match &outcome {
-        Ok(_) => tracing::debug!("done"),
-        Err(status) => {
-            tracing::warn!(code = ?status.code(), error = status.message(), "not done");
+    /// One line for each call. Messages hold no secrets, and requests are not shown.
+    fn end<A>(self, outcome: Result<A, DriverError>) -> Result<Response<A>, Status> {
+        let outcome = outcome.map_err(|error| status(&error));
+        self.span.in_scope(|| match &outcome {
+            Ok(_) => tracing::debug!("done"),
+            Err(status) => {
+                tracing::warn!(code = ?status.code(), error = status.message(), "not done");
+            }
+        });
+        if let Some(call) = self.call {
+            call.came_to(&outcome);
         }
+        outcome.map(Response::new)
     }
-    outcome
 }
 
 /// Until when the answer has to be on its way, by the deadline that gRPC callers send along.

@@ -171,7 +171,7 @@ impl Controller for Service {
         &self,
         request: Request<ControllerGetCapabilitiesRequest>,
     ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
-        self.answer_now("ControllerGetCapabilities", &request, |driver| {
+        self.answer_now("ControllerGetCapabilities", request, |driver| {
             Ok(ControllerGetCapabilitiesResponse {
                 capabilities: capabilities::of_controller(driver.capabilities()?),
             })

@@ -12,9 +12,11 @@ use super::proto::{
     NodeUnstageVolumeResponse,
 };
 use super::{Service, answer, capabilities, request};
-use crate::driver::{Driver, Emptied, ExpandOnNode, PublishVolume, StageVolume, Whereabouts};
+use crate::driver::{
+    Driver, Emptied, ExpandOnNode, Measured, PublishVolume, StageVolume, Whereabouts,
+};
 use crate::error::DriverError;
-use crate::volume::StagingPath;
+use crate::volume::{StagingPath, TargetPath, VolumeKey};
 
 #[tonic::async_trait]
 impl Node for Service {
@@ -55,22 +57,20 @@ impl Node for Service {
         &self,
         request: Request<NodePublishVolumeRequest>,
     ) -> Result<Response<NodePublishVolumeResponse>, Status> {
-        self.answer("NodePublishVolume", request, |driver, message| {
-            let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
-            let target = request::target(&message.target_path)?;
-            let capability = request::capability(message.volume_capability)?;
-            let (_, is_read_only) = request::publish_context(message.publish_context);
-            driver.publish_volume(&PublishVolume {
-                volume,
-                target,
-                access: request::access(capability.mode, message.readonly || is_read_only),
-                sharing: request::sharing(capability.mode),
-                staging: staged_at(driver, &message.staging_target_path)?,
-                kind: capability.kind,
-                secrets: request::secrets(message.secrets),
-            })?;
-            Ok(NodePublishVolumeResponse {})
-        })
+        let at_once = |driver: &Driver, wanted: &PublishVolume| {
+            let is_published = driver.is_published(wanted);
+            Ok(is_published.then_some(NodePublishVolumeResponse {}))
+        };
+        self.look_and_answer(
+            "NodePublishVolume",
+            request,
+            published,
+            at_once,
+            |driver, wanted| {
+                driver.publish_volume(wanted)?;
+                Ok(NodePublishVolumeResponse {})
+            },
+        )
         .await
     }
 
@@ -91,14 +91,20 @@ impl Node for Service {
         &self,
         request: Request<NodeGetVolumeStatsRequest>,
     ) -> Result<Response<NodeGetVolumeStatsResponse>, Status> {
-        self.answer("NodeGetVolumeStats", request, |driver, message| {
-            let key = request::key(&message.volume_id)?;
-            let at = request::volume_path(&message.volume_path)?;
-            Ok(NodeGetVolumeStatsResponse {
-                usage: answer::usage(driver.volume_stats(&key, at.as_path())?),
-                volume_condition: None,
-            })
-        })
+        let at_once = |driver: &Driver, (key, at): &(VolumeKey, TargetPath)| {
+            let measured = driver.volume_stats_at_once(key, at.as_path())?;
+            Ok(measured.map(stats))
+        };
+        self.look_and_answer(
+            "NodeGetVolumeStats",
+            request,
+            |_, message| {
+                let key = request::key(&message.volume_id)?;
+                Ok((key, request::volume_path(&message.volume_path)?))
+            },
+            at_once,
+            |driver, (key, at)| driver.volume_stats(key, at.as_path()).map(stats),
+        )
         .await
     }
 
@@ -127,7 +133,7 @@ impl Node for Service {
         &self,
         request: Request<NodeGetCapabilitiesRequest>,
     ) -> Result<Response<NodeGetCapabilitiesResponse>, Status> {
-        self.answer_now("NodeGetCapabilities", &request, |driver| {
+        self.answer_now("NodeGetCapabilities", request, |driver| {
             Ok(NodeGetCapabilitiesResponse {
                 capabilities: capabilities::of_node(driver.capabilities()?),
             })
@@ -154,6 +160,33 @@ impl Node for Service {
             })
         })
         .await
+    }
+}
+
+/// What has to appear at which target.
+fn published(
+    driver: &Driver,
+    message: NodePublishVolumeRequest,
+) -> Result<PublishVolume, DriverError> {
+    let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
+    let target = request::target(&message.target_path)?;
+    let capability = request::capability(message.volume_capability)?;
+    let (_, is_read_only) = request::publish_context(message.publish_context);
+    Ok(PublishVolume {
+        volume,
+        target,
+        access: request::access(capability.mode, message.readonly || is_read_only),
+        sharing: request::sharing(capability.mode),
+        staging: staged_at(driver, &message.staging_target_path)?,
+        kind: capability.kind,
+        secrets: request::secrets(message.secrets),
+    })
+}
+
+fn stats(measured: Measured) -> NodeGetVolumeStatsResponse {
+    NodeGetVolumeStatsResponse {
+        usage: answer::usage(measured),
+        volume_condition: None,
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn volume(
         .collect();
     Ok(VolumeReference {
         key: key(id)?,
-        id: volume_id(id)?,
+        id: VolumeId(id.to_owned()),
         context: parameters(driver, Scope::Volume, "volume_context", context)?,
     })
 }

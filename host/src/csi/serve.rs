@@ -24,9 +24,6 @@ use crate::error::DriverError;
 use crate::sys;
 use crate::volume::NodeId;
 
-/// Threads that carry messages; the work itself has threads of its own.
-const THREADS: usize = 2;
-
 /// Operations at once, over all drivers. More of them wait.
 const MAX_OPERATIONS: usize = 128;
 
@@ -107,8 +104,9 @@ pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), Serv
         .collect::<Result<Vec<_>, _>>()?;
     let services: Vec<&Service> = listening.iter().map(|one| &one.service).collect();
     let metrics = Metrics::of(&services);
-    let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
+    // This thread carries all messages, and does what waits for nothing: a second one would spend more on
+    // handing over than on carrying. The work itself has threads of its own.
+    let runtime = runtime::Builder::new_current_thread()
         .max_blocking_threads(MAX_OPERATIONS)
         .thread_name("csi")
         .enable_all()

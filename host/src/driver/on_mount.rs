@@ -42,7 +42,7 @@ impl Driver {
             kind: &request.kind,
         };
         match standing(record.placement(spot.path), &spot)? {
-            Standing::Settled => return Ok(()),
+            Standing::Settled(_) => return Ok(()),
             Standing::Found(entry) => return Err(occupied(&spot, &entry)),
             Standing::Empty | Standing::Leftover => {}
         }

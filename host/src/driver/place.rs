@@ -52,7 +52,7 @@ pub(super) enum Standing {
     /// Nothing.
     Empty,
     /// What is asked for.
-    Settled,
+    Settled(MountEntry),
     /// Half of what an earlier try of ours did.
     Leftover,
     /// Something that was there before us.
@@ -70,12 +70,12 @@ impl Driver {
         choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<Content<'a>, DriverError>,
     ) -> Result<(), DriverError> {
         let found = match standing(record.placement(spot.path), spot)? {
-            Standing::Settled if self.is_stale(spot) => {
+            Standing::Settled(entry) if self.is_stale(spot, &entry) => {
                 tracing::info!("mounting anew what its server no longer knows");
                 self.unmount(operation, spot.path)?;
                 None
             }
-            Standing::Settled => return Ok(()),
+            Standing::Settled(_) => return Ok(()),
             Standing::Leftover => {
                 tracing::info!("redoing a mount that was interrupted");
                 self.unmount(operation, spot.path)?;
@@ -102,12 +102,9 @@ impl Driver {
 
     /// Whether a server has lost what is mounted there, as after a restore or a failover. One that does not
     /// answer has not: its clients go on when it comes back.
-    fn is_stale(&self, spot: &Spot<'_>) -> bool {
-        let Ok(Some(entry)) = known(spot.path) else {
-            return false;
-        };
+    fn is_stale(&self, spot: &Spot<'_>, entry: &MountEntry) -> bool {
         let until = Instant::now() + STALE_TIME;
-        entry.source.contains(':')
+        is_from_server(entry)
             && self
                 .measuring
                 .measure(spot.path, &entry.fs_type, until)
@@ -310,7 +307,7 @@ pub(super) fn standing(
     match judged(noted, spot, known(spot.path)?)? {
         // What is taken over is looked at closely, also whether it can be written to.
         Standing::Found(_) => judged(noted, spot, look(spot.path)?),
-        standing @ (Standing::Empty | Standing::Settled | Standing::Leftover) => Ok(standing),
+        standing @ (Standing::Empty | Standing::Settled(_) | Standing::Leftover) => Ok(standing),
     }
 }
 
@@ -330,12 +327,19 @@ fn judged(
         Progress::Adopting => Ok(Standing::Found(entry)),
         // Ours is gone, and somebody mounted something else since.
         Progress::Done if noted.shown_as != shown(&entry) => Ok(Standing::Found(entry)),
-        Progress::Done if noted.use_as == Use::of(spot.access, spot.kind) => Ok(Standing::Settled),
+        Progress::Done if noted.use_as == Use::of(spot.access, spot.kind) => {
+            Ok(Standing::Settled(entry))
+        }
         Progress::Done => Err(DriverError::already_exists(format!(
             "the volume is mounted at {} with another access mode or type; unmount it first",
             spot.path.display()
         ))),
     }
+}
+
+/// Whether somebody else keeps what is mounted: `server:/path`, as the kernel writes such sources.
+pub(super) fn is_from_server(entry: &MountEntry) -> bool {
+    entry.source.contains(':')
 }
 
 /// What tells one mount from another in the kernel's table.

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::content::Content;
-use super::place::{Spot, is_mounted, refuse_changed_context};
-use super::{Driver, Operation, PublishVolume, Sharing, StageVolume, VolumeReference};
+use super::place::{Spot, Standing, is_from_server, is_mounted, refuse_changed_context, standing};
+use super::{Driver, Operation, PublishVolume, Sharing, StageVolume, Subject, VolumeReference};
 use crate::error::DriverError;
 use crate::journal::{Placement, Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
@@ -31,16 +32,9 @@ impl Driver {
     pub fn publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let record = self.record(&request.volume)?;
-        let spot = Spot {
-            path: request.target.as_path(),
-            role: Role::Target,
-            access: request.access,
-            kind: &request.kind,
-        };
-        refuse_second_target(&record, request)?;
-        refuse_other_staging(&record, request)?;
+        let spot = target(request);
+        refuse_contradiction(&record, request)?;
         if let Some(staging) = record.staging().cloned() {
-            refuse_other_kind(&staging, &spot)?;
             return self.place(&mut operation, record, &spot, |_, _| {
                 Ok(Content::Staging {
                     path: staging.path,
@@ -48,12 +42,28 @@ impl Driver {
                 })
             });
         }
-        refuse_changed_context(&record, &request.volume.context)?;
         self.place(&mut operation, record, &spot, |operation, record| {
             let guest = self.node_guest(operation)?;
             refuse_unstaged(&guest, &request.volume)?;
             self.content_of(guest, record, &request.volume, Parameters::default())
         })
+    }
+
+    /// Whether [`Self::publish_volume`] would find nothing to do, as far as that can be told without waiting:
+    /// for another operation, for a server that may have lost the mount, for a guest.
+    pub fn is_published(&self, request: &PublishVolume) -> bool {
+        self.has_published(request).unwrap_or(false)
+    }
+
+    fn has_published(&self, request: &PublishVolume) -> Result<bool, DriverError> {
+        let Ok(_lock) = self.lock(Subject::Volume(&request.volume.key), Instant::now()) else {
+            return Ok(false);
+        };
+        let record = self.record(&request.volume)?;
+        refuse_contradiction(&record, request)?;
+        let spot = target(request);
+        let standing = standing(record.placement(spot.path), &spot)?;
+        Ok(matches!(standing, Standing::Settled(entry) if !is_from_server(&entry)))
     }
 
     /// Makes a volume appear once for this node. Safe to repeat. A raw device appears as the file `device`
@@ -149,6 +159,25 @@ fn refuse_unstaged(guest: &Guest, volume: &VolumeReference) -> Result<(), Driver
     )))
 }
 
+/// What the request says has to agree with what is noted.
+fn refuse_contradiction(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
+    refuse_second_target(record, request)?;
+    refuse_other_staging(record, request)?;
+    match record.staging() {
+        Some(staging) => refuse_other_kind(staging, &request.kind),
+        None => refuse_changed_context(record, &request.volume.context),
+    }
+}
+
+fn target(request: &PublishVolume) -> Spot<'_> {
+    Spot {
+        path: request.target.as_path(),
+        role: Role::Target,
+        access: request.access,
+        kind: &request.kind,
+    }
+}
+
 /// A volume for one pod appears at one target.
 fn refuse_second_target(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
     if request.sharing == Sharing::ManyTargets {
@@ -193,12 +222,12 @@ pub(super) fn staged_device(staging: &Path) -> PathBuf {
 }
 
 /// A directory cannot be bound to a file, nor a file to a directory.
-fn refuse_other_kind(staging: &Placement, spot: &Spot<'_>) -> Result<(), DriverError> {
+fn refuse_other_kind(staging: &Placement, kind: &AccessType) -> Result<(), DriverError> {
     let word = |is_block| match is_block {
         true => "a raw device",
         false => "a directory",
     };
-    let (staged, wanted) = (staging.use_as.is_block(), *spot.kind == AccessType::Block);
+    let (staged, wanted) = (staging.use_as.is_block(), *kind == AccessType::Block);
     if staged == wanted {
         return Ok(());
     }

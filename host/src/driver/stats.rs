@@ -7,7 +7,7 @@ use super::Driver;
 use super::place::known;
 use super::publish::staged_device;
 use crate::error::DriverError;
-use crate::sys::Measured;
+use crate::sys::{Measured, measure_at_once};
 use crate::volume::VolumeKey;
 
 /// Where a volume is, and by which of the kernel's filesystems.
@@ -29,6 +29,20 @@ impl Driver {
         Ok(self
             .measuring
             .measure(&mounted.path, &mounted.fs_type, deadline)?)
+    }
+
+    /// The same where nobody has to be waited for: none where a server would be asked.
+    ///
+    /// # Errors
+    /// As for [`Self::volume_stats`].
+    pub fn volume_stats_at_once(
+        &self,
+        key: &VolumeKey,
+        at: &Path,
+    ) -> Result<Option<Measured>, DriverError> {
+        let mounted = self.mounted_at(key, at)?;
+        let measured = measure_at_once(&mounted.path, &mounted.fs_type);
+        Ok(measured.transpose()?)
     }
 
     /// What is mounted of the volume, given the path that a caller was told: a staged device lies in the

@@ -89,6 +89,12 @@ impl Runtime {
         })
     }
 
+    /// What was known of the component that was asked about last, without looking whether it still is the
+    /// current one.
+    pub fn last_manifest(&self) -> Option<Arc<Manifest>> {
+        self.lock().manifest.clone()
+    }
+
     /// The same before an operation that needs the code anyway: what is missing is compiled now.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub use device::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
 };
 pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
-pub use measure::{Measured, MeasuringWorkers, Room};
+pub use measure::{Measured, MeasuringWorkers, Room, measure_at_once};
 pub use network::NetworkWorkers;
 pub use process::SharedWorkers;
 pub use serve::{is_worker, serve_worker};
