@@ -244,6 +244,12 @@ fn what_a_component_does_not_export_is_unsupported_and_named() {
         (&["get-snapshot", "s"], "snapshots"),
         (&["list-snapshots", "--source", "v1"], "snapshot-listing"),
         (
+            &["create-group-snapshot", "--name", "g", "--source", "v1"],
+            "group-snapshots",
+        ),
+        (&["delete-group-snapshot", "g"], "group-snapshots"),
+        (&["get-group-snapshot", "g"], "group-snapshots"),
+        (
             &["create-volume", "--name", "a", "--from-snapshot", "s"],
             "snapshots",
         ),

@@ -5,6 +5,7 @@
 //! call              one RPC: patience, a thread of its own, log line
 //! identity          who is there; never waits
 //! controller, node  one method for each RPC: words in, one operation, words out
+//! group_controller  the same for what is done to several volumes at once
 //! request, answer   their words and ours
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
@@ -12,13 +13,14 @@
 //! metrics           what was done, in numbers
 //! ```
 //!
-//! CSI's words end here. There is no GroupController and no SnapshotMetadata: the contract has neither.
+//! CSI's words end here. There is no SnapshotMetadata: the contract has nothing like it.
 
 mod answer;
 mod call;
 mod capabilities;
 mod controller;
 mod endpoint;
+mod group_controller;
 mod identity;
 mod metrics;
 mod node;
@@ -33,7 +35,7 @@ use crate::driver::Driver;
 use crate::error::DriverError;
 use crate::volume::NodeId;
 
-pub use capabilities::{controller_rpcs, node_rpcs};
+pub use capabilities::{controller_rpcs, group_controller_rpcs, node_rpcs};
 pub use endpoint::{Endpoint, EndpointError};
 pub use serve::{Observation, Plugin, ServeError, serve};
 

@@ -8,6 +8,7 @@ mod attach;
 mod content;
 mod expand;
 mod figures;
+mod group_snapshot;
 mod node;
 mod on_mount;
 mod parameters;
@@ -28,8 +29,8 @@ use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_
 use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
 use crate::sys::{Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkerToll};
 use crate::volume::{
-    Access, AccessType, NodeId, Parameters, Secrets, SnapshotId, StagingPath, TargetPath, VolumeId,
-    VolumeKey,
+    Access, AccessType, GroupSnapshotId, NodeId, Parameters, Secrets, SnapshotId, StagingPath,
+    TargetPath, VolumeId, VolumeKey,
 };
 
 pub use crate::runtime::{Export, Scope};
@@ -258,6 +259,8 @@ impl Driver {
             Subject::NewVolume(name) => span.record("volume.name", name),
             Subject::Snapshot(id) => span.record("snapshot.id", id.0.as_str()),
             Subject::NewSnapshot(name) => span.record("snapshot.name", name),
+            Subject::GroupSnapshot(id) => span.record("group.id", id.0.as_str()),
+            Subject::NewGroupSnapshot(name) => span.record("group.name", name),
             Subject::Nothing => &span,
         };
         let started = Instant::now();
@@ -293,6 +296,10 @@ impl Driver {
             Subject::NewVolume(name) => Lock::acquire(&file("new-volume-", name), deadline),
             Subject::Snapshot(id) => Lock::acquire(&file("snapshot-", &id.0), deadline),
             Subject::NewSnapshot(name) => Lock::acquire(&file("new-snapshot-", name), deadline),
+            Subject::GroupSnapshot(id) => Lock::acquire(&file("group-snapshot-", &id.0), deadline),
+            Subject::NewGroupSnapshot(name) => {
+                Lock::acquire(&file("new-group-snapshot-", name), deadline)
+            }
             Subject::Nothing => Lock::share(&file("readers-", "")),
         }
     }
@@ -375,6 +382,10 @@ enum Subject<'a> {
     Snapshot(&'a SnapshotId),
     /// One that is being cut, by its name.
     NewSnapshot(&'a str),
+    /// A group of snapshots that exists.
+    GroupSnapshot(&'a GroupSnapshotId),
+    /// One that is being cut, by its name.
+    NewGroupSnapshot(&'a str),
     /// Nothing is changed: such operations wait for nobody, and nobody for them.
     Nothing,
 }
@@ -386,6 +397,8 @@ impl fmt::Display for Subject<'_> {
             Self::NewVolume(name) => write!(f, "the volume named {name:?}"),
             Self::Snapshot(id) => write!(f, "snapshot {:?}", id.0),
             Self::NewSnapshot(name) => write!(f, "the snapshot named {name:?}"),
+            Self::GroupSnapshot(id) => write!(f, "group snapshot {:?}", id.0),
+            Self::NewGroupSnapshot(name) => write!(f, "the group snapshot named {name:?}"),
             Self::Nothing => write!(f, "anything"),
         }
     }

@@ -16,7 +16,10 @@ pub use provision::{
     AccessMode, CapacityRange, CreateVolume, PageToken, Topology, VolumeCapability, VolumeInfo,
     VolumePage, VolumeSource,
 };
-pub use snapshot::{CreateSnapshot, Readiness, Snapshot, SnapshotFilter, SnapshotId, SnapshotPage};
+pub use snapshot::{
+    CreateGroupSnapshot, CreateSnapshot, GroupSnapshot, GroupSnapshotId, Readiness, Snapshot,
+    SnapshotFilter, SnapshotId, SnapshotPage,
+};
 
 /// The backend's name of a volume, as the guest knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use crate::csi_proto::controller_client::ControllerClient;
+use crate::csi_proto::group_controller_client::GroupControllerClient;
 use crate::csi_proto::identity_client::IdentityClient;
 use crate::csi_proto::node_client::NodeClient;
 use crate::csi_proto::{self as proto, volume_capability};
@@ -93,6 +94,10 @@ rpcs! {
     ControllerClient controller_expand_volume ControllerExpandVolumeRequest ControllerExpandVolumeResponse;
     ControllerClient controller_get_volume ControllerGetVolumeRequest ControllerGetVolumeResponse;
     ControllerClient controller_modify_volume ControllerModifyVolumeRequest ControllerModifyVolumeResponse;
+    GroupControllerClient group_controller_get_capabilities GroupControllerGetCapabilitiesRequest GroupControllerGetCapabilitiesResponse;
+    GroupControllerClient create_volume_group_snapshot CreateVolumeGroupSnapshotRequest CreateVolumeGroupSnapshotResponse;
+    GroupControllerClient delete_volume_group_snapshot DeleteVolumeGroupSnapshotRequest DeleteVolumeGroupSnapshotResponse;
+    GroupControllerClient get_volume_group_snapshot GetVolumeGroupSnapshotRequest GetVolumeGroupSnapshotResponse;
     NodeClient node_stage_volume NodeStageVolumeRequest NodeStageVolumeResponse;
     NodeClient node_unstage_volume NodeUnstageVolumeRequest NodeUnstageVolumeResponse;
     NodeClient node_publish_volume NodePublishVolumeRequest NodePublishVolumeResponse;

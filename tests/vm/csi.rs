@@ -28,7 +28,7 @@ const LACKING: [&str; 11] = [
     // Nothing about a directory can be modified.
     "ModifyVolume",
     "volume attribute class",
-    // The contract has no groups of volumes.
+    // Shares have no moment that several of them share.
     "GroupController Service",
 ];
 

@@ -56,6 +56,7 @@ impl Snapshot {
             } else {
                 Readiness::Pending
             },
+            group_id: None,
         }
     }
 }

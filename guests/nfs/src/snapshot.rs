@@ -154,6 +154,7 @@ pub(crate) fn get(tree: &dyn Tree, id: &SnapshotId) -> Result<Snapshot, Error> {
         size_bytes: found.size_bytes,
         created_at_seconds: found.modified_at_seconds,
         readiness: Readiness::Ready,
+        group_id: None,
     })
 }
 
@@ -225,6 +226,7 @@ fn info(record: &SnapshotRecord) -> Snapshot {
         size_bytes: record.size_bytes,
         created_at_seconds: record.created_at_seconds,
         readiness: Readiness::Ready,
+        group_id: None,
     }
 }
 

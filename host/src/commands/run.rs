@@ -6,6 +6,7 @@
 mod arguments;
 mod attachment;
 mod controller;
+mod group_snapshots;
 mod json;
 mod node;
 mod size;
@@ -40,6 +41,8 @@ enum Operation {
     #[command(flatten)]
     Snapshots(snapshots::Operation),
     #[command(flatten)]
+    GroupSnapshots(group_snapshots::Operation),
+    #[command(flatten)]
     Node(node::Operation),
 }
 
@@ -62,6 +65,7 @@ impl Operation {
             Self::Controller(operation) => operation.run(driver),
             Self::Attachment(operation) => operation.run(driver),
             Self::Snapshots(operation) => operation.run(driver),
+            Self::GroupSnapshots(operation) => operation.run(driver),
             Self::Node(operation) => operation.run(driver),
         }
     }

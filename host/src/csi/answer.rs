@@ -3,7 +3,9 @@
 use super::proto;
 use crate::driver::{Measured, Room};
 use crate::error::DriverError;
-use crate::volume::{NodeId, Parameters, Readiness, Snapshot, Topology, VolumeInfo, VolumeSource};
+use crate::volume::{
+    GroupSnapshot, NodeId, Parameters, Readiness, Snapshot, Topology, VolumeInfo, VolumeSource,
+};
 
 /// In the publish context, from the controller's host to the node's; no guest sees it.
 pub(super) const READ_ONLY: &str = "drivebay.dev/read-only";
@@ -63,12 +65,25 @@ pub(super) fn snapshot(snapshot: Snapshot) -> proto::Snapshot {
         size_bytes: signed(snapshot.size_bytes),
         snapshot_id: snapshot.id.0,
         source_volume_id: snapshot.source.0,
-        creation_time: Some(prost_types::Timestamp {
-            seconds: signed(snapshot.created_at_seconds),
-            nanos: 0,
-        }),
+        creation_time: Some(moment(snapshot.created_at_seconds)),
         ready_to_use: snapshot.readiness == Readiness::Ready,
-        group_snapshot_id: String::new(),
+        group_snapshot_id: snapshot.group.map(|group| group.0).unwrap_or_default(),
+    }
+}
+
+pub(super) fn group_snapshot(group: GroupSnapshot) -> proto::VolumeGroupSnapshot {
+    proto::VolumeGroupSnapshot {
+        ready_to_use: group.readiness() == Readiness::Ready,
+        group_snapshot_id: group.id.0,
+        snapshots: group.snapshots.into_iter().map(snapshot).collect(),
+        creation_time: Some(moment(group.created_at_seconds)),
+    }
+}
+
+fn moment(seconds: u64) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: signed(seconds),
+        nanos: 0,
     }
 }
 

@@ -121,6 +121,8 @@ impl Service {
             volume.name = field::Empty,
             snapshot.id = field::Empty,
             snapshot.name = field::Empty,
+            group.id = field::Empty,
+            group.name = field::Empty,
         )
     }
 }

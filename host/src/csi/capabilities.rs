@@ -5,12 +5,14 @@
 
 use super::Mode;
 use super::proto::controller_service_capability::rpc::Type as ControllerRpc;
+use super::proto::group_controller_service_capability::rpc::Type as GroupControllerRpc;
 use super::proto::node_service_capability::rpc::Type as NodeRpc;
 use super::proto::plugin_capability::service::Type as PluginService;
 use super::proto::plugin_capability::volume_expansion::Type as Growing;
 use super::proto::{
-    ControllerServiceCapability, NodeServiceCapability, PluginCapability,
-    controller_service_capability, node_service_capability, plugin_capability,
+    ControllerServiceCapability, GroupControllerServiceCapability, NodeServiceCapability,
+    PluginCapability, controller_service_capability, group_controller_service_capability,
+    node_service_capability, plugin_capability,
 };
 use crate::driver::{Capabilities, Export};
 
@@ -22,6 +24,10 @@ pub(super) fn of_plugin(capabilities: Capabilities, mode: Mode) -> Vec<PluginCap
         (
             is_controlled && mode.has_controller(),
             PluginService::ControllerService,
+        ),
+        (
+            capabilities.exports(Export::GroupSnapshots) && mode.has_controller(),
+            PluginService::GroupControllerService,
         ),
         (
             capabilities.exports(Export::Accessibility),
@@ -86,6 +92,21 @@ pub(super) fn of_controller(capabilities: Capabilities) -> Vec<ControllerService
         .collect()
 }
 
+pub(super) fn of_group_controller(
+    capabilities: Capabilities,
+) -> Vec<GroupControllerServiceCapability> {
+    let rpc = group_controller_service_capability::Rpc {
+        r#type: GroupControllerRpc::CreateDeleteGetVolumeGroupSnapshot.into(),
+    };
+    let claim = GroupControllerServiceCapability {
+        r#type: Some(group_controller_service_capability::Type::Rpc(rpc)),
+    };
+    match capabilities.exports(Export::GroupSnapshots) {
+        true => vec![claim],
+        false => Vec::new(),
+    }
+}
+
 pub(super) fn of_node(capabilities: Capabilities) -> Vec<NodeServiceCapability> {
     let claims = [
         (capabilities.stages(), NodeRpc::StageUnstageVolume),
@@ -145,6 +166,18 @@ pub fn controller_rpcs(capabilities: Capabilities) -> Vec<&'static str> {
         .filter(|(export, _)| capabilities.exports(*export))
         .flat_map(|(_, calls)| calls.iter().copied())
         .collect()
+}
+
+/// The same for GroupController.
+pub fn group_controller_rpcs(capabilities: Capabilities) -> Vec<&'static str> {
+    match capabilities.exports(Export::GroupSnapshots) {
+        true => vec![
+            "CreateVolumeGroupSnapshot",
+            "DeleteVolumeGroupSnapshot",
+            "GetVolumeGroupSnapshot",
+        ],
+        false => Vec::new(),
+    }
 }
 
 /// The same for Node.

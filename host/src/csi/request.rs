@@ -7,8 +7,8 @@ use super::proto;
 use crate::driver::{Driver, Scope, Sharing, VolumeReference};
 use crate::error::DriverError;
 use crate::volume::{
-    Access, AccessMode, AccessType, CapacityRange, PageToken, Parameters, Secret, Secrets,
-    SnapshotId, StagingPath, TargetPath, Topology, VolumeCapability, VolumeId, VolumeKey,
+    Access, AccessMode, AccessType, CapacityRange, GroupSnapshotId, PageToken, Parameters, Secret,
+    Secrets, SnapshotId, StagingPath, TargetPath, Topology, VolumeCapability, VolumeId, VolumeKey,
     VolumeSource,
 };
 
@@ -52,6 +52,32 @@ pub(super) fn volume_id(id: &str) -> Result<VolumeId, DriverError> {
 
 pub(super) fn snapshot_id(id: &str) -> Result<SnapshotId, DriverError> {
     named("snapshot_id", "snapshot.id", id).map(|id| SnapshotId(id.to_owned()))
+}
+
+pub(super) fn group_snapshot_id(id: &str) -> Result<GroupSnapshotId, DriverError> {
+    named("group_snapshot_id", "group.id", id).map(|id| GroupSnapshotId(id.to_owned()))
+}
+
+/// Those of a group. None at all says that the group has none, which only one that is gone can bear out.
+pub(super) fn snapshot_ids(given: Vec<String>) -> Result<Vec<SnapshotId>, DriverError> {
+    elements("snapshot_ids", given).map(|ids| ids.into_iter().map(SnapshotId).collect())
+}
+
+/// Those that are to be snapshotted together.
+pub(super) fn source_volume_ids(given: Vec<String>) -> Result<Vec<VolumeId>, DriverError> {
+    if given.is_empty() {
+        return Err(missing("source_volume_ids"));
+    }
+    elements("source_volume_ids", given).map(|ids| ids.into_iter().map(VolumeId).collect())
+}
+
+fn elements(field: &str, given: Vec<String>) -> Result<Vec<String>, DriverError> {
+    match given.iter().any(String::is_empty) {
+        true => Err(DriverError::invalid_argument(format!(
+            "{field} has an empty element"
+        ))),
+        false => Ok(given),
+    }
 }
 
 /// Volumes of CSI are known by their ids alone.

@@ -16,6 +16,7 @@ use tonic::transport::Server;
 use super::endpoint::Endpoint;
 use super::metrics::{Counting, Listeners, Metrics};
 use super::proto::controller_server::ControllerServer;
+use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
 use super::{Mode, Service};
@@ -173,6 +174,9 @@ impl Listening {
         let controller = mode
             .has_controller()
             .then(|| ControllerServer::new(service.clone()));
+        let group_controller = mode
+            .has_controller()
+            .then(|| GroupControllerServer::new(service.clone()));
         let node = mode.has_node().then(|| NodeServer::new(service.clone()));
         tracing::info!(driver.name = service.0.driver.config().name.0, csi.name = service.0.name, %endpoint, "serving");
         let counting = Counting::new(metrics, &service.0.driver.config().name.0);
@@ -180,6 +184,7 @@ impl Listening {
             .layer(counting)
             .add_service(IdentityServer::new(service))
             .add_optional_service(controller)
+            .add_optional_service(group_controller)
             .add_optional_service(node)
             .serve_with_incoming_shutdown(incoming, stopped(stop))
             .await;

@@ -89,6 +89,7 @@ fn subject(scope: Scope) -> &'static str {
         Scope::Volume => "volume",
         Scope::Creation => "creation of a volume",
         Scope::Snapshot => "snapshot",
+        Scope::GroupSnapshot => "group snapshot",
         Scope::Modification => "modification",
     }
 }
@@ -99,6 +100,7 @@ fn kind(scope: Scope) -> &'static str {
         Scope::Volume => "volume",
         Scope::Creation => "creation",
         Scope::Snapshot => "snapshot",
+        Scope::GroupSnapshot => "group snapshot",
         Scope::Modification => "modification",
     }
 }

@@ -219,6 +219,9 @@ fn check_types(ready: &InstancePre<State>, manifest: &Manifest) -> wasmtime::Res
             Export::SnapshotListing => {
                 exports::snapshot_listing::GuestIndices::new(ready).map(drop)?;
             }
+            Export::GroupSnapshots => {
+                exports::group_snapshots::GuestIndices::new(ready).map(drop)?;
+            }
             Export::Expansion => exports::expansion::GuestIndices::new(ready).map(drop)?,
             Export::Modification => exports::modification::GuestIndices::new(ready).map(drop)?,
             Export::Node => exports::node::GuestIndices::new(ready).map(drop)?,

@@ -30,6 +30,8 @@ pub enum Export {
     Snapshots,
     /// `snapshot-listing`
     SnapshotListing,
+    /// `group-snapshots`
+    GroupSnapshots,
     /// `expansion`
     Expansion,
     /// `modification`
@@ -42,7 +44,7 @@ pub enum Export {
 
 impl Export {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Identity,
         Self::Controller,
         Self::VolumeListing,
@@ -51,6 +53,7 @@ impl Export {
         Self::Attachment,
         Self::Snapshots,
         Self::SnapshotListing,
+        Self::GroupSnapshots,
         Self::Expansion,
         Self::Modification,
         Self::Node,
@@ -68,6 +71,7 @@ impl Export {
             Self::Attachment => "attachment",
             Self::Snapshots => "snapshots",
             Self::SnapshotListing => "snapshot-listing",
+            Self::GroupSnapshots => "group-snapshots",
             Self::Expansion => "expansion",
             Self::Modification => "modification",
             Self::Node => "node",

@@ -76,6 +76,8 @@ pub enum Scope {
     Creation,
     /// VolumeSnapshotClass.
     Snapshot,
+    /// VolumeGroupSnapshotClass.
+    GroupSnapshot,
     /// VolumeAttributesClass.
     Modification,
 }

@@ -6,6 +6,10 @@ use super::{PageToken, Parameters, VolumeId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotId(pub String);
 
+/// The backend's name of snapshots that were cut together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSnapshotId(pub String);
+
 /// Whether a snapshot can be used as a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
@@ -28,6 +32,30 @@ pub struct Snapshot {
     pub created_at_seconds: u64,
     /// Whether it can be used as a source.
     pub readiness: Readiness,
+    /// The group that it was cut with, and goes with.
+    pub group: Option<GroupSnapshotId>,
+}
+
+/// Snapshots that were cut together, as the backend has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSnapshot {
+    /// The backend's name of it.
+    pub id: GroupSnapshotId,
+    /// One of each volume, in the backend's order.
+    pub snapshots: Vec<Snapshot>,
+    /// Seconds since 1970 UTC at which the content was cut.
+    pub created_at_seconds: u64,
+}
+
+impl GroupSnapshot {
+    /// Whether each of its snapshots can be used as a source.
+    pub fn readiness(&self) -> Readiness {
+        let is_ready = |snapshot: &Snapshot| snapshot.readiness == Readiness::Ready;
+        match self.snapshots.iter().all(is_ready) {
+            true => Readiness::Ready,
+            false => Readiness::Pending,
+        }
+    }
 }
 
 /// Some of the snapshots.
@@ -56,5 +84,16 @@ pub struct CreateSnapshot {
     /// Of which volume.
     pub source: VolumeId,
     /// As a VolumeSnapshotClass has them.
+    pub parameters: Parameters,
+}
+
+/// Snapshots of several volumes that should exist, all cut at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateGroupSnapshot {
+    /// The caller's name for the group, the same in every retry.
+    pub name: String,
+    /// Of which volumes, in any order.
+    pub sources: Vec<VolumeId>,
+    /// As a VolumeGroupSnapshotClass has them.
     pub parameters: Parameters,
 }

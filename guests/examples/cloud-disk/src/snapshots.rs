@@ -60,5 +60,6 @@ fn snapshot(snapshot: api::Snapshot) -> Snapshot {
         } else {
             Readiness::Pending
         },
+        group_id: None,
     }
 }

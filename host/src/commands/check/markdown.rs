@@ -8,10 +8,11 @@ use drivebay::driver::{Capabilities, Driver, Export, Scope};
 use drivebay::runtime::{Manifest, Need, Parameter};
 
 /// Where a parameter stands, in the order of a volume's life.
-const SCOPES: [(Scope, &str); 4] = [
+const SCOPES: [(Scope, &str); 5] = [
     (Scope::Creation, "StorageClass"),
     (Scope::Volume, "PersistentVolume"),
     (Scope::Snapshot, "VolumeSnapshotClass"),
+    (Scope::GroupSnapshot, "VolumeGroupSnapshotClass"),
     (Scope::Modification, "VolumeAttributesClass"),
 ];
 
@@ -41,6 +42,10 @@ fn print_driver(config: &DriverConfig, manifest: &Manifest, capabilities: Capabi
     println!(
         "| Controller | {} |",
         listed(&csi::controller_rpcs(capabilities))
+    );
+    println!(
+        "| GroupController | {} |",
+        listed(&csi::group_controller_rpcs(capabilities))
     );
     println!("| Node | {} |", listed(&csi::node_rpcs(capabilities)));
     println!("| access modes | {} |", access_modes(capabilities));

@@ -1,8 +1,8 @@
 //! Answers as JSON, with the contract's names. What is absent has no key.
 
 use drivebay::volume::{
-    Health, NodeInfo, PageToken, Parameters, Readiness, Snapshot, SnapshotPage, Topology,
-    VolumeInfo, VolumePage, VolumeSource,
+    GroupSnapshot, Health, NodeInfo, PageToken, Parameters, Readiness, Snapshot, SnapshotPage,
+    Topology, VolumeInfo, VolumePage, VolumeSource,
 };
 use serde_json::{Map, Value, json};
 
@@ -42,12 +42,24 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> Value {
         Readiness::Pending => "pending",
         Readiness::Ready => "ready",
     };
-    json!({
+    let mut object = json!({
         "id": snapshot.id.0,
         "source-volume-id": snapshot.source.0,
         "size-bytes": snapshot.size_bytes,
         "created-at-seconds": snapshot.created_at_seconds,
         "readiness": readiness,
+    });
+    if let Some(group) = &snapshot.group {
+        object["group-id"] = json!(group.0);
+    }
+    object
+}
+
+pub(super) fn group_snapshot(group: &GroupSnapshot) -> Value {
+    json!({
+        "id": group.id.0,
+        "snapshots": group.snapshots.iter().map(snapshot).collect::<Vec<_>>(),
+        "created-at-seconds": group.created_at_seconds,
     })
 }
 

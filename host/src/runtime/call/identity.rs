@@ -33,6 +33,7 @@ fn parameter(said: exports::identity::Parameter) -> Parameter {
         ParameterScope::Volume => Scope::Volume,
         ParameterScope::Creation => Scope::Creation,
         ParameterScope::Snapshot => Scope::Snapshot,
+        ParameterScope::GroupSnapshot => Scope::GroupSnapshot,
         ParameterScope::Modification => Scope::Modification,
     };
     let need = match said.need {

@@ -6,9 +6,9 @@ use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::plain_text;
 use crate::error::DriverError;
 use crate::volume::{
-    Access, AccessMode, AccessType, CapacityRange, CreateVolume, NodeId, PageToken, Parameters,
-    Readiness, Snapshot, SnapshotId, Topology, VolumeCapability, VolumeId, VolumeInfo,
-    VolumeSource,
+    Access, AccessMode, AccessType, CapacityRange, CreateVolume, GroupSnapshotId, NodeId,
+    PageToken, Parameters, Readiness, Snapshot, SnapshotId, Topology, VolumeCapability, VolumeId,
+    VolumeInfo, VolumeSource,
 };
 
 pub(super) fn volume(
@@ -111,6 +111,7 @@ pub(super) fn volume_info(said: wit::VolumeInfo, id: Named) -> Result<VolumeInfo
 
 /// `id` as for [`volume_info`].
 pub(super) fn snapshot_info(said: wit::Snapshot, id: Named) -> Result<Snapshot, DriverError> {
+    let group = said.group_id.map(|id| checked_id(id, Named::Known));
     Ok(Snapshot {
         id: SnapshotId(checked_id(said.id, id)?),
         source: VolumeId(checked_id(said.source_volume_id, Named::Known)?),
@@ -120,6 +121,7 @@ pub(super) fn snapshot_info(said: wit::Snapshot, id: Named) -> Result<Snapshot, 
             wit::Readiness::Pending => Readiness::Pending,
             wit::Readiness::Ready => Readiness::Ready,
         },
+        group: group.transpose()?.map(GroupSnapshotId),
     })
 }
 
@@ -133,8 +135,9 @@ pub(super) fn token(said: Option<String>) -> Option<PageToken> {
 pub(super) enum Named {
     Volume,
     Snapshot,
+    GroupSnapshot,
     Node,
-    /// A volume or a snapshot that was there before: other drivers made some whose ids are longer, and Kubernetes
+    /// A volume, a snapshot or a group that was there before: other drivers made some whose ids are longer, and Kubernetes
     /// takes them.
     Known,
 }
@@ -143,7 +146,7 @@ impl Named {
     /// In bytes: CSI's bound on strings, its exception for nodes, and what no driver is known to exceed.
     fn longest(self) -> usize {
         match self {
-            Self::Volume | Self::Snapshot => 128,
+            Self::Volume | Self::Snapshot | Self::GroupSnapshot => 128,
             Self::Node => 192,
             Self::Known => 1024,
         }

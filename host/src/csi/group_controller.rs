@@ -1,0 +1,84 @@
+//! Snapshots of several volumes, cut together.
+
+use tonic::{Request, Response, Status};
+
+use super::proto::group_controller_server::GroupController;
+use super::proto::{
+    CreateVolumeGroupSnapshotRequest, CreateVolumeGroupSnapshotResponse,
+    DeleteVolumeGroupSnapshotRequest, DeleteVolumeGroupSnapshotResponse,
+    GetVolumeGroupSnapshotRequest, GetVolumeGroupSnapshotResponse,
+    GroupControllerGetCapabilitiesRequest, GroupControllerGetCapabilitiesResponse,
+};
+use super::{Service, answer, capabilities, request};
+use crate::driver::Scope;
+use crate::volume::CreateGroupSnapshot;
+
+#[tonic::async_trait]
+impl GroupController for Service {
+    async fn group_controller_get_capabilities(
+        &self,
+        request: Request<GroupControllerGetCapabilitiesRequest>,
+    ) -> Result<Response<GroupControllerGetCapabilitiesResponse>, Status> {
+        self.answer_now("GroupControllerGetCapabilities", request, |driver| {
+            Ok(GroupControllerGetCapabilitiesResponse {
+                capabilities: capabilities::of_group_controller(driver.capabilities()?),
+            })
+        })
+    }
+
+    async fn create_volume_group_snapshot(
+        &self,
+        request: Request<CreateVolumeGroupSnapshotRequest>,
+    ) -> Result<Response<CreateVolumeGroupSnapshotResponse>, Status> {
+        self.answer("CreateVolumeGroupSnapshot", request, |driver, message| {
+            let group = driver.create_group_snapshot(&CreateGroupSnapshot {
+                name: request::required("name", &message.name)?.to_owned(),
+                sources: request::source_volume_ids(message.source_volume_ids)?,
+                parameters: request::parameters(
+                    driver,
+                    Scope::GroupSnapshot,
+                    "parameters",
+                    message.parameters,
+                )?,
+            })?;
+            answer::check_id(&group.id.0, "group snapshot")?;
+            for snapshot in &group.snapshots {
+                answer::check_id(&snapshot.id.0, "snapshot")?;
+            }
+            Ok(CreateVolumeGroupSnapshotResponse {
+                group_snapshot: Some(answer::group_snapshot(group)),
+            })
+        })
+        .await
+    }
+
+    async fn delete_volume_group_snapshot(
+        &self,
+        request: Request<DeleteVolumeGroupSnapshotRequest>,
+    ) -> Result<Response<DeleteVolumeGroupSnapshotResponse>, Status> {
+        self.answer("DeleteVolumeGroupSnapshot", request, |driver, message| {
+            driver.delete_group_snapshot(
+                &request::group_snapshot_id(&message.group_snapshot_id)?,
+                &request::snapshot_ids(message.snapshot_ids)?,
+            )?;
+            Ok(DeleteVolumeGroupSnapshotResponse {})
+        })
+        .await
+    }
+
+    async fn get_volume_group_snapshot(
+        &self,
+        request: Request<GetVolumeGroupSnapshotRequest>,
+    ) -> Result<Response<GetVolumeGroupSnapshotResponse>, Status> {
+        self.answer("GetVolumeGroupSnapshot", request, |driver, message| {
+            let group = driver.get_group_snapshot(
+                &request::group_snapshot_id(&message.group_snapshot_id)?,
+                &request::snapshot_ids(message.snapshot_ids)?,
+            )?;
+            Ok(GetVolumeGroupSnapshotResponse {
+                group_snapshot: Some(answer::group_snapshot(group)),
+            })
+        })
+        .await
+    }
+}

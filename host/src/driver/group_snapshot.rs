@@ -1,0 +1,161 @@
+//! `create_group_snapshot`, `delete_group_snapshot`, `get_group_snapshot`.
+//!
+//! Locked as single snapshots are: made under the lock of the name, removed under that of the id.
+
+use std::sync::Arc;
+
+use super::provision::check_name;
+use super::{Driver, Operation, Subject};
+use crate::error::DriverError;
+use crate::runtime::{Export, Guest, Scope};
+use crate::volume::{CreateGroupSnapshot, GroupSnapshot, GroupSnapshotId, SnapshotId, VolumeId};
+
+impl Driver {
+    /// Cuts a snapshot of each volume, all at one moment, or finds those that an earlier try cut.
+    ///
+    /// # Errors
+    /// `invalid-argument`: the name, the volumes or a parameter. `internal`: an answer that lacks a volume. The
+    /// guest's own.
+    pub fn create_group_snapshot(
+        &self,
+        request: &CreateGroupSnapshot,
+    ) -> Result<GroupSnapshot, DriverError> {
+        check_name(&request.name)?;
+        let sources = in_order(&request.sources)?;
+        let operation = self.begin_on(Subject::NewGroupSnapshot(&request.name))?;
+        let guest = self.group_snapshots(&operation, "create group snapshots")?;
+        let parameters = self.spelled(&guest, Scope::GroupSnapshot, &request.parameters)?;
+        let request = CreateGroupSnapshot {
+            name: request.name.clone(),
+            sources,
+            parameters,
+        };
+        let made = guest.create_group_snapshot(operation.setup(), &request)?;
+        check_whole(&made, &request.sources)?;
+        Ok(made)
+    }
+
+    /// Removes a group with all its snapshots; one that does not exist is success. Safe to repeat.
+    ///
+    /// # Errors
+    /// `invalid-argument`: those are not its snapshots. The guest's own.
+    pub fn delete_group_snapshot(
+        &self,
+        id: &GroupSnapshotId,
+        snapshots: &[SnapshotId],
+    ) -> Result<(), DriverError> {
+        let operation = self.begin_on(Subject::GroupSnapshot(id))?;
+        let guest = self.group_snapshots(&operation, "delete group snapshots")?;
+        guest.delete_group_snapshot(operation.setup(), id, snapshots)
+    }
+
+    /// One group, as the backend has it now.
+    ///
+    /// # Errors
+    /// `not-found`; `invalid-argument`: those are not its snapshots; the guest's own.
+    pub fn get_group_snapshot(
+        &self,
+        id: &GroupSnapshotId,
+        snapshots: &[SnapshotId],
+    ) -> Result<GroupSnapshot, DriverError> {
+        let operation = self.begin_on(Subject::Nothing)?;
+        let guest = self.group_snapshots(&operation, "look up group snapshots")?;
+        guest.get_group_snapshot(operation.setup(), id, snapshots)
+    }
+
+    fn group_snapshots(
+        &self,
+        operation: &Operation,
+        doing: &str,
+    ) -> Result<Arc<Guest>, DriverError> {
+        self.guest_with(operation, Export::GroupSnapshots, doing)
+    }
+}
+
+/// The same volumes always read the same to a guest, which makes its tokens of them.
+fn in_order(given: &[VolumeId]) -> Result<Vec<VolumeId>, DriverError> {
+    let mut sources = given.to_vec();
+    sources.sort_by(|one, other| one.0.cmp(&other.0));
+    if sources.is_empty() {
+        return Err(DriverError::invalid_argument(
+            "a group snapshot needs at least one volume, and none is named",
+        ));
+    }
+    if let Some(pair) = sources.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(DriverError::invalid_argument(format!(
+            "volume {:?} is named twice among those to be snapshotted together",
+            pair[0].0
+        )));
+    }
+    Ok(sources)
+}
+
+/// Callers take the group for all they asked for; one that lacks a volume would be found out at its restoration.
+fn check_whole(made: &GroupSnapshot, sources: &[VolumeId]) -> Result<(), DriverError> {
+    let is_cut = |source: &&VolumeId| made.snapshots.iter().any(|part| part.source == **source);
+    match sources.iter().find(|source| !is_cut(source)) {
+        None if made.snapshots.len() == sources.len() => Ok(()),
+        None => Err(DriverError::internal(format!(
+            "the guest answered {} snapshots of {} volumes in group snapshot {:?}",
+            made.snapshots.len(),
+            sources.len(),
+            made.id.0
+        ))),
+        Some(lacking) => Err(DriverError::internal(format!(
+            "the guest answered group snapshot {:?} without a snapshot of volume {:?}",
+            made.id.0, lacking.0
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::{Readiness, Snapshot};
+
+    fn volumes(ids: &[&str]) -> Vec<VolumeId> {
+        ids.iter().map(|id| VolumeId((*id).to_owned())).collect()
+    }
+
+    fn group(sources: &[&str]) -> GroupSnapshot {
+        let id = GroupSnapshotId("g".to_owned());
+        let part = |source: VolumeId| Snapshot {
+            id: SnapshotId(format!("s-{}", source.0)),
+            source,
+            size_bytes: 0,
+            created_at_seconds: 1,
+            readiness: Readiness::Ready,
+            group: Some(id.clone()),
+        };
+        GroupSnapshot {
+            snapshots: volumes(sources).into_iter().map(part).collect(),
+            created_at_seconds: 1,
+            id: id.clone(),
+        }
+    }
+
+    #[test]
+    fn volumes_are_handed_on_in_one_order_whatever_the_caller_chose() {
+        let ordered = in_order(&volumes(&["b", "a"])).expect("two volumes");
+        assert_eq!(ordered, volumes(&["a", "b"]));
+    }
+
+    #[test]
+    fn no_volume_and_one_that_is_named_twice_are_refused() {
+        assert!(in_order(&[]).is_err());
+        let error = in_order(&volumes(&["b", "a", "b"])).expect_err("twice");
+        assert!(
+            error.to_string().contains("\"b\" is named twice"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_group_that_lacks_a_volume_or_has_one_too_many_is_not_passed_on() {
+        let wanted = volumes(&["a", "b"]);
+        assert!(check_whole(&group(&["b", "a"]), &wanted).is_ok());
+        for wrong in [&["a"][..], &["a", "c"], &["a", "b", "c"], &["a", "a"]] {
+            assert!(check_whole(&group(wrong), &wanted).is_err(), "{wrong:?}");
+        }
+    }
+}
