@@ -255,6 +255,14 @@ addresses = ["127.0.0.1"]
         snapshots.values().cloned().collect()
     }
 
+    /// The groups of snapshots there are.
+    #[track_caller]
+    pub fn snapshot_groups(&self) -> Vec<Value> {
+        let state = self.control("GET", "/state", "");
+        let groups = state["snapshot_groups"].as_object().expect("an object");
+        groups.values().cloned().collect()
+    }
+
     /// To which instances a disk is attached.
     #[track_caller]
     pub fn attachments(&self, disk: &str) -> Vec<String> {

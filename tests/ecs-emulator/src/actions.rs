@@ -13,6 +13,7 @@ mod modify;
 mod resize;
 mod shape;
 pub(crate) mod show;
+mod snapshot_groups;
 mod snapshots;
 mod stock;
 mod tagging;
@@ -66,7 +67,7 @@ const fn action(name: &'static str, perform: fn(&mut Work<'_>) -> Outcome) -> Ac
     Action { name, perform }
 }
 
-const ACTIONS: [Action; 21] = [
+const ACTIONS: [Action; 24] = [
     action("CreateDisk", create_disk::perform),
     action("AttachDisk", attach::attach),
     action("DetachDisk", attach::detach),
@@ -79,6 +80,9 @@ const ACTIONS: [Action; 21] = [
     action("CreateSnapshot", snapshots::create),
     action("DescribeSnapshots", snapshots::describe),
     action("DeleteSnapshot", snapshots::delete),
+    action("CreateSnapshotGroup", snapshot_groups::create),
+    action("DescribeSnapshotGroups", snapshot_groups::describe),
+    action("DeleteSnapshotGroup", snapshot_groups::delete),
     action("TagResources", tagging::tag),
     action("UntagResources", tagging::untag),
     action("AddTags", tagging::add),

@@ -8,6 +8,7 @@ pub(crate) mod instance;
 pub(crate) mod keys;
 pub(crate) mod knobs;
 pub(crate) mod snapshot;
+pub(crate) mod snapshot_group;
 pub(crate) mod tags;
 pub(crate) mod tokens;
 pub(crate) mod transition;
@@ -22,11 +23,14 @@ use self::instance::{Instance, InstanceType};
 use self::keys::Keys;
 use self::knobs::Knobs;
 use self::snapshot::Snapshot;
+use self::snapshot_group::SnapshotGroup;
 use self::tokens::Tokens;
 use self::transition::Task;
 use crate::cloud::category::Category;
 use crate::error::Refusal;
-use crate::words::{DiskId, InstanceId, InstanceTypeId, RegionId, SnapshotId, TaskId, ZoneId};
+use crate::words::{
+    DiskId, InstanceId, InstanceTypeId, RegionId, SnapshotGroupId, SnapshotId, TaskId, ZoneId,
+};
 
 /// One region of one account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +43,7 @@ pub(crate) struct Cloud {
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
     pub(crate) disks: BTreeMap<DiskId, Disk>,
     pub(crate) snapshots: BTreeMap<SnapshotId, Snapshot>,
+    pub(crate) snapshot_groups: BTreeMap<SnapshotGroupId, SnapshotGroup>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     pub(crate) tokens: Tokens,
     pub(crate) keys: Keys,
@@ -51,6 +56,9 @@ pub(crate) struct Cloud {
     /// The same for snapshots.
     #[serde(skip)]
     pub(crate) earlier_snapshots: BTreeMap<SnapshotId, Option<Snapshot>>,
+    /// The same for groups of them.
+    #[serde(skip)]
+    pub(crate) earlier_snapshot_groups: BTreeMap<SnapshotGroupId, Option<SnapshotGroup>>,
 }
 
 /// A zone and what cannot be had in it.
@@ -76,6 +84,7 @@ impl Cloud {
             instances: BTreeMap::new(),
             disks: BTreeMap::new(),
             snapshots: BTreeMap::new(),
+            snapshot_groups: BTreeMap::new(),
             tasks: BTreeMap::new(),
             tokens: Tokens::default(),
             keys: Keys::default(),
@@ -83,6 +92,7 @@ impl Cloud {
             sequence: 0,
             earlier_disks: BTreeMap::new(),
             earlier_snapshots: BTreeMap::new(),
+            earlier_snapshot_groups: BTreeMap::new(),
         }
     }
 

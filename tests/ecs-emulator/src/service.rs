@@ -135,6 +135,7 @@ impl Service {
             | Transition::Detach(..)
             | Transition::Resize(_)
             | Transition::Snapshot(_)
+            | Transition::SnapshotGroup(_)
             | Transition::Modify(_) => Duration::ZERO,
         };
         self.later(delay + more, move |service| service.finish(&transition));
@@ -156,6 +157,7 @@ impl Service {
             Transition::Create(_)
             | Transition::Attach(..)
             | Transition::Snapshot(_)
+            | Transition::SnapshotGroup(_)
             | Transition::Modify(_) => {}
         }
         // A state that cannot be written is told to the next who sends a request.
@@ -166,6 +168,7 @@ impl Service {
             Transition::Create(_)
             | Transition::Detach(..)
             | Transition::Snapshot(_)
+            | Transition::SnapshotGroup(_)
             | Transition::Modify(_) => {}
         }
     }

@@ -51,6 +51,8 @@ names! {
     Serial
     /// `s-` and 20 lower-case letters or digits.
     SnapshotId
+    /// `ssg-` and 20 lower-case letters or digits.
+    SnapshotGroupId
     /// `i-` and 20 lower-case letters or digits.
     InstanceId
     /// `t-` and 20 lower-case letters or digits.

@@ -5,6 +5,7 @@
 const changes = require('./changes');
 const { Cloud, NO_DISK, refused, wait } = require('./cloud');
 const creation = require('./creation');
+const groups = require('./groups');
 const { equal, holds } = require('./report');
 
 /** All of it, in order; what comes later uses what came before. */
@@ -16,6 +17,7 @@ async function run(report, client, emulator) {
   await creation.page(check, cloud);
   await attach(check, cloud, diskId);
   await snapshots(check, cloud, diskId);
+  await groups.life(check, cloud, diskId);
   await changes.tags(check, cloud, diskId);
   await changes.resizeOnline(check, cloud, diskId);
   await detach(check, cloud, diskId);

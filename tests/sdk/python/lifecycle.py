@@ -4,6 +4,7 @@ import json
 
 import changes
 import creation
+import groups
 from cloud import NO_DISK, Cloud, refused, wait
 from report import equal, holds
 
@@ -16,6 +17,7 @@ def run(report, client, emulator):
     creation.page(report, cloud)
     attach(report, cloud, disk)
     snapshots(report, cloud, disk)
+    groups.life(report, cloud, disk)
     changes.tags(report, cloud, disk)
     changes.resize_online(report, cloud, disk)
     detach(report, cloud, disk)

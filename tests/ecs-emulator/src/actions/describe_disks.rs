@@ -8,6 +8,7 @@ use crate::wire::parameters::Parameters;
 use crate::words::DiskId;
 
 const LIMITS: Limits = Limits {
+    least_results: 10,
     most_results: 500,
     most_per_page: 100,
 };

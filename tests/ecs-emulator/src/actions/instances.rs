@@ -9,6 +9,7 @@ use crate::cloud::instance::{Instance, InstanceType};
 use crate::words::InstanceTypeId;
 
 const LIMITS: Limits = Limits {
+    least_results: 10,
     most_results: 100,
     most_per_page: 100,
 };

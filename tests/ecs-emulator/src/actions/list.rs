@@ -13,7 +13,9 @@ use crate::wire::parameters::Parameters;
 /// What one page may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// By token; the documents let smaller numbers count as 10.
+    /// By token; smaller numbers count as this.
+    pub(crate) least_results: usize,
+    /// By token.
     pub(crate) most_results: usize,
     /// By number.
     pub(crate) most_per_page: usize,
@@ -51,6 +53,17 @@ impl<T> Page<T> {
         }
     }
 
+    /// The same for a list that has no page numbers.
+    pub(crate) fn cut_by_token(
+        mut all: Vec<T>,
+        order: impl Fn(&T) -> u64,
+        parameters: &Parameters,
+        limits: Limits,
+    ) -> Result<Self, Refusal> {
+        all.sort_unstable_by_key(|entry| std::cmp::Reverse(order(entry)));
+        Self::after_token(all, order, parameters, limits)
+    }
+
     fn after_token(
         mut all: Vec<T>,
         order: impl Fn(&T) -> u64,
@@ -59,7 +72,7 @@ impl<T> Page<T> {
     ) -> Result<Self, Refusal> {
         let total = all.len();
         let size = parameters.number("MaxResults")?.unwrap_or(DEFAULT);
-        let size = size.clamp(DEFAULT, limits.most_results);
+        let size = size.clamp(limits.least_results, limits.most_results);
         if let Some(token) = parameters.text("NextToken") {
             let last = read_token(token).ok_or_else(|| Refusal::invalid_parameter("NextToken"))?;
             all.retain(|entry| order(entry) < last);
@@ -102,15 +115,26 @@ impl<T> Page<T> {
 
     /// The answer: the page's place in the list, and the entries beneath `Disks.Disk` or the like.
     pub(crate) fn shown(&self, group: &str, entry: &str, show: impl Fn(&T) -> Value) -> Fields {
-        let shown: Vec<Value> = self.entries.iter().map(show).collect();
-        let next = self.next.clone().unwrap_or_default();
-        let list = Fields::from_iter([(entry.to_owned(), Value::from(shown))]);
-        let mut answer = super::fields([
+        let mut answer = self.shown_by_token(group, entry, show);
+        answer.append(&mut super::fields([
             ("TotalCount", Value::from(self.total)),
             ("PageNumber", Value::from(self.number)),
             ("PageSize", Value::from(self.size)),
-            ("NextToken", Value::from(next)),
-        ]);
+        ]));
+        answer
+    }
+
+    /// The same without the numbers.
+    pub(crate) fn shown_by_token(
+        &self,
+        group: &str,
+        entry: &str,
+        show: impl Fn(&T) -> Value,
+    ) -> Fields {
+        let shown: Vec<Value> = self.entries.iter().map(show).collect();
+        let next = self.next.clone().unwrap_or_default();
+        let list = Fields::from_iter([(entry.to_owned(), Value::from(shown))]);
+        let mut answer = super::fields([("NextToken", Value::from(next))]);
         answer.insert(group.to_owned(), Value::Object(list));
         answer
     }
@@ -131,6 +155,7 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits = Limits {
+        least_results: 10,
         most_results: 500,
         most_per_page: 100,
     };

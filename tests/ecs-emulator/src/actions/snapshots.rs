@@ -17,6 +17,7 @@ use crate::wire::answer::Fields;
 use crate::words::SnapshotId;
 
 const LIMITS: Limits = Limits {
+    least_results: 10,
     most_results: 100,
     most_per_page: 100,
 };
@@ -38,7 +39,7 @@ pub(crate) fn create(work: &mut Work<'_>) -> Outcome {
     Ok(fields([("SnapshotId", Value::from(id.as_str()))]))
 }
 
-fn check_disk(work: &Work<'_>, disk: &Disk) -> Result<(), Refusal> {
+pub(super) fn check_disk(work: &Work<'_>, disk: &Disk) -> Result<(), Refusal> {
     if disk.usage == Usage::System || disk.category.is_ephemeral() {
         let message = "Snapshots of this disk are not supported.";
         let code = "DiskCategory.OperationNotSupported";
@@ -214,10 +215,16 @@ pub(crate) fn delete(work: &mut Work<'_>) -> Outcome {
         let message = "The snapshot has been used to create disks.";
         return Err(Refusal::denied("SnapshotCreatedDisk", message));
     }
-    work.files.remove_snapshot(&id)?;
+    remove(work, &snapshot)?;
+    Ok(Fields::new())
+}
+
+pub(super) fn remove(work: &mut Work<'_>, snapshot: &Snapshot) -> Result<(), Refusal> {
+    let id = &snapshot.id;
+    work.files.remove_snapshot(id)?;
     work.cloud
         .earlier_snapshots
-        .insert(id.clone(), Some(snapshot));
-    work.cloud.snapshots.remove(&id);
-    Ok(Fields::new())
+        .insert(id.clone(), Some(snapshot.clone()));
+    work.cloud.snapshots.remove(id);
+    Ok(())
 }

@@ -20,6 +20,8 @@ pub(crate) struct Knobs {
     pub(crate) delete_missing: DeleteMissing,
     /// Whether a disk that was never attached can have snapshots.
     pub(crate) snapshot_of_never_attached: Permission,
+    /// What becomes of groups of snapshots that are asked for now.
+    pub(crate) snapshot_groups: Fate,
     /// Codes of failures after which CreateDisk's client token is still spent.
     pub(crate) tokens_kept_after: Vec<String>,
     /// How many attachments of one instance may be under way at once.
@@ -48,6 +50,15 @@ pub(crate) enum DeleteMissing {
     Ignore,
 }
 
+/// What becomes of something that takes a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Fate {
+    Succeed,
+    /// After a part of it was done.
+    Fail,
+}
+
 impl Default for Knobs {
     fn default() -> Self {
         Self {
@@ -58,6 +69,7 @@ impl Default for Knobs {
             role: "drivebay-node".to_owned(),
             delete_missing: DeleteMissing::Error,
             snapshot_of_never_attached: Permission::Allowed,
+            snapshot_groups: Fate::Succeed,
             tokens_kept_after: Vec::new(),
             parallel_attaches: None,
             disk_quota: None,

@@ -39,7 +39,13 @@ impl Token {
         action: &'static str,
         parameters: &Parameters,
     ) -> Result<Option<Self>, Refusal> {
-        let takes_token = ["CreateDisk", "ResizeDisk", "CreateSnapshot"].contains(&action);
+        let takes_token = [
+            "CreateDisk",
+            "ResizeDisk",
+            "CreateSnapshot",
+            "CreateSnapshotGroup",
+        ]
+        .contains(&action);
         let Some(token) = parameters.text("ClientToken").filter(|_| takes_token) else {
             return Ok(None);
         };
@@ -56,7 +62,7 @@ impl Token {
 
     /// The documents disagree on the status; each action's own page is followed.
     fn mismatch(&self) -> Refusal {
-        let status = if self.action == "CreateSnapshot" {
+        let status = if self.action.starts_with("CreateSnapshot") {
             403
         } else {
             400
@@ -67,7 +73,7 @@ impl Token {
 
     fn in_flight(&self) -> Refusal {
         let code = match self.action {
-            "CreateSnapshot" => "IdempotentProcessing",
+            "CreateSnapshot" | "CreateSnapshotGroup" => "IdempotentProcessing",
             _ => "LastTokenProcessing",
         };
         Refusal::denied(code, "The last token request is processing.")

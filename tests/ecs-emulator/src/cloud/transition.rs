@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::Cloud;
 use crate::cloud::category::{Category, Level};
 use crate::cloud::disk::{Making, Manner, Phase};
+use crate::cloud::knobs::Fate;
 use crate::cloud::snapshot::Progress;
-use crate::words::{DiskId, InstanceId, SnapshotId, TaskId};
+use crate::cloud::snapshot_group::Stage;
+use crate::words::{DiskId, InstanceId, SnapshotGroupId, SnapshotId, TaskId};
 
 /// Something that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,7 @@ pub(crate) enum Transition {
     Detach(DiskId, InstanceId),
     Resize(DiskId),
     Snapshot(SnapshotId),
+    SnapshotGroup(SnapshotGroupId),
     Modify(TaskId),
 }
 
@@ -56,9 +59,14 @@ impl Cloud {
             .values()
             .filter(|snapshot| snapshot.is_progressing());
         let snapshots = progressing.map(|snapshot| Transition::Snapshot(snapshot.id.clone()));
+        let unfinished = self
+            .snapshot_groups
+            .values()
+            .filter(|group| group.stage == Stage::Progressing);
+        let groups = unfinished.map(|group| Transition::SnapshotGroup(group.id.clone()));
         let running = self.tasks.values().filter(|task| task.finished.is_none());
         let tasks = running.map(|task| Transition::Modify(task.id.clone()));
-        disks.chain(snapshots).chain(tasks).collect()
+        disks.chain(snapshots).chain(groups).chain(tasks).collect()
     }
 
     /// Finishes what is under way, if it still is.
@@ -69,6 +77,7 @@ impl Cloud {
             Transition::Detach(disk, instance) => self.finish_detaching(disk, instance, now),
             Transition::Resize(disk) => self.finish_resizing(disk),
             Transition::Snapshot(snapshot) => self.finish_snapshot(snapshot, now),
+            Transition::SnapshotGroup(group) => self.finish_snapshot_group(group),
             Transition::Modify(task) => self.finish_modifying(task, now),
         }
     }
@@ -139,6 +148,15 @@ impl Cloud {
         if let Some(snapshot) = self.snapshots.get_mut(id) {
             snapshot.progress = Progress::Accomplished;
             snapshot.changed = now;
+        }
+    }
+
+    fn finish_snapshot_group(&mut self, id: &SnapshotGroupId) {
+        if let Some(group) = self.snapshot_groups.get_mut(id) {
+            group.stage = match group.fate {
+                Fate::Succeed => Stage::Accomplished,
+                Fate::Fail => Stage::Failed,
+            };
         }
     }
 
