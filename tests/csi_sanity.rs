@@ -29,14 +29,12 @@ fn alicloud_disk_passes_csi_sanity_with_raw_devices() {
 }
 
 /// What ECS has no operation for, and so the driver no capability; and what the suite's authors switched off.
-const LACKING: [&str; 5] = [
+const LACKING: [&str; 4] = [
     // No quota or stock can be asked for.
     "GetCapacity",
     // A disk starts with a snapshot or with nothing.
     "should create volume from an existing source volume",
     "should fail when the volume source volume is not found",
-    // The contract has no groups of volumes.
-    "GroupController Service",
     // Pending in the suite itself.
     "pagination should detect volumes added between pages",
 ];

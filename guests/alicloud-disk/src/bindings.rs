@@ -25,6 +25,7 @@ wit_bindgen::generate!({
             export drivebay:driver/attachment@0.1.0;
             export drivebay:driver/snapshots@0.1.0;
             export drivebay:driver/snapshot-listing@0.1.0;
+            export drivebay:driver/group-snapshots@0.1.0;
             export drivebay:driver/expansion@0.1.0;
             export drivebay:driver/modification@0.1.0;
             export drivebay:driver/node@0.1.0;

@@ -6,10 +6,13 @@ pub(crate) enum Action {
     AttachDisk,
     CreateDisk,
     CreateSnapshot,
+    CreateSnapshotGroup,
     DeleteDisk,
     DeleteSnapshot,
+    DeleteSnapshotGroup,
     DescribeDisks,
     DescribeInstanceTypes,
+    DescribeSnapshotGroups,
     DescribeSnapshots,
     DescribeTasks,
     DetachDisk,
@@ -33,10 +36,13 @@ impl Action {
             Self::AttachDisk => "AttachDisk",
             Self::CreateDisk => "CreateDisk",
             Self::CreateSnapshot => "CreateSnapshot",
+            Self::CreateSnapshotGroup => "CreateSnapshotGroup",
             Self::DeleteDisk => "DeleteDisk",
             Self::DeleteSnapshot => "DeleteSnapshot",
+            Self::DeleteSnapshotGroup => "DeleteSnapshotGroup",
             Self::DescribeDisks => "DescribeDisks",
             Self::DescribeInstanceTypes => "DescribeInstanceTypes",
+            Self::DescribeSnapshotGroups => "DescribeSnapshotGroups",
             Self::DescribeSnapshots => "DescribeSnapshots",
             Self::DescribeTasks => "DescribeTasks",
             Self::DetachDisk => "DetachDisk",
@@ -52,12 +58,15 @@ impl Action {
         match self {
             Self::DescribeDisks
             | Self::DescribeInstanceTypes
+            | Self::DescribeSnapshotGroups
             | Self::DescribeSnapshots
             | Self::DescribeTasks
             | Self::CreateDisk
             | Self::CreateSnapshot
+            | Self::CreateSnapshotGroup
             | Self::DeleteDisk
-            | Self::DeleteSnapshot => Repeat::Freely,
+            | Self::DeleteSnapshot
+            | Self::DeleteSnapshotGroup => Repeat::Freely,
             Self::AttachDisk
             | Self::DetachDisk
             | Self::ModifyDiskAttribute
@@ -107,6 +116,19 @@ impl Call {
         self.with(name, &format!("[\"{id}\"]"))
     }
 
+    /// The same for several ids.
+    pub(crate) fn with_ids(self, name: &str, ids: &[&str]) -> Self {
+        self.with_list(name, &ids.join("\",\""))
+    }
+
+    /// `DiskId.1=…&DiskId.2=…`, as the younger actions want them.
+    pub(crate) fn with_numbered(mut self, name: &str, ids: &[&str]) -> Self {
+        for (position, id) in (1_u64..).zip(ids) {
+            self = self.with(&format!("{name}.{position}"), id);
+        }
+        self
+    }
+
     /// All its parameters in one text.
     pub(crate) fn fingerprint(&self) -> String {
         let mut text = String::new();
@@ -138,9 +160,19 @@ mod tests {
         let call = Call::new(Action::CreateDisk, "a disk")
             .with_number("Size", 20)
             .with_some("KMSKeyId", None)
+            .with_ids("DiskIds", &["d-1", "d-2"])
+            .with_numbered("DiskId", &["d-1", "d-2"])
             .with_tags(&[("k".into(), "v".into())]);
         let pairs: Vec<String> = call.query.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        assert_eq!(pairs, ["Size=20", "Tag.1.Key=k", "Tag.1.Value=v"]);
+        let flat = [
+            "Size=20",
+            "DiskIds=[\"d-1\",\"d-2\"]",
+            "DiskId.1=d-1",
+            "DiskId.2=d-2",
+            "Tag.1.Key=k",
+            "Tag.1.Value=v",
+        ];
+        assert_eq!(pairs, flat);
     }
 
     #[test]

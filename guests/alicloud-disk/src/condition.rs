@@ -148,6 +148,18 @@ const CODES: &[(&str, Condition)] = &[
     ("MissingParamter.RegionId", Condition::Internal),
 ];
 
+/// What says that disks cannot be cut together. Each of them alone might do.
+const APART: [&str; 8] = [
+    "CapacityExceed.TooManyDisks",
+    "DiskCategory.OperationNotSupported",
+    "DiskId.ValueNotSupported",
+    "IncorrectDiskType.NotSupport",
+    "InvalidDisk.DiskCategoryInconsistent",
+    "InvalidDiskIds.NotInSameZone",
+    "InvalidOperation.MultiAttachDisk",
+    "NumberExceed.TooManyDisks",
+];
+
 /// Families, the more special first.
 const PREFIXES: &[(&str, Condition)] = &[
     ("Throttling", Condition::Unavailable),
@@ -213,6 +225,11 @@ fn of_action(action: Action, code: &str) -> Option<Condition> {
             Some(Condition::InvalidArgument)
         }
         (Action::ResizeDisk, "InvalidDiskCategory.NotSupported") => Some(Condition::Unsupported),
+        (Action::CreateSnapshotGroup, code) if APART.contains(&code) => {
+            Some(Condition::FailedPrecondition)
+        }
+        (Action::CreateSnapshotGroup, "CreateSnapshot.Failed") => Some(Condition::Unavailable),
+        (Action::CreateSnapshotGroup, "InvalidRegion.NotSupport") => Some(Condition::Unsupported),
         _ => None,
     }
 }
@@ -234,6 +251,9 @@ pub(crate) fn hint(action: Action, code: &str) -> Option<String> {
             "allow ecs:{} in the RAM policy of the access key",
             action.name()
         ));
+    }
+    if action == Action::CreateSnapshotGroup && APART.contains(&code) {
+        return Some(TOGETHER.into());
     }
     let known = HINTS.iter().find(|(start, _)| code.starts_with(start));
     known.map(|(_, hint)| String::from(*hint))
@@ -293,6 +313,8 @@ const HINTS: &[(&str, &str)] = &[
 
 const SAME_ZONE: &str =
     "disk and node have to be in one zone: use volumeBindingMode WaitForFirstConsumer";
+const TOGETHER: &str =
+    "ECS cuts ESSDs of one zone together, up to a number and a size, and none that is shared";
 const ARREARS: &str = "settle the account's bill";
 
 #[cfg(test)]
@@ -418,6 +440,31 @@ mod tests {
                 Condition::InvalidArgument,
             ),
             (
+                CreateSnapshotGroup,
+                "DiskCategory.OperationNotSupported",
+                Condition::FailedPrecondition,
+            ),
+            (
+                CreateSnapshotGroup,
+                "InvalidDiskIds.NotInSameZone",
+                Condition::FailedPrecondition,
+            ),
+            (
+                CreateSnapshotGroup,
+                "InvalidOperation.MultiAttachDisk",
+                Condition::FailedPrecondition,
+            ),
+            (
+                CreateSnapshotGroup,
+                "InvalidDiskId.NotFound",
+                Condition::NotFound,
+            ),
+            (
+                DeleteSnapshotGroup,
+                "InvalidSnapshotGroup.NotFound",
+                Condition::NotFound,
+            ),
+            (
                 DeleteSnapshot,
                 "SnapshotCreatedDisk",
                 Condition::FailedPrecondition,
@@ -450,5 +497,13 @@ mod tests {
     fn a_missing_permission_is_named() {
         let hint = hint(Action::ResizeDisk, "Forbidden.RAM").expect("a hint");
         assert!(hint.contains("ecs:ResizeDisk"), "{hint}");
+    }
+
+    #[test]
+    fn what_disks_have_to_have_in_common_is_said_of_groups_alone() {
+        let code = "InvalidOperation.MultiAttachDisk";
+        let said = hint(Action::CreateSnapshotGroup, code).expect("a hint");
+        assert!(said.contains("ESSDs of one zone"), "{said}");
+        assert_eq!(hint(Action::ModifyDiskSpec, code), None);
     }
 }

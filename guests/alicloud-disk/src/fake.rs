@@ -4,6 +4,7 @@
 //! for a moment. Time is a budget of milliseconds that pauses use up.
 
 mod actions;
+mod groups;
 
 use std::cell::RefCell;
 
@@ -53,12 +54,15 @@ pub(crate) struct FakeSnapshot {
     source: String,
     gib: u64,
     tags: Vec<(String, String)>,
+    /// What it was cut with.
+    group: Option<String>,
 }
 
 #[derive(Default)]
 struct State {
     disks: Vec<FakeDisk>,
     snapshots: Vec<FakeSnapshot>,
+    groups: Vec<groups::FakeGroup>,
     /// Token, the parameters it came with, what it made.
     tokens: Vec<(String, String, String)>,
     faults: Vec<(Action, usize, Fault)>,
@@ -70,6 +74,8 @@ struct State {
     running: usize,
     spec: Option<Call>,
     metadata: Option<(String, String)>,
+    failing_group: Option<usize>,
+    images: Vec<String>,
     made: u64,
 }
 
@@ -176,6 +182,34 @@ impl FakeCloud {
 
     pub(crate) fn delete_disk(&self, id: &str) {
         self.0.borrow_mut().disks.retain(|disk| disk.id != id);
+    }
+
+    /// The next group gets a snapshot of its first disk only, and fails after so many looks.
+    pub(crate) fn fail_group(&self, looks: usize) {
+        self.0.borrow_mut().failing_group = Some(looks);
+    }
+
+    /// ECS keeps what an image was made from.
+    pub(crate) fn make_image(&self, snapshot: &str) {
+        self.0.borrow_mut().images.push(snapshot.into());
+    }
+
+    pub(crate) fn delete_images(&self) {
+        self.0.borrow_mut().images.clear();
+    }
+
+    /// Somebody deletes a snapshot past us.
+    pub(crate) fn delete_snapshot(&self, id: &str) {
+        self.0
+            .borrow_mut()
+            .snapshots
+            .retain(|snapshot| snapshot.id != id);
+    }
+
+    /// Ids of the groups there are.
+    pub(crate) fn groups(&self) -> Vec<String> {
+        let state = self.0.borrow();
+        state.groups.iter().map(groups::FakeGroup::id).collect()
     }
 
     /// Tokens do not last for ever.

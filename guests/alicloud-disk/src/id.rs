@@ -20,6 +20,10 @@ pub(crate) struct InstanceId<'a>(&'a str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SnapshotId<'a>(&'a str);
 
+/// Snapshots that were cut together: `ssg-…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupId<'a>(&'a str);
+
 impl<'a> DiskId<'a> {
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         is_id("d-", text).then_some(Self(text))
@@ -96,6 +100,26 @@ impl<'a> SnapshotId<'a> {
     }
 }
 
+impl<'a> GroupId<'a> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        is_id("ssg-", text).then_some(Self(text))
+    }
+
+    /// The group that ECS says it made.
+    pub(crate) fn made(said: &'a str) -> Result<Self, Error> {
+        let nonsense = || {
+            Error::Internal(format!(
+                "ECS names a snapshot group \"{said}\", which is no group's id"
+            ))
+        };
+        Self::parse(said).ok_or_else(nonsense)
+    }
+
+    pub(crate) fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
 impl fmt::Display for DiskId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
@@ -109,6 +133,12 @@ impl fmt::Display for InstanceId<'_> {
 }
 
 impl fmt::Display for SnapshotId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Display for GroupId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }

@@ -1,13 +1,13 @@
 //! Alibaba Cloud ECS disks as volumes.
 //!
 //! ```text
-//! create delete attach expand modify snapshot list      what is done with disks, each a story of its own
-//! instance stage                                        what is done on nodes
-//! wanted parameters given category size zone tags page  what is asked for; pure
-//! disk id                                               what ECS has
-//! once ecs                                              patience: one thing for each name, looking until it is so
-//! cloud call failure condition signature json time      how ECS is asked, and what its answers mean
-//! memory                                                what an instance takes and leaves
+//! create delete attach expand modify snapshot group list  what is done with disks, each a story of its own
+//! instance stage                                          what is done on nodes
+//! wanted parameters given category size zone tags page    what is asked for; pure
+//! disk id                                                 what ECS has
+//! once ecs                                                patience: one thing for each name, looking until it is so
+//! cloud call failure condition signature json time        how ECS is asked, and what its answers mean
+//! memory                                                  what an instance takes and leaves
 //! ```
 //!
 //! Everything but `cloud` and `stage` runs natively against `fake`, a small ECS with faults. No key and no
@@ -28,6 +28,7 @@ mod failure;
 #[cfg(test)]
 mod fake;
 mod given;
+mod group;
 mod id;
 mod instance;
 mod json;
@@ -52,12 +53,13 @@ use bindings::drivebay::driver::types::{
     Access, CapacityRange, CreateRequest, Error, Parameters, Snapshot, Topology, Volume,
     VolumeCapability, VolumeInfo,
 };
+use bindings::exports::drivebay::driver::group_snapshots::GroupSnapshot;
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
 use bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
 use bindings::exports::drivebay::driver::volume_listing::{self, VolumePage};
 use bindings::exports::drivebay::driver::{
-    accessibility, attachment, controller, expansion, modification, snapshots,
+    accessibility, attachment, controller, expansion, group_snapshots, modification, snapshots,
 };
 use cloud::HostCloud;
 use ecs::Ecs;
@@ -146,6 +148,22 @@ impl snapshot_listing::Guest for AlicloudDisk {
         starting_token: Option<String>,
     ) -> Result<SnapshotPage, Error> {
         snapshot::list_snapshots(ECS, &filter, max_entries, starting_token.as_deref())
+    }
+}
+
+impl group_snapshots::Guest for AlicloudDisk {
+    fn create_group_snapshot(
+        request: group_snapshots::CreateRequest,
+    ) -> Result<GroupSnapshot, Error> {
+        group::create_group_snapshot(ECS, &request)
+    }
+
+    fn delete_group_snapshot(id: String, snapshot_ids: Vec<String>) -> Result<(), Error> {
+        group::delete_group_snapshot(ECS, &id, &snapshot_ids)
+    }
+
+    fn get_group_snapshot(id: String, snapshot_ids: Vec<String>) -> Result<GroupSnapshot, Error> {
+        group::get_group_snapshot(ECS, &id, &snapshot_ids)
     }
 }
 

@@ -214,6 +214,19 @@ const SNAPSHOT: &[Line] = &[
     ),
 ];
 
+const GROUP_SNAPSHOT: &[Line] = &[
+    (
+        RESOURCE_GROUP_ID,
+        None,
+        "Resource group of the snapshots' group.",
+    ),
+    (
+        "snapshotTags/*",
+        None,
+        "Tag of the snapshots' group whose key follows the slash.",
+    ),
+];
+
 const MODIFICATION: &[Line] = &[
     (TYPE, None, "Category to change the disk to."),
     (
@@ -249,6 +262,7 @@ pub(crate) fn described() -> Vec<Parameter> {
         (ParameterScope::Volume, VOLUME),
         (ParameterScope::Creation, CREATION),
         (ParameterScope::Snapshot, SNAPSHOT),
+        (ParameterScope::GroupSnapshot, GROUP_SNAPSHOT),
         (ParameterScope::Modification, MODIFICATION),
     ] {
         for (name, default, meaning) in lines {

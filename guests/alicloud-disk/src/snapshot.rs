@@ -9,7 +9,8 @@ use crate::category::Category;
 use crate::disk::has_tag;
 use crate::ecs::Ecs;
 use crate::given::{Given, malformed};
-use crate::id::{DiskId, SnapshotId};
+use crate::group;
+use crate::id::{DiskId, GroupId, SnapshotId};
 use crate::json::Json;
 use crate::once::{self, Seen, Thing};
 use crate::page::Page;
@@ -18,13 +19,18 @@ use crate::size::GIB;
 use crate::tags;
 use crate::time;
 
+/// Ids that ECS takes in one call, and entries that it gives at once.
+const MOST_IDS: usize = 100;
+
 /// A snapshot as ECS describes it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Snapshot {
     pub(crate) id: SnapshotId<'static>,
     pub(crate) available: bool,
     pub(crate) gib: u64,
-    source: &'static str,
+    pub(crate) source: &'static str,
+    /// The group that it was cut with; it may be gone by now.
+    pub(crate) group: Option<GroupId<'static>>,
     failed: bool,
     /// Empty until the content was cut.
     created: &'static str,
@@ -39,13 +45,20 @@ impl Snapshot {
             available: json.flag("Available") || json.text("Status") == "accomplished",
             gib: json.number("SourceDiskSize").unwrap_or_default(),
             source: json.text("SourceDiskId"),
+            group: group_of(json.text("SnapshotName"))
+                .or_else(|| group_of(json.text("Description"))),
             failed: json.text("Status") == "failed",
             created: json.text("CreationTime"),
             tags: json,
         })
     }
 
-    fn info(&self) -> Info {
+    /// Whether its moment is fixed: from then on the disk may change. That it can be used comes later.
+    pub(crate) fn is_cut(&self) -> bool {
+        time::read(self.created).is_some()
+    }
+
+    pub(crate) fn info(&self) -> Info {
         Info {
             id: self.id.as_str().into(),
             source_volume_id: self.source.into(),
@@ -56,19 +69,35 @@ impl Snapshot {
             } else {
                 Readiness::Pending
             },
-            group_id: None,
+            group_id: self.group.map(|group| group.as_str().into()),
         }
     }
 }
 
+/// ECS tells of a snapshot's group in no field of its own, but names the snapshots that it cuts for one so.
+fn group_of(text: &'static str) -> Option<GroupId<'static>> {
+    text.strip_prefix("Created_from_")
+        .and_then(|id| GroupId::parse(id.trim_ascii()))
+}
+
 impl Ecs<'_> {
-    /// One snapshot; `None` where there is none, which ECS answers by an empty list.
+    /// One snapshot; `None` where there is none.
     fn snapshot(&self, id: SnapshotId<'_>) -> Result<Option<Snapshot>, Error> {
-        let call = Call::new(Action::DescribeSnapshots, format!("snapshot {id}"));
-        let json = self.call_in_region(call.with_list("SnapshotIds", id.as_str()))?;
-        Ok(read_list(json)?
-            .into_iter()
-            .find(|snapshot| snapshot.id == id))
+        let found = self.snapshots(&[id.as_str()])?;
+        Ok(found.into_iter().find(|snapshot| snapshot.id == id))
+    }
+
+    /// Those of the ids that there are: of others ECS says nothing.
+    pub(crate) fn snapshots(&self, ids: &[&str]) -> Result<Vec<Snapshot>, Error> {
+        let mut snapshots = Vec::new();
+        for ids in ids.chunks(MOST_IDS) {
+            let subject = format!("snapshot {}", ids.join(", "));
+            let call = Call::new(Action::DescribeSnapshots, subject)
+                .with_ids("SnapshotIds", ids)
+                .with_number("MaxResults", MOST_IDS as u64);
+            snapshots.extend(read_list(self.call_in_region(call)?)?);
+        }
+        Ok(snapshots)
     }
 
     /// As [`Ecs::snapshot`], where it has to be there.
@@ -176,7 +205,6 @@ impl Thing for Cutting<'_> {
 }
 
 impl Cutting<'_> {
-    /// Ready as soon as its moment is fixed: from then on the disk may change. That it can be used comes later.
     fn see(&mut self, snapshot: Snapshot) -> Result<Seen, Error> {
         if snapshot.failed {
             let id = snapshot.id;
@@ -185,8 +213,11 @@ impl Cutting<'_> {
             )));
         }
         self.snapshot = Some(snapshot);
-        let is_cut = time::read(snapshot.created).is_some();
-        Ok(if is_cut { Seen::Ready } else { Seen::OnItsWay })
+        Ok(if snapshot.is_cut() {
+            Seen::Ready
+        } else {
+            Seen::OnItsWay
+        })
     }
 }
 
@@ -227,11 +258,22 @@ pub(crate) fn delete_snapshot(ecs: Ecs<'_>, id: &str) -> Result<(), Error> {
         // No snapshot has such a name, and what does not exist is deleted.
         return Ok(());
     };
-    let call =
-        Call::new(Action::DeleteSnapshot, format!("snapshot {id}")).with("SnapshotId", id.as_str());
+    if let Some(snapshot) = ecs.snapshot(id)? {
+        group::refuse_member(ecs, &snapshot)?;
+    }
+    remove(ecs, &deletion(id).with("Force", "true"))
+}
+
+/// The call that deletes a snapshot, unless something was made from it.
+pub(crate) fn deletion(id: SnapshotId<'_>) -> Call {
+    Call::new(Action::DeleteSnapshot, format!("snapshot {id}")).with("SnapshotId", id.as_str())
+}
+
+/// Delete something, which may be gone already.
+pub(crate) fn remove(ecs: Ecs<'_>, call: &Call) -> Result<(), Error> {
     let mut waiting = ecs.waiting();
     loop {
-        match ecs.call(&call.clone().with("Force", "true")) {
+        match ecs.call(call) {
             Ok(_) => return Ok(()),
             Err(failure) if failure.is_not_found() => return Ok(()),
             Err(failure) if failure.is_busy() => waiting.pause(failure)?,

@@ -11,6 +11,9 @@ pub(crate) const VOLUME_NAME: &str = "csi.alibabacloud.com/volume-name";
 /// The caller's name for a snapshot.
 pub(crate) const SNAPSHOT_NAME: &str = "drivebay/snapshot-name";
 
+/// The caller's name for snapshots that are cut together.
+pub(crate) const GROUP_SNAPSHOT_NAME: &str = "drivebay/group-snapshot-name";
+
 const CREATED_BY: &str = "createdby";
 
 /// What Kubernetes' own disks say about their claims.
@@ -57,10 +60,19 @@ pub(crate) fn of_disk(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> 
 
 /// All tags of a new snapshot.
 pub(crate) fn of_snapshot(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
+    of_snapshots(SNAPSHOT_NAME, name, given)
+}
+
+/// All tags of a new group.
+pub(crate) fn of_group(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
+    of_snapshots(GROUP_SNAPSHOT_NAME, name, given)
+}
+
+fn of_snapshots(key: &str, name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
     let users: Vec<_> = given
         .with_prefix(parameters::SNAPSHOT_TAGS_PREFIX)
         .collect();
-    with_users(ours(SNAPSHOT_NAME, name), &users)
+    with_users(ours(key, name), &users)
 }
 
 fn ours(key: &str, name: &str) -> Vec<Tag> {

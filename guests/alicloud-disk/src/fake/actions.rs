@@ -3,23 +3,23 @@
 use super::{FakeDisk, FakeSnapshot, Fault, State};
 use crate::call::{Action, Call};
 
-type Answer = Result<String, (&'static str, u16)>;
+pub(super) type Answer = Result<String, (&'static str, u16)>;
 
-fn get<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
+pub(super) fn get<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
     let (_, value) = call.query.iter().find(|(key, _)| key == name)?;
     Some(value)
 }
 
 /// `["d-1"]` for `DiskIds`.
 fn in_list(call: &Call, name: &str, id: &str) -> bool {
-    get(call, name).is_none_or(|list| list == format!("[\"{id}\"]"))
+    get(call, name).is_none_or(|list| list.contains(&format!("\"{id}\"")))
 }
 
 fn is(call: &Call, name: &str, value: &str) -> bool {
     get(call, name).is_none_or(|wanted| wanted == value)
 }
 
-fn has_tag(call: &Call, tags: &[(String, String)]) -> bool {
+pub(super) fn has_tag(call: &Call, tags: &[(String, String)]) -> bool {
     let Some(key) = get(call, "Tag.1.Key") else {
         return true;
     };
@@ -27,7 +27,7 @@ fn has_tag(call: &Call, tags: &[(String, String)]) -> bool {
     tags.iter().any(|(k, v)| k == key && v == value)
 }
 
-fn tags(call: &Call) -> Vec<(String, String)> {
+pub(super) fn tags(call: &Call) -> Vec<(String, String)> {
     let tag = |n: usize| {
         let part = |part: &str| get(call, &format!("Tag.{n}.{part}")).map(String::from);
         Some((part("Key")?, part("Value")?))
@@ -35,7 +35,7 @@ fn tags(call: &Call) -> Vec<(String, String)> {
     (1..).map_while(tag).collect()
 }
 
-fn written(tags: &[(String, String)]) -> String {
+pub(super) fn written(tags: &[(String, String)]) -> String {
     let tag =
         |(key, value): &(String, String)| format!(r#"{{"TagKey":"{key}","TagValue":"{value}"}}"#);
     let tags: Vec<_> = tags.iter().map(tag).collect();
@@ -151,7 +151,7 @@ impl State {
     }
 
     /// What a token made before, if it was used.
-    fn known(&self, call: &Call) -> Result<Option<String>, (&'static str, u16)> {
+    pub(super) fn known(&self, call: &Call) -> Result<Option<String>, (&'static str, u16)> {
         let token = get(call, "ClientToken").expect("a token");
         assert!(token.is_ascii() && token.len() <= 64, "{token}");
         match self.tokens.iter().find(|(known, ..)| known == token) {
@@ -163,7 +163,7 @@ impl State {
         }
     }
 
-    fn remember(&mut self, call: &Call, made: &str) {
+    pub(super) fn remember(&mut self, call: &Call, made: &str) {
         let token = get(call, "ClientToken").expect("a token").into();
         self.tokens.push((token, call.fingerprint(), made.into()));
     }
@@ -188,8 +188,14 @@ impl State {
             ),
             Action::CreateSnapshot => self.create_snapshot(call),
             Action::DescribeSnapshots => Ok(self.describe_snapshots(call)),
+            Action::CreateSnapshotGroup => self.create_group(call),
+            Action::DescribeSnapshotGroups => Ok(self.describe_groups(call)),
+            Action::DeleteSnapshotGroup => self.delete_group(call).map(done),
             Action::DeleteSnapshot => {
                 let id = get(call, "SnapshotId").expect("SnapshotId");
+                if self.images.iter().any(|image| image == id) {
+                    return Err(("SnapshotCreatedImage", 403));
+                }
                 let before = self.snapshots.len();
                 self.snapshots.retain(|snapshot| snapshot.id != id);
                 if self.snapshots.len() == before {
@@ -346,6 +352,7 @@ impl State {
             source: get(call, "DiskId").expect("DiskId").into(),
             gib,
             tags: tags(call),
+            group: None,
         });
         self.remember(call, &id);
         Ok(format!(r#"{{"SnapshotId":"{id}"}}"#))
@@ -359,9 +366,14 @@ impl State {
         };
         let described = |snapshot: &FakeSnapshot| {
             format!(
-                r#"{{"SnapshotId":"{}","SourceDiskId":"{}","SourceDiskSize":"{}","Status":"accomplished","Available":true,
+                r#"{{"SnapshotId":"{}","SnapshotName":"{}","SourceDiskId":"{}","SourceDiskSize":"{}","Status":"accomplished","Available":true,
                 "CreationTime":"2026-01-02T03:04:05Z","Tags":{}}}"#,
                 snapshot.id,
+                snapshot
+                    .group
+                    .as_ref()
+                    .map(|group| format!("Created_from_{group}"))
+                    .unwrap_or_default(),
                 snapshot.source,
                 snapshot.gib,
                 written(&snapshot.tags)
