@@ -1,12 +1,19 @@
 //! The contract in Rust, generated from `wit/` when the guest is compiled.
 //!
-//! The one place with unsafe code, all of it generated: the shims through which the host calls in and out.
+//! The one place with unsafe code: the generated shims through which the host calls in and out, and the promise
+//! that they do so on one thread.
 //! The world is this guest's own: it asks for disks, calls and signatures, and for no file of the node.
 #![cfg_attr(
     target_arch = "wasm32",
-    expect(unsafe_code, reason = "the generated shims of the component model")
+    expect(
+        unsafe_code,
+        reason = "the generated shims of the component model, and what they promise the allocator"
+    )
 )]
 #![expect(clippy::error_impl_error, reason = "`error` is the contract's word")]
+
+#[cfg(target_arch = "wasm32")]
+use lol_alloc::{AssumeSingleThreaded, LeakingAllocator};
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -41,3 +48,11 @@ export!(AlicloudDisk);
 
 #[cfg(target_arch = "wasm32")]
 use crate::AlicloudDisk;
+
+/// Memory is taken and never given back: it ends with the instance, which lives for one call. The standard
+/// allocator keeps book of what is free; that, and the code that gives things back, would be a ninth of this guest.
+// SAFETY: a component has one thread, and calls of the host do not interrupt it.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static MEMORY: AssumeSingleThreaded<LeakingAllocator> =
+    unsafe { AssumeSingleThreaded::new(LeakingAllocator::new()) };

@@ -7,7 +7,6 @@
 //! disk id                                                 what ECS has
 //! once ecs                                                patience: one thing for each name, looking until it is so
 //! cloud call failure condition signature json time        how ECS is asked, and what its answers mean
-//! memory                                                  what an instance takes and leaves
 //! ```
 //!
 //! Everything but `cloud` and `stage` runs natively against `fake`, a small ECS with faults. No key and no
@@ -33,8 +32,6 @@ mod id;
 mod instance;
 mod json;
 mod list;
-#[cfg(any(test, target_arch = "wasm32"))]
-mod memory;
 mod modify;
 mod once;
 mod page;
