@@ -19,7 +19,7 @@ mod snapshot;
 mod stats;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::{DriverConfig, Paths};
@@ -55,7 +55,15 @@ pub struct Driver {
     measuring: MeasuringWorkers,
     toll: WorkerToll,
     memory: DriverMemory,
+    claimed: Arc<Mutex<Option<Claimed>>>,
     patience: Patience,
+}
+
+/// What the component that was asked about last can do.
+#[derive(Debug)]
+struct Claimed {
+    manifest: Arc<Manifest>,
+    capabilities: Capabilities,
 }
 
 /// How long a caller waits.
@@ -183,6 +191,7 @@ impl Driver {
             measuring: MeasuringWorkers::new(toll.clone()),
             toll,
             memory,
+            claimed: Arc::default(),
             patience: Patience::default(),
         }
     }
@@ -209,7 +218,23 @@ impl Driver {
     pub fn capabilities(&self) -> Result<Capabilities, DriverError> {
         self.runtime
             .manifest(&self.config)
-            .map(|manifest| Capabilities::of(&manifest))
+            .map(|manifest| self.claimed_by(manifest))
+    }
+
+    /// Callers ask in each call, and names are long to read.
+    fn claimed_by(&self, manifest: Arc<Manifest>) -> Capabilities {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = claimed.as_ref()
+            && Arc::ptr_eq(&known.manifest, &manifest)
+        {
+            return known.capabilities;
+        }
+        let capabilities = Capabilities::of(&manifest);
+        *claimed = Some(Claimed {
+            manifest,
+            capabilities,
+        });
+        capabilities
     }
 
     /// The same for any other operation: a component that is not compiled yet is compiled now.
@@ -220,7 +245,7 @@ impl Driver {
         let deadline = self.deadline(Instant::now());
         self.runtime
             .prepared_manifest(&self.config, deadline)
-            .map(|manifest| Capabilities::of(&manifest))
+            .map(|manifest| self.claimed_by(manifest))
     }
 
     /// Which component serves now.
