@@ -10,6 +10,7 @@ mod kept;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,7 +29,7 @@ const FORMAT: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Journal {
     directory: PathBuf,
-    records: Kept<VolumeRecord>,
+    records: Kept<Arc<VolumeRecord>>,
     index: Kept<VolumeKey>,
 }
 
@@ -256,8 +257,15 @@ impl Journal {
 
     /// The volume's record, if it has one.
     pub(crate) fn load(&self, key: &VolumeKey) -> Result<Option<VolumeRecord>, JournalError> {
+        let record = self.look(key)?;
+        Ok(record.map(Arc::unwrap_or_clone))
+    }
+
+    /// The same for whoever only looks at it.
+    pub(crate) fn look(&self, key: &VolumeKey) -> Result<Option<Arc<VolumeRecord>>, JournalError> {
         let file = self.record_file(key);
-        let record = self.records.read(&file, record_in);
+        let record = |bytes| record_in(bytes).map(Arc::new);
+        let record = self.records.read(&file, record);
         record.map_err(|reason| reason.of(file))
     }
 
@@ -398,14 +406,15 @@ fn write(file: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Keys and paths have characters and lengths that file names cannot have.
 pub(crate) fn file_stem(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digest = Sha256::digest(bytes);
-    let nibbles = digest
+    let digits = digest
         .iter()
         .take(20)
         .flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles
-        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
-        .collect()
+    let mut stem = String::with_capacity(40);
+    stem.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
+    stem
 }
 
 /// The same for what is said of a volume, however it is spelled and in whatever order.

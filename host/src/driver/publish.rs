@@ -59,7 +59,9 @@ impl Driver {
         let Ok(_lock) = self.lock(Subject::Volume(&request.volume.key), Instant::now()) else {
             return Ok(false);
         };
-        let record = self.record(&request.volume)?;
+        let Some(record) = self.journal.look(&request.volume.key)? else {
+            return Ok(false);
+        };
         refuse_contradiction(&record, request)?;
         let spot = target(request);
         let standing = standing(record.placement(spot.path), &spot)?;
