@@ -7,7 +7,7 @@ mod provision;
 mod snapshot;
 
 use std::fmt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -115,22 +115,20 @@ impl TargetPath {
 }
 
 fn plain_absolute(path: &str) -> Result<PathBuf, PathError> {
-    let plain = Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
-    // `components` folds inner `.` away, so those are looked for in the text itself.
-    let dotted = path.split('/').any(|part| part == ".");
-    if !path.starts_with('/')
-        || path == "/"
-        || !plain
-        || dotted
-        || path.chars().any(char::is_control)
-    {
+    let mut plain = String::with_capacity(path.len());
+    let mut is_dotted = false;
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        is_dotted |= matches!(name, "." | "..");
+        plain.push('/');
+        plain.push_str(name);
+    }
+    let is_controlling = path.chars().any(char::is_control);
+    if !path.starts_with('/') || plain.is_empty() || is_dotted || is_controlling {
         return Err(PathError {
             path: path.to_owned(),
         });
     }
-    Ok(Path::new(path).components().collect())
+    Ok(PathBuf::from(plain))
 }
 
 /// String pairs in the order given, looked up without regard to the case of ASCII letters: Go's JSON
@@ -224,7 +222,7 @@ mod tests {
 
     #[test]
     fn relative_dotted_and_root_paths_are_refused() {
-        for path in ["", "a", "/", "/a/../b", "/a/./b", "../a", "/a\n/b"] {
+        for path in ["", "a", "/", "//", "/a/../b", "/a/./b", "../a", "/a\n/b"] {
             assert!(TargetPath::new(path).is_err(), "{path:?}");
             assert!(StagingPath::new(path).is_err(), "{path:?}");
         }
