@@ -3,14 +3,14 @@
 //! statfs on a dead server hangs, so where there can be one it is a worker that asks. It changes nothing and holds no volume's
 //! lock, and may be kept for the next question: kubelet asks for every volume once a minute.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::libc::{O_NONBLOCK, O_PATH};
+use nix::libc::O_NONBLOCK;
 use serde::{Deserialize, Serialize};
 
 use super::pool::{IDLE, Pool};
@@ -131,11 +131,7 @@ fn measured(path: &Path) -> Result<Measured, Fault> {
 
 fn measure(path: &Path) -> io::Result<Measured> {
     // Opening a device for good is an act; what it is, is looked at first.
-    let handle = OpenOptions::new()
-        .read(true)
-        .custom_flags(O_PATH)
-        .open(path)?;
-    if handle.metadata()?.file_type().is_block_device() {
+    if path.metadata()?.file_type().is_block_device() {
         let bytes = OpenOptions::new()
             .read(true)
             .custom_flags(O_NONBLOCK)
@@ -143,11 +139,11 @@ fn measure(path: &Path) -> io::Result<Measured> {
             .seek(SeekFrom::End(0))?;
         return Ok(Measured::Device { bytes });
     }
-    filesystem(&handle)
+    filesystem(path)
 }
 
-fn filesystem(handle: &File) -> io::Result<Measured> {
-    let stat = rustix::fs::fstatvfs(handle)?;
+fn filesystem(path: &Path) -> io::Result<Measured> {
+    let stat = rustix::fs::statvfs(path)?;
     let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
     Ok(Measured::Filesystem {
         bytes: Room {
