@@ -143,6 +143,29 @@ mod tests {
     }
 
     #[test]
+    fn links_and_dots_on_the_way_are_resolved_and_the_last_name_is_not_touched() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let there = directory.path().canonicalize().expect("there");
+        let (real, link) = (there.join("real"), there.join("link"));
+        std::fs::create_dir(&real).expect("writable");
+        std::os::unix::fs::symlink(&real, &link).expect("writable");
+        let wanted = real.join("link");
+        for path in [
+            "real/link",
+            "link/link",
+            "real/../real/link",
+            "real//./link",
+        ] {
+            assert_eq!(
+                resolved(&there.join(path)).expect("there"),
+                wanted,
+                "{path}"
+            );
+        }
+        assert!(resolved(&there.join("nowhere/link")).is_err());
+    }
+
+    #[test]
     fn the_root_is_a_mount() {
         assert!(mount_at(Path::new("/proc")).expect("readable").is_some());
     }

@@ -27,23 +27,34 @@ static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
 /// # Errors
 /// As for [`super::mount_at`].
 pub fn known_mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    let resolved = resolved(path)?;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     // Taken out: what fails half-way is not kept.
-    let table = match known.take() {
+    let mut table = match known.take() {
         Some(table) => table.renewed()?,
         None => Known::open()?,
     };
-    let entry = table.find(&resolved);
+    // The kernel's table has no links and no dots: a path that stands in it as it is need not be resolved.
+    let entry = match table.find(path) {
+        Some(entry) => Ok(Some(entry)),
+        None => resolved(path).map(|resolved| table.find(&resolved)),
+    };
     *known = Some(table);
-    Ok(entry)
+    entry
 }
 
 struct Known {
     file: File,
     content: Vec<u8>,
-    /// Where the topmost mount's line is, by mount point.
-    lines: HashMap<Vec<u8>, Range<usize>>,
+    /// The topmost mounts, by mount point.
+    lines: HashMap<Vec<u8>, Line>,
+}
+
+/// Of hundreds a few are asked for, and those again and again.
+enum Line {
+    /// Where it is.
+    Unread(Range<usize>),
+    /// What it says, if it makes sense.
+    Read(Option<MountEntry>),
 }
 
 impl Known {
@@ -82,16 +93,22 @@ impl Known {
             let end = start + line.len();
             if let Some(point) = line.split(|byte| *byte == b' ').nth(4) {
                 // Later lines cover earlier ones.
-                self.lines.insert(unescape(point), start..end);
+                self.lines.insert(unescape(point), Line::Unread(start..end));
             }
             start = end + 1;
         }
         Ok(())
     }
 
-    fn find(&self, mount_point: &Path) -> Option<MountEntry> {
-        let line = self.lines.get(mount_point.as_os_str().as_bytes())?;
-        parse(self.content.get(line.clone())?)
+    fn find(&mut self, mount_point: &Path) -> Option<MountEntry> {
+        let line = self.lines.get_mut(mount_point.as_os_str().as_bytes())?;
+        let range = match line {
+            Line::Read(entry) => return entry.clone(),
+            Line::Unread(range) => range.clone(),
+        };
+        let entry = self.content.get(range).and_then(parse);
+        *line = Line::Read(entry.clone());
+        entry
     }
 }
 
