@@ -212,6 +212,23 @@ fn rule_7_a_volume_that_is_worked_on_is_aborted_until_the_work_is_over() {
 }
 
 #[test]
+fn rule_7_a_volume_in_its_place_is_aborted_too_while_it_is_worked_on() {
+    let site = Site::new();
+    let disk = site.disk("pvc-1").in_use("pod-1");
+    site.cloud
+        .fault(&json!({ "action": "ResizeDisk", "kind": "slow-reply", "millis": 6000 }));
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| disk.expand(40 * GIB, 0));
+        eventually("the disk to grow", || site.cloud.requests("ResizeDisk") > 0);
+        refused(disk.publish("pod-1"), Code::Aborted);
+        slow.join().expect("no panic").expect("grown");
+    });
+    disk.publish("pod-1").expect("again");
+    disk.release("pod-1");
+    site.is_clean();
+}
+
+#[test]
 fn rule_8_what_a_backend_lacks_is_not_claimed_and_unimplemented() {
     let site = Site::new();
     let claimed = site
@@ -246,6 +263,19 @@ fn rule_9_the_same_target_and_arguments_are_success_and_others_are_not() {
     let mut read_only = disk.publishing("pod-1");
     read_only.readonly = true;
     refused(site.csi.node_publish_volume(read_only), Code::AlreadyExists);
+    disk.release("pod-1");
+    site.is_clean();
+}
+
+#[test]
+fn rule_9_what_somebody_else_unmounted_is_published_anew() {
+    let site = Site::new();
+    let disk = site.disk("pvc-1").in_use("pod-1");
+    let target = disk.target("pod-1");
+    nix::mount::umount(&target).expect("mounted");
+    refused(disk.stats(text(&target)), Code::NotFound);
+    disk.publish("pod-1").expect("anew");
+    disk.stats(text(&target)).expect("there");
     disk.release("pod-1");
     site.is_clean();
 }
