@@ -380,10 +380,17 @@ impl Reason {
 }
 
 fn read_record(file: PathBuf) -> Result<Option<VolumeRecord>, JournalError> {
-    match std::fs::read(&file) {
-        Ok(bytes) => record_in(bytes).map(Some).map_err(|reason| reason.of(file)),
+    let bytes = if_there(std::fs::read(&file)).map_err(Reason::Unreadable);
+    let record = bytes.and_then(|bytes| bytes.map(record_in).transpose());
+    record.map_err(|reason| reason.of(file))
+}
+
+/// A file that does not exist is no failure.
+fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(JournalError::Unreadable { file, source }),
+        Err(error) => Err(error),
     }
 }
 

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::if_there;
+
 /// More volumes than a node has of one driver; of any more, some are read again.
 const MOST: usize = 512;
 
@@ -44,10 +46,8 @@ impl<T: Clone> Kept<T> {
         path: &Path,
         parsed: impl FnOnce(Vec<u8>) -> Result<T, E>,
     ) -> Result<Option<T>, E> {
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let Some(metadata) = if_there(fs::metadata(path))? else {
+            return Ok(None);
         };
         let identity = Identity::of(&metadata);
         if let Some((known, content)) = self.lock().get(path)
@@ -55,10 +55,8 @@ impl<T: Clone> Kept<T> {
         {
             return Ok(Some(content.clone()));
         }
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let Some(bytes) = if_there(fs::read(path))? else {
+            return Ok(None);
         };
         let content = parsed(bytes)?;
         // What was read may be newer than what was looked at; then the next look differs.
