@@ -135,7 +135,6 @@ impl Service {
             | Transition::Detach(..)
             | Transition::Resize(_)
             | Transition::Snapshot(_)
-            | Transition::SnapshotGroup(_)
             | Transition::Modify(_) => Duration::ZERO,
         };
         self.later(delay + more, move |service| service.finish(&transition));
@@ -157,7 +156,6 @@ impl Service {
             Transition::Create(_)
             | Transition::Attach(..)
             | Transition::Snapshot(_)
-            | Transition::SnapshotGroup(_)
             | Transition::Modify(_) => {}
         }
         // A state that cannot be written is told to the next who sends a request.
@@ -168,7 +166,6 @@ impl Service {
             Transition::Create(_)
             | Transition::Detach(..)
             | Transition::Snapshot(_)
-            | Transition::SnapshotGroup(_)
             | Transition::Modify(_) => {}
         }
     }

@@ -110,7 +110,7 @@ fn snapshot(work: &Work<'_>, category: Category) -> Result<Option<Snapshot>, Ref
         let code = "InvalidOperation.CreateFromSnapshotUnsupported";
         return Err(Refusal::denied(code, message));
     }
-    if snapshot.is_progressing() {
+    if !snapshot.is_usable() {
         let message = "The specified snapshot has not been completed.";
         return Err(Refusal::denied("InvalidSnapshotId.NotReady", message));
     }

@@ -39,14 +39,11 @@ pub(crate) fn create(work: &mut Work<'_>) -> Outcome {
         snapshots::check_disk(work, disk)?;
     }
     let mut group = design(work, &disks)?;
-    // One that fails leaves a part behind, until it is deleted.
-    let cut = match group.fate {
-        Fate::Succeed => disks.len(),
-        Fate::Fail => 1,
-    };
-    for disk in &disks[..cut] {
-        let snapshot = member(work, &group, disk);
-        work.files.cut_snapshot(&disk.id.serial(), &snapshot.id)?;
+    for (disk, fate) in disks.iter().zip(fates(work, disks.len())) {
+        let snapshot = member(work, &group, disk, fate);
+        if snapshot.fate == Fate::Succeed {
+            work.files.cut_snapshot(&disk.id.serial(), &snapshot.id)?;
+        }
         group.members.push(snapshot.id.clone());
         work.begun.push(Transition::Snapshot(snapshot.id.clone()));
         let cloud = &mut work.cloud;
@@ -54,7 +51,6 @@ pub(crate) fn create(work: &mut Work<'_>) -> Outcome {
         cloud.snapshots.insert(snapshot.id.clone(), snapshot);
     }
     let id = group.id.clone();
-    work.begun.push(Transition::SnapshotGroup(id.clone()));
     work.cloud.earlier_snapshot_groups.insert(id.clone(), None);
     work.cloud.snapshot_groups.insert(id.clone(), group);
     Ok(fields([("SnapshotGroupId", Value::from(id.as_str()))]))
@@ -148,8 +144,6 @@ fn design(work: &mut Work<'_>, disks: &[Disk]) -> Result<SnapshotGroup, Refusal>
         description: parameters.owned("Description").unwrap_or_default(),
         instance: common_instance(disks),
         members: Vec::new(),
-        stage: Stage::Progressing,
-        fate: work.cloud.knobs.snapshot_groups,
         created: work.now,
         resource_group: work.check_resource_group()?,
         tags: Tags::read(&parameters.tags())?,
@@ -163,8 +157,17 @@ fn common_instance(disks: &[Disk]) -> Option<InstanceId> {
     is_common.then_some(first)
 }
 
+/// What becomes of each of that many snapshots: a group that fails leaves a part behind, until it is deleted.
+fn fates(work: &Work<'_>, count: usize) -> Vec<Fate> {
+    let mut fates = vec![Fate::Succeed; count];
+    if let Some(last) = fates.last_mut() {
+        *last = work.cloud.knobs.snapshot_groups;
+    }
+    fates
+}
+
 /// Its name tells the group it belongs to, as no other field of a snapshot does.
-fn member(work: &mut Work<'_>, group: &SnapshotGroup, disk: &Disk) -> Snapshot {
+fn member(work: &mut Work<'_>, group: &SnapshotGroup, disk: &Disk, fate: Fate) -> Snapshot {
     let name = format!("Created_from_{}", group.id);
     let mut tags = Tags::default();
     if let Some(attachment) = disk.attachments.first() {
@@ -179,6 +182,7 @@ fn member(work: &mut Work<'_>, group: &SnapshotGroup, disk: &Disk) -> Snapshot {
         source: disk.id.clone(),
         size: disk.size,
         progress: Progress::Progressing,
+        fate,
         created: group.created,
         changed: group.created,
         encrypted: disk.encrypted,
@@ -235,7 +239,7 @@ fn matches(work: &Work<'_>, group: &SnapshotGroup) -> bool {
     };
     let instance = group.instance.as_ref().map_or("", InstanceId::as_str);
     among("SnapshotGroupId", group.id.as_str())
-        && among("Status", group.stage.name())
+        && among("Status", group.stage(work.cloud).name())
         && is("InstanceId", instance)
         && is("Name", &group.name)
         && is("ResourceGroupId", &group.resource_group)
@@ -243,12 +247,11 @@ fn matches(work: &Work<'_>, group: &SnapshotGroup) -> bool {
 }
 
 fn shown(work: &Work<'_>, group: &SnapshotGroup) -> Value {
-    let members = group.members.iter();
-    let members = members.filter_map(|id| work.cloud.snapshots.get(id));
+    let members = group.snapshots(work.cloud);
     let instance = group.instance.as_ref().map_or("", InstanceId::as_str);
     json!({
         "SnapshotGroupId": group.id,
-        "Status": group.stage.name(),
+        "Status": group.stage(work.cloud).name(),
         "ProgressStatus": "",
         "Name": group.name,
         "Description": group.description,
@@ -262,7 +265,7 @@ fn shown(work: &Work<'_>, group: &SnapshotGroup) -> Value {
 
 /// Less than a snapshot's own description tells: neither its size nor its moment.
 fn shown_member(snapshot: &Snapshot) -> Value {
-    let is_ready = !snapshot.is_progressing();
+    let is_ready = snapshot.is_usable();
     json!({
         "SnapshotId": snapshot.id,
         "SourceDiskId": snapshot.source,

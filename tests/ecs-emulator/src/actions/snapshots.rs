@@ -8,7 +8,7 @@ use crate::actions::show::time;
 use crate::actions::{Outcome, View, Work, fields};
 use crate::chance;
 use crate::cloud::disk::{Disk, Making, Usage};
-use crate::cloud::knobs::{DeleteMissing, Permission};
+use crate::cloud::knobs::{DeleteMissing, Fate, Permission};
 use crate::cloud::snapshot::{Progress, Snapshot};
 use crate::cloud::tags::Tags;
 use crate::cloud::transition::Transition;
@@ -89,6 +89,7 @@ fn design(work: &mut Work<'_>, disk: &Disk) -> Result<Snapshot, Refusal> {
         source: disk.id.clone(),
         size: disk.size,
         progress: Progress::Progressing,
+        fate: Fate::Succeed,
         created: work.now,
         changed: work.now,
         encrypted: disk.encrypted,
@@ -160,7 +161,7 @@ fn matches(work: &Work<'_>, snapshot: &Snapshot) -> bool {
 }
 
 fn shown(work: &Work<'_>, snapshot: &Snapshot) -> Value {
-    let ready = !snapshot.is_progressing();
+    let ready = snapshot.is_usable();
     json!({
         "SnapshotId": snapshot.id,
         "SnapshotSN": snapshot.id,

@@ -20,7 +20,7 @@ pub(crate) struct Knobs {
     pub(crate) delete_missing: DeleteMissing,
     /// Whether a disk that was never attached can have snapshots.
     pub(crate) snapshot_of_never_attached: Permission,
-    /// What becomes of groups of snapshots that are asked for now.
+    /// What becomes of groups of snapshots that are asked for now; one that fails does so by its last snapshot.
     pub(crate) snapshot_groups: Fate,
     /// Codes of failures after which CreateDisk's client token is still spent.
     pub(crate) tokens_kept_after: Vec<String>,
@@ -55,7 +55,6 @@ pub(crate) enum DeleteMissing {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Fate {
     Succeed,
-    /// After a part of it was done.
     Fail,
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cloud::knobs::Fate;
 use crate::cloud::tags::Tags;
 use crate::words::{DiskId, Gib, SnapshotId};
 
@@ -15,6 +16,8 @@ pub(crate) struct Snapshot {
     pub(crate) source: DiskId,
     pub(crate) size: Gib,
     pub(crate) progress: Progress,
+    /// What becomes of it, decided when it was asked for.
+    pub(crate) fate: Fate,
     pub(crate) created: Timestamp,
     pub(crate) changed: Timestamp,
     pub(crate) encrypted: bool,
@@ -30,6 +33,8 @@ pub(crate) struct Snapshot {
 pub(crate) enum Progress {
     Progressing,
     Accomplished,
+    /// Nothing was kept of the disk's data.
+    Failed,
 }
 
 impl Snapshot {
@@ -37,10 +42,16 @@ impl Snapshot {
         self.progress == Progress::Progressing
     }
 
+    /// Whether disks can be made from it.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.progress == Progress::Accomplished
+    }
+
     pub(crate) fn status(&self) -> &'static str {
         match self.progress {
             Progress::Progressing => "progressing",
             Progress::Accomplished => "accomplished",
+            Progress::Failed => "failed",
         }
     }
 }

@@ -8,8 +8,7 @@ use crate::cloud::category::{Category, Level};
 use crate::cloud::disk::{Making, Manner, Phase};
 use crate::cloud::knobs::Fate;
 use crate::cloud::snapshot::Progress;
-use crate::cloud::snapshot_group::Stage;
-use crate::words::{DiskId, InstanceId, SnapshotGroupId, SnapshotId, TaskId};
+use crate::words::{DiskId, InstanceId, SnapshotId, TaskId};
 
 /// Something that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +18,6 @@ pub(crate) enum Transition {
     Detach(DiskId, InstanceId),
     Resize(DiskId),
     Snapshot(SnapshotId),
-    SnapshotGroup(SnapshotGroupId),
     Modify(TaskId),
 }
 
@@ -59,14 +57,9 @@ impl Cloud {
             .values()
             .filter(|snapshot| snapshot.is_progressing());
         let snapshots = progressing.map(|snapshot| Transition::Snapshot(snapshot.id.clone()));
-        let unfinished = self
-            .snapshot_groups
-            .values()
-            .filter(|group| group.stage == Stage::Progressing);
-        let groups = unfinished.map(|group| Transition::SnapshotGroup(group.id.clone()));
         let running = self.tasks.values().filter(|task| task.finished.is_none());
         let tasks = running.map(|task| Transition::Modify(task.id.clone()));
-        disks.chain(snapshots).chain(groups).chain(tasks).collect()
+        disks.chain(snapshots).chain(tasks).collect()
     }
 
     /// Finishes what is under way, if it still is.
@@ -77,7 +70,6 @@ impl Cloud {
             Transition::Detach(disk, instance) => self.finish_detaching(disk, instance, now),
             Transition::Resize(disk) => self.finish_resizing(disk),
             Transition::Snapshot(snapshot) => self.finish_snapshot(snapshot, now),
-            Transition::SnapshotGroup(group) => self.finish_snapshot_group(group),
             Transition::Modify(task) => self.finish_modifying(task, now),
         }
     }
@@ -146,17 +138,11 @@ impl Cloud {
 
     fn finish_snapshot(&mut self, id: &SnapshotId, now: Timestamp) {
         if let Some(snapshot) = self.snapshots.get_mut(id) {
-            snapshot.progress = Progress::Accomplished;
-            snapshot.changed = now;
-        }
-    }
-
-    fn finish_snapshot_group(&mut self, id: &SnapshotGroupId) {
-        if let Some(group) = self.snapshot_groups.get_mut(id) {
-            group.stage = match group.fate {
-                Fate::Succeed => Stage::Accomplished,
-                Fate::Fail => Stage::Failed,
+            snapshot.progress = match snapshot.fate {
+                Fate::Succeed => Progress::Accomplished,
+                Fate::Fail => Progress::Failed,
             };
+            snapshot.changed = now;
         }
     }
 
