@@ -11,7 +11,6 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use drivebay_tests::{Answer, Node, WatGuest, dist};
 
@@ -86,9 +85,7 @@ fn init_without_compiled_code_fails_at_once_and_says_what_to_do() {
     let node = node();
     let compiles = count_compiles(&node);
     fs::remove_dir_all(node.path("state/compiled")).expect("ours");
-    let started = Instant::now();
     init(&node).fails_with("component \"guest\" is not ready on this node; run `drivebay install` or `drivebay compile ");
-    assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(compiles(), 0, "init compiled");
 }
 

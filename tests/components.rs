@@ -7,9 +7,10 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
 
-use drivebay_tests::{Answer, Node, WatGuest};
+use drivebay_tests::{Answer, Node, WatGuest, eventually, send, text};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 const GRANTS: &str = "component = \"guest\"\nflexvolume = \"drivebay/guest\"\n[grants.mounts]\n[limits]\ncpu = \"60s\"\n";
 const SHIM: &str = "drivebay~guest/guest";
@@ -146,7 +147,7 @@ fn a_version_that_is_gone_is_replaced_by_the_current_one_to_detach() {
 
 #[test]
 fn a_call_in_flight_finishes_on_the_version_it_began_with() {
-    // A second or so of work, so that the swap happens meanwhile.
+    // A second or so of work, in the midst of which it is stopped.
     let busy = "(loop $on (global.set $n (i32.add (global.get $n) (i32.const 1))) (br_if $on (i32.lt_u (global.get $n) (i32.const 500000000))))";
     let fail = WatGuest::failing(10, 1024, 7);
     let guest = version(1)
@@ -162,8 +163,13 @@ fn a_call_in_flight_finishes_on_the_version_it_began_with() {
         )
         .spawn()
         .expect("the shim runs");
-    std::thread::sleep(Duration::from_millis(100));
+    let shim = Pid::from_raw(call.id().cast_signed());
+    let code = node.path("state/compiled");
+    let maps = || fs::read_to_string(format!("/proc/{shim}/maps")).unwrap_or_default();
+    eventually("the first version's code", || maps().contains(text(&code)));
+    send(shim, Signal::SIGSTOP);
     install(&node, &version(2));
+    send(shim, Signal::SIGCONT);
     let answer = Answer::of(&call.wait_with_output().expect("it ends"));
     answer.is(r#"{"status":"Failure","message":"this is"}"#);
     current(&node).fails_with("this is version 2");

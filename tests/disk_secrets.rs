@@ -83,17 +83,19 @@ fn region(line: &str) -> Option<(u64, u64, &str)> {
     Some((number(start)?, number(end)?, rest))
 }
 
-/// A call-out that waits for the cloud's answer, its request being sent.
+/// A call-out that waits for the cloud's answer, its request being sent, until it is let go.
 #[track_caller]
 fn waiting(node: &Node, cloud: &Cloud, arguments: &[&str]) -> Child {
     cloud.clear_faults();
-    cloud.fault(&json!({ "action": "DescribeDisks", "kind": "slow-reply", "millis": 3000 }));
+    cloud.fault(&json!({ "action": "DescribeDisks", "kind": "slow-reply" }));
     let shim = node.callout(DISK, arguments).spawn().expect("it runs");
     eventually("the request to arrive", || cloud.fired() == 1);
     shim
 }
 
-fn answer(shim: Child) -> Answer {
+/// Lets it go.
+fn answer(cloud: &Cloud, shim: Child) -> Answer {
+    cloud.clear_faults();
     Answer::of(&shim.wait_with_output().expect("ours"))
 }
 
@@ -110,7 +112,7 @@ fn the_secret_never_enters_the_guest_which_has_the_keys_id() {
     let shim = waiting(&node, &cloud, &arguments);
     let memory = linear_memory(shim.id());
     untold_by_processes(shim.id(), &cloud.secret());
-    let said = answer(shim).succeeds();
+    let said = answer(&cloud, shim).succeeds();
     assert!(
         holds(&memory, KEY_ID),
         "this is not the memory of a guest that signs"
@@ -166,7 +168,7 @@ fn a_session_token_is_nowhere_after_the_call() {
     let shim = waiting(&node, &cloud, &arguments);
     let memory = linear_memory(shim.id());
     untold_by_processes(shim.id(), &part("SecurityToken"));
-    let said = answer(shim).succeeds();
+    let said = answer(&cloud, shim).succeeds();
     assert!(
         holds(&memory, &part("SecurityToken")),
         "the guest sends the token"
@@ -196,7 +198,7 @@ fn a_mount_secret_never_enters_the_guest() {
     let arguments = ["isattached", &options(&disk.id, &secret), NODE_NAME];
     let shim = waiting(&node, &cloud, &arguments);
     let memory = linear_memory(shim.id());
-    answer(shim);
+    answer(&cloud, shim);
     assert!(holds(&memory, KEY_ID));
     for word in [base64, plain] {
         assert!(!holds(&memory, word), "the guest has a mount secret");

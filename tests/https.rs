@@ -10,7 +10,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use drivebay_tests::{
     Answer, Authority, Node, SilentServer, WebServer, Wire, asking, eventually, hostile_node,
@@ -48,13 +48,7 @@ fn ask(origin: &str, more: &str) -> Answer {
 
 #[track_caller]
 fn ask_on(node: &Node) -> Answer {
-    let begun = Instant::now();
     let answer = mount_hostile(node);
-    assert!(
-        begun.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        begun.elapsed()
-    );
     eventually("the worker to end", || node.network_workers().is_empty());
     answer
 }

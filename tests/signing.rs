@@ -6,8 +6,8 @@
 )]
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use drivebay_tests::{
     Answer, Authority, KeyUse, Node, WebServer, eventually, holds, hostile_node, mount_hostile,
@@ -99,14 +99,15 @@ fn ok(body: &str) -> String {
     )
 }
 
-/// A metadata service that takes its time for the key itself.
-fn metadata_service(pause: Duration) -> WebServer {
+/// A metadata service that gives the key itself while nobody holds the gate.
+fn metadata_service(gate: &Arc<Mutex<()>>) -> WebServer {
+    let gate = Arc::clone(gate);
     WebServer::plain(move |request, wire| {
         let body = match request.split(' ').nth(1) {
             Some("/token") => "session-1".to_owned(),
             Some("/roles/") => "node-role".to_owned(),
             _ => {
-                thread::sleep(pause);
+                drop(gate.lock());
                 key()
             }
         };
@@ -130,7 +131,7 @@ fn metadata_grants(server: &WebServer) -> String {
 
 #[test]
 fn a_metadata_service_hands_out_keys() {
-    let server = metadata_service(Duration::ZERO);
+    let server = metadata_service(&Arc::default());
     let node = hostile_node(
         &using_key("access-key", KeyUse::Sign),
         &metadata_grants(&server),
@@ -207,12 +208,14 @@ fn tells(bytes: &[u8]) -> bool {
 
 #[test]
 fn a_fetched_key_is_nowhere_meanwhile_and_nowhere_afterwards() {
-    let server = metadata_service(Duration::from_secs(1));
+    let gate = Arc::default();
+    let server = metadata_service(&gate);
     let node = hostile_node(
         &using_key("access-key", KeyUse::Id),
         &metadata_grants(&server),
     );
     thread::scope(|scope| {
+        let closed = gate.lock();
         let asked = scope.spawn(|| mount_hostile(&node));
         eventually("the last request", || server.heard().len() == 3);
         let workers = node.network_workers();
@@ -222,6 +225,7 @@ fn a_fetched_key_is_nowhere_meanwhile_and_nowhere_afterwards() {
             assert!(!tells(&content), "the worker's {file} tells");
         }
         untold_beneath(&node.path(""), &WORDS);
+        drop(closed);
         let answer = asked.join().expect("no panic").fails_with("STS.1");
         assert!(!tells(answer.text.as_bytes()), "{}", answer.text);
     });

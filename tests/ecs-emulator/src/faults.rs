@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use self::kinds::{Kind, Order, Stage};
 use crate::cloud::disk::Quirks;
@@ -13,7 +14,11 @@ use crate::wire::parameters::Parameters;
 
 /// All faults that were ordered, in this order; the first that fits is taken.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Vec<Fault>>);
+pub(crate) struct Faults {
+    ordered: Mutex<Vec<Fault>>,
+    /// Counts how often they were cleared.
+    cleared: watch::Sender<u64>,
+}
 
 /// A fault that was ordered.
 #[derive(Debug)]
@@ -57,7 +62,7 @@ impl Fault {
 
 impl Faults {
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ordered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn order(&self, order: &Order) -> Result<(), String> {
@@ -75,6 +80,12 @@ impl Faults {
 
     pub(crate) fn clear(&self) {
         self.lock().clear();
+        self.cleared.send_modify(|count| *count += 1);
+    }
+
+    /// Tells when faults that are ordered by now have been cleared.
+    pub(crate) fn clearing(&self) -> Clearing {
+        Clearing(self.cleared.subscribe())
     }
 
     pub(crate) fn shown(&self) -> Value {
@@ -106,6 +117,17 @@ impl Faults {
             }
         }
         quirks
+    }
+}
+
+/// The next time that faults are cleared.
+#[derive(Debug)]
+pub(crate) struct Clearing(watch::Receiver<u64>);
+
+impl Clearing {
+    pub(crate) async fn wait(mut self) {
+        // An emulator that is about to end clears nothing any more.
+        let _ = self.0.changed().await;
     }
 }
 
@@ -156,7 +178,7 @@ mod tests {
         ]);
         let parameters = Parameters::default();
         let quirks = faults.quirks("AttachDisk", &parameters);
-        assert_eq!(quirks.late_ms, 7);
+        assert_eq!(quirks.late, crate::cloud::disk::Late::Millis(7));
         assert_eq!(quirks.link, crate::cloud::disk::Link::None);
         assert_eq!(faults.quirks("AttachDisk", &parameters), Quirks::default());
     }

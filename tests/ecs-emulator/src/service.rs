@@ -12,8 +12,9 @@ use tokio::runtime::Handle;
 use crate::actions::{Action, Outcome, View, Work};
 use crate::chance;
 use crate::cloud::Cloud;
-use crate::cloud::disk::{Phase, Quirks};
-use crate::cloud::tokens::Token;
+use crate::cloud::disk::{Late, Phase, Quirks};
+use crate::cloud::knobs::Pace;
+use crate::cloud::tokens::{Flight, Token};
 use crate::cloud::transition::Transition;
 use crate::devices::{Devices, Wanted};
 use crate::error::Refusal;
@@ -41,6 +42,14 @@ pub(crate) struct Service {
     runtime: Handle,
     /// Whatever is still under way then may not write over what the next run writes.
     closed: AtomicBool,
+}
+
+/// What is to be odd about one request.
+#[derive(Debug)]
+pub(crate) struct Oddities {
+    pub(crate) quirks: Quirks,
+    pub(crate) view: View,
+    pub(crate) flight: Flight,
 }
 
 impl Service {
@@ -87,9 +96,13 @@ impl Service {
         self: &Arc<Self>,
         action: Action,
         parameters: &Parameters,
-        quirks: Quirks,
-        view: View,
+        oddities: Oddities,
     ) -> Outcome {
+        let Oddities {
+            quirks,
+            view,
+            flight,
+        } = oddities;
         let token = Token::read(action.name, parameters)?;
         let act = |cloud: &mut Cloud| {
             if let Some(recalled) = token.as_ref().and_then(|token| cloud.tokens.recall(token)) {
@@ -107,7 +120,7 @@ impl Service {
             };
             let outcome = (action.perform)(&mut work);
             let (begun, touched) = (work.begun, work.touched);
-            keep_token(cloud, token, &outcome);
+            keep_token(cloud, token, &outcome, flight);
             (outcome, begun, touched)
         };
         // That a disk was described matters until a restart, and clients describe all the time.
@@ -127,7 +140,11 @@ impl Service {
 
     /// Lets something that is under way come to its end in its own time.
     pub(crate) fn begin(self: &Arc<Self>, transition: Transition) {
-        let delay = Duration::from_millis(self.read(|cloud| cloud.knobs.delay_ms));
+        let (pace, delay) = self.read(|cloud| (cloud.knobs.pace, cloud.knobs.delay_ms));
+        if pace == Pace::Held {
+            return;
+        }
+        let delay = Duration::from_millis(delay);
         // Devices do not appear in the order in which they were attached.
         let more = match transition {
             Transition::Attach(..) => chance::up_to(delay),
@@ -138,6 +155,13 @@ impl Service {
             | Transition::Modify(_) => Duration::ZERO,
         };
         self.later(delay + more, move |service| service.finish(&transition));
+    }
+
+    /// Ends all that is under way now, whatever the pace; what follows from it is under way then.
+    pub(crate) fn step(self: &Arc<Self>) {
+        for transition in self.read(Cloud::pending) {
+            self.finish(&transition);
+        }
     }
 
     fn later(self: &Arc<Self>, delay: Duration, what: impl FnOnce(&Arc<Self>) + Send + 'static) {
@@ -183,11 +207,11 @@ impl Service {
     fn bring_device(self: &Arc<Self>, disk: &DiskId) {
         let late = self.read(|cloud| {
             let attachment = cloud.disks.get(disk)?.attachment(&cloud.here)?;
-            (attachment.quirks.late_ms > 0).then_some(attachment.quirks.late_ms)
+            Some(attachment.quirks.late)
         });
         match late {
-            None => self.look_again(disk),
-            Some(millis) => {
+            None | Some(Late::Not | Late::Held) => self.look_again(disk),
+            Some(Late::Millis(millis)) => {
                 let disk = disk.clone();
                 self.later(Duration::from_millis(millis), move |service| {
                     service.look_again(&disk);
@@ -212,6 +236,9 @@ impl Service {
                 return None;
             }
             let quirks = &attachment.quirks;
+            if quirks.late == Late::Held {
+                return None;
+            }
             Some(Wanted {
                 bytes: quirks.bytes.unwrap_or(attachment.visible.bytes()),
                 disk_bytes: disk.size.bytes(),
@@ -236,7 +263,7 @@ impl Service {
 /// The device an instance boots from, which is not made by anyone here.
 const SYSTEM_DEVICE: &str = "/dev/xvda";
 
-fn keep_token(cloud: &mut Cloud, token: Option<Token>, outcome: &Outcome) {
+fn keep_token(cloud: &mut Cloud, token: Option<Token>, outcome: &Outcome, flight: Flight) {
     let Some(token) = token else {
         return;
     };
@@ -249,6 +276,6 @@ fn keep_token(cloud: &mut Cloud, token: Option<Token>, outcome: &Outcome) {
             .any(|code| *code == refusal.code),
     };
     if kept {
-        cloud.tokens.keep(token, outcome.clone());
+        cloud.tokens.keep(token, outcome.clone(), flight);
     }
 }

@@ -151,10 +151,10 @@ fn odd_devices_are_odd_as_ordered() {
         node.emulator.becomes(&disk, "In_use");
         disk
     };
-    let fault =
-        |kind: &str| json!({ "kind": kind, "action": "AttachDisk", "millis": 400, "gib": 10 });
+    let fault = |kind: &str| json!({ "kind": kind, "action": "AttachDisk", "gib": 10 });
     let late = odd(fault("late-device"));
     assert!(!node.link(&late).exists());
+    node.emulator.control("DELETE", "/faults", &Value::Null);
     eventually("the late device", || node.link(&late).exists());
     let small = odd(fault("wrong-size-device"));
     eventually("the small device", || node.link(&small).exists());

@@ -13,9 +13,6 @@ use serde_json::{Value, json};
 use support::{Emulator, REGION, eventually, text};
 use tempfile::TempDir;
 
-/// Long enough to look at a disk while it is in between.
-const SLOW: &[&str] = &["--delay-ms", "400"];
-
 fn emulator(arguments: &[&str]) -> (Emulator, TempDir) {
     let state = tempfile::tempdir().expect("writable");
     (Emulator::start(state.path(), arguments), state)
@@ -47,8 +44,9 @@ fn disk_is_created_attached_detached_and_deleted() {
 
 #[test]
 fn attached_disk_is_described_as_available_once_more() {
-    let (emulator, _state) = emulator(SLOW);
+    let (emulator, _state) = emulator(&[]);
     let disk = emulator.new_disk(&[]);
+    emulator.hold();
     emulator.attach(&disk);
     assert_eq!(emulator.status(&disk), "Available");
     let shown = emulator.describe(&disk);
@@ -58,19 +56,22 @@ fn attached_disk_is_described_as_available_once_more() {
     emulator
         .call("AttachDisk", &pairs)
         .refused_with(403, "IncorrectDiskStatus");
-    emulator.becomes(&disk, "In_use");
+    emulator.step();
+    assert_eq!(emulator.status(&disk), "In_use");
 }
 
 #[test]
 fn attaching_what_is_being_detached_is_accepted_and_comes_to_nothing() {
-    let (emulator, _state) = emulator(SLOW);
+    let (emulator, _state) = emulator(&[]);
     let disk = emulator.new_disk(&[]);
     emulator.attach(&disk);
     emulator.becomes(&disk, "In_use");
+    emulator.hold();
     emulator.detach(&disk);
     emulator.attach(&disk);
     assert_eq!(emulator.status(&disk), "Detaching");
-    emulator.becomes(&disk, "Available");
+    emulator.step();
+    assert_eq!(emulator.status(&disk), "Available");
 }
 
 #[test]
@@ -182,16 +183,16 @@ fn shared_disk_is_attached_to_several_instances_and_names_them_in_its_list_only(
 
 #[test]
 fn disk_grows_a_little_after_the_order_and_never_shrinks() {
-    let (emulator, _state) = emulator(SLOW);
+    let (emulator, _state) = emulator(&[]);
     let disk = emulator.new_disk(&[]);
+    emulator.hold();
     let resize = |size: &str| emulator.call("ResizeDisk", &[("DiskId", &disk), ("NewSize", size)]);
     resize("10").refused_with(403, "InvalidDiskSize.TooSmall");
     resize("30").succeeds();
     assert_eq!(emulator.describe(&disk)["Size"], 20);
     resize("40").refused_with(400, "LastOrderProcessing");
-    eventually("the disk to grow", || {
-        emulator.describe(&disk)["Size"] == 30
-    });
+    emulator.step();
+    assert_eq!(emulator.describe(&disk)["Size"], 30);
 }
 
 #[test]
@@ -215,8 +216,9 @@ fn change_of_performance_is_tried_dry_then_done_as_a_task() {
 
 #[test]
 fn snapshot_is_ready_after_a_while_and_makes_disks_that_are_large_enough() {
-    let (emulator, _state) = emulator(SLOW);
+    let (emulator, _state) = emulator(&[]);
     let disk = emulator.new_disk(&[("Size", "25")]);
+    emulator.hold();
     let made = emulator.call(
         "CreateSnapshot",
         &[("DiskId", &disk), ("RetentionDays", "3")],
@@ -234,11 +236,11 @@ fn snapshot_is_ready_after_a_while_and_makes_disks_that_are_large_enough() {
         .call("DeleteDisk", &[("DiskId", &disk)])
         .refused_with(403, "DiskCreatingSnapshot");
     let ids = json!([snapshot]).to_string();
-    eventually("the snapshot", || {
-        let asked = [REGION, ("SnapshotIds", &ids)];
-        let shown = emulator.call("DescribeSnapshots", &asked).succeeds();
-        shown["Snapshots"]["Snapshot"][0]["Available"] == true
-    });
+    emulator.step();
+    let asked = [REGION, ("SnapshotIds", &ids)];
+    let shown = emulator.call("DescribeSnapshots", &asked).succeeds();
+    assert_eq!(shown["Snapshots"]["Snapshot"][0]["Available"], true);
+    emulator.run();
     let restored = emulator.new_disk(&from);
     assert_eq!(emulator.describe(&restored)["Size"], 25);
     let delete = |force| {

@@ -11,9 +11,6 @@ use serde_json::{Value, json};
 use support::{Emulator, REGION, Reply, eventually, text};
 use tempfile::TempDir;
 
-/// Long enough to look at a group while it is on its way.
-const SLOW: &[&str] = &["--delay-ms", "400"];
-
 fn emulator(arguments: &[&str]) -> (Emulator, TempDir) {
     let state = tempfile::tempdir().expect("writable");
     (Emulator::start(state.path(), arguments), state)
@@ -52,8 +49,9 @@ fn snapshots(emulator: &Emulator) -> Vec<Value> {
 
 #[test]
 fn group_is_accomplished_after_a_while_and_goes_with_its_snapshots() {
-    let (emulator, _state) = emulator(SLOW);
+    let (emulator, _state) = emulator(&[]);
     let (one, other) = (emulator.new_disk(&[]), emulator.new_disk(&[("Size", "30")]));
+    emulator.hold();
     let tagged = [
         ("Name", "group-1"),
         ("Tag.1.Key", "k"),
@@ -64,10 +62,9 @@ fn group_is_accomplished_after_a_while_and_goes_with_its_snapshots() {
     assert!(id.starts_with("ssg-"), "{id}");
     let by_id = [("SnapshotGroupId.1", id.as_str())];
     assert_eq!(describe(&emulator, &by_id)[0]["Status"], "progressing");
-    eventually("the group", || {
-        describe(&emulator, &by_id)[0]["Status"] == "accomplished"
-    });
+    emulator.step();
     let group = describe(&emulator, &by_id)[0].clone();
+    assert_eq!(group["Status"], "accomplished");
     for member in group["Snapshots"]["Snapshot"].as_array().expect("a list") {
         assert_eq!(
             (&member["Available"], &member["Progress"]),
@@ -195,12 +192,15 @@ fn token_answers_the_same_group_and_refuses_other_disks() {
 
 #[test]
 fn group_that_is_told_to_fail_has_cut_a_part_and_comes_to_its_end_after_a_kill() {
-    let (first, state) = emulator(SLOW);
+    let (first, state) = emulator(&[]);
     let (one, other) = (first.new_disk(&[]), first.new_disk(&[]));
+    first.hold();
     first.control("POST", "/settings", &json!({ "snapshot_groups": "fail" }));
     let id = text(&create(&first, &[&one, &other], &[]).succeeds()["SnapshotGroupId"]);
     first.kill();
-    let again = Emulator::start(state.path(), SLOW);
+    let again = Emulator::start(state.path(), &[]);
+    assert_eq!(describe(&again, &[])[0]["Status"], "progressing");
+    again.run();
     eventually("the group to fail", || {
         describe(&again, &[("SnapshotGroupId.1", &id)])[0]["Status"] == "failed"
     });

@@ -112,11 +112,20 @@ pub(crate) enum Phase {
 pub(crate) struct Quirks {
     /// The attachment never gets beyond Attaching.
     pub(crate) held: bool,
-    /// The device appears so much later than In_use.
-    pub(crate) late_ms: u64,
+    pub(crate) late: Late,
     /// The device has this size instead of the disk's.
     pub(crate) bytes: Option<u64>,
     pub(crate) link: Link,
+}
+
+/// How much later than In_use the device appears.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Late {
+    #[default]
+    Not,
+    Millis(u64),
+    /// Until faults are cleared.
+    Held,
 }
 
 /// What the device's link is called.

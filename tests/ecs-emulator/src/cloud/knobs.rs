@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Knobs {
     /// How long each asynchronous transition takes.
     pub(crate) delay_ms: u64,
+    /// Whether they end by themselves at all.
+    pub(crate) pace: Pace,
     /// The OIDC token that STS accepts; any but an empty one if this is not set.
     pub(crate) oidc_token: Option<String>,
     /// How long keys last, whatever DurationSeconds says.
@@ -32,6 +34,16 @@ pub(crate) struct Knobs {
     pub(crate) missing_resource_groups: Vec<String>,
     /// KMS keys that do not exist; all others do.
     pub(crate) missing_kms_keys: Vec<String>,
+}
+
+/// Whether time passes for what is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Pace {
+    /// Each transition ends after its delay.
+    Running,
+    /// What begins from now on stays under way until a test lets it go on.
+    Held,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +74,7 @@ impl Default for Knobs {
     fn default() -> Self {
         Self {
             delay_ms: 50,
+            pace: Pace::Running,
             oidc_token: None,
             sts_lifetime_seconds: None,
             metadata_v1: Permission::Refused,

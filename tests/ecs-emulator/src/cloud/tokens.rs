@@ -20,9 +20,18 @@ pub(crate) struct Tokens(BTreeMap<String, Used>);
 struct Used {
     wish: BTreeMap<String, String>,
     outcome: Result<Fields, Refusal>,
-    /// The first answer has not been sent yet. A restart ends that.
+    /// A restart ends it.
     #[serde(skip)]
-    in_flight: bool,
+    flight: Flight,
+}
+
+/// Whether the first answer has been sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Flight {
+    #[default]
+    Landed,
+    /// Until [`Tokens::land`].
+    InAir,
 }
 
 /// A token of one request to one action.
@@ -86,32 +95,25 @@ impl Tokens {
         let used = self.0.get(&token.key)?;
         Some(if used.wish != token.wish {
             Err(token.mismatch())
-        } else if used.in_flight {
+        } else if used.flight == Flight::InAir {
             Err(token.in_flight())
         } else {
             used.outcome.clone()
         })
     }
 
-    pub(crate) fn keep(&mut self, token: Token, outcome: Result<Fields, Refusal>) {
+    pub(crate) fn keep(&mut self, token: Token, outcome: Result<Fields, Refusal>, flight: Flight) {
         let used = Used {
             wish: token.wish,
             outcome,
-            in_flight: false,
+            flight,
         };
         self.0.insert(token.key, used);
     }
 
-    /// Until [`Tokens::land`], the answer is on its way.
-    pub(crate) fn take_off(&mut self, token: &Token) {
-        if let Some(used) = self.0.get_mut(&token.key) {
-            used.in_flight = true;
-        }
-    }
-
     pub(crate) fn land(&mut self, token: &Token) {
         if let Some(used) = self.0.get_mut(&token.key) {
-            used.in_flight = false;
+            used.flight = Flight::Landed;
         }
     }
 }
@@ -137,7 +139,7 @@ mod tests {
             .unwrap();
         assert!(tokens.recall(&first).is_none());
         let fields = Fields::from_iter([("DiskId".to_owned(), "d-1".into())]);
-        tokens.keep(first.clone(), Ok(fields.clone()));
+        tokens.keep(first.clone(), Ok(fields.clone()), Flight::Landed);
         assert_eq!(tokens.recall(&first), Some(Ok(fields)));
         let other = token(&[("ClientToken", "t"), ("Size", "21")])
             .unwrap()
@@ -165,8 +167,7 @@ mod tests {
     fn token_whose_answer_is_on_its_way_is_refused_until_it_has_arrived() {
         let mut tokens = Tokens::default();
         let first = token(&[("ClientToken", "t")]).unwrap().unwrap();
-        tokens.keep(first.clone(), Ok(Fields::new()));
-        tokens.take_off(&first);
+        tokens.keep(first.clone(), Ok(Fields::new()), Flight::InAir);
         assert_eq!(code(tokens.recall(&first)), "LastTokenProcessing");
         tokens.land(&first);
         assert_eq!(tokens.recall(&first), Some(Ok(Fields::new())));

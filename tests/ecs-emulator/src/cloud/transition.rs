@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::Cloud;
 use crate::cloud::category::{Category, Level};
-use crate::cloud::disk::{Making, Manner, Phase};
+use crate::cloud::disk::{Late, Making, Manner, Phase};
 use crate::cloud::knobs::Fate;
 use crate::cloud::snapshot::Progress;
 use crate::words::{DiskId, InstanceId, SnapshotId, TaskId};
@@ -74,12 +74,17 @@ impl Cloud {
         }
     }
 
-    /// Lets go of attachments that were told to stay where they are.
+    /// Lets go of attachments that were told to stay where they are, and of devices that were told to be late.
     pub(crate) fn release_held(&mut self) -> Vec<Transition> {
         let mut released = Vec::new();
         for disk in self.disks.values_mut() {
             for attachment in &mut disk.attachments {
-                if std::mem::take(&mut attachment.quirks.held) {
+                let quirks = &mut attachment.quirks;
+                let is_late = quirks.late == Late::Held;
+                if is_late {
+                    quirks.late = Late::Not;
+                }
+                if std::mem::take(&mut quirks.held) || is_late {
                     let instance = attachment.instance.clone();
                     released.push(Transition::Attach(disk.id.clone(), instance));
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::disk::{Link, Quirks};
+use crate::cloud::disk::{Late, Link, Quirks};
 use crate::error::Refusal;
 use crate::words::Gib;
 
@@ -30,14 +30,27 @@ pub(crate) enum Kind {
     CutBefore,
     ErrorAfter(Refusal),
     LostReply,
-    SlowReply { millis: u64 },
-    GarbageBody { status: u16 },
-    HugeBody { bytes: usize },
+    /// For so long, or until faults are cleared.
+    SlowReply {
+        delay: Option<Duration>,
+    },
+    GarbageBody {
+        status: u16,
+    },
+    HugeBody {
+        bytes: usize,
+    },
     StaleDescribe,
     StaysAttaching,
-    WrongSizeDevice { bytes: u64 },
-    LateDevice { millis: u64 },
-    OtherName { link: Option<String> },
+    WrongSizeDevice {
+        bytes: u64,
+    },
+    LateDevice {
+        late: Late,
+    },
+    OtherName {
+        link: Option<String>,
+    },
 }
 
 /// The names of the kinds, as orders have them.
@@ -97,18 +110,18 @@ const FAILED: &str = "The request processing has failed due to some unknown erro
 impl Order {
     /// The fault that is ordered; what it needs has to be there.
     pub(crate) fn kind(&self) -> Result<Kind, String> {
-        let millis = || self.millis.ok_or("this kind needs \"millis\"");
+        let delay = self.millis.map(Duration::from_millis);
         let bytes = self.bytes.or(self.gib.map(|gib| Gib(gib).bytes()));
         Ok(match self.kind {
             KindName::Throttling => {
                 let refusal = self.refusal(400, "Throttling.User", THROTTLED);
-                Kind::Throttling(refusal, self.millis.map(Duration::from_millis))
+                Kind::Throttling(refusal, delay)
             }
             KindName::ErrorBefore => Kind::ErrorBefore(self.refusal(500, "InternalError", FAILED)),
             KindName::ErrorAfter => Kind::ErrorAfter(self.refusal(500, "InternalError", FAILED)),
             KindName::CutBefore => Kind::CutBefore,
             KindName::LostReply => Kind::LostReply,
-            KindName::SlowReply => Kind::SlowReply { millis: millis()? },
+            KindName::SlowReply => Kind::SlowReply { delay },
             KindName::GarbageBody => Kind::GarbageBody {
                 status: self.status.unwrap_or(200),
             },
@@ -124,7 +137,9 @@ impl Order {
                 let bytes = bytes.ok_or("this kind needs \"bytes\" or \"gib\"")?;
                 Kind::WrongSizeDevice { bytes }
             }
-            KindName::LateDevice => Kind::LateDevice { millis: millis()? },
+            KindName::LateDevice => Kind::LateDevice {
+                late: self.millis.map_or(Late::Held, Late::Millis),
+            },
             KindName::OtherName => Kind::OtherName {
                 link: self.link.clone(),
             },
@@ -181,7 +196,7 @@ impl Kind {
         match self {
             Self::StaysAttaching => quirks.held = true,
             Self::WrongSizeDevice { bytes } => quirks.bytes = Some(*bytes),
-            Self::LateDevice { millis } => quirks.late_ms = *millis,
+            Self::LateDevice { late } => quirks.late = *late,
             Self::OtherName { link } => {
                 quirks.link = link.clone().map_or(Link::None, Link::Other);
             }

@@ -7,15 +7,16 @@
 //! | `DELETE /faults` | clears them, and lets go of attachments that were held up |
 //! | `GET /requests` | counts by action, and the last requests |
 //! | `DELETE /requests` | forgets them |
+//! | `POST /step` | ends all that is under way, once, for tests that hold the pace |
 //! | `GET /state` | everything, with the devices and what went wrong with them |
 //! | `GET /settings`, `POST /settings` | the knobs; what is sent changes, the rest stays |
 //! | `POST /credentials` | a temporary key, for `{"seconds": …}` |
 //!
 //! A fault is `{"action": "CreateDisk" or "*", "kind": …, "times": 1, "skip": 0, "when": {"DiskId": …}}`. Its
 //! kinds, with what else they take: `throttling`, `error-before`, `error-after` (`status`, `code`,
-//! `message`), `cut-before`, `lost-reply`, `slow-reply` (`millis`), `garbage-body` (`status`), `huge-body`
+//! `message`), `cut-before`, `lost-reply`, `slow-reply` (`millis`; until faults are cleared without it), `garbage-body` (`status`), `huge-body`
 //! (`bytes`), `stale-describe`; and for AttachDisk `stays-attaching`, `wrong-size-device` (`bytes` or `gib`),
-//! `late-device` (`millis`), `other-name` (`link`; none without it).
+//! `late-device` (`millis`; until faults are cleared without it), `other-name` (`link`; none without it).
 //!
 //! Settings are the knobs in `cloud/knobs.rs`, and `instances` (`zone`, `instance_type`, `status`, `locks`),
 //! `instance_types` (`disk_quantity`, `dense_disk_quantity`, `nvme`, `lacks`) and `zones` (`lacks`), by id.
@@ -31,6 +32,7 @@ use serde_json::{Map, Value, json};
 use super::{Reply, sts};
 use crate::cloud::category::Category;
 use crate::cloud::instance::{Instance, InstanceType, Nvme};
+use crate::cloud::knobs::Pace;
 use crate::cloud::{Cloud, Zone};
 use crate::faults::kinds::Order;
 use crate::service::Service;
@@ -55,6 +57,10 @@ fn answer(service: &Arc<Service>, call: &Call) -> Result<Option<Value>> {
         ("GET", "/requests") => service.log.shown(),
         ("DELETE", "/requests") => {
             service.log.clear();
+            json!({})
+        }
+        ("POST", "/step") => {
+            service.step();
             json!({})
         }
         ("GET", "/state") => state(service)?,
@@ -135,14 +141,22 @@ fn set(service: &Arc<Service>, body: &[u8]) -> Result<Value> {
         .into_iter()
         .partition(|(name, _)| SCENERY.contains(&name.as_str()));
     let scenery: Scenery = serde_json::from_value(Value::Object(scenery))?;
-    change(service, |cloud| {
+    let held = service.read(|cloud| cloud.knobs.pace == Pace::Held);
+    let shown = change(service, |cloud| {
         let mut all = serde_json::to_value(&cloud.knobs)?;
         let own = all.as_object_mut().context("the knobs are an object")?;
         own.extend(knobs);
         cloud.knobs = serde_json::from_value(all)?;
         rearrange(cloud, scenery);
         serde_json::to_value(&cloud.knobs).map_err(anyhow::Error::from)
-    })?
+    })??;
+    // What was held up comes to its end in its own time, if it is held up no longer.
+    if held {
+        for transition in service.read(Cloud::pending) {
+            service.begin(transition);
+        }
+    }
+    Ok(shown)
 }
 
 fn rearrange(cloud: &mut Cloud, scenery: Scenery) {

@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::{Reply, sts};
 use crate::actions::{Action, Outcome, View};
 use crate::chance;
-use crate::cloud::tokens::Token;
+use crate::cloud::tokens::{Flight, Token};
 use crate::error::Refusal;
+use crate::faults::Clearing;
 use crate::faults::kinds::{Kind, Stage};
 use crate::request_log::Entry;
-use crate::service::Service;
+use crate::service::{Oddities, Service};
 use crate::signing::claims::Version;
 use crate::signing::{self, Claims};
 use crate::wire::answer::Answer;
@@ -29,8 +30,10 @@ const STS_VERSION: &str = "2015-04-01";
 pub(crate) async fn respond(service: Arc<Service>, call: Call) -> Reply {
     let sender = Arc::clone(&service);
     let ending = tokio::task::spawn_blocking(move || Exchange::new(&sender, &call).run()).await?;
-    if !ending.delay.is_zero() {
-        tokio::time::sleep(ending.delay).await;
+    match ending.delay {
+        Delay::None => {}
+        Delay::For(time) => tokio::time::sleep(time).await,
+        Delay::UntilCleared(clearing) => clearing.wait().await,
     }
     if let Some(token) = &ending.landing {
         service
@@ -49,16 +52,23 @@ pub(crate) async fn respond(service: Arc<Service>, call: Call) -> Reply {
 struct Ending {
     /// None to hang up.
     answer: Option<Answer>,
-    delay: Duration,
+    delay: Delay,
     /// The token whose first answer is on its way until the delay is over.
     landing: Option<Token>,
+}
+
+/// How long an answer takes once it is there.
+enum Delay {
+    None,
+    For(Duration),
+    UntilCleared(Clearing),
 }
 
 impl From<Answer> for Ending {
     fn from(answer: Answer) -> Self {
         Self {
             answer: Some(answer),
-            delay: Duration::ZERO,
+            delay: Delay::None,
             landing: None,
         }
     }
@@ -140,16 +150,22 @@ impl<'a> Exchange<'a> {
             Some(_) => return self.hang_up(),
             None => {}
         }
-        let answer = match self.perform(&asked) {
-            Ok(fields) => Answer::success(&self.request_id, fields),
-            Err(refusal) => self.refuse(&refusal),
-        };
+        // Before the effect, as nobody may see that and not yet that its answer is on its way.
+        let clearing = self.service.faults.clearing();
         let fault = self
             .service
             .faults
             .take(Stage::After, &self.name, &self.parameters);
+        let flight = match fault {
+            Some(Kind::SlowReply { .. }) => Flight::InAir,
+            Some(_) | None => Flight::Landed,
+        };
+        let answer = match self.perform(&asked, flight) {
+            Ok(fields) => Answer::success(&self.request_id, fields),
+            Err(refusal) => self.refuse(&refusal),
+        };
         match fault {
-            Some(fault) => self.spoil(&asked, answer, &fault),
+            Some(fault) => self.spoil(&asked, answer, &fault, clearing),
             None => answer.into(),
         }
     }
@@ -179,7 +195,7 @@ impl<'a> Exchange<'a> {
         Ok(asked)
     }
 
-    fn perform(&self, asked: &Asked) -> Outcome {
+    fn perform(&self, asked: &Asked, flight: Flight) -> Outcome {
         let (service, parameters) = (self.service, &self.parameters);
         let action = match asked {
             Asked::AssumeRole => return sts::assume_role(service, parameters),
@@ -188,16 +204,22 @@ impl<'a> Exchange<'a> {
         let stale = service
             .faults
             .take(Stage::Describing, &self.name, parameters);
-        let view = stale.map_or(View::Current, |_| View::Stale);
-        let quirks = service.faults.quirks(&self.name, parameters);
-        service.perform(action, parameters, quirks, view)
+        let oddities = Oddities {
+            quirks: service.faults.quirks(&self.name, parameters),
+            view: stale.map_or(View::Current, |_| View::Stale),
+            flight,
+        };
+        service.perform(action, parameters, oddities)
     }
 
     /// The effect is there; what is left to spoil is the answer.
-    fn spoil(&self, asked: &Asked, answer: Answer, fault: &Kind) -> Ending {
+    fn spoil(&self, asked: &Asked, answer: Answer, fault: &Kind, clearing: Clearing) -> Ending {
         match fault {
             Kind::ErrorAfter(refusal) => self.refuse(refusal).into(),
-            Kind::SlowReply { millis } => self.slow_down(asked, answer, *millis),
+            Kind::SlowReply { delay } => {
+                let delay = delay.map_or(Delay::UntilCleared(clearing), Delay::For);
+                self.slow_down(asked, answer, delay)
+            }
             Kind::GarbageBody { status } => self.garbage(*status).into(),
             Kind::HugeBody { bytes } => inflated(answer, *bytes).into(),
             Kind::LostReply
@@ -213,18 +235,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// While the answer is on its way, the same client token is told to wait.
-    fn slow_down(&self, asked: &Asked, answer: Answer, millis: u64) -> Ending {
+    fn slow_down(&self, asked: &Asked, answer: Answer, delay: Delay) -> Ending {
         let token = match asked {
             Asked::AssumeRole => None,
             Asked::Action(action) => Token::read(action.name, &self.parameters).ok().flatten(),
         };
-        if let Some(token) = &token {
-            // The state is the same whether this can be written or not: it is not part of it.
-            let _ = self.service.change(|cloud| cloud.tokens.take_off(token));
-        }
         Ending {
             answer: Some(answer),
-            delay: Duration::from_millis(millis),
+            delay,
             landing: token,
         }
     }
@@ -248,7 +266,7 @@ impl<'a> Exchange<'a> {
     fn hang_up(&self) -> Ending {
         Ending {
             answer: None,
-            delay: Duration::ZERO,
+            delay: Delay::None,
             landing: None,
         }
     }

@@ -248,6 +248,21 @@ impl Emulator {
         )
     }
 
+    /// From now on nothing under way ends by itself, so that a test sees what is in between however slow it is.
+    pub(crate) fn hold(&self) {
+        self.control("POST", "/settings", &json!({ "pace": "held" }));
+    }
+
+    /// Everything ends by itself again.
+    pub(crate) fn run(&self) {
+        self.control("POST", "/settings", &json!({ "pace": "running" }));
+    }
+
+    /// Ends all that is under way, once.
+    pub(crate) fn step(&self) {
+        self.control("POST", "/step", &Value::Null);
+    }
+
     pub(crate) fn order(&self, fault: &Value) {
         self.control("POST", "/faults", fault);
     }
@@ -303,6 +318,23 @@ impl Emulator {
         self.call("DetachDisk", &pairs).succeeds();
     }
 
+    /// Tells it to end, and whether it does so by itself.
+    pub(crate) fn ends(mut self) -> bool {
+        self.has_ended()
+    }
+
+    fn has_ended(&mut self) -> bool {
+        drop(self.process.stdin.take());
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Ok(Some(_)) = self.process.try_wait() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
     /// Ends it without giving it time for anything.
     pub(crate) fn kill(mut self) {
         self.process.kill().expect("ours");
@@ -311,15 +343,9 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if let Ok(Some(_)) = self.process.try_wait() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        if !self.has_ended() {
+            let _ = self.process.kill();
         }
-        let _ = self.process.kill();
     }
 }
 
