@@ -7,6 +7,7 @@ mod attach;
 mod create_disk;
 mod delete_disk;
 mod describe_disks;
+mod events;
 mod instances;
 mod list;
 mod modify;
@@ -67,7 +68,7 @@ const fn action(name: &'static str, perform: fn(&mut Work<'_>) -> Outcome) -> Ac
     Action { name, perform }
 }
 
-const ACTIONS: [Action; 24] = [
+const ACTIONS: [Action; 26] = [
     action("CreateDisk", create_disk::perform),
     action("AttachDisk", attach::attach),
     action("DetachDisk", attach::detach),
@@ -92,6 +93,8 @@ const ACTIONS: [Action; 24] = [
     action("DescribeInstanceTypes", instances::describe_types),
     action("DescribeAvailableResource", stock::describe),
     action("DescribeRegions", stock::describe_regions),
+    action("DescribeZones", stock::describe_zones),
+    action("DescribeInstanceHistoryEvents", events::describe),
 ];
 
 impl Action {
@@ -122,6 +125,15 @@ impl Work<'_> {
             Some(_) => self.check_region(),
             None => Ok(()),
         }
+    }
+
+    /// Ends a request that was only to be tried. That it would do is told by an error.
+    pub(crate) fn check_dry_run(&self) -> Result<(), Refusal> {
+        if self.parameters.flag("DryRun")?.unwrap_or(false) {
+            let message = "Request validation has been passed with DryRun flag set.";
+            return Err(Refusal::bad("DryRunOperation", message));
+        }
+        Ok(())
     }
 
     pub(crate) fn disk_id(&self) -> Result<DiskId, Refusal> {

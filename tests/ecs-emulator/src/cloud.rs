@@ -26,7 +26,7 @@ use self::snapshot::Snapshot;
 use self::snapshot_group::SnapshotGroup;
 use self::tokens::Tokens;
 use self::transition::Task;
-use crate::cloud::category::Category;
+use crate::cloud::category::{Category, RESTRICTED};
 use crate::error::Refusal;
 use crate::words::{
     DiskId, InstanceId, InstanceTypeId, RegionId, SnapshotGroupId, SnapshotId, TaskId, ZoneId,
@@ -62,20 +62,28 @@ pub(crate) struct Cloud {
 }
 
 /// A zone and what cannot be had in it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Zone {
     #[serde(default)]
     pub(crate) lacks: Vec<Category>,
 }
 
+impl Default for Zone {
+    /// Of the public cloud.
+    fn default() -> Self {
+        Self {
+            lacks: RESTRICTED.to_vec(),
+        }
+    }
+}
+
 impl Cloud {
     /// A region with two zones, one of them without `cloud_ssd`, so that clients have to fall back.
     pub(crate) fn new(region: RegionId, here: InstanceId) -> Self {
         let zone = |letter: char| ZoneId::from(format!("{region}-{letter}"));
-        let lacking = Zone {
-            lacks: vec![Category::CloudSsd],
-        };
+        let mut lacking = Zone::default();
+        lacking.lacks.push(Category::CloudSsd);
         Self {
             zones: BTreeMap::from([(zone('g'), lacking), (zone('h'), Zone::default())]),
             region,

@@ -13,7 +13,7 @@ use crate::actions::{Action, Outcome, View, Work};
 use crate::chance;
 use crate::cloud::Cloud;
 use crate::cloud::disk::{Late, Phase, Quirks};
-use crate::cloud::knobs::Pace;
+use crate::cloud::knobs::{Fate, Pace};
 use crate::cloud::tokens::{Flight, Token};
 use crate::cloud::transition::Transition;
 use crate::devices::{Devices, Wanted};
@@ -151,7 +151,9 @@ impl Service {
             Transition::Create(_)
             | Transition::Detach(..)
             | Transition::Resize(_)
-            | Transition::Snapshot(_)
+            | Transition::Cut(_)
+            | Transition::CutGroup(_)
+            | Transition::Upload(_)
             | Transition::Modify(_) => Duration::ZERO,
         };
         self.later(delay + more, move |service| service.finish(&transition));
@@ -179,18 +181,39 @@ impl Service {
             Transition::Resize(disk) => self.grow_file(disk),
             Transition::Create(_)
             | Transition::Attach(..)
-            | Transition::Snapshot(_)
+            | Transition::Cut(_)
+            | Transition::CutGroup(_)
+            | Transition::Upload(_)
             | Transition::Modify(_) => {}
         }
-        // A state that cannot be written is told to the next who sends a request.
-        let _ = self.change(|cloud| cloud.finish(transition, Timestamp::now()));
+        let finished = self.change(|cloud| {
+            self.cut(cloud, transition);
+            cloud.finish(transition, Timestamp::now())
+        });
         match transition {
             Transition::Attach(disk, _) => self.bring_device(disk),
             Transition::Resize(disk) => self.look_again(disk),
             Transition::Create(_)
             | Transition::Detach(..)
-            | Transition::Snapshot(_)
+            | Transition::Cut(_)
+            | Transition::CutGroup(_)
+            | Transition::Upload(_)
             | Transition::Modify(_) => {}
+        }
+        // A state that cannot be written is told to the next who sends a request.
+        for transition in finished.unwrap_or_default() {
+            self.begin(transition);
+        }
+    }
+
+    /// Copies what snapshots are to hold. One that cannot be copied comes to nothing.
+    fn cut(&self, cloud: &mut Cloud, transition: &Transition) {
+        for (disk, snapshot) in cloud.to_be_cut(transition) {
+            let copied = self.files.cut_snapshot(&disk.serial(), &snapshot);
+            let failed = copied.is_err();
+            if let Some(snapshot) = cloud.snapshots.get_mut(&snapshot).filter(|_| failed) {
+                snapshot.fate = Fate::Fail;
+            }
         }
     }
 

@@ -127,8 +127,15 @@ fn snapshot_carries_what_the_device_held_at_the_cut() {
         .emulator
         .call("CreateSnapshot", &[("DiskId", &disk)])
         .succeeds();
-    write(b"later");
     let snapshot = text(&made["SnapshotId"]);
+    eventually("the snapshot to be cut", || {
+        let all = node
+            .emulator
+            .call("DescribeSnapshots", &[REGION])
+            .succeeds();
+        !text(&all["Snapshots"]["Snapshot"][0]["CreationTime"]).is_empty()
+    });
+    write(b"later");
     let asked = [REGION, ("Status", "accomplished")];
     eventually("the snapshot", || {
         node.emulator.call("DescribeSnapshots", &asked).succeeds()["TotalCount"] == 1

@@ -188,36 +188,213 @@ fn disk_grows_a_little_after_the_order_and_never_shrinks() {
     emulator.hold();
     let resize = |size: &str| emulator.call("ResizeDisk", &[("DiskId", &disk), ("NewSize", size)]);
     resize("10").refused_with(403, "InvalidDiskSize.TooSmall");
-    resize("30").succeeds();
+    resize("20").refused_with(403, "InvalidDiskSize");
+    // What is paid as it goes has no order with an id.
+    assert_eq!(resize("30").succeeds()["OrderId"], Value::Null);
     assert_eq!(emulator.describe(&disk)["Size"], 20);
     resize("40").refused_with(400, "LastOrderProcessing");
     emulator.step();
     assert_eq!(emulator.describe(&disk)["Size"], 30);
+    resize("30").refused_with(403, "InvalidDiskSize");
 }
 
 #[test]
-fn change_of_performance_is_tried_dry_then_done_as_a_task() {
+fn change_of_category_is_tried_dry_then_done_as_a_task() {
     let (emulator, _state) = emulator(&[]);
     let disk = emulator.new_disk(&[("Size", "500")]);
     let modify = |more: (&str, &str)| {
-        let pairs = [("DiskId", disk.as_str()), ("PerformanceLevel", "PL2"), more];
+        let pairs = [
+            ("DiskId", disk.as_str()),
+            ("DiskCategory", "cloud_auto"),
+            more,
+        ];
         emulator.call("ModifyDiskSpec", &pairs)
     };
     modify(("DryRun", "true")).refused_with(400, "DryRunOperation");
-    let task = text(&modify(("DryRun", "false")).succeeds()["TaskId"]);
+    let changed = modify(("DryRun", "false")).succeeds();
+    assert_eq!(changed["OrderId"], Value::Null);
+    let task = text(&changed["TaskId"]);
     let asked = [REGION, ("TaskIds", &task)];
     eventually("the task to finish", || {
         let tasks = emulator.call("DescribeTasks", &asked).succeeds();
         tasks["TaskSet"]["Task"][0]["TaskStatus"] == "Finished"
     });
-    assert_eq!(emulator.describe(&disk)["PerformanceLevel"], "PL2");
+    assert_eq!(emulator.describe(&disk)["Category"], "cloud_auto");
     modify(("DryRun", "true")).refused_with(403, "NoChangeInDiskCategoryAndPerformanceLevel");
 }
 
 #[test]
-fn snapshot_is_ready_after_a_while_and_makes_disks_that_are_large_enough() {
+fn change_of_level_alone_has_no_task_and_never_leads_down_to_pl0() {
+    let (emulator, _state) = emulator(&[]);
+    let disk = emulator.new_disk(&[("Size", "500")]);
+    let modify = |level: &str| {
+        let pairs = [("DiskId", disk.as_str()), ("PerformanceLevel", level)];
+        emulator.call("ModifyDiskSpec", &pairs)
+    };
+    let becomes = |level: &str| {
+        assert_eq!(modify(level).succeeds()["TaskId"], Value::Null);
+        eventually("the level to change", || {
+            emulator.describe(&disk)["PerformanceLevel"] == level
+        });
+    };
+    becomes("PL2");
+    becomes("PL1");
+    modify("PL0").refused_with(403, "InvalidPerformanceLevel.TooLow");
+    let tasks = emulator.call("DescribeTasks", &[REGION]).succeeds();
+    assert_eq!(tasks["TaskSet"]["Task"], json!([]));
+}
+
+#[test]
+fn categories_change_only_from_and_to_those_that_can() {
+    let (emulator, _state) = emulator(&[]);
+    let new = |category: &str| {
+        let wanted = [REGION, ("DiskCategory", category), ("Size", "100")];
+        let zone = ("ZoneId", "cn-hangzhou-h");
+        let zoned = [&wanted[..], &[zone]].concat();
+        let regional = category == "cloud_regional_disk_auto";
+        let pairs = if regional { &wanted[..] } else { &zoned };
+        let disk = text(&emulator.call("CreateDisk", pairs).succeeds()["DiskId"]);
+        emulator.becomes(&disk, "Available");
+        disk
+    };
+    let modify = |disk: &str, category: &str| {
+        let pairs = [("DiskId", disk), ("DiskCategory", category)];
+        emulator.call("ModifyDiskSpec", &pairs)
+    };
+    for fixed in [
+        "cloud",
+        "cloud_regional_disk_auto",
+        "elastic_ephemeral_disk_standard",
+    ] {
+        let refused = modify(&new(fixed), "cloud_essd");
+        refused.refused_with(403, "InvalidDiskCategory.ValueNotSupported");
+        let refused = modify(&new("cloud_essd"), fixed);
+        refused.refused_with(400, "InvalidDiskCategory.ValueNotSupported");
+    }
+    let entry = new("cloud_essd_entry");
+    modify(&entry, "cloud_ssd").refused_with(403, "InvalidDiskCategory.NotSupported");
+    modify(&entry, "cloud_auto").succeeds();
+}
+
+#[test]
+fn disks_are_found_by_whether_they_go_with_their_instance_and_a_dry_run_finds_none() {
+    let (emulator, _state) = emulator(&[]);
+    let disk = emulator.new_disk(&[]);
+    let found = |wanted: &str| {
+        let asked = [REGION, ("DeleteWithInstance", wanted)];
+        let answer = emulator.call("DescribeDisks", &asked).succeeds();
+        answer["Disks"].to_string().contains(&disk)
+    };
+    assert_eq!((found("true"), found("false")), (false, true));
+    let pairs = [("DiskId", disk.as_str()), ("DeleteWithInstance", "true")];
+    emulator.call("ModifyDiskAttribute", &pairs).succeeds();
+    assert_eq!((found("true"), found("false")), (true, false));
+    emulator
+        .call("DescribeDisks", &[REGION, ("DeleteWithInstance", "maybe")])
+        .refused_with(400, "InvalidParameter");
+    emulator
+        .call("DescribeDisks", &[REGION, ("DryRun", "true")])
+        .refused_with(400, "DryRunOperation");
+    emulator
+        .call("DescribeDisks", &[("DryRun", "true")])
+        .refused_with(400, "MissingParamter.RegionId");
+}
+
+#[test]
+fn disk_that_was_never_attached_has_no_snapshots_unless_a_test_says_so() {
+    let (emulator, _state) = emulator(&[]);
+    let disk = emulator.new_disk(&[]);
+    let cut = || emulator.call("CreateSnapshot", &[("DiskId", &disk)]);
+    cut().refused_with(403, "IncorrectDiskStatus.NeverAttached");
+    emulator
+        .call("CreateSnapshotGroup", &[REGION, ("DiskId.1", &disk)])
+        .refused_with(403, "IncorrectDiskStatus.NeverAttached");
+    let allowed = json!({ "snapshot_of_never_attached": "allowed" });
+    emulator.control("POST", "/settings", &allowed);
+    cut().succeeds();
+}
+
+#[test]
+fn categories_of_financial_and_private_clouds_are_known_and_sold_where_a_zone_has_them() {
+    let (emulator, _state) = emulator(&[]);
+    let create = |category: &str, size: &str| {
+        let pairs = [("DiskCategory", category), ("Size", size)];
+        emulator.call("CreateDisk", &in_zone(&pairs))
+    };
+    let restricted = [
+        "cloud_essd_xc0",
+        "cloud_essd_xc1",
+        "cloud_pperf",
+        "cloud_sperf",
+    ];
+    for category in restricted {
+        create(category, "40").refused_with(400, "InvalidDataDiskCategory.NotSupported");
+    }
+    let zone = json!({ "zones": { "cn-hangzhou-g": { "lacks": [] } } });
+    emulator.control("POST", "/settings", &zone);
+    for category in restricted {
+        let disk = text(&create(category, "40").succeeds()["DiskId"]);
+        assert_eq!(emulator.describe(&disk)["Category"], category);
+    }
+    create("cloud_essd_xc0", "39").refused_with(400, "InvalidDiskSize.NotSupported");
+    create("cloud_pperf", "1").succeeds();
+}
+
+#[test]
+fn zones_are_listed_with_the_categories_that_they_have() {
+    let (emulator, _state) = emulator(&[]);
+    let zones = |more: &[(&str, &str)]| {
+        let pairs = [&[REGION], more].concat();
+        emulator.call("DescribeZones", &pairs).succeeds()["Zones"]["Zone"].clone()
+    };
+    let all = zones(&[]);
+    let categories = |index: usize| all[index]["AvailableDiskCategories"].to_string();
+    assert_eq!(
+        (&all[0]["ZoneId"], &all[1]["ZoneId"]),
+        (&json!("cn-hangzhou-g"), &json!("cn-hangzhou-h"))
+    );
+    assert!(!categories(0).contains("\"cloud_ssd\"") && categories(1).contains("\"cloud_ssd\""));
+    assert!(!categories(1).contains("cloud_pperf"));
+    let short = zones(&[("Verbose", "false")]);
+    assert_eq!(short[0]["AvailableDiskCategories"], Value::Null);
+}
+
+#[test]
+fn history_of_instances_is_what_a_test_told_and_only_what_is_over_unless_asked_for_more() {
+    let (emulator, _state) = emulator(&[]);
+    let here = emulator.here();
+    let events = json!([
+        { "event_type": "SystemMaintenance.Reboot", "status": "Scheduled", "reason": "soon" },
+        { "event_type": "SystemFailure.Reboot", "status": "Executed", "reason": "a fault" },
+    ]);
+    let told = json!({ "instances": { &here: { "events": events } } });
+    emulator.control("POST", "/settings", &told);
+    let reasons = |more: &[(&str, &str)]| -> Vec<String> {
+        let pairs = [&[REGION], more].concat();
+        let answer = emulator.call("DescribeInstanceHistoryEvents", &pairs);
+        let set = answer.succeeds()["InstanceSystemEventSet"]["InstanceSystemEventType"].clone();
+        let events = set.as_array().cloned().unwrap_or_default();
+        events.iter().map(|event| text(&event["Reason"])).collect()
+    };
+    assert_eq!(reasons(&[]), ["a fault"]);
+    let scheduled = ("InstanceEventCycleStatus.1", "Scheduled");
+    let both = [scheduled, ("InstanceEventCycleStatus.2", "Executed")];
+    assert_eq!(reasons(&both), ["a fault", "soon"]);
+    assert_eq!(reasons(&[scheduled, ("ResourceId.1", &here)]), ["soon"]);
+    let elsewhere = ("ResourceId.1", "i-bp1drivebaynode00002");
+    assert_eq!(reasons(&[elsewhere]), Vec::<String>::new());
+    let late = ("EventPublishTime.Start", "2999-01-01T00:00:00Z");
+    assert_eq!(reasons(&[late]), Vec::<String>::new());
+}
+
+#[test]
+fn snapshot_is_cut_and_then_ready_after_a_while_and_makes_disks_that_are_large_enough() {
     let (emulator, _state) = emulator(&[]);
     let disk = emulator.new_disk(&[("Size", "25")]);
+    emulator.attach(&disk);
+    emulator.becomes(&disk, "In_use");
+    emulator.detach(&disk);
+    emulator.becomes(&disk, "Available");
     emulator.hold();
     let made = emulator.call(
         "CreateSnapshot",
@@ -236,10 +413,18 @@ fn snapshot_is_ready_after_a_while_and_makes_disks_that_are_large_enough() {
         .call("DeleteDisk", &[("DiskId", &disk)])
         .refused_with(403, "DiskCreatingSnapshot");
     let ids = json!([snapshot]).to_string();
+    let shown = || {
+        let asked = [REGION, ("SnapshotIds", &ids)];
+        let shown = emulator.call("DescribeSnapshots", &asked).succeeds();
+        let snapshot = &shown["Snapshots"]["Snapshot"][0];
+        let is_cut = !text(&snapshot["CreationTime"]).is_empty();
+        (is_cut, text(&snapshot["Status"]))
+    };
+    assert_eq!(shown(), (false, "progressing".to_owned()));
     emulator.step();
-    let asked = [REGION, ("SnapshotIds", &ids)];
-    let shown = emulator.call("DescribeSnapshots", &asked).succeeds();
-    assert_eq!(shown["Snapshots"]["Snapshot"][0]["Available"], true);
+    assert_eq!(shown(), (true, "progressing".to_owned()));
+    emulator.step();
+    assert_eq!(shown(), (true, "accomplished".to_owned()));
     emulator.run();
     let restored = emulator.new_disk(&from);
     assert_eq!(emulator.describe(&restored)["Size"], 25);

@@ -13,7 +13,11 @@ use tempfile::TempDir;
 
 fn emulator(arguments: &[&str]) -> (Emulator, TempDir) {
     let state = tempfile::tempdir().expect("writable");
-    (Emulator::start(state.path(), arguments), state)
+    let emulator = Emulator::start(state.path(), arguments);
+    // So that disks need not be attached first.
+    let allowed = json!({ "snapshot_of_never_attached": "allowed" });
+    emulator.control("POST", "/settings", &allowed);
+    (emulator, state)
 }
 
 fn create(emulator: &Emulator, disks: &[&str], more: &[(&str, &str)]) -> Reply {
@@ -62,9 +66,17 @@ fn group_is_accomplished_after_a_while_and_goes_with_its_snapshots() {
     assert!(id.starts_with("ssg-"), "{id}");
     let by_id = [("SnapshotGroupId.1", id.as_str())];
     assert_eq!(describe(&emulator, &by_id)[0]["Status"], "progressing");
+    let seen = || {
+        let group = describe(&emulator, &by_id)[0].clone();
+        let is_cut = !text(&group["CreationTime"]).is_empty();
+        (is_cut, text(&group["Status"]))
+    };
+    assert_eq!(seen(), (false, "progressing".to_owned()));
     emulator.step();
+    assert_eq!(seen(), (true, "progressing".to_owned()));
+    emulator.step();
+    assert_eq!(seen(), (true, "accomplished".to_owned()));
     let group = describe(&emulator, &by_id)[0].clone();
-    assert_eq!(group["Status"], "accomplished");
     for member in group["Snapshots"]["Snapshot"].as_array().expect("a list") {
         assert_eq!(
             (&member["Available"], &member["Progress"]),
@@ -82,6 +94,7 @@ fn group_is_accomplished_after_a_while_and_goes_with_its_snapshots() {
     for snapshot in snapshots(&emulator) {
         assert_eq!(snapshot["SnapshotName"], format!("Created_from_{id}"));
         assert_eq!(snapshot["Status"], "accomplished");
+        assert_eq!(snapshot["CreationTime"], group["CreationTime"]);
     }
     let gone = delete(&emulator, &id).succeeds();
     let progress = &gone["OperationProgressSet"]["OperationProgress"];

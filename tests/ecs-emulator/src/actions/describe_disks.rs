@@ -20,6 +20,7 @@ pub(crate) fn perform(work: &mut Work<'_>) -> Outcome {
     check_region(work)?;
     let ids = ids(work.parameters)?;
     let flags = Flags::read(work.parameters)?;
+    work.check_dry_run()?;
     let mut disks = visible(work);
     disks.retain(|disk| {
         let named = ids.as_ref().is_none_or(|ids| ids.contains(&disk.id));
@@ -77,6 +78,7 @@ fn visible(work: &Work<'_>) -> Vec<Disk> {
 struct Flags {
     encrypted: Option<bool>,
     portable: Option<bool>,
+    delete_with_instance: Option<bool>,
 }
 
 impl Flags {
@@ -84,13 +86,18 @@ impl Flags {
         Ok(Self {
             encrypted: parameters.flag("Encrypted")?,
             portable: parameters.flag("Portable")?,
+            delete_with_instance: parameters.flag("DeleteWithInstance")?,
         })
     }
 
     fn allow(&self, disk: &Disk) -> bool {
-        let portable = disk.usage == Usage::Data;
-        self.encrypted.is_none_or(|wanted| wanted == disk.encrypted)
-            && self.portable.is_none_or(|wanted| wanted == portable)
+        [
+            (self.encrypted, disk.encrypted),
+            (self.portable, disk.usage == Usage::Data),
+            (self.delete_with_instance, disk.delete_with_instance),
+        ]
+        .into_iter()
+        .all(|(wanted, own)| wanted.is_none_or(|wanted| wanted == own))
     }
 }
 

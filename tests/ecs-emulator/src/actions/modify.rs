@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::actions::shape::{self, Extras};
 use crate::actions::{Outcome, Work, fields};
 use crate::chance;
+use crate::cloud::category::{Category, Level};
 use crate::cloud::disk::{Disk, Sharing, Status};
-use crate::cloud::transition::{Task, Transition};
+use crate::cloud::transition::{Change, Task, Transition};
 use crate::error::Refusal;
 use crate::wire::answer::Fields;
 use crate::words::{DiskId, TaskId};
@@ -17,12 +18,11 @@ pub(crate) fn spec(work: &mut Work<'_>) -> Outcome {
     let disk = work.cloud.disk(&id)?;
     check_ready(work, disk)?;
     let task = plan(work, disk)?;
-    if work.parameters.flag("DryRun")?.unwrap_or(false) {
-        // That the request would do is told by an error.
-        let message = "Request validation has been passed with DryRun flag set.";
-        return Err(Refusal::bad("DryRunOperation", message));
-    }
-    let answer = fields([("TaskId", Value::from(task.id.as_str()))]);
+    work.check_dry_run()?;
+    let answer = match task.change {
+        Change::Kind => fields([("TaskId", Value::from(task.id.as_str()))]),
+        Change::Level => Fields::new(),
+    };
     work.cloud.change_disk(&id)?;
     work.begun.push(Transition::Modify(task.id.clone()));
     work.cloud.tasks.insert(task.id.clone(), task);
@@ -50,16 +50,21 @@ fn check_ready(work: &Work<'_>, disk: &Disk) -> Result<(), Refusal> {
 fn plan(work: &Work<'_>, disk: &Disk) -> Result<Task, Refusal> {
     let parameters = work.parameters;
     let category = shape::category(parameters)?.unwrap_or(disk.category);
+    check_category(disk.category, category)?;
     let level = match parameters.text("PerformanceLevel") {
         None if category == disk.category => disk.level,
         None | Some(_) => shape::level(parameters, category)?,
     };
     let extras = Extras::read(parameters, category, disk.size)?;
-    let same = category == disk.category && level == disk.level;
-    if same && extras.provisioned_iops.unwrap_or(0) == disk.provisioned_iops.unwrap_or(0) {
+    let same_kind = category == disk.category
+        && extras.provisioned_iops.unwrap_or(0) == disk.provisioned_iops.unwrap_or(0);
+    if same_kind && level == disk.level {
         let message = "The disk already has this category and performance level.";
         let code = "NoChangeInDiskCategoryAndPerformanceLevel";
         return Err(Refusal::denied(code, message));
+    }
+    if category == disk.category {
+        check_level(disk.level, level)?;
     }
     let zone = disk
         .zone
@@ -73,12 +78,49 @@ fn plan(work: &Work<'_>, disk: &Disk) -> Result<Task, Refusal> {
     Ok(Task {
         id: TaskId::from(chance::id("t")),
         disk: disk.id.clone(),
+        change: if same_kind {
+            Change::Level
+        } else {
+            Change::Kind
+        },
         category,
         level,
         provisioned_iops: extras.provisioned_iops,
         created: work.now,
         finished: None,
     })
+}
+
+/// Which categories can be changed, and to which: the action's own page names both.
+fn check_category(from: Category, to: Category) -> Result<(), Refusal> {
+    if from == to {
+        return Ok(());
+    }
+    if !from.can_be_changed() {
+        let message = "The current disk category of the resource does not support this operation.";
+        let code = "InvalidDiskCategory.ValueNotSupported";
+        return Err(Refusal::denied(code, message));
+    }
+    if !to.can_be_changed() {
+        let message = "The specified parameter DiskCategory is not valid.";
+        let code = "InvalidDiskCategory.ValueNotSupported";
+        return Err(Refusal::bad(code, message));
+    }
+    let from_entry = from == Category::CloudEssdEntry;
+    if from_entry && !matches!(to, Category::CloudEssd | Category::CloudAuto) {
+        let message = "The specified disk category is not supported.";
+        return Err(Refusal::denied("InvalidDiskCategory.NotSupported", message));
+    }
+    Ok(())
+}
+
+/// What is paid as it goes can become slower, but nothing becomes PL0 that was more.
+fn check_level(from: Option<Level>, to: Option<Level>) -> Result<(), Refusal> {
+    if to == Some(Level::Pl0) && from > to {
+        let message = "The new performance level is lower than the original performance level.";
+        return Err(Refusal::denied("InvalidPerformanceLevel.TooLow", message));
+    }
+    Ok(())
 }
 
 pub(crate) fn attribute(work: &mut Work<'_>) -> Outcome {
@@ -116,7 +158,8 @@ pub(crate) fn describe_tasks(work: &mut Work<'_>) -> Outcome {
         .map(|ids| ids.split(',').collect::<Vec<_>>());
     let action = work.parameters.text("TaskAction");
     let wanted = |task: &&Task| {
-        (resources.is_empty() || resources.contains(&task.disk))
+        task.change == Change::Kind
+            && (resources.is_empty() || resources.contains(&task.disk))
             && ids
                 .as_ref()
                 .is_none_or(|ids| ids.contains(&task.id.as_str()))

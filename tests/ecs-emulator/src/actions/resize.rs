@@ -1,14 +1,12 @@
 //! ResizeDisk. The order is taken at once, and the disk grows a little later.
 
-use serde_json::Value;
-
 use crate::actions::attach::incorrect_status;
-use crate::actions::{Outcome, Work, fields, shape};
-use crate::chance;
+use crate::actions::{Outcome, Work, shape};
 use crate::cloud::category::Category;
 use crate::cloud::disk::{Disk, Manner, Resizing, Status};
 use crate::cloud::transition::Transition;
 use crate::error::Refusal;
+use crate::wire::answer::Fields;
 use crate::words::Gib;
 
 pub(crate) fn perform(work: &mut Work<'_>) -> Outcome {
@@ -30,7 +28,8 @@ pub(crate) fn perform(work: &mut Work<'_>) -> Outcome {
     check_size(disk, size)?;
     work.cloud.change_disk(&id)?.resizing = Some(Resizing { size, manner });
     work.begun.push(Transition::Resize(id));
-    Ok(fields([("OrderId", Value::from(chance::id("o")))]))
+    // Only what is paid in advance has an order with an id, and no disk here is.
+    Ok(Fields::new())
 }
 
 fn manner(work: &Work<'_>) -> Result<Manner, Refusal> {
@@ -72,11 +71,16 @@ fn check_status(work: &Work<'_>, disk: &Disk, manner: Manner) -> Result<(), Refu
     Ok(())
 }
 
-/// Disks never shrink. A size the disk already has is taken, as a repeated request would send it.
+/// Disks never shrink, and a size that the disk already has is no growth either.
 fn check_size(disk: &Disk, size: Gib) -> Result<(), Refusal> {
     if size < disk.size {
         let message = "The specified new disk size is less than the original disk size.";
         return Err(Refusal::denied("InvalidDiskSize.TooSmall", message));
+    }
+    if size == disk.size {
+        let message =
+            "The specified new disk size is less than or equal to the original disk size.";
+        return Err(Refusal::denied("InvalidDiskSize", message));
     }
     shape::check_size(disk.category, disk.level, size).map_err(|_| {
         let message = "The specified new disk size is beyond the permitted range.";

@@ -41,16 +41,13 @@ pub(crate) fn create(work: &mut Work<'_>) -> Outcome {
     let mut group = design(work, &disks)?;
     for (disk, fate) in disks.iter().zip(fates(work, disks.len())) {
         let snapshot = member(work, &group, disk, fate);
-        if snapshot.fate == Fate::Succeed {
-            work.files.cut_snapshot(&disk.id.serial(), &snapshot.id)?;
-        }
         group.members.push(snapshot.id.clone());
-        work.begun.push(Transition::Snapshot(snapshot.id.clone()));
         let cloud = &mut work.cloud;
         cloud.earlier_snapshots.insert(snapshot.id.clone(), None);
         cloud.snapshots.insert(snapshot.id.clone(), snapshot);
     }
     let id = group.id.clone();
+    work.begun.push(Transition::CutGroup(id.clone()));
     work.cloud.earlier_snapshot_groups.insert(id.clone(), None);
     work.cloud.snapshot_groups.insert(id.clone(), group);
     Ok(fields([("SnapshotGroupId", Value::from(id.as_str()))]))
@@ -144,7 +141,7 @@ fn design(work: &mut Work<'_>, disks: &[Disk]) -> Result<SnapshotGroup, Refusal>
         description: parameters.owned("Description").unwrap_or_default(),
         instance: common_instance(disks),
         members: Vec::new(),
-        created: work.now,
+        cut: None,
         resource_group: work.check_resource_group()?,
         tags: Tags::read(&parameters.tags())?,
     })
@@ -183,8 +180,8 @@ fn member(work: &mut Work<'_>, group: &SnapshotGroup, disk: &Disk, fate: Fate) -
         size: disk.size,
         progress: Progress::Progressing,
         fate,
-        created: group.created,
-        changed: group.created,
+        cut: None,
+        changed: work.now,
         encrypted: disk.encrypted,
         kms_key: disk.kms_key.clone(),
         retention_days: None,
@@ -256,7 +253,7 @@ fn shown(work: &Work<'_>, group: &SnapshotGroup) -> Value {
         "Name": group.name,
         "Description": group.description,
         "InstanceId": instance,
-        "CreationTime": time(group.created),
+        "CreationTime": group.cut.map(time).unwrap_or_default(),
         "ResourceGroupId": group.resource_group,
         "Snapshots": { "Snapshot": members.map(shown_member).collect::<Vec<_>>() },
         "Tags": key_and_value(&group.tags),

@@ -31,11 +31,10 @@ pub(crate) fn create(work: &mut Work<'_>) -> Outcome {
     let disk = work.cloud.disk(&work.disk_id()?)?.clone();
     check_disk(work, &disk)?;
     let snapshot = design(work, &disk)?;
-    work.files.cut_snapshot(&disk.id.serial(), &snapshot.id)?;
     let id = snapshot.id.clone();
     work.cloud.earlier_snapshots.insert(id.clone(), None);
     work.cloud.snapshots.insert(id.clone(), snapshot);
-    work.begun.push(Transition::Snapshot(id.clone()));
+    work.begun.push(Transition::Cut(id.clone()));
     Ok(fields([("SnapshotId", Value::from(id.as_str()))]))
 }
 
@@ -90,7 +89,7 @@ fn design(work: &mut Work<'_>, disk: &Disk) -> Result<Snapshot, Refusal> {
         size: disk.size,
         progress: Progress::Progressing,
         fate: Fate::Succeed,
-        created: work.now,
+        cut: None,
         changed: work.now,
         encrypted: disk.encrypted,
         kms_key: disk.kms_key.clone(),
@@ -175,7 +174,7 @@ fn shown(work: &Work<'_>, snapshot: &Snapshot) -> Value {
         "Status": snapshot.status(),
         "Progress": if ready { "100%" } else { "0%" },
         "Available": ready,
-        "CreationTime": time(snapshot.created),
+        "CreationTime": snapshot.cut.map(time).unwrap_or_default(),
         "LastModifiedTime": time(snapshot.changed),
         "Encrypted": snapshot.encrypted,
         "KMSKeyId": snapshot.kms_key.clone().unwrap_or_default(),
@@ -192,7 +191,7 @@ fn shown(work: &Work<'_>, snapshot: &Snapshot) -> Value {
 fn remaining_seconds(work: &Work<'_>, snapshot: &Snapshot) -> i64 {
     let days = i64::from(snapshot.retention_days.unwrap_or(0));
     let kept = SignedDuration::from_hours(24 * days);
-    let left = kept - work.now.duration_since(snapshot.created);
+    let left = kept - work.now.duration_since(snapshot.cut.unwrap_or(work.now));
     left.as_secs().max(0)
 }
 

@@ -1,4 +1,4 @@
-//! DescribeAvailableResource and DescribeRegions: what can be had where.
+//! DescribeAvailableResource, DescribeRegions and DescribeZones: what can be had where.
 
 use serde_json::{Value, json};
 
@@ -83,4 +83,30 @@ pub(crate) fn describe_regions(work: &mut Work<'_>) -> Outcome {
         "Status": "available",
     });
     Ok(fields([("Regions", json!({ "Region": [shown] }))]))
+}
+
+pub(crate) fn describe_zones(work: &mut Work<'_>) -> Outcome {
+    work.check_region()?;
+    let verbose = work.parameters.flag("Verbose")?.unwrap_or(true);
+    let types: Vec<&InstanceTypeId> = work.cloud.instance_types.keys().collect();
+    let shown = |(id, zone): (&ZoneId, &Zone)| {
+        let mut shown = json!({ "ZoneId": id, "LocalName": id, "ZoneType": "AvailabilityZone" });
+        if verbose {
+            let on_sale = |category: &Category| !zone.lacks.contains(category);
+            let categories: Vec<Category> = CATEGORIES.into_iter().filter(on_sale).collect();
+            shown["AvailableDiskCategories"] = json!({ "DiskCategories": categories });
+            shown["AvailableInstanceTypes"] = json!({ "InstanceTypes": types });
+            let kinds = [
+                "VSwitch",
+                "IoOptimized",
+                "Instance",
+                "DedicatedHost",
+                "Disk",
+            ];
+            shown["AvailableResourceCreation"] = json!({ "ResourceTypes": kinds });
+        }
+        shown
+    };
+    let zones: Vec<Value> = work.cloud.zones.iter().map(shown).collect();
+    Ok(fields([("Zones", json!({ "Zone": zones }))]))
 }

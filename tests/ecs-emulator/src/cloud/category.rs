@@ -20,10 +20,24 @@ pub(crate) enum Category {
     ElasticEphemeralDiskStandard,
     ElasticEphemeralDiskPremium,
     CloudRegionalDiskAuto,
+    /// Of the financial cloud, as the next.
+    CloudEssdXc0,
+    CloudEssdXc1,
+    /// Of private clouds, as the next.
+    CloudPperf,
+    CloudSperf,
 }
 
+/// What no zone of the public cloud has.
+pub(crate) const RESTRICTED: [Category; 4] = [
+    Category::CloudEssdXc0,
+    Category::CloudEssdXc1,
+    Category::CloudPperf,
+    Category::CloudSperf,
+];
+
 /// All of them, for lists of what there is.
-pub(crate) const CATEGORIES: [Category; 9] = [
+pub(crate) const CATEGORIES: [Category; 13] = [
     Category::Cloud,
     Category::CloudEfficiency,
     Category::CloudSsd,
@@ -33,6 +47,10 @@ pub(crate) const CATEGORIES: [Category; 9] = [
     Category::ElasticEphemeralDiskStandard,
     Category::ElasticEphemeralDiskPremium,
     Category::CloudRegionalDiskAuto,
+    Category::CloudEssdXc0,
+    Category::CloudEssdXc1,
+    Category::CloudPperf,
+    Category::CloudSperf,
 ];
 
 impl Category {
@@ -47,6 +65,10 @@ impl Category {
             Self::ElasticEphemeralDiskStandard => "elastic_ephemeral_disk_standard",
             Self::ElasticEphemeralDiskPremium => "elastic_ephemeral_disk_premium",
             Self::CloudRegionalDiskAuto => "cloud_regional_disk_auto",
+            Self::CloudEssdXc0 => "cloud_essd_xc0",
+            Self::CloudEssdXc1 => "cloud_essd_xc1",
+            Self::CloudPperf => "cloud_pperf",
+            Self::CloudSperf => "cloud_sperf",
         }
     }
 
@@ -62,10 +84,12 @@ impl Category {
             Self::Cloud => 5..=2000,
             Self::CloudEfficiency | Self::CloudSsd => 20..=32768,
             Self::CloudEssd => level.unwrap_or(Level::Pl1).smallest()..=65536,
-            Self::CloudAuto => 1..=65536,
+            // No page tells those of private clouds.
+            Self::CloudAuto | Self::CloudPperf | Self::CloudSperf => 1..=65536,
             Self::CloudEssdEntry => 10..=32768,
             Self::ElasticEphemeralDiskStandard | Self::ElasticEphemeralDiskPremium => 64..=8192,
             Self::CloudRegionalDiskAuto => 10..=65536,
+            Self::CloudEssdXc0 | Self::CloudEssdXc1 => 40..=65536,
         }
     }
 
@@ -73,6 +97,18 @@ impl Category {
         matches!(
             self,
             Self::ElasticEphemeralDiskStandard | Self::ElasticEphemeralDiskPremium
+        )
+    }
+
+    /// Whether disks of it can become disks of another category, and others those of it.
+    pub(crate) fn can_be_changed(self) -> bool {
+        matches!(
+            self,
+            Self::CloudEfficiency
+                | Self::CloudSsd
+                | Self::CloudEssd
+                | Self::CloudAuto
+                | Self::CloudEssdEntry
         )
     }
 
@@ -145,7 +181,7 @@ mod tests {
             let json = serde_json::to_value(category).unwrap();
             assert_eq!(json, category.name());
         }
-        assert_eq!(Category::named("cloud_essd_xc0"), None);
+        assert_eq!(Category::named("cloud_floppy"), None);
     }
 
     #[test]

@@ -18,6 +18,61 @@ pub(crate) struct Instance {
     /// Why the instance is locked, such as `security`.
     pub(crate) locks: Vec<String>,
     pub(crate) created: Timestamp,
+    /// What befell it.
+    #[serde(default)]
+    pub(crate) events: Vec<Event>,
+}
+
+/// Something that the cloud did to an instance, or has planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) sequence: u64,
+    /// Such as `SystemMaintenance.Reboot`.
+    pub(crate) event_type: String,
+    pub(crate) status: Cycle,
+    pub(crate) reason: String,
+    pub(crate) published: Timestamp,
+}
+
+/// Where an event stands. Named as on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cycle {
+    Scheduled,
+    Avoided,
+    Executing,
+    Executed,
+    Canceled,
+    Failed,
+    Inquiring,
+}
+
+impl Cycle {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Scheduled,
+        Self::Avoided,
+        Self::Executing,
+        Self::Executed,
+        Self::Canceled,
+        Self::Failed,
+        Self::Inquiring,
+    ];
+
+    /// What comes to nothing more.
+    pub(crate) const OVER: [Self; 4] =
+        [Self::Avoided, Self::Executed, Self::Canceled, Self::Failed];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Scheduled => "Scheduled",
+            Self::Avoided => "Avoided",
+            Self::Executing => "Executing",
+            Self::Executed => "Executed",
+            Self::Canceled => "Canceled",
+            Self::Failed => "Failed",
+            Self::Inquiring => "Inquiring",
+        }
+    }
 }
 
 impl Instance {
@@ -29,6 +84,7 @@ impl Instance {
             status: "Running".to_owned(),
             locks: Vec::new(),
             created: now,
+            events: Vec::new(),
         }
     }
 
@@ -86,6 +142,10 @@ pub(crate) fn types() -> BTreeMap<InstanceTypeId, InstanceType> {
             Category::CloudRegionalDiskAuto,
             Category::ElasticEphemeralDiskStandard,
             Category::ElasticEphemeralDiskPremium,
+            Category::CloudEssdXc0,
+            Category::CloudEssdXc1,
+            Category::CloudPperf,
+            Category::CloudSperf,
         ],
         ..general.clone()
     };

@@ -80,7 +80,7 @@ impl Default for Knobs {
             metadata_v1: Permission::Refused,
             role: "drivebay-node".to_owned(),
             delete_missing: DeleteMissing::Error,
-            snapshot_of_never_attached: Permission::Allowed,
+            snapshot_of_never_attached: Permission::Refused,
             snapshot_groups: Fate::Succeed,
             tokens_kept_after: Vec::new(),
             parallel_attaches: None,

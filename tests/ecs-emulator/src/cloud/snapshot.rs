@@ -18,7 +18,8 @@ pub(crate) struct Snapshot {
     pub(crate) progress: Progress,
     /// What becomes of it, decided when it was asked for.
     pub(crate) fate: Fate,
-    pub(crate) created: Timestamp,
+    /// The moment whose data it holds; none until then.
+    pub(crate) cut: Option<Timestamp>,
     pub(crate) changed: Timestamp,
     pub(crate) encrypted: bool,
     pub(crate) kms_key: Option<String>,
@@ -28,7 +29,7 @@ pub(crate) struct Snapshot {
     pub(crate) tags: Tags,
 }
 
-/// How far the upload is. The data was cut when the request was answered.
+/// How far it is, of which the upload is the most. The data are cut a while after the request was answered, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Progress {
     Progressing,

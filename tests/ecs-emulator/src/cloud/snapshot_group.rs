@@ -20,7 +20,8 @@ pub(crate) struct SnapshotGroup {
     pub(crate) instance: Option<InstanceId>,
     /// One of each disk; each can be deleted alone later.
     pub(crate) members: Vec<SnapshotId>,
-    pub(crate) created: Timestamp,
+    /// The moment whose data its snapshots hold; none until then.
+    pub(crate) cut: Option<Timestamp>,
     pub(crate) resource_group: String,
     pub(crate) tags: Tags,
 }
@@ -87,7 +88,7 @@ mod tests {
             size: Gib(20),
             progress: Progress::Progressing,
             fate,
-            created: NOW,
+            cut: Some(NOW),
             changed: NOW,
             encrypted: false,
             kms_key: None,
@@ -114,7 +115,7 @@ mod tests {
             description: String::new(),
             instance: None,
             members,
-            created: NOW,
+            cut: Some(NOW),
             resource_group: String::new(),
             tags: Tags::default(),
         };
@@ -125,7 +126,7 @@ mod tests {
     fn stages(fates: &[Fate]) -> Vec<Stage> {
         let (mut cloud, group) = cloud(fates);
         let end = |id: &SnapshotId| {
-            cloud.finish(&Transition::Snapshot(id.clone()), NOW);
+            cloud.finish(&Transition::Upload(id.clone()), NOW);
             group.stage(&cloud)
         };
         group.members.iter().map(end).collect()
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn snapshot_that_was_deleted_alone_holds_its_group_up_no_longer() {
         let (mut cloud, group) = cloud(&[Fate::Succeed, Fate::Succeed]);
-        cloud.finish(&Transition::Snapshot(group.members[0].clone()), NOW);
+        cloud.finish(&Transition::Upload(group.members[0].clone()), NOW);
         cloud.snapshots.remove(&group.members[1]);
         assert_eq!(group.stage(&cloud), Stage::Accomplished);
     }

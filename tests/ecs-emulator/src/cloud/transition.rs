@@ -7,8 +7,8 @@ use crate::cloud::Cloud;
 use crate::cloud::category::{Category, Level};
 use crate::cloud::disk::{Late, Making, Manner, Phase};
 use crate::cloud::knobs::Fate;
-use crate::cloud::snapshot::Progress;
-use crate::words::{DiskId, InstanceId, SnapshotId, TaskId};
+use crate::cloud::snapshot::{Progress, Snapshot};
+use crate::words::{DiskId, InstanceId, SnapshotGroupId, SnapshotId, TaskId};
 
 /// Something that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,20 +17,34 @@ pub(crate) enum Transition {
     Attach(DiskId, InstanceId),
     Detach(DiskId, InstanceId),
     Resize(DiskId),
-    Snapshot(SnapshotId),
+    /// Its data are cut.
+    Cut(SnapshotId),
+    /// Those of all its snapshots are, at one moment.
+    CutGroup(SnapshotGroupId),
+    Upload(SnapshotId),
     Modify(TaskId),
 }
 
-/// A change of a disk's category or performance, which has an id to ask for.
+/// A change of a disk's category or performance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     pub(crate) id: TaskId,
     pub(crate) disk: DiskId,
+    pub(crate) change: Change,
     pub(crate) category: Category,
     pub(crate) level: Option<Level>,
     pub(crate) provisioned_iops: Option<u64>,
     pub(crate) created: Timestamp,
     pub(crate) finished: Option<Timestamp>,
+}
+
+/// How much of a disk a task changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Change {
+    /// The performance level alone, for which clients are given no task to ask for.
+    Level,
+    /// Its category or its provisioned IOPS.
+    Kind,
 }
 
 impl Cloud {
@@ -56,22 +70,64 @@ impl Cloud {
             .snapshots
             .values()
             .filter(|snapshot| snapshot.is_progressing());
-        let snapshots = progressing.map(|snapshot| Transition::Snapshot(snapshot.id.clone()));
+        let snapshots = progressing.filter_map(|snapshot| self.next_of(snapshot));
+        let uncut = self
+            .snapshot_groups
+            .values()
+            .filter(|group| group.cut.is_none());
+        let groups = uncut.map(|group| Transition::CutGroup(group.id.clone()));
         let running = self.tasks.values().filter(|task| task.finished.is_none());
         let tasks = running.map(|task| Transition::Modify(task.id.clone()));
-        disks.chain(snapshots).chain(tasks).collect()
+        disks.chain(snapshots).chain(groups).chain(tasks).collect()
     }
 
-    /// Finishes what is under way, if it still is.
-    pub(crate) fn finish(&mut self, transition: &Transition, now: Timestamp) {
+    /// What a snapshot on its way comes to next; nothing of its own while its group is to be cut.
+    fn next_of(&self, snapshot: &Snapshot) -> Option<Transition> {
+        let mut groups = self.snapshot_groups.values();
+        let group = groups.find(|group| group.members.contains(&snapshot.id));
+        match (snapshot.cut, group) {
+            (None, None) => Some(Transition::Cut(snapshot.id.clone())),
+            (None, Some(group)) if group.cut.is_none() => None,
+            (None | Some(_), _) => Some(Transition::Upload(snapshot.id.clone())),
+        }
+    }
+
+    /// Whose data are cut by this, and where they are kept.
+    pub(crate) fn to_be_cut(&self, transition: &Transition) -> Vec<(DiskId, SnapshotId)> {
+        let ids = match transition {
+            Transition::Cut(snapshot) => vec![snapshot.clone()],
+            Transition::CutGroup(group) => self
+                .snapshot_groups
+                .get(group)
+                .map(|group| group.members.clone())
+                .unwrap_or_default(),
+            Transition::Create(_)
+            | Transition::Attach(..)
+            | Transition::Detach(..)
+            | Transition::Resize(_)
+            | Transition::Upload(_)
+            | Transition::Modify(_) => Vec::new(),
+        };
+        let snapshots = ids.iter().filter_map(|id| self.snapshots.get(id));
+        snapshots
+            .filter(|snapshot| snapshot.cut.is_none() && snapshot.fate == Fate::Succeed)
+            .map(|snapshot| (snapshot.source.clone(), snapshot.id.clone()))
+            .collect()
+    }
+
+    /// Finishes what is under way, if it still is; what begins by that.
+    pub(crate) fn finish(&mut self, transition: &Transition, now: Timestamp) -> Vec<Transition> {
         match transition {
             Transition::Create(disk) => self.finish_making(disk),
             Transition::Attach(disk, instance) => self.finish_attaching(disk, instance, now),
             Transition::Detach(disk, instance) => self.finish_detaching(disk, instance, now),
             Transition::Resize(disk) => self.finish_resizing(disk),
-            Transition::Snapshot(snapshot) => self.finish_snapshot(snapshot, now),
+            Transition::Cut(snapshot) => return self.finish_cutting(snapshot, now),
+            Transition::CutGroup(group) => return self.finish_cutting_group(group, now),
+            Transition::Upload(snapshot) => self.finish_upload(snapshot, now),
             Transition::Modify(task) => self.finish_modifying(task, now),
         }
+        Vec::new()
     }
 
     /// Lets go of attachments that were told to stay where they are, and of devices that were told to be late.
@@ -141,7 +197,27 @@ impl Cloud {
         }
     }
 
-    fn finish_snapshot(&mut self, id: &SnapshotId, now: Timestamp) {
+    fn finish_cutting(&mut self, id: &SnapshotId, now: Timestamp) -> Vec<Transition> {
+        let Some(snapshot) = self.snapshots.get_mut(id) else {
+            return Vec::new();
+        };
+        if snapshot.fate == Fate::Succeed {
+            snapshot.cut.get_or_insert(now);
+        }
+        vec![Transition::Upload(id.clone())]
+    }
+
+    fn finish_cutting_group(&mut self, id: &SnapshotGroupId, now: Timestamp) -> Vec<Transition> {
+        let Some(group) = self.snapshot_groups.get_mut(id) else {
+            return Vec::new();
+        };
+        group.cut.get_or_insert(now);
+        let members = group.members.clone();
+        let cut = |id: &SnapshotId| self.finish_cutting(id, now);
+        members.iter().flat_map(cut).collect()
+    }
+
+    fn finish_upload(&mut self, id: &SnapshotId, now: Timestamp) {
         if let Some(snapshot) = self.snapshots.get_mut(id) {
             snapshot.progress = match snapshot.fate {
                 Fate::Succeed => Progress::Accomplished,

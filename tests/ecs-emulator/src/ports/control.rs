@@ -18,7 +18,8 @@
 //! (`bytes`), `stale-describe`; and for AttachDisk `stays-attaching`, `wrong-size-device` (`bytes` or `gib`),
 //! `late-device` (`millis`; until faults are cleared without it), `other-name` (`link`; none without it).
 //!
-//! Settings are the knobs in `cloud/knobs.rs`, and `instances` (`zone`, `instance_type`, `status`, `locks`),
+//! Settings are the knobs in `cloud/knobs.rs`, and `instances` (`zone`, `instance_type`, `status`, `locks`, and
+//! `events`, which are added: `event_type`, `status`, `reason`),
 //! `instance_types` (`disk_quantity`, `dense_disk_quantity`, `nvme`, `lacks`) and `zones` (`lacks`), by id.
 
 use std::collections::BTreeMap;
@@ -30,8 +31,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Reply, sts};
+use crate::chance;
 use crate::cloud::category::Category;
-use crate::cloud::instance::{Instance, InstanceType, Nvme};
+use crate::cloud::instance::{Cycle, Event, Instance, InstanceType, Nvme};
 use crate::cloud::knobs::Pace;
 use crate::cloud::{Cloud, Zone};
 use crate::faults::kinds::Order;
@@ -120,6 +122,17 @@ struct InstanceChange {
     instance_type: Option<InstanceTypeId>,
     status: Option<String>,
     locks: Option<Vec<String>>,
+    #[serde(default)]
+    events: Vec<EventChange>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventChange {
+    event_type: String,
+    status: Cycle,
+    #[serde(default)]
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -175,9 +188,23 @@ fn rearrange(cloud: &mut Cloud, scenery: Scenery) {
         if let Some(zone) = zone {
             cloud.add_instance(&id, &zone, Timestamp::now());
         }
+        let befell = |event: &EventChange| new_event(cloud, event);
+        let events: Vec<Event> = change.events.iter().map(befell).collect();
         if let Some(instance) = cloud.instances.get_mut(&id) {
             change_instance(instance, change);
+            instance.events.extend(events);
         }
+    }
+}
+
+fn new_event(cloud: &mut Cloud, change: &EventChange) -> Event {
+    Event {
+        id: chance::id("e"),
+        sequence: cloud.next(),
+        event_type: change.event_type.clone(),
+        status: change.status,
+        reason: change.reason.clone(),
+        published: Timestamp::now(),
     }
 }
 
