@@ -62,6 +62,8 @@ async function malformed(check, cloud) {
       { DiskCategory: 'cloud_floppy' }],
     ['a zone that does not exist', 'InvalidZoneId.NotFound', 404, { ZoneId: 'cn-hangzhou-zz' }],
     ['a name that begins with a digit', 'InvalidDiskName.Malformed', 400, { DiskName: '1st' }],
+    ['a category that no zone of a public cloud has', 'InvalidDataDiskCategory.NotSupported', 400,
+      { DiskCategory: 'cloud_essd_xc0', Size: 40 }],
     ['a snapshot that does not exist', 'InvalidSnapshotId.NotFound', 404,
       { SnapshotId: 's-00000000000000000000' }],
   ];
@@ -87,6 +89,13 @@ async function find(check, cloud, diskId) {
   });
   await check('a disk is found by a tag with every character that encoders differ in', async () => {
     equal(await cloud.ids({ Tag: [LABEL] }), [diskId]);
+  });
+  await check('a disk is found by whether it goes with its instance', async () => {
+    const isFound = async (DeleteWithInstance) => (await cloud.ids({ DeleteWithInstance })).includes(diskId);
+    equal([await isFound(false), await isFound(true)], [true, false]);
+  });
+  await check('what a dry run would find is told by an error', async () => {
+    await refused('DryRunOperation', 400, () => cloud.ids({ DryRun: true }));
   });
   await check('a disk is not found by another value of its tag', async () => {
     equal(await cloud.ids({ Tag: [{ ...LABEL, Value: 'other' }] }), []);

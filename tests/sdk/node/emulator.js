@@ -43,6 +43,11 @@ class Emulator {
     await this.ask('POST', '/settings', settings);
   }
 
+  /** Ends all that is under way, once; for when the pace is held. */
+  async step() {
+    await this.ask('POST', '/step');
+  }
+
   /** Every request that was read so far, with its signature's version and its method. */
   async requests() {
     return (await this.ask('GET', '/requests')).last;

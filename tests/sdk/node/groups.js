@@ -11,6 +11,9 @@ const LABEL = { Key: 'drivebay.test/group', Value: '1' };
 async function life(check, cloud, diskId) {
   const other = await cloud.create();
   await cloud.settled(other, 'Available');
+  const here = { DiskId: other, InstanceId: cloud.instance };
+  await cloud.call('AttachDisk', here);
+  await cloud.settled(other, 'In_use');
   const disks = [diskId, other];
   const cut = await create(check, cloud, disks);
   await describe(check, cloud, cut, disks);
@@ -19,6 +22,7 @@ async function life(check, cloud, diskId) {
     await refused('InvalidDiskId.NotFound', 404, () => cloud.call('CreateSnapshotGroup', missing));
   });
   await remove(check, cloud, cut);
+  await cloud.call('DetachDisk', here);
   await cloud.deleteWhenReady(other);
 }
 

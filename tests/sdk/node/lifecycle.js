@@ -15,6 +15,7 @@ async function run(report, client, emulator) {
   const diskId = await creation.create(check, cloud);
   await creation.find(check, cloud, diskId);
   await creation.page(check, cloud);
+  await neverAttached(check, cloud, diskId);
   await attach(check, cloud, diskId);
   await snapshots(check, cloud, diskId);
   await groups.life(check, cloud, diskId);
@@ -22,9 +23,18 @@ async function run(report, client, emulator) {
   await changes.resizeOnline(check, cloud, diskId);
   await detach(check, cloud, diskId);
   await changes.resizeOffline(check, cloud, diskId);
-  await changes.changeLevel(check, cloud, diskId);
+  await changes.changeKind(check, cloud, diskId);
+  await changes.changeLevel(check, cloud);
   await remove(check, cloud, diskId);
   await surroundings(check, cloud);
+}
+
+async function neverAttached(check, cloud, diskId) {
+  await check('a disk that was never attached has no snapshots', async () => {
+    const code = 'IncorrectDiskStatus.NeverAttached';
+    await refused(code, 403, () => cloud.call('CreateSnapshot', { DiskId: diskId }));
+    await refused(code, 403, () => cloud.call('CreateSnapshotGroup', { DiskId: [diskId] }));
+  });
 }
 
 async function attach(check, cloud, diskId) {
@@ -65,8 +75,22 @@ async function snapshots(check, cloud, diskId) {
   const list = () => cloud.call('DescribeSnapshots', { DiskId: diskId });
   let cut;
   await check('a snapshot is created', async () => {
+    await cloud.emulator.set({ pace: 'held' });
     cut = await make();
     equal(cut.slice(0, 2), 's-');
+  });
+  await check('a snapshot tells its moment once it is cut, and is usable later', async () => {
+    const look = async () => {
+      const { creationTime, available } = await cloud.snapshot(cut);
+      return [creationTime !== '', available];
+    };
+    const seen = [await look()];
+    while (seen.length < 3) {
+      await cloud.emulator.step();
+      seen.push(await look());
+    }
+    equal(seen, [[false, false], [true, false], [true, true]]);
+    await cloud.emulator.set({ pace: 'running' });
   });
   await check("a snapshot's token answers the same snapshot again", async () => {
     equal(await make(), cut);
@@ -158,6 +182,29 @@ async function surroundings(check, cloud) {
     const essd = offered.find((it) => it.value === 'cloud_essd');
     equal(essd.status, 'Available');
     holds(essd.max > 1000, essd.max);
+  });
+  await check('zones are listed with the categories that they have', async () => {
+    const found = (await cloud.call('DescribeZones', {})).zones.zone;
+    const zone = found.find((it) => it.zoneId === cloud.zone);
+    const offered = zone.availableDiskCategories.diskCategories;
+    equal([offered.includes('cloud_essd'), offered.includes('cloud_ssd')], [true, false]);
+  });
+  await events(check, cloud);
+}
+
+async function events(check, cloud) {
+  const told = { event_type: 'SystemFailure.Reboot', status: 'Executing', reason: 'a fault' };
+  await cloud.emulator.set({ instances: { [cloud.instance]: { events: [told] } } });
+  const list = async (filters) => {
+    const asked = { ResourceId: [cloud.instance], ...filters };
+    const found = await cloud.call('DescribeInstanceHistoryEvents', asked);
+    return found.instanceSystemEventSet.instanceSystemEventType;
+  };
+  await check("an instance's history has what is over, and what is not if that is asked for", async () => {
+    equal(await list({}), []);
+    const [event] = await list({ InstanceEventCycleStatus: ['Executing'] });
+    equal([event.instanceId, event.reason], [cloud.instance, 'a fault']);
+    equal([event.eventType.name, event.eventCycleStatus.name], ['SystemFailure.Reboot', 'Executing']);
   });
 }
 

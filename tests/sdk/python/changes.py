@@ -26,15 +26,17 @@ def tags(report, cloud, disk_id):
 
 def resize_online(report, cloud, disk_id):
     grown = {"DiskId": disk_id, "NewSize": 30, "Type": "online", "ClientToken": "r:30"}
-    with report.check("an attached disk grows online"):
-        cloud.call("ResizeDisk", **grown)
+    with report.check("an attached disk grows online, without an order that is paid in advance"):
+        equal(getattr(cloud.call("ResizeDisk", **grown), "order_id", None), None)
         wait(lambda disk: disk.size == 30, lambda: cloud.disk(disk_id))
     with report.check("a repeated resize with its token is no error"):
         cloud.call("ResizeDisk", **grown)
         equal(cloud.disk(disk_id).size, 30)
-    with report.check("a disk never shrinks"):
+    with report.check("a disk never shrinks, nor grows to the size that it has"):
         with refused("InvalidDiskSize.TooSmall", 403):
             cloud.call("ResizeDisk", DiskId=disk_id, NewSize=20, Type="online")
+        with refused("InvalidDiskSize", 403):
+            cloud.call("ResizeDisk", DiskId=disk_id, NewSize=30, Type="online")
 
 
 def resize_offline(report, cloud, disk_id):
@@ -46,23 +48,41 @@ def resize_offline(report, cloud, disk_id):
         wait(lambda disk: disk.size == 40, lambda: cloud.disk(disk_id))
 
 
-def change_level(report, cloud, disk_id):
-    changed = {"DiskId": disk_id, "PerformanceLevel": "PL0"}
+def change_kind(report, cloud, disk_id):
+    def change(**wanted):
+        return cloud.call("ModifyDiskSpec", DiskId=disk_id, **wanted)
+
     with report.check("what a dry run would do is told by an error, and not done"):
         with refused("DryRunOperation", 400):
-            cloud.call("ModifyDiskSpec", **changed, DryRun=True)
-        equal(cloud.disk(disk_id).performance_level, "PL1")
+            change(DiskCategory="cloud_auto", DryRun=True)
+        equal(cloud.disk(disk_id).category, "cloud_essd")
     with report.check("a performance level that the disk is too small for is refused"):
         with refused("OperationDenied.PerformanceLevelNotMatch", 403):
-            cloud.call("ModifyDiskSpec", DiskId=disk_id, PerformanceLevel="PL3")
-    with report.check("a performance level changes by a task that ends"):
-        task = cloud.call("ModifyDiskSpec", **changed).task_id
+            change(PerformanceLevel="PL3")
+    with report.check("a performance level never becomes PL0"):
+        with refused("InvalidPerformanceLevel.TooLow", 403):
+            change(PerformanceLevel="PL0")
+    with report.check("a category that no disk can change to is refused"):
+        with refused("InvalidDiskCategory.ValueNotSupported", 400):
+            change(DiskCategory="cloud")
+    with report.check("a category changes by a task that ends"):
+        task = change(DiskCategory="cloud_auto").task_id
         seen = wait(lambda it: it.task_status == "Finished", lambda: task_of(cloud, task))
         equal(seen.task_action, "ModifyDiskSpec")
-        equal(cloud.disk(disk_id).performance_level, "PL0")
+        equal(cloud.disk(disk_id).category, "cloud_auto")
     with report.check("a change to what the disk is already is refused"):
         with refused("NoChangeInDiskCategoryAndPerformanceLevel", 403):
-            cloud.call("ModifyDiskSpec", **changed)
+            change(DiskCategory="cloud_auto")
+
+
+def change_level(report, cloud):
+    disk_id = cloud.create(PerformanceLevel="PL0")
+    cloud.settled(disk_id, "Available")
+    with report.check("a performance level that changes alone has no task"):
+        changed = cloud.call("ModifyDiskSpec", DiskId=disk_id, PerformanceLevel="PL1")
+        equal(getattr(changed, "task_id", None), None)
+        wait(lambda disk: disk.performance_level == "PL1", lambda: cloud.disk(disk_id))
+    cloud.delete_when_ready(disk_id)
 
 
 def task_of(cloud, task_id):

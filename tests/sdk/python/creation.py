@@ -55,6 +55,8 @@ def malformed(report, cloud):
          {"ZoneId": "cn-hangzhou-zz"}),
         ("a name that begins with a digit", 400, "InvalidDiskName.Malformed",
          {"DiskName": "1st"}),
+        ("a category that no zone of a public cloud has", 400,
+         "InvalidDataDiskCategory.NotSupported", {"DiskCategory": "cloud_essd_xc0", "Size": 40}),
         ("a snapshot that does not exist", 404, "InvalidSnapshotId.NotFound",
          {"SnapshotId": "s-00000000000000000000"}),
     ]
@@ -79,6 +81,12 @@ def find(report, cloud, disk_id):
         equal(ids(DiskName="pvc-1"), [disk_id])
     with report.check("a disk is found by a tag with every character that encoders differ in"):
         equal(ids(Tag=[LABEL]), [disk_id])
+    with report.check("a disk is found by whether it goes with its instance"):
+        equal(disk_id in ids(DeleteWithInstance=False), True)
+        equal(disk_id in ids(DeleteWithInstance=True), False)
+    with report.check("what a dry run would find is told by an error"):
+        with refused("DryRunOperation", 400):
+            ids(DryRun=True)
     with report.check("a disk is not found by another value of its tag"):
         equal(ids(Tag=[{**LABEL, "Value": "other"}]), [])
 

@@ -47,6 +47,10 @@ class Emulator:
         """Changes how the emulated cloud behaves."""
         self._ask("POST", "/settings", settings)
 
+    def step(self):
+        """Ends all that is under way, once; for when the pace is held."""
+        self._ask("POST", "/step")
+
     def requests(self):
         """Every request that was read so far, with its signature's version and its method."""
         return json.loads(self._ask("GET", "/requests"))["last"]

@@ -8,12 +8,16 @@ def life(report, cloud, disk_id):
     """With the disk that is there and a second one."""
     other = cloud.create()
     cloud.settled(other, "Available")
+    here = {"DiskId": other, "InstanceId": cloud.instance}
+    cloud.call("AttachDisk", **here)
+    cloud.settled(other, "In_use")
     wanted = {"DiskId": [disk_id, other], "Name": "group-1", "ClientToken": "g:group-1"}
     wanted["Tag"] = [{"Key": "drivebay.test/group", "Value": "1"}]
     cut = create(report, cloud, wanted)
     describe(report, cloud, cut, wanted["DiskId"])
     refuse(report, cloud, disk_id)
     delete(report, cloud, cut)
+    cloud.call("DetachDisk", **here)
     cloud.delete_when_ready(other)
 
 

@@ -15,6 +15,7 @@ def run(report, client, emulator):
     disk = creation.create(report, cloud)
     creation.find(report, cloud, disk)
     creation.page(report, cloud)
+    never_attached(report, cloud, disk)
     attach(report, cloud, disk)
     snapshots(report, cloud, disk)
     groups.life(report, cloud, disk)
@@ -22,9 +23,18 @@ def run(report, client, emulator):
     changes.resize_online(report, cloud, disk)
     detach(report, cloud, disk)
     changes.resize_offline(report, cloud, disk)
-    changes.change_level(report, cloud, disk)
+    changes.change_kind(report, cloud, disk)
+    changes.change_level(report, cloud)
     delete(report, cloud, disk)
     surroundings(report, cloud)
+
+
+def never_attached(report, cloud, disk_id):
+    with report.check("a disk that was never attached has no snapshots"):
+        with refused("IncorrectDiskStatus.NeverAttached", 403):
+            cloud.call("CreateSnapshot", DiskId=disk_id)
+        with refused("IncorrectDiskStatus.NeverAttached", 403):
+            cloud.call("CreateSnapshotGroup", DiskId=[disk_id])
 
 
 def attach(report, cloud, disk_id):
@@ -60,8 +70,16 @@ def snapshots(report, cloud, disk_id):
     wanted = {"DiskId": disk_id, "SnapshotName": "snap-1", "ClientToken": "s:snap-1"}
     cut = None
     with report.check("a snapshot is created"):
+        cloud.emulator.set(pace="held")
         cut = cloud.call("CreateSnapshot", **wanted).snapshot_id
         equal(cut[:2], "s-")
+    with report.check("a snapshot tells its moment once it is cut, and is usable later"):
+        seen = [moment_of(cloud, cut)]
+        for _ in range(2):
+            cloud.emulator.step()
+            seen.append(moment_of(cloud, cut))
+        equal(seen, [(False, False), (True, False), (True, True)])
+        cloud.emulator.set(pace="running")
     with report.check("a snapshot's token answers the same snapshot again"):
         equal(cloud.call("CreateSnapshot", **wanted).snapshot_id, cut)
     with report.check("a snapshot's token with another name is refused"):
@@ -86,6 +104,12 @@ def snapshots(report, cloud, disk_id):
     with report.check("a snapshot cannot be deleted twice"):
         with refused("InvalidSnapshotId.NotFound", 404):
             cloud.call("DeleteSnapshot", SnapshotId=cut)
+
+
+def moment_of(cloud, cut):
+    """Whether the snapshot has a moment, and whether it is usable."""
+    snapshot = cloud.snapshot(cut)
+    return snapshot.creation_time != "", snapshot.available
 
 
 def restore(report, cloud, cut):
@@ -145,3 +169,24 @@ def surroundings(report, cloud):
         offered = {it.value: it for it in stock.supported_resources.supported_resource}
         equal(offered["cloud_essd"].status, "Available")
         holds(offered["cloud_essd"].max > 1000, offered["cloud_essd"].max)
+    with report.check("zones are listed with the categories that they have"):
+        zones = {zone.zone_id: zone for zone in cloud.call("DescribeZones").zones.zone}
+        offered = zones[cloud.zone].available_disk_categories.disk_categories
+        equal(("cloud_essd" in offered, "cloud_ssd" in offered), (True, False))
+    events(report, cloud)
+
+
+def events(report, cloud):
+    told = {"event_type": "SystemFailure.Reboot", "status": "Executing", "reason": "a fault"}
+    cloud.emulator.set(instances={cloud.instance: {"events": [told]}})
+
+    def found(**filters):
+        answer = cloud.call("DescribeInstanceHistoryEvents", ResourceId=[cloud.instance], **filters)
+        return answer.instance_system_event_set.instance_system_event_type
+
+    with report.check("an instance's history has what is over, and what is not if that is asked for"):
+        equal(found(), [])
+        (event,) = found(InstanceEventCycleStatus=["Executing"])
+        equal((event.instance_id, event.reason), (cloud.instance, "a fault"))
+        equal(event.event_type.name, "SystemFailure.Reboot")
+        equal(event.event_cycle_status.name, "Executing")
