@@ -1,5 +1,5 @@
-//! Go, which only the tests need: the programs in tests/kubelet and tests/csi link kubelet's own code and that of
-//! the CSI project.
+//! Go, which only the tests need: the programs in tests/kubelet, tests/csi and tests/sdk/go link kubelet's own code,
+//! that of the CSI project, and Alibaba Cloud's SDKs.
 //!
 //! Any Go since 1.21 fetches the version that a go.mod asks for by itself. Debian 12's is older, but good
 //! enough to fetch that same module, checked against Go's checksum database.
@@ -69,6 +69,18 @@ pub(crate) fn build_csi(workspace: &Workspace) -> Result<()> {
         process::run(&mut go, Echo::Live)?;
     }
     Ok(())
+}
+
+/// Builds the clients of Alibaba Cloud's SDKs for Go, one program, and says where it is.
+pub(crate) fn build_sdks(workspace: &Workspace) -> Result<PathBuf> {
+    let program = workspace.target().join("dist/tests/go-sdks");
+    let mut go = go(workspace)?;
+    go.current_dir(workspace.root().join("tests/sdk/go"))
+        .env("CGO_ENABLED", "0")
+        .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
+        .args([program.as_os_str(), ".".as_ref()]);
+    process::run(&mut go, Echo::Live)?;
+    Ok(program)
 }
 
 fn go(workspace: &Workspace) -> Result<Command> {

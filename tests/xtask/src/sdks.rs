@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 
 use self::network::Network;
 pub(crate) use self::packages::{install, is_there, missing_packages};
+use crate::golang;
 use crate::process::{self, Echo};
 use crate::steps::say;
 use crate::workspace::Workspace;
@@ -21,7 +22,7 @@ use crate::workspace::Workspace;
 pub(crate) struct Client {
     about: &'static str,
     runtime: Runtime,
-    /// The program in its directory, and its argument if it has one.
+    /// The program in its directory, and its argument if it has one; for Go, whose program is one, its arguments.
     program: &'static [&'static str],
     trust: Trust,
 }
@@ -30,6 +31,7 @@ pub(crate) struct Client {
 enum Runtime {
     Python,
     Node,
+    Go,
 }
 
 /// How a client comes to trust the emulator.
@@ -42,7 +44,7 @@ enum Trust {
 }
 
 /// All clients; the names of the signatures are the wire's.
-pub(crate) const CLIENTS: [Client; 9] = [
+pub(crate) const CLIENTS: [Client; 13] = [
     Client {
         about: "Python, first generation, signature v1",
         runtime: Runtime::Python,
@@ -97,6 +99,30 @@ pub(crate) const CLIENTS: [Client; 9] = [
         program: &["roles.js"],
         trust: Trust::Environment,
     },
+    Client {
+        about: "Go, first generation, signature v1",
+        runtime: Runtime::Go,
+        program: &["gen1"],
+        trust: Trust::Own,
+    },
+    Client {
+        about: "Go, second generation, signature v3",
+        runtime: Runtime::Go,
+        program: &["gen2"],
+        trust: Trust::Own,
+    },
+    Client {
+        about: "Go, second generation, signature v1",
+        runtime: Runtime::Go,
+        program: &["gen2", "v2"],
+        trust: Trust::Own,
+    },
+    Client {
+        about: "Go, temporary keys",
+        runtime: Runtime::Go,
+        program: &["roles"],
+        trust: Trust::Environment,
+    },
 ];
 
 impl Client {
@@ -114,13 +140,15 @@ impl Client {
     }
 
     fn command(&self, workspace: &Workspace, network: &Network) -> Result<Command> {
-        let interpreter = match self.runtime {
+        let program = match self.runtime {
             Runtime::Python => packages::python(workspace),
             Runtime::Node => PathBuf::from("node"),
+            // Nothing is built anew that was built before.
+            Runtime::Go => golang::build_sdks(workspace)?,
         };
         let mut client = network.client();
         client
-            .arg(interpreter)
+            .arg(program)
             .args(self.program)
             .current_dir(self.directory(workspace));
         client
@@ -143,6 +171,7 @@ impl Client {
         let name = match self.runtime {
             Runtime::Python => "python",
             Runtime::Node => "node",
+            Runtime::Go => "go",
         };
         workspace.root().join("tests/sdk").join(name)
     }
@@ -165,7 +194,11 @@ mod tests {
     fn every_client_has_its_program() {
         let workspace = Workspace::find().unwrap();
         for client in &CLIENTS {
-            let program = client.directory(&workspace).join(client.program[0]);
+            let name = match client.runtime {
+                Runtime::Python | Runtime::Node => client.program[0],
+                Runtime::Go => "main.go",
+            };
+            let program = client.directory(&workspace).join(name);
             assert!(program.exists(), "{} is missing", program.display());
         }
     }

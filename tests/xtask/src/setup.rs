@@ -28,9 +28,9 @@ pub(crate) enum Part {
     Bench,
     /// What the demonstration shows with
     Demo,
-    /// Go, for the program that links kubelet's own code
+    /// Go, for the programs that link other projects' code
     Go,
-    /// Alibaba Cloud's SDKs for Python and Node
+    /// Alibaba Cloud's SDKs for Python, Node and Go
     Sdks,
     /// The checker of dependencies
     Deny,
@@ -79,7 +79,8 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
             Image::unpack(workspace)
         })?;
     }
-    if parts.contains(&Part::Go) && !golang::is_there(workspace) {
+    let needs_go = parts.contains(&Part::Go) || parts.contains(&Part::Sdks);
+    if needs_go && !golang::is_there(workspace) {
         steps.another("install Go", || golang::install(workspace))?;
     }
     if parts.contains(&Part::Sdks) && !sdks::is_there(workspace) {

@@ -1,4 +1,5 @@
-//! The SDKs themselves: Python's in a virtual environment, Node's by their lock, both beneath target/.
+//! The SDKs themselves: Python's in a virtual environment, Node's by their lock, both beneath target/. Go fetches its
+//! own when it builds the program that is made of them.
 //!
 //! What was installed is remembered by the list it came from, so that a changed list is installed anew.
 
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn lists_say_what_is_installed_and_not_from_where() {
         let sources = sources(&Workspace::find().unwrap());
-        for list in [REQUIREMENTS, LOCK] {
+        for list in [REQUIREMENTS, LOCK, "go/go.mod", "go/go.sum"] {
             let text = fs::read_to_string(sources.join(list)).unwrap();
             assert!(!text.contains("://"), "{list} names an address");
         }
