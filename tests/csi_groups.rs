@@ -30,6 +30,8 @@ impl Site {
 
     fn serving(arguments: &[&str]) -> Self {
         let cloud = Cloud::start();
+        // So that disks need not be attached before they are cut.
+        cloud.set(&json!({ "snapshot_of_never_attached": "allowed" }));
         let node = Node::with_disks(&cloud);
         let csi = node.serve_with("alicloud-disk", arguments);
         Self { csi, node, cloud }
@@ -288,6 +290,24 @@ fn disks_that_are_not_there_or_not_of_one_kind_have_codes_of_their_own() {
         refused(site.create("group", &[&essd, &missing]), Code::NotFound);
     }
     delete_all(&[&essd, &slower]);
+    site.is_clean();
+}
+
+#[test]
+fn a_disk_that_was_never_attached_can_be_cut_once_it_was() {
+    let site = Site::new();
+    site.cloud
+        .set(&json!({ "snapshot_of_never_attached": "refused" }));
+    let disk = site.disk("pvc-1");
+    let message = refused(site.create("group", &[&disk]), Code::FailedPrecondition);
+    assert!(message.contains("NeverAttached"), "{message}");
+    assert_eq!(site.counted(), (0, 0));
+    disk.attach_to(drivebay_tests::INSTANCE).expect("attached");
+    disk.detach().expect("detached");
+    let group = site.create("group", &[&disk]).expect("cut");
+    site.delete(&group.group_snapshot_id, &ids(&group))
+        .expect("deleted");
+    delete_all(&[&disk]);
     site.is_clean();
 }
 

@@ -518,10 +518,10 @@ fn rule_18_a_change_that_is_not_understood_changes_nothing() {
             })
     };
     let before = site.cloud.disks();
-    let wrong = modify(&[("performanceLevel", "PL0"), ("colour", "blue")]);
+    let wrong = modify(&[("type", "cloud_auto"), ("colour", "blue")]);
     refused(wrong, Code::InvalidArgument);
     assert_eq!(site.cloud.disks(), before);
-    modify(&[("performanceLevel", "PL0")]).expect("changed");
+    modify(&[("type", "cloud_auto")]).expect("changed");
     assert_ne!(site.cloud.disks(), before);
     disk.delete().expect("deleted");
     site.is_clean();

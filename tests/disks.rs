@@ -382,8 +382,19 @@ fn a_disk_is_made_once_shown_listed_changed_and_removed() {
     assert_eq!(shown["capacity-bytes"], 20 * GIB);
     let listed = node.run_disk(&["list-volumes"]);
     assert_eq!(listed["volumes"][0]["id"], id.as_str());
-    node.run_disk(&["modify-volume", &id, "--parameter", "performanceLevel=PL0"]);
-    drivebay_tests::eventually("the level to change", || cloud.disks()[0]["level"] == "PL0");
+    let large = node.create_disk("pvc-2", 500);
+    node.run_disk(&[
+        "modify-volume",
+        &large,
+        "--parameter",
+        "performanceLevel=PL2",
+    ]);
+    assert_eq!(cloud.disk(&large)["level"], "PL2");
+    node.run_disk(&["delete-volume", &large]);
+    let said = node.run_disk_fails(&["modify-volume", &id, "--parameter", "performanceLevel=PL0"]);
+    assert!(said.contains("invalid-argument"), "{said}");
+    node.run_disk(&["modify-volume", &id, "--parameter", "type=cloud_auto"]);
+    assert_eq!(cloud.disk(&id)["category"], "cloud_auto");
     for _ in 0..2 {
         node.run_disk(&["delete-volume", &id]);
     }

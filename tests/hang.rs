@@ -95,12 +95,13 @@ fn a_worker_that_stands_still_is_ended_at_the_deadline() {
 fn the_pipes_close_when_the_shim_ends_even_while_its_worker_hangs() {
     let hanging = Hanging::with_deadline("20s");
     let (mut shim, worker) = hanging.start();
-    send(worker, Signal::SIGSTOP);
     let ends = [
         read_to_end(shim.stdout.take()),
         read_to_end(shim.stderr.take()),
     ];
     kill_hard(shim);
+    // Not before: the kernel hangs up on those that stand still when they become orphans.
+    send(worker, Signal::SIGSTOP);
     for end in ends {
         let bytes = end
             .recv_timeout(PATIENCE)
@@ -143,8 +144,8 @@ fn workers_have_none_of_the_callers_streams_nor_its_environment() {
 fn a_volume_stays_locked_while_a_worker_of_a_dead_shim_is_at_it() {
     let hanging = Hanging::with_deadline("3s");
     let (shim, worker) = hanging.start();
-    send(worker, Signal::SIGSTOP);
     kill_hard(shim);
+    send(worker, Signal::SIGSTOP);
     hanging
         .unmount()
         .fails_with("another operation on it is still running");

@@ -247,6 +247,13 @@ addresses = ["127.0.0.1"]
         data.cloned().collect()
     }
 
+    /// One of them.
+    #[track_caller]
+    pub fn disk(&self, id: &str) -> Value {
+        let found = self.disks().into_iter().find(|disk| disk["id"] == id);
+        found.expect("it is there")
+    }
+
     /// The snapshots there are.
     #[track_caller]
     pub fn snapshots(&self) -> Vec<Value> {

@@ -24,10 +24,11 @@ const LOOKS: u32 = 60;
 const LAG: u32 = 8;
 
 /// Refusals after which the next look tells more than the code does.
-const LOOK_AGAIN: [&str; 5] = [
+const LOOK_AGAIN: [&str; 6] = [
     "DependencyViolation",
     "InvalidDisk.AlreadyDetached",
     "InvalidDisk.InUse",
+    "InvalidDiskSize",
     "InvalidDiskSize.TooSmall",
     "NoChangeInDiskCategoryAndPerformanceLevel",
 ];

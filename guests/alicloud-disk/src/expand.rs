@@ -113,6 +113,17 @@ mod tests {
         assert_eq!(expand(&cloud, &id, 30).expect("grown"), 30 * GIB);
     }
 
+    /// Somebody else's order shows in the refusal before it shows in the description.
+    #[test]
+    fn a_refusal_of_what_is_no_growth_is_a_reason_to_look_again() {
+        for code in ["InvalidDiskSize", "InvalidDiskSize.TooSmall"] {
+            let cloud = FakeCloud::new();
+            let id = cloud.add_disk("cloud_ssd", 20);
+            cloud.fault(Action::ResizeDisk, Fault::Refuse(code));
+            assert_eq!(expand(&cloud, &id, 30).expect("grown"), 30 * GIB, "{code}");
+        }
+    }
+
     #[test]
     fn an_order_that_does_not_end_is_in_progress() {
         let cloud = FakeCloud::new();

@@ -292,8 +292,11 @@ impl State {
             .expect("NewSize")
             .parse()
             .expect("a size");
-        if gib <= disk.gib {
+        if gib < disk.gib {
             return Err(("InvalidDiskSize.TooSmall", 403));
+        }
+        if gib == disk.gib {
+            return Err(("InvalidDiskSize", 403));
         }
         disk.lag(lag, "");
         disk.gib = gib;
