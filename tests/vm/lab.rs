@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use drivebay_tests::{Node, guest, repository};
 
@@ -24,6 +25,10 @@ pub(crate) const HASTY: &str = "test~hasty/hasty";
 
 /// The deadline of [`HASTY`], in seconds.
 pub(crate) const HASTE: u64 = 10;
+
+/// By when whatever has a deadline of [`HASTE`] has ended, on a busy machine too. The kernel itself would wait for a
+/// server for minutes.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// Granted one range of servers, one directory, and no option beyond the defaults.
 pub(crate) const NARROW: &str = "test~narrow/narrow";
