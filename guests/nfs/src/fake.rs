@@ -25,12 +25,18 @@ struct Node {
     modified: u64,
 }
 
+/// What somebody else does in between.
+type Meanwhile = Box<dyn FnOnce(&FakeTree)>;
+
 /// The share.
 pub(crate) struct FakeTree {
     nodes: RefCell<BTreeMap<String, Node>>,
     clock: Cell<u64>,
     /// Steps until the cut.
     left: Cell<Option<(usize, Cut)>>,
+    /// After so many questions and steps.
+    meanwhile: RefCell<Option<(usize, Meanwhile)>>,
+    takes_capitals_for_small: bool,
 }
 
 impl FakeTree {
@@ -39,6 +45,43 @@ impl FakeTree {
             nodes: RefCell::default(),
             clock: Cell::new(1_000),
             left: Cell::new(None),
+            meanwhile: RefCell::default(),
+            takes_capitals_for_small: false,
+        }
+    }
+
+    /// As some servers are.
+    pub(crate) fn that_takes_capitals_for_small() -> Self {
+        Self {
+            takes_capitals_for_small: true,
+            ..Self::new()
+        }
+    }
+
+    /// Has something done by somebody else, between two questions or steps of whoever works here.
+    pub(crate) fn meanwhile(&self, after: usize, work: impl FnOnce(&Self) + 'static) {
+        self.meanwhile.replace(Some((after, Box::new(work))));
+    }
+
+    /// Whether there was an in between.
+    pub(crate) fn had_meanwhile(&self) -> bool {
+        self.meanwhile.take().is_none()
+    }
+
+    /// One question or step goes by.
+    fn tick(&self) {
+        let waiting = self.meanwhile.take();
+        match waiting {
+            Some((0, work)) => work(self),
+            Some((left, work)) => drop(self.meanwhile.replace(Some((left - 1, work)))),
+            None => {}
+        }
+    }
+
+    fn spelled(&self, path: &str) -> String {
+        match self.takes_capitals_for_small {
+            true => path.to_ascii_lowercase(),
+            false => path.into(),
         }
     }
 
@@ -66,7 +109,7 @@ impl FakeTree {
     }
 
     pub(crate) fn has(&self, path: &str) -> bool {
-        self.nodes.borrow().contains_key(path)
+        self.nodes.borrow().contains_key(&self.spelled(path))
     }
 
     pub(crate) fn mode(&self, path: &str) -> u32 {
@@ -83,6 +126,7 @@ impl FakeTree {
     }
 
     fn step<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        self.tick();
         let killed = || Err(Error::Unavailable("killed".into()));
         match self.left.get() {
             None => work(),
@@ -108,11 +152,11 @@ impl FakeTree {
             mode,
             modified: self.clock.get(),
         };
-        self.nodes.borrow_mut().insert(path.into(), node);
+        self.nodes.borrow_mut().insert(self.spelled(path), node);
     }
 
     fn node(&self, path: &str) -> Result<Node, Error> {
-        let node = self.nodes.borrow().get(path).cloned();
+        let node = self.nodes.borrow().get(&self.spelled(path)).cloned();
         node.ok_or_else(|| Error::NotFound(format!("no {path}")))
     }
 
@@ -143,6 +187,7 @@ impl FakeTree {
 
     /// What is at and below a path, named from there.
     fn tree(&self, path: &str) -> Vec<(String, Node)> {
+        let path = &*self.spelled(path);
         let nodes = self.nodes.borrow();
         let inside = nodes
             .iter()
@@ -164,6 +209,7 @@ impl FakeTree {
 
 impl Tree for FakeTree {
     fn look(&self, path: &str) -> Result<Properties, Error> {
+        self.tick();
         let node = self.node(path)?;
         let size = node.content.as_ref().map_or(0, Vec::len);
         Ok(Properties {
@@ -178,13 +224,18 @@ impl Tree for FakeTree {
         })
     }
 
-    fn is_empty(&self, directory: &str) -> Result<bool, Error> {
+    fn names(&self, directory: &str) -> Result<Vec<String>, Error> {
+        self.tick();
+        self.node(directory)?;
         let below = self.tree(directory).into_iter();
-        let is_shown = |(rest, _): &(String, Node)| !rest.is_empty() && !rest.ends_with(PARTIAL);
-        Ok(below.filter(is_shown).count() == 0)
+        let names = below.filter_map(|(rest, _)| Some(rest.strip_prefix('/')?.to_owned()));
+        Ok(names
+            .filter(|name| !name.contains('/') && !name.ends_with(PARTIAL))
+            .collect())
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
+        self.tick();
         self.node(path)?
             .content
             .ok_or_else(|| Error::InvalidArgument("a directory".into()))
@@ -240,6 +291,7 @@ impl Tree for FakeTree {
 
     fn remove_tree(&self, path: &str) -> Result<(), Error> {
         self.step(|| {
+            let path = &*self.spelled(path);
             self.nodes
                 .borrow_mut()
                 .retain(|name, _| name != path && !name.starts_with(&format!("{path}/")));

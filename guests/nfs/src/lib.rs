@@ -8,7 +8,7 @@
 //! provision snapshot                               volumes and snapshots come and go
 //! wanted options given parameters mount_options    what is asked for; pure
 //! version remote_path sub_dir volume_id snapshot_id name   how it is spelled; pure
-//! store record                                     what is written down on the share
+//! store record directories                         what is written down on the share
 //! tree                                             how the share is worked on
 //! ```
 //!
@@ -16,6 +16,7 @@
 //! snapshots go on working.
 
 mod bindings;
+mod directories;
 #[cfg(test)]
 mod fake;
 mod given;

@@ -7,6 +7,7 @@
 use crate::bindings::drivebay::driver::files::EntryKind;
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error, VolumeInfo, VolumeSource};
 use crate::name::key;
+use crate::parameters as names;
 use crate::record::{State, VolumeRecord};
 use crate::snapshot;
 use crate::store::Store;
@@ -17,7 +18,7 @@ use crate::wanted::{self, Wanted};
 
 /// Make a volume, or find the one an earlier try made.
 pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<VolumeInfo, Error> {
-    let store = Store { tree };
+    let store = Store::of(tree);
     let name = &wanted.record.name;
     let record = match store.named(name)? {
         Some(record) => record,
@@ -39,32 +40,38 @@ fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<VolumeRecord, Error> {
     if let Some(source) = &wanted.record.source {
         find_source(store.tree, wanted, source)?;
     }
-    if let Some(owner) = store.owner_of(directory.first(), &wanted.record.name)? {
-        return Err(taken(directory, &format!("that of {owner}")));
+    store.refuse_overlap(&wanted.record)?;
+    for parent in directory.parents() {
+        // Behind a symlink would be a directory that has another name, and perhaps a volume.
+        if !matches!(store.tree.kind(parent)?, None | Some(EntryKind::Directory)) {
+            return Err(taken(parent, "no directory"));
+        }
     }
     match (store.tree.kind(directory.as_str())?, &wanted.record.source) {
         // What is there was retained, or put there for this volume.
         (None, _) | (Some(EntryKind::Directory), None) => {}
         (Some(EntryKind::Directory), Some(_)) => {
-            return Err(taken(directory, "there, with other content"));
+            return Err(taken(directory.as_str(), "there, with other content"));
         }
         (Some(EntryKind::File | EntryKind::Symlink | EntryKind::Other), _) => {
-            return Err(taken(directory, "no directory"));
+            return Err(taken(directory.as_str(), "no directory"));
         }
     }
     store.add(&wanted.record.name, wanted.record.clone())
 }
 
-fn taken(directory: &SubDir, what: &str) -> Error {
-    Error::AlreadyExists(format!("{} on the share is {what}", directory.as_str()))
+fn taken(directory: &str, what: &str) -> Error {
+    Error::AlreadyExists(format!("{directory} on the share is {what}"))
 }
 
 /// Make what is written down.
 fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<VolumeInfo, Error> {
     if let Err(error) = fill(store, wanted, &record) {
-        if matches!(error, Error::NotFound(_)) {
-            // The source has gone meanwhile. Nobody learned of this volume, so nobody would delete it.
-            store.end_use(&record.sub_dir, Some(&record.name))?;
+        if matches!(error, Error::NotFound(_) | Error::AlreadyExists(_)) {
+            // The source has gone meanwhile, or another volume came to overlap this one at the same time. Nobody
+            // learned of this volume, so nobody would delete it.
+            store.end_use(&record.sub_dir, &record.name)?;
+            store.leave(&record.sub_dir, &record.name)?;
             store.forget::<VolumeRecord>(&record.name)?;
         }
         return Err(error);
@@ -80,6 +87,7 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<Vo
 fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(), Error> {
     let (tree, directory) = (store.tree, record.sub_dir.as_str());
     store.begin_use(&record.sub_dir, &record.name)?;
+    store.refuse_overlap(record)?;
     if let Some(parent) = record.sub_dir.parents().next() {
         tree.make_directory(parent, DIRECTORY_MODE)?;
     }
@@ -128,7 +136,7 @@ pub(crate) struct Existing {
 /// `not-found` also for one that is being made or removed.
 pub(crate) fn find(tree: &dyn Tree, written: &str) -> Result<Existing, Error> {
     let id = parsed(written)?;
-    let record = record_of(&Store { tree }, &id)?;
+    let record = record_of(&Store::of(tree), &id)?;
     let directory = match &record {
         Some(record) => record.sub_dir.clone(),
         None => id.sub_dir()?,
@@ -180,7 +188,7 @@ pub(crate) fn expand(
     }
     if let Some(record) = volume.record.filter(|_| larger > now) {
         let name = record.name.clone();
-        Store { tree }.replace(
+        Store::of(tree).replace(
             &name,
             &VolumeRecord {
                 capacity_bytes: larger,
@@ -193,57 +201,85 @@ pub(crate) fn expand(
 
 /// Remove a volume, as its class said.
 pub(crate) fn delete(tree: &dyn Tree, id: &VolumeId) -> Result<(), Error> {
-    let store = Store { tree };
+    let store = Store::of(tree);
     let record = record_of(&store, id)?;
-    let directory = match &record {
-        Some(record) => record.sub_dir.clone(),
-        None => unrecorded(&store, id)?,
+    let (directory, name) = match &record {
+        Some(record) => (record.sub_dir.clone(), record.name.as_str()),
+        None => (unrecorded(&store, id)?, id.name()),
     };
-    let on_delete = record
-        .as_ref()
-        .and_then(|record| VolumeId::parse(&record.id))
-        .map_or(id.on_delete, |id| id.on_delete);
-    let name = record.as_ref().map(|record| record.name.clone());
-    if let Some(record) = record {
-        let name = record.name.clone();
-        store.replace(
-            &name,
-            &VolumeRecord {
-                state: State::Deleting,
-                ..record
-            },
-        )?;
+    store.begin_removal(&directory, name)?;
+    if let Err(refused) = store.refuse_removal(&format!("volume {id}"), &directory, name) {
+        store.end_removal(&directory)?;
+        return Err(refused);
     }
-    let is_shared = store.end_use(&directory, name.as_deref())?;
-    if !is_shared {
-        match on_delete {
-            OnDelete::Retain => {}
-            OnDelete::Archive => archive(tree, &directory, id.name())?,
-            OnDelete::Delete => tree.remove_tree(directory.as_str())?,
-        }
-        if on_delete != OnDelete::Retain {
-            prune(tree, &directory);
-        }
+    if let Some(record) = &record {
+        let deleting = VolumeRecord {
+            state: State::Deleting,
+            ..record.clone()
+        };
+        store.replace(name, &deleting)?;
     }
-    name.map_or(Ok(()), |name| store.forget::<VolumeRecord>(&name))
+    if !store.end_use(&directory, name)? {
+        let on_delete = record
+            .as_ref()
+            .and_then(|record| VolumeId::parse(&record.id))
+            .map_or(id.on_delete, |id| id.on_delete);
+        take_away(&store, &directory, on_delete, id.name())?;
+    }
+    store.leave(&directory, name)?;
+    store.end_removal(&directory)?;
+    match &record {
+        Some(record) => store.forget::<VolumeRecord>(&record.name),
+        None => Ok(()),
+    }
+}
+
+/// What nobody uses any more.
+fn take_away(
+    store: &Store<'_>,
+    directory: &SubDir,
+    on_delete: OnDelete,
+    name: &str,
+) -> Result<(), Error> {
+    match on_delete {
+        OnDelete::Retain => return Ok(()),
+        OnDelete::Archive => archive(store, directory, name)?,
+        OnDelete::Delete => store.tree.remove_tree(directory.as_str())?,
+    }
+    prune(store.tree, directory);
+    Ok(())
 }
 
 /// The directory of a volume that another driver made. What is written in an id could be anybody's.
 fn unrecorded(store: &Store<'_>, id: &VolumeId) -> Result<SubDir, Error> {
     let directory = id.sub_dir()?;
-    match store.owner_of(directory.first(), id.name())? {
+    let other = match store.around(&directory, id.name())? {
+        Some(around) => Some(around),
+        None => store
+            .owner_of(directory.as_str(), id.name())?
+            .map(|record| format!("is that of volume {}", record.id)),
+    };
+    match other {
         None => Ok(directory),
-        Some(owner) => Err(Error::FailedPrecondition(format!(
-            "cannot delete volume {id}: {} on the share is that of {owner}",
+        Some(other) => Err(Error::FailedPrecondition(format!(
+            "cannot delete volume {id}, which this driver did not make: {} on the share {other}",
             directory.as_str()
         ))),
     }
 }
 
 /// Put the directory out of the way. What was put there before under that name stays as it is.
-fn archive(tree: &dyn Tree, directory: &SubDir, name: &str) -> Result<(), Error> {
+fn archive(store: &Store<'_>, directory: &SubDir, name: &str) -> Result<(), Error> {
+    let tree = store.tree;
     for suffix in [String::new(), format!("-{}", key(name))] {
         let archived = directory.archived(&suffix);
+        let place = SubDir::parse(names::SUB_DIR, &archived)?;
+        if let Some(around) = store.around(&place, "")? {
+            return Err(Error::FailedPrecondition(format!(
+                "cannot archive {}: {archived} on the share {around}",
+                directory.as_str()
+            )));
+        }
         if let Some((parent, _)) = archived.rsplit_once('/') {
             tree.make_directory(parent, DIRECTORY_MODE)?;
         }
@@ -285,4 +321,4 @@ fn missing(id: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

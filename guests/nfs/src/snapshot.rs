@@ -79,7 +79,7 @@ impl Wanted {
 
 /// Cut a snapshot, or find the one an earlier try cut.
 pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<Snapshot, Error> {
-    let store = Store { tree };
+    let store = Store::of(tree);
     let record = match store.named(&wanted.name)? {
         Some(record) => record,
         None => begin(&store, wanted)?,
@@ -126,6 +126,12 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
         }
         volume => volume?,
     };
+    if let Err(taken) = store.refuse_volumes(&wanted.id.sub_dir()?) {
+        if matches!(taken, Error::AlreadyExists(_)) {
+            store.forget::<SnapshotRecord>(&record.name)?;
+        }
+        return Err(taken);
+    }
     tree.make_directory(wanted.id.directory(), MODE)?;
     let archive = wanted.id.archive();
     there_is_done(tree.archive_tree(volume.directory.as_str(), &archive))?;
@@ -143,7 +149,7 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
 /// One snapshot.
 pub(crate) fn get(tree: &dyn Tree, id: &SnapshotId) -> Result<Snapshot, Error> {
     let archive = find_archive(tree, &id.to_string())?;
-    if let Some(record) = record_of(&Store { tree }, id)? {
+    if let Some(record) = record_of(&Store::of(tree), id)? {
         return Ok(info(&record));
     }
     // One of the Kubernetes driver's, whose volume had the name that the archive has.
@@ -161,7 +167,7 @@ pub(crate) fn get(tree: &dyn Tree, id: &SnapshotId) -> Result<Snapshot, Error> {
 /// The archive of a snapshot that is there, also of one that the Kubernetes driver made.
 pub(crate) fn find_archive(tree: &dyn Tree, written: &str) -> Result<String, Error> {
     let id = parsed(written)?;
-    let record = record_of(&Store { tree }, &id)?;
+    let record = record_of(&Store::of(tree), &id)?;
     if record.is_some_and(|record| record.state != State::Ready) {
         return Err(missing(written));
     }
@@ -179,8 +185,9 @@ pub(crate) fn parsed(written: &str) -> Result<SnapshotId, Error> {
 
 /// Remove a snapshot, also one from which volumes were made: they have its content.
 pub(crate) fn delete(tree: &dyn Tree, id: &SnapshotId) -> Result<(), Error> {
-    let store = Store { tree };
+    let store = Store::of(tree);
     let record = record_of(&store, id)?;
+    store.refuse_removal(&format!("snapshot {id}"), &id.sub_dir()?, "")?;
     remove(&store, id, record)
 }
 

@@ -65,6 +65,11 @@ impl SnapshotId {
         &self.directory
     }
 
+    /// The same, as a directory that a volume could have.
+    pub(crate) fn sub_dir(&self) -> Result<SubDir, Error> {
+        SubDir::parse("snapshot", &self.directory)
+    }
+
     /// The name of the volume, as far as it is in the id.
     pub(crate) fn source(&self) -> &str {
         &self.source

@@ -27,7 +27,10 @@ impl SubDir {
         let refused = |accepted| Err(malformed(option, written, accepted));
         match path.split('/').next().unwrap_or_default() {
             "" => refused("write a directory below the share"),
-            HIDDEN => refused("that directory is the driver's own"),
+            // In any letters: a server may take them for the same.
+            first if first.eq_ignore_ascii_case(HIDDEN) => {
+                refused("that directory is the driver's own")
+            }
             // It separates the parts of an id.
             _ if path.contains('#') => refused("# is not accepted"),
             _ => Ok(Self(path.into())),
@@ -120,6 +123,7 @@ mod tests {
             "/",
             ".drivebay",
             ".drivebay/volumes",
+            ".DriveBay/volumes",
             "a#b",
         ] {
             assert!(SubDir::parse("subDir", bad).is_err(), "{bad}");

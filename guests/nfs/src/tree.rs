@@ -9,7 +9,8 @@ pub(crate) const DIRECTORY_MODE: u32 = 0o755;
 /// The root of a share; every path is below it.
 pub(crate) trait Tree {
     fn look(&self, path: &str) -> Result<Properties, Error>;
-    fn is_empty(&self, directory: &str) -> Result<bool, Error>;
+    /// What lies in a directory; `exhausted` past what the host lists.
+    fn names(&self, directory: &str) -> Result<Vec<String>, Error>;
     fn read(&self, path: &str) -> Result<Vec<u8>, Error>;
     fn create(&self, path: &str, content: &[u8]) -> Result<(), Error>;
     fn write(&self, path: &str, content: &[u8]) -> Result<(), Error>;
@@ -67,11 +68,9 @@ impl Tree for Directory {
         self.look(path)
     }
 
-    fn is_empty(&self, directory: &str) -> Result<bool, Error> {
-        match self.list_entries(directory) {
-            Err(Error::Exhausted(_)) => Ok(false),
-            entries => Ok(entries?.is_empty()),
-        }
+    fn names(&self, directory: &str) -> Result<Vec<String>, Error> {
+        let entries = self.list_entries(directory)?;
+        Ok(entries.into_iter().map(|entry| entry.name).collect())
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Error> {

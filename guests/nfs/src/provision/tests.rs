@@ -6,9 +6,9 @@ use crate::fake::{Cut, FakeTree, PARTIAL};
 use crate::parameters as names;
 
 /// More steps than anything here takes.
-const STEPS: usize = 20;
+const STEPS: usize = 40;
 
-fn wanted_from(
+pub(crate) fn wanted_from(
     name: &str,
     bytes: u64,
     parameters: &[(&str, &str)],
@@ -29,20 +29,20 @@ fn wanted_from(
     Wanted::requested(&request, source).expect("good")
 }
 
-fn wanted(name: &str, parameters: &[(&str, &str)]) -> Wanted {
+pub(crate) fn wanted(name: &str, parameters: &[(&str, &str)]) -> Wanted {
     wanted_from(name, 10, parameters, None)
 }
 
-fn clone_of(id: &str, name: &str) -> Wanted {
+pub(crate) fn clone_of(id: &str, name: &str) -> Wanted {
     wanted_from(name, 10, &[], Some(VolumeSource::Volume(id.into())))
 }
 
-fn remove(tree: &FakeTree, id: &str) -> Result<(), Error> {
+pub(crate) fn remove(tree: &FakeTree, id: &str) -> Result<(), Error> {
     delete(tree, &VolumeId::parse(id).expect("an id"))
 }
 
 /// A volume with a file in it.
-fn filled(tree: &FakeTree, name: &str, parameters: &[(&str, &str)]) -> String {
+pub(crate) fn filled(tree: &FakeTree, name: &str, parameters: &[(&str, &str)]) -> String {
     let wanted = wanted(name, parameters);
     let info = create(tree, &wanted).expect("made");
     tree.put(&format!("{}/file", wanted.record.sub_dir.as_str()), name);
@@ -154,7 +154,8 @@ fn a_volume_is_removed_without_a_trace_whatever_was_cut_off() {
 fn what_is_being_removed_is_no_volume_and_no_place_for_a_new_one() {
     let tree = FakeTree::new();
     let id = filled(&tree, "pvc-1", &[]);
-    tree.cut_at(2, Cut::After);
+    // What comes before the record keeps others out.
+    tree.cut_at(4, Cut::After);
     remove(&tree, &id).expect_err("cut off");
     tree.go_on();
     assert!(matches!(get(&tree, &id), Err(Error::NotFound(_))));

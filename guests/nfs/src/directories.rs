@@ -1,0 +1,391 @@
+//! Which volumes use which directories of a share, so that none lies inside another's.
+//!
+//! Nobody can lock a share for everybody. Whoever begins to use a directory writes that down first and looks for
+//! others then: of two whose directories overlap, one at least sees the other. Whoever removes one stays noted until
+//! nothing is left of it. A client of NFS remembers for a while what was not there; but it asks what is in a directory
+//! that it opens, so it is directories that are looked into here.
+
+use crate::bindings::drivebay::driver::files::EntryKind;
+use crate::bindings::drivebay::driver::types::Error;
+use crate::name::key;
+use crate::record::{Record, SnapshotRecord, State, VolumeRecord};
+use crate::snapshot_id::SnapshotId;
+use crate::store::{MODE, Store};
+use crate::sub_dir::{HIDDEN, SubDir};
+use crate::tree::{missing_is_none, there_is_done};
+use crate::volume_id::VolumeId;
+
+/// Beside the users of a directory: by whom it is being removed. No key looks like it.
+const REMOVING: &str = "removing";
+
+/// As a server sees it that takes capital letters and small ones for the same.
+const HIDDEN_IN_CAPITALS: &str = ".DRIVEBAY";
+
+impl Store<'_> {
+    /// Note that a volume uses a directory.
+    pub(crate) fn begin_use(&self, directory: &SubDir, name: &str) -> Result<(), Error> {
+        let (users, inside) = self.indexes(directory.as_str())?;
+        self.add_note(&users, name)?;
+        self.tree.make_directory(&inside, MODE)?;
+        for parent in directory.parents() {
+            let (users, inside) = self.indexes(parent)?;
+            self.tree.make_directory(&users, MODE)?;
+            self.add_note(&inside, name)?;
+        }
+        Ok(())
+    }
+
+    /// Note that it does no more. Whether another one does.
+    pub(crate) fn end_use(&self, directory: &SubDir, name: &str) -> Result<bool, Error> {
+        let (users, _) = self.indexes(directory.as_str())?;
+        self.tree.remove_tree(&note(&users, name))?;
+        match self.noted(&users, name, |_| true) {
+            Err(Error::Exhausted(_)) => Ok(true),
+            other => Ok(other?.is_some()),
+        }
+    }
+
+    /// Note that nothing of it is inside other directories any more.
+    pub(crate) fn leave(&self, directory: &SubDir, name: &str) -> Result<(), Error> {
+        for parent in directory.parents() {
+            let (users, inside) = self.indexes(parent)?;
+            self.tree.remove_tree(&note(&inside, name))?;
+            self.drop_empty(&inside)?;
+            self.drop_empty(&users)?;
+        }
+        let (users, inside) = self.indexes(directory.as_str())?;
+        self.drop_empty(&inside)?;
+        self.drop_empty(&users)
+    }
+
+    /// From now on nobody begins to use the directory, nor one inside it. `in-progress`: another volume that used
+    /// it too is being removed.
+    pub(crate) fn begin_removal(&self, directory: &SubDir, name: &str) -> Result<(), Error> {
+        // Nothing of ours is on the share: neither is a volume that could be in the way.
+        if !self.tree.has_directory(&self.hidden())? {
+            return Ok(());
+        }
+        let (users, inside) = self.indexes(directory.as_str())?;
+        self.tree.make_directory(&users, MODE)?;
+        self.tree.make_directory(&inside, MODE)?;
+        let (lock, owner) = (format!("{users}/{REMOVING}"), key(name).into_bytes());
+        match self.tree.create(&lock, &owner) {
+            Err(Error::AlreadyExists(_)) if self.tree.read(&lock)? == owner => Ok(()),
+            Err(Error::AlreadyExists(_) | Error::NotFound(_)) => {
+                Err(being_removed(directory.as_str()))
+            }
+            answer => answer,
+        }
+    }
+
+    /// The end of [`Self::begin_removal`].
+    pub(crate) fn end_removal(&self, directory: &SubDir) -> Result<(), Error> {
+        let (users, inside) = self.indexes(directory.as_str())?;
+        self.tree.remove_tree(&format!("{users}/{REMOVING}"))?;
+        self.drop_empty(&inside)?;
+        match self.tree.remove_directory(&users) {
+            // Whoever was killed while writing a note left half of one, which no list shows.
+            Err(Error::FailedPrecondition(_)) if self.names(&users)?.is_empty() => {
+                self.tree.remove_tree(&users)
+            }
+            Err(Error::FailedPrecondition(_)) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    /// `already-exists`: the directory is that of another volume or snapshot, lies inside it or holds it.
+    pub(crate) fn refuse_overlap(&self, wanted: &VolumeRecord) -> Result<(), Error> {
+        self.ensure_indexed()?;
+        let (directory, name) = (&wanted.sub_dir, &wanted.name);
+        let mut found = self.around(directory, name)?;
+        if found.is_none() {
+            found = self.within(directory, name, |_| true)?;
+        }
+        if found.is_none() {
+            found = self.same(wanted)?;
+        }
+        match found {
+            None => Ok(()),
+            Some(what) => Err(Error::AlreadyExists(format!(
+                "cannot make volume {}: {} on the share {what}",
+                wanted.id,
+                directory.as_str()
+            ))),
+        }
+    }
+
+    /// `already-exists`: a volume is there, where a snapshot should be.
+    pub(crate) fn refuse_volumes(&self, directory: &SubDir) -> Result<(), Error> {
+        self.ensure_indexed()?;
+        let found = match self.user(directory.as_str(), "")? {
+            Some(record) => Some(format!("is that of volume {}", record.id)),
+            None => self.within(directory, "", |_| true)?,
+        };
+        match found {
+            None => Ok(()),
+            Some(what) => Err(Error::AlreadyExists(format!(
+                "cannot keep a snapshot there: {} on the share {what}",
+                directory.as_str()
+            ))),
+        }
+    }
+
+    /// `failed-precondition`: another volume or snapshot would go with the directory.
+    pub(crate) fn refuse_removal(
+        &self,
+        what: &str,
+        directory: &SubDir,
+        name: &str,
+    ) -> Result<(), Error> {
+        self.ensure_indexed()?;
+        // One that was never finished is refused by whoever makes it.
+        let is_kept = |record: &VolumeRecord| record.state != State::Making;
+        match self.within(directory, name, is_kept)? {
+            None => Ok(()),
+            Some(inside) => Err(Error::FailedPrecondition(format!(
+                "cannot delete {what}: {} on the share {inside}; delete that first",
+                directory.as_str()
+            ))),
+        }
+    }
+
+    /// The volume or snapshot inside whose directory this one lies.
+    pub(crate) fn around(&self, directory: &SubDir, name: &str) -> Result<Option<String>, Error> {
+        for parent in directory.parents() {
+            if let Some(record) = self.user(parent, name)? {
+                return Ok(Some(format!("lies inside that of volume {}", record.id)));
+            }
+            if let Some((below, rest)) = self.split(directory, parent)?
+                && let Some(around) = below.around(&rest, "")?
+            {
+                return Ok(Some(around));
+            }
+        }
+        let snapshot = self.shown(directory.first(), |record: &SnapshotRecord| {
+            SnapshotId::parse(&record.id).is_some_and(|id| id.directory() == directory.first())
+        })?;
+        Ok(snapshot.map(|record| format!("is that of snapshot {}, or lies inside it", record.id)))
+    }
+
+    /// A volume whose directory lies inside this one, or which shares it without this share's knowing.
+    fn within(
+        &self,
+        directory: &SubDir,
+        name: &str,
+        counts: impl Fn(&VolumeRecord) -> bool + Copy,
+    ) -> Result<Option<String>, Error> {
+        let (_, inside) = self.indexes(directory.as_str())?;
+        let holds = |record: VolumeRecord| format!("holds that of volume {}", record.id);
+        if let Some(record) = self.noted(&inside, name, counts)? {
+            return Ok(Some(holds(record)));
+        }
+        if let Some(below) = self.below(directory.as_str())?
+            && let Some(one) = below.any(directory.as_str())?
+        {
+            return Ok(Some(one));
+        }
+        for parent in directory.parents() {
+            let Some((below, rest)) = self.split(directory, parent)? else {
+                continue;
+            };
+            let (users, inside) = below.indexes(rest.as_str())?;
+            for index in [users, inside] {
+                if let Some(record) = below.noted(&index, "", counts)? {
+                    return Ok(Some(holds(record)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Several volumes may use a directory if all of them chose it.
+    fn same(&self, wanted: &VolumeRecord) -> Result<Option<String>, Error> {
+        let directory = wanted.sub_dir.as_str();
+        let other = match self.user(directory, &wanted.name)? {
+            Some(other) if has_own_directory(wanted) => Some(other),
+            _ => self.owner_of(directory, &wanted.name)?,
+        };
+        Ok(other.map(|record| format!("is that of volume {}", record.id)))
+    }
+
+    /// Another volume that has this directory of the share for itself.
+    pub(crate) fn owner_of(
+        &self,
+        directory: &str,
+        name: &str,
+    ) -> Result<Option<VolumeRecord>, Error> {
+        self.shown(directory, |record: &VolumeRecord| {
+            has_own_directory(record) && record.sub_dir.as_str() == directory && record.name != name
+        })
+    }
+
+    /// Another volume that uses this very directory. `in-progress`: the directory is being removed.
+    fn user(&self, directory: &str, name: &str) -> Result<Option<VolumeRecord>, Error> {
+        let (users, _) = self.indexes(directory)?;
+        let keys = self.names(&users)?;
+        match keys.iter().any(|one| one == REMOVING) {
+            true => Err(being_removed(directory)),
+            false => self.first(&users, keys, name, |_| true),
+        }
+    }
+
+    /// Another volume that is noted there and counts.
+    fn noted(
+        &self,
+        index: &str,
+        name: &str,
+        counts: impl Fn(&VolumeRecord) -> bool,
+    ) -> Result<Option<VolumeRecord>, Error> {
+        self.first(index, self.names(index)?, name, counts)
+    }
+
+    fn first(
+        &self,
+        index: &str,
+        keys: Vec<String>,
+        name: &str,
+        counts: impl Fn(&VolumeRecord) -> bool,
+    ) -> Result<Option<VolumeRecord>, Error> {
+        let own = key(name);
+        for key in keys {
+            if key == own || key == REMOVING {
+                continue;
+            }
+            match self.kept::<VolumeRecord>(&key)? {
+                Some(record) if counts(&record) => return Ok(Some(record)),
+                Some(_) => {}
+                // A record is there before its notes and goes after them.
+                None => self.tree.remove_tree(&format!("{index}/{key}"))?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// A parent that is a share of its own, and what that calls the directory.
+    fn split(&self, directory: &SubDir, parent: &str) -> Result<Option<(Self, SubDir)>, Error> {
+        let Some(below) = self.below(parent)? else {
+            return Ok(None);
+        };
+        let rest = directory.as_str().get(parent.len()..).unwrap_or_default();
+        Ok(Some((below, SubDir::parse("directory", rest)?)))
+    }
+
+    /// A directory of the share that is a share of its own, in which volumes were made.
+    fn below(&self, directory: &str) -> Result<Option<Self>, Error> {
+        let below = Self {
+            tree: self.tree,
+            root: format!("{}{directory}/", self.root),
+        };
+        let is_one = self.tree.has_directory(&below.hidden())?;
+        Ok(is_one.then_some(below))
+    }
+
+    /// A volume or a snapshot of a share that lies in that directory.
+    fn any(&self, directory: &str) -> Result<Option<String>, Error> {
+        for kind in [VolumeRecord::KIND, SnapshotRecord::KIND] {
+            let records = format!("{}/{kind}", self.hidden());
+            if let Some(one) = self.names(&records)?.first() {
+                // Who uses the outer volume can write there: a record may be none.
+                let id = self.kept::<VolumeRecord>(one).ok().flatten();
+                let id = id.and_then(|record| VolumeId::parse(&record.id));
+                let named = id.map_or(String::new(), |id| format!(" {id}"));
+                return Ok(Some(format!(
+                    "holds {} of the share {directory}:{named} (written down in {records}/{one})",
+                    kind.trim_end_matches('s')
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes what older versions did not: which directories lie inside others.
+    fn ensure_indexed(&self) -> Result<(), Error> {
+        let done = format!("{}/indexed", self.hidden());
+        if self.tree.has_directory(&done)? {
+            return Ok(());
+        }
+        let records = format!("{}/{}", self.hidden(), VolumeRecord::KIND);
+        let keys = match missing_is_none(self.tree.names(&records)) {
+            Err(Error::Exhausted(reason)) => {
+                return Err(Error::FailedPrecondition(format!(
+                    "{reason}: so many volumes of an older version cannot be looked through; if no volume's directory \
+                     lies inside another's, make the directory {done} on the share"
+                )));
+            }
+            keys => keys?,
+        };
+        let Some(keys) = keys else {
+            return Ok(());
+        };
+        for key in keys {
+            if let Some(record) = self.kept::<VolumeRecord>(&key)? {
+                for parent in record.sub_dir.parents() {
+                    self.add_note(&self.indexes(parent)?.1, &record.name)?;
+                }
+            }
+        }
+        self.tree.make_directory(&done, MODE)
+    }
+
+    fn add_note(&self, index: &str, name: &str) -> Result<(), Error> {
+        self.tree.make_directory(index, MODE)?;
+        match self.tree.create(&note(index, name), b"") {
+            // The last of the others has just gone, and took the list along.
+            Err(Error::NotFound(reason)) => Err(Error::InProgress(reason)),
+            answer => there_is_done(answer),
+        }
+    }
+
+    fn names(&self, directory: &str) -> Result<Vec<String>, Error> {
+        Ok(missing_is_none(self.tree.names(directory))?.unwrap_or_default())
+    }
+
+    fn drop_empty(&self, index: &str) -> Result<(), Error> {
+        match self.tree.remove_directory(index) {
+            Err(Error::FailedPrecondition(_)) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    /// Where those are noted who use a directory, and those who are inside it.
+    fn indexes(&self, directory: &str) -> Result<(String, String), Error> {
+        let folded = directory.to_ascii_lowercase();
+        let key = match folded != directory && self.takes_capitals_for_small()? {
+            true => key(&folded),
+            false => key(directory),
+        };
+        let hidden = self.hidden();
+        Ok((
+            format!("{hidden}/directories/{key}"),
+            format!("{hidden}/inside/{key}"),
+        ))
+    }
+
+    /// Some servers have one file under both names. Letters of other scripts are not told.
+    fn takes_capitals_for_small(&self) -> Result<bool, Error> {
+        let capitals = format!("{}{HIDDEN_IN_CAPITALS}", self.root);
+        Ok(self.tree.kind(&capitals)? == Some(EntryKind::Directory))
+    }
+
+    /// Our own directory.
+    pub(crate) fn hidden(&self) -> String {
+        format!("{}{HIDDEN}", self.root)
+    }
+}
+
+fn note(index: &str, name: &str) -> String {
+    format!("{index}/{}", key(name))
+}
+
+fn has_own_directory(record: &VolumeRecord) -> bool {
+    VolumeId::parse(&record.id).is_some_and(|id| id.has_own_directory())
+}
+
+fn being_removed(directory: &str) -> Error {
+    Error::InProgress(format!(
+        "{directory} on the share is being removed; ask again"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,417 @@
+//! Directories inside one another, made and removed in any order, and at once.
+
+use crate::bindings::drivebay::driver::types::{Error, VolumeSource};
+use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
+use crate::fake::{Cut, FakeTree};
+use crate::name::key;
+use crate::provision::tests::{clone_of, filled, remove, wanted, wanted_from};
+use crate::provision::{create, get};
+use crate::snapshot;
+use crate::snapshot_id::SnapshotId;
+
+/// More questions and steps than anything here takes.
+const STEPS: usize = 200;
+
+const OUTER: &str = "s#export#shop#outer#";
+const INNER: &str = "s#export#shop/data#inner#";
+
+fn outer(on_delete: &str) -> crate::wanted::Wanted {
+    wanted("outer", &[("subDir", "shop"), ("onDelete", on_delete)])
+}
+
+fn inner() -> crate::wanted::Wanted {
+    wanted("inner", &[("subDir", "shop/data")])
+}
+
+#[track_caller]
+fn refuses(answer: Result<impl std::fmt::Debug, Error>, what: &str) {
+    assert!(
+        matches!(&answer, Err(Error::AlreadyExists(m)) if m.contains(what)),
+        "{answer:?}"
+    );
+}
+
+#[track_caller]
+fn keeps(answer: Result<(), Error>, what: &str) {
+    assert!(
+        matches!(&answer, Err(Error::FailedPrecondition(m)) if m.contains(what)),
+        "{answer:?}"
+    );
+}
+
+/// What a version before this one left behind: volumes inside one another, and no note of it.
+fn nested_by_an_older_version(on_delete: &str) -> FakeTree {
+    let tree = FakeTree::new();
+    filled(&tree, "inner", &[("subDir", "shop/data")]);
+    let elsewhere = FakeTree::new();
+    create(&elsewhere, &outer(on_delete)).expect("made");
+    for path in [
+        format!(".drivebay/volumes/{}", key("outer")),
+        format!(".drivebay/directories/{}/{}", key("shop"), key("outer")),
+    ] {
+        tree.put(&path, &elsewhere.text(&path).expect("noted"));
+    }
+    forget_index(&tree);
+    tree.put("shop/file", "outer");
+    tree
+}
+
+fn forget_index(tree: &FakeTree) {
+    use crate::tree::Tree;
+    for path in ["inside", "indexed"] {
+        tree.remove_tree(&format!(".drivebay/{path}"))
+            .expect("removed");
+    }
+}
+
+#[test]
+fn no_volume_is_made_around_or_inside_another_whatever_the_order_and_the_spelling() {
+    for on_delete in ["delete", "archive", "retain"] {
+        for spelled in [
+            "shop/data",
+            "/shop//data/",
+            "shop/data/deep",
+            "shop/d/e/e/p",
+        ] {
+            let inner = wanted("inner", &[("subDir", spelled), ("onDelete", on_delete)]);
+            let tree = FakeTree::new();
+            create(&tree, &outer(on_delete)).expect("made");
+            refuses(create(&tree, &inner), &outer(on_delete).record.id);
+
+            let tree = FakeTree::new();
+            create(&tree, &inner).expect("made");
+            refuses(create(&tree, &outer(on_delete)), &inner.record.id);
+            for name in ["shop", "/shop/", "//shop"] {
+                let class = [("subDir", name), ("onDelete", on_delete)];
+                refuses(create(&tree, &wanted("x", &class)), &inner.record.id);
+            }
+            // Its own directory too, which nobody chose.
+            refuses(create(&tree, &wanted("shop", &[])), &inner.record.id);
+        }
+    }
+}
+
+#[test]
+fn neighbours_are_no_one_anothers_business() {
+    let tree = FakeTree::new();
+    for directory in ["shop/data", "shop/data2", "shop2", "shopper/data", "SHOP"] {
+        filled(&tree, directory, &[("subDir", directory)]);
+    }
+    filled(&tree, "again", &[("subDir", "shop/data")]);
+    for directory in ["shop/data2", "shop2", "shopper/data", "SHOP"] {
+        remove(
+            &tree,
+            &wanted(directory, &[("subDir", directory)]).record.id,
+        )
+        .expect("removed");
+    }
+    assert!(tree.has("shop/data/file"));
+}
+
+#[test]
+fn a_server_that_takes_capitals_for_small_letters_has_one_directory_under_both_names() {
+    let tree = FakeTree::that_takes_capitals_for_small();
+    filled(&tree, "inner", &[("subDir", "Shop/Data")]);
+    refuses(create(&tree, &outer("delete")), "#Shop/Data#inner#");
+    let id = filled(&tree, "again", &[("subDir", "shop/data")]);
+    remove(&tree, &id).expect("noted");
+    assert!(tree.has("shop/data/file"), "the other one's data are gone");
+}
+
+#[test]
+fn a_directory_that_was_chosen_does_not_become_that_of_one_volume_alone() {
+    let tree = FakeTree::new();
+    filled(&tree, "inner", &[("subDir", "shop")]);
+    refuses(create(&tree, &wanted("shop", &[])), "s#export#shop#inner#");
+    refuses(
+        create(&tree, &clone_of("s#export#shop#inner#", "shop")),
+        "#inner#",
+    );
+}
+
+#[test]
+fn a_volume_that_holds_another_is_not_removed_before_it() {
+    for on_delete in ["delete", "archive", "retain"] {
+        let tree = nested_by_an_older_version(on_delete);
+        for _ in 0..2 {
+            keeps(remove(&tree, OUTER), INNER);
+            assert!(tree.has("shop/file") && tree.has("shop/data/file"));
+            get(&tree, OUTER).expect("a volume still");
+        }
+        remove(&tree, INNER).expect("removed");
+        assert!(tree.has("shop/file") && !tree.has("shop/data"));
+        remove(&tree, OUTER).expect("removed");
+        assert_eq!(tree.has("shop/file"), on_delete == "retain");
+    }
+}
+
+#[test]
+fn an_id_of_another_driver_takes_no_volume_along() {
+    let tree = FakeTree::new();
+    filled(&tree, "inner", &[("subDir", "shop/data")]);
+    for id in [
+        "s#export#shop##",
+        "s#export#shop#theirs#archive",
+        "s#export#shop##retain",
+        "s/export/shop",
+    ] {
+        keeps(remove(&tree, id), INNER);
+    }
+    let class = [("subDir", "market")];
+    filled(&tree, "outer", &class);
+    tree.put("market/theirs/file", "theirs");
+    keeps(
+        remove(&tree, "s#export#market/theirs##"),
+        "s#export#market#outer#",
+    );
+    assert!(tree.has("shop/data/file") && tree.has("market/theirs/file"));
+}
+
+#[test]
+fn a_volume_of_a_share_inside_a_volume_is_seen() {
+    let tree = FakeTree::new();
+    let elsewhere = FakeTree::new();
+    create(&elsewhere, &wanted("inner", &[("share", "/export/shop")])).expect("made");
+    filled(&tree, "outer", &[("subDir", "shop")]);
+    let record = format!(".drivebay/volumes/{}", key("inner"));
+    tree.put(
+        &format!("shop/{record}"),
+        &elsewhere.text(&record).expect("made"),
+    );
+    tree.put("shop/inner/file", "inner");
+    keeps(remove(&tree, OUTER), "inner");
+    refuses(
+        create(&tree, &wanted("x", &[("subDir", "shop/inner")])),
+        OUTER,
+    );
+    assert!(tree.has("shop/inner/file"));
+
+    let tree = FakeTree::new();
+    tree.put(
+        &format!("shop/{record}"),
+        &elsewhere.text(&record).expect("made"),
+    );
+    let note = format!(".drivebay/directories/{}/{}", key("inner"), key("inner"));
+    tree.put(&format!("shop/{note}"), "");
+    refuses(create(&tree, &outer("delete")), "inner");
+    for directory in ["shop/inner", "shop/inner/deeper"] {
+        refuses(
+            create(&tree, &wanted("x", &[("subDir", directory)])),
+            "inner",
+        );
+    }
+    create(&tree, &wanted("x", &[("subDir", "shop/beside")])).expect("made");
+}
+
+#[test]
+fn an_archive_is_not_put_into_a_volume() {
+    let tree = FakeTree::new();
+    let id = filled(
+        &tree,
+        "inner",
+        &[("subDir", "shop/data"), ("onDelete", "archive")],
+    );
+    filled(&tree, "archived-shop", &[]);
+    keeps(remove(&tree, &id), "s#export#archived-shop##");
+    assert!(tree.has("shop/data/file") && !tree.has("archived-shop/data"));
+}
+
+#[test]
+fn snapshots_and_volumes_stay_out_of_one_another() {
+    let tree = FakeTree::new();
+    let source = filled(&tree, "one", &[]);
+    let snapshot = |name: &str| {
+        let request = CreateRequest {
+            name: name.into(),
+            source_volume_id: source.clone(),
+            parameters: Vec::new(),
+        };
+        snapshot::create(&tree, &snapshot::Wanted::requested(&request).expect("good"))
+    };
+    let cut = snapshot("snap").expect("cut");
+    refuses(
+        create(&tree, &wanted("x", &[("subDir", "snap/x")])),
+        &cut.id,
+    );
+    // The volume is being made: its directory is not there yet.
+    tree.cut_at(9, Cut::After);
+    let late = wanted("late", &[("subDir", "snap-2/x")]);
+    create(&tree, &late).expect_err("cut off");
+    tree.go_on();
+    assert!(!tree.has("snap-2"));
+    refuses(snapshot("snap-2"), &late.record.id);
+    create(&tree, &late).expect("made");
+    snapshot::delete(&tree, &SnapshotId::parse(&cut.id).expect("an id")).expect("removed");
+}
+
+#[test]
+fn a_copy_is_not_made_inside_its_source_nor_around_it() {
+    let tree = FakeTree::new();
+    filled(&tree, "inner", &[("subDir", "shop/data")]);
+    for directory in ["shop", "shop/data/copy"] {
+        let source = Some(VolumeSource::Volume(INNER.into()));
+        let copy = wanted_from("copy", 10, &[("subDir", directory)], source);
+        refuses(create(&tree, &copy), INNER);
+    }
+}
+
+#[test]
+fn a_refusal_leaves_nothing_behind() {
+    let tree = FakeTree::new();
+    filled(&tree, "inner", &[("subDir", "shop/data")]);
+    let before = tree.paths();
+    create(&tree, &outer("delete")).expect_err("refused");
+    assert_eq!(tree.paths(), before);
+    remove(&tree, INNER).expect("removed");
+    create(&tree, &outer("delete")).expect("nothing in the way");
+}
+
+#[test]
+fn what_was_cut_off_is_in_nobodys_way_for_ever() {
+    for cut in [Cut::Before, Cut::After] {
+        for step in 1..STEPS {
+            let tree = FakeTree::new();
+            tree.cut_at(step, cut);
+            let first = create(&tree, &inner());
+            if !tree.go_on() {
+                break;
+            }
+            first.expect_err("cut off");
+            // Somebody else comes first, or is told why not; then the first one goes on, and comes to an end.
+            let other = create(&tree, &outer("delete"));
+            let again = create(&tree, &inner());
+            assert!(
+                other.is_ok() != again.is_ok(),
+                "{step}: {other:?} {again:?}"
+            );
+            let (id, kept) = match other.is_ok() {
+                true => (OUTER, "shop"),
+                false => (INNER, "shop/data"),
+            };
+            assert!(tree.has(kept));
+            remove(&tree, id).expect("nothing is inside it");
+            assert!(tree.paths().is_empty(), "{step}: {:?}", tree.paths());
+        }
+    }
+}
+
+/// Has one piece of work done between any two steps of another.
+fn at_any_moment<T: std::fmt::Debug + 'static>(
+    prepare: impl Fn() -> FakeTree,
+    one: impl Fn(&FakeTree) -> T,
+    other: impl Fn(&FakeTree) -> T + Copy + 'static,
+    check: impl Fn(&FakeTree, usize, T, T),
+) {
+    for step in 0..STEPS {
+        let tree = prepare();
+        let said = std::rc::Rc::new(std::cell::RefCell::new(None));
+        let heard = said.clone();
+        tree.meanwhile(step, move |tree| {
+            heard.replace(Some(other(tree)));
+        });
+        let first = one(&tree);
+        if !tree.had_meanwhile() {
+            assert!(step > 10, "nothing was in between");
+            return;
+        }
+        let second = said.take().expect("it was done");
+        check(&tree, step, first, second);
+    }
+    panic!("no end");
+}
+
+#[test]
+fn of_two_that_are_made_at_once_at_most_one_is() {
+    let make_outer = |tree: &FakeTree| create(tree, &outer("delete")).map(drop);
+    let make_inner = |tree: &FakeTree| create(tree, &inner()).map(drop);
+    let check = |tree: &FakeTree, step: usize, one: Result<(), Error>, other: Result<(), Error>| {
+        assert!(one.is_err() || other.is_err(), "{step}: both were made");
+        for answer in [one, other] {
+            assert!(
+                matches!(answer, Ok(()) | Err(Error::AlreadyExists(_))),
+                "{step}: {answer:?}"
+            );
+        }
+        // Whoever asks again gets it, or hears of the other.
+        let answers = [make_inner(tree), make_outer(tree)];
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    };
+    at_any_moment(FakeTree::new, make_outer, make_inner, check);
+    at_any_moment(FakeTree::new, make_inner, make_outer, check);
+}
+
+#[test]
+fn what_is_made_while_something_around_it_is_removed_is_there_afterwards() {
+    for on_delete in ["delete", "archive"] {
+        let prepare = || {
+            let tree = FakeTree::new();
+            create(&tree, &outer(on_delete)).expect("made");
+            tree
+        };
+        let id = outer(on_delete).record.id;
+        let remove_outer = |tree: &FakeTree| remove(tree, &id);
+        let check =
+            |tree: &FakeTree, step: usize, removed: Result<(), Error>, made: Result<(), Error>| {
+                assert!(
+                    !matches!(made, Ok(())) || tree.has("shop/data"),
+                    "{step}: made and gone"
+                );
+                assert!(
+                    removed.is_ok() || made.is_ok(),
+                    "{step}: {removed:?} {made:?}"
+                );
+                if removed.is_err() {
+                    get(tree, &id).expect("a volume still");
+                }
+            };
+        let make = |tree: &FakeTree| create(tree, &inner()).map(drop);
+        at_any_moment(prepare, remove_outer, make, check);
+    }
+}
+
+#[test]
+fn a_directory_that_is_removed_is_not_given_to_a_new_volume() {
+    let class = [("subDir", "shop")];
+    let prepare = || {
+        let tree = FakeTree::new();
+        filled(&tree, "outer", &class);
+        tree
+    };
+    let another =
+        |tree: &FakeTree| create(tree, &wanted("another", &[("subDir", "shop")])).map(drop);
+    let check =
+        |tree: &FakeTree, step: usize, removed: Result<(), Error>, made: Result<(), Error>| {
+            removed.expect("removed");
+            assert!(made.is_err() || tree.has("shop"), "{step}: made and gone");
+            another(tree).expect("made at last");
+            assert!(tree.has("shop"));
+        };
+    at_any_moment(prepare, |tree| remove(tree, OUTER), another, check);
+}
+
+#[test]
+fn of_two_that_share_a_directory_the_last_takes_it_along_also_at_once() {
+    let prepare = || {
+        let tree = FakeTree::new();
+        for name in ["outer", "another"] {
+            filled(&tree, name, &[("subDir", "shop")]);
+        }
+        tree
+    };
+    let ids = [OUTER, "s#export#shop#another#"];
+    let check = |tree: &FakeTree, step: usize, one: Result<(), Error>, other: Result<(), Error>| {
+        one.expect("removed");
+        assert!(
+            matches!(other, Ok(()) | Err(Error::InProgress(_))),
+            "{other:?}"
+        );
+        remove(tree, ids[1]).expect("removed at last");
+        assert!(tree.paths().is_empty(), "{step}: {:?}", tree.paths());
+    };
+    at_any_moment(
+        prepare,
+        |tree| remove(tree, ids[0]),
+        move |tree| remove(tree, ids[1]),
+        check,
+    );
+}
