@@ -9,7 +9,7 @@ mod reader;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -19,14 +19,15 @@ use std::path::Path;
 use cap_std::fs::Dir;
 use flate2::write::GzEncoder;
 use rustix::fs::{FileType, Stat, fstat, readlinkat};
+use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
 pub(super) use extract::extract_archive;
 
-use super::copy::{open_file, open_source};
+use super::copy::{open_file, open_source, still_there, within};
 use super::files::{
-    Attributes, Build, Place, Site, Timestamp, Visitor, Xattr, extents, failed, identity,
-    is_content, read_xattrs, walk,
+    Attributes, Build, Place, Site, Timestamp, VANISHED, Visitor, Xattr, extents, failed, identity,
+    is_content, read_xattrs, tells_of_nothing, walk,
 };
 use super::{Compression, Fault, FaultKind, Reply};
 
@@ -54,6 +55,7 @@ pub(super) fn archive_tree(
     let from = Place::of(dir, source)?;
     let place = Place::of(dir, to)?;
     let root = open_source(&from)?;
+    let stat = fstat(&root).map_err(|error| failed("archive", source, error))?;
     let build = Build::begin(&place)?;
     let file = build.make_file()?;
     let wrong = |error: io::Error| failed("archive", source, error);
@@ -71,7 +73,8 @@ pub(super) fn archive_tree(
         )
         .and_then(|out| out.finish().and_then(|mut out| out.flush()).map_err(wrong)),
     }
-    .map_err(|fault| Fault::new(fault.kind, format!("cannot archive {source:?}: {fault}")))?;
+    .map_err(|fault| within("archive", &from, fault))?;
+    still_there(&from, &stat)?;
     file.sync_all().map_err(wrong)?;
     let built = fstat(&file).map_err(|error| wrong(error.into()))?;
     build.finish(&built)?;
@@ -161,50 +164,45 @@ impl<W: Write> Packer<W> {
     }
 
     fn add_file(&mut self, site: &Site<'_>, found: &Stat) -> Result<(), Fault> {
-        let Some((file, stat)) = open_file(site, found)? else {
+        let Some(packed) = (match PackedFile::open(site, found) {
+            // A member that was begun cannot be taken back: until here nothing was written.
+            Err(fault) if tells_of_nothing(&fault) && site.is_gone() => None,
+            packed => packed?,
+        }) else {
             return Ok(());
         };
-        let size = u64::try_from(stat.st_size).unwrap_or_default();
-        let mut extents = extents(&file, size).map_err(|error| failed("read", site.path, error))?;
-        if extents.len() >= MAX_EXTENTS {
-            extents = std::iter::once(0..size).collect();
-        }
-        let xattrs = kept_xattrs(file.as_fd(), site.path)?;
-        let dense = extents
-            .iter()
-            .map(|extent| extent.end - extent.start)
-            .sum::<u64>()
-            == size;
-        let map = if dense {
-            Vec::new()
-        } else {
-            sparse_map(&extents, size)
-        };
-        let data = extents
-            .iter()
-            .map(|extent| extent.end - extent.start)
-            .sum::<u64>()
-            + map.len() as u64;
-        let real_size = (!dense).then_some(size);
+        self.refuse_own(&packed.stat)?;
         let member = Member {
-            size: data,
-            xattrs: &xattrs,
-            real_size,
+            size: packed.size,
+            xattrs: &packed.xattrs,
+            real_size: packed.real_size,
             ..Member::new(EntryType::Regular, site.path)
         };
-        let content = BufReader::with_capacity(
-            BUFFER,
-            ExtentReader {
-                file,
-                extents: extents.into(),
-            },
-        );
-        self.add(&member, &stat, map.as_slice().chain(content))
+        let data = packed.map.as_slice().chain(packed.content);
+        self.add(&member, &packed.stat, data)?;
+        // Only what is in the archive can have a second name there.
+        if packed.stat.st_nlink > 1 {
+            let path = site.path.as_os_str().as_bytes().to_vec();
+            self.linked.insert(identity(&packed.stat), path);
+        }
+        Ok(())
+    }
+
+    fn refuse_own(&self, stat: &Stat) -> Result<(), Fault> {
+        match identity(stat) == self.own {
+            true => Err(Fault::new(
+                FaultKind::Invalid,
+                "the archive would lie beneath its source",
+            )),
+            false => Ok(()),
+        }
     }
 
     fn add_symlink(&mut self, site: &Site<'_>, stat: &Stat) -> Result<(), Fault> {
-        let target = readlinkat(site.parent, site.name, Vec::new())
-            .map_err(|error| failed("read symlink", site.path, error))?;
+        let target = match readlinkat(site.parent, site.name, Vec::new()) {
+            Err(error) if VANISHED.contains(&error) => return Ok(()),
+            target => target.map_err(|error| failed("read symlink", site.path, error))?,
+        };
         let member = Member {
             link: target.as_bytes(),
             ..Member::new(EntryType::Symlink, site.path)
@@ -213,33 +211,77 @@ impl<W: Write> Packer<W> {
     }
 }
 
+/// A regular file, about to be packed.
+struct PackedFile {
+    stat: Stat,
+    xattrs: Vec<Xattr>,
+    map: Vec<u8>,
+    content: BufReader<ExtentReader>,
+    /// Bytes of map and data.
+    size: u64,
+    /// Of a sparse file: its real size.
+    real_size: Option<u64>,
+}
+
+impl PackedFile {
+    /// `None` if it has vanished.
+    fn open(site: &Site<'_>, found: &Stat) -> Result<Option<Self>, Fault> {
+        let Some((file, stat)) = open_file(site, found)? else {
+            return Ok(None);
+        };
+        let wrong = |error| failed("read", site.path, error);
+        let size = u64::try_from(stat.st_size).unwrap_or_default();
+        let mut extents = extents(&file, size).map_err(wrong)?;
+        if extents.len() >= MAX_EXTENTS {
+            extents = std::iter::once(0..size).collect();
+        }
+        let xattrs = kept_xattrs(file.as_fd(), site.path)?;
+        let data: u64 = extents.iter().map(|extent| extent.end - extent.start).sum();
+        let map = match data == size {
+            true => Vec::new(),
+            false => sparse_map(&extents, size),
+        };
+        let reader = ExtentReader {
+            file,
+            extents: extents.into(),
+        };
+        let mut content = BufReader::with_capacity(BUFFER, reader);
+        // Most files are no larger, and those can no longer vanish in the midst.
+        content.fill_buf().map_err(wrong)?;
+        Ok(Some(Self {
+            stat,
+            xattrs,
+            size: data + map.len() as u64,
+            map,
+            content,
+            real_size: (data != size).then_some(size),
+        }))
+    }
+}
+
 impl<W: Write> Visitor for Packer<W> {
+    const PASSED_OVER: &'static [Errno] = VANISHED;
+
     fn enter(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault> {
         self.add_directory(site.path, here, stat)
     }
 
-    fn leave(&mut self, _: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
+    fn leave(&mut self, _: &Site<'_>, _: Option<BorrowedFd<'_>>, _: &Stat) -> Result<(), Fault> {
         Ok(())
     }
 
     fn entry(&mut self, site: &Site<'_>, stat: &Stat) -> Result<(), Fault> {
-        if identity(stat) == self.own {
-            return Err(Fault::new(
-                FaultKind::Invalid,
-                "the archive would lie beneath its source",
-            ));
-        }
+        self.refuse_own(stat)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
-        if stat.st_nlink > 1 && kind.is_file() {
-            if let Some(first) = self.linked.get(&identity(stat)).cloned() {
-                let member = Member {
-                    link: &first,
-                    ..Member::new(EntryType::Link, site.path)
-                };
-                return self.add(&member, stat, io::empty());
-            }
-            self.linked
-                .insert(identity(stat), site.path.as_os_str().as_bytes().to_vec());
+        if stat.st_nlink > 1
+            && kind.is_file()
+            && let Some(first) = self.linked.get(&identity(stat)).cloned()
+        {
+            let member = Member {
+                link: &first,
+                ..Member::new(EntryType::Link, site.path)
+            };
+            return self.add(&member, stat, io::empty());
         }
         match kind {
             FileType::RegularFile => self.add_file(site, stat),

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, readlinkat, statat,
-    symlinkat,
+    symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::files::{
-    Attributes, Build, ContentCopier, Place, Site, Visitor, copy_attributes, failed, identity,
-    make_node, open_child, open_parent, walk,
+    Attributes, Build, ContentCopier, Place, Site, VANISHED, Visitor, copy_attributes, failed,
+    identity, make_node, open_child, open_parent, read_xattrs, tells_of_nothing, walk,
 };
 use super::{Fault, FaultKind, Reply};
 
@@ -56,8 +56,8 @@ fn copy_directory(from: &Place, build: &Build<'_>) -> Result<Stat, Fault> {
     let kept = (root.try_clone(), target.try_clone());
     let mut copier = Copier::new(target)?;
     // The walk's paths begin at the root of the copy, where hard links are found again.
-    walk(root, Path::new(""), &mut copier)
-        .map_err(|fault| Fault::new(fault.kind, format!("cannot copy {path:?}: {fault}")))?;
+    walk(root, Path::new(""), &mut copier).map_err(|fault| within("copy", from, fault))?;
+    still_there(from, &stat)?;
     let (root, target) = (
         kept.0.map_err(|error| failed("copy", path, error))?,
         kept.1.map_err(|error| failed("copy", path, error))?,
@@ -73,7 +73,38 @@ pub(super) fn open_source(from: &Place) -> Result<OwnedFd, Fault> {
         .map_err(|error| failed("open directory", &from.path, error))
 }
 
-/// Opens a regular file found by a walk; `None` if it was exchanged for something else meanwhile.
+/// A fault in the midst of the work. It is never about the source itself: that was there, and what is missing now
+/// is what was being made.
+pub(super) fn within(attempt: &str, from: &Place, fault: Fault) -> Fault {
+    let kind = match fault.kind {
+        FaultKind::NotFound => FaultKind::Busy,
+        kind => kind,
+    };
+    Fault::new(
+        kind,
+        format!("cannot {attempt} {:?}: {}", from.path, fault.message),
+    )
+}
+
+/// What was passed over on the way may have been all of it.
+pub(super) fn still_there(from: &Place, root: &Stat) -> Result<(), Fault> {
+    let now = statat(&from.parent, &from.name, AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|error| failed("find again", &from.path, error))?;
+    match identity(&now) == identity(root) {
+        true => Ok(()),
+        false => Err(exchanged(Path::new(&from.path))),
+    }
+}
+
+fn exchanged(path: &Path) -> Fault {
+    Fault::new(
+        FaultKind::Busy,
+        format!("{} was exchanged while it was read", path.display()),
+    )
+}
+
+/// Opens a regular file found by a walk, or the one that has taken its name since; `None` if none has. What is
+/// written anew and renamed is exchanged all the time.
 pub(super) fn open_file(site: &Site<'_>, found: &Stat) -> Result<Option<(File, Stat)>, Fault> {
     // Not waiting for the other end, should it be a pipe by now.
     let flags =
@@ -81,17 +112,16 @@ pub(super) fn open_file(site: &Site<'_>, found: &Stat) -> Result<Option<(File, S
     let wrong = |error| failed("open", site.path, error);
     let file = match openat(site.parent, site.name, flags, Mode::empty()) {
         Ok(file) => file,
-        Err(Errno::NOENT) => return Ok(None),
+        Err(error) if VANISHED.contains(&error) => return Ok(None),
         Err(error) => return Err(wrong(error)),
     };
-    let stat = fstat(&file).map_err(wrong)?;
-    let same =
-        identity(&stat) == identity(found) && FileType::from_raw_mode(stat.st_mode).is_file();
-    if !same {
-        return Err(Fault::new(
-            FaultKind::Busy,
-            format!("{} was exchanged while it was read", site.path.display()),
-        ));
+    let stat = match fstat(&file) {
+        Err(error) if VANISHED.contains(&error) => return Ok(None),
+        stat => stat.map_err(wrong)?,
+    };
+    let is_file = FileType::from_raw_mode(stat.st_mode).is_file();
+    if !is_file || stat.st_dev != found.st_dev {
+        return Err(exchanged(site.path));
     }
     Ok(Some((File::from(file), stat)))
 }
@@ -133,6 +163,7 @@ impl Copier {
             | FileType::Directory
             | FileType::Unknown) => {
                 make_node(self.here.as_fd(), name, kind, stat.st_rdev, site.path)?;
+                self.remember(site, stat);
                 Attributes::from(stat).apply_unopened(self.here.as_fd(), name, kind, site.path)
             }
         }
@@ -155,18 +186,30 @@ impl Copier {
                 u64::try_from(stat.st_size).unwrap_or_default(),
             )
             .map_err(wrong)?;
-        copy_attributes(file.as_fd(), &stat, &copy, site.path)
+        copy_attributes(file.as_fd(), &stat, &copy, site.path)?;
+        self.remember(site, &stat);
+        Ok(())
+    }
+
+    /// For the other names of what was copied.
+    fn remember(&mut self, site: &Site<'_>, copied: &Stat) {
+        if copied.st_nlink > 1 {
+            self.linked.insert(identity(copied), site.path.to_owned());
+        }
     }
 
     fn copy_symlink(&mut self, site: &Site<'_>, stat: &Stat, name: &OsStr) -> Result<(), Fault> {
         let wrong = |error| failed("copy symlink", site.path, error);
         let target = readlinkat(site.parent, site.name, Vec::new()).map_err(wrong)?;
         symlinkat(target.as_c_str(), &self.here, name).map_err(wrong)?;
+        self.remember(site, stat);
         Attributes::from(stat).apply_unopened(self.here.as_fd(), name, FileType::Symlink, site.path)
     }
 }
 
 impl Visitor for Copier {
+    const PASSED_OVER: &'static [Errno] = VANISHED;
+
     fn enter(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault> {
         if self.trail.first() == Some(&identity(stat)) {
             return Err(Fault::new(
@@ -182,8 +225,19 @@ impl Visitor for Copier {
         Ok(())
     }
 
-    fn leave(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault> {
-        copy_attributes(here, stat, &self.here, site.path)?;
+    fn leave(
+        &mut self,
+        site: &Site<'_>,
+        here: Option<BorrowedFd<'_>>,
+        stat: &Stat,
+    ) -> Result<(), Fault> {
+        let xattrs = match here.map(|here| read_xattrs(here, site.path)) {
+            Some(Err(fault)) if !tells_of_nothing(&fault) => return Err(fault),
+            // It has gone, and what it held was read before.
+            None | Some(Err(_)) => Vec::new(),
+            Some(Ok(xattrs)) => xattrs,
+        };
+        Attributes::from(stat).apply(self.here.as_fd(), &xattrs, site.path)?;
         self.trail.pop();
         let above = self.trail.last().copied().unwrap_or_default();
         self.here = open_parent(self.here.as_fd(), above)
@@ -192,19 +246,27 @@ impl Visitor for Copier {
     }
 
     fn entry(&mut self, site: &Site<'_>, stat: &Stat) -> Result<(), Fault> {
-        if stat.st_nlink > 1 {
-            if let Some(first) = self.linked.get(&identity(stat)) {
-                // Within the copy, which nobody else can enter: no component can be a symlink put there.
-                match linkat(&self.top, first, &self.here, site.name, AtFlags::empty()) {
-                    Ok(()) => return Ok(()),
-                    // Too deep to be named again, or gone before it was copied: a copy of its own then.
-                    Err(Errno::NAMETOOLONG | Errno::NOENT) => {}
-                    Err(error) => return Err(failed("link", site.path, error)),
+        if stat.st_nlink > 1
+            && let Some(first) = self.linked.get(&identity(stat))
+        {
+            // Within the copy, which nobody else can enter: no component can be a symlink put there.
+            match linkat(&self.top, first, &self.here, site.name, AtFlags::empty()) {
+                Ok(()) => return Ok(()),
+                // Too deep to be named again: a copy of its own then.
+                Err(Errno::NAMETOOLONG) => {}
+                Err(error) => return Err(failed("link", site.path, error)),
+            }
+        }
+        match self.copy_entry(site, stat, site.name) {
+            Err(fault) if tells_of_nothing(&fault) && site.is_gone() => {
+                // Half of it may be there.
+                match unlinkat(&self.here, site.name, AtFlags::empty()) {
+                    Ok(()) | Err(Errno::NOENT) => Ok(()),
+                    Err(error) => Err(failed("leave out", site.path, error)),
                 }
             }
-            self.linked.insert(identity(stat), site.path.to_owned());
+            copied => copied,
         }
-        self.copy_entry(site, stat, site.name)
     }
 }
 

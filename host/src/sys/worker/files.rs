@@ -8,6 +8,7 @@ mod attributes;
 mod content;
 mod partial;
 mod place;
+mod squash;
 mod tree;
 
 use std::io::Read;
@@ -26,7 +27,9 @@ pub(crate) use attributes::{
 pub(crate) use content::{ContentCopier, extents};
 pub(crate) use partial::Build;
 pub(crate) use place::{Place, failed};
-pub(crate) use tree::{Site, Visitor, identity, open_child, open_parent, remove, walk};
+pub(crate) use tree::{
+    Site, VANISHED, Visitor, identity, open_child, open_parent, remove, tells_of_nothing, walk,
+};
 
 use super::mount::open_directory;
 use super::{
@@ -58,6 +61,20 @@ pub(super) fn open_beneath(dir: &Dir, path: &str) -> Result<Dir, Fault> {
 
 /// Carries out one operation.
 pub(super) fn carry_out(dir: &Dir, operation: FileOperation) -> Result<Reply, Fault> {
+    let changes = !matches!(
+        operation,
+        FileOperation::Look { .. }
+            | FileOperation::List { .. }
+            | FileOperation::Read { .. }
+            | FileOperation::Usage
+    );
+    match work(dir, operation) {
+        Err(fault) if changes => Err(squash::explained(dir, fault)),
+        answer => answer,
+    }
+}
+
+fn work(dir: &Dir, operation: FileOperation) -> Result<Reply, Fault> {
     match operation {
         FileOperation::MakeDirectory { path, mode } => {
             make_directory(dir, &path, checked_mode(mode)?)
@@ -226,7 +243,7 @@ fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
         if file_type == FileType::Unknown {
             file_type = match statat(&here, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                Err(Errno::NOENT) => continue,
+                Err(error) if VANISHED.contains(&error) => continue,
                 Err(error) => return Err(wrong(error)),
             };
         }

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
 use serde::{Deserialize, Serialize};
 
+use super::mount::{kind_of, reason};
 use super::pool::{IDLE, Pool};
 use super::serve::answer_all;
 use super::{Fault, FaultKind, Reply, Request, WorkerToll};
@@ -118,14 +119,12 @@ pub(super) fn carry_out(path: &Path) -> Result<Reply, Fault> {
 fn measured(path: &Path) -> Result<Measured, Fault> {
     measure(path).map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-        let kind = if errno == Errno::ENOENT {
-            FaultKind::NotFound
-        } else if errno == Errno::ESTALE {
-            FaultKind::Stale
-        } else {
-            FaultKind::Unreachable
+        // Whatever else keeps it from being told passes, or has an operator look.
+        let kind = match kind_of(errno) {
+            kind @ (FaultKind::NotFound | FaultKind::Stale) => kind,
+            _ => FaultKind::Unreachable,
         };
-        Fault::new(kind, format!("{}: {error}", purpose(path)))
+        Fault::new(kind, format!("{}: {}", purpose(path), reason(errno)))
     })
 }
 

@@ -274,8 +274,18 @@ pub(super) fn open_directory(path: &Path) -> Result<File, Fault> {
 pub(super) fn fault(attempt: &str, path: &Path, errno: Errno) -> Fault {
     Fault::new(
         kind_of(errno),
-        format!("cannot {attempt} {}: {}", path.display(), errno.desc()),
+        format!("cannot {attempt} {}: {}", path.display(), reason(errno)),
     )
+}
+
+/// The kernel's reason; and what helps, where its own words say little.
+pub(super) fn reason(errno: Errno) -> &'static str {
+    if errno == Errno::ESTALE {
+        "its server no longer knows it (ESTALE): it was removed, replaced or restored there; \
+         try again, and if that does not help, mount the volume anew or look at the server's exports"
+    } else {
+        errno.desc()
+    }
 }
 
 pub(super) fn io_fault(attempt: &str, path: &Path, error: &io::Error) -> Fault {
@@ -293,7 +303,9 @@ pub(super) fn io_fault(attempt: &str, path: &Path, error: &io::Error) -> Fault {
 pub(super) fn kind_of(errno: Errno) -> FaultKind {
     match errno {
         Errno::EINVAL | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG => FaultKind::Invalid,
-        Errno::ENOENT | Errno::ESTALE => FaultKind::NotFound,
+        Errno::ENOENT => FaultKind::NotFound,
+        // Not the same: what was there may still be there, and hold data.
+        Errno::ESTALE => FaultKind::Stale,
         Errno::EEXIST | Errno::ENOTEMPTY => FaultKind::Exists,
         Errno::EBUSY => FaultKind::Busy,
         Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::EXDEV => FaultKind::Denied,
@@ -311,5 +323,22 @@ pub(super) fn kind_of(errno: Errno) -> FaultKind {
         | Errno::ECONNRESET
         | Errno::ECONNABORTED => FaultKind::Unreachable,
         _ => FaultKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_its_server_no_longer_knows_is_not_what_is_not_there() {
+        let path = Path::new("/mnt");
+        let stale = fault("open", path, Errno::ESTALE);
+        assert_eq!(stale.kind, FaultKind::Stale);
+        assert!(
+            stale.message.contains("its server no longer knows"),
+            "{stale}"
+        );
+        assert_eq!(fault("open", path, Errno::ENOENT).kind, FaultKind::NotFound);
     }
 }

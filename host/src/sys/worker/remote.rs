@@ -219,6 +219,7 @@ fn local_address(server: IpAddr) -> Option<IpAddr> {
 fn explain(remote: &Remote, errno: Errno) -> Fault {
     let advice = match errno {
         Errno::ENOENT => "the server has no such path; check the share",
+        Errno::ESTALE => "the server no longer knows what it exports there; export it anew",
         Errno::EACCES | Errno::EPERM => "the server refuses this node; check its export list",
         Errno::EPROTONOSUPPORT => "the server does not speak this version of NFS",
         Errno::ENODEV => "this kernel has no NFS; load the nfs module",

@@ -21,6 +21,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use tar::EntryType;
 
+use super::super::copy::within;
 use super::super::files::{Attributes, Build, Place, failed, make_node, open_child};
 use super::super::{Fault, FaultKind, Reply};
 use super::BUFFER;
@@ -38,12 +39,7 @@ pub(in super::super) fn extract_archive(dir: &Dir, source: &str, to: &str) -> Re
     let file = open_archive(&from)?;
     let build = Build::begin(&place)?;
     let top = build.make_directory()?;
-    let built = extract(file, top).map_err(|fault| {
-        Fault::new(
-            fault.kind,
-            format!("cannot extract {source:?}: {}", fault.message),
-        )
-    })?;
+    let built = extract(file, top).map_err(|fault| within("extract", &from, fault))?;
     build.finish(&built)?;
     Ok(Reply::Done)
 }
@@ -174,7 +170,16 @@ impl Extractor {
             name,
             AtFlags::empty(),
         )
-        .map_err(|error| unmade(path, error))
+        .map_err(|error| match error {
+            Errno::NOENT => Fault::new(
+                FaultKind::Invalid,
+                format!(
+                    "the archive has {} as a second name of what it does not have before",
+                    path.display()
+                ),
+            ),
+            error => unmade(path, error),
+        })
     }
 
     /// Where it points to is the business of those who follow it; nothing here does.

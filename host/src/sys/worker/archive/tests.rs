@@ -329,7 +329,7 @@ fn hard_links_reach_nothing_but_the_archive() {
         Hostile::new()
             .with(EntryType::Link, "file", "missing", b"")
             .refused(),
-        FaultKind::NotFound
+        FaultKind::Invalid
     );
     let (outer, result) = Hostile::new()
         .with(EntryType::Symlink, "way", "/etc/passwd", b"")
@@ -416,4 +416,46 @@ fn sparse_maps_that_lie_are_refused() {
             .with(EntryType::Regular, "file", "", &content);
         assert_eq!(hostile.refused(), FaultKind::Invalid, "{map:?}");
     }
+}
+
+#[test]
+fn what_vanishes_before_it_is_packed_is_left_out_and_its_other_name_is_not() {
+    let (scratch, dir) = scratch();
+    for name in ["file", "other"] {
+        let _ = fs::remove_file(scratch.path().join(name));
+    }
+    fs::write(scratch.path().join("file"), "content").expect("written");
+    fs::hard_link(scratch.path().join("file"), scratch.path().join("other")).expect("linked");
+    std::os::unix::fs::symlink("file", scratch.path().join("link")).expect("linked");
+    let found = ["file", "link", "other"].map(|name| {
+        (
+            name,
+            rustix::fs::lstat(scratch.path().join(name)).expect("there"),
+        )
+    });
+    for name in ["file", "link"] {
+        fs::remove_file(scratch.path().join(name)).expect("removed");
+    }
+    let mut packer = Packer {
+        out: Builder::new(Vec::new()),
+        own: (0, 0),
+        linked: HashMap::new(),
+    };
+    for (name, stat) in found {
+        let site = Site {
+            parent: dir.as_fd(),
+            name: name.as_ref(),
+            path: Path::new(name),
+        };
+        assert_eq!(packer.entry(&site, &stat), Ok(()), "{name}");
+    }
+    let archive = packer.out.into_inner().expect("written");
+    fs::write(scratch.path().join("archive"), archive).expect("written");
+    assert_eq!(extract_archive(&dir, "archive", "out"), Ok(Reply::Done));
+    let out = scratch.path().join("out");
+    assert_eq!(
+        fs::read_to_string(out.join("other")).expect("read"),
+        "content"
+    );
+    assert_eq!(fs::read_dir(out).expect("read").count(), 1);
 }

@@ -237,3 +237,89 @@ fn owners_are_copied_and_device_nodes_are_refused() {
     assert!(fault.message.contains("null"), "{fault}");
     assert_eq!(fs::read_dir(scratch.path()).expect("read").count(), 2);
 }
+
+/// As a walk finds it, before somebody removes it.
+fn vanished(scratch: &tempfile::TempDir, name: &str) -> Stat {
+    let path = scratch.path().join(name);
+    let stat = rustix::fs::lstat(&path).expect("there");
+    fs::remove_file(&path).expect("removed");
+    stat
+}
+
+#[test]
+fn what_vanishes_before_it_is_copied_is_left_out() {
+    let (scratch, dir) = scratch();
+    fs::create_dir(scratch.path().join("copy")).expect("made");
+    fs::write(scratch.path().join("file"), "x").expect("written");
+    fs::hard_link(scratch.path().join("file"), scratch.path().join("other")).expect("linked");
+    std::os::unix::fs::symlink("file", scratch.path().join("link")).expect("linked");
+    let top = dir.open_dir("copy").expect("there").into_std_file().into();
+    let mut copier = Copier::new(top).expect("begun");
+    let other = rustix::fs::lstat(scratch.path().join("other")).expect("there");
+    for (name, stat) in [
+        ("file", vanished(&scratch, "file")),
+        ("link", vanished(&scratch, "link")),
+        ("other", other),
+    ] {
+        let site = Site {
+            parent: dir.as_fd(),
+            name: OsStr::new(name),
+            path: Path::new(name),
+        };
+        assert_eq!(copier.entry(&site, &stat), Ok(()), "{name}");
+    }
+    let copied: Vec<_> = fs::read_dir(scratch.path().join("copy"))
+        .expect("read")
+        .map(|entry| entry.expect("entry").file_name())
+        .collect();
+    assert_eq!(copied, ["other"]);
+}
+
+#[test]
+fn a_file_that_is_written_anew_while_it_is_copied_is_copied_as_it_is_now() {
+    let (scratch, dir) = scratch();
+    fs::create_dir(scratch.path().join("copy")).expect("made");
+    fs::write(scratch.path().join("file"), "old").expect("written");
+    let old = rustix::fs::lstat(scratch.path().join("file")).expect("there");
+    fs::write(scratch.path().join("new"), "new").expect("written");
+    fs::rename(scratch.path().join("new"), scratch.path().join("file")).expect("renamed");
+    let top = dir.open_dir("copy").expect("there").into_std_file().into();
+    let site = Site {
+        parent: dir.as_fd(),
+        name: OsStr::new("file"),
+        path: Path::new("file"),
+    };
+    let mut copier = Copier::new(top).expect("begun");
+    assert_eq!(copier.entry(&site, &old), Ok(()));
+    let copied = fs::read_to_string(scratch.path().join("copy/file"));
+    assert_eq!(copied.expect("read"), "new");
+}
+
+#[test]
+fn a_source_that_goes_while_it_is_copied_is_not_taken_for_copied() {
+    let (scratch, dir) = scratch();
+    fs::create_dir_all(scratch.path().join("source/a")).expect("made");
+    let from = Place::of(&dir, "source").expect("there");
+    let stat = rustix::fs::lstat(scratch.path().join("source")).expect("there");
+    assert_eq!(still_there(&from, &stat), Ok(()));
+    fs::rename(scratch.path().join("source"), scratch.path().join("kept")).expect("moved");
+    let gone = still_there(&from, &stat).expect_err("gone");
+    assert_eq!(gone.kind, FaultKind::NotFound);
+    fs::create_dir(scratch.path().join("source")).expect("made");
+    let other = still_there(&from, &stat).expect_err("another");
+    assert_eq!(other.kind, FaultKind::Busy);
+}
+
+#[test]
+fn what_is_missing_of_the_copy_is_not_said_of_its_source() {
+    let (scratch, dir) = scratch();
+    fs::create_dir(scratch.path().join("source")).expect("made");
+    let from = Place::of(&dir, "source").expect("there");
+    let lost = within(
+        "copy",
+        &from,
+        Fault::new(FaultKind::NotFound, "no such file"),
+    );
+    assert_eq!(lost.kind, FaultKind::Busy);
+    assert_eq!(lost.message, "cannot copy \"source\": no such file");
+}

@@ -83,10 +83,12 @@ impl<'a> Build<'a> {
     pub(crate) fn finish(mut self, built: &Stat) -> Result<(), Fault> {
         let wrong = |error| failed("finish", &self.place.path, error);
         syncfs(&self.place.parent).map_err(wrong)?;
-        let now =
-            statat(&self.place.parent, &self.name, AtFlags::SYMLINK_NOFOLLOW).map_err(wrong)?;
-        if identity(&now) != identity(built) {
-            // What is there now is another's, and not whole.
+        let now = match statat(&self.place.parent, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => None,
+            now => Some(identity(&now.map_err(wrong)?)),
+        };
+        if now != Some(identity(built)) {
+            // What is there now is another's, and not whole; nothing is there if that has removed ours.
             self.finished = true;
             let message = format!(
                 "cannot finish {:?}: another node builds the same",
@@ -228,7 +230,7 @@ fn with_written(
     put: impl FnOnce(&OsStr, &File) -> Result<(), Fault>,
 ) -> Result<Reply, Fault> {
     let wrong = |error| failed("write", &place.path, error);
-    let (name, mut file) = new_file_beside(place).map_err(|error| wrong(error.into()))?;
+    let (name, mut file) = new_file_in(&place.parent).map_err(|error| wrong(error.into()))?;
     let done = file
         .write_all(content)
         .and_then(|()| file.sync_all())
@@ -241,7 +243,8 @@ fn with_written(
     done.map(|()| Reply::Done)
 }
 
-fn new_file_beside(place: &Place) -> io::Result<(OsString, File)> {
+/// A new file under a name of unfinished work.
+pub(super) fn new_file_in(dir: &impl AsFd) -> io::Result<(OsString, File)> {
     let mut last = Errno::EXIST;
     for _ in 0..ATTEMPTS {
         let nanoseconds = SystemTime::now()
@@ -249,7 +252,7 @@ fn new_file_beside(place: &Place) -> io::Result<(OsString, File)> {
             .map(|since| since.as_nanos())
             .unwrap_or_default();
         let name = OsString::from(format!(".{}-{nanoseconds}{SUFFIX}", std::process::id()));
-        match new_file(&place.parent, &name) {
+        match new_file(dir, &name) {
             Ok(file) => return Ok((name, file)),
             Err(error) => last = error,
         }
@@ -260,7 +263,7 @@ fn new_file_beside(place: &Place) -> io::Result<(OsString, File)> {
     Err(last)
 }
 
-fn new_file(parent: &OwnedFd, name: &OsStr) -> io::Result<File> {
+fn new_file(parent: &impl AsFd, name: &OsStr) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(parent, name, flags, FILE_MODE).map(File::from)
 }
@@ -310,6 +313,21 @@ mod tests {
             Ok(())
         );
         assert!(!scratch.path().join("file").exists());
+    }
+
+    #[test]
+    fn what_another_node_has_removed_is_not_finished() {
+        let (scratch, dir) = scratch();
+        let place = Place {
+            parent: dir,
+            name: "to".into(),
+            path: "to".into(),
+        };
+        let build = Build::begin(&place).expect("begun");
+        let ours = fstat(build.make_directory().expect("made")).expect("stat");
+        fs::remove_dir(scratch.path().join(build.name())).expect("removed by another");
+        let fault = build.finish(&ours).expect_err("nothing there");
+        assert_eq!(fault.kind, FaultKind::Busy, "{fault}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::partial;
-use crate::sys::worker::mount::kind_of;
+use crate::sys::worker::mount::{kind_of, reason};
 use crate::sys::worker::{Fault, FaultKind};
 
 /// One name in an open directory. The name is a single component, so nothing done to it leads out.
@@ -103,7 +103,7 @@ pub(crate) fn failed(
         let errno = Errno::from_raw(code);
         return Fault::new(
             kind_of(errno),
-            format!("cannot {attempt} {path}: {}", errno.desc()),
+            format!("cannot {attempt} {path}: {}", reason(errno)),
         );
     }
     #[expect(

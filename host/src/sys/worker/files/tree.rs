@@ -1,19 +1,20 @@
 //! Walking and removing trees, whatever those who own them do meanwhile.
 //!
-//! Each step opens one bare name without following a symlink, so a walk cannot be led out. One descriptor
-//! is open per walk however deep the tree is: the way up is `..`, believed only if it is the directory the
-//! walk came from. A walk never enters another file system, nor a bind mount of the same one.
+//! Each step opens one bare name without following a symlink, so a walk cannot be led out. Two descriptors
+//! are open per walk however deep the tree is: the way up is `..`, believed only if it is the directory the
+//! walk came from, and where that has gone it is searched for from the top. A walk never enters another file
+//! system, nor a bind mount of the same one.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, statat,
     unlinkat,
 };
-use rustix::io::{self, Errno};
+use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
 
 use super::failed;
 use crate::sys::worker::{Fault, FaultKind};
@@ -30,12 +31,36 @@ pub(crate) struct Site<'a> {
     pub(crate) path: &'a Path,
 }
 
+impl Site<'_> {
+    /// Whether nothing is there any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        statat(self.parent, self.name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_err_and(|error| VANISHED.contains(&error))
+    }
+}
+
+/// What the kernel says of an entry that somebody has removed: on NFS, of one that another client removed, either.
+pub(crate) const VANISHED: &[Errno] = &[Errno::NOENT, Errno::STALE];
+
+/// Whether a fault can be about an entry that has vanished.
+pub(crate) fn tells_of_nothing(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::NotFound | FaultKind::Stale)
+}
+
 /// What is done on the way. The root of a walk is the caller's.
 pub(crate) trait Visitor {
+    /// Of which entries it is enough to hear this: they are passed over.
+    const PASSED_OVER: &'static [Errno];
     /// Before what a directory holds.
     fn enter(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault>;
-    /// After it, with the attributes it had before.
-    fn leave(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault>;
+    /// After it, with the attributes it had before. `here` is absent where the directory has gone meanwhile, and
+    /// then the site's parent is not its own.
+    fn leave(
+        &mut self,
+        site: &Site<'_>,
+        here: Option<BorrowedFd<'_>>,
+        stat: &Stat,
+    ) -> Result<(), Fault>;
     /// Anything but a directory.
     fn entry(&mut self, site: &Site<'_>, stat: &Stat) -> Result<(), Fault>;
 }
@@ -82,13 +107,13 @@ impl Names {
 }
 
 /// Visits everything beneath `root`. What disappears meanwhile is passed over.
-pub(crate) fn walk(root: OwnedFd, path: &Path, visitor: &mut impl Visitor) -> Result<(), Fault> {
+pub(crate) fn walk<V: Visitor>(root: OwnedFd, path: &Path, visitor: &mut V) -> Result<(), Fault> {
     let mut path = path.to_owned();
+    let unread = |path: &Path, error| failed("read directory", path, error);
+    let top = fcntl_dupfd_cloexec(&root, 0).map_err(|error| unread(&path, error))?;
     let mut here = root;
-    let mut levels = vec![
-        Level::read(here.as_fd(), OsString::new())
-            .map_err(|error| failed("read directory", &path, error))?,
-    ];
+    let mut levels =
+        vec![Level::read(here.as_fd(), OsString::new()).map_err(|error| unread(&path, error))?];
     while let Some(level) = levels.last_mut() {
         if let Some(name) = level.names.pop() {
             path.push(&name);
@@ -99,39 +124,87 @@ pub(crate) fn walk(root: OwnedFd, path: &Path, visitor: &mut impl Visitor) -> Re
             } else {
                 path.pop();
             }
-        } else if let Some(done) = levels.pop()
-            && let Some(above) = levels.last()
-        {
-            let parent = open_parent(here.as_fd(), identity(&above.stat))
-                .map_err(|error| failed("go back up from", &path, error))?;
-            let site = Site {
-                parent: parent.as_fd(),
-                name: &done.name,
-                path: &path,
-            };
-            visitor.leave(&site, here.as_fd(), &done.stat)?;
-            here = parent;
-            path.pop();
+        } else if levels.len() > 1 {
+            here = go_up(&top, here, &mut levels, &mut path, visitor)?;
+        } else {
+            levels.clear();
         }
     }
     Ok(())
 }
 
-fn step(
+/// Leaves the deepest directory, and those above it that have gone meanwhile.
+fn go_up<V: Visitor>(
+    top: &OwnedFd,
+    here: OwnedFd,
+    levels: &mut Vec<Level>,
+    path: &mut PathBuf,
+    visitor: &mut V,
+) -> Result<OwnedFd, Fault> {
+    let above = levels
+        .iter()
+        .rev()
+        .nth(1)
+        .map(|level| identity(&level.stat));
+    let (parent, depth, seen) = match open_parent(here.as_fd(), above.unwrap_or_default()) {
+        Ok(parent) => (parent, levels.len() - 1, Some(here)),
+        // Removed, or moved elsewhere; what is left of the way is the way from the top.
+        Err(error) if V::PASSED_OVER.contains(&Errno::STALE) => {
+            tracing::debug!(%error, "a directory went away while it was read");
+            let (parent, depth) = last_there(top, levels)
+                .map_err(|error| failed("go back up from", &*path, error))?;
+            (parent, depth, None)
+        }
+        Err(error) => return Err(failed("go back up from", &*path, error)),
+    };
+    while levels.len() > depth
+        && let Some(done) = levels.pop()
+    {
+        let site = Site {
+            parent: parent.as_fd(),
+            name: &done.name,
+            path,
+        };
+        visitor.leave(&site, seen.as_ref().map(AsFd::as_fd), &done.stat)?;
+        path.pop();
+    }
+    Ok(parent)
+}
+
+/// The deepest directory above the present one that is where it was, and how deep that is.
+fn last_there(top: &OwnedFd, levels: &[Level]) -> io::Result<(OwnedFd, usize)> {
+    let mut here = fcntl_dupfd_cloexec(top, 0)?;
+    let above = levels.len().saturating_sub(1);
+    for (depth, level) in levels.iter().enumerate().take(above).skip(1) {
+        let below = open_child(here.as_fd(), &level.name)
+            .and_then(|below| Ok((identity(&fstat(&below)?), below)));
+        match below {
+            Ok((found, below)) if found == identity(&level.stat) => here = below,
+            Ok(_) | Err(Errno::NOENT | Errno::STALE | Errno::NOTDIR | Errno::LOOP) => {
+                return Ok((here, depth));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((here, above))
+}
+
+fn step<V: Visitor>(
     here: &OwnedFd,
     name: &OsStr,
     path: &Path,
     device: u64,
-    visitor: &mut impl Visitor,
+    visitor: &mut V,
 ) -> Result<Option<(OwnedFd, Level)>, Fault> {
     let site = Site {
         parent: here.as_fd(),
         name,
         path,
     };
+    let is_gone = |error: &Errno| V::PASSED_OVER.contains(error);
     let stat = match statat(here, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(None),
+        Err(error) if is_gone(&error) => return Ok(None),
         Err(error) => return Err(failed("look at", path, error)),
     };
     if !FileType::from_raw_mode(stat.st_mode).is_dir() {
@@ -139,17 +212,25 @@ fn step(
     }
     let below = match open_child(here.as_fd(), name) {
         Ok(below) => below,
-        Err(Errno::NOENT) => return Ok(None),
+        Err(error) if is_gone(&error) => return Ok(None),
         Err(Errno::XDEV) => return Err(crossing(path)),
         Err(error) => return Err(failed("open directory", path, error)),
     };
-    let level = Level::read(below.as_fd(), name.to_owned())
-        .map_err(|error| failed("read directory", path, error))?;
+    let level = match Level::read(below.as_fd(), name.to_owned()) {
+        Ok(level) => level,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(failed("read directory", path, error)),
+    };
     if level.stat.st_dev != device {
         return Err(crossing(path));
     }
-    visitor.enter(&site, below.as_fd(), &level.stat)?;
-    Ok(Some((below, level)))
+    match visitor.enter(&site, below.as_fd(), &level.stat) {
+        Ok(()) => Ok(Some((below, level))),
+        Err(fault) if is_gone(&Errno::STALE) && tells_of_nothing(&fault) && site.is_gone() => {
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 fn crossing(path: &Path) -> Fault {
@@ -213,11 +294,14 @@ pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Resul
 struct Remover;
 
 impl Visitor for Remover {
+    /// What its server no longer knows may have been moved, and is not removed then.
+    const PASSED_OVER: &'static [Errno] = &[Errno::NOENT];
+
     fn enter(&mut self, _: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
         Ok(())
     }
 
-    fn leave(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
+    fn leave(&mut self, site: &Site<'_>, _: Option<BorrowedFd<'_>>, _: &Stat) -> Result<(), Fault> {
         remove_directory(site)
     }
 
@@ -252,7 +336,6 @@ fn remove_directory(site: &Site<'_>) -> Result<(), Fault> {
 mod tests {
     use std::fs;
     use std::os::unix::ffi::OsStrExt;
-    use std::path::PathBuf;
 
     use super::*;
 
@@ -309,6 +392,64 @@ mod tests {
             open_parent(b.as_fd(), came_from).map(drop),
             Err(Errno::BUSY)
         );
+    }
+
+    /// Notes what it sees, and has something moved away when it gets somewhere.
+    struct Recorder<'a> {
+        seen: Vec<PathBuf>,
+        left: Vec<PathBuf>,
+        at: &'a Path,
+        moved: (PathBuf, PathBuf),
+    }
+
+    impl Visitor for Recorder<'_> {
+        const PASSED_OVER: &'static [Errno] = VANISHED;
+
+        fn enter(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
+            self.seen.push(site.path.to_owned());
+            if site.path == self.at {
+                fs::rename(&self.moved.0, &self.moved.1).expect("moved");
+            }
+            Ok(())
+        }
+
+        fn leave(
+            &mut self,
+            site: &Site<'_>,
+            _: Option<BorrowedFd<'_>>,
+            _: &Stat,
+        ) -> Result<(), Fault> {
+            self.left.push(site.path.to_owned());
+            Ok(())
+        }
+
+        fn entry(&mut self, site: &Site<'_>, _: &Stat) -> Result<(), Fault> {
+            self.seen.push(site.path.to_owned());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_directory_that_goes_away_while_it_is_read_does_not_keep_the_rest_from_being_read() {
+        for gone in ["w", "w/a", "w/a/b"] {
+            let scratch = tempfile::tempdir().expect("a directory");
+            let at = |name: &str| scratch.path().join(name);
+            fs::create_dir_all(at("tree/w/a/b/c")).expect("made");
+            for number in 0..10 {
+                fs::create_dir(at(&format!("tree/{number}"))).expect("made");
+            }
+            let mut recorder = Recorder {
+                seen: Vec::new(),
+                left: Vec::new(),
+                at: Path::new("w/a/b/c"),
+                moved: (at(&format!("tree/{gone}")), at("elsewhere")),
+            };
+            walk(open(&at("tree")), Path::new(""), &mut recorder).expect("the rest is there");
+            recorder.seen.sort();
+            recorder.left.sort();
+            assert_eq!(recorder.seen.len(), 14, "{gone}: {:?}", recorder.seen);
+            assert_eq!(recorder.seen, recorder.left, "{gone}");
+        }
     }
 
     #[test]
