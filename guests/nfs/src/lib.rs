@@ -86,8 +86,12 @@ impl controller::Guest for Nfs {
     }
 
     fn validate_volume(volume: Volume, capabilities: Vec<VolumeCapability>) -> Result<(), Error> {
-        provision::find(&holding(&volume.id)?, &volume.id)?;
-        wanted::check_capabilities(&capabilities)
+        wanted::check_capabilities(&capabilities)?;
+        match is_mounted_as_it_is(&volume) {
+            // Its parameters say where it is.
+            true => stage::open_export(&wanted::share_of(volume, &capabilities)?).map(drop),
+            false => provision::find(&holding(&volume.id)?, &volume.id).map(drop),
+        }
     }
 
     fn get_volume(id: String) -> Result<VolumeInfo, Error> {
@@ -118,14 +122,18 @@ impl capacity::Guest for Nfs {
 
 impl expansion::Guest for Nfs {
     fn expand_volume(volume: Volume, capacity: CapacityRange) -> Result<u64, Error> {
-        let is_mounted_as_it_is = Given(&volume.context).get(parameters::SERVER).is_some();
-        if is_mounted_as_it_is && VolumeId::parse(&volume.id).is_none() {
+        if is_mounted_as_it_is(&volume) {
             return Err(Error::Unsupported(format!(
                 "volume {} was not made by this driver: it is a directory of a server, and has no size",
                 volume.id
             )));
         }
-        provision::expand(&holding(&volume.id)?, &volume.id, &capacity)
+        match VolumeId::parse(&volume.id) {
+            Some(id) => provision::expand(&open(&id.export)?, &volume.id, &capacity),
+            // Written by a person into a PersistentVolume, as the Kubernetes driver's example is. Its context, which
+            // says where it is, does not come along when it grows; and there is nothing that would have to.
+            None => wanted::size(&capacity),
+        }
     }
 }
 
@@ -167,6 +175,12 @@ impl node::Guest for Nfs {
     }
 }
 
+/// Whether its parameters, and not its id, say where it is.
+fn is_mounted_as_it_is(volume: &Volume) -> bool {
+    let says_where = Given(&volume.context).get(parameters::SERVER).is_some();
+    says_where && VolumeId::parse(&volume.id).is_none()
+}
+
 fn make(wanted: &Wanted) -> Result<VolumeInfo, Error> {
     provision::create(&stage::open_export(&wanted.share)?, wanted)
 }
@@ -190,5 +204,70 @@ fn to_delete(export: &Export) -> Result<Directory, Error> {
     match open(export) {
         Err(Error::NotFound(reason)) => Err(Error::FailedPrecondition(reason)),
         answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the Kubernetes driver's example of a PersistentVolume has it, and as people write them.
+    const STATIC: [&str; 3] = [
+        "nfs-server.default.svc.cluster.local/share##",
+        "127.0.0.1/alpha##",
+        "unique-volumeid",
+    ];
+
+    fn volume(id: &str, context: &[(&str, &str)]) -> Volume {
+        Volume {
+            id: id.into(),
+            context: context
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+            publish_context: Vec::new(),
+        }
+    }
+
+    fn expand(id: &str, context: &[(&str, &str)], limit: Option<u64>) -> Result<u64, Error> {
+        let capacity = CapacityRange {
+            required_bytes: Some(7),
+            limit_bytes: limit,
+        };
+        <Nfs as expansion::Guest>::expand_volume(volume(id, context), capacity)
+    }
+
+    #[test]
+    fn a_volume_that_a_person_named_has_nothing_that_would_have_to_grow() {
+        for id in STATIC {
+            assert_eq!(expand(id, &[], None).expect("nothing to do"), 7, "{id}");
+            assert!(matches!(
+                expand(id, &[], Some(6)),
+                Err(Error::OutOfRange(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn what_a_person_named_is_found_by_its_parameters_and_said_to_have_no_size() {
+        for id in STATIC {
+            let context = [("server", "s"), ("share", "/export")];
+            assert!(is_mounted_as_it_is(&volume(id, &context)), "{id}");
+            let grown = expand(id, &context, None);
+            assert!(matches!(grown, Err(Error::Unsupported(_))), "{grown:?}");
+            let share = wanted::share_of(volume(id, &context), &[]).expect("good");
+            assert_eq!(share.path.to_string(), "/export");
+            <Nfs as controller::Guest>::delete_volume(id.into()).expect("nobody made it");
+            let cut = snapshots::CreateRequest {
+                name: "snap".into(),
+                source_volume_id: id.into(),
+                parameters: Vec::new(),
+            };
+            let cut = snapshot::Wanted::requested(&cut).map(drop);
+            assert!(
+                matches!(&cut, Err(Error::NotFound(m)) if m.contains("does not name a server")),
+                "{cut:?}"
+            );
+        }
     }
 }

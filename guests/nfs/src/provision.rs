@@ -96,15 +96,29 @@ fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(),
         None => tree.make_directory(directory, record.mode.unwrap_or(DIRECTORY_MODE))?,
         Some(source) => {
             let source_path = find_source(tree, wanted, source)?;
-            there_is_done(match source {
+            let copied = there_is_done(match source {
                 VolumeSource::Volume(_) => tree.copy_tree(&source_path, directory),
                 VolumeSource::Snapshot(_) => tree.extract_archive(&source_path, directory),
-            })?;
+            });
+            missing_once_more(copied, || find_source(tree, wanted, source).map(drop))?;
         }
     }
     record
         .mode
         .map_or(Ok(()), |mode| tree.ensure_mode(directory, mode))
+}
+
+/// Only what is missing when it is looked for again is gone: the answer decides what becomes of the volume.
+pub(crate) fn missing_once_more(
+    answer: Result<(), Error>,
+    look_again: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    match answer {
+        Err(Error::NotFound(reason)) => {
+            look_again().and(Err(Error::Unavailable(format!("{reason}; ask again"))))
+        }
+        answer => answer,
+    }
 }
 
 /// The directory or the archive to start from. Work is done within one share, because a handle reaches no further.
@@ -313,7 +327,11 @@ fn record_of(store: &Store<'_>, id: &VolumeId) -> Result<Option<VolumeRecord>, E
 }
 
 pub(crate) fn parsed(written: &str) -> Result<VolumeId, Error> {
-    VolumeId::parse(written).ok_or_else(|| missing(written))
+    VolumeId::parse(written).ok_or_else(|| {
+        Error::NotFound(format!(
+            "volume {written} does not exist: its id does not name a server, a share and a directory below it"
+        ))
+    })
 }
 
 fn missing(id: &str) -> Error {

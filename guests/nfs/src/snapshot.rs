@@ -14,7 +14,7 @@ use crate::record::{SnapshotRecord, State};
 use crate::snapshot_id::SnapshotId;
 use crate::store::Store;
 use crate::tree::{Tree, there_is_done};
-use crate::volume_id::{Export, VolumeId};
+use crate::volume_id::Export;
 
 /// An archive holds what each of the volume's users may not read of another's.
 const MODE: u32 = 0o700;
@@ -31,12 +31,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) fn requested(request: &CreateRequest) -> Result<Self, Error> {
-        let source = VolumeId::parse(&request.source_volume_id).ok_or_else(|| {
-            Error::NotFound(format!(
-                "volume {} does not exist",
-                request.source_volume_id
-            ))
-        })?;
+        let source = provision::parsed(&request.source_volume_id)?;
         let given = Given(&request.parameters);
         let share = source.export.share.to_string();
         let asked_for = Export::parse(
@@ -134,7 +129,10 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
     }
     tree.make_directory(wanted.id.directory(), MODE)?;
     let archive = wanted.id.archive();
-    there_is_done(tree.archive_tree(volume.directory.as_str(), &archive))?;
+    let archived = there_is_done(tree.archive_tree(volume.directory.as_str(), &archive));
+    provision::missing_once_more(archived, || {
+        provision::find(tree, &wanted.source_volume_id).map(drop)
+    })?;
     let found = tree.look(&archive)?;
     let record = SnapshotRecord {
         state: State::Ready,

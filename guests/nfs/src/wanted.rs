@@ -1,9 +1,10 @@
 //! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
 
 use crate::bindings::drivebay::driver::types::{
-    AccessType, CapacityRange, CreateRequest, Error, FilesystemAccess, Parameters,
+    Access, AccessType, CapacityRange, CreateRequest, Error, FilesystemAccess, Parameters, Volume,
     VolumeCapability, VolumeInfo, VolumeSource,
 };
+use crate::bindings::exports::drivebay::driver::node::StageRequest;
 use crate::given::Given;
 use crate::options::Share;
 use crate::parameters as names;
@@ -115,6 +116,15 @@ pub(crate) fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<()
     }
 }
 
+/// The directory of a volume whose parameters say where it is. Nothing there is made or changed.
+pub(crate) fn share_of(volume: Volume, capabilities: &[VolumeCapability]) -> Result<Share, Error> {
+    Share::requested(&StageRequest {
+        volume,
+        kind: AccessType::Filesystem(filesystem(capabilities)),
+        access: Access::ReadOnly,
+    })
+}
+
 /// Mount options and type as the first of the capabilities has them: in Kubernetes there is one.
 fn filesystem(capabilities: &[VolumeCapability]) -> FilesystemAccess {
     let kinds = capabilities.iter().map(|capability| &capability.kind);
@@ -129,7 +139,7 @@ fn filesystem(capabilities: &[VolumeCapability]) -> FilesystemAccess {
 }
 
 /// The size to promise; `out-of-range` for a range that contains nothing.
-fn size(capacity: &CapacityRange) -> Result<u64, Error> {
+pub(crate) fn size(capacity: &CapacityRange) -> Result<u64, Error> {
     let size = capacity.required_bytes.unwrap_or_default();
     match holds(capacity, size) {
         true => Ok(size),

@@ -5,6 +5,7 @@ use crate::bindings::drivebay::driver::types::{
     CapacityRange, CreateRequest as VolumeRequest, VolumeSource,
 };
 use crate::fake::{Cut, FakeTree};
+use crate::volume_id::VolumeId;
 
 fn volume(name: &str, source: Option<&str>) -> crate::wanted::Wanted {
     let request = VolumeRequest {
@@ -243,4 +244,16 @@ fn the_longest_names_get_snapshots_of_their_own() {
         get(&tree, &SnapshotId::parse(&other.id).expect("an id")).expect("there"),
         other
     );
+}
+
+#[test]
+fn what_was_only_missing_for_a_moment_is_not_said_to_be_gone() {
+    let missing = || Err(Error::NotFound("no file".into()));
+    assert!(matches!(
+        provision::missing_once_more(missing(), || Ok(())),
+        Err(Error::Unavailable(m)) if m.starts_with("no file")
+    ));
+    let gone = provision::missing_once_more(missing(), || Err(Error::NotFound("gone".into())));
+    assert!(matches!(gone, Err(Error::NotFound(m)) if m == "gone"));
+    provision::missing_once_more(Ok(()), missing).expect("nobody looks again");
 }
