@@ -18,6 +18,9 @@ use crate::volume_id::VolumeId;
 /// Beside the users of a directory: by whom it is being removed. No key looks like it.
 const REMOVING: &str = "removing";
 
+/// Beside records, for a moment.
+const TOUCHED: &str = "touched";
+
 /// As a server sees it that takes capital letters and small ones for the same.
 const HIDDEN_IN_CAPITALS: &str = ".DRIVEBAY";
 
@@ -251,7 +254,7 @@ impl Store<'_> {
             if key == own || key == REMOVING {
                 continue;
             }
-            match self.kept::<VolumeRecord>(&key)? {
+            match self.kept_now(&key)? {
                 Some(record) if counts(&record) => return Ok(Some(record)),
                 Some(_) => {}
                 // A record is there before its notes and goes after them.
@@ -259,6 +262,18 @@ impl Store<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The record, also where this client remembers that there was none: a change to the directory that holds it
+    /// has the client ask anew.
+    fn kept_now(&self, key: &str) -> Result<Option<VolumeRecord>, Error> {
+        if let Some(record) = self.kept(key)? {
+            return Ok(Some(record));
+        }
+        let touched = format!("{}/{}/{TOUCHED}", self.hidden(), VolumeRecord::KIND);
+        self.tree.make_directory(&touched, MODE)?;
+        self.drop_empty(&touched)?;
+        self.kept(key)
     }
 
     /// A parent that is a share of its own, and what that calls the directory.
@@ -284,7 +299,8 @@ impl Store<'_> {
     fn any(&self, directory: &str) -> Result<Option<String>, Error> {
         for kind in [VolumeRecord::KIND, SnapshotRecord::KIND] {
             let records = format!("{}/{kind}", self.hidden());
-            if let Some(one) = self.names(&records)?.first() {
+            let names = self.names(&records)?;
+            if let Some(one) = names.iter().find(|name| *name != TOUCHED) {
                 // Who uses the outer volume can write there: a record may be none.
                 let id = self.kept::<VolumeRecord>(one).ok().flatten();
                 let id = id.and_then(|record| VolumeId::parse(&record.id));
@@ -317,8 +333,8 @@ impl Store<'_> {
         let Some(keys) = keys else {
             return Ok(());
         };
-        for key in keys {
-            if let Some(record) = self.kept::<VolumeRecord>(&key)? {
+        for key in keys.iter().filter(|key| *key != TOUCHED) {
+            if let Some(record) = self.kept::<VolumeRecord>(key)? {
                 for parent in record.sub_dir.parents() {
                     self.add_note(&self.indexes(parent)?.1, &record.name)?;
                 }

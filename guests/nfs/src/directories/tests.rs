@@ -415,3 +415,15 @@ fn of_two_that_share_a_directory_the_last_takes_it_along_also_at_once() {
         check,
     );
 }
+
+#[test]
+fn a_note_of_a_volume_that_there_is_not_is_in_nobodys_way() {
+    let tree = FakeTree::new();
+    create(&tree, &outer("delete")).expect("made");
+    tree.put(
+        &format!(".drivebay/inside/{}/{}", key("shop"), key("gone")),
+        "",
+    );
+    remove(&tree, OUTER).expect("removed");
+    assert!(tree.paths().is_empty(), "{:?}", tree.paths());
+}
