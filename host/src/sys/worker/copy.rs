@@ -76,9 +76,9 @@ pub(super) fn open_source(from: &Place) -> Result<OwnedFd, Fault> {
 /// A fault in the midst of the work. It is never about the source itself: that was there, and what is missing now
 /// is what was being made.
 pub(super) fn within(attempt: &str, from: &Place, fault: Fault) -> Fault {
-    let kind = match fault.kind {
-        FaultKind::NotFound => FaultKind::Busy,
-        kind => kind,
+    let kind = match fault.kind == FaultKind::NotFound {
+        true => FaultKind::Busy,
+        false => fault.kind,
     };
     Fault::new(
         kind,

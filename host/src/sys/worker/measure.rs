@@ -119,10 +119,11 @@ pub(super) fn carry_out(path: &Path) -> Result<Reply, Fault> {
 fn measured(path: &Path) -> Result<Measured, Fault> {
     measure(path).map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-        // Whatever else keeps it from being told passes, or has an operator look.
-        let kind = match kind_of(errno) {
-            kind @ (FaultKind::NotFound | FaultKind::Stale) => kind,
-            _ => FaultKind::Unreachable,
+        let kind = kind_of(errno);
+        // Whatever else keeps it from being told is no fault of the question.
+        let kind = match matches!(kind, FaultKind::NotFound | FaultKind::Stale) {
+            true => kind,
+            false => FaultKind::Unreachable,
         };
         Fault::new(kind, format!("{}: {}", purpose(path), reason(errno)))
     })

@@ -149,8 +149,7 @@ fn go_up<V: Visitor>(
     let (parent, depth, seen) = match open_parent(here.as_fd(), above.unwrap_or_default()) {
         Ok(parent) => (parent, levels.len() - 1, Some(here)),
         // Removed, or moved elsewhere; what is left of the way is the way from the top.
-        Err(error) if V::PASSED_OVER.contains(&Errno::STALE) => {
-            tracing::debug!(%error, "a directory went away while it was read");
+        Err(_) if V::PASSED_OVER.contains(&Errno::STALE) => {
             let (parent, depth) = last_there(top, levels)
                 .map_err(|error| failed("go back up from", &*path, error))?;
             (parent, depth, None)
