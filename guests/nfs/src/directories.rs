@@ -24,6 +24,14 @@ const TOUCHED: &str = "touched";
 /// As a server sees it that takes capital letters and small ones for the same.
 const HIDDEN_IN_CAPITALS: &str = ".DRIVEBAY";
 
+/// Which volumes are in the way of another's.
+#[derive(Clone, Copy, PartialEq)]
+enum Counted {
+    All,
+    /// Whoever still makes one looks by itself, and is refused.
+    Finished,
+}
+
 impl Store<'_> {
     /// Note that a volume uses a directory.
     pub(crate) fn begin_use(&self, directory: &SubDir, name: &str) -> Result<(), Error> {
@@ -42,7 +50,7 @@ impl Store<'_> {
     pub(crate) fn end_use(&self, directory: &SubDir, name: &str) -> Result<bool, Error> {
         let (users, _) = self.indexes(directory.as_str())?;
         self.tree.remove_tree(&note(&users, name))?;
-        match self.noted(&users, name, |_| true) {
+        match self.noted(&users, name, Counted::All) {
             Err(Error::Exhausted(_)) => Ok(true),
             other => Ok(other?.is_some()),
         }
@@ -102,7 +110,7 @@ impl Store<'_> {
         let (directory, name) = (&wanted.sub_dir, &wanted.name);
         let mut found = self.around(directory, name)?;
         if found.is_none() {
-            found = self.within(directory, name, |_| true)?;
+            found = self.within(directory, name, Counted::All)?;
         }
         if found.is_none() {
             found = self.same(wanted)?;
@@ -122,7 +130,7 @@ impl Store<'_> {
         self.ensure_indexed()?;
         let found = match self.user(directory.as_str(), "")? {
             Some(record) => Some(format!("is that of volume {}", record.id)),
-            None => self.within(directory, "", |_| true)?,
+            None => self.within(directory, "", Counted::All)?,
         };
         match found {
             None => Ok(()),
@@ -141,9 +149,7 @@ impl Store<'_> {
         name: &str,
     ) -> Result<(), Error> {
         self.ensure_indexed()?;
-        // One that was never finished is refused by whoever makes it.
-        let is_kept = |record: &VolumeRecord| record.state != State::Making;
-        match self.within(directory, name, is_kept)? {
+        match self.within(directory, name, Counted::Finished)? {
             None => Ok(()),
             Some(inside) => Err(Error::FailedPrecondition(format!(
                 "cannot delete {what}: {} on the share {inside}; delete that first",
@@ -175,11 +181,11 @@ impl Store<'_> {
         &self,
         directory: &SubDir,
         name: &str,
-        counts: impl Fn(&VolumeRecord) -> bool + Copy,
+        counted: Counted,
     ) -> Result<Option<String>, Error> {
         let (_, inside) = self.indexes(directory.as_str())?;
         let holds = |record: VolumeRecord| format!("holds that of volume {}", record.id);
-        if let Some(record) = self.noted(&inside, name, counts)? {
+        if let Some(record) = self.noted(&inside, name, counted)? {
             return Ok(Some(holds(record)));
         }
         if let Some(below) = self.below(directory.as_str())?
@@ -193,7 +199,7 @@ impl Store<'_> {
             };
             let (users, inside) = below.indexes(rest.as_str())?;
             for index in [users, inside] {
-                if let Some(record) = below.noted(&index, "", counts)? {
+                if let Some(record) = below.noted(&index, "", counted)? {
                     return Ok(Some(holds(record)));
                 }
             }
@@ -228,7 +234,7 @@ impl Store<'_> {
         let keys = self.names(&users)?;
         match keys.iter().any(|one| one == REMOVING) {
             true => Err(being_removed(directory)),
-            false => self.first(&users, keys, name, |_| true),
+            false => self.first(&users, keys, name, Counted::All),
         }
     }
 
@@ -237,9 +243,9 @@ impl Store<'_> {
         &self,
         index: &str,
         name: &str,
-        counts: impl Fn(&VolumeRecord) -> bool,
+        counted: Counted,
     ) -> Result<Option<VolumeRecord>, Error> {
-        self.first(index, self.names(index)?, name, counts)
+        self.first(index, self.names(index)?, name, counted)
     }
 
     fn first(
@@ -247,7 +253,7 @@ impl Store<'_> {
         index: &str,
         keys: Vec<String>,
         name: &str,
-        counts: impl Fn(&VolumeRecord) -> bool,
+        counted: Counted,
     ) -> Result<Option<VolumeRecord>, Error> {
         let own = key(name);
         for key in keys {
@@ -255,7 +261,9 @@ impl Store<'_> {
                 continue;
             }
             match self.kept_now(&key)? {
-                Some(record) if counts(&record) => return Ok(Some(record)),
+                Some(record) if counted == Counted::All || record.state != State::Making => {
+                    return Ok(Some(record));
+                }
                 Some(_) => {}
                 // A record is there before its notes and goes after them.
                 None => self.tree.remove_tree(&format!("{index}/{key}"))?,
