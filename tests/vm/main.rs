@@ -12,6 +12,7 @@
 mod access;
 mod copies;
 mod csi;
+mod directories;
 mod disks;
 mod failures;
 mod grants;
@@ -23,5 +24,6 @@ mod pod;
 mod provisioner;
 mod repeats;
 mod sources;
+mod squashed;
 mod versions;
 mod volumes;

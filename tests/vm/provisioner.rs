@@ -151,6 +151,19 @@ impl Call {
         said
     }
 
+    /// None where it succeeds; what it said where it fails for that reason.
+    #[track_caller]
+    pub(crate) fn refused_as(&self, condition: &str) -> Option<String> {
+        match self.output().status.success() {
+            true => None,
+            false => Some(self.fails(condition)),
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.output().status.success()
+    }
+
     fn output(&self) -> Output {
         self.command().output().expect("drivebay runs")
     }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use drivebay_tests::eventually;
 use nix::sys::statvfs::statvfs;
 use serde_json::json;
 
-use crate::lab::NFS;
+use crate::lab::{NFS, shell};
 use crate::pod::Pod;
 use crate::provisioner::{Call, Published, SERVER, Share, id};
 
@@ -318,4 +319,43 @@ fn grants_hold_for_volumes_that_are_made_and_removed() {
     let elsewhere = Call::new(&["delete-volume", &share.id("pvc-1##")]).of("narrow");
     elsewhere.fails("denied");
     assert!(!share.at("../pvc-1").exists());
+}
+
+#[test]
+#[ignore = "needs the VM's NFS"]
+fn a_volume_is_not_taken_for_deleted_where_its_server_has_replaced_the_share() {
+    let share = Share::new("replaced");
+    let [kept, volume] = ["kept", "pvc-1"].map(|name| share.create(name, &[]).succeeds());
+    fs::write(share.at("pvc-1/file"), "data").expect("writable");
+    // While this one is mounted, this machine remembers what is on the server.
+    let pod = Published::of(&kept);
+    Call::new(&["get-volume", id(&volume)]).succeeds();
+    shell(&format!(
+        "cd '{}'; mv replaced old; cp -a old replaced; rm -rf old",
+        share.at("..").display()
+    ));
+    eventually("the volume to be deleted", || {
+        let said = Call::new(&["delete-volume", id(&volume)]).refused_as("unavailable");
+        assert_eq!(share.at("pvc-1/file").exists(), said.is_some(), "{said:?}");
+        said.is_none()
+    });
+    pod.unpublish();
+}
+
+#[test]
+#[ignore = "needs the VM's NFS"]
+fn what_a_person_wrote_into_a_persistent_volume_grows_and_is_valid() {
+    let share = Share::new("static");
+    let handle = format!("{SERVER}{}##", share.name);
+    let grown = Call::new(&["expand-volume", &handle, "--size", "2Gi"]).succeeds();
+    assert_eq!(grown, json!({ "capacity-bytes": 2 * GIB }));
+    let validate = |share: &str| {
+        let call = Call::new(&["validate-volume", &handle]);
+        call.parameter("server", SERVER).parameter("share", share)
+    };
+    validate(&share.name).succeeds();
+    validate("/no/such/share").fails("not-found");
+    Call::new(&["get-volume", &handle]).fails("not-found");
+    Call::new(&["delete-volume", &handle]).succeeds();
+    assert!(share.at("").exists());
 }
