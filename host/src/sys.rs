@@ -30,7 +30,7 @@ pub use fault::{Fault, FaultKind};
 pub use host::host_name;
 pub use key_file::read_key_file;
 pub use lock::{Lock, LockError};
-pub use mountinfo::{MountEntry, known_mount_at, mount_at};
+pub use mountinfo::{MountEntry, is_mount_point, known_mount_at, mount_at};
 pub use random::random_bytes;
 pub use rate::count_in_window;
 pub use socket::listen_at;

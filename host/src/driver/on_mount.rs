@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::content::{Content, occupied};
-use super::place::{Spot, Standing, UNDO_TIME, is_mounted, look, shown, standing};
+use super::place::{Spot, Standing, UNDO_TIME, is_mounted, known, shown, standing};
 use super::{AttachVolume, Driver, Operation, PublishVolume};
 use crate::error::{Condition, DriverError};
 use crate::journal::{
@@ -232,7 +232,7 @@ fn staged_for(record: &VolumeRecord, spot: &Spot<'_>) -> Result<Option<Placement
     else {
         return Ok(None);
     };
-    let Some(entry) = look(&staging.path)?.filter(|entry| shown(entry) == staging.shown_as) else {
+    let Some(entry) = known(&staging.path)?.filter(|entry| shown(entry) == staging.shown_as) else {
         return Ok(None);
     };
     if staging.use_as.serves(&Use::of(spot.access, spot.kind)) {

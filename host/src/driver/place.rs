@@ -12,8 +12,8 @@ use super::{Driver, Emptied, Operation};
 use crate::error::{Condition, DriverError};
 use crate::journal::{JournalError, Placement, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
-    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, known_mount_at,
-    mount_at,
+    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, is_mount_point,
+    known_mount_at, mount_at,
 };
 use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
 
@@ -193,7 +193,7 @@ impl Driver {
         record: &VolumeRecord,
         spot: &Spot<'_>,
     ) -> Result<MountEntry, DriverError> {
-        look(spot.path)?.ok_or_else(|| {
+        known(spot.path)?.ok_or_else(|| {
             DriverError::internal(format!(
                 "guest {:?} said volume {:?} is in place, but nothing is mounted at {}",
                 self.config.component,
@@ -373,7 +373,7 @@ pub(super) fn refuse_changed_context(
 }
 
 pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
-    known(path).map(|entry| entry.is_some())
+    told(path, is_mount_point)
 }
 
 /// As [`look`], but whether it can be written to may be out of date.
@@ -385,13 +385,10 @@ pub(super) fn look(path: &Path) -> Result<Option<MountEntry>, DriverError> {
     told(path, mount_at)
 }
 
-/// What is mounted there, by whoever knows.
-fn told(
-    path: &Path,
-    by: fn(&Path) -> std::io::Result<Option<MountEntry>>,
-) -> Result<Option<MountEntry>, DriverError> {
+/// What is mounted there, by whoever knows; nothing is the default.
+fn told<T: Default>(path: &Path, by: fn(&Path) -> std::io::Result<T>) -> Result<T, DriverError> {
     match by(path) {
-        Ok(entry) => Ok(entry),
+        Ok(told) => Ok(told),
         // No parent, no mount; making the target will say more.
         Err(error)
             if matches!(
@@ -399,7 +396,7 @@ fn told(
                 std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
             ) =>
         {
-            Ok(None)
+            Ok(T::default())
         }
         Err(error) => Err(DriverError::internal(format!(
             "cannot tell what is mounted at {}",

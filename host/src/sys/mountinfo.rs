@@ -1,15 +1,21 @@
-//! What is mounted, from `/proc/self/mountinfo` (proc(5)).
+//! What is mounted at a path.
 //!
-//! Reading it never asks a file system anything, so it does not hang where `stat` of a dead NFS mount
-//! does. That is why nothing in the host ever stats a mount point.
+//! The kernel is asked about that one path and that one mount, which costs the same however much is mounted. What
+//! it does not tell is read from the table of all mounts, `/proc/self/mountinfo` (proc(5)). Neither asks a file
+//! system anything: a dead server's mount answers too, where an ordinary `stat` hangs.
 
 mod known;
+mod point;
+mod statmount;
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use known::known_mount_at;
+pub use point::is_mount_point;
+
+use point::Point;
 
 const TABLE: &str = "/proc/self/mountinfo";
 
@@ -32,8 +38,21 @@ pub struct MountEntry {
 /// component is not touched.
 ///
 /// # Errors
-/// Where the parent does not exist or /proc cannot be read.
+/// Where the kernel does not tell, and the parent does not exist or /proc cannot be read.
 pub fn mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
+    told(path).map_or_else(|| in_table(path), Ok)
+}
+
+/// What the kernel says of the one path, if it does.
+fn told(path: &Path) -> Option<Option<MountEntry>> {
+    match point::at(path) {
+        Point::Plain => Some(None),
+        Point::Root(Some(mount)) => statmount::of(mount).map(Some),
+        Point::Root(None) | Point::Untold => None,
+    }
+}
+
+fn in_table(path: &Path) -> io::Result<Option<MountEntry>> {
     let resolved = resolved(path)?;
     let table = std::fs::read(TABLE)?;
     Ok(find(&table, &resolved))
