@@ -297,10 +297,10 @@ impl Journal {
     /// Replaces the volume's record, or removes it where nothing is left to undo.
     pub(crate) fn save(&self, record: &VolumeRecord) -> Result<(), JournalError> {
         let file = self.record_file(&record.key());
-        sys::remove_leftovers(&file);
         if record.is_empty() {
-            return sys::remove_durably(&file).map_err(|source| self.unwritable(source));
+            return self.remove(&file);
         }
+        sys::remove_leftovers(&self.unfinished(), &file);
         let text =
             serde_json::to_vec_pretty(record).map_err(|error| self.unwritable(error.into()))?;
         // What is there already costs no write, and on a full disk could not be had.
@@ -329,14 +329,29 @@ impl Journal {
     }
 
     pub(crate) fn unindex(&self, path: &Path) -> Result<(), JournalError> {
-        let file = self.index_file(path);
-        // Of a writer that was killed; without the index nobody else comes by.
-        sys::remove_leftovers(&file);
-        sys::remove_durably(&file).map_err(|source| self.unwritable(source))
+        self.remove(&self.index_file(path))
     }
 
+    /// With what killed writers left of it: when it is gone nobody else comes by.
+    fn remove(&self, file: &Path) -> Result<(), JournalError> {
+        sys::remove_durably_by_way_of(&self.unfinished(), file)
+            .map_err(|source| self.unwritable(source))
+    }
+
+    /// With the directories, where it is the first.
     fn write(&self, file: &Path, content: &[u8]) -> Result<(), JournalError> {
-        write(file, content).map_err(|source| self.unwritable(source))
+        let unfinished = self.unfinished();
+        let attempt = || sys::write_durably_by_way_of(&unfinished, file, content);
+        let written = match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let directory = file.parent().unwrap_or(&self.directory);
+                sys::create_root_only_directory(&unfinished)
+                    .and_then(|()| sys::create_root_only_directory(directory))
+                    .and_then(|()| attempt())
+            }
+            written => written,
+        };
+        written.map_err(|source| self.unwritable(source))
     }
 
     fn unwritable(&self, source: io::Error) -> JournalError {
@@ -344,6 +359,12 @@ impl Journal {
             directory: self.directory.clone(),
             source,
         }
+    }
+
+    /// Where files are written. A directory of its own, because it is listed in each call, and the journal's has a
+    /// file for each volume.
+    fn unfinished(&self) -> PathBuf {
+        self.directory.join("unfinished")
     }
 
     fn record_file(&self, key: &VolumeKey) -> PathBuf {
@@ -402,13 +423,6 @@ fn record_in(bytes: Vec<u8>) -> Result<VolumeRecord, Reason> {
         return Err(Reason::Damaged(reason));
     }
     Ok(record)
-}
-
-/// With the directory, where it is the first.
-fn write(file: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = file.parent().unwrap_or(Path::new("/"));
-    sys::create_root_only_directory(directory)?;
-    sys::write_durably(file, content)
 }
 
 /// Keys and paths have characters and lengths that file names cannot have.
@@ -480,12 +494,31 @@ mod tests {
         record.forget(Path::new("/t"));
         journal.save(&record).expect("writable");
         assert_eq!(journal.load(&record.key()).expect("readable"), None);
-        assert_eq!(
-            std::fs::read_dir(&journal.directory)
-                .expect("there")
-                .count(),
-            0
-        );
+        let entries = std::fs::read_dir(&journal.directory).expect("there");
+        let files = entries.flatten().filter(|entry| entry.path().is_file());
+        assert_eq!(files.count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_goes_when_the_volume_is_written_or_forgotten() {
+        let (_directory, journal) = journal();
+        let mut record = record();
+        journal.save(&record).expect("writable");
+        let stem = file_stem(b"k");
+        let left = journal.unfinished().join(format!(".{stem}.json.99.tmp"));
+        for change in [
+            placement(Access::ReadWrite, Progress::Done),
+            placement(Access::ReadOnly, Progress::Done),
+        ] {
+            std::fs::write(&left, "{").expect("writable");
+            record.note(change);
+            journal.save(&record).expect("writable");
+            assert!(!left.exists(), "it stayed");
+        }
+        std::fs::write(&left, "{").expect("writable");
+        record.forget(Path::new("/t"));
+        journal.save(&record).expect("writable");
+        assert!(!left.exists(), "it stayed");
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub use clock::{ThreadClock, now_seconds};
 pub use compiler::{CompilerError, run_compiler};
 pub use durable::{
     TrustError, check_root_only_directory, create_root_only_directory, open_trusted, read_trusted,
-    remove_durably, remove_leftovers, write_durably,
+    remove_durably, remove_durably_by_way_of, remove_leftovers, write_durably,
+    write_durably_by_way_of,
 };
 pub use fault::{Fault, FaultKind};
 pub use host::host_name;

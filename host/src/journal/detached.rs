@@ -10,7 +10,7 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{JournalError, VolumeRecord, content_stem, file_stem, read_record, write};
+use super::{JournalError, VolumeRecord, content_stem, file_stem, read_record};
 use crate::sys;
 use crate::volume::VolumeKey;
 
@@ -57,7 +57,7 @@ impl DetachedVolumes {
         self.changed(|| {
             self.remove(|known| known.key == name.key && *known != name)?;
             let file = self.file(&name);
-            sys::remove_leftovers(&file);
+            sys::remove_leftovers(&self.directory, &file);
             write(&file, &serde_json::to_vec_pretty(&tied)?)?;
             self.prune(MOST)
         })
@@ -115,6 +115,13 @@ impl DetachedVolumes {
     fn file(&self, name: &Name) -> PathBuf {
         self.directory.join(name.to_string())
     }
+}
+
+/// With the directory, where it is the first.
+fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    sys::create_root_only_directory(directory)?;
+    sys::write_durably(file, content)
 }
 
 impl Name {

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::if_there;
 
 /// More volumes than a node has of one driver; of any more, some are read again.
-const MOST: usize = 512;
+const MOST: usize = 2048;
 
 /// Kernels before 6.13 tell times of change in steps of up to 10 ms.
 const SETTLED: Duration = Duration::from_secs(1);

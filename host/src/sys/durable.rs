@@ -22,9 +22,18 @@ pub enum TrustError {
 /// # Errors
 /// From the file system; the old file is then untouched.
 pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+    write_durably_by_way_of(directory_of(path), path, content)
+}
+
+/// The same, written in another directory of the same file system until it is whole. Of a directory with many
+/// files, what killed writers left could only be found by listing all of them.
+///
+/// # Errors
+/// From the file system; the old file is then untouched. [`io::ErrorKind::NotFound`] where either directory is
+/// missing.
+pub fn write_durably_by_way_of(unfinished: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+    let temporary = unfinished.join(format!(".{name}.{}.tmp", std::process::id()));
     let written = (|| {
         let mut file = OpenOptions::new()
             .write(true)
@@ -35,7 +44,7 @@ pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        File::open(directory)?.sync_all()
+        File::open(directory_of(path))?.sync_all()
     })();
     if written.is_err() {
         // Best effort: a full disk is the usual reason to be here, and the name is ours alone.
@@ -50,22 +59,30 @@ pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// From the file system.
 pub fn remove_durably(path: &Path) -> io::Result<()> {
-    remove_leftovers(path);
+    remove_durably_by_way_of(directory_of(path), path)
+}
+
+/// The same for a file that is written in another directory until it is whole.
+///
+/// # Errors
+/// From the file system.
+pub fn remove_durably_by_way_of(unfinished: &Path, path: &Path) -> io::Result<()> {
+    remove_leftovers(unfinished, path);
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all(),
+        Ok(()) => File::open(directory_of(path))?.sync_all(),
     }
 }
 
-/// Removes what writers left of a file that were killed before their rename. Best effort: what stays costs
-/// a few bytes. Another process that is writing the file fails.
-pub fn remove_leftovers(path: &Path) {
+/// Removes what writers of a file left where they wrote, because they were killed before their rename. Best effort:
+/// what stays costs a few bytes. Another process that is writing the file fails.
+pub fn remove_leftovers(unfinished: &Path, path: &Path) {
     let begins = format!(
         ".{}.",
         path.file_name().unwrap_or_default().to_string_lossy()
     );
-    let Ok(entries) = fs::read_dir(path.parent().unwrap_or(Path::new("/"))) else {
+    let Ok(entries) = fs::read_dir(unfinished) else {
         return;
     };
     for entry in entries.flatten() {
@@ -75,6 +92,10 @@ pub fn remove_leftovers(path: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
 }
 
 /// Makes a directory, with its parents, that only its owner can enter.
