@@ -120,7 +120,7 @@ pub enum Request {
         /// Where.
         path: PathBuf,
     },
-    /// Check that a directory can be opened; remote ones are mounted in the worker's own mount namespace.
+    /// Check that a directory can be opened; remote ones are mounted where nobody else sees them.
     OpenDirectory {
         /// Which.
         directory: DirectoryOrigin,

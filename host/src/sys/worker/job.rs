@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::serve::{Directories, own_mount_namespace};
+use super::serve::Directories;
 use super::{DirectoryOrigin, Fault, FaultKind, FileOperation, Reply, Request, files, process};
 use crate::sys::{Lock, LockError, remove_durably, write_durably};
 
@@ -259,14 +259,6 @@ fn carry_out(job: Job) -> io::Result<()> {
 }
 
 fn open(origin: &DirectoryOrigin) -> Result<cap_std::fs::Dir, Fault> {
-    if matches!(origin, DirectoryOrigin::Remote(_)) {
-        own_mount_namespace().map_err(|error| {
-            Fault::new(
-                FaultKind::Other,
-                format!("cannot make a mount namespace: {error}"),
-            )
-        })?;
-    }
     let mut directories = Directories::default();
     directories
         .open(origin)?

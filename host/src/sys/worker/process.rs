@@ -35,12 +35,13 @@ struct Workers {
     stuck: bool,
 }
 
-/// In which mount namespace a worker lives.
+/// Whose mounts a worker makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// The node's: what it mounts stays.
     Host,
-    /// Its own: what it mounts is gone with it, also after kill -9.
+    /// Its own: what it mounts is gone with it, also after kill -9. Where that takes a mount namespace it makes
+    /// one, and never works for the node again.
     Private,
 }
 

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::mount::{kind_of, open_directory, open_target, proc_path};
+use super::serve::own_mount_namespace;
 use super::{Fault, FaultKind, MountAccess, Remote, Reply};
 
 /// Linux repeats a SYN after one second and again after two more (tcp(7)): time for both to be lost.
@@ -58,6 +59,7 @@ pub(super) fn mount_remote(
 
 /// Mounts it in this worker's own namespace and keeps nothing but the open root.
 pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
+    own_mount_namespace()?;
     // Any directory will do: this namespace is ours, and the mount point is given back at once.
     let place = Path::new("/proc");
     mount_on(place, remote, MountAccess::ReadWrite)?;

@@ -42,8 +42,7 @@ pub fn is_worker(program: &OsStr) -> bool {
 /// The whole life of a worker; the caller exits afterwards.
 ///
 /// # Errors
-/// Where the worker's namespace cannot be made or its pipes break: the parent then sees the end of its
-/// replies and reports that.
+/// Where its pipes break: the parent then sees the end of its replies and reports that.
 pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
     // Modes are always said outright. Corrected afterwards instead, a directory made by a worker that was
     // killed in between would keep the wrong one.
@@ -55,9 +54,6 @@ pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
     }
     if place == Some(OsStr::new(measure::ARGUMENT)) {
         return measure::serve();
-    }
-    if place == Some(OsStr::new("private")) {
-        own_mount_namespace()?;
     }
     if place == Some(OsStr::new(network::ARGUMENT)) {
         #[cfg(feature = "network")]
@@ -114,12 +110,16 @@ fn end_after(time: Duration) {
     alarm::set(u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1));
 }
 
-/// From here on, mounts of this process are seen by nobody and end with it.
-pub(super) fn own_mount_namespace() -> io::Result<()> {
-    unshare(CloneFlags::CLONE_NEWNS)?;
+/// From here on, mounts of this process are seen by nobody and end with it. Only where nothing else will do: the
+/// kernel copies every mount of the node.
+pub(super) fn own_mount_namespace() -> Result<(), Fault> {
     let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-    Ok(())
+    unshare(CloneFlags::CLONE_NEWNS)
+        .and_then(|()| mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none))
+        .map_err(|errno| {
+            let message = format!("cannot make a mount namespace: {}", errno.desc());
+            Fault::new(FaultKind::Other, message)
+        })
 }
 
 fn carry_out(

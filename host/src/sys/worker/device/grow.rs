@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, umount2};
 
+use super::super::serve::own_mount_namespace;
 use super::block::{Block, device_name, device_number};
 use super::content;
 use super::filesystem::E2FSCK;
@@ -28,10 +29,11 @@ const XFS_GROWFS: Program = Program {
     package: "xfsprogs",
 };
 
-/// Any directory will do in a namespace of our own; the programs need none of what this one holds.
+/// Any directory will do in a namespace of our own; the programs need none of what this one holds. But they need
+/// one: both look for it in the table of mounts.
 const SCRATCH: &str = "/sys";
 
-/// Before it is mounted where it belongs. Called in a worker with a mount namespace of its own.
+/// Before it is mounted where it belongs. Called in a worker that nobody asks for mounts of the node.
 pub(super) fn unmounted(disk: &Disk) -> Result<Reply, Fault> {
     let held = content::filesystem(disk)?;
     if let Some(partition) = held.partition() {
@@ -215,6 +217,7 @@ impl Scratch {
         };
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         let place = PathBuf::from(SCRATCH);
+        own_mount_namespace()?;
         mount_block(block, fs_type, &place, flags, data)?;
         Ok(Self { place })
     }

@@ -19,7 +19,6 @@ use nix::mount::{MntFlags, umount2};
 
 use super::program::Program;
 use super::*;
-use crate::sys::worker::serve::own_mount_namespace;
 
 const MIB: u64 = 1 << 20;
 
@@ -201,13 +200,10 @@ impl LoopDisk {
         Ok(content)
     }
 
-    /// As the host does, in a worker with a mount namespace of its own.
+    /// In a thread that ends then: it may get a mount namespace of its own.
     fn grow(&self) -> Result<Reply, Fault> {
         std::thread::scope(|scope| {
-            let growing = scope.spawn(|| {
-                own_mount_namespace().expect("a namespace");
-                self.on(DeviceOperation::GrowFilesystem)
-            });
+            let growing = scope.spawn(|| self.on(DeviceOperation::GrowFilesystem));
             growing.join().expect("no panic")
         })
     }
