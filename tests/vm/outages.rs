@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use drivebay_tests::Answer;
+use drivebay_tests::{Answer, eventually};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -41,6 +41,30 @@ fn a_volume_is_unmounted_though_its_server_is_gone() {
     for version in ["3", "4.2"] {
         let pod = mounted("gone", version);
         unmount_without_server(&pod, || ()).succeeds();
+        expect_nothing_left(&pod);
+    }
+}
+
+/// Looking is not asking: where attributes are not kept for a moment, every question goes to the server.
+#[test]
+#[ignore = "needs the VM's NFS"]
+fn what_is_mounted_is_known_though_its_server_is_gone() {
+    for version in ["3", "4.2"] {
+        let pod = Pod::of(HASTY, "known");
+        let options = [
+            ("server", FILER),
+            ("share", "/alpha"),
+            ("vers", version),
+            ("mountOptions", "noac"),
+        ];
+        pod.mount(&options).succeeds();
+        unmount_without_server(&pod, || {
+            let mut again = pod.start_mount(&options);
+            let has_ended = |again: &mut Child| matches!(again.try_wait(), Ok(Some(_)));
+            eventually("an answer without the server", || has_ended(&mut again));
+            Answer::of(&again.wait_with_output().expect("ours")).succeeds();
+        })
+        .succeeds();
         expect_nothing_left(&pod);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) enum Part {
     Build,
     /// QEMU, and the VM's kernel and packages
     Vm,
-    /// Filesystem tools for tests on this kernel
+    /// Filesystem tools and a tracer for tests on this kernel
     Test,
     /// What other drivers' scripts use
     Bench,
@@ -99,7 +99,7 @@ impl Part {
             Self::Build | Self::Go | Self::Deny => &[],
             // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
             Self::Vm => &["qemu-system-x86", "util-linux"],
-            Self::Test => &["e2fsprogs", "fdisk", "util-linux", "xfsprogs"],
+            Self::Test => &["e2fsprogs", "fdisk", "strace", "util-linux", "xfsprogs"],
             Self::Bench => &["jq", "time", "util-linux"],
             // Python and Node may be there in other ways than by a package; sdks looks for them itself.
             Self::Sdks => &["iproute2", "util-linux"],
