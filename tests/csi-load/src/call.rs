@@ -24,6 +24,7 @@ enum Rpc {
     Info,
     Stage,
     Publish,
+    Unpublish,
     Stats,
 }
 
@@ -38,6 +39,7 @@ impl Call {
             "NodeGetInfo" => Rpc::Info,
             "NodeStageVolume" => Rpc::Stage,
             "NodePublishVolume" => Rpc::Publish,
+            "NodeUnpublishVolume" => Rpc::Unpublish,
             "NodeGetVolumeStats" => Rpc::Stats,
             other => return Err(format!("no call is named {other:?}").into()),
         };
@@ -64,6 +66,13 @@ impl Call {
             Rpc::Publish => {
                 let request = self.publishing(caller);
                 client.node_publish_volume(request).await.map(drop)
+            }
+            Rpc::Unpublish => {
+                let request = proto::NodeUnpublishVolumeRequest {
+                    volume_id: self.word("volume", caller),
+                    target_path: self.word("path", caller),
+                };
+                client.node_unpublish_volume(request).await.map(drop)
             }
             Rpc::Stats => {
                 let request = proto::NodeGetVolumeStatsRequest {

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! csi-load each COUNT CALL…           every call for each number below COUNT, in order
+//! csi-load cycle COUNT CALL…          the calls one after the other, that often; how long each takes
 //! csi-load race CALLERS CALL…         the calls as contenders, by turns; how often and how long
 //! csi-load repeat CALLERS TOTAL CALL… so many calls in all, of all kinds by turns
 //! ```
 //!
 //! A CALL is a JSON object: `socket`, `rpc`, and what that RPC needs of `volume`, `path`, `staging` and
 //! `context`. `{n}` in them is the caller's number, `{new}` one that no call had before. `race` prints a JSON
-//! array, an object for each contender: calls per `second`, median `latency` in nanoseconds. A call that fails
-//! ends the program: what fails is quick, and would be counted as speed.
+//! array, an object for each contender: calls per `second`, median `latency` in nanoseconds; `cycle` the medians
+//! alone. A call that fails ends the program: what fails is quick, and would be counted as speed.
 
 mod call;
 mod proto;
@@ -47,11 +48,12 @@ async fn perform(words: &[String]) -> Result<()> {
     };
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["each", count, _, ..] => each(count.parse()?, &calls(&words[2..])?).await,
+        ["cycle", count, _, ..] => cycle(count.parse()?, &calls(&words[2..])?).await,
         ["race", callers, _, ..] => race(callers.parse()?, &calls(&words[2..])?).await,
         ["repeat", callers, total, _, ..] => {
             repeat(callers.parse()?, total.parse()?, &calls(&words[3..])?).await
         }
-        _ => Err("usage: csi-load each|race|repeat NUMBER… CALL…".into()),
+        _ => Err("usage: csi-load each|cycle|race|repeat NUMBER… CALL…".into()),
     }
 }
 
@@ -61,6 +63,27 @@ async fn each(count: u64, calls: &[Arc<Call>]) -> Result<()> {
             call.make(caller).await?;
         }
     }
+    Ok(())
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the program that started this one reads the answer there"
+)]
+async fn cycle(count: u64, calls: &[Arc<Call>]) -> Result<()> {
+    let mut latencies = vec![Vec::new(); calls.len()];
+    // The first time makes connections and fills caches.
+    for time in 0..=count {
+        for (call, latencies) in calls.iter().zip(&mut latencies) {
+            let begun = Instant::now();
+            call.make(0).await?;
+            if time > 0 {
+                latencies.push(begun.elapsed());
+            }
+        }
+    }
+    let medians = latencies.into_iter().map(median);
+    println!("{}", medians.map(Value::from).collect::<Value>());
     Ok(())
 }
 
@@ -146,11 +169,16 @@ impl Outcome {
 
     fn told(mut self) -> Value {
         self.rates.sort_unstable_by(f64::total_cmp);
-        self.latencies.sort_unstable();
-        let latency = self.latencies.get(self.latencies.len() / 2);
         serde_json::json!({
             "second": self.rates.get(self.rates.len() / 2),
-            "latency": latency.map(Duration::as_nanos).and_then(|n| u64::try_from(n).ok()),
+            "latency": median(self.latencies),
         })
     }
+}
+
+/// In nanoseconds; none of nothing.
+fn median(mut latencies: Vec<Duration>) -> Option<u64> {
+    latencies.sort_unstable();
+    let middle = latencies.get(latencies.len() / 2)?;
+    u64::try_from(middle.as_nanos()).ok()
 }

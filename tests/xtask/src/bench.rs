@@ -7,6 +7,7 @@
 //! an already mounted target never reaches, both guests take the same way.
 
 mod csi;
+mod full_node;
 mod guest;
 mod measure;
 mod node;
@@ -38,31 +39,61 @@ pub(crate) struct Arguments {
     /// Only how `drivebay serve` does
     #[arg(long)]
     only_csi: bool,
+    /// Only what calls cost on a node with many mounts
+    #[arg(long, conflicts_with = "only_csi")]
+    only_mounts: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let steps = match arguments.only_csi {
-        true => 4,
-        false => 9,
+    let steps = match (arguments.only_csi, arguments.only_mounts) {
+        (_, true) => 2,
+        (true, false) => 4,
+        (false, false) => 10,
     };
     let mut steps = Steps::new("cargo xtask bench", build::STEPS + steps);
     setup::ensure(workspace, &[Part::Bench], &mut steps)?;
     build::everything(workspace, &mut steps)?;
-    steps.run("build the emulator", || emulator::build(workspace))?;
-    let mut table = Table::default();
+    let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;
+    let mut missed = 0;
+    if !arguments.only_mounts {
+        missed += calls(workspace, arguments, &caller, &mut steps)?;
+    }
     if !arguments.only_csi {
-        callouts(workspace, &mut steps, &mut table)?;
+        missed += on_a_full_node(workspace, &caller, &mut steps)?;
     }
-    serve(workspace, arguments, &mut steps, &mut table)?;
-    say(format_args!("\n{table}"));
-    if arguments.peer.is_none() {
-        say(csi::NO_PEER);
-    }
-    match table.missed() {
+    match missed {
         0 => steps.verdict("every target is met"),
         missed => steps.verdict(format_args!("{missed} targets are missed on this machine")),
     }
     Ok(())
+}
+
+/// Prints the table of what calls cost, and tells how many targets were missed.
+fn calls(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    caller: &csi::Caller,
+    steps: &mut Steps,
+) -> Result<usize> {
+    steps.run("build the emulator", || emulator::build(workspace))?;
+    let mut table = Table::default();
+    if !arguments.only_csi {
+        callouts(workspace, steps, &mut table)?;
+    }
+    serve(workspace, arguments, caller, steps, &mut table)?;
+    say(format_args!("\n{table}"));
+    if arguments.peer.is_none() {
+        say(csi::NO_PEER);
+    }
+    Ok(table.missed())
+}
+
+/// The same of what they cost with more and more mounts.
+fn on_a_full_node(workspace: &Workspace, caller: &csi::Caller, steps: &mut Steps) -> Result<usize> {
+    let about = format!("time calls on a fuller and fuller node, medians of {REPETITIONS}");
+    let growth = steps.run(about, || full_node::measure(workspace, caller))?;
+    say(format_args!("\n{growth}"));
+    Ok(growth.missed())
 }
 
 fn callouts(workspace: &Workspace, steps: &mut Steps, table: &mut Table) -> Result<()> {
@@ -78,15 +109,15 @@ fn callouts(workspace: &Workspace, steps: &mut Steps, table: &mut Table) -> Resu
 fn serve(
     workspace: &Workspace,
     arguments: &Arguments,
+    caller: &csi::Caller,
     steps: &mut Steps,
     table: &mut Table,
 ) -> Result<()> {
-    let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;
     let peer = arguments.peer.as_deref();
     let about = "call `drivebay serve`, with 1, 16 and 128 callers";
-    steps.run(about, || csi::measure(workspace, &caller, peer, table))?;
+    steps.run(about, || csi::measure(workspace, caller, peer, table))?;
     let about = "weigh `drivebay serve`";
-    steps.run(about, || csi::idle_memory(workspace, &caller, table))
+    steps.run(about, || csi::idle_memory(workspace, caller, table))
 }
 
 fn time(node: &Node, table: &mut Table) -> Result<()> {

@@ -15,9 +15,9 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 pub(super) use self::peer::HOW as NO_PEER;
+pub(super) use self::site::Site;
 
 use self::peer::Peer;
-use self::site::Site;
 use super::table::{Load, Table};
 use crate::process::{self, Echo, answer, command};
 use crate::workspace::Workspace;
@@ -156,7 +156,7 @@ impl Caller {
     }
 
     /// Makes every call for each number below `count`.
-    fn each(&self, count: usize, calls: &[Value]) -> Result<()> {
+    pub(super) fn each(&self, count: usize, calls: &[Value]) -> Result<()> {
         answer(self.command("each", &[count]).args(words(calls))).map(drop)
     }
 
@@ -176,6 +176,21 @@ impl Caller {
             })
         };
         told.as_array().into_iter().flatten().map(load).collect()
+    }
+
+    /// Makes the calls one after the other, so many times, and tells the median of each.
+    pub(super) fn cycle<const N: usize>(
+        &self,
+        count: usize,
+        calls: &[Value; N],
+    ) -> Result<[Duration; N]> {
+        let told = answer(self.command("cycle", &[count]).args(words(calls)))?;
+        let medians: Vec<u64> = serde_json::from_str(&told)?;
+        let medians: Vec<Duration> = medians.into_iter().map(Duration::from_nanos).collect();
+        let count = medians.len();
+        medians
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("{count} medians of {N} calls"))
     }
 
     fn command(&self, what: &str, numbers: &[usize]) -> Command {

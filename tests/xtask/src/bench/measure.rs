@@ -34,10 +34,13 @@ pub(super) fn medians<const N: usize>(
             }
         }
     }
-    Ok(times.map(|mut times| {
-        times.sort_unstable();
-        times[REPETITIONS / 2]
-    }))
+    Ok(times.map(median))
+}
+
+/// The middle of at least one.
+pub(super) fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
 }
 
 /// Runs a call without looking at the watch.

@@ -170,7 +170,8 @@ impl Drop for Node {
 }
 
 fn is_mounted(target: &Path) -> Result<bool> {
-    let table = fs::read_to_string("/proc/self/mountinfo")?;
+    // The thread may have a mount namespace of its own.
+    let table = fs::read_to_string("/proc/thread-self/mountinfo")?;
     let target = target.to_string_lossy();
     Ok(table
         .lines()

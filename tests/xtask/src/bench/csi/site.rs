@@ -27,7 +27,7 @@ access = "read-write"
 "#;
 
 /// Everything beneath one directory, which goes with it.
-pub(super) struct Site {
+pub(in crate::bench) struct Site {
     root: PathBuf,
     binaries: PathBuf,
 }
@@ -47,7 +47,7 @@ impl Site {
     }
 
     /// With the example driver and directories for so many volumes.
-    pub(super) fn with_local(workspace: &Workspace, volumes: usize) -> Result<Self> {
+    pub(in crate::bench) fn with_local(workspace: &Workspace, volumes: usize) -> Result<Self> {
         let site = Self::empty(workspace)?;
         for volume in 0..volumes {
             fs::create_dir_all(site.path("pool").join(format!("v{volume}")))?;
@@ -79,7 +79,7 @@ impl Site {
     }
 
     /// The call of that name to `local`, each caller with its own volume.
-    pub(super) fn call(&self, rpc: &str) -> Value {
+    pub(in crate::bench) fn call(&self, rpc: &str) -> Value {
         json!({
             "socket": self.socket("local"),
             "rpc": rpc,
@@ -90,7 +90,7 @@ impl Site {
     }
 
     /// `drivebay serve` for those drivers, listening.
-    pub(super) fn serve(&self, drivers: &[&str]) -> Result<Serving> {
+    pub(in crate::bench) fn serve(&self, drivers: &[&str]) -> Result<Serving> {
         let mut serve = self.drivebay();
         serve.args(["serve", "--node-id", "bench"]);
         let sockets: Vec<PathBuf> = drivers.iter().map(|driver| self.socket(driver)).collect();
@@ -141,14 +141,15 @@ impl Drop for Site {
 }
 
 fn mounted_beneath(root: &Path) -> Result<Vec<PathBuf>> {
-    let table = fs::read_to_string("/proc/self/mountinfo")?;
+    // The thread may have a mount namespace of its own.
+    let table = fs::read_to_string("/proc/thread-self/mountinfo")?;
     let points = table.lines().filter_map(|line| line.split(' ').nth(4));
     let points = points.map(PathBuf::from);
     Ok(points.filter(|point| point.starts_with(root)).collect())
 }
 
 /// A program that listens on sockets. Ended when dropped.
-pub(super) struct Serving(Child);
+pub(in crate::bench) struct Serving(Child);
 
 impl Serving {
     /// Starts it, with its log in a file, and waits until the sockets are there.
