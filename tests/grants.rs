@@ -57,12 +57,16 @@ fn only_granted_filesystems_sources_and_options_are_mounted() {
             "filesystem \"cifs\" is not granted (grants.mounts.filesystems = [\"nfs\"])",
         ),
         (
-            mounting("nfs", "127.0.0.1", "/exports/a", "suid"),
-            "mount option \"suid\" is not granted (grants.mounts.options lacks \"suid\")",
+            mounting("nfs", "127.0.0.1", "/exports/a", "soft"),
+            "mount option \"soft\" is not granted (grants.mounts.options lacks \"soft\")",
         ),
         (
             mounting("nfs", "127.0.0.1", "/exports/a", "vers=4,suid"),
             "mount option \"vers=4,suid\" is not granted",
+        ),
+        (
+            mounting("nfs", "127.0.0.1", "/exports/a", "remount"),
+            "mount option \"remount\" is not granted",
         ),
         (
             mounting("nfs", "127.0.0.1", "/etc", "vers"),

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers};
+pub use grants::misspelt_mount_options;
 pub use paths::Paths;
 
 use crate::grant::Grants;

@@ -6,6 +6,7 @@
 mod address;
 mod block_devices;
 mod https;
+mod mount_option;
 mod origin;
 mod path;
 mod range;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 pub use address::AddressGrant;
 pub use block_devices::{BlockDevicesGrant, DevicePattern, FILESYSTEMS, PatternError, WordPattern};
 pub use https::{HttpsGrant, Method};
+pub use mount_option::{GrantedOption, GrantedOptionError, GrantedOptions};
 pub use origin::{Origin, OriginError};
 pub use path::PathPattern;
 pub use range::AddressRange;
@@ -143,8 +145,8 @@ pub struct MountsGrant {
     pub filesystems: Vec<String>,
     /// Servers and paths for remote mounts.
     pub sources: Vec<SourcePattern>,
-    /// Names of mount options; their values are the guest's.
-    pub options: Vec<String>,
+    /// Mount options, but for the words that need no grant.
+    pub options: GrantedOptions,
     /// Directories of the node that can be opened by name.
     pub directories: BTreeMap<String, PathBuf>,
 }
@@ -164,18 +166,14 @@ impl MountsGrant {
         })
     }
 
-    /// Whether the option may be used, whatever its value.
+    /// Whether the option may be used with that value.
     ///
     /// # Errors
     /// The refusal.
-    pub fn allows_option(&self, name: &str) -> Result<(), Refusal> {
-        let granted = self.options.iter().any(|option| option == name);
-        granted.then_some(()).ok_or_else(|| {
-            refusal(
-                format!("mount option {name:?}"),
-                format!("grants.mounts.options lacks {name:?}"),
-            )
-        })
+    pub fn allows_option(&self, name: &str, value: Option<&str>) -> Result<(), Refusal> {
+        self.options
+            .allow("grants.mounts.options", name, value)
+            .map_err(|(scope, grant)| refusal(scope, grant))
     }
 
     /// Whether any pattern could allow the source once its address is known. Asked before the name is
@@ -275,7 +273,10 @@ mod tests {
         MountsGrant {
             filesystems: vec!["nfs".into()],
             sources: vec!["10.0.0.0/8:/exports/**".parse().expect("a pattern")],
-            options: vec!["vers".into()],
+            options: ["vers", "sec=sys"]
+                .map(|text| text.parse().expect("an option"))
+                .into_iter()
+                .collect(),
             directories: BTreeMap::from([("pool".into(), PathBuf::from("/srv/pool"))]),
         }
     }
@@ -284,7 +285,8 @@ mod tests {
     fn what_is_granted_is_allowed() {
         let grant = grant();
         assert_eq!(grant.allows_filesystem("nfs"), Ok(()));
-        assert_eq!(grant.allows_option("vers"), Ok(()));
+        assert_eq!(grant.allows_option("vers", Some("4.1")), Ok(()));
+        assert_eq!(grant.allows_option("sec", Some("sys")), Ok(()));
         assert_eq!(grant.directory("pool"), Ok(Path::new("/srv/pool")));
         assert_eq!(
             grant.allows_source("filer", "10.1.2.3".parse().expect("ip"), "/exports/a"),
@@ -300,7 +302,14 @@ mod tests {
             refusal.to_string(),
             "filesystem \"cifs\" is not granted (grants.mounts.filesystems = [\"nfs\"])"
         );
-        assert!(grant.allows_option("soft").is_err());
+        assert!(grant.allows_option("soft", None).is_err());
+        assert_eq!(
+            grant
+                .allows_option("sec", Some("krb5"))
+                .expect_err("not granted")
+                .to_string(),
+            "mount option \"sec=krb5\" is not granted (grants.mounts.options has \"sec=sys\")"
+        );
         assert!(grant.directory("etc").is_err());
         assert!(
             grant

@@ -12,6 +12,7 @@ mod fault;
 mod host;
 mod key_file;
 mod lock;
+mod mount_option;
 mod mountinfo;
 mod random;
 mod rate;
@@ -31,6 +32,9 @@ pub use fault::{Fault, FaultKind};
 pub use host::host_name;
 pub use key_file::read_key_file;
 pub use lock::{Lock, LockError};
+pub use mount_option::{
+    MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
+};
 pub use mountinfo::{MountEntry, is_mount_point, known_mount_at, mount_at};
 pub use random::random_bytes;
 pub use rate::count_in_window;

@@ -85,6 +85,19 @@ fn the_shipped_grants_leave_out_soft() {
 
 #[test]
 #[ignore = "needs the VM's NFS"]
+fn the_shipped_grants_allow_no_security_but_the_kernels_own() {
+    let pod = Pod::new("kerberos");
+    pod.mount(&[
+        ("server", "127.0.0.1"),
+        ("share", "/alpha"),
+        ("mountOptions", "sec=krb5"),
+    ])
+    .fails_with("mount option \"sec=krb5\" is not granted (grants.mounts.options has \"sec=sys\")");
+    expect_nothing_left(&pod);
+}
+
+#[test]
+#[ignore = "needs the VM's NFS"]
 fn a_directory_is_not_made_where_files_are_granted_read_only() {
     denied(
         &[

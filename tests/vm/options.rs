@@ -78,6 +78,48 @@ fn alibabas_defaults_are_kept() {
     pod.unmount().succeeds();
 }
 
+/// As in csi-driver-nfs's examples, and in Alibaba Cloud's for NAS.
+#[test]
+#[ignore = "needs the VM's NFS"]
+fn a_minor_version_and_the_kernels_own_security_are_understood() {
+    for (list, version) in [
+        ("nfsvers=4.1,sec=sys", "vers=4.1"),
+        ("vers=4,minorversion=1,sec=sys", "vers=4.1"),
+        ("vers=4,minorversion=0,hard,timeo=600,retrans=2", "vers=4.0"),
+    ] {
+        let pod = Pod::new("minor");
+        pod.mount(&[
+            ("server", "127.0.0.1"),
+            ("share", "/alpha"),
+            ("mountOptions", list),
+        ])
+        .succeeds();
+        let mount = pod.mounted();
+        assert!(mount.has(version) && mount.has("sec=sys"), "{mount:?}");
+        pod.unmount().succeeds();
+    }
+}
+
+/// What no filesystem reads, and what a later word takes back.
+#[test]
+#[ignore = "needs the VM's NFS"]
+fn words_of_every_filesystem_are_read_as_mount_reads_them() {
+    let pod = Pod::new("generic");
+    pod.mount(&[
+        ("server", "127.0.0.1"),
+        ("share", "/alpha"),
+        (
+            "mountOptions",
+            "defaults,_netdev,nofail,x-systemd.automount,suid,dev,exec,async,nosuid,noatime,atime,lazytime,nodiratime",
+        ),
+    ])
+    .succeeds();
+    let mount = pod.mounted();
+    assert!(mount.has("nosuid") && mount.has("nodiratime"), "{mount:?}");
+    assert!(!mount.has("noatime") && !mount.has("noexec"), "{mount:?}");
+    pod.unmount().succeeds();
+}
+
 #[test]
 #[ignore = "needs the VM's NFS"]
 fn an_option_that_the_kernel_does_not_know_is_blamed_on_the_options() {

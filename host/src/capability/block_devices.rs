@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use super::mounts::{check_option, narrowed};
+use super::mounts::check_option;
 use super::{CallContext, Target, into_wit};
 use crate::bindings::drivebay::driver::block_devices::{
     Content, Host, HostDevice, Identity, MountOption,
@@ -16,8 +16,8 @@ use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
 use crate::grant::{BlockDevicesGrant, DevicePattern};
 use crate::sys::{
-    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, MountAccess, NamePattern, Reply,
-    Request, WantedDevice,
+    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, MountAccess, MountOptions,
+    NamePattern, Reply, Request, WantedDevice,
 };
 
 /// What a `device` handle stands for.
@@ -106,7 +106,8 @@ impl HostDevice for CallContext {
     ) -> Answer<()> {
         let onto = self.table.get(&target)?;
         let (path, access) = (onto.path.clone(), onto.access);
-        let (access, options) = narrowed(access, options);
+        let options = MountOptions::of(access, &options);
+        let (access, options) = (options.access(), options.named());
         let filesystems = match self.granted_mount(&options) {
             Ok(filesystems) => filesystems,
             Err(error) => return Ok(Err(into_wit(&error))),
@@ -216,7 +217,7 @@ impl CallContext {
     fn granted_mount(&self, options: &[MountOption]) -> Result<Vec<String>, DriverError> {
         let grant = self.block_devices_grant()?;
         for (name, value) in options {
-            grant.allows_mount_option(name)?;
+            grant.allows_mount_option(name, value.as_deref())?;
             check_option(name, value.as_deref())?;
         }
         Ok(grant.filesystems.clone())

@@ -10,7 +10,10 @@ use crate::bindings::drivebay::driver::types;
 use crate::capability::{CallContext, Directory, into_wit};
 use crate::error::DriverError;
 use crate::grant::MountsGrant;
-use crate::sys::{DirectoryOrigin, MountAccess, MountEntry, Remote, Reply, Request};
+use crate::sys::{
+    DirectoryOrigin, MountAccess, MountEntry, MountOptions, Remote, Reply, Request,
+    is_hosts_to_decide,
+};
 
 /// Where a volume has to appear, lent to a guest for one call.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -38,8 +41,10 @@ impl Host for CallContext {
         source: RemoteSource,
         options: Vec<MountOption>,
     ) -> wasmtime::Result<Result<Resource<Directory>, types::Error>> {
+        // How a volume is mounted for its pods says nothing of who works on its share: that is granted for files.
+        let options = MountOptions::of(MountAccess::ReadWrite, &options);
         let origin = self
-            .granted_remote(&source, options)
+            .granted_remote(&source, &options)
             .map(DirectoryOrigin::Remote);
         self.hand_over(origin)
     }
@@ -53,9 +58,10 @@ impl HostTarget for CallContext {
         options: Vec<MountOption>,
     ) -> wasmtime::Result<Result<(), types::Error>> {
         let (path, access, mounted) = self.look_at(&target)?;
-        let (access, options) = narrowed(access, options);
+        let options = MountOptions::of(access, &options);
+        let access = options.access();
         let done = self
-            .granted_remote(&source, options)
+            .granted_remote(&source, &options)
             .and_then(|remote| match mounted {
                 Some(entry) => same_remote(&entry, &remote, access),
                 None => self
@@ -128,13 +134,14 @@ impl CallContext {
     fn granted_remote(
         &mut self,
         source: &RemoteSource,
-        options: Vec<MountOption>,
+        options: &MountOptions,
     ) -> Result<Remote, DriverError> {
         check_source(source)?;
         let grant = self.mounts_grant()?;
         grant.allows_filesystem(&source.fs_type)?;
+        let options = options.named();
         for (name, value) in &options {
-            grant.allows_option(name)?;
+            grant.allows_option(name, value.as_deref())?;
             check_option(name, value.as_deref())?;
         }
         grant.could_allow_source(&source.server, &source.path)?;
@@ -245,19 +252,6 @@ fn check_source(source: &RemoteSource) -> Result<(), DriverError> {
     Ok(())
 }
 
-/// `ro` is no option but an access: a guest may ask for less than the caller did.
-pub(super) fn narrowed(
-    access: MountAccess,
-    mut options: Vec<MountOption>,
-) -> (MountAccess, Vec<MountOption>) {
-    let given = options.len();
-    options.retain(|(name, value)| name != "ro" || value.is_some());
-    match options.len() == given {
-        true => (access, options),
-        false => (MountAccess::ReadOnly, options),
-    }
-}
-
 /// An option with a comma would be two; the address is the host's to give.
 pub(super) fn check_option(name: &str, value: Option<&str>) -> Result<(), DriverError> {
     let breaks_out = |text: &str| text.contains(',') || text.chars().any(char::is_control);
@@ -266,10 +260,7 @@ pub(super) fn check_option(name: &str, value: Option<&str>) -> Result<(), Driver
             "mount option {name:?} cannot be written as one option"
         )));
     }
-    if matches!(
-        name,
-        "addr" | "mountaddr" | "clientaddr" | "mounthost" | "ro" | "rw"
-    ) {
+    if is_hosts_to_decide(name) {
         return Err(DriverError::denied(format!(
             "mount option {name:?} is the host's to decide"
         )));
@@ -358,21 +349,6 @@ mod tests {
             ("rw", None),
         ] {
             assert!(check_option(name, value).is_err(), "{name:?} {value:?}");
-        }
-    }
-
-    #[test]
-    fn a_guest_may_narrow_the_access_and_never_widen_it() {
-        let option = |name: &str| (name.to_owned(), None);
-        for access in [MountAccess::ReadOnly, MountAccess::ReadWrite] {
-            assert_eq!(
-                narrowed(access, vec![option("ro"), option("hard")]),
-                (MountAccess::ReadOnly, vec![option("hard")])
-            );
-            assert_eq!(
-                narrowed(access, vec![option("rw")]),
-                (access, vec![option("rw")])
-            );
         }
     }
 

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 use drivebay::config::{self, DriverConfig, Paths};
 use drivebay::grant::{
-    AddressGrant, BlockDevicesGrant, Capability, DevicePattern, HttpsGrant, KeySource,
-    SigningGrant, WordPattern,
+    AddressGrant, BlockDevicesGrant, Capability, DevicePattern, GrantedOption, HttpsGrant,
+    KeySource, SigningGrant, WordPattern,
 };
 use drivebay::runtime::{self, Manifest};
 
@@ -48,11 +48,15 @@ fn check(paths: &Paths, driver: &DriverConfig) -> bool {
         }
     };
     let problems = runtime::problems(&manifest.imports, &manifest.exports, &driver.grants);
+    let misspelt = config::misspelt_mount_options(paths, driver);
     print(driver, &manifest);
     for problem in &problems {
         println!("  problem    {problem}");
     }
-    problems.is_empty()
+    for problem in &misspelt {
+        println!("  problem    {problem}");
+    }
+    problems.is_empty() && misspelt.is_empty()
 }
 
 fn examine(paths: &Paths, driver: &DriverConfig) -> anyhow::Result<Manifest> {
@@ -111,7 +115,12 @@ fn print_block_devices(grant: &BlockDevicesGrant) {
     let devices = list(grant.devices.iter().map(DevicePattern::text));
     let filesystems = list(grant.filesystems.iter().map(String::as_str));
     let format_options = list(grant.format_options.iter().map(WordPattern::text));
-    let mount_options = list(grant.mount_options.iter().map(String::as_str));
+    let mount_options: Vec<String> = grant
+        .mount_options
+        .iter()
+        .map(GrantedOption::text)
+        .collect();
+    let mount_options = list(mount_options.iter().map(String::as_str));
     println!("  devices    {devices}");
     println!("  may make   {filesystems}");
     println!("  mkfs with  {format_options}");

@@ -2,6 +2,7 @@
 
 mod block_devices;
 mod https;
+mod mount_options;
 mod signing;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use super::ConfigError;
 use super::driver_file::is_plain_name;
 use super::section::Section;
 use crate::grant::{FilesGrant, Grants, MountsGrant};
+
+pub use mount_options::misspelt_mount_options;
 
 pub(super) fn grants(root: &mut Section<'_>) -> Result<Grants, ConfigError> {
     let Some(mut section) = root.section("grants")? else {
@@ -58,7 +61,7 @@ fn mounts_grant(mut section: Section<'_>) -> Result<MountsGrant, ConfigError> {
             .collect()
     };
     let filesystems = owned(section.strings("filesystems")?);
-    let options = owned(section.strings("options")?);
+    let options = mount_options::granted(&mut section, "options")?;
     let sources = section.strings("sources")?.unwrap_or_default();
     let sources = sources
         .into_iter()

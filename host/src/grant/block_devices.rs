@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Capability, Refusal};
+use super::{Capability, GrantedOptions, Refusal};
 
 /// What a driver may do with disks.
 #[derive(Debug, Clone, Default)]
@@ -14,8 +14,8 @@ pub struct BlockDevicesGrant {
     pub filesystems: Vec<String>,
     /// Words a guest may pass to mkfs.
     pub format_options: Vec<WordPattern>,
-    /// Names of mount options; their values are the guest's.
-    pub mount_options: Vec<String>,
+    /// Mount options, but for the words that need no grant.
+    pub mount_options: GrantedOptions,
 }
 
 /// Filesystems this host can make, check, grow and mount.
@@ -49,7 +49,7 @@ impl BlockDevicesGrant {
                         .to_owned(),
                 ));
             }
-            if !self.format_options.iter().any(|known| known.matches(word)) {
+            if !self.allows_word(word) {
                 let known: Vec<_> = self.format_options.iter().map(WordPattern::text).collect();
                 return Err(refusal(
                     format!("format option {word:?}"),
@@ -60,18 +60,20 @@ impl BlockDevicesGrant {
         Ok(())
     }
 
-    /// Whether the mount option may be used, whatever its value.
+    /// The word itself, or each of those that mkfs reads where one value lists several.
+    fn allows_word(&self, word: &str) -> bool {
+        let is_known = |word: &str| self.format_options.iter().any(|known| known.matches(word));
+        is_known(word) || (!word.starts_with('-') && word.split(',').all(is_known))
+    }
+
+    /// Whether the mount option may be used with that value.
     ///
     /// # Errors
     /// The refusal.
-    pub fn allows_mount_option(&self, name: &str) -> Result<(), Refusal> {
-        let granted = self.mount_options.iter().any(|option| option == name);
-        granted.then_some(()).ok_or_else(|| {
-            refusal(
-                format!("mount option {name:?}"),
-                format!("grants.block-devices.mount-options lacks {name:?}"),
-            )
-        })
+    pub fn allows_mount_option(&self, name: &str, value: Option<&str>) -> Result<(), Refusal> {
+        self.mount_options
+            .allow("grants.block-devices.mount-options", name, value)
+            .map_err(|(scope, grant)| refusal(scope, grant))
     }
 
     /// The refusal of a device that is here under that name and matches no pattern.
@@ -221,7 +223,10 @@ mod tests {
             devices: vec!["virtio-*".parse().expect("a pattern")],
             filesystems: vec!["ext4".into()],
             format_options: words.map(|word| word.parse().expect("a pattern")).to_vec(),
-            mount_options: vec!["noatime".into()],
+            mount_options: ["noatime", "data=ordered"]
+                .map(|text| text.parse().expect("an option"))
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -233,8 +238,15 @@ mod tests {
     fn what_is_granted_is_allowed() {
         let grant = grant();
         assert_eq!(grant.allows_filesystem("ext4"), Ok(()));
-        assert_eq!(grant.allows_mount_option("noatime"), Ok(()));
-        for options in [&[][..], &["-b", "4096"], &["-N1000"], &["-m", "reflink=0"]] {
+        assert_eq!(grant.allows_mount_option("noatime", None), Ok(()));
+        assert_eq!(grant.allows_mount_option("data", Some("ordered")), Ok(()));
+        for options in [
+            &[][..],
+            &["-b", "4096"],
+            &["-N1000"],
+            &["-m", "reflink=0"],
+            &["-m", "reflink=0,4096"],
+        ] {
             assert_eq!(grant.allows_format_options("ext4", &words(options)), Ok(()));
         }
     }
@@ -249,12 +261,20 @@ mod tests {
                 .to_string(),
             "filesystem \"xfs\" is not granted (grants.block-devices.filesystems = [\"ext4\"])"
         );
-        assert!(grant.allows_mount_option("nouuid").is_err());
+        assert!(grant.allows_mount_option("nouuid", None).is_err());
         assert!(
             grant
-                .allows_format_options("ext4", &words(&["-b", "1024"]))
+                .allows_mount_option("data", Some("writeback"))
                 .is_err()
         );
+        for value in ["1024", "4096,1024", "4096,", "-b,4096"] {
+            assert!(
+                grant
+                    .allows_format_options("ext4", &words(&["-b", value]))
+                    .is_err(),
+                "{value}"
+            );
+        }
         assert_eq!(
             grant.refuse_device("loop-x").to_string(),
             "device \"loop-x\" is not granted (grants.block-devices.devices = [\"virtio-*\"])"

@@ -150,7 +150,7 @@ pub struct Remote {
     /// On the server.
     pub path: String,
     /// In order.
-    pub options: Vec<(String, Option<String>)>,
+    pub options: Vec<super::MountOption>,
 }
 
 impl Remote {

@@ -66,7 +66,10 @@ fn granted() -> Call {
         devices: vec!["virtio-*".parse().expect("a pattern")],
         filesystems: vec!["ext4".into()],
         format_options: vec!["-b".parse().expect("a word"), "4096".parse().expect("one")],
-        mount_options: vec!["noatime".into(), "ro".into()],
+        mount_options: ["noatime", "data=ordered", "nosuid"]
+            .map(|text| text.parse().expect("an option"))
+            .into_iter()
+            .collect(),
     }))
 }
 
@@ -249,10 +252,59 @@ fn mount_options_are_held_against_the_grant() {
     assert!(
         matches!(operation, Some(DeviceOperation::Mount { filesystems, .. }) if filesystems == ["ext4"])
     );
-    for refused in [("nouuid", None), ("noatime", Some("1,suid")), ("rw", None)] {
+    assert!(mount(&[("data", Some("ordered"))]).0.is_ok());
+    for refused in [
+        ("nouuid", None),
+        ("noatime", Some("1,suid")),
+        ("data", Some("writeback")),
+        ("lazytime", None),
+        ("suid", Some("1")),
+        ("remount", None),
+        ("noatime,suid", None),
+    ] {
         let (done, operation) = mount(&[refused]);
         assert!(done.is_err(), "{refused:?}");
         assert_eq!(operation, Some(DeviceOperation::Find));
+    }
+}
+
+#[test]
+fn what_changes_nothing_needs_no_grant_and_reaches_no_filesystem() {
+    for words in [
+        &["rw", "defaults", "_netdev", "suid", "exec", "async"][..],
+        &["atime", "diratime", "norelatime", "x-systemd.automount"],
+        &["lazytime", "nolazytime"],
+    ] {
+        let mut call = granted();
+        let (device, target) = (call.device(), call.target(MountAccess::ReadWrite));
+        let words = words
+            .iter()
+            .map(|word| ((*word).to_owned(), None))
+            .collect();
+        let done = call.context.mount(device, target, words);
+        done.expect("no trap").expect("nothing to refuse");
+        assert!(matches!(
+            call.last_operation(),
+            Some(DeviceOperation::Mount { options, access: MountAccess::ReadWrite, .. }) if options.is_empty()
+        ));
+    }
+}
+
+#[test]
+fn no_option_widens_what_the_caller_asked_for() {
+    for word in ["rw", "suid", "defaults"] {
+        let mut call = granted();
+        let (device, target) = (call.device(), call.target(MountAccess::ReadOnly));
+        let options = vec![("nosuid".into(), None), (word.into(), None)];
+        let done = call.context.mount(device, target, options);
+        done.expect("no trap").expect("mounted");
+        assert!(matches!(
+            call.last_operation(),
+            Some(DeviceOperation::Mount {
+                access: MountAccess::ReadOnly,
+                ..
+            })
+        ));
     }
 }
 

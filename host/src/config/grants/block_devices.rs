@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use super::mount_options;
 use crate::config::ConfigError;
 use crate::config::section::Section;
 use crate::grant::{BlockDevicesGrant, FILESYSTEMS};
@@ -20,7 +21,7 @@ pub(super) fn grant(mut section: Section<'_>) -> Result<BlockDevicesGrant, Confi
         devices,
         filesystems: filesystems(&mut section)?,
         format_options: parsed(&mut section, "format-options")?,
-        mount_options: owned(section.strings("mount-options")?),
+        mount_options: mount_options::granted(&mut section, "mount-options")?,
     };
     section.finish()?;
     Ok(grant)
@@ -83,7 +84,7 @@ mod tests {
         .expect("sound");
         assert_eq!(grant.devices.len(), 2);
         assert_eq!(grant.allows_filesystem("xfs"), Ok(()));
-        assert_eq!(grant.allows_mount_option("nouuid"), Ok(()));
+        assert_eq!(grant.allows_mount_option("nouuid", None), Ok(()));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use wasmtime::component::Resource;
 
-use super::words::{Named, access_word, checked_id, kind_word, volume};
+use super::words::{Named, access_word, checked_id, mount_access, use_word, volume};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::{Target, plain_text};
 use crate::error::DriverError;
-use crate::sys::{MountAccess, MountEntry};
+use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType, Health, NodeId, NodeInfo, Parameters, Topology, VolumeId};
 
 /// What belongs where.
@@ -39,19 +39,16 @@ impl Guest {
         setup: CallSetup,
         request: &StageRequest<'_>,
     ) -> Result<(), DriverError> {
-        let access = match request.access {
-            Access::ReadOnly => MountAccess::ReadOnly,
-            Access::ReadWrite => MountAccess::ReadWrite,
-        };
+        let (access, kind) = use_word(request.access, request.kind);
         let target = Target {
             path: request.target.clone(),
-            access,
+            access: mount_access(access),
             mounted: request.mounted.clone(),
         };
         let arguments = exports::node::StageRequest {
             volume: volume(request.id, request.context, request.publish_context),
-            access: access_word(request.access),
-            kind: kind_word(request.kind),
+            access: access_word(access),
+            kind,
         };
         self.call(setup, "stage-volume", |store, instance| {
             let node =

@@ -5,6 +5,7 @@
 use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::plain_text;
 use crate::error::DriverError;
+use crate::sys::{MountAccess, MountOptions};
 use crate::volume::{
     Access, AccessMode, AccessType, CapacityRange, CreateVolume, GroupSnapshotId, NodeId,
     PageToken, Parameters, Readiness, Snapshot, SnapshotId, Topology, VolumeCapability, VolumeId,
@@ -30,16 +31,32 @@ pub(super) fn access_word(access: Access) -> wit::Access {
     }
 }
 
-pub(super) fn kind_word(kind: &AccessType) -> wit::AccessType {
-    match kind {
-        AccessType::Block => wit::AccessType::Block,
-        AccessType::Filesystem {
-            fs_type,
-            mount_options,
-        } => wit::AccessType::Filesystem(wit::FilesystemAccess {
-            fs_type: fs_type.clone(),
-            mount_options: mount_options.clone(),
-        }),
+/// How a volume is used by who may use it so. A guest is told of mount options what the words that every
+/// filesystem knows leave of them; read-only is an access, whoever says so.
+pub(super) fn use_word(access: Access, kind: &AccessType) -> (Access, wit::AccessType) {
+    let AccessType::Filesystem {
+        fs_type,
+        mount_options,
+    } = kind
+    else {
+        return (access, wit::AccessType::Block);
+    };
+    let options = MountOptions::written(mount_access(access), mount_options);
+    let access = match options.access() {
+        MountAccess::ReadOnly => Access::ReadOnly,
+        MountAccess::ReadWrite => Access::ReadWrite,
+    };
+    let kind = wit::AccessType::Filesystem(wit::FilesystemAccess {
+        fs_type: fs_type.clone(),
+        mount_options: options.texts(),
+    });
+    (access, kind)
+}
+
+pub(super) fn mount_access(access: Access) -> MountAccess {
+    match access {
+        Access::ReadOnly => MountAccess::ReadOnly,
+        Access::ReadWrite => MountAccess::ReadWrite,
     }
 }
 
@@ -58,7 +75,7 @@ pub(super) fn mode_word(mode: AccessMode) -> wit::AccessMode {
 pub(super) fn capability_words(capabilities: &[VolumeCapability]) -> Vec<wit::VolumeCapability> {
     let word = |capability: &VolumeCapability| wit::VolumeCapability {
         mode: mode_word(capability.mode),
-        kind: kind_word(&capability.kind),
+        kind: use_word(Access::ReadWrite, &capability.kind).1,
     };
     capabilities.iter().map(word).collect()
 }
@@ -169,6 +186,41 @@ pub(super) fn checked_id(said: String, of: Named) -> Result<String, DriverError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn told(access: Access, mount_options: &[&str]) -> (Access, String) {
+        let kind = AccessType::Filesystem {
+            fs_type: String::new(),
+            mount_options: mount_options.iter().map(|o| (*o).to_owned()).collect(),
+        };
+        match use_word(access, &kind) {
+            (access, wit::AccessType::Filesystem(told)) => (access, told.mount_options.join(" ")),
+            (_, wit::AccessType::Block) => panic!("not a block device"),
+        }
+    }
+
+    #[test]
+    fn a_guest_is_told_one_option_each_and_nothing_without_effect() {
+        let list = ["rw,noatime", "_netdev", "commit=5, nodiratime", "defaults"];
+        assert_eq!(
+            told(Access::ReadWrite, &list),
+            (Access::ReadWrite, "noatime nodiratime commit=5".to_owned())
+        );
+    }
+
+    #[test]
+    fn read_only_among_the_options_is_an_access_and_nothing_lifts_it() {
+        for (access, list, told_access) in [
+            (Access::ReadWrite, "ro", Access::ReadOnly),
+            (Access::ReadWrite, "ro,rw", Access::ReadWrite),
+            (Access::ReadOnly, "rw", Access::ReadOnly),
+        ] {
+            assert_eq!(
+                told(access, &[list]),
+                (told_access, String::new()),
+                "{list}"
+            );
+        }
+    }
 
     #[test]
     fn what_is_known_already_may_have_the_longer_id_that_another_driver_gave_it() {

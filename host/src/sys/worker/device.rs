@@ -28,6 +28,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Fault, FaultKind, MountAccess, Reply};
+use crate::sys::{MountOption, MountOptions};
 use content::Content;
 use find::{Disk, Looked};
 
@@ -100,7 +101,7 @@ pub enum DeviceOperation {
         /// An existing directory, not a symlink.
         target: PathBuf,
         /// In order; checked.
-        options: Vec<(String, Option<String>)>,
+        options: Vec<MountOption>,
         /// Read-only or not.
         access: MountAccess,
         /// The kernel's names of what may be mounted.
@@ -234,7 +235,7 @@ fn work(wanted: &WantedDevice, operation: &DeviceOperation, notes: &Path) -> Res
             access,
             filesystems,
         } => {
-            let options = mount::Options::new(options, *access);
+            let options = MountOptions::of(*access, options);
             mount::mount(&disk()?, target, &options, filesystems)
         }
         DeviceOperation::Bind { target, access } => bind::bind(&disk()?, target, *access),

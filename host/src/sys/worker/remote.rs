@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use cap_std::fs::Dir;
 use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::mount::{MntFlags, mount, umount2};
 
 use super::mount::{kind_of, open_directory, open_target, proc_path};
 use super::serve::own_mount_namespace;
 use super::{Fault, FaultKind, MountAccess, Remote, Reply};
+use crate::sys::MountOptions;
 
 /// Linux repeats a SYN after one second and again after two more (tcp(7)): time for both to be lost.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,12 +80,13 @@ fn mount_on(place: &Path, remote: &Remote, access: MountAccess) -> Result<(), Fa
     }
     let address = reachable_address(remote)?;
     let source = remote.source_text();
-    let data = nfs_data(remote, address, local_address(address).as_ref());
+    let options = MountOptions::of(access, &remote.options);
+    let data = nfs_data(&options, address, local_address(address).as_ref());
     mount(
         Some(source.as_str()),
         place,
         Some("nfs"),
-        mount_flags(remote, access),
+        options.flags(),
         Some(data.as_str()),
     )
     .map_err(|errno| explain(remote, errno))
@@ -117,40 +119,6 @@ fn reachable_address(remote: &Remote) -> Result<IpAddr, Fault> {
     Err(Fault::new(FaultKind::Unreachable, message))
 }
 
-/// Read-only, and the options that are not the filesystem's own: mount(2) takes those as flags, and NFS
-/// refuses them as text.
-fn mount_flags(remote: &Remote, access: MountAccess) -> MsFlags {
-    let first = match access {
-        MountAccess::ReadOnly => MsFlags::MS_RDONLY,
-        MountAccess::ReadWrite => MsFlags::empty(),
-    };
-    remote
-        .options
-        .iter()
-        .filter_map(|(key, value)| flag(key, value.as_deref()))
-        .fold(first, |flags, flag| flags | flag)
-}
-
-fn flag(key: &str, value: Option<&str>) -> Option<MsFlags> {
-    match (key, value) {
-        ("noatime", None) => Some(MsFlags::MS_NOATIME),
-        ("nodiratime", None) => Some(MsFlags::MS_NODIRATIME),
-        ("relatime", None) => Some(MsFlags::MS_RELATIME),
-        ("strictatime", None) => Some(MsFlags::MS_STRICTATIME),
-        ("nosuid", None) => Some(MsFlags::MS_NOSUID),
-        ("nodev", None) => Some(MsFlags::MS_NODEV),
-        ("noexec", None) => Some(MsFlags::MS_NOEXEC),
-        ("sync", None) => Some(MsFlags::MS_SYNCHRONOUS),
-        ("dirsync", None) => Some(MsFlags::MS_DIRSYNC),
-        (
-            "atime" | "diratime" | "norelatime" | "nostrictatime" | "suid" | "dev" | "exec"
-            | "async",
-            None,
-        ) => Some(MsFlags::empty()),
-        _ => None,
-    }
-}
-
 /// Version 3 finds its ports by rpcbind, version 4 has one (RFC 7530 section 3.1). UDP cannot be asked.
 fn port_to_check(remote: &Remote) -> Option<u16> {
     let value = |name: &str| {
@@ -177,11 +145,8 @@ fn port_to_check(remote: &Remote) -> Option<u16> {
 }
 
 /// The kernel's option string: the guest's options, then what a mount program adds.
-fn nfs_data(remote: &Remote, server: IpAddr, client: Option<&IpAddr>) -> String {
-    let own = remote
-        .options
-        .iter()
-        .filter(|(key, value)| flag(key, value.as_deref()).is_none());
+fn nfs_data(options: &MountOptions, server: IpAddr, client: Option<&IpAddr>) -> String {
+    let own = options.own().iter();
     let mut parts: Vec<String> = own
         .map(|(key, value)| option_text(key, value.as_deref(), server))
         .collect();
@@ -240,8 +205,6 @@ fn explain(remote: &Remote, errno: Errno) -> Fault {
 mod tests {
     use super::*;
 
-    const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
-
     fn remote(server: &str, address: &str, options: &[(&str, Option<&str>)]) -> Remote {
         Remote {
             fs_type: "nfs".into(),
@@ -255,6 +218,11 @@ mod tests {
         }
     }
 
+    fn data(remote: &Remote, client: Option<&IpAddr>) -> String {
+        let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
+        nfs_data(&options, remote.addresses[0], client)
+    }
+
     #[test]
     fn the_kernel_gets_the_address_that_was_checked() {
         let remote = remote(
@@ -264,7 +232,7 @@ mod tests {
         );
         let client = "10.0.0.9".parse().expect("an address");
         assert_eq!(
-            nfs_data(&remote, V4, Some(&client)),
+            data(&remote, Some(&client)),
             "vers=4.2,hard,addr=10.0.0.1,clientaddr=10.0.0.9"
         );
         assert_eq!(remote.source_text(), "filer:/export/a b");
@@ -274,14 +242,11 @@ mod tests {
     fn ipv6_gets_brackets_in_the_source_and_its_own_protocol_names() {
         let remote = remote("fd00::1", "fd00::1", &[("proto", Some("tcp"))]);
         assert_eq!(remote.source_text(), "[fd00::1]:/export/a b");
-        assert_eq!(
-            nfs_data(&remote, remote.addresses[0], None),
-            "proto=tcp6,addr=fd00::1"
-        );
+        assert_eq!(data(&remote, None), "proto=tcp6,addr=fd00::1");
     }
 
     #[test]
-    fn options_that_are_not_the_filesystems_become_flags() {
+    fn options_that_are_not_the_filesystems_are_not_told_to_it() {
         let remote = remote(
             "filer",
             "10.0.0.1",
@@ -292,13 +257,7 @@ mod tests {
                 ("hard", None),
             ],
         );
-        assert_eq!(nfs_data(&remote, V4, None), "hard,addr=10.0.0.1");
-        let flags = MsFlags::MS_NOATIME | MsFlags::MS_NOSUID;
-        assert_eq!(mount_flags(&remote, MountAccess::ReadWrite), flags);
-        assert_eq!(
-            mount_flags(&remote, MountAccess::ReadOnly),
-            flags | MsFlags::MS_RDONLY
-        );
+        assert_eq!(data(&remote, None), "hard,addr=10.0.0.1");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::block::{Block, device_name, device_number};
 use super::content;
 use super::filesystem::E2FSCK;
 use super::find::Disk;
-use super::mount::mount_block;
+use super::mount::{XFS_TWINS, mount_block};
 use super::partition::Partition;
 use super::program::{Outcome, Program};
 use super::superblock::{Family, FsType, Superblock};
@@ -213,7 +213,7 @@ impl Scratch {
         // Nothing on it is used, and a copy of a mounted xfs has the same UUID.
         let data = match fs_type.family() {
             Family::Ext => "",
-            Family::Xfs => "nouuid",
+            Family::Xfs => XFS_TWINS,
         };
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         let place = PathBuf::from(SCRATCH);

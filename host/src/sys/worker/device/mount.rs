@@ -9,67 +9,18 @@ use super::super::mount::{fault, open_target, proc_path};
 use super::block::Block;
 use super::content;
 use super::find::Disk;
-use super::superblock::FsType;
+use super::superblock::{Family, FsType};
 use super::{Fault, FaultKind, MountAccess, Reply};
-use crate::sys::{MountEntry, mount_at};
+use crate::sys::{MountEntry, MountOptions, mount_at};
 
-/// Options that mount(2) takes as flags. Everything else goes to the filesystem as text.
-const FLAGS: [(&str, MsFlags); 11] = [
-    ("ro", MsFlags::MS_RDONLY),
-    ("nosuid", MsFlags::MS_NOSUID),
-    ("nodev", MsFlags::MS_NODEV),
-    ("noexec", MsFlags::MS_NOEXEC),
-    ("sync", MsFlags::MS_SYNCHRONOUS),
-    ("dirsync", MsFlags::MS_DIRSYNC),
-    ("noatime", MsFlags::MS_NOATIME),
-    ("nodiratime", MsFlags::MS_NODIRATIME),
-    ("relatime", MsFlags::MS_RELATIME),
-    ("strictatime", MsFlags::MS_STRICTATIME),
-    ("lazytime", MsFlags::MS_LAZYTIME),
-];
-
-/// What mount(8) keeps to itself, or what is so anyway.
-const MEANT_FOR_OTHERS: [&str; 9] = [
-    "defaults", "_netdev", "nofail", "auto", "noauto", "suid", "dev", "exec", "async",
-];
-
-/// As mount(2) wants them.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Options {
-    flags: MsFlags,
-    data: String,
-    access: MountAccess,
-}
-
-impl Options {
-    pub(super) fn new(options: &[(String, Option<String>)], access: MountAccess) -> Self {
-        let mut flags = match access {
-            MountAccess::ReadOnly => MsFlags::MS_RDONLY,
-            MountAccess::ReadWrite => MsFlags::empty(),
-        };
-        let mut data = Vec::new();
-        for (name, value) in options {
-            let flag = FLAGS.iter().find(|(flag, _)| flag == name);
-            match (flag, value) {
-                (Some((_, flag)), None) => flags |= *flag,
-                (None, None) if MEANT_FOR_OTHERS.contains(&name.as_str()) => {}
-                (_, None) => data.push(name.clone()),
-                (_, Some(value)) => data.push(format!("{name}={value}")),
-            }
-        }
-        Self {
-            flags,
-            data: data.join(","),
-            access,
-        }
-    }
-}
+/// A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once unless told so.
+pub(super) const XFS_TWINS: &str = "nouuid";
 
 /// Mounts it on the target; already so is success.
 pub(super) fn mount(
     disk: &Disk,
     target: &Path,
-    options: &Options,
+    options: &MountOptions,
     granted: &[String],
 ) -> Result<Reply, Fault> {
     let held = content::filesystem(disk)?;
@@ -86,10 +37,24 @@ pub(super) fn mount(
     }
     let block = held.block(disk);
     if let Some(entry) = standing(target)? {
-        return already(&entry, block, options.access, target);
+        return already(&entry, block, options.access(), target);
     }
-    mount_block(block, fs_type, target, options.flags, &options.data)?;
+    let data = text(fs_type, options);
+    mount_block(block, fs_type, target, options.flags(), &data)?;
     Ok(Reply::Done)
+}
+
+/// What the filesystem reads.
+fn text(fs_type: FsType, options: &MountOptions) -> String {
+    let own = options.own().iter().map(|(name, value)| match value {
+        Some(value) => format!("{name}={value}"),
+        None => name.clone(),
+    });
+    let mut words: Vec<String> = own.collect();
+    if fs_type.family() == Family::Xfs && !words.iter().any(|word| word == XFS_TWINS) {
+        words.push(XFS_TWINS.to_owned());
+    }
+    words.join(",")
 }
 
 /// What is mounted there already.
@@ -188,30 +153,29 @@ fn verify(block: &Block, target: &Path) -> Result<(), Fault> {
 mod tests {
     use super::*;
 
-    fn option(name: &str, value: Option<&str>) -> (String, Option<String>) {
-        (name.to_owned(), value.map(str::to_owned))
+    fn texts(fs_type: FsType, options: &[(&str, Option<&str>)]) -> String {
+        let options = options.iter().copied();
+        text(
+            fs_type,
+            &MountOptions::read(MountAccess::ReadWrite, options),
+        )
     }
 
     #[test]
-    fn flags_are_told_from_what_the_filesystem_reads() {
+    fn only_the_filesystems_own_words_are_its_to_read() {
         let options = [
-            option("noatime", None),
-            option("nouuid", None),
-            option("logbsize", Some("256k")),
-            option("_netdev", None),
-            option("sync", Some("x")),
+            ("noatime", None),
+            ("commit", Some("30")),
+            ("atime", None),
+            ("discard", None),
         ];
-        let options = Options::new(&options, MountAccess::ReadOnly);
-        assert_eq!(options.flags, MsFlags::MS_RDONLY | MsFlags::MS_NOATIME);
-        assert_eq!(options.data, "nouuid,logbsize=256k,sync=x");
+        assert_eq!(texts(FsType::Ext4, &options), "commit=30,discard");
+        assert_eq!(texts(FsType::Ext4, &[]), "");
     }
 
     #[test]
-    fn without_options_nothing_is_asked_of_the_kernel() {
-        let options = Options::new(&[], MountAccess::ReadWrite);
-        assert_eq!(
-            (options.flags, options.data.as_str()),
-            (MsFlags::empty(), "")
-        );
+    fn xfs_is_mounted_whatever_its_uuid() {
+        assert_eq!(texts(FsType::Xfs, &[]), "nouuid");
+        assert_eq!(texts(FsType::Xfs, &[("nouuid", None)]), "nouuid");
     }
 }

@@ -82,6 +82,36 @@ fn options_reach_the_kernel() {
     }
 }
 
+/// The words for the absence of a flag are none of the filesystem's.
+#[test]
+#[ignore = "needs root: loop devices"]
+fn words_for_what_is_so_anyway_mount_a_disk() {
+    for fs_type in ["ext4", "xfs"] {
+        let (disk, place) = (formatted(fs_type), MountPoint::new());
+        for word in ["atime", "diratime", "norelatime", "nolazytime", "_netdev"] {
+            let mounted = disk.on(DeviceOperation::Mount {
+                target: place.directory(),
+                options: vec![(word.to_owned(), None)],
+                access: WRITE,
+                filesystems: vec![fs_type.into()],
+            });
+            assert_eq!(mounted, Ok(Reply::Done), "{fs_type} {word}");
+            umount2(&place.directory(), MntFlags::empty()).expect("mounted");
+        }
+    }
+}
+
+/// Copies of a disk have its UUID.
+#[test]
+#[ignore = "needs root: loop devices"]
+fn two_xfs_of_one_uuid_are_mounted_at_once() {
+    let (disk, copy) = (formatted("xfs"), LoopDisk::new(320 * MIB));
+    copy.write(0, &disk.bytes());
+    let (place, other) = (MountPoint::new(), MountPoint::new());
+    assert_eq!(place.mount(&disk, WRITE), Ok(Reply::Done));
+    assert_eq!(other.mount(&copy, WRITE), Ok(Reply::Done));
+}
+
 #[test]
 #[ignore = "needs root: loop devices"]
 fn only_granted_filesystems_are_mounted() {
