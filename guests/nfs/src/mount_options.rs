@@ -1,18 +1,17 @@
 //! Mount options from all the places where users write them, as one list without contradictions.
 //!
-//! Each word is kept with the place it came from, so that a contradiction can name both. What the kernel
-//! makes of an option is not checked here, and whether it may be used is the grant's to say.
+//! Each word is kept with the place it came from, so that a contradiction can name both. What every filesystem
+//! knows is the host's to read, what the kernel makes of an option is not checked here, and whether it may be used
+//! is the grant's to say.
 
 use crate::bindings::drivebay::driver::mounts::MountOption;
 use crate::bindings::drivebay::driver::types::Error;
 use crate::version::{self, Version};
 
-/// Words for `/etc/fstab` and for `mount.nfs` rather than for the kernel, and those that every kernel since
-/// 2.6.25 ignores. They stand in many volumes and change nothing, so they are left out.
-const WITHOUT_EFFECT: [&str; 12] = [
-    "_netdev", "auto", "bg", "comment", "defaults", "fg", "intr", "noauto", "nofail", "nointr",
-    "retry", "user",
-];
+/// Words for `mount.nfs` rather than for the kernel, and those that every kernel since 2.6.25 ignores. They
+/// stand in many volumes and change nothing, so they are left out. So does the host with what every filesystem
+/// knows, such as `_netdev`.
+const WITHOUT_EFFECT: [&str; 5] = ["bg", "fg", "intr", "nointr", "retry"];
 
 /// What is added where the user did not decide otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +60,28 @@ impl Written {
             None => self.name.clone(),
         }
     }
+
+    fn text_of_value(&self) -> &str {
+        self.value.as_deref().unwrap_or_default()
+    }
+
+    fn decision(self) -> (&'static str, String) {
+        (self.origin, self.value.unwrap_or_default())
+    }
 }
+
+fn contradiction(first: &Written, second: &Written) -> Error {
+    Error::InvalidArgument(format!(
+        "{} says {} and {} says {}: write one of them",
+        first.origin,
+        first.text(),
+        second.origin,
+        second.text(),
+    ))
+}
+
+/// What a version is made of.
+const VERSION: [&str; 2] = ["vers", "minorversion"];
 
 /// What the user asked for.
 #[derive(Debug, Default)]
@@ -70,12 +90,12 @@ pub(crate) struct MountOptions {
 }
 
 impl MountOptions {
-    /// Add options separated by commas. Saying the same twice is fine, contradicting is not.
+    /// Add options separated by commas. Within one list the later counts, as for mount(8). What two lists say must
+    /// not differ: nobody wrote them in an order.
     pub(crate) fn add(&mut self, origin: &'static str, list: &str) -> Result<(), Error> {
         for word in list.split(',').map(str::trim_ascii) {
             let (name, value) = canonical(word);
-            if word.is_empty() || name.starts_with("x-") || WITHOUT_EFFECT.contains(&name.as_str())
-            {
+            if word.is_empty() || WITHOUT_EFFECT.contains(&name.as_str()) {
                 continue;
             }
             self.add_one(Written {
@@ -88,19 +108,18 @@ impl MountOptions {
     }
 
     fn add_one(&mut self, option: Written) -> Result<(), Error> {
-        match self.deciding(subject(&option.name)) {
-            None => self.written.push(option),
-            Some(first) if first.text() == option.text() => {}
-            Some(first) => {
-                return Err(Error::InvalidArgument(format!(
-                    "{} says {} and {} says {}: write one of them",
-                    first.origin,
-                    first.text(),
-                    option.origin,
-                    option.text(),
-                )));
+        let about = subject(&option.name);
+        match self.deciding(about) {
+            Some(first) if first.text() == option.text() => return Ok(()),
+            // mount.nfs takes one version, wherever it is written.
+            Some(first) if first.origin != option.origin || VERSION.contains(&about) => {
+                return Err(contradiction(first, &option));
             }
+            Some(_) | None => {}
         }
+        self.written
+            .retain(|written| subject(&written.name) != about);
+        self.written.push(option);
         Ok(())
     }
 
@@ -109,31 +128,53 @@ impl MountOptions {
         self.written.iter().any(|option| option.text() == text)
     }
 
-    /// Take out the version, with the parameter that asked for it.
-    pub(crate) fn take_version(&mut self) -> Option<(&'static str, String)> {
-        let at = self
-            .written
-            .iter()
-            .position(|option| option.name == "vers")?;
-        let option = self.written.remove(at);
-        Some((option.origin, option.value.unwrap_or_default()))
+    /// Take out the version, with the parameter that asked for it. `vers=4` and `minorversion=1` are one: 4.1,
+    /// for the kernel and for `mount.nfs`.
+    pub(crate) fn take_version(&mut self) -> Result<Option<(&'static str, String)>, Error> {
+        let [version, minor] = VERSION.map(|name| self.take(name));
+        let Some(minor) = minor else {
+            return Ok(version.map(Written::decision));
+        };
+        let whole = Written {
+            name: "vers".into(),
+            value: Some(format!("4.{}", minor.text_of_value())),
+            origin: minor.origin,
+        };
+        match version {
+            None => Ok(Some(whole.decision())),
+            Some(version) if version.text() == "vers=4" => Ok(Some(whole.decision())),
+            Some(version) if version.text() == whole.text() => Ok(Some(version.decision())),
+            // To the kernel it says nothing then.
+            Some(version) if minor.text_of_value() == "0" && version.text() == "vers=3" => {
+                Ok(Some(version.decision()))
+            }
+            Some(version) => Err(contradiction(&version, &minor)),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Written> {
+        let at = self.written.iter().position(|option| option.name == name)?;
+        Some(self.written.remove(at))
     }
 
     /// The whole list for the kernel.
     pub(crate) fn for_version(&self, version: Version, defaults: Defaults) -> Vec<MountOption> {
         let mut options = vec![("vers".into(), Some(version.into()))];
         for option in &self.written {
-            // Read-write is what the host mounts unless told otherwise; as an option it would refuse it.
-            if option.name != "rw" {
-                options.push((option.name.clone(), option.value.clone()));
-            }
+            options.push((option.name.clone(), option.value.clone()));
         }
         for name in defaults.options(version) {
-            if self.deciding(subject(name)).is_none() {
+            if !self.decides(subject(name)) {
                 options.push(((*name).into(), None));
             }
         }
         options
+    }
+
+    /// Which locks are local can be said beside `lock` and `nolock`, and instead of them.
+    fn decides(&self, about: &str) -> bool {
+        let is_about = |subject: &str| self.deciding(subject).is_some();
+        is_about(about) || (about == "lock" && is_about("local_lock"))
     }
 
     fn deciding(&self, about: &str) -> Option<&Written> {
@@ -153,7 +194,6 @@ fn canonical(word: &str) -> (String, Option<String>) {
     match (name, value, version) {
         (_, None, Some(version)) => ("vers".into(), Some(version.into())),
         ("nfsvers", Some(version), _) => ("vers".into(), Some(version.into())),
-        ("minorversion", Some(minor), _) => ("vers".into(), Some(format!("4.{minor}"))),
         ("tcp" | "udp" | "rdma", None, _) => ("proto".into(), Some(name.into())),
         _ => (name.into(), value.map(String::from)),
     }
@@ -164,7 +204,6 @@ fn subject(name: &str) -> &str {
     match name {
         "rw" => "ro",
         "soft" | "softerr" => "hard",
-        "local_lock" => "lock",
         "noatime" | "relatime" | "strictatime" => "atime",
         _ => name.strip_prefix("no").unwrap_or(name),
     }
@@ -225,6 +264,10 @@ mod tests {
             for_version("local_lock=flock", "3", Defaults::Standard),
             "vers=3,local_lock=flock,hard"
         );
+        assert_eq!(
+            for_version("nolock,local_lock=flock", "3", Defaults::None),
+            "vers=3,nolock,local_lock=flock"
+        );
     }
 
     #[test]
@@ -255,19 +298,10 @@ mod tests {
     #[test]
     fn words_without_effect_are_left_out() {
         assert_eq!(
-            for_version(
-                "defaults, _netdev,intr,x-systemd.automount,,retry=5,bg",
-                "4.2",
-                Defaults::None
-            ),
-            "vers=4.2"
+            for_version("intr, nointr,,retry=5,bg,_netdev", "4.2", Defaults::None),
+            "vers=4.2,_netdev",
+            "the host leaves out what every filesystem knows"
         );
-    }
-
-    #[test]
-    fn read_write_is_not_asked_for_and_read_only_is() {
-        assert_eq!(for_version("rw", "4.2", Defaults::None), "vers=4.2");
-        assert_eq!(for_version("ro", "4.2", Defaults::None), "vers=4.2,ro");
     }
 
     #[test]
@@ -285,16 +319,32 @@ mod tests {
             "nfsvers=4.1",
             "minorversion=1",
             "v4.1,nfsvers=4.1",
+            "vers=4,minorversion=1",
+            "minorversion=1,v4",
+            "vers=4.1,minorversion=1",
         ] {
             let mut options = written(&[("options", list)]).expect("good options");
-            assert_eq!(options.take_version(), Some(("options", "4.1".into())));
-            assert_eq!(options.take_version(), None);
+            assert_eq!(
+                options.take_version().expect("one"),
+                Some(("options", "4.1".into()))
+            );
+            assert_eq!(options.take_version().expect("none"), None);
         }
     }
 
     #[test]
-    fn read_write_is_not_passed_on() {
-        assert_eq!(for_version("rw,acl", "4.2", Defaults::None), "vers=4.2,acl");
+    fn a_minor_version_may_stand_in_another_list() {
+        let mut options =
+            written(&[("vers", "vers=4"), ("mountOptions", "minorversion=0")]).expect("good");
+        assert_eq!(
+            options.take_version().expect("one"),
+            Some(("mountOptions", "4.0".into()))
+        );
+        let mut three = written(&[("mountOptions", "vers=3,minorversion=0")]).expect("good");
+        assert_eq!(
+            three.take_version().expect("one"),
+            Some(("mountOptions", "3".into()))
+        );
     }
 
     #[test]
@@ -306,17 +356,44 @@ mod tests {
     }
 
     #[test]
-    fn opposites_contradict_each_other() {
-        for list in [
-            "hard,soft",
-            "lock,nolock",
-            "ro,rw",
-            "resvport,noresvport",
-            "tcp,udp",
-            "rsize=1,rsize=2",
+    fn two_lists_must_not_contradict_each_other() {
+        for (one, other) in [
+            ("hard", "soft"),
+            ("lock", "nolock"),
+            ("ro", "rw"),
+            ("nosuid", "suid"),
+            ("resvport", "noresvport"),
+            ("tcp", "udp"),
+            ("rsize=1", "rsize=2"),
         ] {
-            refusal(&[("mountOptions", list)]);
+            refusal(&[("mountOptions", one), ("options", other)]);
         }
-        refusal(&[("mountOptions", "vers=4,minorversion=1")]);
+    }
+
+    #[test]
+    fn within_one_list_the_later_counts() {
+        for (list, left) in [
+            ("soft,hard", "hard"),
+            ("ro,rw", "rw"),
+            ("rsize=1,rsize=2", "rsize=2"),
+            ("udp,tcp", "proto=tcp"),
+            ("noatime,acl,atime", "acl,atime"),
+        ] {
+            let text = for_version(list, "4.2", Defaults::None);
+            assert_eq!(text, format!("vers=4.2,{left}"));
+        }
+    }
+
+    #[test]
+    fn versions_contradict_each_other_in_one_list_too() {
+        refusal(&[("mountOptions", "vers=3,vers=4.1")]);
+        refusal(&[("mountOptions", "minorversion=1,minorversion=2")]);
+        for list in ["vers=4.1,minorversion=2", "vers=3,minorversion=1"] {
+            let mut options = written(&[("mountOptions", list)]).expect("read");
+            assert!(matches!(
+                options.take_version(),
+                Err(Error::InvalidArgument(message)) if message.contains("minorversion")
+            ));
+        }
     }
 }

@@ -311,7 +311,7 @@ impl<'a> Given<'a> {
 
 /// Take the version out of the options; `invalid-argument` if there is no such.
 fn known_version(options: &mut MountOptions) -> Result<Option<(&'static str, String)>, Error> {
-    let written = options.take_version();
+    let written = options.take_version()?;
     match &written {
         Some((origin, text)) if !version::is_known(text) => {
             let option = format!("NFS version in {origin}");
