@@ -19,7 +19,9 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 pub use address::AddressGrant;
-pub use block_devices::{BlockDevicesGrant, DevicePattern, FILESYSTEMS, PatternError, WordPattern};
+pub use block_devices::{
+    BlockDevicesGrant, DevicePattern, FILESYSTEMS, GrantedFilesystems, PatternError, WordPattern,
+};
 pub use https::{HttpsGrant, Method};
 pub use mount_option::{GrantedOption, GrantedOptionError, GrantedOptions};
 pub use origin::{Origin, OriginError};

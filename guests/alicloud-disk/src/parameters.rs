@@ -114,7 +114,7 @@ const CREATION: &[Line] = &[
     ),
     (
         FS_TYPE,
-        Some("ext4"),
+        Some("what is on the disk, else ext4"),
         "Filesystem, where the claim names none.",
     ),
     (

@@ -15,8 +15,6 @@ use crate::parameters;
 /// An attached disk shows within a few seconds; a busy machine may take longer, and kubelet waits two minutes.
 const PATIENCE_MS: u32 = 60_000;
 
-const DEFAULT_FILESYSTEM: &str = "ext4";
-
 /// Put the volume at the target.
 #[inline(never)]
 pub(crate) fn stage_volume(request: &StageRequest, target: &Target) -> Result<(), Error> {
@@ -114,23 +112,16 @@ impl Filesystem {
     fn wanted(volume: &Volume, asked: &FilesystemAccess) -> Self {
         let given = Given(&volume.context);
         let fs_type = Some(asked.fs_type.as_str()).filter(|asked| !asked.is_empty());
+        // Where nobody named one, the host takes what is there, or its default.
         let fs_type = fs_type
             .or(given.get(parameters::FS_TYPE))
-            .unwrap_or(DEFAULT_FILESYSTEM);
+            .unwrap_or_default();
         let options = given.get(parameters::MKFS_OPTIONS).unwrap_or_default();
-        let mut mount_options: Vec<MountOption> = asked
-            .mount_options
-            .iter()
-            .map(|written| mount_option(written))
-            .collect();
-        // A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once.
-        if fs_type == "xfs" && !mount_options.iter().any(|(name, _)| name == "nouuid") {
-            mount_options.push(("nouuid".into(), None));
-        }
+        let written = asked.mount_options.iter();
         Self {
             fs_type: fs_type.into(),
             format_options: options.split_ascii_whitespace().map(String::from).collect(),
-            mount_options,
+            mount_options: written.map(|option| mount_option(option)).collect(),
         }
     }
 }
@@ -198,25 +189,25 @@ mod tests {
     }
 
     #[test]
-    fn the_claim_names_the_filesystem_then_the_volume_then_it_is_ext4() {
+    fn the_claim_names_the_filesystem_then_the_volume_then_nobody() {
         let fs_type = |context: &[(&str, &str)], fs| {
             Filesystem::wanted(&volume(context, &[]), &asked(fs, &[])).fs_type
         };
         assert_eq!(fs_type(&[("fstype", "xfs")], "ext3"), "ext3");
         assert_eq!(fs_type(&[("fstype", "xfs")], ""), "xfs");
-        assert_eq!(fs_type(&[], ""), "ext4");
+        assert_eq!(fs_type(&[], ""), "");
     }
 
     #[test]
-    fn xfs_is_mounted_whatever_its_uuid() {
-        let options = |fs, written: &[&str]| {
-            Filesystem::wanted(&volume(&[], &[]), &asked(fs, written)).mount_options
-        };
-        assert_eq!(options("xfs", &[]), [("nouuid".into(), None)]);
-        assert_eq!(options("xfs", &["nouuid"]).len(), 1);
+    fn a_mount_option_has_a_name_and_perhaps_a_value() {
+        let options =
+            Filesystem::wanted(&volume(&[], &[]), &asked("xfs", &["noatime", "commit=30"]));
         assert_eq!(
-            options("ext4", &["commit=30"]),
-            [("commit".into(), Some("30".into()))]
+            options.mount_options,
+            [
+                ("noatime".into(), None),
+                ("commit".into(), Some("30".into()))
+            ]
         );
     }
 

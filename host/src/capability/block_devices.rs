@@ -14,7 +14,7 @@ use crate::bindings::drivebay::driver::block_devices::{
 };
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
-use crate::grant::{BlockDevicesGrant, DevicePattern};
+use crate::grant::{BlockDevicesGrant, DevicePattern, GrantedFilesystems};
 use crate::sys::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, MountAccess, MountOptions,
     NamePattern, Reply, Request, WantedDevice,
@@ -77,11 +77,13 @@ impl HostDevice for CallContext {
         fs_type: String,
         options: Vec<String>,
     ) -> Answer<()> {
-        if let Err(error) = self.granted_format(&fs_type, &options) {
-            return Ok(Err(into_wit(&error)));
-        }
+        let filesystems = match self.granted_format(&fs_type, &options) {
+            Ok(filesystems) => filesystems,
+            Err(error) => return Ok(Err(into_wit(&error))),
+        };
         let operation = DeviceOperation::EnsureFilesystem {
-            fs_type,
+            make: filesystems.make,
+            keep: filesystems.keep,
             options,
             access: self.narrowest_access(),
         };
@@ -206,11 +208,16 @@ impl CallContext {
         Ok(answer.map_err(|error| into_wit(&error)))
     }
 
-    fn granted_format(&self, fs_type: &str, options: &[String]) -> Result<(), DriverError> {
+    fn granted_format(
+        &self,
+        asked: &str,
+        options: &[String],
+    ) -> Result<GrantedFilesystems, DriverError> {
         let grant = self.block_devices_grant()?;
-        grant.allows_filesystem(fs_type)?;
+        let filesystems = grant.filesystems_for(asked)?;
         check_format_options(options)?;
-        Ok(grant.allows_format_options(fs_type, options)?)
+        grant.allows_format_options(&filesystems.make, options)?;
+        Ok(filesystems)
     }
 
     /// The filesystems that may be mounted, if the options may be used.

@@ -21,6 +21,18 @@ pub struct BlockDevicesGrant {
 /// Filesystems this host can make, check, grow and mount.
 pub const FILESYSTEMS: [&str; 4] = ["ext2", "ext3", "ext4", "xfs"];
 
+/// What a blank disk gets where nobody asks for another, as in every driver of Kubernetes.
+const DEFAULT_FILESYSTEM: &str = "ext4";
+
+/// What a disk may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantedFilesystems {
+    /// Made if it is blank.
+    pub make: String,
+    /// Left as it is, if the kernel mounts it under one of these names.
+    pub keep: Vec<String>,
+}
+
 impl BlockDevicesGrant {
     /// Whether the filesystem may be made and mounted.
     ///
@@ -34,6 +46,35 @@ impl BlockDevicesGrant {
                 format!("grants.block-devices.filesystems = {:?}", self.filesystems),
             )
         })
+    }
+
+    /// What may be on a disk for which that filesystem is asked. An empty word asks for none: whatever is there will
+    /// do, and a blank disk gets the default, or the first that is granted where that is not.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn filesystems_for(&self, asked: &str) -> Result<GrantedFilesystems, Refusal> {
+        if !asked.is_empty() {
+            self.allows_filesystem(asked)?;
+            return Ok(GrantedFilesystems {
+                make: asked.to_owned(),
+                keep: vec![asked.to_owned()],
+            });
+        }
+        let default = self
+            .filesystems
+            .iter()
+            .find(|name| *name == DEFAULT_FILESYSTEM);
+        match default.or(self.filesystems.first()) {
+            Some(make) => Ok(GrantedFilesystems {
+                make: make.clone(),
+                keep: self.filesystems.clone(),
+            }),
+            None => Err(refusal(
+                "a filesystem".to_owned(),
+                "grants.block-devices.filesystems = []".to_owned(),
+            )),
+        }
     }
 
     /// Whether the filesystem's mkfs may get these words.
@@ -279,6 +320,30 @@ mod tests {
             grant.refuse_device("loop-x").to_string(),
             "device \"loop-x\" is not granted (grants.block-devices.devices = [\"virtio-*\"])"
         );
+    }
+
+    #[test]
+    fn who_asks_for_no_filesystem_takes_what_is_there_and_else_gets_the_default() {
+        let granting = |filesystems: &[&str]| BlockDevicesGrant {
+            filesystems: words(filesystems),
+            ..grant()
+        };
+        for (granted, asked, make, keep) in [
+            (&["xfs", "ext4"][..], "", "ext4", &["xfs", "ext4"][..]),
+            (&["xfs", "ext3"], "", "xfs", &["xfs", "ext3"]),
+            (&["xfs", "ext4"], "xfs", "xfs", &["xfs"]),
+        ] {
+            let found = granting(granted).filesystems_for(asked).expect("granted");
+            assert_eq!((found.make.as_str(), found.keep), (make, words(keep)));
+        }
+        for (granted, asked) in [(&["ext4"][..], "xfs"), (&["ext4"], "ntfs"), (&[], "")] {
+            let refused = granting(granted).filesystems_for(asked);
+            let refused = refused.expect_err(asked).to_string();
+            assert!(
+                refused.contains("grants.block-devices.filesystems"),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

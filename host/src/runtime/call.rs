@@ -9,6 +9,7 @@ mod capacity;
 mod cloning;
 mod controller;
 mod expansion;
+mod filesystem;
 mod group_snapshots;
 #[cfg(feature = "compiler")]
 mod identity;

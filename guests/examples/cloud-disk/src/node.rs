@@ -25,12 +25,8 @@ impl node::Guest for CloudDisk {
         match request.kind {
             AccessType::Block => device.bind(target),
             AccessType::Filesystem(wanted) => {
-                let fs_type = if wanted.fs_type.is_empty() {
-                    "ext4"
-                } else {
-                    &wanted.fs_type
-                };
-                device.ensure_filesystem(fs_type, &[])?;
+                // Where the claim names none, whatever is on the disk will do.
+                device.ensure_filesystem(&wanted.fs_type, &[])?;
                 let options: Vec<MountOption> = wanted
                     .mount_options
                     .iter()

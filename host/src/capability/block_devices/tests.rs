@@ -184,7 +184,14 @@ fn waiting_ends_before_the_call_does() {
 
 #[test]
 fn filesystems_and_format_options_are_held_against_the_grant() {
-    assert!(granted().ensure("ext4", &["-b", "4096"]).is_ok());
+    for asked in ["ext4", ""] {
+        let mut call = granted();
+        call.ensure(asked, &["-b", "4096"]).expect("granted");
+        assert!(matches!(
+            call.last_operation(),
+            Some(DeviceOperation::EnsureFilesystem { make, keep, .. }) if make == "ext4" && keep == ["ext4"]
+        ));
+    }
     for (fs_type, options) in [
         ("xfs", &[][..]),
         ("ext4", &["-b", "1024"]),

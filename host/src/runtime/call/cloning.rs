@@ -10,13 +10,14 @@ impl Guest {
     /// `cloning.clone-volume`
     ///
     /// # Errors
-    /// The guest's own, or `internal` where it broke down.
+    /// `invalid-argument`: a filesystem that may not be made. The guest's own, or `internal` where it broke down.
     pub fn clone_volume(
         &self,
         setup: CallSetup,
         request: &CreateVolume,
         source: &VolumeId,
     ) -> Result<VolumeInfo, DriverError> {
+        self.refuse_unmakeable(request)?;
         let arguments = request_word(request);
         let said = self.call(setup, "clone-volume", |store, instance| {
             let cloning =

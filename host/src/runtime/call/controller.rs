@@ -10,12 +10,13 @@ impl Guest {
     /// `controller.create-volume`: empty, or with the content of a snapshot.
     ///
     /// # Errors
-    /// The guest's own, or `internal` where it broke down.
+    /// `invalid-argument`: a filesystem that may not be made. The guest's own, or `internal` where it broke down.
     pub fn create_volume(
         &self,
         setup: CallSetup,
         request: &CreateVolume,
     ) -> Result<VolumeInfo, DriverError> {
+        self.refuse_unmakeable(request)?;
         let arguments = request_word(request);
         let said = self.call(setup, "create-volume", |store, instance| {
             let controller =
@@ -40,7 +41,7 @@ impl Guest {
     /// `controller.validate-volume`
     ///
     /// # Errors
-    /// The guest's own, or `internal` where it broke down.
+    /// `unsupported`: a filesystem that may not be mounted. The guest's own, or `internal` where it broke down.
     pub fn validate_volume(
         &self,
         setup: CallSetup,
@@ -48,6 +49,7 @@ impl Guest {
         context: &Parameters,
         capabilities: &[VolumeCapability],
     ) -> Result<(), DriverError> {
+        self.refuse_unmountable(capabilities, context)?;
         let volume = volume(id, context, &Parameters::default());
         let capabilities = capability_words(capabilities);
         self.call(setup, "validate-volume", |store, instance| {

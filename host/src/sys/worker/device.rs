@@ -85,10 +85,12 @@ pub enum DeviceOperation {
     Size,
     /// What is on it: [`DeviceReply::Content`].
     Inspect,
-    /// Have this filesystem on it.
+    /// Have a filesystem on it.
     EnsureFilesystem {
-        /// The kernel's name.
-        fs_type: String,
+        /// The kernel's name of the one that is made if it is blank.
+        make: String,
+        /// The kernel's names under which one that is there may be mounted.
+        keep: Vec<String>,
         /// For mkfs; checked.
         options: Vec<String>,
         /// Read-only: nothing is written.
@@ -217,12 +219,14 @@ fn work(wanted: &WantedDevice, operation: &DeviceOperation, notes: &Path) -> Res
         DeviceOperation::Size => Ok(size(disk()?.block.size()?)),
         DeviceOperation::Inspect => inspect(&disk()?),
         DeviceOperation::EnsureFilesystem {
-            fs_type,
+            make,
+            keep,
             options,
             access,
         } => {
             let wish = filesystem::Wish {
-                fs_type: superblock::FsType::from_name(fs_type)?,
+                fs_type: superblock::FsType::from_name(make)?,
+                keep,
                 options,
                 access: *access,
             };

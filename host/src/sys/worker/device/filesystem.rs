@@ -22,7 +22,10 @@ const E2FSCK_CORRECTED: [i32; 3] = [1, 2, 3];
 
 /// What is asked for.
 pub(super) struct Wish<'a> {
+    /// To be made if the disk is blank.
     pub(super) fs_type: FsType,
+    /// Under which names one that is there may be mounted.
+    pub(super) keep: &'a [String],
     pub(super) options: &'a [String],
     pub(super) access: MountAccess,
 }
@@ -31,7 +34,7 @@ pub(super) struct Wish<'a> {
 pub(super) fn ensure(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<Reply, Fault> {
     let found = content::of(disk)?;
     match &found {
-        Content::Filesystem(held) if held.superblock.fs_type == wish.fs_type => {
+        Content::Filesystem(held) if held.superblock.fs_type.mounted_as(wish.keep).is_some() => {
             note::remove(notes, disk)?;
             check(disk, held, wish.access)?;
         }
@@ -54,7 +57,7 @@ pub(super) fn left_alone(disk: &Disk, wish: &Wish<'_>, found: &Content) -> Fault
         format!(
             "{} is not blank and not {}: it holds {}; it is left alone, and only a person may erase it",
             disk.in_words(),
-            wish.fs_type.name(),
+            wish.keep.join(" or "),
             found.in_words()
         ),
     )

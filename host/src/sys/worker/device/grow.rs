@@ -210,10 +210,11 @@ struct Scratch {
 
 impl Scratch {
     fn mount(block: &Block, fs_type: FsType) -> Result<Self, Fault> {
-        // Nothing on it is used, and a copy of a mounted xfs has the same UUID.
-        let data = match fs_type.family() {
-            Family::Ext => "",
-            Family::Xfs => XFS_TWINS,
+        // Nothing on it is used, and a copy of a mounted xfs has the same UUID. ext4's driver has ext2 and ext3
+        // too, and grows them; kernels seldom have another for them.
+        let (fs_type, data) = match fs_type.family() {
+            Family::Ext => (FsType::Ext4, ""),
+            Family::Xfs => (FsType::Xfs, XFS_TWINS),
         };
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         let place = PathBuf::from(SCRATCH);

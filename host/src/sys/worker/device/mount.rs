@@ -25,7 +25,7 @@ pub(super) fn mount(
 ) -> Result<Reply, Fault> {
     let held = content::filesystem(disk)?;
     let fs_type = held.superblock.fs_type;
-    if !granted.iter().any(|name| name == fs_type.name()) {
+    let Some(fs_type) = fs_type.mounted_as(granted) else {
         return Err(Fault::new(
             FaultKind::Denied,
             format!(
@@ -34,7 +34,7 @@ pub(super) fn mount(
                 fs_type.name()
             ),
         ));
-    }
+    };
     let block = held.block(disk);
     if let Some(entry) = standing(target)? {
         return already(&entry, block, options.access(), target);

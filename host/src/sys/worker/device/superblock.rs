@@ -42,6 +42,17 @@ impl FsType {
         })
     }
 
+    /// As what the kernel mounts it, of those names: as itself, or as ext4, whose driver mounts ext2 and ext3 as they
+    /// are (Linux, Documentation/admin-guide/ext4.rst).
+    pub(super) fn mounted_as(self, names: &[String]) -> Option<Self> {
+        let may_be = |fs_type: &Self| names.iter().any(|name| name == fs_type.name());
+        let ways = match self {
+            Self::Ext2 | Self::Ext3 => [self, Self::Ext4],
+            Self::Ext4 | Self::Xfs => [self, self],
+        };
+        ways.into_iter().find(may_be)
+    }
+
     pub(super) fn family(self) -> Family {
         match self {
             Self::Ext2 | Self::Ext3 | Self::Ext4 => Family::Ext,
@@ -233,6 +244,22 @@ mod tests {
         assert_eq!(Superblock::read(&[0; 4096]), None);
         assert_eq!(Superblock::read(b"XFSB"), None);
         assert_eq!(Superblock::read(&[0xff; 4096]), None);
+    }
+
+    #[test]
+    fn ext4_mounts_its_ancestors_and_nothing_else_mounts_another() {
+        let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        for (held, granted, mounted) in [
+            (FsType::Ext3, &["ext4"][..], Some(FsType::Ext4)),
+            (FsType::Ext2, &["xfs", "ext4"], Some(FsType::Ext4)),
+            (FsType::Ext3, &["ext4", "ext3"], Some(FsType::Ext3)),
+            (FsType::Ext4, &["ext3", "ext2"], None),
+            (FsType::Ext2, &["ext3"], None),
+            (FsType::Xfs, &["ext4"], None),
+            (FsType::Xfs, &["ext4", "xfs"], Some(FsType::Xfs)),
+        ] {
+            assert_eq!(held.mounted_as(&names(granted)), mounted, "{held:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod finding;
 mod formatting;
 mod growing;
 mod interrupted;
+mod kept;
 mod mounting;
 mod partitions;
 
@@ -185,8 +186,18 @@ impl LoopDisk {
     }
 
     fn ensure_with(&self, fs_type: &str, access: MountAccess) -> Result<Reply, Fault> {
+        self.ensure_one_of(fs_type, &[fs_type], access)
+    }
+
+    fn ensure_one_of(
+        &self,
+        make: &str,
+        keep: &[&str],
+        access: MountAccess,
+    ) -> Result<Reply, Fault> {
         self.on(DeviceOperation::EnsureFilesystem {
-            fs_type: fs_type.into(),
+            make: make.into(),
+            keep: keep.iter().map(|name| (*name).to_owned()).collect(),
             options: Vec::new(),
             access,
         })
@@ -264,11 +275,20 @@ impl MountPoint {
     }
 
     fn mount(&self, disk: &LoopDisk, access: MountAccess) -> Result<Reply, Fault> {
+        self.mount_one_of(disk, &["ext2", "ext3", "ext4", "xfs"], access)
+    }
+
+    fn mount_one_of(
+        &self,
+        disk: &LoopDisk,
+        filesystems: &[&str],
+        access: MountAccess,
+    ) -> Result<Reply, Fault> {
         disk.on(DeviceOperation::Mount {
             target: self.directory(),
             options: Vec::new(),
             access,
-            filesystems: ["ext2", "ext3", "ext4", "xfs"].map(str::to_owned).to_vec(),
+            filesystems: filesystems.iter().map(|name| (*name).to_owned()).collect(),
         })
     }
 }

@@ -156,7 +156,8 @@ fn a_disk_of_another_size_is_not_formatted() {
         ..disk.wanted()
     };
     let operation = DeviceOperation::EnsureFilesystem {
-        fs_type: "ext4".into(),
+        make: "ext4".into(),
+        keep: vec!["ext4".into()],
         options: Vec::new(),
         access: MountAccess::ReadWrite,
     };
@@ -223,7 +224,8 @@ fn options_reach_mkfs_and_its_complaints_come_back() {
     let disk = LoopDisk::new(SMALL);
     let ensure = |options: &[&str]| {
         disk.on(DeviceOperation::EnsureFilesystem {
-            fs_type: "ext4".into(),
+            make: "ext4".into(),
+            keep: vec!["ext4".into()],
             options: options.iter().map(|word| (*word).to_owned()).collect(),
             access: MountAccess::ReadWrite,
         })

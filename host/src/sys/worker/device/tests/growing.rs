@@ -1,6 +1,6 @@
 use super::*;
 
-fn grow_mounted(place: &Path, at_least_bytes: Option<u64>) -> Result<Reply, Fault> {
+pub(super) fn grow_mounted(place: &Path, at_least_bytes: Option<u64>) -> Result<Reply, Fault> {
     let request = DeviceRequest::GrowMounted {
         mount_point: place.to_owned(),
         at_least_bytes,
