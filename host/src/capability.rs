@@ -35,7 +35,7 @@ pub use https::Endpoint;
 pub(crate) use log::LogBudget;
 pub use memory::DriverMemory;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub use mounts::Target;
+pub use mounts::{Purpose, Target};
 pub(crate) use signing::CallKeys;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use signing::SigningKey;

@@ -6,9 +6,11 @@
 
 mod attach;
 mod content;
+mod defect;
 mod expand;
 mod figures;
 mod group_snapshot;
+mod mounted;
 mod node;
 mod on_mount;
 mod parameters;
@@ -16,6 +18,7 @@ mod place;
 mod provision;
 mod publish;
 mod snapshot;
+mod staging;
 mod stats;
 
 use std::fmt;
@@ -32,6 +35,8 @@ use crate::volume::{
     Access, AccessType, GroupSnapshotId, NodeId, Parameters, Secrets, SnapshotId, StagingPath,
     TargetPath, VolumeId, VolumeKey,
 };
+
+use mounted::Recognised;
 
 pub use crate::runtime::{Export, Scope};
 pub use crate::sys::{Measured, Room};
@@ -56,6 +61,7 @@ pub struct Driver {
     toll: WorkerToll,
     memory: DriverMemory,
     claimed: Arc<Mutex<Option<Claimed>>>,
+    recognised: Arc<Recognised>,
     patience: Patience,
 }
 
@@ -131,6 +137,8 @@ pub struct PublishVolume {
     pub sharing: Sharing,
     /// Where it was staged, if the caller says so; it is then published from nowhere else.
     pub staging: Option<StagingPath>,
+    /// What attaching returned; what the journal knows if empty.
+    pub publish_context: Parameters,
     /// For the host alone; no guest sees them.
     pub secrets: Secrets,
 }
@@ -192,6 +200,7 @@ impl Driver {
             toll,
             memory,
             claimed: Arc::default(),
+            recognised: Arc::default(),
             patience: Patience::default(),
         }
     }

@@ -20,7 +20,7 @@ use crate::driver::{
     Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, VolumeReference, Whereabouts,
 };
 use crate::error::DriverError;
-use crate::volume::{CapacityRange, TargetPath, VolumeId, VolumeKey};
+use crate::volume::{CapacityRange, Parameters, TargetPath, VolumeId, VolumeKey};
 use attach::Attach;
 
 /// The driver's name as kubelet spells it: the last two parts of the executable's path.
@@ -142,6 +142,7 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
         // kubelet has decided already who may share it.
         sharing: Sharing::ManyTargets,
         staging: None,
+        publish_context: Parameters::default(),
         secrets: options.secrets().clone(),
     };
     match attach {

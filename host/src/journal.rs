@@ -95,6 +95,12 @@ pub(crate) struct Placement {
     pub(crate) progress: Progress,
     /// How the kernel's table showed it once it was done; another mount at the path is not it.
     pub(crate) shown_as: String,
+    /// Which disk was beneath it then, if any; another one at the path is not it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) disk: Option<String>,
+    /// Whether it took writes then, whatever was asked for; unknown of what an older version mounted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) takes_writes: Option<bool>,
 }
 
 /// How a mount is used; asking for another use of the same path is a contradiction.
@@ -205,6 +211,14 @@ impl VolumeRecord {
         self.placements.push(placement);
     }
 
+    /// What was in place there has to be put there anew.
+    pub(crate) fn intend_again(&mut self, path: &Path) {
+        let at = |placement: &&mut Placement| placement.path == path;
+        if let Some(placement) = self.placements.iter_mut().find(at) {
+            placement.progress = Progress::Intended;
+        }
+    }
+
     pub(crate) fn forget(&mut self, path: &Path) {
         self.placements.retain(|placement| placement.path != path);
     }
@@ -233,6 +247,13 @@ impl Use {
         Self {
             read_only: access == Access::ReadOnly,
             kind,
+        }
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        match self.read_only {
+            true => Access::ReadOnly,
+            false => Access::ReadWrite,
         }
     }
 
@@ -472,6 +493,8 @@ mod tests {
             component: "c".into(),
             progress,
             shown_as: String::new(),
+            disk: None,
+            takes_writes: None,
         }
     }
 

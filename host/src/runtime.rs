@@ -18,7 +18,7 @@ mod limiter;
 mod manifest;
 mod wasi;
 
-pub use crate::capability::DriverMemory;
+pub use crate::capability::{DriverMemory, Purpose};
 pub use call::{AttachRequest, CallSetup, StageRequest};
 #[cfg(feature = "compiler")]
 pub use compile::{CompileError, compile, inspect};

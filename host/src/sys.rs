@@ -7,6 +7,7 @@
 
 mod clock;
 mod compiler;
+mod disk;
 mod durable;
 mod fault;
 mod host;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use clock::{ThreadClock, now_seconds};
 pub use compiler::{CompilerError, run_compiler};
+pub use disk::{appearance, device_beneath, disk_beneath, takes_writes};
 pub use durable::{
     TrustError, check_root_only_directory, create_root_only_directory, open_trusted, read_trusted,
     remove_durably, remove_durably_by_way_of, remove_leftovers, write_durably,
@@ -35,7 +37,9 @@ pub use lock::{Lock, LockError};
 pub use mount_option::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };
-pub use mountinfo::{MountEntry, is_mount_point, known_mount_at, mount_at};
+pub use mountinfo::{
+    MountEntry, is_mount_point, known_mount_at, mount_at, mount_points_beneath, mount_points_of,
+};
 pub use random::random_bytes;
 pub use rate::count_in_window;
 pub use socket::listen_at;

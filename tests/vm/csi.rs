@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::csi_proto::{self as proto};
 use drivebay_tests::{Csi, Node, Sanity, mounted, text};
+use nix::mount::{MsFlags, mount};
 use tonic::Code;
 
 use crate::lab::{FILER, exported, node, pull_the_plug};
@@ -161,6 +162,47 @@ fn a_mount_that_its_server_forgot_is_made_anew_by_publishing_again() {
     let greeting = fs::read_to_string(format!("{}/greeting", volume.target_path));
     assert_eq!(greeting.expect("mounted anew"), "restored");
     Node::holds_one_mount(volume.target_path.as_ref());
+    unpublish(&csi, &volume);
+    assert!(csi.stop());
+}
+
+#[test]
+#[ignore = "needs the VM's NFS"]
+fn a_share_that_another_driver_mounted_is_recognised_and_taken_over() {
+    let csi = serve();
+    let volume = old_volume("pvc-foreign");
+    let other = old_volume("pvc-other");
+    fs::create_dir_all(&volume.target_path).expect("writable");
+    mount(
+        Some(format!("{FILER}:/old/pvc-foreign").as_str()),
+        volume.target_path.as_str(),
+        Some("nfs4"),
+        MsFlags::empty(),
+        Some(format!("vers=4.2,hard,addr={FILER},clientaddr={FILER}").as_str()),
+    )
+    .expect("root");
+    let stats = |volume_id: &str| {
+        csi.node_get_volume_stats(proto::NodeGetVolumeStatsRequest {
+            volume_id: volume_id.to_owned(),
+            volume_path: volume.target_path.clone(),
+            ..proto::NodeGetVolumeStatsRequest::default()
+        })
+    };
+    for _ in 0..2 {
+        let measured = stats(&volume.volume_id).expect("measured");
+        assert!(measured.usage.iter().any(|usage| usage.total > 0));
+        let refused = stats(&other.volume_id).expect_err("another volume");
+        assert_eq!(refused.code(), Code::NotFound, "{refused:?}");
+    }
+    csi.node_publish_volume(volume.clone())
+        .expect("it is there");
+    Node::holds_one_mount(volume.target_path.as_ref());
+    let elsewhere = proto::NodePublishVolumeRequest {
+        target_path: volume.target_path.clone(),
+        ..other
+    };
+    let refused = csi.node_publish_volume(elsewhere).expect_err("occupied");
+    assert_eq!(refused.code(), Code::AlreadyExists, "{refused:?}");
     unpublish(&csi, &volume);
     assert!(csi.stop());
 }

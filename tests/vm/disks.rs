@@ -1,13 +1,17 @@
 //! Hot-plugged virtio disks with serial numbers of their own, which is what a cloud's disks are.
 
 use std::fs;
+use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::{
-    Cloud, Disk, GIB, NODE_NAME, Node, device, eventually, repository, run_kubelet, serial,
+    Cloud, CsiVolume, Disk, GIB, NODE_NAME, Node, device, eventually, raw, repository, run_kubelet,
+    serial, text,
 };
 use nix::sys::statvfs::statvfs;
+use tonic::Code;
 
 use crate::lab::shell;
 
@@ -113,6 +117,65 @@ fn a_link_that_leads_to_another_disk_is_not_followed() {
     other.mount_device(&of_other).succeeds();
     other.unmount_device().succeeds();
     other.detach().succeeds();
+}
+
+#[test]
+fn a_disk_that_was_detached_beneath_a_pod_is_noticed_and_mounted_anew_when_the_pod_is_gone() {
+    let cloud = cloud();
+    let node = Node::with_disks(&cloud);
+    let csi = node.serve("alicloud-disk");
+    let mut disk = CsiVolume::disk(&csi, &node, "pvc-1").in_use("pod-1");
+    fs::write(disk.target("pod-1").join("hello"), "kept").expect("writable");
+    shell("sync");
+    let pulled_out = disk.publish_context.clone();
+    // As by the console, or by a controller that gave this node up.
+    disk.detach().expect("detached");
+    eventually("the disk to be unplugged", || {
+        disks_with(serial(&disk.id)).is_empty()
+    });
+    disk.publish_context = pulled_out;
+    for answer in [disk.stage(), disk.publish("pod-1"), disk.publish("pod-2")] {
+        let status = answer.expect_err("the disk is gone");
+        assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+        let target = disk.target("pod-1");
+        assert!(status.message().contains(text(&target)), "{status:?}");
+    }
+    disk.attach().expect("attached");
+    eventually("the disk", || disks_with(serial(&disk.id)).len() == 1);
+    let status = disk.publish("pod-2").expect_err("pod-1 has the dead one");
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+    disk.unpublish("pod-1").expect("unpublished");
+    disk.publish("pod-2").expect("mounted anew");
+    let seen = fs::read_to_string(disk.target("pod-2").join("hello"));
+    assert_eq!(seen.expect("kept"), "kept");
+    disk.stage().expect("again");
+    disk.release("pod-2");
+    node.is_clean();
+}
+
+#[test]
+fn a_raw_device_whose_disk_was_detached_is_noticed_too() {
+    let cloud = cloud();
+    let node = Node::with_disks(&cloud);
+    let csi = node.serve("alicloud-disk");
+    let disk = CsiVolume::disk(&csi, &node, "raw");
+    let mut disk = disk
+        .used_as(raw(Mode::SingleNodeMultiWriter))
+        .in_use("pod-1");
+    disk.detach().expect("detached");
+    eventually("the disk to be unplugged", || {
+        disks_with(serial(&disk.id)).is_empty()
+    });
+    let status = disk.publish("pod-1").expect_err("the disk is gone");
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+    disk.unpublish("pod-1").expect("unpublished");
+    disk.attach().expect("attached");
+    disk.stage().expect("bound anew");
+    disk.publish("pod-1").expect("published");
+    let size = fs::File::open(disk.target("pod-1")).and_then(|mut raw| raw.seek(SeekFrom::End(0)));
+    assert_eq!(size.expect("the disk"), 20 * GIB);
+    disk.release("pod-1");
+    node.is_clean();
 }
 
 #[test]

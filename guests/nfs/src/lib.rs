@@ -166,6 +166,7 @@ impl node::Guest for Nfs {
     }
 
     fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {
+        let request = stage::known_by_id(request);
         stage::stage(&Share::requested(&request)?, target)
     }
 

@@ -4,9 +4,13 @@ use crate::bindings::drivebay::driver::files::Directory;
 use crate::bindings::drivebay::driver::log::{self, Level};
 use crate::bindings::drivebay::driver::mounts::{self, Target};
 use crate::bindings::drivebay::driver::types::Error;
+use crate::bindings::exports::drivebay::driver::node::StageRequest;
+use crate::given::Given;
 use crate::options::{self, Share};
+use crate::parameters::{SERVER, SHARE, SUB_DIR};
 use crate::remote_path::RemotePath;
 use crate::tree::Tree;
+use crate::volume_id::VolumeId;
 
 /// The mode comes first: a mount that succeeded is not staged again, so nothing may be left to do.
 pub(crate) fn stage(share: &Share, target: &Target) -> Result<(), Error> {
@@ -20,6 +24,22 @@ pub(crate) fn stage(share: &Share, target: &Target) -> Result<(), Error> {
         }
         answer => answer,
     }
+}
+
+/// A volume that is asked about by its id alone, as CSI asks after what is mounted. Where its directory is, is in the
+/// id, if this driver or Kubernetes' made it.
+pub(crate) fn known_by_id(mut request: StageRequest) -> StageRequest {
+    let volume = &mut request.volume;
+    let id = VolumeId::parse(&volume.id).filter(|_| Given(&volume.context).get(SERVER).is_none());
+    let known = id.and_then(|id| Some((id.sub_dir().ok()?, id.export)));
+    if let Some((sub_dir, export)) = known {
+        volume.context.extend([
+            (SERVER.into(), export.server),
+            (SHARE.into(), export.share.to_string()),
+            (SUB_DIR.into(), sub_dir.as_str().into()),
+        ]);
+    }
+    request
 }
 
 /// The directory that volumes are made in.

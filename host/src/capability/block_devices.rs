@@ -45,6 +45,10 @@ impl Host for CallContext {
     }
 
     fn await_device(&mut self, identity: Identity, timeout_ms: u32) -> Answer<Resource<Device>> {
+        if self.only_compares() {
+            // What is mounted does not have to appear.
+            return self.look_for(&identity, DeviceOperation::Find);
+        }
         let left = self.deadline.saturating_duration_since(Instant::now());
         let timeout = Duration::from_millis(u64::from(timeout_ms));
         let timeout = timeout.min(left.saturating_sub(TIME_TO_ANSWER));
@@ -81,6 +85,9 @@ impl HostDevice for CallContext {
             Ok(filesystems) => filesystems,
             Err(error) => return Ok(Err(into_wit(&error))),
         };
+        if self.only_compares() {
+            return Ok(Ok(()));
+        }
         let operation = DeviceOperation::EnsureFilesystem {
             make: filesystems.make,
             keep: filesystems.keep,
@@ -91,6 +98,9 @@ impl HostDevice for CallContext {
     }
 
     fn grow_filesystem(&mut self, device: Resource<Device>) -> Answer<()> {
+        if self.only_compares() {
+            return Ok(Ok(()));
+        }
         // Growing writes, and what is only read need not grow.
         match self.narrowest_access() {
             MountAccess::ReadOnly => Ok(Ok(())),
@@ -114,11 +124,17 @@ impl HostDevice for CallContext {
             Ok(filesystems) => filesystems,
             Err(error) => return Ok(Err(into_wit(&error))),
         };
-        let operation = DeviceOperation::Mount {
-            target: path,
-            options,
-            access,
-            filesystems,
+        let operation = match self.only_compares() {
+            true => DeviceOperation::Compare {
+                target: path,
+                access,
+            },
+            false => DeviceOperation::Mount {
+                target: path,
+                options,
+                access,
+                filesystems,
+            },
         };
         let answer = self.of_device(&device, operation, done)?;
         self.look_again(&target, &answer)?;
@@ -127,9 +143,16 @@ impl HostDevice for CallContext {
 
     fn bind(&mut self, device: Resource<Device>, target: Resource<Target>) -> Answer<()> {
         let onto = self.table.get(&target)?;
-        let operation = DeviceOperation::Bind {
-            target: onto.path.clone(),
-            access: onto.access,
+        let (path, access) = (onto.path.clone(), onto.access);
+        let operation = match self.only_compares() {
+            true => DeviceOperation::Compare {
+                target: path,
+                access,
+            },
+            false => DeviceOperation::Bind {
+                target: path,
+                access,
+            },
         };
         let answer = self.of_device(&device, operation, done)?;
         self.look_again(&target, &answer)?;
@@ -233,13 +256,7 @@ impl CallContext {
     /// A call that is to put a volume somewhere read-only writes nothing to it. Targets are lent for the
     /// whole call, so a guest cannot get rid of one.
     fn narrowest_access(&mut self) -> MountAccess {
-        let targets = self
-            .table
-            .iter_mut()
-            .filter_map(|entry| entry.downcast_ref::<Target>());
-        let read_only = targets
-            .into_iter()
-            .any(|target| target.access == MountAccess::ReadOnly);
+        let read_only = self.has_target(|target| target.access == MountAccess::ReadOnly);
         match read_only {
             true => MountAccess::ReadOnly,
             false => MountAccess::ReadWrite,

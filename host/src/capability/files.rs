@@ -33,7 +33,13 @@ impl CallContext {
         read: impl FnOnce(Reply) -> Option<T>,
     ) -> Answer<T> {
         let directory = self.table.get(directory)?.origin.clone();
-        let done = self.allows(effect).and_then(|()| {
+        let allowed = match (&effect, self.only_compares()) {
+            (Effect::Changes(name), true) => Err(DriverError::failed_precondition(format!(
+                "cannot {name}: this call only asks what is mounted"
+            ))),
+            (Effect::Looks | Effect::Changes(_), _) => self.allows(effect),
+        };
+        let done = allowed.and_then(|()| {
             self.ask(Request::Files {
                 directory,
                 operation,

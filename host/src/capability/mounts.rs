@@ -25,6 +25,18 @@ pub struct Target {
     pub(crate) access: MountAccess,
     /// What is mounted there already.
     pub(crate) mounted: Option<MountEntry>,
+    /// Decided by the caller.
+    pub(crate) purpose: Purpose,
+}
+
+/// Why a guest is lent a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To put the volume there.
+    Place,
+    /// To tell by the same calls whether the volume is what is mounted there: it is compared with what the guest
+    /// would mount, and nothing is mounted, made or written.
+    Compare,
 }
 
 impl Host for CallContext {
@@ -60,9 +72,11 @@ impl HostTarget for CallContext {
         let (path, access, mounted) = self.look_at(&target)?;
         let options = MountOptions::of(access, &options);
         let access = options.access();
+        let may_mount = self.may_mount(&target)?;
         let done = self
             .granted_remote(&source, &options)
             .and_then(|remote| match mounted {
+                None if !may_mount => Err(gone()),
                 Some(entry) => same_remote(&entry, &remote, access),
                 None => self
                     .ask(Request::MountRemote {
@@ -84,7 +98,9 @@ impl HostTarget for CallContext {
     ) -> wasmtime::Result<Result<(), types::Error>> {
         let origin = self.table.get(&directory)?.origin.clone();
         let (onto, access, mounted) = self.look_at(&target)?;
+        let may_mount = self.may_mount(&target)?;
         let done = match (origin, mounted) {
+            (_, None) if !may_mount => Err(gone()),
             (DirectoryOrigin::Remote(_), _) => Err(DriverError::unsupported(
                 "cannot bind a directory of open-remote; mount the remote source itself with mount-remote",
             )),
@@ -211,6 +227,24 @@ impl CallContext {
         Ok((target.path.clone(), target.access, target.mounted.clone()))
     }
 
+    fn may_mount(&self, target: &Resource<Target>) -> wasmtime::Result<bool> {
+        Ok(self.table.get(target)?.purpose == Purpose::Place)
+    }
+
+    /// Whether this call only asks what is mounted. Targets are lent for the whole call, so a guest cannot get rid
+    /// of one.
+    pub(super) fn only_compares(&mut self) -> bool {
+        self.has_target(|target| target.purpose == Purpose::Compare)
+    }
+
+    pub(super) fn has_target(&mut self, is_so: impl Fn(&Target) -> bool) -> bool {
+        let targets = self
+            .table
+            .iter_mut()
+            .filter_map(|entry| entry.downcast_ref::<Target>());
+        targets.into_iter().any(is_so)
+    }
+
     /// After a mount, what is there is looked up again, so that a second mount by the same guest in the
     /// same call is compared and not stacked.
     pub(super) fn remember(
@@ -283,6 +317,11 @@ fn same_remote(
     } else {
         Err(occupied(entry))
     }
+}
+
+/// It was there when the call began.
+fn gone() -> DriverError {
+    DriverError::not_found("nothing is mounted at the target any more")
 }
 
 fn is_read_only(entry: &MountEntry) -> MountAccess {

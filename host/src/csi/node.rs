@@ -46,8 +46,9 @@ impl Node for Service {
         request: Request<NodeUnstageVolumeRequest>,
     ) -> Result<Response<NodeUnstageVolumeResponse>, Status> {
         self.answer("NodeUnstageVolume", request, |driver, message| {
-            request::volume_id(&message.volume_id)?;
-            driver.unstage_volume(&request::staging(&message.staging_target_path)?)?;
+            let volume = request::volume_id(&message.volume_id)?;
+            let staging = request::staging(&message.staging_target_path)?;
+            driver.unstage_volume(&staging, Some(&volume))?;
             Ok(NodeUnstageVolumeResponse {})
         })
         .await
@@ -171,13 +172,14 @@ fn published(
     let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
     let target = request::target(&message.target_path)?;
     let capability = request::capability(message.volume_capability)?;
-    let (_, is_read_only) = request::publish_context(message.publish_context);
+    let (publish_context, is_read_only) = request::publish_context(message.publish_context);
     Ok(PublishVolume {
         volume,
         target,
         access: request::access(capability.mode, message.readonly || is_read_only),
         sharing: request::sharing(capability.mode),
         staging: staged_at(driver, &message.staging_target_path)?,
+        publish_context,
         kind: capability.kind,
         secrets: request::secrets(message.secrets),
     })

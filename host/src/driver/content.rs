@@ -1,14 +1,14 @@
 //! What gets mounted at a spot: whatever a guest puts there, or the volume's staging bound once more.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::place::{Spot, is_mounted};
+use super::place::{Spot, known};
 use super::{Operation, VolumeReference};
 use crate::error::DriverError;
-use crate::runtime::{Guest, StageRequest};
-use crate::sys::{Kernel, MountAccess, MountEntry, Request};
-use crate::volume::{Access, Parameters};
+use crate::runtime::{Guest, Purpose, StageRequest};
+use crate::sys::{Kernel, MountAccess, MountEntry, Request, device_beneath};
+use crate::volume::{Access, AccessType, Parameters};
 
 /// Chosen before anything is journaled; everything that can be refused has been.
 pub(super) enum Content<'a> {
@@ -63,6 +63,7 @@ impl Content<'_> {
                     kind: spot.kind,
                     target: spot.path.to_owned(),
                     mounted: found,
+                    purpose: Purpose::Place,
                 };
                 guest.stage_volume(operation.setup(), &request)
             }
@@ -77,15 +78,18 @@ fn bind(
     spot: &Spot<'_>,
     found: Option<MountEntry>,
 ) -> Result<(), DriverError> {
-    if !is_mounted(&from)? {
+    let Some(staged) = known(&from)? else {
         // After a reboot the journal still knows the staging, but the mount is gone; kubelet stages again.
         return Err(DriverError::failed_precondition(format!(
             "the volume is no longer staged at {}",
             from.display()
         )));
-    }
+    };
     if let Some(entry) = found {
-        return Err(occupied(spot, &entry));
+        return match shows((&from, &staged), spot, &entry) {
+            true => Ok(()),
+            false => Err(occupied(spot, &entry)),
+        };
     }
     let access = match spot.access {
         Access::ReadOnly => MountAccess::ReadOnly,
@@ -98,6 +102,15 @@ fn bind(
     };
     operation.workers.call(request, operation.deadline)?;
     Ok(())
+}
+
+/// Whether what is mounted at the spot is the volume already, as another driver bound it there.
+fn shows((from, staged): (&Path, &MountEntry), spot: &Spot<'_>, entry: &MountEntry) -> bool {
+    let device = device_beneath(from, staged);
+    let is_same = device.is_some() && device == device_beneath(spot.path, entry);
+    let is_whole = matches!(spot.kind, AccessType::Block) || entry.root == staged.root;
+    let refuses_writes = spot.access == Access::ReadOnly || staged.read_only;
+    is_same && is_whole && entry.read_only == refuses_writes
 }
 
 /// Something is mounted there that we cannot take for the volume.

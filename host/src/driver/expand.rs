@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::parameters::known;
-use super::place::is_mounted;
+use super::place::still_holds;
 use super::provision::check_range;
 use super::{Driver, VolumeReference};
 use crate::error::DriverError;
@@ -77,9 +77,10 @@ impl Driver {
             );
             return Err(DriverError::unsupported(message));
         }
-        if let Whereabouts::Certain(at) = &request.at {
-            self.mounted_at(&request.key, at)?;
-        }
+        let found = match &request.at {
+            Whereabouts::Certain(at) => Some(self.mounted_at(&request.key, at)?),
+            Whereabouts::Unsaid | Whereabouts::Perhaps(_) => None,
+        };
         if !capabilities.local_filesystem() {
             return Ok(Growth::Nothing);
         }
@@ -88,14 +89,16 @@ impl Driver {
             self.refuse_other_volume(at, &request.key)?;
         }
         let record = self.journal.load(&request.key)?;
-        let Some(placement) = record.as_ref().and_then(mounted) else {
-            return Ok(Growth::NotMounted);
+        let mount_point = match (record.as_ref().and_then(mounted), found) {
+            (Some(placement), _) if placement.use_as.is_block() => return Ok(Growth::Nothing),
+            (Some(placement), _) => placement.path.clone(),
+            // Another driver mounted it, and nobody asked us for it since.
+            (None, Some(found)) if found.is_device() => return Ok(Growth::Nothing),
+            (None, Some(found)) => found.path,
+            (None, None) => return Ok(Growth::NotMounted),
         };
-        if placement.use_as.is_block() {
-            return Ok(Growth::Nothing);
-        }
         let grow = DeviceRequest::GrowMounted {
-            mount_point: placement.path.clone(),
+            mount_point,
             at_least_bytes: Some(request.required_bytes),
         };
         operation
@@ -121,9 +124,8 @@ impl Driver {
 
 /// One filesystem is behind all mounts of a volume; the staging is where it can surely be written.
 fn mounted(record: &VolumeRecord) -> Option<&Placement> {
-    let is_there = |placement: &&Placement| {
-        placement.progress == Progress::Done && is_mounted(&placement.path).unwrap_or(false)
-    };
+    let is_there =
+        |placement: &&Placement| placement.progress == Progress::Done && still_holds(placement);
     let staged = record.staging().filter(is_there);
     let published = || {
         record

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::content::{Content, occupied};
-use super::place::{Spot, Standing, UNDO_TIME, is_mounted, known, shown, standing};
+use super::defect::Defect;
+use super::place::{Spot, Standing, UNDO_TIME, is_mounted, known, shown, standing, still_holds};
 use super::{AttachVolume, Driver, Operation, PublishVolume};
 use crate::error::{Condition, DriverError};
 use crate::journal::{
     Lasts, Placement, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
 };
-use crate::sys::{self, Kernel, Request, TargetKind};
+use crate::sys::{self, Kernel, MountEntry, Request};
 use crate::volume::{NodeId, Parameters, VolumeKey};
 
 impl Driver {
@@ -42,7 +43,10 @@ impl Driver {
             kind: &request.kind,
         };
         match standing(record.placement(spot.path), &spot)? {
-            Standing::Settled(_) => return Ok(()),
+            Standing::Settled(entry) => {
+                let defect = self.defect(&record, &spot, &entry);
+                return defect.map_or(Ok(()), |defect| Err(defect.refusal(&spot, spot.path)));
+            }
             Standing::Found(entry) => return Err(occupied(&spot, &entry)),
             Standing::Empty | Standing::Leftover => {}
         }
@@ -92,6 +96,8 @@ impl Driver {
             component: String::new(),
             progress: Progress::Intended,
             shown_as: String::new(),
+            disk: None,
+            takes_writes: None,
         });
         Ok(())
     }
@@ -176,9 +182,7 @@ impl Driver {
         leaving: &Path,
     ) -> Result<(), DriverError> {
         let is_used = |placement: &Placement| {
-            placement.role == Role::Target
-                && placement.path != leaving
-                && is_mounted(&placement.path).unwrap_or(true)
+            placement.role == Role::Target && placement.path != leaving && still_holds(placement)
         };
         if record.placements.iter().any(is_used) {
             return Ok(());
@@ -217,7 +221,6 @@ impl Driver {
         }
         let remove = Request::RemoveTarget {
             target: staging.path.clone(),
-            kind: TargetKind::Directory,
         };
         operation.workers.call(remove, operation.deadline)?;
         Ok(())
@@ -232,7 +235,11 @@ fn staged_for(record: &VolumeRecord, spot: &Spot<'_>) -> Result<Option<Placement
     else {
         return Ok(None);
     };
-    let Some(entry) = known(&staging.path)?.filter(|entry| shown(entry) == staging.shown_as) else {
+    // One that is dead is put there anew, unless another pod has it.
+    let is_sound = |entry: &MountEntry| {
+        shown(entry) == staging.shown_as && Defect::of(staging, entry).is_none()
+    };
+    let Some(entry) = known(&staging.path)?.filter(is_sound) else {
         return Ok(None);
     };
     if staging.use_as.serves(&Use::of(spot.access, spot.kind)) {

@@ -4,16 +4,17 @@
 //! mounted decides, the journal explains it: a mount we had only intended is a leftover and is redone; one
 //! that was there before us is taken over if it is the same, and named if it is not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::content::Content;
+use super::defect::Defect;
 use super::{Driver, Emptied, Operation};
-use crate::error::{Condition, DriverError};
+use crate::error::DriverError;
 use crate::journal::{JournalError, Placement, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
-    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, is_mount_point,
-    known_mount_at, mount_at,
+    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, disk_beneath,
+    is_mount_point, known_mount_at, mount_at, mount_points_beneath, takes_writes,
 };
 use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
 
@@ -43,6 +44,8 @@ impl Spot<'_> {
 /// What has to be so again after a failure.
 struct Before {
     was_empty: bool,
+    /// Earlier, and that is what the journal goes on saying.
+    was_in_place: bool,
     /// Whether the target was made or there.
     target: Reply,
 }
@@ -65,17 +68,30 @@ impl Driver {
     pub(super) fn place<'a>(
         &self,
         operation: &mut Operation,
-        mut record: VolumeRecord,
+        record: VolumeRecord,
         spot: &Spot<'_>,
         choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<Content<'a>, DriverError>,
     ) -> Result<(), DriverError> {
-        let found = match standing(record.placement(spot.path), spot)? {
-            Standing::Settled(entry) if self.is_stale(spot, &entry) => {
-                tracing::info!("mounting anew what its server no longer knows");
-                self.unmount(operation, spot.path)?;
+        let standing = standing(record.placement(spot.path), spot)?;
+        self.place_on(operation, record, (spot, standing), choose)
+    }
+
+    /// The same for whoever has looked already.
+    pub(super) fn place_on<'a>(
+        &self,
+        operation: &mut Operation,
+        mut record: VolumeRecord,
+        (spot, standing): (&Spot<'_>, Standing),
+        choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<Content<'a>, DriverError>,
+    ) -> Result<(), DriverError> {
+        let found = match standing {
+            Standing::Settled(entry) => {
+                let Some(defect) = self.defect(&record, spot, &entry) else {
+                    return Ok(());
+                };
+                self.take_away(operation, &mut record, spot, (&defect, &entry))?;
                 None
             }
-            Standing::Settled(_) => return Ok(()),
             Standing::Leftover => {
                 tracing::info!("redoing a mount that was interrupted");
                 self.unmount(operation, spot.path)?;
@@ -91,6 +107,7 @@ impl Driver {
         };
         let before = Before {
             was_empty: found.is_none(),
+            was_in_place: was_in_place(&record, spot.path),
             target: operation.workers.call(prepare, operation.deadline)?,
         };
         let outcome = self.put_in_place(operation, &mut record, spot, &content, found);
@@ -100,15 +117,21 @@ impl Driver {
         outcome
     }
 
-    /// Whether a server has lost what is mounted there, as after a restore or a failover. One that does not
-    /// answer has not: its clients go on when it comes back.
-    fn is_stale(&self, spot: &Spot<'_>, entry: &MountEntry) -> bool {
+    /// What is wrong with what is settled there. A server that does not answer has not lost it: its clients go on
+    /// when it comes back.
+    pub(super) fn defect(
+        &self,
+        record: &VolumeRecord,
+        spot: &Spot<'_>,
+        entry: &MountEntry,
+    ) -> Option<Defect> {
+        if !is_from_server(entry) {
+            return Defect::of(record.placement(spot.path)?, entry);
+        }
         let until = Instant::now() + STALE_TIME;
-        is_from_server(entry)
-            && self
-                .measuring
-                .measure(spot.path, &entry.fs_type, until)
-                .is_err_and(|fault| fault.kind == FaultKind::Stale)
+        let measured = self.measuring.measure(spot.path, &entry.fs_type, until);
+        let is_stale = measured.is_err_and(|fault| fault.kind == FaultKind::Stale);
+        is_stale.then_some(Defect::Forgotten)
     }
 
     /// Intent, act, proof, result: a crash between any two of them is understood later.
@@ -132,14 +155,8 @@ impl Driver {
     }
 
     /// Takes away whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
-    /// `unmount` for directories on which nothing was ever mounted. `kind` is what the path is where the
-    /// journal does not say.
-    pub(super) fn unplace(
-        &self,
-        path: &Path,
-        kind: TargetKind,
-        emptied: Emptied,
-    ) -> Result<(), DriverError> {
+    /// `unmount` for directories on which nothing was ever mounted.
+    pub(super) fn unplace(&self, path: &Path, emptied: Emptied) -> Result<(), DriverError> {
         // A path nobody noted may still hold a mount: of a driver we replace, or after the journal was lost.
         let key = self
             .journal
@@ -149,18 +166,13 @@ impl Driver {
         if is_mounted(path)? {
             self.unmount(&mut operation, path)?;
         }
-        // A record that makes no sense must not keep a pod from ending; `forget` says so in the log.
-        let record = self.journal.load(&key).ok().flatten();
-        let noted = record.as_ref().and_then(|record| record.placement(path));
-        let kind = noted.map_or(kind, |placement| match placement.use_as.is_block() {
-            true => TargetKind::Device,
-            false => TargetKind::Directory,
-        });
         if emptied == Emptied::Removed {
             let target = path.to_owned();
-            let remove = Request::RemoveTarget { target, kind };
+            let remove = Request::RemoveTarget { target };
             operation.workers.call(remove, operation.deadline)?;
         }
+        // A record that makes no sense must not keep a pod from ending; `forget` says so in the log.
+        let record = self.journal.load(&key).ok().flatten();
         if let Some(record) = record.filter(VolumeRecord::lasts_while_mounted) {
             self.release(&mut operation, record, path)?;
         }
@@ -176,31 +188,40 @@ impl Driver {
         progress: Progress,
         entry: Option<&MountEntry>,
     ) -> Result<(), DriverError> {
+        let before = record.placement(spot.path);
+        let shown_before = before.map(|placement| placement.shown_as.clone());
         record.note(Placement {
             path: spot.path.to_owned(),
             role: spot.role,
             use_as: Use::of(spot.access, spot.kind),
             component: content.component().to_owned(),
             progress,
-            shown_as: entry.map(shown).unwrap_or_default(),
+            shown_as: entry.map(shown).or(shown_before).unwrap_or_default(),
+            disk: entry.and_then(|entry| disk_beneath(spot.path, entry)),
+            takes_writes: entry.map(|entry| !entry.read_only),
         });
         Ok(self.journal.save(record)?)
     }
 
-    /// A guest that says it is done has mounted something.
+    /// A guest that says it is done has mounted something, and it can be used.
     fn look_after(
         &self,
         record: &VolumeRecord,
         spot: &Spot<'_>,
     ) -> Result<MountEntry, DriverError> {
-        known(spot.path)?.ok_or_else(|| {
+        let entry = known(spot.path)?.ok_or_else(|| {
             DriverError::internal(format!(
                 "guest {:?} said volume {:?} is in place, but nothing is mounted at {}",
                 self.config.component,
                 record.id().0,
                 spot.path.display()
             ))
-        })
+        })?;
+        match spot.access {
+            Access::ReadOnly => {}
+            Access::ReadWrite => refuse_given_up(spot, &entry)?,
+        }
+        Ok(entry)
     }
 
     /// After a failure: nothing of ours stays mounted, made or noted.
@@ -228,13 +249,16 @@ impl Driver {
             let removed = operation.workers.call(
                 Request::RemoveTarget {
                     target: spot.path.to_owned(),
-                    kind: spot.target_kind(),
                 },
                 operation.deadline,
             );
             if let Err(error) = removed {
                 tracing::warn!(%error, "the target could not be removed again");
             }
+        }
+        // Who was told that it is staged comes to publish it, and not to stage it once more.
+        if spot.role == Role::Staging && before.was_in_place {
+            return;
         }
         record.forget(spot.path);
         self.clean_journal(record, spot.path);
@@ -264,10 +288,7 @@ impl Driver {
                     .call(request(MountFlags::Force), operation.deadline)?;
                 Ok(())
             }
-            Err(fault) if fault.kind == FaultKind::Busy => Err(DriverError::new(
-                Condition::FailedPrecondition,
-                format!("{}; a process still uses it", fault.message),
-            )),
+            Err(fault) if fault.kind == FaultKind::Busy => Err(busy(path, &fault)),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -294,10 +315,28 @@ impl Driver {
     }
 }
 
+/// The kernel has one word for a mount that a process uses and one that has another mount on it.
+fn busy(path: &Path, fault: &Fault) -> DriverError {
+    let reason = match beneath(path) {
+        Ok(Some(point)) => format!(
+            "{} is mounted beneath it, unmount that first",
+            point.display()
+        ),
+        Ok(None) | Err(_) => "a process still uses it".to_owned(),
+    };
+    DriverError::failed_precondition(format!("{}; {reason}", fault.message))
+}
+
 fn log_unclean(cleaned: Result<(), JournalError>) {
     if let Err(error) = cleaned {
         tracing::warn!(error = %DriverError::from(error).chain(), "the journal could not be cleaned");
     }
+}
+
+/// What was in place once stays noted where it cannot be put there again.
+fn was_in_place(record: &VolumeRecord, path: &Path) -> bool {
+    let noted = record.placement(path);
+    noted.is_some_and(|placement| !placement.shown_as.is_empty())
 }
 
 pub(super) fn standing(
@@ -337,6 +376,24 @@ fn judged(
     }
 }
 
+/// The kernel keeps a filesystem that it gave up until its last mount is gone: whoever mounts it once more meanwhile
+/// gets the same one. What a guest mounted read-only was never meant to be written to.
+fn refuse_given_up(spot: &Spot<'_>, entry: &MountEntry) -> Result<(), DriverError> {
+    if entry.read_only {
+        return Ok(());
+    }
+    let takes_writes = takes_writes(spot.path, &entry.fs_type, &entry.device);
+    match takes_writes {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(DriverError::failed_precondition(format!(
+            "cannot use the {} filesystem of {} at {}: the kernel lets nobody write to it after an error, and it is mounted elsewhere on this node; unpublish and unstage it everywhere (delete its pods), then staging checks it and mounts it anew",
+            entry.fs_type,
+            entry.source,
+            spot.path.display()
+        ))),
+    }
+}
+
 /// Whether somebody else keeps what is mounted: `server:/path`, as the kernel writes such sources.
 pub(super) fn is_from_server(entry: &MountEntry) -> bool {
     entry.source.contains(':')
@@ -357,9 +414,10 @@ pub(super) fn refuse_changed_context(
     record: &VolumeRecord,
     context: &Parameters,
 ) -> Result<(), DriverError> {
-    let in_use = record.placements.iter().find(|placement| {
-        placement.progress == Progress::Done && is_mounted(&placement.path).unwrap_or(true)
-    });
+    let in_use = record
+        .placements
+        .iter()
+        .find(|placement| placement.progress == Progress::Done && still_holds(placement));
     match in_use {
         Some(placement) if !record.context().same_as(context) => {
             Err(DriverError::already_exists(format!(
@@ -372,6 +430,17 @@ pub(super) fn refuse_changed_context(
     }
 }
 
+/// Whether what was put there is there still; what cannot be told counts as there.
+pub(super) fn still_holds(placement: &Placement) -> bool {
+    match known(&placement.path) {
+        Ok(None) => false,
+        Ok(Some(entry)) => {
+            placement.progress != Progress::Done || placement.shown_as == shown(&entry)
+        }
+        Err(_) => true,
+    }
+}
+
 pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
     told(path, is_mount_point)
 }
@@ -381,23 +450,27 @@ pub(super) fn known(path: &Path) -> Result<Option<MountEntry>, DriverError> {
     told(path, known_mount_at)
 }
 
+/// What is mounted beneath a path, not at it.
+pub(super) fn beneath(path: &Path) -> Result<Option<PathBuf>, DriverError> {
+    let points = or_nothing(path, mount_points_beneath(path))?;
+    Ok(points.and_then(|points| points.into_iter().next()))
+}
+
 pub(super) fn look(path: &Path) -> Result<Option<MountEntry>, DriverError> {
     told(path, mount_at)
 }
 
 /// What is mounted there, by whoever knows; nothing is the default.
 fn told<T: Default>(path: &Path, by: fn(&Path) -> std::io::Result<T>) -> Result<T, DriverError> {
-    match by(path) {
-        Ok(told) => Ok(told),
-        // No parent, no mount; making the target will say more.
-        Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(T::default())
-        }
+    Ok(or_nothing(path, by(path))?.unwrap_or_default())
+}
+
+/// No parent, no mount; making the target will say more.
+fn or_nothing<T>(path: &Path, told: std::io::Result<T>) -> Result<Option<T>, DriverError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match told {
+        Ok(told) => Ok(Some(told)),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(error) => Err(DriverError::internal(format!(
             "cannot tell what is mounted at {}",
             path.display()

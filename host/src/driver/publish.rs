@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::content::Content;
-use super::place::{Spot, Standing, is_from_server, is_mounted, refuse_changed_context, standing};
+use super::defect::Defect;
+use super::place::{
+    Spot, Standing, beneath, is_from_server, is_mounted, refuse_changed_context, standing,
+    still_holds,
+};
+use super::staging::{publish_context, staged_at, staged_devices};
 use super::{Driver, Operation, PublishVolume, Sharing, StageVolume, Subject, VolumeReference};
 use crate::error::DriverError;
 use crate::journal::{Placement, Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
-use crate::sys::TargetKind;
-use crate::volume::{AccessType, Parameters, StagingPath, TargetPath};
+use crate::volume::{AccessType, Parameters, StagingPath, TargetPath, VolumeId};
 
 /// What becomes of a target that was emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,22 +35,31 @@ impl Driver {
     /// staged first. Whatever the guest answers.
     pub fn publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
-        let record = self.record(&request.volume)?;
+        let mut record = self.record(&request.volume)?;
         let spot = target(request);
-        refuse_contradiction(&record, request)?;
-        if let Some(staging) = record.staging().cloned() {
-            return self.place(&mut operation, record, &spot, |_, _| {
-                Ok(Content::Staging {
-                    path: staging.path,
-                    component: staging.component,
-                })
-            });
+        refuse_second_target(&record, request)?;
+        let standing = standing(record.placement(spot.path), &spot)?;
+        if !matches!(standing, Standing::Settled(_)) {
+            record = self.with_staging(&mut operation, record, request)?;
         }
-        self.place(&mut operation, record, &spot, |operation, record| {
-            let guest = self.node_guest(operation)?;
-            refuse_unstaged(&guest, &request.volume)?;
-            self.content_of(guest, record, &request.volume, Parameters::default())
-        })
+        refuse_contradiction(&record, request)?;
+        let staging = record.staging().cloned();
+        self.place_on(
+            &mut operation,
+            record,
+            (&spot, standing),
+            |operation, record| {
+                if let Some(staging) = staging {
+                    return Ok(Content::Staging {
+                        path: staging.path,
+                        component: staging.component,
+                    });
+                }
+                let guest = self.node_guest(operation)?;
+                refuse_unstaged(&guest, &request.volume)?;
+                self.content_of(guest, record, &request.volume, Parameters::default())
+            },
+        )
     }
 
     /// Whether [`Self::publish_volume`] would find nothing to do, as far as that can be told without waiting:
@@ -62,10 +75,16 @@ impl Driver {
         let Some(record) = self.journal.look(&request.volume.key)? else {
             return Ok(false);
         };
+        refuse_second_target(&record, request)?;
         refuse_contradiction(&record, request)?;
         let spot = target(request);
-        let standing = standing(record.placement(spot.path), &spot)?;
-        Ok(matches!(standing, Standing::Settled(entry) if !is_from_server(&entry)))
+        let noted = record.placement(spot.path);
+        Ok(match (standing(noted, &spot)?, noted) {
+            (Standing::Settled(entry), Some(noted)) => {
+                !is_from_server(&entry) && Defect::of(noted, &entry).is_none()
+            }
+            _ => false,
+        })
     }
 
     /// Makes a volume appear once for this node. Safe to repeat. A raw device appears as the file `device`
@@ -77,21 +96,14 @@ impl Driver {
         let mut operation = self.begin(&request.volume.key)?;
         let record = self.record(&request.volume)?;
         refuse_changed_context(&record, &request.volume.context)?;
-        let path = match request.kind {
-            AccessType::Block => staged_device(request.staging.as_path()),
-            AccessType::Filesystem { .. } => request.staging.as_path().to_owned(),
-        };
+        let path = staging_of(request)?;
         let spot = Spot {
             path: &path,
             role: Role::Staging,
             access: request.access,
             kind: &request.kind,
         };
-        let publish_context = if request.publish_context.pairs().is_empty() {
-            record.publish_context(None)
-        } else {
-            request.publish_context.clone()
-        };
+        let publish_context = publish_context(&record, &request.publish_context);
         self.place(&mut operation, record, &spot, |operation, record| {
             let guest = self.node_guest(operation)?;
             self.content_of(guest, record, &request.volume, publish_context)
@@ -109,22 +121,35 @@ impl Driver {
         target: &TargetPath,
         emptied: Emptied,
     ) -> Result<(), DriverError> {
-        self.unplace(target.as_path(), TargetKind::Directory, emptied)
+        self.unplace(target.as_path(), emptied)
     }
 
-    /// Takes a volume away from this node; the directory stays. Nothing there is success.
+    /// Takes a volume away from this node; the directory stays. Nothing there is success. Which volume it is need
+    /// be known for a raw device alone that another driver staged.
     ///
     /// # Errors
     /// As for [`Self::unpublish_volume`].
-    pub fn unstage_volume(&self, staging: &StagingPath) -> Result<(), DriverError> {
+    pub fn unstage_volume(
+        &self,
+        staging: &StagingPath,
+        volume: Option<&VolumeId>,
+    ) -> Result<(), DriverError> {
         let directory = staging.as_path();
-        let device = staged_device(directory);
         // What is mounted at the directory may be dead, and looking into it would hang. Then there is no
         // device in it either, unless the journal says so.
-        if self.journal.volume_at(&device).is_some() || !is_mounted(directory)? {
-            self.unplace(&device, TargetKind::Device, Emptied::Removed)?;
+        let holds_devices = !is_mounted(directory)?;
+        let mut is_known = self.journal.volume_at(directory).is_some();
+        for device in staged_devices(directory, volume) {
+            let is_noted = self.journal.volume_at(&device).is_some();
+            is_known |= is_noted;
+            if is_noted || holds_devices && device.symlink_metadata().is_ok() {
+                self.unplace(&device, Emptied::Removed)?;
+            }
         }
-        self.unplace(directory, TargetKind::Directory, Emptied::Kept)
+        if holds_devices && !is_known {
+            refuse_beneath(directory)?;
+        }
+        self.unplace(directory, Emptied::Kept)
     }
 
     pub(super) fn node_guest(&self, operation: &Operation) -> Result<Arc<Guest>, DriverError> {
@@ -163,7 +188,6 @@ fn refuse_unstaged(guest: &Guest, volume: &VolumeReference) -> Result<(), Driver
 
 /// What the request says has to agree with what is noted.
 fn refuse_contradiction(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
-    refuse_second_target(record, request)?;
     refuse_other_staging(record, request)?;
     match record.staging() {
         Some(staging) => refuse_other_kind(staging, &request.kind),
@@ -188,7 +212,7 @@ fn refuse_second_target(record: &VolumeRecord, request: &PublishVolume) -> Resul
     let other = record.placements.iter().find(|placement| {
         placement.role == Role::Target
             && placement.path != request.target.as_path()
-            && is_mounted(&placement.path).unwrap_or(true)
+            && still_holds(placement)
     });
     other.map_or(Ok(()), |other| {
         Err(DriverError::failed_precondition(format!(
@@ -206,7 +230,9 @@ fn refuse_other_staging(record: &VolumeRecord, request: &PublishVolume) -> Resul
         return Ok(());
     };
     let is_there = record.staging().is_some_and(|placement| {
-        [named.as_path(), &staged_device(named.as_path())].contains(&placement.path.as_path())
+        let path = &placement.path;
+        path == named.as_path()
+            || staged_devices(named.as_path(), Some(&request.volume.id)).contains(path)
     });
     match is_there {
         true => Ok(()),
@@ -218,9 +244,28 @@ fn refuse_other_staging(record: &VolumeRecord, request: &PublishVolume) -> Resul
     }
 }
 
-/// Where a raw device is staged.
-pub(super) fn staged_device(staging: &Path) -> PathBuf {
-    staging.join("device")
+/// Where to stage it: where another driver staged it, it is taken over.
+fn staging_of(request: &StageVolume) -> Result<PathBuf, DriverError> {
+    let mut places = staged_at(&request.staging, &request.volume.id, &request.kind);
+    for place in places.iter().skip(1) {
+        if is_mounted(place)? && !is_mounted(&places[0])? {
+            return Ok(place.clone());
+        }
+    }
+    Ok(places.swap_remove(0))
+}
+
+/// A staging directory that is given back with something mounted in it would never be removed, and what is mounted
+/// there never unmounted.
+fn refuse_beneath(directory: &Path) -> Result<(), DriverError> {
+    match beneath(directory)? {
+        None => Ok(()),
+        Some(point) => Err(DriverError::failed_precondition(format!(
+            "cannot unstage {}: {} is mounted beneath it, and not by this driver; unmount that first",
+            directory.display(),
+            point.display()
+        ))),
+    }
 }
 
 /// A directory cannot be bound to a file, nor a file to a directory.

@@ -1,20 +1,12 @@
 //! `volume_stats`: how full a mounted volume is.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use super::Driver;
-use super::place::known;
-use super::publish::staged_device;
 use crate::error::DriverError;
 use crate::sys::{Measured, measure_at_once};
 use crate::volume::VolumeKey;
-
-/// Where a volume is, and by which of the kernel's filesystems.
-pub(super) struct Mounted {
-    path: PathBuf,
-    fs_type: String,
-}
 
 impl Driver {
     /// What the volume that is mounted at that path holds. Waits for no other operation, and for a dead
@@ -28,10 +20,10 @@ impl Driver {
         let deadline = self.deadline(Instant::now());
         Ok(self
             .measuring
-            .measure(&mounted.path, &mounted.fs_type, deadline)?)
+            .measure(&mounted.path, &mounted.entry.fs_type, deadline)?)
     }
 
-    /// The same where nobody has to be waited for: none where a server would be asked.
+    /// The same where nobody has to be waited for: none where a server or a guest would be asked.
     ///
     /// # Errors
     /// As for [`Self::volume_stats`].
@@ -40,30 +32,10 @@ impl Driver {
         key: &VolumeKey,
         at: &Path,
     ) -> Result<Option<Measured>, DriverError> {
-        let mounted = self.mounted_at(key, at)?;
-        let measured = measure_at_once(&mounted.path, &mounted.fs_type);
+        let Some(mounted) = self.known_at(key, at)? else {
+            return Ok(None);
+        };
+        let measured = measure_at_once(&mounted.path, &mounted.entry.fs_type);
         Ok(measured.transpose()?)
-    }
-
-    /// What is mounted of the volume, given the path that a caller was told: a staged device lies in the
-    /// staging directory.
-    ///
-    /// # Errors
-    /// `not-found` where that path does not hold the volume.
-    pub(super) fn mounted_at(&self, key: &VolumeKey, at: &Path) -> Result<Mounted, DriverError> {
-        for path in [at.to_owned(), staged_device(at)] {
-            if self.journal.volume_at(&path).as_ref() != Some(key) {
-                continue;
-            }
-            if let Some(entry) = known(&path)? {
-                let fs_type = entry.fs_type;
-                return Ok(Mounted { path, fs_type });
-            }
-        }
-        Err(DriverError::not_found(format!(
-            "volume {:?} is not mounted at {}",
-            key.0,
-            at.display()
-        )))
     }
 }

@@ -96,7 +96,7 @@ fn by_kubelet(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> 
             Ok(Reply::success())
         }
         Callout::UnmountDevice { directory } => driver
-            .unstage_volume(&staging(directory)?)
+            .unstage_volume(&staging(directory)?, None)
             .map(|()| Reply::success()),
         Callout::Init
         | Callout::GetVolumeName

@@ -5,6 +5,7 @@
 //! system anything: a dead server's mount answers too, where an ordinary `stat` hangs.
 
 mod known;
+mod others;
 mod point;
 mod statmount;
 
@@ -13,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use known::known_mount_at;
+pub use others::{mount_points_beneath, mount_points_of};
 pub use point::is_mount_point;
 
 use point::Point;

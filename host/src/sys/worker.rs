@@ -63,12 +63,10 @@ pub enum Request {
         /// What for.
         kind: TargetKind,
     },
-    /// Remove a target that is empty and not a mount point.
+    /// Remove a target that is empty and not a mount point: a directory, or the file that a device was bound to.
     RemoveTarget {
         /// Where.
         target: PathBuf,
-        /// What for.
-        kind: TargetKind,
     },
     /// Mount a remote file system on a directory of this node.
     MountRemote {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use wasmtime::component::ResourceTable;
 
 use super::*;
-use crate::capability::{CallKeys, DriverMemory, LogBudget};
+use crate::capability::{CallKeys, DriverMemory, LogBudget, Purpose};
 use crate::grant::Grants;
 use crate::sys::{Fault, Kernel};
 use crate::volume::DriverName;
@@ -91,8 +91,17 @@ impl Call {
             path: "/no/such/target".into(),
             access,
             mounted: None,
+            purpose: Purpose::Place,
         };
         self.context.table.push(target).expect("room")
+    }
+
+    /// Lent to learn what is mounted there, and no more.
+    fn asked_about(&mut self) -> Resource<Target> {
+        let target = self.target(MountAccess::ReadWrite);
+        let lent = self.context.table.get_mut(&target).expect("lent");
+        lent.purpose = Purpose::Compare;
+        target
     }
 
     fn last_operation(&self) -> Option<DeviceOperation> {
@@ -345,4 +354,29 @@ fn a_raw_device_is_bound_as_the_caller_wants_it() {
             access: MountAccess::ReadOnly,
         })
     );
+}
+
+#[test]
+fn where_only_what_is_mounted_is_asked_for_nothing_is_made_grown_or_mounted() {
+    let mut call = granted();
+    let target = call.asked_about();
+    let device = call.context.await_device(identity("2ze0abc"), 60_000);
+    let device = device.expect("no trap").expect("found");
+    assert_eq!(call.last_operation(), Some(DeviceOperation::Find));
+    call.ensure("ext4", &[]).expect("as if it were so");
+    let again = call.device();
+    let grown = call.context.grow_filesystem(again);
+    grown.expect("no trap").expect("as if it were so");
+    assert_eq!(call.last_operation(), Some(DeviceOperation::Find));
+    let compared = Some(DeviceOperation::Compare {
+        target: "/no/such/target".into(),
+        access: MountAccess::ReadWrite,
+    });
+    let (again, borrowed) = (call.device(), Resource::new_borrow(target.rep()));
+    let done = call.context.mount(device, borrowed, Vec::new());
+    done.expect("no trap").expect("the same");
+    assert_eq!(call.last_operation(), compared);
+    let done = call.context.bind(again, target);
+    done.expect("no trap").expect("the same");
+    assert_eq!(call.last_operation(), compared);
 }

@@ -5,7 +5,7 @@ use drivebay::driver::{
     Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, Whereabouts,
 };
 use drivebay::error::DriverError;
-use drivebay::volume::{Secrets, StagingPath, TargetPath, VolumeKey};
+use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
 use serde_json::{Value, json};
 
 use super::arguments::{Kind, Reading, Volume, pair, parameters};
@@ -90,7 +90,7 @@ impl Operation {
                 Ok(answer::nothing())
             }
             Self::UnstageVolume { path } => driver
-                .unstage_volume(&staging(&path)?)
+                .unstage_volume(&staging(&path)?, None)
                 .map(|()| answer::nothing()),
             Self::PublishVolume {
                 volume,
@@ -105,6 +105,7 @@ impl Operation {
                     kind: kind.access_type(),
                     sharing: Sharing::ManyTargets,
                     staging: None,
+                    publish_context: Parameters::default(),
                     secrets: Secrets::default(),
                 };
                 driver.publish_volume(&request)?;

@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use super::words::{Named, access_word, checked_id, mount_access, use_word, volume};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
-use crate::capability::{Target, plain_text};
+use crate::capability::{Purpose, Target, plain_text};
 use crate::error::DriverError;
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType, Health, NodeId, NodeInfo, Parameters, Topology, VolumeId};
@@ -27,6 +27,8 @@ pub struct StageRequest<'a> {
     pub target: std::path::PathBuf,
     /// What is mounted there already.
     pub mounted: Option<MountEntry>,
+    /// To put it there, or to tell whether it is.
+    pub purpose: Purpose,
 }
 
 impl Guest {
@@ -44,6 +46,7 @@ impl Guest {
             path: request.target.clone(),
             access: mount_access(access),
             mounted: request.mounted.clone(),
+            purpose: request.purpose,
         };
         let arguments = exports::node::StageRequest {
             volume: volume(request.id, request.context, request.publish_context),

@@ -109,6 +109,13 @@ pub enum DeviceOperation {
         /// The kernel's names of what may be mounted.
         filesystems: Vec<String>,
     },
+    /// Whether it is what is mounted or bound there: [`Reply::Done`], or [`FaultKind::Exists`].
+    Compare {
+        /// A mount point.
+        target: PathBuf,
+        /// Read-only or not.
+        access: MountAccess,
+    },
     /// Bind the raw device.
     Bind {
         /// An existing plain file, not a symlink.
@@ -196,6 +203,7 @@ impl DeviceOperation {
             Self::GrowFilesystem => "growing the filesystem of",
             Self::Mount { .. } => "mounting",
             Self::Bind { .. } => "binding",
+            Self::Compare { .. } => "recognising",
         }
     }
 }
@@ -242,6 +250,7 @@ fn work(wanted: &WantedDevice, operation: &DeviceOperation, notes: &Path) -> Res
             let options = MountOptions::of(*access, options);
             mount::mount(&disk()?, target, &options, filesystems)
         }
+        DeviceOperation::Compare { target, access } => mount::compare(&disk()?, target, *access),
         DeviceOperation::Bind { target, access } => bind::bind(&disk()?, target, *access),
     }
 }

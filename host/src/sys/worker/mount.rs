@@ -65,29 +65,35 @@ fn open_kind(target: &Path, kind: TargetKind) -> Result<OwnedFd, Fault> {
     }
 }
 
-/// Removes the target. rmdir(2) refuses what is not empty, and both refuse what is still a mount point.
-pub(super) fn remove_target(target: &Path, kind: TargetKind) -> Result<Reply, Fault> {
-    let removed = match kind {
-        TargetKind::Directory => std::fs::remove_dir(target),
-        TargetKind::Device => remove_empty_file(target),
+/// Removes the target, whichever kind it is: nobody need remember what was mounted there. rmdir(2) refuses what is
+/// not empty, and both refuse what is still a mount point. What is not as we make targets is left alone.
+pub(super) fn remove_target(target: &Path) -> Result<Reply, Fault> {
+    let left_alone = |what: &str| {
+        let target = target.display();
+        let message = format!(
+            "cannot remove target {target}: {what}; it is left alone, only a person may remove it"
+        );
+        Err(Fault::new(FaultKind::Precondition, message))
+    };
+    let found = match std::fs::symlink_metadata(target) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Reply::Done),
+        Err(error) => return Err(io_fault("look at target", target, &error)),
+    };
+    let removed = match found.file_type() {
+        kind if kind.is_dir() => std::fs::remove_dir(target),
+        kind if !kind.is_file() => return left_alone("it is neither a directory nor a file"),
+        _ if found.len() > 0 => return left_alone("it is a file with data in it"),
+        _ => std::fs::remove_file(target),
     };
     match removed {
         Ok(()) => Ok(Reply::Done),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Reply::Done),
-        Err(error) => {
-            let attempt = format!("remove target {}", word(kind));
-            Err(io_fault(&attempt, target, &error))
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+            left_alone("nothing is mounted there, and the directory is not empty")
         }
+        Err(error) => Err(io_fault("remove target", target, &error)),
     }
-}
-
-/// A file that something was written to is not one that we made.
-fn remove_empty_file(target: &Path) -> io::Result<()> {
-    let metadata = std::fs::symlink_metadata(target)?;
-    if metadata.is_file() && metadata.len() > 0 {
-        return Err(Errno::ENOTEMPTY.into());
-    }
-    std::fs::remove_file(target)
 }
 
 /// The target for a raw device: a plain file, or the device that is bound there already.

@@ -183,7 +183,7 @@ fn purpose(request: &Request) -> String {
         Request::Unmount { target, .. } => format!("unmounting {}", target.display()),
         Request::Measure { path } => measure::purpose(path),
         Request::PrepareTarget { target, .. }
-        | Request::RemoveTarget { target, .. }
+        | Request::RemoveTarget { target }
         | Request::BindDirectory { target, .. }
         | Request::CompareDirectory { target, .. }
         | Request::BindMount { target, .. } => format!("working on {}", target.display()),

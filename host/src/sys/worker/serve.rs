@@ -130,7 +130,7 @@ fn carry_out(
     match request {
         Request::Resolve { host } => remote::resolve(&host).map(Reply::Addresses),
         Request::PrepareTarget { target, kind } => mounting::prepare_target(&target, kind),
-        Request::RemoveTarget { target, kind } => mounting::remove_target(&target, kind),
+        Request::RemoveTarget { target } => mounting::remove_target(&target),
         Request::MountRemote {
             target,
             remote,

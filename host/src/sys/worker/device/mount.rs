@@ -11,7 +11,7 @@ use super::content;
 use super::find::Disk;
 use super::superblock::{Family, FsType};
 use super::{Fault, FaultKind, MountAccess, Reply};
-use crate::sys::{MountEntry, MountOptions, mount_at};
+use crate::sys::{MountEntry, MountOptions, device_beneath, mount_at};
 
 /// A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once unless told so.
 pub(super) const XFS_TWINS: &str = "nouuid";
@@ -79,6 +79,31 @@ fn already(
     } else {
         Err(occupied(entry, target))
     }
+}
+
+/// Whether the disk, or its only partition, is what is mounted or bound at the target. Nothing on it is read: what is
+/// mounted is in the kernel's care.
+pub(super) fn compare(disk: &Disk, target: &Path, access: MountAccess) -> Result<Reply, Fault> {
+    let Some(entry) = standing(target)? else {
+        let message = format!("nothing is mounted at {}", target.display());
+        return Err(Fault::new(FaultKind::NotFound, message));
+    };
+    let whole = |number: String| number == disk.block.number_text();
+    let there = device_beneath(target, &entry);
+    let is_same = there.is_some_and(|number| whole(disk_of(&number).unwrap_or(number)));
+    let is_all = !entry.is_on_device() || entry.root == Path::new("/");
+    match is_same && is_all && entry.read_only == (access == MountAccess::ReadOnly) {
+        true => Ok(Reply::Done),
+        false => Err(occupied(&entry, target)),
+    }
+}
+
+/// The disk of a partition, by their numbers.
+fn disk_of(partition: &str) -> Option<String> {
+    let sysfs = Path::new("/sys/dev/block").join(partition);
+    let is_partition = sysfs.join("partition").exists();
+    let disk = is_partition.then(|| std::fs::read_to_string(sysfs.join("../dev")));
+    Some(disk?.ok()?.trim().to_owned())
 }
 
 /// Something else is there.

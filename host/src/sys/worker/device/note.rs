@@ -7,16 +7,14 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::block::Block;
 use super::find::Disk;
 use super::superblock::FsType;
 use super::{Fault, FaultKind};
-use crate::sys::{create_root_only_directory, remove_durably, write_durably};
+use crate::sys::{appearance, create_root_only_directory, remove_durably, write_durably};
 
 /// What is about to be made, and where.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +31,7 @@ impl Note {
     pub(super) fn of(disk: &Disk, fs_type: FsType) -> Result<Self, Fault> {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
         let boot = boot.map_err(|error| failed("read the number of this boot", disk, &error))?;
-        let appearance = appearance(&disk.block);
+        let appearance = appearance(&disk.block.sysfs());
         Ok(Self {
             device: disk.identity.name.clone(),
             serial: disk.identity.serial.clone(),
@@ -78,19 +76,6 @@ pub(super) fn remove(notes: &Path, disk: &Disk) -> Result<(), Fault> {
 /// disk reports the very same.
 fn file(notes: &Path, disk: &Disk) -> PathBuf {
     notes.join(format!("{}.formatting", disk.identity.serial))
-}
-
-/// A number that the kernel gives to each disk that appears, and never twice in one boot. Kernels before
-/// 5.15 have none for disks, but their sysfs directories are numbered as they are made.
-fn appearance(block: &Block) -> io::Result<String> {
-    let sysfs = block.sysfs();
-    match fs::read_to_string(sysfs.join("diskseq")) {
-        Ok(number) => Ok(format!("disk {}", number.trim())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(format!("directory {}", fs::metadata(sysfs)?.ino()))
-        }
-        Err(error) => Err(error),
-    }
 }
 
 fn failed(attempt: &str, disk: &Disk, error: &io::Error) -> Fault {

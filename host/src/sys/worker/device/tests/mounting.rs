@@ -114,6 +114,31 @@ fn two_xfs_of_one_uuid_are_mounted_at_once() {
 
 #[test]
 #[ignore = "needs root: loop devices"]
+fn what_is_mounted_or_bound_is_recognised_by_the_disk_beneath() {
+    let (disk, other, place) = (formatted("ext4"), formatted("ext4"), MountPoint::new());
+    let compare =
+        |disk: &LoopDisk, target, access| disk.on(DeviceOperation::Compare { target, access });
+    let kind = |answer: Result<Reply, Fault>| answer.expect_err("no").kind;
+    let (directory, file) = (place.directory(), place.file());
+    let nothing = compare(&disk, directory.clone(), WRITE);
+    assert_eq!(kind(nothing), FaultKind::NotFound);
+    place.mount(&disk, WRITE).expect("mounted");
+    disk.on(DeviceOperation::Bind {
+        target: file.clone(),
+        access: WRITE,
+    })
+    .expect("bound");
+    for target in [directory, file] {
+        assert_eq!(compare(&disk, target.clone(), WRITE), Ok(Reply::Done));
+        let otherwise = compare(&disk, target.clone(), READ);
+        assert_eq!(kind(otherwise), FaultKind::Exists);
+        let another = compare(&other, target, WRITE);
+        assert_eq!(kind(another), FaultKind::Exists);
+    }
+}
+
+#[test]
+#[ignore = "needs root: loop devices"]
 fn only_granted_filesystems_are_mounted() {
     let (disk, place) = (formatted("ext4"), MountPoint::new());
     let fault = disk.on(DeviceOperation::Mount {
@@ -216,8 +241,8 @@ fn a_target_for_a_device_is_an_empty_file_for_root_alone() {
         prepare_target(&target, plain).expect_err("a file").kind,
         FaultKind::Invalid
     );
-    assert_eq!(remove_target(&target, device), Ok(Reply::Done));
-    assert_eq!(remove_target(&target, device), Ok(Reply::Done), "again");
+    assert_eq!(remove_target(&target), Ok(Reply::Done));
+    assert_eq!(remove_target(&target), Ok(Reply::Done), "again");
     assert!(!target.exists());
 }
 
@@ -226,8 +251,15 @@ fn a_file_with_content_is_not_removed_as_a_target() {
     let directory = tempfile::tempdir().expect("a directory");
     let target = directory.path().join("target");
     fs::write(&target, "somebody's").expect("written");
-    let fault = remove_target(&target, TargetKind::Device).expect_err("not ours");
-    assert_eq!(fault.kind, FaultKind::Exists, "{fault}");
+    let fault = remove_target(&target).expect_err("not ours");
+    assert_eq!(fault.kind, FaultKind::Precondition, "{fault}");
+    let full = remove_target(directory.path()).expect_err("not empty");
+    assert_eq!(full.kind, FaultKind::Precondition, "{full}");
+    assert_eq!(fs::read_to_string(&target).expect("there"), "somebody's");
+    let link = directory.path().join("link");
+    symlink(&target, &link).expect("writable");
+    let fault = remove_target(&link).expect_err("not ours");
+    assert_eq!(fault.kind, FaultKind::Precondition, "{fault}");
     fs::create_dir(directory.path().join("directory")).expect("made");
     let directory = directory.path().join("directory");
     let fault = prepare_target(&directory, TargetKind::Device).expect_err("a directory");

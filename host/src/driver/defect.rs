@@ -1,0 +1,129 @@
+//! What is mounted in its place and yet is not what was put there.
+//!
+//! Disks are detached behind a mount, kernels give up on filesystems, servers forget. The table of mounts shows
+//! none of it, so what a repeated call relies on is asked itself. It is put there anew where nobody uses it: under
+//! a pod that has it open, nothing is exchanged.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::place::{Spot, still_holds};
+use super::{Driver, Operation};
+use crate::error::DriverError;
+use crate::journal::{Placement, Role, VolumeRecord};
+use crate::sys::{MountEntry, disk_beneath, mount_points_of, takes_writes};
+
+/// Why it is not.
+#[derive(Debug)]
+pub(super) enum Defect {
+    /// Its server does not know it any more.
+    Forgotten,
+    /// The disk that was beneath is gone, whatever is attached now.
+    DiskGone,
+    /// It took writes, and does not any more.
+    ReadOnly,
+    /// Its filesystem was shut down.
+    ShutDown(io::Error),
+}
+
+impl Defect {
+    /// What can be told without waiting for a server.
+    pub(super) fn of(noted: &Placement, entry: &MountEntry) -> Option<Self> {
+        if noted.disk.is_some() && disk_beneath(&noted.path, entry) != noted.disk {
+            return Some(Self::DiskGone);
+        }
+        // An older version did not note how it was.
+        let took_writes = noted.takes_writes?;
+        match takes_writes(&noted.path, &entry.fs_type, &entry.device) {
+            Ok(takes_writes) => (took_writes && !takes_writes).then_some(Self::ReadOnly),
+            Err(error) => Some(Self::ShutDown(error)),
+        }
+    }
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forgotten => f.write_str("its server no longer knows it"),
+            Self::DiskGone => f.write_str("the disk that was mounted there is gone from this node"),
+            Self::ReadOnly => f.write_str(
+                "its filesystem has become read-only, to which the kernel turns it after an error",
+            ),
+            Self::ShutDown(error) => write!(f, "its filesystem was shut down ({error})"),
+        }
+    }
+}
+
+impl Driver {
+    /// Takes away what no longer is what was put there, so that it can be put there anew. Until it is, the journal
+    /// says that it is meant to be.
+    ///
+    /// # Errors
+    /// `failed-precondition` where somebody uses it.
+    pub(super) fn take_away(
+        &self,
+        operation: &mut Operation,
+        record: &mut VolumeRecord,
+        spot: &Spot<'_>,
+        (defect, entry): (&Defect, &MountEntry),
+    ) -> Result<(), DriverError> {
+        if let Some(user) = user(record, spot, defect, entry)? {
+            return Err(defect.refusal(spot, &user));
+        }
+        tracing::info!(path = %spot.path.display(), reason = %defect, "mounting anew");
+        record.intend_again(spot.path);
+        self.journal.save(record)?;
+        self.unmount(operation, spot.path)
+    }
+}
+
+impl Defect {
+    /// Who has to go before anything can be put there anew.
+    pub(super) fn refusal(&self, spot: &Spot<'_>, user: &Path) -> DriverError {
+        DriverError::failed_precondition(format!(
+            "cannot use the volume at {}: {self}; unpublish it at {} first (delete the pod) and wherever else it is published, then unstage it: staging checks its filesystem and mounts it anew",
+            spot.path.display(),
+            user.display()
+        ))
+    }
+}
+
+/// Where somebody uses what is mounted at the spot. A pod has what is at its target; a server that forgot a mount has
+/// ended its use already.
+fn user(
+    record: &VolumeRecord,
+    spot: &Spot<'_>,
+    defect: &Defect,
+    entry: &MountEntry,
+) -> Result<Option<PathBuf>, DriverError> {
+    match (spot.role, defect) {
+        (_, Defect::Forgotten) => Ok(None),
+        (Role::Target, Defect::DiskGone | Defect::ReadOnly | Defect::ShutDown(_)) => {
+            Ok(Some(spot.path.to_owned()))
+        }
+        (Role::Staging, _) => match published(record) {
+            Some(target) => Ok(Some(target.path.clone())),
+            None => shown_elsewhere(spot.path, entry),
+        },
+    }
+}
+
+/// A target that holds the volume.
+fn published(record: &VolumeRecord) -> Option<&Placement> {
+    let mut targets = record.placements.iter();
+    targets.find(|placement| placement.role == Role::Target && still_holds(placement))
+}
+
+/// Where another driver bound it, which the journal does not know.
+fn shown_elsewhere(path: &Path, entry: &MountEntry) -> Result<Option<PathBuf>, DriverError> {
+    if !entry.is_on_device() {
+        return Ok(None);
+    }
+    let points = mount_points_of(entry).map_err(|error| {
+        DriverError::internal("cannot tell what is mounted on this node").caused_by(error)
+    })?;
+    // A container that sees the node beneath a directory of its own sees the same mount there.
+    let same = path.strip_prefix("/").unwrap_or(path);
+    Ok(points.into_iter().find(|point| !point.ends_with(same)))
+}

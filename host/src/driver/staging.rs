@@ -1,0 +1,158 @@
+//! The staging that a volume is published from.
+//!
+//! Callers stage once and publish often, maybe weeks later: by then the mount may be dead, or not be the one that we
+//! made, or another driver made it before us. It is looked at before anything is bound from it.
+
+use std::path::{Path, PathBuf};
+
+use super::defect::Defect;
+use super::place::{Spot, known, look, refuse_changed_context, shown};
+use super::{Driver, Operation, PublishVolume};
+use crate::error::DriverError;
+use crate::journal::{Placement, Progress, Role, VolumeRecord};
+use crate::sys::MountEntry;
+use crate::volume::{Access, AccessType, Parameters, StagingPath, VolumeId};
+
+/// A staging that a guest has to see to before anything is published from it.
+struct Unready {
+    path: PathBuf,
+    access: Access,
+    /// What is wrong with it, where it was ours and in place.
+    spoilt: Option<(Defect, MountEntry)>,
+}
+
+impl Driver {
+    /// The volume's record once its staging is what it has to be: put there anew where it is dead and nobody uses it,
+    /// taken over where another driver mounted the volume there. Without a staging the record stays as it is.
+    ///
+    /// # Errors
+    /// `failed-precondition` where it is dead and in use; whatever the guest answers.
+    pub(super) fn with_staging(
+        &self,
+        operation: &mut Operation,
+        mut record: VolumeRecord,
+        request: &PublishVolume,
+    ) -> Result<VolumeRecord, DriverError> {
+        let Some(unready) = unready(&record, request)? else {
+            return Ok(record);
+        };
+        let spot = Spot {
+            path: &unready.path,
+            role: Role::Staging,
+            access: unready.access,
+            kind: &request.kind,
+        };
+        if let Some((defect, entry)) = &unready.spoilt {
+            self.take_away(operation, &mut record, &spot, (defect, entry))?;
+        }
+        let publish_context = publish_context(&record, &request.publish_context);
+        self.place(operation, record, &spot, |operation, record| {
+            let guest = self.node_guest(operation)?;
+            self.content_of(guest, record, &request.volume, publish_context)
+        })?;
+        self.record(&request.volume)
+    }
+}
+
+/// What attaching returned: as the caller says, or else as the journal has it.
+pub(super) fn publish_context(record: &VolumeRecord, given: &Parameters) -> Parameters {
+    match given.pairs() {
+        [] => record.publish_context(None),
+        _ => given.clone(),
+    }
+}
+
+fn unready(record: &VolumeRecord, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
+    match record.staging() {
+        Some(noted) if noted.use_as.is_block() != (request.kind == AccessType::Block) => Ok(None),
+        Some(noted) => spoilt(noted),
+        None => {
+            refuse_changed_context(record, &request.volume.context)?;
+            foreign(request)
+        }
+    }
+}
+
+/// A staging of ours that is not what it was.
+fn spoilt(noted: &Placement) -> Result<Option<Unready>, DriverError> {
+    let unready = |access, spoilt| Unready {
+        path: noted.path.clone(),
+        access,
+        spoilt,
+    };
+    if noted.progress != Progress::Done {
+        return Ok(Some(unready(noted.use_as.access(), None)));
+    }
+    let Some(entry) = known(&noted.path)? else {
+        // As after a reboot: callers then stage again.
+        return Ok(None);
+    };
+    if shown(&entry) != noted.shown_as {
+        return Ok(Some(unready(access_of(&entry), None)));
+    }
+    let defect = Defect::of(noted, &entry);
+    Ok(defect.map(|defect| unready(noted.use_as.access(), Some((defect, entry)))))
+}
+
+/// What is mounted where the caller says that the volume is staged, and we did not mount.
+fn foreign(request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
+    let Some(staging) = &request.staging else {
+        return Ok(None);
+    };
+    for path in staged_at(staging, &request.volume.id, &request.kind) {
+        if let Some(entry) = look(&path)? {
+            return Ok(Some(Unready {
+                access: access_of(&entry),
+                path,
+                spoilt: None,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+fn access_of(entry: &MountEntry) -> Access {
+    match entry.read_only {
+        true => Access::ReadOnly,
+        false => Access::ReadWrite,
+    }
+}
+
+/// Where a volume of that kind can be mounted, given the directory in which it is staged. Ours comes first.
+pub(super) fn staged_at(staging: &StagingPath, id: &VolumeId, kind: &AccessType) -> Vec<PathBuf> {
+    match kind {
+        AccessType::Filesystem { .. } => vec![staging.as_path().to_owned()],
+        AccessType::Block => staged_devices(staging.as_path(), Some(id)),
+    }
+}
+
+/// The files at which a raw device is staged: ours, and that of Alibaba's driver, which has the volume's id for a
+/// name.
+pub(super) fn staged_devices(staging: &Path, id: Option<&VolumeId>) -> Vec<PathBuf> {
+    let is_name = |id: &&str| !matches!(*id, "" | "." | ".." | "device") && !id.contains('/');
+    let id = id.map(|id| id.0.as_str()).filter(is_name);
+    let theirs = id.map(|id| staging.join(id));
+    [staged_device(staging)].into_iter().chain(theirs).collect()
+}
+
+/// Where we stage a raw device.
+pub(super) fn staged_device(staging: &Path) -> PathBuf {
+    staging.join("device")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_raw_device_is_looked_for_under_names_that_stay_in_the_staging_directory() {
+        let staging = Path::new("/mounts/x");
+        let devices = |id: &str| staged_devices(staging, Some(&VolumeId(id.into())));
+        let ours = staging.join("device");
+        assert_eq!(devices("d-1"), [ours.clone(), staging.join("d-1")]);
+        for id in ["", ".", "..", "../y", "a/b", "device"] {
+            assert_eq!(devices(id), [ours.clone()], "{id:?}");
+        }
+        assert_eq!(staged_devices(staging, None), [ours]);
+    }
+}

@@ -1,0 +1,162 @@
+//! The disk beneath a mount: which one it is, and whether its filesystem still takes writes.
+//!
+//! A table of mounts goes on showing what was mounted after the disk was pulled out, and after the kernel gave
+//! up on its filesystem. What is asked here is answered from the kernel's memory, never by a disk or a server, so
+//! that each repeated call can afford it and none can hang.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{major, minor};
+use rustix::fs::{StatVfsMountFlags, statvfs};
+
+use super::MountEntry;
+
+/// Filesystems of one disk each, of which stat(2) and statfs(2) ask nobody.
+const ON_DISK: [&str; 4] = ["ext2", "ext3", "ext4", "xfs"];
+
+/// What holds device nodes, and so what the table shows for a raw device.
+const OF_NODES: [&str; 2] = ["devtmpfs", "tmpfs"];
+
+/// What became of a filesystem that the kernel no longer writes to, as mountinfo shows it among the filesystem's
+/// options: since Linux 6.15 ext4 stays `rw` there, and says no more to statfs(2).
+const GIVEN_UP: [&[u8]; 3] = [b"ro", b"emergency_ro", b"shutdown"];
+
+impl MountEntry {
+    /// Whether it is a filesystem on a disk of this node.
+    pub fn is_on_device(&self) -> bool {
+        ON_DISK.contains(&self.fs_type.as_str())
+    }
+}
+
+/// The disk beneath what is mounted at a path, as it appeared: the same disk that was pulled out and plugged in
+/// again is another appearance. None where no disk is beneath, or where it is gone.
+pub fn disk_beneath(path: &Path, entry: &MountEntry) -> Option<String> {
+    appearance(&sysfs(&device_beneath(path, entry)?)).ok()
+}
+
+/// `major:minor` of the block device that is mounted at a path, or bound there.
+pub fn device_beneath(path: &Path, entry: &MountEntry) -> Option<String> {
+    if entry.is_on_device() {
+        return Some(entry.device.clone());
+    }
+    if !OF_NODES.contains(&entry.fs_type.as_str()) {
+        return None;
+    }
+    let node = fs::symlink_metadata(path).ok()?;
+    let number = node.rdev();
+    let is_device = node.file_type().is_block_device();
+    is_device.then(|| format!("{}:{}", major(number), minor(number)))
+}
+
+/// A number that the kernel gives to each disk that appears, and never twice in one boot. Kernels before
+/// 5.15 have none for disks, but their sysfs directories are numbered as they are made.
+///
+/// # Errors
+/// Where there is no such disk.
+pub fn appearance(sysfs: &Path) -> io::Result<String> {
+    // A partition's directory lies in its disk's.
+    for of_disk in ["diskseq", "../diskseq"] {
+        match fs::read_to_string(sysfs.join(of_disk)) {
+            Ok(number) => return Ok(format!("disk {}", number.trim())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(format!("directory {}", fs::metadata(sysfs)?.ino()))
+}
+
+/// Whether what was mounted for writing still takes writes. True of filesystems that are on no disk: they are
+/// not asked.
+///
+/// # Errors
+/// Where the filesystem was shut down: xfs then refuses to be looked at.
+pub fn takes_writes(path: &Path, fs_type: &str, device: &str) -> io::Result<bool> {
+    if !ON_DISK.contains(&fs_type) {
+        return Ok(true);
+    }
+    fs::metadata(path)?;
+    if statvfs(path)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(false);
+    }
+    match has_met_errors(fs_type, device) {
+        true => is_kept_up(device),
+        false => Ok(true),
+    }
+}
+
+/// The table is long on a full node, and without an error ext has given nothing up.
+fn has_met_errors(fs_type: &str, device: &str) -> bool {
+    if fs_type == "xfs" {
+        return false;
+    }
+    let name = fs::read_link(sysfs(device)).ok();
+    let name = name.as_deref().and_then(Path::file_name);
+    let count = name.and_then(|name| {
+        let file = Path::new("/sys/fs/ext4").join(name).join("errors_count");
+        fs::read_to_string(file).ok()
+    });
+    count.is_none_or(|count| count.trim() != "0")
+}
+
+fn is_kept_up(device: &str) -> io::Result<bool> {
+    let table = fs::read("/proc/self/mountinfo")?;
+    Ok(!table
+        .split(|byte| *byte == b'\n')
+        .any(|line| gives_up(line, device)))
+}
+
+fn gives_up(line: &[u8], device: &str) -> bool {
+    let mut fields = line.split(|byte| *byte == b' ');
+    if fields.nth(2) != Some(device.as_bytes()) {
+        return false;
+    }
+    let of_filesystem = fields.skip_while(|field| *field != b"-").nth(3);
+    of_filesystem.is_some_and(|options| {
+        let mut options = options.split(|byte| *byte == b',');
+        options.any(|option| GIVEN_UP.contains(&option))
+    })
+}
+
+fn sysfs(device: &str) -> PathBuf {
+    Path::new("/sys/dev/block").join(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filesystem_that_the_kernel_gave_up_is_told_from_its_options() {
+        let line = |options: &str| {
+            format!("42 27 7:0 / /m ro,relatime shared:1 - ext4 /dev/loop0 {options}").into_bytes()
+        };
+        assert!(!gives_up(&line("rw,errors=remount-ro"), "7:0"));
+        assert!(gives_up(&line("rw,errors=remount-ro,emergency_ro"), "7:0"));
+        assert!(gives_up(&line("ro"), "7:0"));
+        assert!(gives_up(&line("rw,shutdown"), "7:0"));
+        assert!(!gives_up(&line("ro"), "7:1"), "another's");
+        assert!(!gives_up(b"", "7:0"));
+    }
+
+    #[test]
+    fn what_is_on_no_disk_has_none_beneath_and_is_not_asked() {
+        let entry = MountEntry {
+            fs_type: "nfs4".into(),
+            source: "filer:/a".into(),
+            root: "/".into(),
+            device: "0:50".into(),
+            read_only: false,
+        };
+        let nowhere = Path::new("/nonexistent/mount");
+        assert_eq!(disk_beneath(nowhere, &entry), None);
+        assert!(takes_writes(nowhere, &entry.fs_type, &entry.device).expect("not asked"));
+    }
+
+    #[test]
+    fn a_disk_that_is_gone_has_not_appeared() {
+        appearance(Path::new("/sys/dev/block/4095:4095")).expect_err("no such disk");
+    }
+}

@@ -1,0 +1,190 @@
+//! Mounts that are in place and yet are not what was put there: filesystems that the kernel gave up. A repeated call
+//! looks at the thing itself; it is mounted anew where nobody uses it, and never exchanged beneath a pod.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
+use drivebay_tests::{Cloud, Csi, CsiVolume, Disk, Node, mounted_as, text};
+use nix::mount::{MsFlags, mount};
+use tonic::{Code, Status};
+
+/// A cloud, this machine as a node in it, and the driver.
+struct Site {
+    csi: Csi,
+    node: Node,
+    cloud: Cloud,
+}
+
+impl Site {
+    fn new() -> Self {
+        let cloud = Cloud::start();
+        let node = Node::with_disks(&cloud);
+        let csi = node.serve("alicloud-disk");
+        Self { csi, node, cloud }
+    }
+
+    #[track_caller]
+    fn disk(&self, fs_type: &str) -> CsiVolume<'_> {
+        let disk = CsiVolume::disk(&self.csi, &self.node, "pvc-1");
+        disk.used_as(mounted_as(fs_type, Mode::SingleNodeMultiWriter))
+    }
+
+    #[track_caller]
+    fn is_clean(&self) {
+        self.node.is_clean();
+        assert!(self.cloud.disks().is_empty());
+    }
+}
+
+/// `FAILED_PRECONDITION`, and what was said.
+#[track_caller]
+fn refused(answer: Result<(), Status>) -> String {
+    let status = answer.expect_err("refused");
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+    status.message().to_owned()
+}
+
+fn remount(point: &Path, flags: MsFlags, options: &str) {
+    let none = None::<&str>;
+    let flags = MsFlags::MS_REMOUNT | flags;
+    mount(none, point, none, flags, Some(options)).expect("ours");
+}
+
+/// An error that the kernel finds, after which it lets nobody write.
+fn meets_an_error(point: &Path) {
+    remount(point, MsFlags::empty(), "errors=remount-ro");
+    let lines = Node::mount_lines_beneath(point);
+    let words = lines.first().expect("mounted").split(' ');
+    let source = words.skip_while(|word| *word != "-").nth(2);
+    let name = source.and_then(|source| source.strip_prefix("/dev/"));
+    let file = format!("/sys/fs/ext4/{}/trigger_fs_error", name.expect("a device"));
+    fs::write(file, "for a test").expect("ext4 has it");
+}
+
+/// What older kernels do after an error, and what people do.
+fn turns_read_only(point: &Path) {
+    remount(point, MsFlags::MS_RDONLY, "");
+}
+
+fn shuts_down(point: &Path) {
+    let output = Node::run("xfs_io", &["-x", "-c", "shutdown", text(point)]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn is_writable(directory: &Path) -> bool {
+    let file = directory.join("probe");
+    fs::write(&file, "x").is_ok() && fs::remove_file(file).is_ok()
+}
+
+/// How a filesystem of that type ends.
+const ENDS: [(&str, fn(&Path)); 3] = [
+    ("ext4", meets_an_error),
+    ("ext4", turns_read_only),
+    ("xfs", shuts_down),
+];
+
+#[test]
+fn a_dead_filesystem_is_refused_while_a_pod_has_it_and_mounted_anew_when_it_is_gone() {
+    let site = Site::new();
+    for (fs_type, ends) in ENDS {
+        let disk = site.disk(fs_type).in_use("pod-1");
+        fs::write(disk.target("pod-1").join("hello"), "kept").expect("writable");
+        ends(&disk.staging());
+        assert!(!is_writable(&disk.target("pod-1")));
+        for (call, answer) in [
+            ("to a new pod", disk.publish("pod-2")),
+            ("to the same pod", disk.publish("pod-1")),
+            ("staged again", disk.stage()),
+        ] {
+            let message = refused(answer);
+            let target = disk.target("pod-1");
+            for words in [text(&target), "unstage", "delete the pod"] {
+                assert!(message.contains(words), "{call}: {message}");
+            }
+        }
+        assert!(!disk.target("pod-2").exists(), "made and left behind");
+        disk.unpublish("pod-1").expect("unpublished");
+        disk.stage().expect("mounted anew");
+        disk.publish("pod-2").expect("published");
+        assert!(is_writable(&disk.target("pod-2")), "{fs_type}");
+        let kept = fs::read_to_string(disk.target("pod-2").join("hello"));
+        // What a shut down filesystem had not written is lost; that is what shutting down means.
+        assert!(fs_type == "xfs" || kept.expect("there") == "kept");
+        disk.release("pod-2");
+    }
+    site.is_clean();
+}
+
+#[test]
+fn callers_that_staged_already_and_only_publish_get_a_filesystem_that_was_mounted_anew() {
+    let site = Site::new();
+    for (fs_type, ends) in ENDS {
+        let disk = site.disk(fs_type).in_use("pod-1");
+        ends(&disk.staging());
+        disk.unpublish("pod-1").expect("unpublished");
+        disk.publish("pod-2").expect("published");
+        assert!(is_writable(&disk.target("pod-2")), "{fs_type}");
+        disk.publish("pod-2").expect("again");
+        disk.stage().expect("again");
+        disk.release("pod-2");
+    }
+    site.is_clean();
+}
+
+#[test]
+fn a_mount_that_the_journal_does_not_know_counts_as_use_too() {
+    let site = Site::new();
+    let disk = site.disk("ext4").in_use("pod-1");
+    turns_read_only(&disk.staging());
+    let elsewhere = site.node.pod("elsewhere");
+    let (none, bind) = (None::<&str>, MsFlags::MS_BIND);
+    mount(Some(&disk.staging()), &elsewhere, none, bind, none).expect("root");
+    disk.unpublish("pod-1").expect("unpublished");
+    for answer in [disk.publish("pod-2"), disk.stage()] {
+        let message = refused(answer);
+        assert!(message.contains(text(&elsewhere)), "{message}");
+    }
+    nix::mount::umount(&elsewhere).expect("ours");
+    disk.publish("pod-2").expect("published");
+    assert!(is_writable(&disk.target("pod-2")));
+    disk.release("pod-2");
+    site.is_clean();
+}
+
+#[test]
+fn what_is_read_only_because_it_was_asked_for_is_left_alone() {
+    let site = Site::new();
+    let disk = site.disk("ext4").in_use("pod-1");
+    let mut reading = disk.publishing("pod-2");
+    reading.readonly = true;
+    for _ in 0..2 {
+        let answer = site.csi.node_publish_volume(reading.clone());
+        answer.expect("published");
+    }
+    disk.unpublish("pod-2").expect("unpublished");
+    disk.release("pod-1");
+    site.is_clean();
+}
+
+#[test]
+fn flexvolume_refuses_and_mounts_anew_as_csi_does() {
+    let cloud = Cloud::start();
+    let node = Node::with_disks(&cloud);
+    let disk = Disk::made(&node, "pvc-1").staged();
+    let (web, report) = (node.pod("web"), node.pod("report"));
+    disk.mount(&web).succeeds();
+    meets_an_error(&disk.staging());
+    disk.mount(&report).fails_with(text(&web));
+    disk.mount(&web).fails_with("read-only");
+    disk.unmount(&web).succeeds();
+    disk.mount(&report).succeeds();
+    assert!(is_writable(&report));
+    disk.release(&report);
+    node.is_clean();
+}
