@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Instant;
 
 use drivebay_tests::{
-    Answer, DEVICE, NODE_ID, Node, PATIENCE, Volume, all_succeed_at_once, killed_after, moments,
-    text,
+    Answer, DEVICE, NODE_ID, Node, Volume, all_succeed_at_once, killed_after, moments, text,
 };
 use nix::sys::signal::Signal;
 
@@ -187,11 +185,10 @@ fn kill_9_of_the_worker_is_a_failure_or_too_late_and_the_retry_converges() {
     fs::create_dir_all(&staging).expect("writable");
     let attached = node.traces();
     let (mut attempts, mut hits) = (0, 0);
-    let until = Instant::now() + PATIENCE;
     // As often as it takes to meet one alive, which on a busy machine is a matter of luck.
     while attempts < 50 || hits == 0 {
         assert!(
-            Instant::now() < until,
+            attempts < 2000,
             "no worker was met alive in {attempts} attempts"
         );
         attempts += 1;
