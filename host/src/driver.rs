@@ -297,19 +297,8 @@ impl Driver {
             Subject::NewGroupSnapshot(name) => span.record("group.name", name),
             Subject::Nothing => &span,
         };
-        let started = Instant::now();
-        let deadline = self.deadline(started);
-        let lock = self
-            .lock(subject, deadline.min(started + self.patience.lock))
-            .map_err(|error| match error {
-                error @ LockError::Held => {
-                    DriverError::in_progress(format!("cannot work on {subject} now"))
-                        .caused_by(error)
-                }
-                error @ LockError::Io { .. } => {
-                    DriverError::unavailable(format!("cannot work on {subject}")).caused_by(error)
-                }
-            })?;
+        let deadline = self.deadline(Instant::now());
+        let lock = self.lock(subject, deadline)?;
         let jobs = self.paths.state.join("jobs").join(&self.config.name.0);
         Ok(Operation {
             deadline,
@@ -318,7 +307,26 @@ impl Driver {
         })
     }
 
-    fn lock(&self, subject: Subject<'_>, deadline: Instant) -> Result<Lock, LockError> {
+    /// Keeps others from working on a volume, beside the one that an operation is about.
+    fn hold(&self, key: &VolumeKey, deadline: Instant) -> Result<Lock, DriverError> {
+        self.lock(Subject::Volume(key), deadline)
+    }
+
+    fn lock(&self, subject: Subject<'_>, deadline: Instant) -> Result<Lock, DriverError> {
+        let patience = deadline.min(Instant::now() + self.patience.lock);
+        self.lock_file(subject, patience)
+            .map_err(|error| match error {
+                error @ LockError::Held => {
+                    DriverError::in_progress(format!("cannot work on {subject} now"))
+                        .caused_by(error)
+                }
+                error @ LockError::Io { .. } => {
+                    DriverError::unavailable(format!("cannot work on {subject}")).caused_by(error)
+                }
+            })
+    }
+
+    fn lock_file(&self, subject: Subject<'_>, deadline: Instant) -> Result<Lock, LockError> {
         let file = |prefix: &str, name: &str| {
             self.paths
                 .locks()

@@ -3,13 +3,16 @@
 //! These run where the controller runs, which may be another machine than the node. kubelet and the
 //! controller give `detach` a name and nothing else: the journal has the rest, and after it is gone, for
 //! those who ask once more, the notes of what was detached.
+//!
+//! Several controllers, each with a journal of its own, may serve one backend, one after the other. So the
+//! journal says what there is to undo and by which component; whether a volume is attached is asked.
 
 use super::parameters::spelled;
 use super::place::is_mounted;
 use super::{AttachVolume, Driver, Operation, VolumeReference};
 use crate::error::{Condition, DriverError};
 use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};
-use crate::runtime::{AttachRequest, CallSetup, Export, Manifest, Scope};
+use crate::runtime::{AttachRequest, CallSetup, Export, Guest, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
 impl Driver {
@@ -33,15 +36,19 @@ impl Driver {
     ) -> Result<Parameters, DriverError> {
         let guest = self.guest_with(operation, Export::Attachment, "attach volumes")?;
         let context = self.checked(&guest.manifest, &request.volume)?;
-        record.renew(&request.volume.id, &request.volume.context);
-        let before = record.attachment(&request.node).cloned();
         let use_as = request
             .kind
             .as_ref()
             .map(|kind| Use::of(request.access, kind));
-        if let Some(before) = &before {
-            refuse_other_use(request, before, use_as.as_ref())?;
-        }
+        let before = match record.attachment(&request.node).cloned() {
+            Some(before) if is_other_use(&before, use_as.as_ref()) => {
+                self.refuse_other_use(operation, &guest, record, &before)?;
+                // Another machine detached it: nothing of it holds any more.
+                None
+            }
+            before => before,
+        };
+        record.renew(&request.volume.id, &request.volume.context);
         let intended = Attachment {
             node: request.node.0.clone(),
             publish_context: before
@@ -182,6 +189,49 @@ impl Driver {
         guest.is_attached(operation.setup(), &arguments)
     }
 
+    /// Whether what the journal remembers still holds. Another machine may have detached the volume since, and
+    /// only the backend knows. A volume or a node that it no longer has is attached to nothing.
+    pub(super) fn is_still_attached(
+        &self,
+        operation: &Operation,
+        guest: &Guest,
+        record: &VolumeRecord,
+        made: &Attachment,
+    ) -> Result<bool, DriverError> {
+        if !guest.manifest.exports(Export::Attachment) {
+            // Nobody can be asked after a component that attached gave way to one that does not.
+            return Ok(true);
+        }
+        let arguments = AttachRequest {
+            id: &record.id(),
+            context: &self.known_to(&guest.manifest, record),
+            publish_context: &Parameters::new(made.publish_context.clone()),
+            node: &NodeId(made.node.clone()),
+        };
+        match guest.is_attached(operation.setup(), &arguments) {
+            Err(error) if error.condition() == Condition::NotFound => Ok(false),
+            answer => answer,
+        }
+    }
+
+    /// How a volume is used on a node is noted here alone; whether it is there at all, by the backend.
+    fn refuse_other_use(
+        &self,
+        operation: &Operation,
+        guest: &Guest,
+        record: &VolumeRecord,
+        before: &Attachment,
+    ) -> Result<(), DriverError> {
+        match self.is_still_attached(operation, guest, record, before)? {
+            false => Ok(()),
+            true => Err(DriverError::already_exists(format!(
+                "volume {:?} is attached to node {:?} with another access mode or type; detach it first",
+                record.id().0,
+                before.node
+            ))),
+        }
+    }
+
     /// The journaled parameters in this guest's spelling. They were accepted once; a version that no longer
     /// knows one of them must still be able to undo.
     fn known_to(&self, manifest: &Manifest, record: &VolumeRecord) -> Parameters {
@@ -221,22 +271,12 @@ fn nothing_happened(condition: Condition) -> bool {
 }
 
 /// A volume is tied to a node in one way; only whoever says in which can contradict himself.
-fn refuse_other_use(
-    request: &AttachVolume,
-    before: &Attachment,
-    wanted: Option<&Use>,
-) -> Result<(), DriverError> {
+fn is_other_use(before: &Attachment, wanted: Option<&Use>) -> bool {
     let is_other = match (&before.use_as, wanted) {
         (Some(known), Some(wanted)) => known != wanted,
         _ => false,
     };
-    if before.progress == Progress::Done && is_other {
-        return Err(DriverError::already_exists(format!(
-            "volume {:?} is attached to node {:?} with another access mode or type; detach it first",
-            request.volume.id.0, request.node.0
-        )));
-    }
-    Ok(())
+    before.progress == Progress::Done && is_other
 }
 
 #[cfg(test)]

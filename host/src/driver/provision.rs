@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::place::is_mounted;
-use super::{Driver, Subject, parameters};
+use super::{Driver, Operation, Subject, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
 use crate::runtime::{Export, Guest, Scope};
@@ -52,24 +52,74 @@ impl Driver {
     /// Removes a volume; one that does not exist is success. Safe to repeat.
     ///
     /// # Errors
-    /// `failed-precondition`: this machine's journal says that it is mounted or attached. The guest's own.
+    /// `failed-precondition`: it is mounted on this machine, or attached as this machine attached it. The guest's
+    /// own.
     pub fn delete_volume(&self, id: &VolumeId) -> Result<(), DriverError> {
         let key = VolumeKey(id.0.clone());
         let operation = self.begin(&key)?;
         let guest = self.controller(&operation, "delete volumes")?;
-        // FlexVolume's records are kept under the PersistentVolume's name, so looking under the id is not enough.
-        let records = self.journal.records()?;
-        let its = |record: &&VolumeRecord| record.id() == *id || record.key() == key;
-        records.iter().filter(its).try_for_each(refuse_in_use)?;
-        guest.delete_volume(operation.setup(), id)?;
-        // What is left of it are notes of mounts that went with a reboot.
-        if let Some(mut record) = self.journal.load(&key)? {
-            for placement in std::mem::take(&mut record.placements) {
-                self.journal.unindex(&placement.path)?;
+        let others = self.other_keys(id, &key)?;
+        // What is being done to it under another name would be missed.
+        let held = others.iter().map(|key| self.hold(key, operation.deadline));
+        let _held = held.collect::<Result<Vec<_>, _>>()?;
+        let keys = [&[key], &others[..]].concat();
+        for key in &keys {
+            if let Some(record) = self.journal.look(key)? {
+                self.refuse_in_use(&operation, &guest, &record)?;
             }
-            self.journal.save(&record)?;
+        }
+        guest.delete_volume(operation.setup(), id)?;
+        keys.iter().try_for_each(|key| self.forget_volume(key))
+    }
+
+    /// FlexVolume's records are kept under the PersistentVolume's name, so looking under the id is not enough.
+    fn other_keys(&self, id: &VolumeId, key: &VolumeKey) -> Result<Vec<VolumeKey>, DriverError> {
+        let records = self.journal.records()?;
+        let its = records.iter().filter(|record| record.id() == *id);
+        let keys = its.map(VolumeRecord::key);
+        Ok(keys.filter(|other| other != key).collect())
+    }
+
+    /// The backend may not know of a mount, nor ask before it deletes what is attached. Whether what we attached
+    /// is attached still is asked: whoever detached it may have been another machine.
+    fn refuse_in_use(
+        &self,
+        operation: &Operation,
+        guest: &Guest,
+        record: &VolumeRecord,
+    ) -> Result<(), DriverError> {
+        let refusal = |what: &str, place: &str| {
+            Err(DriverError::failed_precondition(format!(
+                "cannot delete volume {:?}: it is {what} {place}",
+                record.id().0
+            )))
+        };
+        let mounted = record
+            .placements
+            .iter()
+            .find(|placement| is_mounted(&placement.path).unwrap_or(true));
+        if let Some(placement) = mounted {
+            return refusal("mounted at", &placement.path.display().to_string());
+        }
+        for made in &record.attachments {
+            if self.is_still_attached(operation, guest, record, made)? {
+                return refusal("attached to node", &made.node);
+            }
         }
         Ok(())
+    }
+
+    /// What is left of a volume that is gone: notes of mounts that went with a reboot, and of attachments that
+    /// another machine undid.
+    fn forget_volume(&self, key: &VolumeKey) -> Result<(), DriverError> {
+        let Some(mut record) = self.journal.load(key)? else {
+            return Ok(());
+        };
+        for placement in std::mem::take(&mut record.placements) {
+            self.journal.unindex(&placement.path)?;
+        }
+        record.attachments.clear();
+        Ok(self.journal.save(&record)?)
     }
 
     /// Whether a volume exists and can be used so.
@@ -139,11 +189,7 @@ impl Driver {
         guest.modify_volume(operation.setup(), id, &parameters)
     }
 
-    fn controller(
-        &self,
-        operation: &super::Operation,
-        doing: &str,
-    ) -> Result<Arc<Guest>, DriverError> {
+    fn controller(&self, operation: &Operation, doing: &str) -> Result<Arc<Guest>, DriverError> {
         self.guest_with(operation, Export::Controller, doing)
     }
 }
@@ -166,27 +212,6 @@ pub(super) fn check_range(capacity: CapacityRange) -> Result<(), DriverError> {
             format!("the limit of {limit} bytes is less than the {required} that are required"),
         )),
         _ => Ok(()),
-    }
-}
-
-/// The backend may not know of a mount, and not of an attachment that is only a note in a file.
-fn refuse_in_use(record: &VolumeRecord) -> Result<(), DriverError> {
-    let refusal = |what: &str, place: &str| {
-        Err(DriverError::failed_precondition(format!(
-            "cannot delete volume {:?}: it is {what} {place}",
-            record.id().0
-        )))
-    };
-    let mounted = record
-        .placements
-        .iter()
-        .find(|placement| is_mounted(&placement.path).unwrap_or(true));
-    if let Some(placement) = mounted {
-        return refusal("mounted at", &placement.path.display().to_string());
-    }
-    match record.attachments.first() {
-        Some(attachment) => refusal("attached to node", &attachment.node),
-        None => Ok(()),
     }
 }
 
