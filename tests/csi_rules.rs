@@ -252,7 +252,8 @@ fn rule_8_what_a_backend_lacks_is_not_claimed_and_unimplemented() {
             },
         )),
     });
-    refused(site.csi.create_volume(clone), Code::Unimplemented);
+    // The RPC is offered, this source of it is not: "cannot create a volume from the requested source".
+    refused(site.csi.create_volume(clone), Code::InvalidArgument);
     source.delete().expect("deleted");
     site.is_clean();
 }
@@ -338,6 +339,60 @@ fn rule_10_creating_has_a_code_for_each_reason() {
     });
     refused(create(other), Code::AlreadyExists);
     first.delete().expect("deleted");
+    site.is_clean();
+}
+
+/// Has the cloud refuse an action with that code until the call is over.
+#[track_caller]
+fn refused_by_the_cloud<T: std::fmt::Debug>(
+    site: &Site,
+    action: &str,
+    code: &str,
+    call: impl FnOnce() -> Result<T, Status>,
+) -> Code {
+    let kind = "error-before";
+    site.cloud.fault(
+        &json!({ "action": action, "kind": kind, "code": code, "status": 403, "times": 99 }),
+    );
+    let answer = call();
+    site.cloud.clear_faults();
+    answer.expect_err(code).code()
+}
+
+#[test]
+fn rule_10_a_final_code_is_said_only_where_nothing_was_made() {
+    let site = Site::new();
+    for (code, expected) in [
+        ("QuotaExceed.PostPaidDisk", Code::ResourceExhausted),
+        ("Account.Arrearage", Code::FailedPrecondition),
+        ("InvalidParameter.Size", Code::InvalidArgument),
+        // An earlier try may have made it.
+        ("Forbidden.RAM", Code::Unavailable),
+        ("NeverSeenBefore", Code::Unavailable),
+    ] {
+        let create = || site.csi.create_volume(disk_request("pvc-1"));
+        let said = refused_by_the_cloud(&site, "CreateDisk", code, create);
+        assert_eq!(said, expected, "{code}");
+    }
+    assert!(site.cloud.disks().is_empty());
+    site.is_clean();
+}
+
+#[test]
+fn rule_10_a_disk_that_may_not_be_looked_at_after_it_was_made_is_not_forgotten() {
+    let site = Site::new();
+    let forbidden = json!({
+        "action": "DescribeDisks", "kind": "error-before", "code": "Forbidden.RAM", "status": 403,
+        "skip": 1, "times": 99,
+    });
+    site.cloud.fault(&forbidden);
+    refused(
+        site.csi.create_volume(disk_request("pvc-1")),
+        Code::Unavailable,
+    );
+    assert_eq!(site.cloud.disks().len(), 1);
+    site.cloud.clear_faults();
+    site.disk("pvc-1").delete().expect("the same disk");
     site.is_clean();
 }
 
@@ -450,6 +505,24 @@ fn rule_14_growing_has_a_code_for_each_reason() {
 }
 
 #[test]
+fn rule_14_growing_that_can_never_succeed_is_told_from_what_may() {
+    let site = Site::new();
+    let disk = site.disk("pvc-1");
+    for (code, expected) in [
+        ("InvalidDiskCategory.NotSupported", Code::InvalidArgument),
+        ("InvalidDiskSize.TooLarge", Code::OutOfRange),
+        ("InvalidInstanceStatus.NotRunning", Code::FailedPrecondition),
+        ("Forbidden.RAM", Code::Unavailable),
+        ("NeverSeenBefore", Code::Unavailable),
+    ] {
+        let said = refused_by_the_cloud(&site, "ResizeDisk", code, || disk.expand(30 * GIB, 0));
+        assert_eq!(said, expected, "{code}");
+    }
+    disk.delete().expect("deleted");
+    site.is_clean();
+}
+
+#[test]
 fn rule_15_a_token_that_nobody_gave_out_is_aborted() {
     let site = Site::new();
     let volumes = site.csi.list_volumes(proto::ListVolumesRequest {
@@ -502,26 +575,81 @@ fn rule_17_only_a_path_that_holds_the_volume_has_statistics() {
     site.is_clean();
 }
 
+fn modify(
+    site: &Site,
+    id: &str,
+    pairs: &[(&str, &str)],
+) -> Result<proto::ControllerModifyVolumeResponse, Status> {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    site.csi
+        .controller_modify_volume(proto::ControllerModifyVolumeRequest {
+            volume_id: id.to_owned(),
+            mutable_parameters: pairs.iter().map(owned).collect(),
+            ..proto::ControllerModifyVolumeRequest::default()
+        })
+}
+
+#[test]
+fn rule_18_a_change_that_can_never_be_made_is_told_from_what_may() {
+    let site = Site::new();
+    let disk = site.disk("pvc-1");
+    for (code, expected) in [
+        (
+            "InvalidDiskCategory.ValueNotSupported",
+            Code::InvalidArgument,
+        ),
+        ("InvalidOperation.MultiAttachDisk", Code::InvalidArgument),
+        ("DiskCategory.OperationNotSupported", Code::InvalidArgument),
+        ("DiskInCoolingPeriod", Code::FailedPrecondition),
+        ("OperationDenied.NoStock", Code::ResourceExhausted),
+        ("Forbidden.RAM", Code::Unavailable),
+    ] {
+        let change = || modify(&site, &disk.id, &[("type", "cloud_auto")]);
+        let said = refused_by_the_cloud(&site, "ModifyDiskSpec", code, change);
+        assert_eq!(said, expected, "{code}");
+    }
+    disk.delete().expect("deleted");
+    refused(
+        modify(&site, &disk.id, &[("type", "cloud_auto")]),
+        Code::NotFound,
+    );
+    site.is_clean();
+}
+
+#[test]
+fn rule_18_a_shared_disk_cannot_become_another() {
+    let site = Site::new();
+    let mut request = disk_request("pvc-1");
+    request.volume_capabilities = vec![raw(Mode::MultiNodeMultiWriter)];
+    let multi_attach = ("multiAttach".to_owned(), "true".to_owned());
+    request.parameters.extend([multi_attach]);
+    let made = site.csi.create_volume(request).expect("made");
+    let id = made.volume.expect("a volume").volume_id;
+    refused(
+        modify(&site, &id, &[("performanceLevel", "PL0")]),
+        Code::InvalidArgument,
+    );
+    let delete = proto::DeleteVolumeRequest {
+        volume_id: id,
+        ..proto::DeleteVolumeRequest::default()
+    };
+    site.csi.delete_volume(delete).expect("deleted");
+    site.is_clean();
+}
+
 #[test]
 fn rule_18_a_change_that_is_not_understood_changes_nothing() {
     let site = Site::new();
     let disk = site.disk("pvc-1");
-    let modify = |pairs: &[(&str, &str)]| {
-        site.csi
-            .controller_modify_volume(proto::ControllerModifyVolumeRequest {
-                volume_id: disk.id.clone(),
-                mutable_parameters: pairs
-                    .iter()
-                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                    .collect(),
-                ..proto::ControllerModifyVolumeRequest::default()
-            })
-    };
     let before = site.cloud.disks();
-    let wrong = modify(&[("type", "cloud_auto"), ("colour", "blue")]);
+    let wrong = modify(
+        &site,
+        &disk.id,
+        &[("type", "cloud_auto"), ("colour", "blue")],
+    );
     refused(wrong, Code::InvalidArgument);
     assert_eq!(site.cloud.disks(), before);
-    modify(&[("type", "cloud_auto")]).expect("changed");
+    modify(&site, &disk.id, &[("type", "cloud_auto")]).expect("changed");
     assert_ne!(site.cloud.disks(), before);
     disk.delete().expect("deleted");
     site.is_clean();

@@ -220,7 +220,9 @@ fn of_action(action: Action, code: &str) -> Option<Condition> {
         }
         (Action::ModifyDiskSpec | Action::ModifyDiskAttribute, code)
             if code.starts_with("InvalidDiskCategory.")
-                || code.starts_with("InvalidProvisionedIops.") =>
+                || code.starts_with("InvalidProvisionedIops.")
+                // Such a disk stays what it is, whatever is done first.
+                || code == "InvalidOperation.MultiAttachDisk" =>
         {
             Some(Condition::InvalidArgument)
         }
@@ -426,7 +428,7 @@ mod tests {
             (
                 ModifyDiskSpec,
                 "InvalidOperation.MultiAttachDisk",
-                Condition::FailedPrecondition,
+                Condition::InvalidArgument,
             ),
             (CreateSnapshot, "QuotaExceed.Snapshot", Condition::Exhausted),
             (

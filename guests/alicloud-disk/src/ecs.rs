@@ -136,7 +136,7 @@ impl Ecs<'_> {
         } else if let Err(failure) = self.call(call) {
             let is_told_by_looking = failure.passes() || LOOK_AGAIN.contains(&failure.code);
             return if is_told_by_looking {
-                Ok(failure.into())
+                Ok(for_now(failure.into()))
             } else {
                 Err(failure.into())
             };
@@ -158,6 +158,15 @@ impl Ecs<'_> {
             looks: 0,
         }
     }
+}
+
+/// A size that ECS refuses because the disk has it already was reached by a call whose answer got lost. Should
+/// that not show before time is up, nobody may take the size for impossible.
+fn for_now(error: Error) -> Error {
+    let Error::OutOfRange(reason) = error else {
+        return error;
+    };
+    Error::InProgress(reason)
 }
 
 /// Doubling, and somewhere in the upper half of it: whoever was throttled together does not come back together.

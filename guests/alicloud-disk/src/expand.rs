@@ -136,6 +136,18 @@ mod tests {
     }
 
     #[test]
+    fn a_size_that_the_disk_has_already_is_not_called_impossible_while_that_does_not_show() {
+        let cloud = FakeCloud::new();
+        let id = cloud.add_disk("cloud_ssd", 20);
+        for _ in 0..20 {
+            let code = "InvalidDiskSize.TooSmall";
+            cloud.fault(Action::ResizeDisk, Fault::Refuse(code));
+        }
+        cloud.deadline_in(5000);
+        assert!(matches!(expand(&cloud, &id, 30), Err(Error::InProgress(_))));
+    }
+
+    #[test]
     fn missing_disks_and_stopped_instances_are_told_apart() {
         let cloud = FakeCloud::new();
         assert!(matches!(

@@ -40,8 +40,18 @@ pub(crate) fn modify_volume(
             rehearse(ecs, call)?;
         }
     }
-    reach_kind(ecs, id, &target)?;
-    reach_bursting(ecs, id, &target)
+    let kind = reach_kind(ecs, id, &target)?;
+    reach_bursting(ecs, id, &target).map_err(|error| match kind {
+        Reached::Already => error,
+        Reached::Now => half_done(id, error),
+    })
+}
+
+/// When a disk came to what was asked for.
+#[derive(Clone, Copy)]
+enum Reached {
+    Already,
+    Now,
 }
 
 impl Target {
@@ -138,15 +148,22 @@ fn rehearse(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
 }
 
 /// A change that fails on its way shows as one that was never begun, and ECS says why when it is asked again.
-fn reach_kind(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target) -> Result<(), Error> {
+fn reach_kind(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target) -> Result<Reached, Error> {
+    let mut reached = Reached::Already;
     ecs.pursue(&mut || {
-        if is_changing(ecs, id)? {
-            return Ok(Step::Wait(format!("disk {id} is being changed; ask again")));
+        let step = if is_changing(ecs, id)? {
+            Step::Wait(format!("disk {id} is being changed; ask again"))
+        } else {
+            target
+                .change_of_kind(&ecs.existing_disk(id)?)
+                .map_or(Step::Done, Step::Ask)
+        };
+        if !matches!(step, Step::Done) {
+            reached = Reached::Now;
         }
-        Ok(target
-            .change_of_kind(&ecs.existing_disk(id)?)
-            .map_or(Step::Done, Step::Ask))
-    })
+        Ok(step)
+    })?;
+    Ok(reached)
 }
 
 /// Whether a change of category or level is under way.
@@ -165,7 +182,7 @@ fn reach_bursting(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target) -> Result<(), E
     let Some(bursting) = target.bursting else {
         return Ok(());
     };
-    let reached = ecs.pursue(&mut || {
+    ecs.pursue(&mut || {
         if ecs.existing_disk(id)?.bursting == bursting {
             return Ok(Step::Done);
         }
@@ -177,8 +194,7 @@ fn reach_bursting(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target) -> Result<(), E
             call.with("DiskId", id.as_str())
                 .with("BurstingEnabled", &bursting.to_string()),
         ))
-    });
-    reached.map_err(|error| half_done(id, error))
+    })
 }
 
 /// `invalid-argument` would say that nothing was changed.
@@ -303,6 +319,23 @@ mod tests {
         cloud.deadline_in(u64::MAX);
         modify(&cloud, &id, &wanted).expect("changed");
         assert_eq!(cloud.count(Action::ModifyDiskSpec), 2);
+    }
+
+    #[test]
+    fn bursting_that_is_refused_is_final_where_nothing_else_was_changed() {
+        for (changed, wanted) in [
+            (false, &[("burstingEnabled", "true")][..]),
+            (true, &[("burstingEnabled", "true"), ("type", "cloud_auto")]),
+        ] {
+            let cloud = FakeCloud::new();
+            let category = if changed { "cloud_essd" } else { "cloud_auto" };
+            let id = cloud.add_disk(category, 20);
+            let code = "BurstingEnabledForDiskCategoryUnsupported";
+            cloud.fault(Action::ModifyDiskAttribute, Fault::Refuse(code));
+            let error = modify(&cloud, &id, wanted).expect_err("refused");
+            assert_eq!(matches!(error, Error::FailedPrecondition(_)), changed);
+            assert_eq!(matches!(error, Error::InvalidArgument(_)), !changed);
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use tonic::{Request, Response, Status};
 use tracing::field;
 
 use super::Service;
+use super::capabilities;
 use super::metrics::Call;
-use super::status::status;
+use super::status::{Reading, status};
 use crate::driver::{Driver, Patience};
 use crate::error::DriverError;
 
@@ -25,6 +26,7 @@ const HEAD_START: Duration = Duration::from_secs(1);
 
 /// An RPC that has no answer yet.
 struct Pending {
+    rpc: &'static str,
     driver: Driver,
     span: tracing::Span,
     call: Option<Call>,
@@ -97,6 +99,7 @@ impl Service {
             lock: LOCK_WAIT,
         };
         let pending = Pending {
+            rpc,
             driver: self.0.driver.with_patience(patience),
             span: self.span(rpc),
             call: request.extensions().get::<Call>().cloned(),
@@ -132,20 +135,30 @@ impl Pending {
         self,
         operation: impl FnOnce(&Driver) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status> {
+        let reading = Reading::of(self.rpc);
         let work = move || {
             let outcome = self.span.in_scope(|| operation(&self.driver));
             self.end(outcome)
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
-            Err(Status::internal(
+            let error = DriverError::internal(
                 "the operation panicked, which is a bug of the host; its log says where",
-            ))
+            );
+            Err(status(&error, reading))
         })
+    }
+
+    /// Where the component lacks the RPC itself, nothing can have been done, and UNIMPLEMENTED says so.
+    fn reading(&self) -> Reading {
+        match self.driver.capabilities() {
+            Ok(has) if !capabilities::offers(has, self.rpc) => Reading::Plain,
+            Ok(_) | Err(_) => Reading::of(self.rpc),
+        }
     }
 
     /// One line for each call. Messages hold no secrets, and requests are not shown.
     fn end<A>(self, outcome: Result<A, DriverError>) -> Result<Response<A>, Status> {
-        let outcome = outcome.map_err(|error| status(&error));
+        let outcome = outcome.map_err(|error| status(&error, self.reading()));
         self.span.in_scope(|| match &outcome {
             Ok(_) => tracing::debug!("done"),
             Err(status) => {

@@ -129,6 +129,12 @@ pub(super) fn of_node(capabilities: Capabilities) -> Vec<NodeServiceCapability> 
         .collect()
 }
 
+/// Whether a call of the Controller or the GroupController is answered, by what the component exports.
+pub(super) fn offers(capabilities: Capabilities, rpc: &str) -> bool {
+    controller_rpcs(capabilities).contains(&rpc)
+        || group_controller_rpcs(capabilities).contains(&rpc)
+}
+
 /// The Controller's calls that are answered, by what the component exports.
 pub fn controller_rpcs(capabilities: Capabilities) -> Vec<&'static str> {
     let calls: [(Export, &[&str]); 9] = [

@@ -1,4 +1,16 @@
-//! Conditions as gRPC codes: the only such table.
+//! Conditions as gRPC codes: the only such table, and what the callers read out of a code besides.
+//!
+//! Four RPCs change a backend for callers that draw conclusions from a code. Made or being made is what
+//! external-provisioner (`checkError`) and external-snapshotter (`isCSIFinalError`) ask of a creation: after
+//! CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE and ABORTED it may be, so that they ask again until they know, also
+//! when the claim is gone. Every other code is final: nothing was made, nothing is on its way, and who no longer
+//! wants it never calls DeleteVolume. RESOURCE_EXHAUSTED is final too, and has the provisioner try another node.
+//! external-resizer reads the same out of an expansion or a modification, and one thing more: which of the final
+//! codes means that it can never succeed (`IsInfeasibleError`), so that the claim's owner may choose anew. Of an
+//! expansion those are INVALID_ARGUMENT, OUT_OF_RANGE and NOT_FOUND, of a modification INVALID_ARGUMENT alone; and
+//! an expansion that ends with FAILED_PRECONDITION is tried again once no pod uses the volume.
+//!
+//! So a final code leaves these RPCs only where the backend, or a check before it was asked, has refused.
 
 use tonic::{Code, Status};
 
@@ -7,17 +19,51 @@ use crate::error::{Condition, DriverError};
 /// Longest message in bytes: it travels in a header, and the callers' limit for all of them is 8 KiB.
 const MAX_MESSAGE: usize = 4096;
 
+/// What a code is read for, besides what went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Nothing.
+    Plain,
+    /// Whether something was made, or still may be.
+    Creation,
+    /// Whether a volume may be growing, or can never grow so.
+    Expansion,
+    /// Whether a volume may be changing, or can never become so.
+    Modification,
+}
+
+impl Reading {
+    /// By the RPC's name.
+    pub(super) fn of(rpc: &str) -> Self {
+        match rpc {
+            "CreateVolume" | "CreateSnapshot" | "CreateVolumeGroupSnapshot" => Self::Creation,
+            "ControllerExpandVolume" => Self::Expansion,
+            "ControllerModifyVolume" => Self::Modification,
+            _ => Self::Plain,
+        }
+    }
+}
+
 /// With a sentence for people and, as CSI wants it, no details.
-pub(super) fn status(error: &DriverError) -> Status {
+pub(super) fn status(error: &DriverError, reading: Reading) -> Status {
     let mut message = error.chain();
     if message.len() > MAX_MESSAGE {
         let end = message.floor_char_boundary(MAX_MESSAGE);
         message.truncate(end);
     }
-    Status::new(code(error.condition()), message)
+    Status::new(code(error.condition(), reading), message)
 }
 
-fn code(condition: Condition) -> Code {
+fn code(condition: Condition, reading: Reading) -> Code {
+    match reading {
+        Reading::Plain => plain(condition),
+        Reading::Creation => of_creation(condition),
+        Reading::Expansion => of_expansion(condition),
+        Reading::Modification => of_modification(condition),
+    }
+}
+
+fn plain(condition: Condition) -> Code {
     match condition {
         Condition::InvalidArgument => Code::InvalidArgument,
         Condition::OutOfRange => Code::OutOfRange,
@@ -34,16 +80,155 @@ fn code(condition: Condition) -> Code {
     }
 }
 
+fn of_creation(condition: Condition) -> Code {
+    match condition {
+        // Refused as it stands.
+        Condition::InvalidArgument
+        | Condition::OutOfRange
+        | Condition::NotFound
+        | Condition::AlreadyExists
+        | Condition::FailedPrecondition
+        // No room: elsewhere there may be.
+        | Condition::Exhausted
+        // May be at it.
+        | Condition::InProgress
+        | Condition::Unavailable => plain(condition),
+        // The RPC is there: "cannot create a volume from the requested source" and the like.
+        Condition::Unsupported => Code::InvalidArgument,
+        // A guest that broke down had perhaps made it before; and who may not ask cannot tell what an earlier try
+        // made.
+        Condition::Denied | Condition::Internal => Code::Unavailable,
+    }
+}
+
+fn of_expansion(condition: Condition) -> Code {
+    match condition {
+        // Never in this size.
+        Condition::InvalidArgument
+        | Condition::OutOfRange
+        | Condition::NotFound
+        // "Volume in use".
+        | Condition::FailedPrecondition
+        | Condition::AlreadyExists
+        | Condition::InProgress
+        | Condition::Unavailable
+        | Condition::Exhausted => plain(condition),
+        // Never at all.
+        Condition::Unsupported => Code::InvalidArgument,
+        Condition::Denied | Condition::Internal => Code::Unavailable,
+    }
+}
+
+fn of_modification(condition: Condition) -> Code {
+    match condition {
+        // Never so: the one code that says it.
+        Condition::InvalidArgument | Condition::OutOfRange | Condition::Unsupported => {
+            Code::InvalidArgument
+        }
+        Condition::NotFound
+        | Condition::AlreadyExists
+        | Condition::InProgress
+        | Condition::Unavailable
+        | Condition::Exhausted
+        | Condition::FailedPrecondition => plain(condition),
+        // One of several properties may have changed already.
+        Condition::Denied | Condition::Internal => Code::Unavailable,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_condition_has_a_code_of_its_own_and_none_is_success() {
-        let codes: Vec<Code> = Condition::ALL.into_iter().map(code).collect();
+        let codes: Vec<Code> = Condition::ALL.into_iter().map(plain).collect();
         for (index, code) in codes.iter().enumerate() {
             assert_ne!(*code, Code::Ok);
             assert_eq!(codes.iter().position(|other| other == code), Some(index));
+        }
+    }
+
+    /// Each condition's code in those three, in that order.
+    fn codes(condition: Condition) -> [Code; 3] {
+        [Reading::Creation, Reading::Expansion, Reading::Modification]
+            .map(|reading| code(condition, reading))
+    }
+
+    #[test]
+    fn what_may_leave_a_creation_an_expansion_and_a_modification() {
+        for (condition, expected) in [
+            (Condition::InvalidArgument, [Code::InvalidArgument; 3]),
+            (
+                Condition::OutOfRange,
+                [Code::OutOfRange, Code::OutOfRange, Code::InvalidArgument],
+            ),
+            (Condition::NotFound, [Code::NotFound; 3]),
+            (Condition::AlreadyExists, [Code::AlreadyExists; 3]),
+            (Condition::InProgress, [Code::Aborted; 3]),
+            (Condition::Unavailable, [Code::Unavailable; 3]),
+            (Condition::Exhausted, [Code::ResourceExhausted; 3]),
+            (Condition::FailedPrecondition, [Code::FailedPrecondition; 3]),
+            (Condition::Denied, [Code::Unavailable; 3]),
+            (Condition::Unsupported, [Code::InvalidArgument; 3]),
+            (Condition::Internal, [Code::Unavailable; 3]),
+        ] {
+            assert_eq!(codes(condition), expected, "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_never_called_final() {
+        let at_it = [
+            Condition::InProgress,
+            Condition::Unavailable,
+            Condition::Denied,
+            Condition::Internal,
+        ];
+        for condition in Condition::ALL {
+            let asks_again =
+                codes(condition).map(|code| matches!(code, Code::Unavailable | Code::Aborted));
+            assert_eq!(asks_again, [at_it.contains(&condition); 3], "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_succeed_is_infeasible_for_the_resizer_and_nothing_else_is() {
+        let never = [
+            Condition::InvalidArgument,
+            Condition::OutOfRange,
+            Condition::Unsupported,
+        ];
+        for condition in Condition::ALL {
+            let [_, expansion, modification] = codes(condition);
+            let is_infeasible = matches!(
+                expansion,
+                Code::InvalidArgument | Code::OutOfRange | Code::NotFound
+            );
+            let is_never = never.contains(&condition);
+            let is_gone = condition == Condition::NotFound;
+            assert_eq!(is_infeasible, is_never || is_gone, "{condition:?}");
+            assert_eq!(
+                modification == Code::InvalidArgument,
+                is_never,
+                "{condition:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_rpc_that_makes_or_changes_something_at_a_backend_is_read_closely() {
+        for (rpc, reading) in [
+            ("CreateVolume", Reading::Creation),
+            ("CreateSnapshot", Reading::Creation),
+            ("CreateVolumeGroupSnapshot", Reading::Creation),
+            ("ControllerExpandVolume", Reading::Expansion),
+            ("ControllerModifyVolume", Reading::Modification),
+            ("DeleteVolume", Reading::Plain),
+            ("ControllerPublishVolume", Reading::Plain),
+            ("NodeExpandVolume", Reading::Plain),
+        ] {
+            assert_eq!(Reading::of(rpc), reading, "{rpc}");
         }
     }
 
@@ -51,14 +236,14 @@ mod tests {
     fn a_status_has_the_whole_chain_as_its_message_and_no_details() {
         let error = DriverError::unavailable("cannot mount")
             .caused_by(std::io::Error::other("no route to host"));
-        let status = status(&error);
+        let status = status(&error, Reading::Plain);
         assert_eq!(status.message(), "cannot mount: no route to host");
         assert!(status.details().is_empty());
     }
 
     #[test]
     fn a_long_message_is_cut_between_characters() {
-        let status = status(&DriverError::internal("ä".repeat(5000)));
+        let status = status(&DriverError::internal("ä".repeat(5000)), Reading::Plain);
         assert_eq!(status.message().len(), MAX_MESSAGE);
     }
 }

@@ -30,7 +30,7 @@ impl Key {
     pub(super) fn session_token(&self) -> Result<Option<String>, DriverError> {
         let text = |token: &Secret| {
             String::from_utf8(token.reveal().to_vec())
-                .map_err(|_| DriverError::failed_precondition("the session token is not text"))
+                .map_err(|_| DriverError::denied("the session token is not text"))
         };
         self.session_token.as_ref().map(text).transpose()
     }

@@ -1,4 +1,6 @@
 //! Keys from this node: files and variables, read anew for each call.
+//!
+//! A key that is not there is `denied`: without it nobody is let in, and nothing was asked.
 
 use std::path::Path;
 
@@ -33,7 +35,7 @@ pub(super) fn from_environment(
         read(variable)
             .filter(|value| !value.is_empty())
             .ok_or_else(|| {
-                DriverError::failed_precondition(format!(
+                DriverError::denied(format!(
                     "cannot use key {name}: the variable {variable} is not set, or is not text"
                 ))
             })
@@ -53,7 +55,7 @@ pub(super) fn secret(name: &str, file: &Path) -> Result<Secret, DriverError> {
     let trimmed = content.trim_ascii();
     match trimmed.is_empty() {
         false => Ok(Secret::new(trimmed.to_vec())),
-        true => Err(DriverError::failed_precondition(format!(
+        true => Err(DriverError::denied(format!(
             "cannot use key {name}: {} is empty",
             file.display()
         ))),
@@ -63,7 +65,7 @@ pub(super) fn secret(name: &str, file: &Path) -> Result<Secret, DriverError> {
 fn text(name: &str, file: &Path) -> Result<String, DriverError> {
     let bytes = secret(name, file)?;
     String::from_utf8(bytes.reveal().to_vec()).map_err(|_| {
-        DriverError::failed_precondition(format!(
+        DriverError::denied(format!(
             "cannot use key {name}: {} is not text",
             file.display()
         ))
@@ -72,14 +74,14 @@ fn text(name: &str, file: &Path) -> Result<String, DriverError> {
 
 fn content(name: &str, file: &Path) -> Result<Zeroizing<Vec<u8>>, DriverError> {
     sys::read_key_file(file).map_err(|error| {
-        DriverError::failed_precondition(format!("cannot use key {name}: {}", file.display()))
-            .caused_by(error)
+        DriverError::denied(format!("cannot use key {name}: {}", file.display())).caused_by(error)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Condition;
     use std::fs;
 
     #[test]
@@ -118,6 +120,7 @@ mod tests {
                 session_token: None,
             };
             let error = from_files("access-key", &source).expect_err("no key");
+            assert_eq!(error.condition(), Condition::Denied);
             let said = error.chain();
             assert!(said.contains(&*file.to_string_lossy()), "{said}");
         }

@@ -74,7 +74,7 @@ impl CallContext {
     ) -> Result<Key, DriverError> {
         let token = local::secret(name, &source.token_file)?;
         let token = std::str::from_utf8(token.reveal()).map_err(|_| {
-            DriverError::failed_precondition(format!(
+            DriverError::denied(format!(
                 "cannot use key {name}: {} is not text",
                 source.token_file.display()
             ))

@@ -114,7 +114,7 @@ fn only_granted_names_open_a_key() {
     );
     let key = context.open_key("access-key".into()).expect("no trap");
     let key = key.expect("granted");
-    let Err(types::Error::FailedPrecondition(said)) = context.id(key).expect("no trap") else {
+    let Err(types::Error::Denied(said)) = context.id(key).expect("no trap") else {
         panic!("a key out of nothing");
     };
     assert!(said.contains("DRIVEBAY_TEST_NONE is not set"), "{said}");
