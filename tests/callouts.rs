@@ -15,7 +15,7 @@ fn init_says_what_the_component_can_do() {
     let node = Node::with_local("v1");
     node.call(&["init"]).is(concat!(
         r#"{"status":"Success","capabilities":{"attach":true,"selinuxRelabel":false,"#,
-        r#""supportsMetrics":false,"fsGroup":false,"requiresFSResize":false}}"#
+        r#""supportsMetrics":false,"fsGroup":false,"requiresFSResize":true}}"#
     ));
 }
 

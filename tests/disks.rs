@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use drivebay_tests::{Cloud, Disk, GIB, Node, OTHER_INSTANCE, device, serial, text};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::statvfs::statvfs;
+use serde_json::json;
 
 fn bytes_of_filesystem(path: &Path) -> u64 {
     let usage = statvfs(path).expect("mounted");
@@ -113,6 +114,74 @@ fn a_volume_grows_while_it_is_mounted() {
         disk.release(&web);
         released(&node, &cloud, &disk);
     }
+}
+
+#[test]
+fn a_claim_grows_by_expandfs_alone_whatever_gets_lost_and_once() {
+    let cloud = Cloud::start();
+    let node = Node::with_disks(&cloud);
+    let id = node.create_disk("pvc-1", 20);
+    let disk = Disk::with_options(&node, &id, &[("kubernetes.io/fsType", "xfs")]).staged();
+    let web = node.pod("web");
+    disk.mount(&web).succeeds();
+    fs::write(web.join("hello"), "kept").expect("writable");
+    cloud.fault(&json!({ "action": "ResizeDisk", "kind": "lost-reply" }));
+    for _ in 0..2 {
+        disk.expand_fs(30).succeeds();
+        assert!(bytes_of_filesystem(&web) > 29 * GIB);
+    }
+    assert_eq!(cloud.requests("ResizeDisk"), 1);
+    assert_eq!(fs::read_to_string(web.join("hello")).expect("kept"), "kept");
+    disk.release(&web);
+    released(&node, &cloud, &disk);
+}
+
+#[test]
+fn a_claim_that_grows_while_nobody_has_it_mounted_fills_the_disk_when_it_is() {
+    let cloud = Cloud::start();
+    let node = Node::with_disks(&cloud);
+    let disk = Disk::made(&node, "pvc-1");
+    disk.expand_fs(30).succeeds();
+    let disk = disk.staged();
+    assert!(bytes_of_filesystem(&disk.staging()) > 29 * GIB);
+    disk.unmount_device().succeeds();
+    disk.detach().succeeds();
+    released(&node, &cloud, &disk);
+}
+
+#[test]
+fn a_node_that_cannot_sign_says_what_to_run_where_the_key_is() {
+    let cloud = Cloud::start();
+    let controller = Node::with_disks(&cloud);
+    let missing = "source = \"file\"\nid-file = \"/nowhere/id\"\nsecret-file = \"/nowhere/secret\"";
+    let node = Node::with_disk_grants(&cloud.grants(missing));
+    let id = controller.create_disk("pvc-1", 20);
+    let options = [("volumeId", &*id), ("kubernetes.io/fsType", "xfs")];
+    let elsewhere = Disk::with_options(&controller, "some-pv", &options);
+    let attached = elsewhere.attach().succeeds();
+    let disk = Disk::with_options(&node, "some-pv", &options);
+    disk.mount_device(&device(&attached)).succeeds();
+
+    let refused = disk
+        .expand_fs(30)
+        .fails_with("cannot use key access-key: /nowhere/id");
+    let said = refused.json["message"].as_str().expect("a message");
+    let command = said.split('`').nth(1).expect("a command");
+    assert_eq!(
+        command,
+        format!(
+            "drivebay run alicloud-disk expand-volume some-pv --size {} --parameter volumeId={id}",
+            30 * GIB
+        )
+    );
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    let ran = controller.drivebay(&words).output().expect("it runs");
+    assert!(ran.status.success(), "{ran:?}");
+    disk.expand_fs(30).succeeds();
+    assert!(bytes_of_filesystem(&disk.staging()) > 29 * GIB);
+    disk.unmount_device().succeeds();
+    elsewhere.detach().succeeds();
+    controller.run_disk(&["delete-volume", &id]);
 }
 
 /// The kernel lets a mounted ext4 grow by CAP_SYS_RESOURCE only, which containers lack. The VM has it, and does

@@ -1,6 +1,7 @@
-//! `expandvolume` and `expandfs`: a size is claimed only where the volume has it.
+//! `expandvolume` and `expandfs`: a size is claimed only where the volume has it. Kubernetes calls `expandfs` alone.
 
 use std::fs;
+use std::path::PathBuf;
 
 use drivebay_tests::{DEVICE, Node, Volume, options, text};
 
@@ -8,13 +9,38 @@ const SHIM: &str = "k8s~nfs/nfs";
 const GIB: &str = "1073741824";
 const TWO_GIB: &str = "2147483648";
 
-#[test]
-fn a_volume_made_by_a_claim_grows() {
+/// With a volume as the guest notes one that it made itself, and where it does.
+fn node_with_a_claim() -> (Node, PathBuf) {
     let node = Node::with_local("v1");
-    // As the guest notes a volume that it made itself.
     fs::create_dir(node.path("pool/.drivebay")).expect("writable");
     let record = node.path("pool/.drivebay/v1.record");
     fs::write(&record, format!("{GIB}\n\npvc-1")).expect("writable");
+    (node, record)
+}
+
+#[test]
+fn a_claim_grows_at_its_backend_by_expandfs_alone() {
+    let (node, record) = node_with_a_claim();
+    let volume = Volume::new(&node, "v1", &[]);
+    let pod = node.pod("web");
+    for _ in 0..2 {
+        node.call(&[
+            "expandfs",
+            &volume.options(),
+            DEVICE,
+            text(&pod),
+            TWO_GIB,
+            GIB,
+        ])
+        .is(r#"{"status":"Success"}"#);
+        let noted = fs::read_to_string(&record).expect("readable");
+        assert!(noted.starts_with(TWO_GIB), "{noted}");
+    }
+}
+
+#[test]
+fn a_volume_made_by_a_claim_grows() {
+    let (node, record) = node_with_a_claim();
     let volume = Volume::new(&node, "v1", &[]);
     for _ in 0..2 {
         // The controller's plugin directory is empty, so the path is relative.
@@ -51,6 +77,9 @@ fn a_volume_made_by_hand_cannot_grow_and_says_so() {
     node.unchanged_by(|| {
         node.call(&["expandvolume", &volume.options(), "x", TWO_GIB, GIB])
             .fails_with("was made by hand and has no size");
+        // Its pods have what room the pool has, and have to start: Kubernetes has raised the size already.
+        node.call(&["expandfs", &volume.options(), "x", "/pod", TWO_GIB, GIB])
+            .succeeds();
     });
 }
 

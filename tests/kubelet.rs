@@ -30,7 +30,13 @@ fn node() -> Node {
 #[test]
 #[ignore = "needs tests/kubelet's program: cargo xtask test --only kubelet"]
 fn an_attachable_volume_lives_as_kubelet_wants_it() {
-    run_kubelet(&node(), &LOCAL);
+    let node = node();
+    run_kubelet(&node, &LOCAL);
+    let record = fs::read_to_string(node.path("pool/.drivebay/v1.record")).expect("there");
+    assert!(
+        record.starts_with("2147483648"),
+        "the claim grew, and its volume did not: {record}"
+    );
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn kubelet_is_told_that_there_is_nothing_to_attach() {
     let on_mount = OnMount::new();
     on_mount.node.call(&["init"]).is(concat!(
         r#"{"status":"Success","capabilities":{"attach":false,"selinuxRelabel":false,"#,
-        r#""supportsMetrics":false,"fsGroup":false,"requiresFSResize":false}}"#
+        r#""supportsMetrics":false,"fsGroup":false,"requiresFSResize":true}}"#
     ));
     let json = options("v1", &[]);
     for callout in [

@@ -44,11 +44,11 @@ fn kernel_has_nfs() -> bool {
 }
 
 #[test]
-fn init_says_that_shares_are_neither_attached_nor_relabelled_nor_grown() {
+fn init_says_that_shares_are_neither_attached_nor_relabelled_and_that_they_grow() {
     let node = Node::with_nfs("5s");
     node.call_driver(SHIM, &["init"]).is(concat!(
         r#"{"status":"Success","capabilities":{"attach":false,"selinuxRelabel":false,"#,
-        r#""supportsMetrics":false,"fsGroup":false,"requiresFSResize":false}}"#
+        r#""supportsMetrics":false,"fsGroup":false,"requiresFSResize":true}}"#
     ));
 }
 

@@ -17,7 +17,7 @@ pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
-    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, VolumeReference, Whereabouts,
+    Driver, Emptied, ExpandOnNode, PublishVolume, Sharing, VolumeReference, Whereabouts,
 };
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, Parameters, TargetPath, VolumeId, VolumeKey};
@@ -152,25 +152,28 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
     Ok(Reply::success())
 }
 
-/// What was mounted may be gone by now; then the next mount makes the file system fill its volume.
+/// kube-controller-manager never calls `expandvolume`: its expand controller starts the plugins without a prober, takes
+/// FlexVolume for one that has nothing to do, and raises the PersistentVolume's size. This is the only call then, and the
+/// backend has to grow in it. What was mounted may be gone by now; then the next mount makes the file system fill its
+/// volume.
 fn expand_on_node(
     driver: &Driver,
     options: &Options,
     directory: &str,
     bytes: u64,
 ) -> Result<Reply, DriverError> {
+    let attach = Attach::of(driver)?;
     let at = target(directory).ok();
     let place = at.as_ref().map(directory_of);
     let request = ExpandOnNode {
-        key: volume(Attach::of(driver)?, options, place)?.key,
+        key: volume(attach, options, place)?.key,
         at: at.map_or(Whereabouts::Unsaid, |at| {
             Whereabouts::Perhaps(at.as_path().to_owned())
         }),
         required_bytes: bytes,
     };
-    match driver.expand_on_node(&request)? {
-        Growth::Filesystem | Growth::Nothing | Growth::NotMounted => Ok(Reply::success()),
-    }
+    driver.expand_from_node(&volume(attach, options, None)?, &request)?;
+    Ok(Reply::success())
 }
 
 /// The volume, under the key that tells it from all others.

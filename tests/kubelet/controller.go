@@ -23,6 +23,14 @@ type controller struct {
 	plugins    *volume.VolumePluginMgr
 	operations operationexecutor.OperationGenerator
 	attached   cache.ActualStateOfWorld
+	expand     expander
+}
+
+// expander is kube-controller-manager's expand controller. It has plugins of its own and no prober, so that FlexVolume
+// is none of them: Kubernetes then takes it for one whose backend has nothing to do.
+type expander struct {
+	plugins    *volume.VolumePluginMgr
+	operations operationexecutor.OperationGenerator
 }
 
 func startController(t *testing.T, s *setup) *controller {
@@ -31,11 +39,18 @@ func startController(t *testing.T, s *setup) *controller {
 	t.Cleanup(stop)
 	events, plugins := newEvents(), &volume.VolumePluginMgr{}
 	go events.collect(ctx)
+	host := &controllerHost{client: s.cluster, recorder: events.recorder}
 	prober := flexvolume.GetDynamicPluginProber(ctx, s.pluginDir, s.calls.as("controller-manager"))
-	must(t, plugins.InitPlugins(nil, prober, &controllerHost{client: s.cluster, recorder: events.recorder}))
+	must(t, plugins.InitPlugins(nil, prober, host))
+	expandable := &volume.VolumePluginMgr{}
+	must(t, expandable.InitPlugins(nil, nil, host))
 	return &controller{
 		cluster: s.cluster, plugins: plugins, attached: cache.NewActualStateOfWorld(plugins),
 		operations: operationexecutor.NewOperationGenerator(s.cluster, plugins, events.recorder, nil),
+		expand: expander{
+			plugins:    expandable,
+			operations: operationexecutor.NewOperationGenerator(s.cluster, expandable, events.recorder, nil),
+		},
 	}
 }
 
@@ -92,20 +107,19 @@ func (c *controller) report(t *testing.T) {
 	}
 }
 
-// expand grows the claim to size, as its owner asking for more would make the expand controller do, and returns what
-// the owner would see in the claim's events.
-func (c *controller) expand(t *testing.T, claim claim, size string) error {
+// grow has the claim grow to size, as its owner asking for more makes the expand controller do: it raises the size of the
+// PersistentVolume, and whatever has to grow for that is left to kubelet.
+func (c *controller) grow(t *testing.T, claim claim, size string) {
 	t.Helper()
 	request := claim.request(t)
 	request.Spec.Resources.Requests[v1.ResourceStorage] = resource.MustParse(size)
 	request, err := c.CoreV1().PersistentVolumeClaims(namespace).Update(context.Background(), request, metav1.UpdateOptions{})
 	must(t, err)
-	plugin, err := c.plugins.FindExpandablePluginBySpec(claim.spec(t))
+	plugin, err := c.expand.plugins.FindExpandablePluginBySpec(claim.spec(t))
 	must(t, err)
-	operation, err := c.operations.GenerateExpandAndRecoverVolumeFunc(request, claim.volume(t), plugin.GetPluginName())
+	operation, err := c.expand.operations.GenerateExpandAndRecoverVolumeFunc(request, claim.volume(t), plugin.GetPluginName())
 	must(t, err)
-	_, err = operation.Run()
-	return err
+	finish(t, operation)
 }
 
 func finish(t *testing.T, operation types.GeneratedOperations) {

@@ -195,18 +195,34 @@ impl<'a> Disk<'a> {
     #[track_caller]
     pub fn expand(&self, gib: u64) -> (Answer, Answer) {
         let (new, old) = ((gib * GIB).to_string(), (20 * GIB).to_string());
-        let staging = self.staging();
-        let relative = format!("alicloud/disk/mounts/{}", self.id);
-        let volume = self.call(&["expandvolume", &self.options(), &relative, &new, &old]);
-        let filesystem = self.call(&[
-            "expandfs",
+        let volume = self.call(&[
+            "expandvolume",
             &self.options(),
-            &relative,
-            text(&staging),
+            &self.device_path(),
             &new,
             &old,
         ]);
-        (volume, filesystem)
+        (volume, self.expand_fs(gib))
+    }
+
+    /// `expandfs` alone, which is all that Kubernetes calls.
+    #[track_caller]
+    pub fn expand_fs(&self, gib: u64) -> Answer {
+        let (new, old) = ((gib * GIB).to_string(), (20 * GIB).to_string());
+        let staging = self.staging();
+        self.call(&[
+            "expandfs",
+            &self.options(),
+            &self.device_path(),
+            text(&staging),
+            &new,
+            &old,
+        ])
+    }
+
+    /// A path relative to nothing, as kube-controller-manager has it.
+    fn device_path(&self) -> String {
+        format!("alicloud/disk/mounts/{}", self.id)
     }
 
     /// Where udev would put its link.

@@ -48,7 +48,8 @@ pub struct FlexCapabilities {
 
 impl FlexCapabilities {
     /// kubelet attaches what it is told to. Relabelling, chown and statfs by it are right for a file system of
-    /// this node's own kernel; on a share they are slow, refused by root_squash, or hang with the server.
+    /// this node's own kernel; on a share they are slow, refused by root_squash, or hang with the server. Growing is
+    /// ours for both: `expandfs`, which kubelet calls only where this says so, is the one call in which anything grows.
     pub(super) fn of(attach: Attach, capabilities: Capabilities) -> Self {
         let local = capabilities.local_filesystem();
         Self {
@@ -56,7 +57,7 @@ impl FlexCapabilities {
             selinux_relabel: local,
             supports_metrics: local,
             fs_group: local,
-            requires_fs_resize: local && capabilities.exports(Export::Expansion),
+            requires_fs_resize: capabilities.exports(Export::Expansion),
         }
     }
 }
@@ -171,14 +172,16 @@ mod tests {
     }
 
     #[test]
-    fn a_share_claims_nothing_that_kubelet_would_do_to_it() {
-        let share = Capabilities::default().with(Export::Expansion);
-        let told = FlexCapabilities::of(Attach::Never, share);
-        assert_eq!(
-            Reply::initialised(told).to_line(),
-            "{\"status\":\"Success\",\"capabilities\":{\"attach\":false,\"selinuxRelabel\":false,\
-             \"supportsMetrics\":false,\"fsGroup\":false,\"requiresFSResize\":false}}\n"
-        );
+    fn a_share_claims_nothing_that_kubelet_would_do_to_it_and_growing_where_it_can() {
+        let share = Capabilities::default();
+        for (share, grows) in [(share, "false"), (share.with(Export::Expansion), "true")] {
+            let told = FlexCapabilities::of(Attach::Never, share);
+            let said = format!(
+                "{{\"status\":\"Success\",\"capabilities\":{{\"attach\":false,\"selinuxRelabel\":false,\
+                 \"supportsMetrics\":false,\"fsGroup\":false,\"requiresFSResize\":{grows}}}}}\n"
+            );
+            assert_eq!(Reply::initialised(told).to_line(), said);
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub enum DeviceRequest {
     GrowMounted {
         /// Where a filesystem is mounted, or a raw device is bound.
         mount_point: PathBuf,
-        /// What the backend says the device has now; a smaller one is [`FaultKind::Unreachable`].
+        /// What the device has to have; on a smaller one nothing grows, and the reply says how small it is.
         at_least_bytes: Option<u64>,
     },
 }

@@ -86,14 +86,18 @@ fn fills(superblock: &Superblock, size: u64) -> bool {
     size.saturating_sub(superblock.bytes()) < superblock.block_bytes
 }
 
-/// Where it is mounted, or bound as a raw device, which has nothing to grow but itself.
+/// Where it is mounted, or bound as a raw device, which has nothing to grow but itself. A device that is too small
+/// yet is left alone: its backend has not grown it, or the node has not heard of it.
 pub(super) fn mounted(mount_point: &Path, at_least: Option<u64>) -> Result<Reply, Fault> {
     let entry = entry_at(mount_point)?;
     if let Ok(raw) = Block::open(mount_point) {
-        return grown_size(&raw, at_least).map(size);
+        return raw.size().map(size);
     }
     let place = Place::of(&entry, mount_point)?;
-    let bytes = grown_size(&place.disk, at_least)?;
+    let bytes = place.disk.size()?;
+    if at_least.is_some_and(|expected| bytes < expected) {
+        return Ok(size(bytes));
+    }
     if let Some(partition) = &place.partition {
         partition.fill(&place.disk)?;
     }
@@ -110,21 +114,6 @@ fn entry_at(mount_point: &Path) -> Result<MountEntry, Fault> {
     mount_at(mount_point)
         .map_err(|error| failed(FaultKind::Other, &error))?
         .ok_or_else(|| failed(FaultKind::NotFound, &"nothing is mounted there"))
-}
-
-/// The node learns of a new size some time after the backend.
-fn grown_size(disk: &Block, at_least: Option<u64>) -> Result<u64, Fault> {
-    let bytes = disk.size()?;
-    match at_least {
-        Some(expected) if bytes < expected => Err(Fault::new(
-            FaultKind::Unreachable,
-            format!(
-                "device {} has {bytes} bytes and not yet the {expected} it should have; try again",
-                disk.name()?
-            ),
-        )),
-        _ => Ok(bytes),
-    }
 }
 
 /// The disk beneath a mount.
