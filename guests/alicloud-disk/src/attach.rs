@@ -6,7 +6,6 @@
 use crate::bindings::drivebay::driver::log::Level;
 use crate::bindings::drivebay::driver::types::{Error, Parameters, Volume};
 use crate::call::{Action, Call};
-use crate::category::Category;
 use crate::disk::{Disk, MultiAttach, Status};
 use crate::ecs::{Ecs, Step};
 use crate::given::Given;
@@ -156,18 +155,20 @@ fn wait(disk: &Disk) -> Step {
 }
 
 fn attach_call(disk: &Disk, node: InstanceId<'_>) -> Call {
-    // Such a disk ends with its instance, and ECS wants that said.
-    let ephemeral = Category::parse(disk.category).is_some_and(Category::is_ephemeral);
-    Call::new(Action::AttachDisk, format!("disk {} to {node}", disk.id))
-        .with("DiskId", disk.id.as_str())
-        .with("InstanceId", node.as_str())
-        .with_some("DeleteWithInstance", ephemeral.then_some("true"))
+    let subject = format!("disk {} to {node}", disk.id);
+    of_both(Call::new(Action::AttachDisk, subject), disk, node)
 }
 
 fn detach_call(disk: &Disk, node: InstanceId<'_>) -> Call {
-    Call::new(Action::DetachDisk, format!("disk {} from {node}", disk.id))
-        .with("DiskId", disk.id.as_str())
+    let subject = format!("disk {} from {node}", disk.id);
+    of_both(Call::new(Action::DetachDisk, subject), disk, node)
+}
+
+fn of_both(call: Call, disk: &Disk, node: InstanceId<'_>) -> Call {
+    // Such a disk ends with its instance, whether attached or not, and ECS wants that said each time.
+    call.with("DiskId", disk.id.as_str())
         .with("InstanceId", node.as_str())
+        .with_some("DeleteWithInstance", disk.is_ephemeral().then_some("true"))
 }
 
 fn publish_context(disk: &Disk) -> Parameters {
@@ -215,6 +216,15 @@ mod tests {
             );
         }
         assert_eq!(cloud.count(Action::AttachDisk), 1);
+    }
+
+    #[test]
+    fn an_ephemeral_disk_is_said_to_end_with_its_instance_when_it_comes_and_when_it_goes() {
+        let cloud = FakeCloud::new();
+        let id = cloud.add_disk("elastic_ephemeral_disk_premium", 64);
+        attach(&cloud, &id, "i-1").expect("attached");
+        detach(&cloud, &id, "i-1").expect("detached");
+        assert!(cloud.disk(&id).expect("a disk").nodes.is_empty());
     }
 
     #[test]

@@ -181,6 +181,13 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// It lives and dies with the instance that it was attached to first.
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        Category::parse(self.category).is_some_and(Category::is_ephemeral)
+    }
+}
+
 /// From the list of attachments; the disk's own field is empty for disks that several nodes can attach.
 fn nodes(json: &'static Json) -> &'static [InstanceId<'static>] {
     let listed = json.list("Attachments", "Attachment");

@@ -521,3 +521,23 @@ fn stock_says_what_a_zone_and_an_instance_type_take() {
     assert!(categories("cn-hangzhou-h", "ecs.g7.xlarge").contains("\"cloud_ssd\""));
     assert!(!categories("cn-hangzhou-h", "ecs.sn1.large").contains("\"cloud_essd\""));
 }
+
+#[test]
+fn an_ephemeral_disk_has_to_be_said_to_end_with_its_instance_each_time() {
+    let (emulator, _state) = emulator(&[]);
+    let kind = ("DiskCategory", "elastic_ephemeral_disk_premium");
+    let disk = emulator.new_disk(&[kind, ("Size", "64")]);
+    let here = emulator.here();
+    let pair = [("DiskId", disk.as_str()), ("InstanceId", &here)];
+    let said = [&pair[..], &[("DeleteWithInstance", "true")]].concat();
+    let otherwise = [&pair[..], &[("DeleteWithInstance", "false")]].concat();
+    for (action, status) in [("AttachDisk", "In_use"), ("DetachDisk", "Available")] {
+        for wrong in [&pair[..], &otherwise] {
+            emulator
+                .call(action, wrong)
+                .refused_with(403, "DeleteWithInstance.Conflict");
+        }
+        emulator.call(action, &said).succeeds();
+        emulator.becomes(&disk, status);
+    }
+}

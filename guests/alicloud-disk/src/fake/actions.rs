@@ -42,6 +42,15 @@ pub(super) fn written(tags: &[(String, String)]) -> String {
     format!(r#"{{"Tag":[{}]}}"#, tags.join(","))
 }
 
+/// Ephemeral disks end with their instance, and each call has to say so.
+fn ends_with_instance(disk: &FakeDisk, call: &Call) -> Result<(), (&'static str, u16)> {
+    let said = get(call, "DeleteWithInstance") == Some("true");
+    if disk.category.starts_with("elastic_ephemeral") && !said {
+        return Err(("DeleteWithInstance.Conflict", 403));
+    }
+    Ok(())
+}
+
 /// A page of what matches, as ECS pages: tokens are opaque, and here where the next page starts.
 fn paged(call: &Call, outer: &str, inner: &str, items: Vec<String>) -> String {
     let start: usize = get(call, "NextToken").map_or(0, |token| token.parse().expect("our token"));
@@ -253,6 +262,7 @@ impl State {
     fn attach_disk(&mut self, call: &Call) -> Result<(), (&'static str, u16)> {
         let lag = self.lag;
         let disk = self.disk(call)?;
+        ends_with_instance(disk, call)?;
         if !disk.nodes.is_empty() && !disk.multi_attach {
             return Err(("InvalidDisk.InUse", 404));
         }
@@ -270,6 +280,7 @@ impl State {
         if !disk.nodes.iter().any(|n| n == node) {
             return Err(("DependencyViolation", 403));
         }
+        ends_with_instance(disk, call)?;
         disk.lag(lag, "Detaching");
         disk.nodes.retain(|n| n != node);
         Ok(())

@@ -64,6 +64,10 @@ pub(crate) fn detach(work: &mut Work<'_>) -> Outcome {
         return Err(Refusal::denied("DiskTypeViolation", message));
     }
     check_detachable(disk, &instance_id)?;
+    // It ends with its instance also while it is not attached, and that has to be said again.
+    if disk.category.is_ephemeral() && !said_to_end(work)? {
+        return Err(conflict());
+    }
     let disk = work.cloud.change_disk(&disk_id)?;
     if let Some(attachment) = disk.attachment_mut(&instance_id) {
         attachment.phase = Phase::Detaching;
@@ -171,17 +175,24 @@ fn check_limits(cloud: &Cloud, instance: &InstanceId) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether the disk goes when its instance goes: ephemeral disks must, shared disks must not.
+/// Whether the disk goes when its instance goes: ephemeral disks must, and that has to be said; shared disks must not.
 fn delete_with_instance(work: &Work<'_>, disk: &Disk) -> Result<bool, Refusal> {
-    let sent = work.parameters.flag("DeleteWithInstance")?;
-    let wanted = sent.unwrap_or(disk.delete_with_instance || disk.category.is_ephemeral());
+    let wanted = said_to_end(work)? || (disk.delete_with_instance && !disk.category.is_ephemeral());
     let conflict =
         (disk.category.is_ephemeral() && !wanted) || (disk.sharing == Sharing::Enabled && wanted);
-    if conflict {
-        let message = "The specified DeleteWithInstance conflicts with the disk.";
-        return Err(Refusal::denied("DeleteWithInstance.Conflict", message));
+    match conflict {
+        true => Err(self::conflict()),
+        false => Ok(wanted),
     }
-    Ok(wanted)
+}
+
+fn said_to_end(work: &Work<'_>) -> Result<bool, Refusal> {
+    Ok(work.parameters.flag("DeleteWithInstance")?.unwrap_or(false))
+}
+
+fn conflict() -> Refusal {
+    let message = "The specified DeleteWithInstance conflicts with the disk.";
+    Refusal::denied("DeleteWithInstance.Conflict", message)
 }
 
 fn new_attachment(work: &Work<'_>, disk: &Disk, instance: &InstanceId) -> Attachment {
