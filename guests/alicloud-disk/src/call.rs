@@ -10,6 +10,7 @@ pub(crate) enum Action {
     DeleteDisk,
     DeleteSnapshot,
     DeleteSnapshotGroup,
+    DescribeAvailableResource,
     DescribeDisks,
     DescribeInstanceTypes,
     DescribeSnapshotGroups,
@@ -40,6 +41,7 @@ impl Action {
             Self::DeleteDisk => "DeleteDisk",
             Self::DeleteSnapshot => "DeleteSnapshot",
             Self::DeleteSnapshotGroup => "DeleteSnapshotGroup",
+            Self::DescribeAvailableResource => "DescribeAvailableResource",
             Self::DescribeDisks => "DescribeDisks",
             Self::DescribeInstanceTypes => "DescribeInstanceTypes",
             Self::DescribeSnapshotGroups => "DescribeSnapshotGroups",
@@ -56,7 +58,8 @@ impl Action {
     /// only hit what was meant. The rest has no token in this API.
     pub(crate) fn repeat(self) -> Repeat {
         match self {
-            Self::DescribeDisks
+            Self::DescribeAvailableResource
+            | Self::DescribeDisks
             | Self::DescribeInstanceTypes
             | Self::DescribeSnapshotGroups
             | Self::DescribeSnapshots

@@ -18,48 +18,59 @@ use crate::instance;
 use crate::once::{self, Seen, Thing};
 use crate::parameters;
 use crate::wanted::{Attempt, Wanted};
+use crate::zone;
 
 /// Make a volume, or find the one that an earlier try made.
 #[inline(never)]
 pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<VolumeInfo, Error> {
     let mut wanted = Wanted::requested(request, &ecs.cloud.region()?)?;
+    let given = Given(&request.parameters);
     let source = source(request)?;
-    if Given(&request.parameters)
-        .get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT)
-        .is_some()
-    {
+    if given.get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT).is_some() {
         let line = "volumeExpandAutoSnapshot is obsolete and without effect";
         ecs.cloud.note(LogLevel::Info, line);
     }
-    let name = &request.name;
-    let mut making = Making {
-        ecs,
-        wanted: &wanted,
-        source,
-        disk: None,
-    };
-    // Before anything else is asked: the snapshot, say, may be gone since the disk was made from it.
-    let disk = match (once::find(ecs, name, &mut making)?, making.disk) {
-        (true, Some(disk)) => disk,
-        (true, None) | (false, _) => {
-            let gib = source.map(|id| snapshot_size(ecs, id)).transpose()?;
-            if wanted.lacks_zone() {
-                wanted.zones.push(own_zone(ecs)?);
-            }
-            Making {
-                ecs,
-                wanted: &wanted,
-                source,
-                disk: None,
-            }
-            .make(gib)?
-        }
-    };
+    let disk = find_or_make(ecs, &mut wanted, source)?;
     let mut info = disk.info();
+    // One that never was attached says of no instance yet; the scheduler does.
+    if disk.is_ephemeral()
+        && disk.nodes.is_empty()
+        && let (Some(place), Some(node)) = (info.places.first_mut(), wanted.instance_in(disk.zone))
+    {
+        place.push((zone::INSTANCE.into(), node.into()));
+    }
     info.context
         .push((parameters::VOLUME_ID.into(), info.id.clone()));
     info.context.append(&mut wanted.context);
     Ok(info)
+}
+
+fn find_or_make(
+    ecs: Ecs<'_>,
+    wanted: &mut Wanted<'_>,
+    source: Option<SnapshotId<'_>>,
+) -> Result<Disk, Error> {
+    let mut making = Making {
+        ecs,
+        wanted,
+        source,
+        disk: None,
+    };
+    // Before anything else is asked: the snapshot, say, may be gone since the disk was made from it.
+    if let (true, Some(disk)) = (once::find(ecs, wanted.name, &mut making)?, making.disk) {
+        return Ok(disk);
+    }
+    let gib = source.map(|id| snapshot_size(ecs, id)).transpose()?;
+    if wanted.lacks_zone() {
+        wanted.zones.push(own_zone(ecs)?);
+    }
+    let mut making = Making {
+        ecs,
+        wanted,
+        source,
+        disk: None,
+    };
+    making.make(gib)
 }
 
 fn source(request: &CreateRequest) -> Result<Option<SnapshotId<'_>>, Error> {

@@ -1,6 +1,6 @@
 //! Disks as ECS describes them.
 
-use crate::bindings::drivebay::driver::types::{Error, VolumeInfo, VolumeSource};
+use crate::bindings::drivebay::driver::types::{Error, Topology, VolumeInfo, VolumeSource};
 use crate::call::{Action, Call};
 use crate::category::{Category, Kind, Level};
 use crate::ecs::Ecs;
@@ -164,18 +164,12 @@ impl Disk {
 
     /// As the contract wants it, without a context.
     pub(crate) fn info(&self) -> VolumeInfo {
-        let regional = Category::parse(self.category).is_some_and(Category::is_regional);
-        let everywhere = regional || self.zone.is_empty();
         VolumeInfo {
             id: self.id.as_str().into(),
             capacity_bytes: self.bytes(),
             context: Vec::new(),
             source: self.snapshot.map(|id| VolumeSource::Snapshot(id.into())),
-            places: if everywhere {
-                Vec::new()
-            } else {
-                vec![zone::place(self.zone)]
-            },
+            places: self.places(),
             nodes: self.nodes.iter().map(|node| node.as_str().into()).collect(),
         }
     }
@@ -185,6 +179,23 @@ impl Disk {
     /// It lives and dies with the instance that it was attached to first.
     pub(crate) fn is_ephemeral(&self) -> bool {
         Category::parse(self.category).is_some_and(Category::is_ephemeral)
+    }
+
+    /// From where it can be reached; everywhere, where ECS does not say.
+    fn places(&self) -> Vec<Topology> {
+        let regional = Category::parse(self.category).is_some_and(Category::is_regional);
+        let (key, value) = match regional {
+            true => (zone::REGION, self.tags.text("RegionId")),
+            false => (zone::ZONE, self.zone),
+        };
+        if value.is_empty() {
+            return Vec::new();
+        }
+        let mut place = vec![(key.into(), value.into())];
+        if let (true, Some(node)) = (self.is_ephemeral(), self.nodes.first()) {
+            place.push((zone::INSTANCE.into(), node.as_str().into()));
+        }
+        vec![place]
     }
 }
 

@@ -119,10 +119,77 @@ pub(crate) fn node_info(ecs: Ecs<'_>) -> Result<NodeInfo, Error> {
     })
 }
 
-/// Where this node is.
+/// Where this node is, by every key that volumes and classes may ask for, and which disks it takes.
 #[inline(never)]
 pub(crate) fn place(ecs: Ecs<'_>) -> Result<Topology, Error> {
-    document(ecs.cloud).map(|document| zone::place(document.zone))
+    let document = document(ecs.cloud)?;
+    let mut place = zone::place(document.zone);
+    for (key, value) in [
+        (zone::STANDARD_ZONE, document.zone),
+        (zone::REGION, document.region),
+        (zone::INSTANCE, document.id.as_str()),
+    ] {
+        place.push((key.into(), value.into()));
+    }
+    // Zones have most categories, and the region those that are in all of its zones.
+    for scope in [("ZoneId", document.zone), ("Scope", "region")] {
+        match categories(ecs, &document, scope) {
+            Ok(categories) => {
+                for category in categories {
+                    place.push((String::from(zone::TAKES) + category, "available".into()));
+                }
+            }
+            Err(error @ (Error::Unavailable(_) | Error::InProgress(_))) => return Err(error),
+            // The node is no worse than one of which nobody knows.
+            Err(
+                Error::Denied(reason)
+                | Error::InvalidArgument(reason)
+                | Error::OutOfRange(reason)
+                | Error::NotFound(reason)
+                | Error::AlreadyExists(reason)
+                | Error::Exhausted(reason)
+                | Error::FailedPrecondition(reason)
+                | Error::Unsupported(reason)
+                | Error::Internal(reason),
+            ) => {
+                let line = format!("which disks this node takes is not known: {reason}");
+                ecs.cloud.note(Level::Warn, &line);
+                break;
+            }
+        }
+    }
+    Ok(place)
+}
+
+/// The categories whose disks can be attached to instances of this type, sold out or not.
+fn categories(
+    ecs: Ecs<'_>,
+    document: &Document,
+    (scope, within): (&str, &str),
+) -> Result<Vec<&'static str>, Error> {
+    let name = document.instance_type;
+    let subject = format!("instance type {name}");
+    let call = Call::new(Action::DescribeAvailableResource, subject)
+        .with("DestinationResource", "DataDisk")
+        .with("ResourceType", "disk")
+        .with("InstanceType", name)
+        .with(scope, within);
+    let mut categories = Vec::new();
+    for zone in ecs
+        .call_in_region(call)?
+        .list("AvailableZones", "AvailableZone")
+    {
+        // What the whole region has is of no zone.
+        if ![document.zone, ""].contains(&zone.text("ZoneId")) {
+            continue;
+        }
+        for resource in zone.list("AvailableResources", "AvailableResource") {
+            for one in resource.list("SupportedResources", "SupportedResource") {
+                categories.extend(one.some_text("Value"));
+            }
+        }
+    }
+    Ok(categories)
 }
 
 /// What the type takes, less what is attached and was not made here: the system disk, and disks of the operator.
@@ -199,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_registers_with_zone_and_the_disks_left_to_it() {
+    fn a_node_registers_with_the_disks_left_to_it() {
         let cloud = FakeCloud::new();
         cloud.grant_metadata("i-5", "worker-5");
         let system = cloud.add_disk("cloud_essd", 40);
@@ -213,8 +280,42 @@ mod tests {
         let ecs = Ecs { cloud: &cloud };
         let info = node_info(ecs).expect("a node");
         assert_eq!((info.id.as_str(), info.max_volumes), ("i-5", 16));
-        let place = place(ecs).expect("a place");
-        assert_eq!(place, [(zone::ZONE.into(), "cn-test-a".into())]);
+    }
+
+    #[test]
+    fn a_node_says_its_place_by_every_key_and_which_disks_it_takes() {
+        let cloud = FakeCloud::new();
+        cloud.grant_metadata("i-5", "worker-5");
+        let place = place(Ecs { cloud: &cloud }).expect("a place");
+        let said: Vec<String> = place.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(
+            said,
+            [
+                "topology.diskplugin.csi.alibabacloud.com/zone=cn-test-a",
+                "topology.kubernetes.io/zone=cn-test-a",
+                "topology.kubernetes.io/region=cn-test",
+                "alibabacloud.com/ecs-instance-id=i-5",
+                "node.csi.alibabacloud.com/disktype.cloud_essd=available",
+                "node.csi.alibabacloud.com/disktype.cloud_regional_disk_auto=available",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_that_may_not_ask_leaves_open_which_disks_a_node_takes() {
+        let cloud = FakeCloud::new();
+        cloud.grant_metadata("i-5", "worker-5");
+        let action = Action::DescribeAvailableResource;
+        cloud.fault(action, Fault::Refuse("Forbidden.RAM"));
+        let place = place(Ecs { cloud: &cloud }).expect("a place");
+        assert!(!place.iter().any(|(key, _)| key.starts_with(zone::TAKES)));
+        assert_eq!(cloud.count(action), 1);
+        assert!(
+            cloud
+                .notes()
+                .iter()
+                .any(|line| line.contains(action.name()))
+        );
     }
 
     #[test]

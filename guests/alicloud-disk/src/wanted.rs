@@ -1,7 +1,8 @@
 //! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
 
 use crate::bindings::drivebay::driver::types::{
-    AccessMode, AccessType, CapacityRange, CreateRequest, Error, Parameters, VolumeCapability,
+    AccessMode, AccessType, CapacityRange, CreateRequest, Error, Parameters, Topology,
+    VolumeCapability,
 };
 use crate::category::Kind;
 use crate::disk::{Disk, MultiAttach, add_word};
@@ -21,6 +22,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) kinds: Vec<Kind>,
     /// The preferred first; empty where nobody said anything.
     pub(crate) zones: Vec<&'a str>,
+    /// Where pods can be that use it, the preferred first; empty where nobody said anything.
+    places: &'a [Topology],
     pub(crate) encrypted: bool,
     pub(crate) kms_key: Option<&'a str>,
     pub(crate) resource_group: Option<&'a str>,
@@ -73,7 +76,8 @@ impl<'a> Wanted<'a> {
                 TooSmall::Refuse
             },
             kinds: Kind::wanted(&given)?,
-            zones: zone::wanted(&given, &request.places)?,
+            zones: zone::wanted(&given, &request.places, region)?,
+            places: &request.places,
             encrypted,
             kms_key,
             resource_group: given.get(names::RESOURCE_GROUP_ID),
@@ -98,19 +102,52 @@ impl<'a> Wanted<'a> {
         for round in 0..self.zones.len().max(1) {
             for kind in &self.kinds {
                 let regional = kind.category.is_regional();
-                match self.size(*kind, source) {
-                    // Once for the whole region.
-                    Ok(gib) if !regional || round == 0 => attempts.push(Attempt {
+                // Once for the whole region.
+                if regional && round > 0 {
+                    continue;
+                }
+                let zone = self.zones.get(round).filter(|_| !regional).copied();
+                let size = self.size(*kind, source);
+                match size.and_then(|gib| self.reachable(*kind, zone).map(|()| gib)) {
+                    Ok(gib) => attempts.push(Attempt {
                         kind: *kind,
-                        zone: self.zones.get(round).filter(|_| !regional).copied(),
+                        zone,
                         gib,
                     }),
+                    Err(Error::Exhausted(reason)) => reasons.push(Error::Exhausted(reason)),
                     Err(reason) if round == 0 => reasons.push(reason),
-                    Ok(_) | Err(_) => {}
+                    Err(_) => {}
                 }
             }
         }
         (attempts, reasons)
+    }
+
+    /// Whether the node that was chosen, where that is known, could have such a disk.
+    fn reachable(&self, kind: Kind, zone: Option<&str>) -> Result<(), Error> {
+        let place = zone::first_in(self.places, zone);
+        let node = place.and_then(zone::instance);
+        if place.is_some_and(|place| !zone::takes(place, kind.category.name())) {
+            let node = node.unwrap_or("the node");
+            // `exhausted` is what has the scheduler look for another node.
+            return Err(Error::Exhausted(format!(
+                "the type of {node} takes no {kind}"
+            )));
+        }
+        // Who asks by hand names no places.
+        if kind.category.is_ephemeral() && node.is_none() && !self.places.is_empty() {
+            return Err(Error::InvalidArgument(format!(
+                "a {kind} lives and dies with one instance, and none was chosen for it: set volumeBindingMode \
+                 WaitForFirstConsumer, and have the provisioner run with --strict-topology where allowedTopologies \
+                 do not name instances"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The instance that was chosen for a disk of a zone.
+    pub(crate) fn instance_in(&self, zone: &str) -> Option<&'a str> {
+        zone::first_in(self.places, Some(zone)).and_then(zone::instance)
     }
 
     fn size(&self, kind: Kind, source: Option<u64>) -> Result<u64, Error> {
@@ -125,6 +162,13 @@ impl<'a> Wanted<'a> {
             kind,
             self.too_small,
         )
+    }
+
+    /// Whether a disk is in no zone that it was wanted in.
+    pub(crate) fn is_out_of_reach(&self, disk: &Disk) -> bool {
+        let regional = disk.kind().category.is_regional();
+        let everywhere = regional || disk.zone.is_empty() || self.zones.is_empty();
+        !everywhere && !self.zones.contains(&disk.zone)
     }
 
     /// How a disk that has the name differs from what is wanted; empty where it is the one.
@@ -142,10 +186,7 @@ impl<'a> Wanted<'a> {
         if !self.kinds.iter().any(is_wanted) {
             differs("category", &disk.kind_name());
         }
-        if !disk.info().places.is_empty()
-            && !self.zones.is_empty()
-            && !self.zones.contains(&disk.zone)
-        {
+        if self.is_out_of_reach(disk) {
             differs("zone", disk.zone);
         }
         if self.encrypted != disk.encrypted && self.encrypted {
@@ -285,6 +326,14 @@ mod tests {
     use crate::size::GIB;
 
     fn wanted(parameters: &[(&str, &str)], gib: u64) -> Result<Wanted<'static>, Error> {
+        wanted_at(parameters, gib, Vec::new())
+    }
+
+    fn wanted_at(
+        parameters: &[(&str, &str)],
+        gib: u64,
+        places: Vec<Topology>,
+    ) -> Result<Wanted<'static>, Error> {
         let request = CreateRequest {
             name: "pvc-1".into(),
             capacity: CapacityRange {
@@ -297,7 +346,7 @@ mod tests {
                 .collect(),
             capabilities: Vec::new(),
             source_snapshot_id: None,
-            places: Vec::new(),
+            places,
         };
         Wanted::requested(Box::leak(Box::new(request)), "cn-hangzhou")
     }
@@ -310,7 +359,10 @@ mod tests {
     }
 
     fn attempts(parameters: &[(&str, &str)], gib: u64, source: Option<u64>) -> Vec<String> {
-        let (attempts, _) = wanted(parameters, gib).expect("wanted").attempts(source);
+        named(wanted(parameters, gib).expect("wanted").attempts(source).0)
+    }
+
+    fn named(attempts: Vec<Attempt<'_>>) -> Vec<String> {
         let place = |zone: Option<&str>| zone.unwrap_or("everywhere").to_owned();
         attempts
             .into_iter()
@@ -353,6 +405,57 @@ mod tests {
                 "cloud_auto b 30"
             ]
         );
+    }
+
+    /// As nodes say it: zone, instance, and what can be attached.
+    fn node(zone: &str, id: &str, takes: &[&str]) -> Topology {
+        let mut place = zone::place(zone);
+        place.push((zone::INSTANCE.into(), id.into()));
+        let key = |category: &&str| (format!("{}{category}", zone::TAKES), "available".into());
+        place.extend(takes.iter().map(key));
+        place
+    }
+
+    #[test]
+    fn what_the_chosen_node_does_not_take_is_not_made_for_it() {
+        let places = || {
+            vec![
+                node("a", "i-1", &["cloud_efficiency", "cloud_ssd"]),
+                node("a", "i-2", &["cloud_essd"]),
+                node("b", "i-3", &["cloud_essd"]),
+                zone::place("c"),
+            ]
+        };
+        let class = [("type", "cloud_essd,cloud_efficiency")];
+        let (attempts, reasons) = wanted_at(&class, 20, places())
+            .expect("wanted")
+            .attempts(None);
+        assert_eq!(
+            named(attempts),
+            [
+                "cloud_efficiency a 20",
+                "cloud_essd PL1 b 20",
+                "cloud_essd PL1 c 20",
+                "cloud_efficiency c 20"
+            ]
+        );
+        assert!(
+            matches!(&reasons[..], [Error::Exhausted(m), Error::Exhausted(_)] if m.contains("i-1"))
+        );
+    }
+
+    #[test]
+    fn an_ephemeral_disk_wants_to_know_its_instance() {
+        let class = [("type", "elastic_ephemeral_disk_premium")];
+        let wanted = |places| wanted_at(&class, 64, places).expect("wanted");
+        let (attempts, reasons) = wanted(vec![zone::place("a")]).attempts(None);
+        assert!(attempts.is_empty());
+        assert!(
+            matches!(&reasons[..], [Error::InvalidArgument(m)] if m.contains("WaitForFirstConsumer"))
+        );
+        let chosen = wanted(vec![node("a", "i-1", &[]), node("a", "i-2", &[])]);
+        assert_eq!(chosen.attempts(None).0.len(), 1);
+        assert_eq!(chosen.instance_in("a"), Some("i-1"));
     }
 
     #[test]

@@ -1,29 +1,68 @@
-//! Zones: what a StorageClass and the scheduler leave to choose from. Pure.
+//! Places: zone, region, instance, and what a StorageClass and the scheduler leave to choose from. Pure.
+//!
+//! A place may say its zone by any of several keys, and may say more than that: nodes say what instance they are and
+//! which categories of disks they take, so that both come back with the node that the scheduler chose.
 
 use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::disk::add_word;
 use crate::given::Given;
 use crate::parameters;
 
-/// The key that Alibaba's CSI driver gave to nodes, and that its volumes ask for.
+/// The key that Alibaba's CSI driver gave to nodes, and that its volumes ask for; ours do too.
 pub(crate) const ZONE: &str = "topology.diskplugin.csi.alibabacloud.com/zone";
 
-/// Where else a zone may stand: what the cloud's own controller writes on nodes, now and of old.
+/// Kubernetes' own keys, which StorageClasses ask for.
+pub(crate) const STANDARD_ZONE: &str = "topology.kubernetes.io/zone";
+pub(crate) const REGION: &str = "topology.kubernetes.io/region";
+
+/// The instance that a node is; disks that live and die with it ask for this.
+pub(crate) const INSTANCE: &str = "alibabacloud.com/ecs-instance-id";
+
+/// With the name of a category behind it: disks of it can be attached. As Alibaba's CSI driver labels nodes.
+pub(crate) const TAKES: &str = "node.csi.alibabacloud.com/disktype.";
+
+/// Where a zone may stand: the last is what the cloud's own controller wrote on nodes of old.
 const ZONE_KEYS: [&str; 3] = [
     ZONE,
-    "topology.kubernetes.io/zone",
+    STANDARD_ZONE,
     "failure-domain.beta.kubernetes.io/zone",
 ];
 
+const REGION_KEYS: [&str; 3] = [
+    REGION,
+    "topology.diskplugin.csi.alibabacloud.com/region",
+    "failure-domain.beta.kubernetes.io/region",
+];
+
 /// The zones for a new disk, the preferred first; empty where nobody said anything.
-pub(crate) fn wanted<'a>(given: &Given<'a>, places: &'a [Topology]) -> Result<Vec<&'a str>, Error> {
-    let mut listed: Vec<&str> = Vec::new();
-    for zone in given.words(parameters::ZONE_ID) {
-        add(&mut listed, zone);
-    }
+pub(crate) fn wanted<'a>(
+    given: &Given<'a>,
+    places: &'a [Topology],
+    region: &str,
+) -> Result<Vec<&'a str>, Error> {
+    let listed = given.words(parameters::ZONE_ID);
     let mut reachable: Vec<&str> = Vec::new();
-    for zone in places.iter().filter_map(|place| of(place)) {
-        add(&mut reachable, zone);
+    let mut is_abroad = !places.is_empty();
+    for place in places {
+        if said(place, &REGION_KEYS).is_some_and(|said| said != region) {
+            continue;
+        }
+        is_abroad = false;
+        match (of(place), instance(place)) {
+            (Some(zone), _) if !reachable.contains(&zone) => reachable.push(zone),
+            (None, Some(instance)) => {
+                return Err(Error::InvalidArgument(format!(
+                    "allowedTopologies name instance {instance} without its zone: add {STANDARD_ZONE}"
+                )));
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+    // `exhausted` is what has the scheduler look for another node.
+    if is_abroad {
+        return Err(Error::Exhausted(format!(
+            "the pod cannot be in region {region}, which the driver's file grants"
+        )));
     }
     if listed.is_empty() {
         return Ok(reachable);
@@ -31,26 +70,49 @@ pub(crate) fn wanted<'a>(given: &Given<'a>, places: &'a [Topology]) -> Result<Ve
     if reachable.is_empty() {
         return Ok(listed);
     }
-    let both: Vec<&str> = reachable
-        .iter()
-        .filter(|zone| listed.contains(zone))
-        .copied()
-        .collect();
-    if both.is_empty() {
-        // `exhausted` is what has the scheduler look for another node.
+    if !reachable.iter().any(|zone| listed.contains(zone)) {
         return Err(Error::Exhausted(format!(
             "the pod can be in zone {} and the StorageClass allows {}: no disk can be in both",
             in_words(&reachable),
             in_words(&listed)
         )));
     }
-    Ok(both)
+    reachable.retain(|zone| listed.contains(zone));
+    Ok(reachable)
+}
+
+fn said<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {
+    let place = Given(place);
+    keys.iter().find_map(|key| place.get(key))
 }
 
 /// The zone of a place.
-pub(crate) fn of(place: &Topology) -> Option<&str> {
-    let place = Given(place);
-    ZONE_KEYS.iter().find_map(|key| place.get(key))
+fn of(place: &Topology) -> Option<&str> {
+    said(place, &ZONE_KEYS)
+}
+
+/// The first place in a zone, or anywhere: the scheduler's choice comes first.
+pub(crate) fn first_in<'a>(places: &'a [Topology], zone: Option<&str>) -> Option<&'a Topology> {
+    places
+        .iter()
+        .find(|place| zone.is_none() || of(place) == zone)
+}
+
+/// Which instance a place is.
+pub(crate) fn instance(place: &Topology) -> Option<&str> {
+    said(place, &[INSTANCE])
+}
+
+/// Whether disks of a category can be attached there; a place that says of none is not known to refuse any.
+pub(crate) fn takes(place: &Topology, category: &str) -> bool {
+    let mut is_known = false;
+    for (taken, _) in Given(place).with_prefix(TAKES) {
+        if taken == category {
+            return true;
+        }
+        is_known = true;
+    }
+    !is_known
 }
 
 /// A place of ours.
@@ -66,41 +128,28 @@ fn in_words(zones: &[&str]) -> String {
     words
 }
 
-fn add<'a>(zones: &mut Vec<&'a str>, zone: &'a str) {
-    if !zones.contains(&zone) {
-        zones.push(zone);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn topology(pairs: &[(&str, &str)]) -> Topology {
+        let owned = |(key, value): &(&str, &str)| ((*key).into(), (*value).into());
+        pairs.iter().map(owned).collect()
+    }
+
     fn zones(listed: &str, places: &[(&str, &str)]) -> Result<Vec<&'static str>, Error> {
-        let pairs = vec![(String::from("zoneid"), String::from(listed))];
-        let places: Vec<Topology> = places
-            .iter()
-            .map(|(key, zone)| vec![((*key).into(), (*zone).into())])
-            .collect();
-        wanted(&Given(pairs.leak()), places.leak())
+        let pairs = topology(&[("zoneid", listed)]);
+        let places: Vec<Topology> = places.iter().map(|place| topology(&[*place])).collect();
+        wanted(&Given(pairs.leak()), places.leak(), "r")
     }
 
     #[test]
     fn the_scheduler_orders_and_the_class_restricts() {
-        let places = [
-            (ZONE, "a"),
-            ("topology.kubernetes.io/zone", "b"),
-            (ZONE, "a"),
-        ];
+        let places = [(ZONE, "a"), (STANDARD_ZONE, "b"), (ZONE, "a")];
         assert_eq!(zones("", &places).expect("zones"), ["a", "b"]);
         assert_eq!(zones("b,a", &places).expect("zones"), ["a", "b"]);
         assert_eq!(zones("c, b", &places).expect("zones"), ["b"]);
         assert_eq!(zones("c,d", &[]).expect("zones"), ["c", "d"]);
-        assert!(
-            zones("", &[("failure-domain.beta.kubernetes.io/region", "r")])
-                .expect("none")
-                .is_empty()
-        );
     }
 
     #[test]
@@ -108,5 +157,45 @@ mod tests {
         let error =
             zones("c", &[("failure-domain.beta.kubernetes.io/zone", "a")]).expect_err("none");
         assert!(matches!(error, Error::Exhausted(_)));
+    }
+
+    #[test]
+    fn a_region_says_no_zone_and_another_region_is_out_of_reach() {
+        for key in REGION_KEYS {
+            assert!(zones("", &[(key, "r")]).expect("none").is_empty());
+            assert!(matches!(
+                zones("", &[(key, "other")]),
+                Err(Error::Exhausted(_))
+            ));
+        }
+        assert_eq!(
+            zones("", &[(REGION, "other"), (ZONE, "a")]).expect("zones"),
+            ["a"]
+        );
+    }
+
+    #[test]
+    fn an_instance_without_its_zone_is_explained() {
+        let error = zones("", &[(INSTANCE, "i-1")]).expect_err("where is it?");
+        assert!(matches!(error, Error::InvalidArgument(m) if m.contains("i-1")));
+    }
+
+    #[test]
+    fn keys_of_one_place_add_up() {
+        let cloud_essd = format!("{TAKES}cloud_essd");
+        let node = topology(&[
+            (REGION, "r"),
+            (STANDARD_ZONE, "a"),
+            (INSTANCE, "i-1"),
+            (&cloud_essd, "available"),
+        ]);
+        let places = [topology(&[(ZONE, "b")]), node.clone()];
+        assert_eq!(
+            wanted(&Given(&[]), &places, "r").expect("zones"),
+            ["b", "a"]
+        );
+        assert_eq!(first_in(&places, Some("a")).and_then(instance), Some("i-1"));
+        assert!(takes(&node, "cloud_essd") && !takes(&node, "cloud_ssd"));
+        assert!(takes(&places[0], "cloud_ssd"), "nobody said");
     }
 }

@@ -520,6 +520,20 @@ fn stock_says_what_a_zone_and_an_instance_type_take() {
     assert!(!categories("cn-hangzhou-g", "ecs.g7.xlarge").contains("\"cloud_ssd\""));
     assert!(categories("cn-hangzhou-h", "ecs.g7.xlarge").contains("\"cloud_ssd\""));
     assert!(!categories("cn-hangzhou-h", "ecs.sn1.large").contains("\"cloud_essd\""));
+    let regional = "\"cloud_regional_disk_auto\"";
+    assert!(!categories("cn-hangzhou-h", "ecs.g7.xlarge").contains(regional));
+    let of_region = [
+        REGION,
+        ("DestinationResource", "DataDisk"),
+        ("InstanceType", "ecs.g7.xlarge"),
+        ("Scope", "region"),
+    ];
+    let answer = emulator
+        .call("DescribeAvailableResource", &of_region)
+        .succeeds();
+    let zones = &answer["AvailableZones"]["AvailableZone"];
+    assert_eq!(zones[0]["ZoneId"], "");
+    assert!(zones[0].to_string().contains(regional) && !zones.to_string().contains("cloud_essd\""));
 }
 
 #[test]

@@ -311,3 +311,53 @@ fn a_long_name_and_a_strange_one_get_a_disk() {
         (None, None, Some("pvc-1"))
     );
 }
+
+/// What a node says of itself.
+fn node(zone: &str, id: &str, takes: &[&str]) -> Vec<(String, String)> {
+    let mut place = zone::place(zone);
+    place.push((zone::INSTANCE.into(), id.into()));
+    let key = |category: &&str| (format!("{}{category}", zone::TAKES), "available".into());
+    place.extend(takes.iter().map(key));
+    place
+}
+
+#[test]
+fn the_first_category_that_the_chosen_node_takes_is_made() {
+    let cloud = FakeCloud::new();
+    let mut request = request("pvc-1", 20, &TWO);
+    request.places = vec![
+        node("cn-test-a", "i-1", &["cloud_efficiency"]),
+        node("cn-test-a", "i-2", &["cloud_essd"]),
+    ];
+    let info = create(&cloud, &request).expect("made");
+    assert_eq!(cloud.disks()[0].category, "cloud_efficiency");
+    assert_eq!(info.places, [zone::place("cn-test-a")]);
+    request.name = "pvc-2".into();
+    request.places = vec![node("cn-test-a", "i-3", &["cloud_ssd"])];
+    let error = create(&cloud, &request).expect_err("no category is left");
+    assert!(matches!(error, Error::Exhausted(m) if m.contains("i-3")));
+    assert_eq!(cloud.disks().len(), 1);
+}
+
+#[test]
+fn an_ephemeral_disk_belongs_to_the_chosen_instance_from_the_first_answer_on() {
+    let cloud = FakeCloud::new();
+    let class = [("type", "elastic_ephemeral_disk_premium")];
+    let mut request = request("pvc-1", 64, &class);
+    request.places = vec![node("cn-test-a", "i-1", &[])];
+    for _ in 0..2 {
+        let info = create(&cloud, &request).expect("made");
+        assert_eq!(info.places, [node("cn-test-a", "i-1", &[])]);
+    }
+    cloud.attach(&cloud.disks()[0].id, "i-2");
+    let info = create(&cloud, &request).expect("found");
+    assert_eq!(info.places, [node("cn-test-a", "i-2", &[])]);
+}
+
+#[test]
+fn a_regional_disk_can_be_reached_from_its_region() {
+    let cloud = FakeCloud::new();
+    let class = [("type", "cloud_regional_disk_auto")];
+    let info = create(&cloud, &request("pvc-1", 20, &class)).expect("made");
+    assert_eq!(info.places, [[(zone::REGION.into(), "cn-test".into())]]);
+}

@@ -51,6 +51,25 @@ fn ends_with_instance(disk: &FakeDisk, call: &Call) -> Result<(), (&'static str,
     Ok(())
 }
 
+/// One category in the zone that was asked about, others in others, and one of the whole region.
+fn available_resource(call: &Call) -> String {
+    let zone = |zone: &str, category: &str| {
+        let resource =
+            format!(r#"{{"SupportedResource":[{{"Value":"{category}","Status":"SoldOut"}}]}}"#);
+        format!(
+            r#"{{"ZoneId":"{zone}","AvailableResources":{{"AvailableResource":[{{"Type":"DataDisk","SupportedResources":{resource}}}]}}}}"#
+        )
+    };
+    let zones = match get(call, "Scope") {
+        Some("region") => zone("", "cloud_regional_disk_auto"),
+        _ => {
+            let asked = get(call, "ZoneId").expect("ZoneId");
+            [zone("elsewhere", "cloud_ssd"), zone(asked, "cloud_essd")].join(",")
+        }
+    };
+    format!(r#"{{"AvailableZones":{{"AvailableZone":[{zones}]}}}}"#)
+}
+
 /// A page of what matches, as ECS pages: tokens are opaque, and here where the next page starts.
 fn paged(call: &Call, outer: &str, inner: &str, items: Vec<String>) -> String {
     let start: usize = get(call, "NextToken").map_or(0, |token| token.parse().expect("our token"));
@@ -79,7 +98,7 @@ impl FakeDisk {
         let node = |node: &String| format!(r#"{{"InstanceId":"{node}"}}"#);
         let nodes: Vec<_> = self.nodes.iter().map(node).collect();
         format!(
-            r#"{{"DiskId":"{}","Status":"{status}","Category":"{}","PerformanceLevel":"{}","Size":{},"ZoneId":"{}",
+            r#"{{"DiskId":"{}","Status":"{status}","Category":"{}","PerformanceLevel":"{}","Size":{},"ZoneId":"{}","RegionId":"cn-test",
             "MultiAttach":"{}","ProvisionedIops":{},"BurstingEnabled":{},"SourceSnapshotId":"{}","Encrypted":{},
             "SerialNumber":"{}","Attachments":{{"Attachment":[{}]}},"Tags":{},"CreationTime":"{}","AttachedTime":"{}"}}"#,
             self.id,
@@ -192,6 +211,7 @@ impl State {
                 self.disk(call).map(|disk| disk.bursting = bursting).map(done)
             }
             Action::DescribeTasks => Ok(self.describe_tasks()),
+            Action::DescribeAvailableResource => Ok(available_resource(call)),
             Action::DescribeInstanceTypes => Ok(
                 r#"{"InstanceTypes":{"InstanceType":[{"InstanceTypeId":"ecs.g7.large","DiskQuantity":17}]}}"#.into(),
             ),

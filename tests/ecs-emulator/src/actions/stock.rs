@@ -15,15 +15,25 @@ pub(crate) fn describe(work: &mut Work<'_>) -> Outcome {
     if !["DataDisk", "SystemDisk"].contains(&wanted) {
         return Err(Refusal::invalid_parameter("DestinationResource"));
     }
-    let zone = work.parameters.text("ZoneId");
+    let asked = work.parameters.text("ZoneId");
     let kind = instance_type(work)?;
-    let zones: Vec<Value> = work
-        .cloud
-        .zones
-        .iter()
-        .filter(|(id, _)| zone.is_none_or(|zone| zone == id.as_str()))
-        .map(|(id, zone)| shown(work.cloud, id, &resources(zone, kind, wanted)))
-        .collect();
+    let zones: Vec<Value> = match work.parameters.text("Scope") {
+        // What is in all zones at once is told in one that has no name.
+        Some("region") => {
+            let all = resources(&Zone::default(), kind, wanted, Reach::Region);
+            vec![shown(work.cloud, &ZoneId::from(""), &all)]
+        }
+        _ => work
+            .cloud
+            .zones
+            .iter()
+            .filter(|(id, _)| asked.is_none_or(|asked| asked == id.as_str()))
+            .map(|(id, zone)| {
+                let its = resources(zone, kind, wanted, Reach::Zone);
+                shown(work.cloud, id, &its)
+            })
+            .collect(),
+    };
     Ok(fields([(
         "AvailableZones",
         json!({ "AvailableZone": zones }),
@@ -41,10 +51,29 @@ fn instance_type<'a>(work: &'a Work<'_>) -> Result<Option<&'a InstanceType>, Ref
     })
 }
 
-/// All categories that the zone has, and whether the instance type takes them.
-fn resources(zone: &Zone, kind: Option<&InstanceType>, wanted: &str) -> Value {
+/// Where disks of a category can be attached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Zone,
+    Region,
+}
+
+impl Reach {
+    fn of(category: Category) -> Self {
+        if category == Category::CloudRegionalDiskAuto {
+            Self::Region
+        } else {
+            Self::Zone
+        }
+    }
+}
+
+/// All categories of that reach that the zone has and the instance type takes.
+fn resources(zone: &Zone, kind: Option<&InstanceType>, wanted: &str, reach: Reach) -> Value {
     let available = |category: &Category| {
-        !zone.lacks.contains(category) && kind.is_none_or(|kind| !kind.lacks.contains(category))
+        Reach::of(*category) == reach
+            && !zone.lacks.contains(category)
+            && kind.is_none_or(|kind| !kind.lacks.contains(category))
     };
     let one = |category: Category| {
         let sizes = category.sizes(None);
