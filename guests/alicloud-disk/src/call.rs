@@ -20,6 +20,8 @@ pub(crate) enum Action {
     ModifyDiskAttribute,
     ModifyDiskSpec,
     ResizeDisk,
+    TagResources,
+    UntagResources,
 }
 
 /// What may be done when nobody knows whether a call took effect.
@@ -51,6 +53,8 @@ impl Action {
             Self::ModifyDiskAttribute => "ModifyDiskAttribute",
             Self::ModifyDiskSpec => "ModifyDiskSpec",
             Self::ResizeDisk => "ResizeDisk",
+            Self::TagResources => "TagResources",
+            Self::UntagResources => "UntagResources",
         }
     }
 
@@ -69,7 +73,9 @@ impl Action {
             | Self::CreateSnapshotGroup
             | Self::DeleteDisk
             | Self::DeleteSnapshot
-            | Self::DeleteSnapshotGroup => Repeat::Freely,
+            | Self::DeleteSnapshotGroup
+            | Self::TagResources
+            | Self::UntagResources => Repeat::Freely,
             Self::AttachDisk
             | Self::DetachDisk
             | Self::ModifyDiskAttribute
@@ -112,6 +118,13 @@ impl Call {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+
+    pub(crate) fn with_all(mut self, parameters: &[(String, &str)]) -> Self {
+        for (name, value) in parameters {
+            self = self.with(name, value);
+        }
+        self
     }
 
     /// `["d-1"]`, as several actions want ids.

@@ -11,8 +11,9 @@ use crate::category::Category;
 use crate::condition::Condition;
 use crate::disk::{Disk, History, MultiAttach, Status, first};
 use crate::ecs::Ecs;
+use crate::existing;
 use crate::failure::{Failure, Kind};
-use crate::given::Given;
+use crate::given::{Given, malformed};
 use crate::id::{DiskId, SnapshotId};
 use crate::instance;
 use crate::once::{self, Seen, Thing};
@@ -25,12 +26,15 @@ use crate::zone;
 pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<VolumeInfo, Error> {
     let mut wanted = Wanted::requested(request, &ecs.cloud.region()?)?;
     let given = Given(&request.parameters);
-    let source = source(request)?;
+    let source = source(request, &given)?;
     if given.get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT).is_some() {
         let line = "volumeExpandAutoSnapshot is obsolete and without effect";
         ecs.cloud.note(LogLevel::Info, line);
     }
-    let disk = find_or_make(ecs, &mut wanted, source)?;
+    let disk = match given.get(parameters::DISK_ID) {
+        Some(written) => existing::take(ecs, &wanted, source, written)?,
+        None => find_or_make(ecs, &mut wanted, source)?,
+    };
     let mut info = disk.info();
     // One that never was attached says of no instance yet; the scheduler does.
     if disk.is_ephemeral()
@@ -73,8 +77,20 @@ fn find_or_make(
     making.make(gib)
 }
 
-fn source(request: &CreateRequest) -> Result<Option<SnapshotId<'_>>, Error> {
-    match &request.source_snapshot_id {
+/// The claim's, or that of the CSI driver's word for it.
+fn source<'a>(
+    request: &'a CreateRequest,
+    given: &Given<'a>,
+) -> Result<Option<SnapshotId<'a>>, Error> {
+    let word = given.get(parameters::SNAPSHOT_ID);
+    let claims = request.source_snapshot_id.as_deref();
+    if let (Some(word), Some(claims)) = (word, claims)
+        && word != claims
+    {
+        let reason = format!("the claim's dataSource is snapshot {claims}: leave one of them out");
+        return Err(malformed(parameters::SNAPSHOT_ID, word, &reason));
+    }
+    match claims.or(word) {
         None => Ok(None),
         Some(id) => match SnapshotId::parse(id) {
             Some(id) => Ok(Some(id)),
@@ -206,6 +222,7 @@ impl Making<'_> {
             .with_some("SnapshotId", self.source.map(SnapshotId::as_str))
             .with_some("Encrypted", wanted.encrypted.then_some("true"))
             .with_some("KMSKeyId", wanted.kms_key)
+            .with_all(&wanted.roles)
             .with_some("ResourceGroupId", wanted.resource_group)
             .with_some("StorageClusterId", wanted.storage_cluster)
             .with_some("MultiAttach", shared.then_some("Enabled"))

@@ -50,7 +50,7 @@ pub(crate) struct FakeDisk {
 
 #[derive(Debug, Clone)]
 pub(crate) struct FakeSnapshot {
-    id: String,
+    pub(crate) id: String,
     source: String,
     gib: u64,
     tags: Vec<(String, String)>,

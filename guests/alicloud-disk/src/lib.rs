@@ -1,7 +1,8 @@
 //! Alibaba Cloud ECS disks as volumes.
 //!
 //! ```text
-//! create delete attach expand modify snapshot group list  what is done with disks, each a story of its own
+//! create existing delete attach expand modify tagging snapshot group list
+//!                                                         what is done with disks, each a story of its own
 //! instance stage                                          what is done on nodes
 //! wanted parameters given category size zone tags page    what is asked for; pure
 //! disk id                                                 what ECS has
@@ -22,6 +23,7 @@ mod create;
 mod delete;
 mod disk;
 mod ecs;
+mod existing;
 mod expand;
 mod failure;
 #[cfg(test)]
@@ -40,6 +42,7 @@ mod signature;
 mod size;
 mod snapshot;
 mod stage;
+mod tagging;
 mod tags;
 mod time;
 mod wanted;

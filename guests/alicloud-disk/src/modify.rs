@@ -1,4 +1,4 @@
-//! Disks change while they live: category, level, operations per second, bursting.
+//! Disks change while they live: category, level, operations per second, bursting, tags.
 
 use crate::bindings::drivebay::driver::types::Error;
 use crate::call::{Action, Call};
@@ -8,14 +8,18 @@ use crate::ecs::{Ecs, Step};
 use crate::given::{Given, malformed};
 use crate::id::DiskId;
 use crate::parameters;
+use crate::tagging;
+use crate::tags::{Changes, Tag};
 
 /// What a disk is to become; absent is what may stay.
 #[derive(Debug)]
-struct Target {
+struct Target<'a> {
     category: Option<Category>,
     level: Option<Level>,
     iops: Option<u64>,
     bursting: Option<bool>,
+    set: Vec<Tag>,
+    removed: Vec<&'a str>,
 }
 
 /// Bring the disk to these properties, or change nothing: everything is checked, ECS rehearses the change of
@@ -40,6 +44,7 @@ pub(crate) fn modify_volume(
             rehearse(ecs, call)?;
         }
     }
+    tagging::reach(ecs, &disk, &target.set, &target.removed)?;
     let kind = reach_kind(ecs, id, &target)?;
     reach_bursting(ecs, id, &target).map_err(|error| match kind {
         Reached::Already => error,
@@ -54,8 +59,8 @@ enum Reached {
     Now,
 }
 
-impl Target {
-    fn read(given: &Given<'_>) -> Result<Self, Error> {
+impl<'a> Target<'a> {
+    fn read(given: &Given<'a>) -> Result<Self, Error> {
         let category = given
             .get(parameters::TYPE)
             .map(category::known_category)
@@ -68,7 +73,14 @@ impl Target {
                 "no disk can become ephemeral",
             ));
         }
+        let Changes { set, removed } = Changes::read(given)?;
+        if let Some((key, _)) = set.iter().find(|(key, _)| removed.contains(key)) {
+            return Err(malformed("tag", key, "it is to be set and to be removed"));
+        }
+        let owned = |(key, value): (&str, &str)| (key.into(), value.into());
         Ok(Self {
+            set: set.into_iter().map(owned).collect(),
+            removed,
             category,
             level: given
                 .get(parameters::PERFORMANCE_LEVEL)
@@ -148,7 +160,7 @@ fn rehearse(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
 }
 
 /// A change that fails on its way shows as one that was never begun, and ECS says why when it is asked again.
-fn reach_kind(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target) -> Result<Reached, Error> {
+fn reach_kind(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target<'_>) -> Result<Reached, Error> {
     let mut reached = Reached::Already;
     ecs.pursue(&mut || {
         let step = if is_changing(ecs, id)? {
@@ -178,7 +190,7 @@ fn is_changing(ecs: Ecs<'_>, id: DiskId<'_>) -> Result<bool, Error> {
 }
 
 /// Last, because ECS does not rehearse it; what it could refuse was checked before.
-fn reach_bursting(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target) -> Result<(), Error> {
+fn reach_bursting(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target<'_>) -> Result<(), Error> {
     let Some(bursting) = target.bursting else {
         return Ok(());
     };
@@ -245,6 +257,47 @@ mod tests {
             ),
             (2, 1)
         );
+    }
+
+    #[test]
+    fn tags_are_set_and_removed_and_a_second_time_changes_nothing() {
+        let cloud = FakeCloud::new();
+        let id = cloud.add_disk("cloud_essd", 20);
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        cloud.change(&id, |disk| {
+            disk.tags = vec![tag("team", "old"), tag("stage", "x"), tag("Team", "y")]
+        });
+        for _ in 0..2 {
+            let wanted = [("diskTags/team", "a"), ("-diskTags/stage", "")];
+            modify(&cloud, &id, &wanted).expect("changed");
+        }
+        let mut tags = cloud.disk(&id).expect("a disk").tags;
+        tags.sort();
+        assert_eq!(tags, [tag("Team", "y"), tag("team", "a")]);
+        let counts = (
+            cloud.count(Action::TagResources),
+            cloud.count(Action::UntagResources),
+        );
+        assert_eq!(counts, (1, 1));
+    }
+
+    #[test]
+    fn tags_that_cannot_be_meant_change_nothing() {
+        let cloud = FakeCloud::new();
+        let id = cloud.add_disk("cloud_essd", 20);
+        for wanted in [
+            &[("-diskTags/csi.alibabacloud.com/volume-name", "")][..],
+            &[("diskTags/csi.alibabacloud.com/volume-name", "mine")],
+            &[("diskTags/aliyun", "x")],
+            &[("diskTags/a", "x"), ("-diskTags/a", "")],
+        ] {
+            let error = modify(&cloud, &id, wanted);
+            assert!(
+                matches!(error, Err(Error::InvalidArgument(_))),
+                "{wanted:?}"
+            );
+        }
+        assert_eq!(cloud.count(Action::TagResources), 0);
     }
 
     #[test]

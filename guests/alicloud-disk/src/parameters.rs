@@ -18,6 +18,14 @@ pub(crate) const ZONE_ID: &str = "zoneId";
 pub(crate) const REGION_ID: &str = "regionId";
 pub(crate) const ENCRYPTED: &str = "encrypted";
 pub(crate) const KMS_KEY_ID: &str = "kmsKeyId";
+/// The CSI driver's annotation of claims, which Alibaba's provisioner hands on.
+pub(crate) const CLAIMS_KMS_KEY_ID: &str = "alibabacloud.com/kms-key-id";
+/// Another such annotation.
+pub(crate) const CREATE_DISK_ARN: &str = "alibabacloud.com/createdisk-arn";
+/// Another such annotation.
+pub(crate) const SNAPSHOT_ID: &str = "csi.alibabacloud.com/disk-snapshot-id";
+/// Another such annotation.
+pub(crate) const DISK_ID: &str = "volume.alibabacloud.com/disk-id";
 pub(crate) const RESOURCE_GROUP_ID: &str = "resourceGroupId";
 pub(crate) const STORAGE_CLUSTER_ID: &str = "storageClusterId";
 pub(crate) const MULTI_ATTACH: &str = "multiAttach";
@@ -25,6 +33,8 @@ pub(crate) const VOLUME_SIZE_AUTO_AVAILABLE: &str = "volumeSizeAutoAvailable";
 pub(crate) const DISK_TAGS: &str = "diskTags";
 /// `diskTags/<key>`.
 pub(crate) const DISK_TAGS_PREFIX: &str = "diskTags/";
+/// `-diskTags/<key>`.
+pub(crate) const NO_DISK_TAGS_PREFIX: &str = "-diskTags/";
 pub(crate) const FS_TYPE: &str = "fsType";
 pub(crate) const MKFS_OPTIONS: &str = "mkfsOptions";
 pub(crate) const READ_ONLY: &str = "readOnly";
@@ -41,8 +51,8 @@ pub(crate) const SNAPSHOT_TAGS_PREFIX: &str = "snapshotTags/";
 pub(crate) const SNAPSHOT_TYPE: &str = "snapshotType";
 pub(crate) const INSTANT_ACCESS_RETENTION_DAYS: &str = "instantAccessRetentionDays";
 
-/// What external-provisioner writes into each volume it made.
-const PROVISIONER_IDENTITY: &str = "storage.kubernetes.io/csiProvisionerIdentity";
+const TAG: &str = "Tag of the disk whose key follows the slash.";
+const NO_TAG: &str = "The disk has no tag whose key follows the slash.";
 
 const CARRIED_ALONG: &str = "Of the StorageClass that the volume was made by; without effect here.";
 
@@ -86,6 +96,26 @@ const CREATION: &[Line] = &[
         Some("the service's key"),
         "Key to encrypt it with; encrypted has to be true.",
     ),
+    (
+        CLAIMS_KMS_KEY_ID,
+        None,
+        "The same, and before it: an annotation of the claim, as some provisioners hand it on.",
+    ),
+    (
+        CREATE_DISK_ARN,
+        None,
+        "Roles that ECS assumes for that key: a JSON list of objects with Rolearn, RoleType and AssumeRoleFor.",
+    ),
+    (
+        SNAPSHOT_ID,
+        None,
+        "Snapshot to make the disk from, where the claim's dataSource names none.",
+    ),
+    (
+        DISK_ID,
+        None,
+        "Disk that becomes the volume, if it is what else is asked for; none is made.",
+    ),
     (RESOURCE_GROUP_ID, None, "Resource group of the disk."),
     (
         STORAGE_CLUSTER_ID,
@@ -107,11 +137,8 @@ const CREATION: &[Line] = &[
         None,
         "Tags of the disk: KEY:VALUE, several separated by commas.",
     ),
-    (
-        "diskTags/*",
-        None,
-        "Tag of the disk whose key follows the slash.",
-    ),
+    ("diskTags/*", None, TAG),
+    ("-diskTags/*", None, NO_TAG),
     (
         FS_TYPE,
         Some("what is on the disk, else ext4"),
@@ -240,20 +267,15 @@ const MODIFICATION: &[Line] = &[
         "For cloud_auto: operations per second above the baseline.",
     ),
     (BURSTING_ENABLED, None, "For cloud_auto: whether it bursts."),
+    ("diskTags/*", None, TAG),
+    ("-diskTags/*", None, NO_TAG),
 ];
 
-const VOLUME: &[Line] = &[
-    (
-        VOLUME_ID,
-        Some("the volume's own name"),
-        "The disk: d- and what follows it in the ECS console.",
-    ),
-    (
-        PROVISIONER_IDENTITY,
-        None,
-        "Written by external-provisioner; without effect here.",
-    ),
-];
+const VOLUME: &[Line] = &[(
+    VOLUME_ID,
+    Some("the volume's own name"),
+    "The disk: d- and what follows it in the ECS console.",
+)];
 
 /// All of them, as `describe` answers.
 pub(crate) fn described() -> Vec<Parameter> {
@@ -267,8 +289,9 @@ pub(crate) fn described() -> Vec<Parameter> {
     ] {
         for (name, default, meaning) in lines {
             all.push(parameter(scope, name, *default, meaning));
-            // A volume carries the words it was made by; `readOnly` there is the host's.
-            if scope == ParameterScope::Creation && *name != READ_ONLY {
+            // A volume carries the words it was made by; `readOnly` there is the host's, and so is it to leave out
+            // those with a domain.
+            if scope == ParameterScope::Creation && *name != READ_ONLY && !name.contains('.') {
                 let in_volumes = if matters_to_nodes(name) {
                     meaning
                 } else {
@@ -344,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_of_a_storage_class_is_known_in_its_volumes() {
+    fn every_word_of_a_storage_class_is_known_in_its_volumes_if_not_left_out_by_the_host() {
         let described = described();
         let is_in_volumes = |name: &str| {
             described
@@ -352,7 +375,7 @@ mod tests {
                 .any(|p| p.scope == ParameterScope::Volume && p.name == name)
         };
         for parameter in &described {
-            let is_hosts = parameter.name == READ_ONLY;
+            let is_hosts = parameter.name == READ_ONLY || parameter.name.contains('.');
             if parameter.scope == ParameterScope::Creation && !is_hosts {
                 assert!(is_in_volumes(&parameter.name), "{}", parameter.name);
             }

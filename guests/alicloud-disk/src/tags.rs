@@ -48,7 +48,10 @@ pub(crate) fn of_disk(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> 
         };
         users.push((key.trim_ascii(), value.trim_ascii()));
     }
-    users.extend(given.with_prefix(parameters::DISK_TAGS_PREFIX));
+    let Changes { set, removed } = Changes::read(given)?;
+    users.retain(|(key, _)| set.iter().all(|(own, _)| own != key));
+    users.extend(set);
+    users.retain(|(key, _)| !removed.contains(key));
     let mut tags = ours(VOLUME_NAME, name);
     for (parameter, key) in FROM_METADATA {
         if let Some(value) = given.get(parameter) {
@@ -56,6 +59,26 @@ pub(crate) fn of_disk(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> 
         }
     }
     with_users(tags, &users)
+}
+
+/// Tags that are to be on a disk, and keys of those that are not; checked.
+#[derive(Debug)]
+pub(crate) struct Changes<'a> {
+    pub(crate) set: Vec<(&'a str, &'a str)>,
+    pub(crate) removed: Vec<&'a str>,
+}
+
+impl<'a> Changes<'a> {
+    pub(crate) fn read(given: &Given<'a>) -> Result<Self, Error> {
+        let (mut set, mut removed) = (Vec::new(), Vec::new());
+        for (key, value) in given.with_prefix(parameters::DISK_TAGS_PREFIX) {
+            set.push((check(key, value)?, value));
+        }
+        for (key, _) in given.with_prefix(parameters::NO_DISK_TAGS_PREFIX) {
+            removed.push(check(key, "")?);
+        }
+        Ok(Self { set, removed })
+    }
 }
 
 /// All tags of a new snapshot.
@@ -103,7 +126,10 @@ fn with_users(mut tags: Vec<Tag>, users: &[(&str, &str)]) -> Result<Vec<Tag>, Er
     Ok(tags)
 }
 
-fn check(key: &str, value: &str) -> Result<(), Error> {
+fn check<'a>(key: &'a str, value: &str) -> Result<&'a str, Error> {
+    if key == VOLUME_NAME {
+        return Err(malformed("tag", key, "the disk is found by it"));
+    }
     let reserved = ["aliyun", "acs:", "http://", "https://"];
     if key.is_empty() || reserved.iter().any(|start| key.starts_with(start)) {
         let accepted =
@@ -117,7 +143,7 @@ fn check(key: &str, value: &str) -> Result<(), Error> {
             "keys and values have at most 128 characters",
         ));
     }
-    Ok(())
+    Ok(key)
 }
 
 /// In characters, as ECS counts.
@@ -165,6 +191,24 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_of_its_own_line_comes_before_those_of_the_list_and_one_may_be_left_out() {
+        let tags = tags(&[
+            ("diskTags", "a:1,b:2,c:3"),
+            ("diskTags/a", "9"),
+            ("-diskTags/b", ""),
+        ]);
+        let tags = tags.expect("tags");
+        let users: Vec<_> = tags.iter().filter(|(key, _)| key.len() == 1).collect();
+        assert_eq!(
+            users,
+            [
+                &("c".to_owned(), "3".to_owned()),
+                &("a".to_owned(), "9".to_owned())
+            ]
+        );
+    }
+
+    #[test]
     fn tags_that_ecs_or_we_would_trip_over_are_refused() {
         let many: Vec<String> = (0..20).map(|n| format!("k{n}:v")).collect();
         for written in [
@@ -180,5 +224,6 @@ mod tests {
         }
         assert!(tags(&[("diskTags/x", &"v".repeat(129))]).is_err());
         assert!(tags(&[("diskTags/acs:x", "v")]).is_err());
+        assert!(tags(&[(&format!("-diskTags/{VOLUME_NAME}"), "")]).is_err());
     }
 }

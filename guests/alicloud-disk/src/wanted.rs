@@ -7,6 +7,7 @@ use crate::bindings::drivebay::driver::types::{
 use crate::category::Kind;
 use crate::disk::{Disk, MultiAttach, add_word};
 use crate::given::{Given, malformed};
+use crate::json::Json;
 use crate::parameters as names;
 use crate::size::{self, TooSmall};
 use crate::tags::{self, Tag};
@@ -18,7 +19,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) name: &'a str,
     pub(crate) capacity: CapacityRange,
     pub(crate) too_small: TooSmall,
-    /// The preferred first.
+    /// The preferred first; empty where a disk that exists may be of any.
     pub(crate) kinds: Vec<Kind>,
     /// The preferred first; empty where nobody said anything.
     pub(crate) zones: Vec<&'a str>,
@@ -26,6 +27,8 @@ pub(crate) struct Wanted<'a> {
     places: &'a [Topology],
     pub(crate) encrypted: bool,
     pub(crate) kms_key: Option<&'a str>,
+    /// Roles by which ECS gets at the key, as parameters of the call.
+    pub(crate) roles: Vec<(String, &'static str)>,
     pub(crate) resource_group: Option<&'a str>,
     pub(crate) storage_cluster: Option<&'a str>,
     pub(crate) multi_attach: MultiAttach,
@@ -53,7 +56,8 @@ impl<'a> Wanted<'a> {
         let multi_attach = multi_attach(&given)?;
         check_capabilities(multi_attach, &request.capabilities)?;
         let encrypted = given.flag(names::ENCRYPTED)? == Some(true);
-        let kms_key = given.get(names::KMS_KEY_ID);
+        let claims_key = given.get(names::CLAIMS_KMS_KEY_ID);
+        let kms_key = claims_key.or(given.get(names::KMS_KEY_ID));
         if kms_key.is_some() && !encrypted {
             return Err(Error::InvalidArgument(
                 "kmsKeyId is given but encrypted is not true: set encrypted, or leave the key out"
@@ -75,11 +79,15 @@ impl<'a> Wanted<'a> {
             } else {
                 TooSmall::Refuse
             },
-            kinds: Kind::wanted(&given)?,
+            kinds: match (given.get(names::DISK_ID), given.get(names::TYPE)) {
+                (Some(_), None) => Vec::new(),
+                _ => Kind::wanted(&given)?,
+            },
             zones: zone::wanted(&given, &request.places, region)?,
             places: &request.places,
             encrypted,
             kms_key,
+            roles: roles(&given)?,
             resource_group: given.get(names::RESOURCE_GROUP_ID),
             storage_cluster,
             multi_attach,
@@ -183,7 +191,7 @@ impl<'a> Wanted<'a> {
             kind.category.name() == disk.category
                 && (kind.level.is_none() || kind.level == disk.level)
         };
-        if !self.kinds.iter().any(is_wanted) {
+        if !self.kinds.is_empty() && !self.kinds.iter().any(is_wanted) {
             differs("category", &disk.kind_name());
         }
         if self.is_out_of_reach(disk) {
@@ -256,11 +264,43 @@ fn check_words(given: &Given<'_>, region: &str) -> Result<(), Error> {
     }
 }
 
+/// ECS's own words for it are understood too, as the CSI driver does.
 fn multi_attach(given: &Given<'_>) -> Result<MultiAttach, Error> {
+    let written = given.get(names::MULTI_ATTACH).unwrap_or_default();
+    if written.eq_ignore_ascii_case("enabled") {
+        return Ok(MultiAttach::Enabled);
+    }
+    if written.eq_ignore_ascii_case("disabled") {
+        return Ok(MultiAttach::Disabled);
+    }
     Ok(match given.flag(names::MULTI_ATTACH)? {
         Some(true) => MultiAttach::Enabled,
         Some(false) | None => MultiAttach::Disabled,
     })
+}
+
+/// The CSI driver hands them to CreateDisk, which assumes them by itself: `Arn.1.Rolearn` and its kin.
+fn roles(given: &Given<'_>) -> Result<Vec<(String, &'static str)>, Error> {
+    let mut roles = Vec::new();
+    let Some(written) = given.get(names::CREATE_DISK_ARN) else {
+        return Ok(roles);
+    };
+    let unfit = || {
+        let accepted = "write a JSON list of objects with Rolearn, RoleType and AssumeRoleFor";
+        malformed(names::CREATE_DISK_ARN, written, accepted)
+    };
+    let Ok(Json::List(listed)) = Json::read(written.as_bytes()) else {
+        return Err(unfit());
+    };
+    for (position, role) in (1_u64..).zip(listed) {
+        role.some_text("Rolearn").ok_or_else(unfit)?;
+        for field in ["Rolearn", "RoleType", "AssumeRoleFor"] {
+            if let Some(value) = role.some_text(field) {
+                roles.push((format!("Arn.{position}.{field}"), value));
+            }
+        }
+    }
+    Ok(roles)
 }
 
 /// Whether a disk can be used so; `unsupported`, with the reason, where it cannot.
@@ -456,6 +496,41 @@ mod tests {
         let chosen = wanted(vec![node("a", "i-1", &[]), node("a", "i-2", &[])]);
         assert_eq!(chosen.attempts(None).0.len(), 1);
         assert_eq!(chosen.instance_in("a"), Some("i-1"));
+    }
+
+    #[test]
+    fn words_of_the_csi_driver_are_understood() {
+        let arn = r#"[{"Rolearn":"acs:ram::1:role/r","RoleType":"service"},{"Rolearn":"x","AssumeRoleFor":"2"}]"#;
+        let class = [
+            ("multiAttach", "Enabled"),
+            ("encrypted", "true"),
+            ("kmsKeyId", "of-the-class"),
+            ("alibabacloud.com/kms-key-id", "of-the-claim"),
+            ("alibabacloud.com/createdisk-arn", arn),
+        ];
+        let wanted = wanted(&class, 20).expect("wanted");
+        assert_eq!(
+            (wanted.multi_attach, wanted.kms_key),
+            (MultiAttach::Enabled, Some("of-the-claim"))
+        );
+        let roles: Vec<String> = wanted
+            .roles
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        assert_eq!(
+            roles,
+            [
+                "Arn.1.Rolearn=acs:ram::1:role/r",
+                "Arn.1.RoleType=service",
+                "Arn.2.Rolearn=x",
+                "Arn.2.AssumeRoleFor=2"
+            ]
+        );
+        for bad in ["x", "{}", "[{}]", r#"["acs:ram::1:role/r"]"#] {
+            let said = refusal(&[("alibabacloud.com/createdisk-arn", bad)]);
+            assert!(said.contains("Rolearn"), "{said}");
+        }
     }
 
     #[test]

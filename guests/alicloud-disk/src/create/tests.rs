@@ -361,3 +361,63 @@ fn a_regional_disk_can_be_reached_from_its_region() {
     let info = create(&cloud, &request("pvc-1", 20, &class)).expect("made");
     assert_eq!(info.places, [[(zone::REGION.into(), "cn-test".into())]]);
 }
+
+#[test]
+fn the_csi_drivers_word_for_a_snapshot_makes_a_disk_from_it() {
+    let cloud = FakeCloud::new();
+    let source = cloud.add_disk("cloud_essd", 20);
+    let cut = Call::new(Action::CreateSnapshot, "a snapshot")
+        .with("DiskId", &source)
+        .with("ClientToken", "t");
+    Ecs { cloud: &cloud }.call(&cut).expect("cut");
+    let snapshot = cloud.snapshots()[0].id.clone();
+    let class = [
+        ("type", "cloud_essd"),
+        ("csi.alibabacloud.com/disk-snapshot-id", snapshot.as_str()),
+    ];
+    let mut wanted = request("pvc-1", 20, &class);
+    let info = create(&cloud, &wanted).expect("made");
+    assert!(matches!(info.source, Some(VolumeSource::Snapshot(id)) if id == snapshot));
+    wanted.source_snapshot_id = Some("s-other".into());
+    let error = create(&cloud, &wanted).expect_err("which of them?");
+    assert!(matches!(error, Error::InvalidArgument(m) if m.contains("s-other")));
+    assert_eq!(cloud.disks().len(), 2);
+}
+
+#[test]
+fn a_disk_that_exists_becomes_the_volume_if_it_is_what_is_asked_for() {
+    let cloud = FakeCloud::new();
+    let id = cloud.add_disk("cloud_essd", 40);
+    let word = ("volume.alibabacloud.com/disk-id", id.as_str());
+    for _ in 0..2 {
+        let class = [word, ("diskTags/team", "a")];
+        let info = create(&cloud, &request("pvc-1", 40, &class)).expect("taken");
+        assert_eq!((&info.id, info.capacity_bytes), (&id, 40 * GIB));
+    }
+    let tags = cloud.disk(&id).expect("a disk").tags;
+    assert!(tags.contains(&("team".into(), "a".into())));
+    assert_eq!(cloud.count(Action::TagResources), 1);
+    for (gib, more, said) in [
+        (41, ("type", "cloud_essd"), "its size is 40 GiB"),
+        (40, ("type", "cloud_ssd"), "its category is cloud_essd PL1"),
+        (40, ("encrypted", "true"), "its encryption is off"),
+    ] {
+        let error = create(&cloud, &request("pvc-2", gib, &[word, more]));
+        assert!(
+            matches!(&error, Err(Error::InvalidArgument(m)) if m.contains(said)),
+            "{error:?}"
+        );
+    }
+    let mut elsewhere = request("pvc-2", 40, &[word]);
+    elsewhere.places = vec![zone::place("cn-test-b")];
+    assert!(matches!(
+        create(&cloud, &elsewhere),
+        Err(Error::Exhausted(_))
+    ));
+    for (missing, is_no_id) in [("d-gone", false), ("pv-1", true)] {
+        let class = [("volume.alibabacloud.com/disk-id", missing)];
+        let error = create(&cloud, &request("pvc-3", 40, &class)).expect_err(missing);
+        assert_eq!(matches!(error, Error::InvalidArgument(_)), is_no_id);
+    }
+    assert_eq!(cloud.disks().len(), 1);
+}

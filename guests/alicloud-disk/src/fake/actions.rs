@@ -212,6 +212,8 @@ impl State {
             }
             Action::DescribeTasks => Ok(self.describe_tasks()),
             Action::DescribeAvailableResource => Ok(available_resource(call)),
+            Action::TagResources => self.tag(call).map(done),
+            Action::UntagResources => self.untag(call).map(done),
             Action::DescribeInstanceTypes => Ok(
                 r#"{"InstanceTypes":{"InstanceType":[{"InstanceTypeId":"ecs.g7.large","DiskQuantity":17}]}}"#.into(),
             ),
@@ -233,6 +235,32 @@ impl State {
                 Ok(done(()))
             }
         }
+    }
+
+    fn tagged(&mut self, call: &Call) -> Result<&mut FakeDisk, (&'static str, u16)> {
+        assert_eq!(get(call, "ResourceType"), Some("disk"));
+        let id = get(call, "ResourceId.1").expect("ResourceId.1");
+        let mut disks = self.disks.iter_mut();
+        disks
+            .find(|disk| disk.id == id)
+            .ok_or(("InvalidResourceId.NotFound", 404))
+    }
+
+    fn tag(&mut self, call: &Call) -> Result<(), (&'static str, u16)> {
+        let new = tags(call);
+        let disk = self.tagged(call)?;
+        disk.tags
+            .retain(|(key, _)| new.iter().all(|(k, _)| k != key));
+        disk.tags.extend(new);
+        Ok(())
+    }
+
+    fn untag(&mut self, call: &Call) -> Result<(), (&'static str, u16)> {
+        let key = get(call, "TagKey.1").expect("TagKey.1").to_owned();
+        assert_eq!(get(call, "TagKey.2"), None, "one is all that tests remove");
+        let disk = self.tagged(call)?;
+        disk.tags.retain(|(k, _)| *k != key);
+        Ok(())
     }
 
     fn create_disk(&mut self, call: &Call) -> Answer {
