@@ -243,7 +243,11 @@ fn wanted_levels(given: &Given<'_>) -> Result<Vec<Level>, Error> {
     if words.is_empty() {
         return Ok(vec![Level::Pl1]);
     }
-    words.into_iter().map(known_level).collect()
+    let mut levels = Vec::new();
+    for word in words {
+        levels.push(known_level(word)?);
+    }
+    Ok(levels)
 }
 
 #[cfg(test)]

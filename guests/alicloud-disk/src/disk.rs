@@ -270,7 +270,11 @@ impl Ecs<'_> {
 
 /// Every disk of an answer.
 pub(crate) fn read_list(json: &'static Json) -> Result<Vec<Disk>, Error> {
-    json.list("Disks", "Disk").iter().map(Disk::read).collect()
+    let mut disks = Vec::new();
+    for one in json.list("Disks", "Disk") {
+        disks.push(Disk::read(one)?);
+    }
+    Ok(disks)
 }
 
 /// That of two which was made first. Seconds are all that ECS tells; the id decides between disks of one second, the

@@ -107,10 +107,11 @@ impl Ecs<'_> {
 }
 
 fn read_list(json: &'static Json) -> Result<Vec<Group>, Error> {
-    json.list("SnapshotGroups", "SnapshotGroup")
-        .iter()
-        .map(Group::read)
-        .collect()
+    let mut groups = Vec::new();
+    for one in json.list("SnapshotGroups", "SnapshotGroup") {
+        groups.push(Group::read(one)?);
+    }
+    Ok(groups)
 }
 
 fn missing(id: &str) -> Error {

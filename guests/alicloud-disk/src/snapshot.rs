@@ -122,10 +122,11 @@ impl Ecs<'_> {
 }
 
 fn read_list(json: &'static Json) -> Result<Vec<Snapshot>, Error> {
-    json.list("Snapshots", "Snapshot")
-        .iter()
-        .map(Snapshot::read)
-        .collect()
+    let mut snapshots = Vec::new();
+    for one in json.list("Snapshots", "Snapshot") {
+        snapshots.push(Snapshot::read(one)?);
+    }
+    Ok(snapshots)
 }
 
 fn missing(id: &str) -> Error {

@@ -92,9 +92,7 @@ pub(crate) fn of_group(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error>
 }
 
 fn of_snapshots(key: &str, name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
-    let users: Vec<_> = given
-        .with_prefix(parameters::SNAPSHOT_TAGS_PREFIX)
-        .collect();
+    let users = given.with_prefix(parameters::SNAPSHOT_TAGS_PREFIX);
     with_users(ours(key, name), &users)
 }
 

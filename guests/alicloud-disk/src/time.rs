@@ -44,11 +44,11 @@ pub(crate) fn read(text: &str) -> Option<u64> {
 }
 
 fn numbers(text: &str, separator: char) -> Option<[u64; 3]> {
-    let parts: Option<Vec<u64>> = text
-        .split(separator)
-        .map(|part| part.parse().ok())
-        .collect();
-    parts?.try_into().ok()
+    let mut parts = Vec::new();
+    for part in text.split(separator) {
+        parts.push(part.parse().ok()?);
+    }
+    parts.try_into().ok()
 }
 
 /// Days since 1970. Years begin in March here, so that the leap day is the last of its year.

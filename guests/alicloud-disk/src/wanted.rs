@@ -145,7 +145,7 @@ impl<'a> Wanted<'a> {
         // Who asks by hand names no places.
         if kind.category.is_ephemeral() && node.is_none() && !self.places.is_empty() {
             return Err(Error::InvalidArgument(format!(
-                "a {kind} lives and dies with one instance, and none was chosen for it: set volumeBindingMode \
+                "a disk of {kind} lives and dies with one instance, and none was chosen: set volumeBindingMode \
                  WaitForFirstConsumer, and have the provisioner run with --strict-topology where allowedTopologies \
                  do not name instances"
             )));

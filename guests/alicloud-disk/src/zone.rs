@@ -105,14 +105,8 @@ pub(crate) fn instance(place: &Topology) -> Option<&str> {
 
 /// Whether disks of a category can be attached there; a place that says of none is not known to refuse any.
 pub(crate) fn takes(place: &Topology, category: &str) -> bool {
-    let mut is_known = false;
-    for (taken, _) in Given(place).with_prefix(TAKES) {
-        if taken == category {
-            return true;
-        }
-        is_known = true;
-    }
-    !is_known
+    let known = Given(place).with_prefix(TAKES);
+    known.is_empty() || known.iter().any(|(taken, _)| *taken == category)
 }
 
 /// A place of ours.
