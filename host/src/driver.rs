@@ -42,6 +42,7 @@ pub use crate::runtime::{Export, Scope};
 pub use crate::sys::{Measured, Room};
 pub use expand::{ExpandOnNode, Growth, Whereabouts};
 pub use figures::Figures;
+pub use parameters::PROVISIONER_IDENTITY;
 pub use publish::Emptied;
 
 /// How long an operation waits for another one on the same volume before it answers `in-progress`.

@@ -155,13 +155,15 @@ impl Parameters {
         &self.0
     }
 
-    /// Whether both say the same, in any order.
+    /// Whether both say the same, in any order. Keys may differ in case alone and be two: tags are written so.
     pub fn same_as(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len()
-            && self
-                .0
-                .iter()
-                .all(|(key, value)| other.get(key) == Some(value))
+        let has = |key: &str, value: &str| {
+            let is = |(name, said): &(String, String)| {
+                name.eq_ignore_ascii_case(key) && said.as_str() == value
+            };
+            other.0.iter().any(is)
+        };
+        self.0.len() == other.0.len() && self.0.iter().all(|(key, value)| has(key, value))
     }
 }
 
@@ -242,6 +244,9 @@ mod tests {
         assert_eq!(parameters.get("volumeid"), Some("d-1"));
         assert!(parameters.same_as(&Parameters::new(vec![("volumeID".into(), "d-1".into())])));
         assert!(!parameters.same_as(&Parameters::new(vec![("volumeID".into(), "d-2".into())])));
+        let both = vec![("tags/A".into(), "1".into()), ("tags/a".into(), "2".into())];
+        let both = Parameters::new(both);
+        assert!(both.same_as(&both.clone()));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! CSI's words as ours: each field is checked here, once, and named where it is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::READ_ONLY;
 use super::proto;
-use crate::driver::{Driver, Scope, Sharing, VolumeReference};
+use crate::driver::{Driver, PROVISIONER_IDENTITY, Scope, Sharing, VolumeReference};
 use crate::error::DriverError;
 use crate::volume::{
     Access, AccessMode, AccessType, CapacityRange, GroupSnapshotId, PageToken, Parameters, Secret,
@@ -102,7 +102,8 @@ pub(super) fn volume(
     })
 }
 
-/// A map of parameters; what Kubernetes put in for itself goes, unless the backend describes it.
+/// A map of parameters; what Kubernetes put in for itself goes, unless the backend describes it. Who made a volume
+/// stays: it tells whose words the others are.
 pub(super) fn parameters(
     driver: &Driver,
     scope: Scope,
@@ -112,20 +113,11 @@ pub(super) fn parameters(
     check_size(field, &map)?;
     let mut pairs: Vec<(String, String)> = Vec::with_capacity(map.len());
     for (name, value) in map {
-        if KUBERNETES_WORDS.iter().any(|word| name.starts_with(word))
-            && !driver.knows(scope, &name)?
-        {
-            continue;
+        let is_for_itself = KUBERNETES_WORDS.iter().any(|word| name.starts_with(word))
+            && !(scope == Scope::Volume && name == PROVISIONER_IDENTITY);
+        if !is_for_itself || driver.knows(scope, &name)? {
+            pairs.push((name, value));
         }
-        if let Some((other, _)) = pairs
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(&name))
-        {
-            return Err(DriverError::invalid_argument(format!(
-                "{field} has {other:?} and {name:?}, which are the same parameter"
-            )));
-        }
-        pairs.push((name, value));
     }
     Ok(Parameters::new(pairs))
 }
@@ -287,14 +279,12 @@ pub(super) fn source(
 /// The preferred places first, then the others.
 pub(super) fn places(given: Option<proto::TopologyRequirement>) -> Vec<Topology> {
     let given = given.unwrap_or_default();
-    let mut places: Vec<Topology> = Vec::new();
-    for place in given.preferred.into_iter().chain(given.requisite) {
-        let place = topology(place);
-        if !place.0.is_empty() && !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    places
+    // Each node of a large cluster may be a place of its own, and stand in both lists.
+    let mut seen = BTreeSet::new();
+    let all = given.preferred.into_iter().chain(given.requisite);
+    all.map(topology)
+        .filter(|place| !place.0.is_empty() && seen.insert(place.0.clone()))
+        .collect()
 }
 
 pub(super) fn topology(given: proto::Topology) -> Topology {

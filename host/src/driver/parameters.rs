@@ -1,4 +1,8 @@
 //! The user's words against the guest's: spelled its way, unknown and missing ones refused by name.
+//!
+//! A volume that exists may carry words of others: of the driver that made it, and of whoever keeps notes beside it.
+//! Those are left out rather than refused; a person's misspelt word is not among them, because it has neither a
+//! domain in front of it nor a provisioner beside it.
 
 use crate::error::DriverError;
 use crate::runtime::{Description, Need, Parameter, Scope};
@@ -7,6 +11,11 @@ use crate::volume::Parameters;
 /// Words that the host acts on by itself, in the volumes of every driver. A guest may know them too; it
 /// need not.
 const HOST_WORDS: [&str; 1] = ["readOnly"];
+
+/// What external-provisioner writes into the context of each volume that it had made. The other words there were
+/// judged by the driver that made the volume, and nobody can mend them: a PersistentVolume's do not change.
+/// Without it, a person wrote them.
+pub const PROVISIONER_IDENTITY: &str = "storage.kubernetes.io/csiProvisionerIdentity";
 
 /// The parameters of one scope with the guest's spelling, and none missing.
 ///
@@ -43,21 +52,80 @@ pub(super) fn known(
     scope: Scope,
     given: &Parameters,
 ) -> Result<Parameters, DriverError> {
-    let parameter =
-        |key: &str| of_scope(description, scope).find_map(|known| spelling(&known.name, key));
-    let is_hosts = |key: &str| {
-        scope == Scope::Volume && HOST_WORDS.iter().any(|word| word.eq_ignore_ascii_case(key))
-    };
-    let for_guest = given
-        .pairs()
+    let (mut written, mut spelled) = (Vec::new(), Vec::new());
+    let mut ignored = Vec::new();
+    for (key, value) in given.pairs() {
+        let name = match owner(description, scope, key, given) {
+            Owner::Guest(name) => {
+                spelled.push((name.clone(), value.clone()));
+                name
+            }
+            Owner::Host(name) => name.to_owned(),
+            Owner::Another => {
+                ignored.push(key.as_str());
+                continue;
+            }
+            Owner::Nobody => return Err(unknown(description, scope, key)),
+        };
+        refuse_second(scope, &written, key, &name)?;
+        written.push((key, name));
+    }
+    if !ignored.is_empty() {
+        tracing::debug!(parameters.ignored = ?ignored, "some parameters of the volume are another program's");
+    }
+    Ok(Parameters::new(spelled))
+}
+
+/// Whose word a key is.
+enum Owner {
+    /// The guest's, in its spelling.
+    Guest(String),
+    Host(&'static str),
+    /// Of whoever made the volume, or wrote something down beside it: it was accepted once, and stays for as long
+    /// as the volume lives.
+    Another,
+    Nobody,
+}
+
+fn owner(description: &Description, scope: Scope, key: &str, given: &Parameters) -> Owner {
+    let spelled = of_scope(description, scope).find_map(|parameter| spelling(&parameter.name, key));
+    if let Some(name) = spelled {
+        return Owner::Guest(name);
+    }
+    if scope != Scope::Volume {
+        return Owner::Nobody;
+    }
+    let hosts = HOST_WORDS
         .iter()
-        .filter(|(key, _)| parameter(key).is_some() || !is_hosts(key));
-    let pairs = for_guest.map(|(key, value)| {
-        parameter(key)
-            .map(|name| (name, value.clone()))
-            .ok_or_else(|| unknown(description, scope, key))
-    });
-    Ok(Parameters::new(pairs.collect::<Result<_, _>>()?))
+        .find(|word| word.eq_ignore_ascii_case(key));
+    match hosts {
+        Some(word) => Owner::Host(word),
+        None if is_qualified(key) || given.get(PROVISIONER_IDENTITY).is_some() => Owner::Another,
+        None => Owner::Nobody,
+    }
+}
+
+/// Whether a key says by a domain whose word it is, as Kubernetes' labels and annotations do.
+fn is_qualified(key: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+    key.split_once('/')
+        .is_some_and(|(domain, _)| domain.contains('.') && domain.bytes().all(is_plain))
+}
+
+/// What case alone tells apart is the same word, except behind the `*` of a parameter.
+fn refuse_second(
+    scope: Scope,
+    written: &[(&String, String)],
+    key: &str,
+    name: &str,
+) -> Result<(), DriverError> {
+    match written.iter().find(|(_, known)| known == name) {
+        None => Ok(()),
+        Some((other, _)) => Err(DriverError::invalid_argument(format!(
+            "the {} has {other:?} and {key:?}, which are the same parameter",
+            subject(scope)
+        ))),
+    }
 }
 
 fn of_scope(description: &Description, scope: Scope) -> impl Iterator<Item = &Parameter> {
@@ -224,6 +292,61 @@ mod tests {
             error.to_string(),
             "the volume lacks parameter \"server\" of driver nfs: the server"
         );
+    }
+
+    #[test]
+    fn a_volumes_words_that_others_wrote_are_left_out() {
+        let known = |pairs: &[(&str, &str)]| known(&description(), Scope::Volume, &given(pairs));
+        let qualified = [
+            ("server", "a"),
+            (
+                "csi.alibabacloud.com/label-prefix/topology.kubernetes.io/region",
+                "cn-hangzhou",
+            ),
+            ("csi.alibabacloud.com/label-prefix/Team", "x"),
+            ("csi.alibabacloud.com/label-prefix/team", "y"),
+        ];
+        let provisioned = [
+            ("server", "a"),
+            ("shared", "enable"),
+            (
+                "Storage.kubernetes.io/csiProvisionerIdentity",
+                "1-2-nfs.csi.k8s.io",
+            ),
+        ];
+        for pairs in [&qualified[..], &provisioned] {
+            assert_eq!(
+                known(pairs).expect("left out").pairs(),
+                [("server".into(), "a".into())]
+            );
+        }
+    }
+
+    #[test]
+    fn a_persons_unknown_word_is_refused_and_so_is_anybodys_in_a_class() {
+        for key in ["shared", "Example.com/a", "example/a", "example.com", "/a"] {
+            assert!(
+                known(&description(), Scope::Volume, &given(&[(key, "x")])).is_err(),
+                "{key}"
+            );
+        }
+        let qualified = given(&[("csi.alibabacloud.com/label-prefix/team", "x")]);
+        for scope in [Scope::Creation, Scope::Snapshot, Scope::Modification] {
+            assert!(known(&description(), scope, &qualified).is_err());
+        }
+    }
+
+    #[test]
+    fn one_parameter_in_two_cases_is_refused_and_two_endings_in_two_cases_are_two() {
+        let mut tagged = description();
+        tagged.parameters[1].name = "tags/*".into();
+        let known = |pairs: &[(&str, &str)]| known(&tagged, Scope::Volume, &given(pairs));
+        for twice in ["server", "readOnly"] {
+            let error = known(&[(twice, "a"), (&twice.to_uppercase(), "b")]).expect_err(twice);
+            assert!(error.to_string().contains("the same parameter"), "{error}");
+        }
+        let both = known(&[("Tags/Team", "a"), ("tags/team", "b")]).expect("two");
+        assert_eq!(both.pairs().len(), 2);
     }
 
     #[test]
