@@ -43,17 +43,38 @@ impl Steps {
         what: impl Display,
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
+        let result = self.weigh(&what, work, Result::is_ok);
+        result.with_context(|| format!("step {} failed: {what}", self.place()))
+    }
+
+    /// As [`Steps::run`], for work that tells by more than an error whether it went well.
+    pub(crate) fn weigh<T>(
+        &mut self,
+        what: impl Display,
+        work: impl FnOnce() -> T,
+        went_well: fn(&T) -> bool,
+    ) -> T {
         self.current += 1;
-        let place = format!("[{}/{}]", self.current, self.total);
+        let place = self.place();
         say(format_args!("{place} {what}"));
         let started = Instant::now();
-        let result = work().with_context(|| format!("step {place} failed: {what}"));
-        let word = if result.is_ok() { "done" } else { "failed" };
+        let result = work();
+        let word = if went_well(&result) { "done" } else { "failed" };
         say(format_args!(
             "{place} {word} in {}",
             elapsed(started.elapsed())
         ));
         result
+    }
+
+    /// Counts a step that is not run, and says why.
+    pub(crate) fn leave_out(&mut self, what: impl Display, why: impl Display) {
+        self.current += 1;
+        say(format_args!("{} {what}: {why}", self.place()));
+    }
+
+    fn place(&self) -> String {
+        format!("[{}/{}]", self.current, self.total)
     }
 
     /// The one line that ends a task that went well.

@@ -1,14 +1,19 @@
 //! `cargo xtask test`: everything that is checked, in the order in which a mistake shows soonest.
 //!
-//! Stops at the first step that fails. Ends with the counts of all tests that ran, and one verdict.
+//! A step that fails keeps no other from running, but for those that need what it makes. Ends with the counts of
+//! all tests that ran, and one verdict that names what failed.
 
+mod report;
 mod steps;
 mod tally;
 
-use anyhow::{Context, Result, ensure};
+use std::num::NonZeroUsize;
+
+use anyhow::{Context, Result};
 use clap::Args;
 
-use self::steps::STEPS;
+use self::report::Report;
+use self::steps::{STEPS, Step};
 use self::tally::Tally;
 use crate::steps::{Steps, say};
 use crate::workspace::Workspace;
@@ -18,6 +23,10 @@ pub(crate) struct Arguments {
     /// Only this step; may be given more than once
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
+
+    /// Run the steps so many times, and say which times failed
+    #[arg(long, value_name = "N", default_value = "1")]
+    repeat: NonZeroUsize,
 
     /// Name the steps instead
     #[arg(long)]
@@ -32,21 +41,16 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let chosen = choose(&arguments.only)?;
-    let mut steps = Steps::new("cargo xtask test", chosen.len());
-    let mut tally = Tally::default();
-    let outcome = chosen.iter().try_for_each(|step| {
-        let about = format!("{}: {}", step.name, step.about);
-        tally.add(steps.run(about, || (step.check)(workspace))?);
-        ensure!(tally.failed == 0, "tests failed");
-        Ok(())
-    });
-    say(&tally);
-    outcome.context("run the failed step alone by `cargo xtask test --only STEP`")?;
+    let repeats = arguments.repeat.get();
+    let mut steps = Steps::new("cargo xtask test", chosen.len() * repeats);
+    let report = repeated(workspace, &chosen, repeats, &mut steps);
+    say(&report);
+    report.verdict()?;
     steps.verdict("passed");
     Ok(())
 }
 
-fn choose(only: &[String]) -> Result<Vec<&'static steps::Step>> {
+fn choose(only: &[String]) -> Result<Vec<&'static Step>> {
     if only.is_empty() {
         return Ok(STEPS.iter().collect());
     }
@@ -59,14 +63,161 @@ fn choose(only: &[String]) -> Result<Vec<&'static steps::Step>> {
     only.iter().map(find).collect()
 }
 
+/// All chosen steps in turn, then all of them again.
+fn repeated(workspace: &Workspace, chosen: &[&Step], repeats: usize, steps: &mut Steps) -> Report {
+    let mut report = Report::new(repeats);
+    for repeat in 1..=repeats {
+        if repeats > 1 {
+            say(format_args!("repeat {repeat} of {repeats}"));
+        }
+        report.begin();
+        for step in chosen {
+            perform(workspace, step, steps, &mut report);
+        }
+    }
+    report
+}
+
+fn perform(workspace: &Workspace, step: &Step, steps: &mut Steps, report: &mut Report) {
+    let about = format!("{}: {}", step.name, step.about);
+    if let Some(missing) = report.missing(step.needs) {
+        steps.leave_out(about, format_args!("not run, because {missing} failed"));
+        report.leave_out(step.name, missing);
+        return;
+    }
+    let check = || (step.check)(workspace).unwrap_or_else(|error| Tally::of_failure(&error));
+    let tally = steps.weigh(about, check, |tally| tally.failed == 0);
+    report.add(step.name, tally);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BROKEN: Step = Step {
+        name: "broken",
+        about: "cannot be checked",
+        needs: &[],
+        check: |_| anyhow::bail!("no compiler"),
+    };
+    const FAILING: Step = Step {
+        name: "failing",
+        about: "one of its two tests fails",
+        needs: &[],
+        check: |_| {
+            let output = "ok - one\nnot ok - two: why\n";
+            Ok(Tally::of_checks(output))
+        },
+    };
+    const SOUND: Step = Step {
+        name: "sound",
+        about: "passes",
+        needs: &[],
+        check: |_| Ok(Tally::of_checks("ok - three\n")),
+    };
+    const NEEDY: Step = Step {
+        name: "needy",
+        about: "runs what another makes",
+        needs: &["broken"],
+        check: |_| Ok(Tally::of_checks("not ok - what is not there\n")),
+    };
+
+    fn reported(chosen: &[&Step], repeats: usize) -> (String, String) {
+        let workspace = Workspace::find().unwrap();
+        let mut steps = Steps::new("test", chosen.len() * repeats);
+        let report = repeated(&workspace, chosen, repeats, &mut steps);
+        let verdict = report
+            .verdict()
+            .map_or_else(|error| error.to_string(), |()| String::new());
+        (report.to_string(), verdict)
+    }
 
     #[test]
     fn unknown_step_is_refused() {
         assert!(choose(&["no-such".to_owned()]).is_err());
         assert_eq!(choose(&["format".to_owned()]).unwrap().len(), 1);
         assert_eq!(choose(&[]).unwrap().len(), STEPS.len());
+    }
+
+    #[test]
+    fn what_a_step_needs_runs_before_it() {
+        for (index, step) in STEPS.iter().enumerate() {
+            for need in step.needs {
+                let earlier = STEPS[..index].iter().any(|other| other.name == *need);
+                assert!(earlier, "{} needs {need}", step.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_failed_step_keeps_no_other_from_running_and_all_are_named() {
+        let (counts, verdict) = reported(&[&BROKEN, &FAILING, &SOUND], 1);
+        assert_eq!(counts, "2 passed, 2 failed, 0 skipped");
+        assert!(
+            verdict.starts_with("2 of 3 steps failed: broken, failing\n"),
+            "{verdict}"
+        );
+        assert!(
+            verdict.contains("no compiler") && verdict.contains("two: why"),
+            "{verdict}"
+        );
+    }
+
+    #[test]
+    fn what_a_step_needs_and_lacks_is_said_and_it_does_not_run() {
+        let (counts, verdict) = reported(&[&BROKEN, &NEEDY, &SOUND], 1);
+        assert_eq!(counts, "1 passed, 1 failed, 1 skipped");
+        assert!(
+            verdict.starts_with("1 of 3 steps failed: broken\n"),
+            "{verdict}"
+        );
+        assert!(
+            verdict.contains("not run, because broken failed: needy"),
+            "{verdict}"
+        );
+    }
+
+    #[test]
+    fn a_step_that_is_chosen_alone_runs_without_what_it_needs() {
+        let (counts, _) = reported(&[&NEEDY], 1);
+        assert_eq!(counts, "0 passed, 1 failed, 0 skipped");
+    }
+
+    #[test]
+    fn all_steps_that_pass_are_a_pass() {
+        assert_eq!(
+            reported(&[&SOUND], 1),
+            ("1 passed, 0 failed, 0 skipped".to_owned(), String::new())
+        );
+    }
+
+    #[test]
+    fn repeats_are_counted_and_those_that_failed_are_named() {
+        static RUNS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let unsteady = Step {
+            name: "unsteady",
+            about: "fails every third time",
+            needs: &[],
+            check: |_| {
+                let run = 1 + RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Ok(Tally::of_checks(if run % 3 == 0 {
+                    "not ok - it\n"
+                } else {
+                    "ok - it\n"
+                }))
+            },
+        };
+        let (counts, verdict) = reported(&[&unsteady, &SOUND], 7);
+        assert_eq!(
+            counts,
+            "unsteady: 5 of 7 repeats passed, 2 failed: 3, 6\n\
+             sound: 7 of 7 repeats passed, 0 failed\n\
+             12 passed, 2 failed, 0 skipped"
+        );
+        assert!(
+            verdict.starts_with("1 of 2 steps failed: unsteady\n"),
+            "{verdict}"
+        );
+        assert!(verdict.contains("unsteady, repeat 6 of 7"), "{verdict}");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 
 use super::tally::Tally;
 use crate::build;
@@ -20,6 +20,9 @@ use crate::workspace::Workspace;
 /// Emulation is ten times slower than the machine, and the tier mounts, formats and waits.
 const VM_TIMEOUT: Duration = Duration::from_secs(1800);
 
+/// What makes target/dist. Tests that ran what an earlier build left there would tell of another tree.
+const BUILD: &str = "build";
+
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const KUBELET: &str = "kubelet";
 const VM: &str = "vm";
@@ -28,6 +31,8 @@ const VM: &str = "vm";
 pub(super) struct Step {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
+    /// Names of earlier steps without whose success this one would say nothing, or the wrong thing.
+    pub(super) needs: &'static [&'static str],
     pub(super) check: fn(&Workspace) -> Result<Tally>,
 }
 
@@ -36,73 +41,86 @@ pub(super) const STEPS: [Step; 13] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
+        needs: &[],
         check: format,
     },
     Step {
         name: "lint",
         about: "clippy has no word against the host and its tests",
+        needs: &[],
         check: lint,
     },
     Step {
         name: "lint-guests",
         about: "clippy has no word against the guests",
+        needs: &[],
         check: lint_guests,
     },
     Step {
         name: "unit",
         about: "the host's, the tasks' and the ECS emulator's own tests",
+        needs: &[],
         check: unit,
     },
     Step {
         name: "guests",
         about: "the guests' unit tests, native",
+        needs: &[],
         check: guests,
     },
     Step {
-        name: "build",
+        name: BUILD,
         about: "what is shipped",
+        needs: &[],
         check: build,
     },
     Step {
         name: "outside",
         about: "promises kept by the built binaries",
+        needs: &[BUILD],
         check: outside,
     },
     Step {
         name: "kubelet",
         about: "kubelet's own FlexVolume package as the caller",
+        needs: &[BUILD],
         check: kubelet,
     },
     Step {
         name: "vm",
         about: "NFS and hot-plugged disks on Debian's kernel",
+        needs: &[BUILD],
         check: virtual_machine,
     },
     Step {
         name: "sdks",
         about: "Alibaba Cloud's SDKs against the ECS emulator",
+        needs: &[],
         check: sdks,
     },
     Step {
         name: "docs",
         about: "the documentation's links",
+        needs: &[],
         check: docs,
     },
     Step {
         name: "deny",
         about: "dependencies' licences and sources",
+        needs: &[],
         check: deny,
     },
     Step {
         name: "advisories",
         about: "known vulnerabilities of dependencies",
+        needs: &[],
         check: advisories,
     },
 ];
 
 fn format(workspace: &Workspace) -> Result<Tally> {
-    live(cargo(workspace.root()).args(["fmt", "--all", "--check"]))?;
-    live(cargo(&workspace.guests()).args(["fmt", "--all", "--check"]))
+    let workspaces = [workspace.root(), &workspace.guests()];
+    all(workspaces.map(|directory| live(cargo(directory).args(["fmt", "--all", "--check"]))))
 }
 
 fn lint(workspace: &Workspace) -> Result<Tally> {
@@ -115,8 +133,10 @@ fn lint(workspace: &Workspace) -> Result<Tally> {
             "warnings",
         ]))
     };
-    clippy(&["--workspace"])?;
-    clippy(&["--package", "drivebay", "--no-default-features"])
+    all([
+        clippy(&["--workspace"]),
+        clippy(&["--package", "drivebay", "--no-default-features"]),
+    ])
 }
 
 fn lint_guests(workspace: &Workspace) -> Result<Tally> {
@@ -134,35 +154,30 @@ fn lint_guests(workspace: &Workspace) -> Result<Tally> {
 /// Without Cranelift, which unit tests have no use for and which takes minutes to build.
 fn unit(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
-    let mut tally = rust(cargo(workspace.root()).args([
-        "test",
-        "--package",
-        "drivebay",
+    let test = |arguments: &[&str]| rust(cargo_test(workspace.root()).args(arguments));
+    // What needs root runs as root, and nothing is skipped in silence.
+    let host = [
         "--lib",
         "--no-default-features",
         "--features",
         "network,csi",
-        "--",
-        // What needs root runs as root, and nothing is skipped in silence.
-        "--include-ignored",
-    ]))?;
-    tally.add(rust(cargo(workspace.root()).args([
-        "test",
-        "--package",
-        "xtask",
-    ]))?);
-    tally.add(rust(cargo(workspace.root()).args([
-        "test",
-        "--package",
-        "drivebay-ecs-emulator",
-        "--",
-        "--include-ignored",
-    ]))?);
-    Ok(tally)
+    ];
+    let host = ["--package", "drivebay"].into_iter().chain(host);
+    let host: Vec<&str> = host.chain(["--", "--include-ignored"]).collect();
+    all([
+        test(&host),
+        test(&["--package", "xtask"]),
+        test(&[
+            "--package",
+            "drivebay-ecs-emulator",
+            "--",
+            "--include-ignored",
+        ]),
+    ])
 }
 
 fn guests(workspace: &Workspace) -> Result<Tally> {
-    rust(cargo(&workspace.guests()).args(["test", "--workspace"]))
+    rust(cargo_test(&workspace.guests()).arg("--workspace"))
 }
 
 fn build(workspace: &Workspace) -> Result<Tally> {
@@ -176,8 +191,8 @@ fn outside(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     emulator::build(workspace)?;
     golang::build_csi(workspace)?;
-    let mut tests = cargo(workspace.root());
-    tests.args(["test", "--package", "drivebay-tests", "--lib"]);
+    let mut tests = cargo_test(workspace.root());
+    tests.args(["--package", "drivebay-tests", "--lib"]);
     for name in targets(workspace)? {
         if ![KUBELET, VM].contains(&name.as_str()) {
             tests.args(["--test", &name]);
@@ -201,15 +216,9 @@ fn targets(workspace: &Workspace) -> Result<Vec<String>> {
 
 fn kubelet(workspace: &Workspace) -> Result<Tally> {
     kubelet_program(workspace)?;
-    rust(cargo(workspace.root()).args([
-        "test",
-        "--package",
-        "drivebay-tests",
-        "--test",
-        KUBELET,
-        "--",
-        "--include-ignored",
-    ]))
+    let mut tests = cargo_test(workspace.root());
+    tests.args(["--package", "drivebay-tests", "--test", KUBELET]);
+    rust(tests.args(["--", "--include-ignored"]))
 }
 
 fn kubelet_program(workspace: &Workspace) -> Result<()> {
@@ -227,10 +236,8 @@ fn virtual_machine(workspace: &Workspace) -> Result<Tally> {
     let program = vm_tests(workspace)?.context("tests/ has no test target named vm")?;
     let script = format!("'{program}' --include-ignored --test-threads 1");
     let finished = machine.run(workspace.root(), &script, Echo::Live)?;
-    counted(
-        Some(i32::from(finished.code)),
-        Tally::of_rust(&finished.output),
-    )
+    let tally = Tally::of_rust(&finished.output);
+    Ok(counted(Some(i32::from(finished.code)), tally))
 }
 
 fn vm_tests(workspace: &Workspace) -> Result<Option<String>> {
@@ -248,12 +255,10 @@ fn vm_tests(workspace: &Workspace) -> Result<Option<String>> {
 fn sdks(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Sdks], &mut Steps::new("setup", 0))?;
     emulator::build(workspace)?;
-    let mut tally = Tally::default();
-    for client in &CLIENTS {
+    all(CLIENTS.each_ref().map(|client| {
         let (code, output) = client.run(workspace)?;
-        tally.add(counted(code, Tally::of_checks(&output))?);
-    }
-    Ok(tally)
+        Ok(counted(code, Tally::of_checks(&output)))
+    }))
 }
 
 fn docs(workspace: &Workspace) -> Result<Tally> {
@@ -266,10 +271,9 @@ fn docs(workspace: &Workspace) -> Result<Tally> {
 
 fn deny(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Deny], &mut Steps::new("setup", 0))?;
-    for directory in [workspace.root(), &workspace.guests()] {
-        live(cargo(directory).args(["deny", "check", "bans", "licenses", "sources"]))?;
-    }
-    Ok(Tally::default())
+    let check = ["deny", "check", "bans", "licenses", "sources"];
+    let workspaces = [workspace.root(), &workspace.guests()];
+    all(workspaces.map(|directory| live(cargo(directory).args(check))))
 }
 
 /// The database of advisories is a repository that not every machine reaches; where it does not, the check
@@ -288,16 +292,30 @@ fn advisories(workspace: &Workspace) -> Result<Tally> {
             ..Tally::default()
         });
     }
-    for directory in [workspace.root(), &workspace.guests()] {
-        live(cargo(directory).args(["deny", "check", "advisories"]))?;
-    }
-    Ok(Tally::default())
+    let workspaces = [workspace.root(), &workspace.guests()];
+    all(workspaces.map(|directory| live(cargo(directory).args(["deny", "check", "advisories"]))))
 }
 
 fn cargo(directory: &Path) -> Command {
     let mut cargo = command("cargo");
     cargo.current_dir(directory);
     cargo
+}
+
+/// All targets run, whichever of them fails.
+fn cargo_test(directory: &Path) -> Command {
+    let mut cargo = cargo(directory);
+    cargo.args(["test", "--no-fail-fast"]);
+    cargo
+}
+
+/// The counts of several checks. What could not be gone through counts as a failure beside them.
+fn all<const N: usize>(checks: [Result<Tally>; N]) -> Result<Tally> {
+    let mut all = Tally::default();
+    for check in checks {
+        all.add(check.unwrap_or_else(|error| Tally::of_failure(&error)));
+    }
+    Ok(all)
 }
 
 fn live(command: &mut Command) -> Result<Tally> {
@@ -307,14 +325,43 @@ fn live(command: &mut Command) -> Result<Tally> {
 
 fn rust(command: &mut Command) -> Result<Tally> {
     let (code, output) = process::finish(command, Echo::Live)?;
-    counted(code, Tally::of_rust(&output))
+    Ok(counted(code, Tally::of_rust(&output)))
 }
 
-/// Counts stand also when tests failed; a failure that no test explains is an error of its own.
-fn counted(code: Option<i32>, tally: Tally) -> Result<Tally> {
-    ensure!(
-        code == Some(0) || tally.failed > 0,
-        "the tests did not run to their end"
-    );
-    Ok(tally)
+/// Counts stand also when tests failed; a failure that no test explains is one of its own.
+fn counted(code: Option<i32>, mut tally: Tally) -> Tally {
+    if code != Some(0) && tally.failed == 0 {
+        let unexplained = anyhow!("the tests did not run to their end");
+        tally.add(Tally::of_failure(&unexplained));
+    }
+    tally
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_checked_leaves_the_other_counts_whole() {
+        let tally = all([
+            Ok(Tally::of_checks("ok - one\n")),
+            Err(anyhow!("cannot start")),
+            Ok(Tally::of_checks("ok - two\nnot ok - three\n")),
+        ]);
+        let tally = tally.unwrap();
+        assert_eq!(tally.to_string(), "2 passed, 2 failed, 0 skipped");
+        assert_eq!(tally.failures, ["cannot start", "three"]);
+    }
+
+    #[test]
+    fn a_failure_that_no_test_explains_counts() {
+        let passed = || Tally::of_checks("ok - one\n");
+        assert_eq!(counted(Some(0), passed()).failed, 0);
+        assert_eq!(counted(Some(101), passed()).failed, 1);
+        assert_eq!(counted(None, passed()).failed, 1);
+        assert_eq!(
+            counted(Some(101), Tally::of_checks("not ok - one\n")).failed,
+            1
+        );
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt::{self, Display};
 
-/// Counts of tests.
+/// Counts of tests, and what is known of those that failed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: usize,
+    /// Their names; or why tests, which then count as one, could not be run.
+    pub(crate) failures: Vec<String>,
 }
 
 impl Tally {
@@ -15,11 +17,25 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.failures.extend(other.failures);
     }
 
-    /// From the `test result:` lines of Rust's test harness.
+    /// Of what could not be gone through: it counts as one test that failed, so that none failed is never
+    /// said of it.
+    pub(super) fn of_failure(error: &anyhow::Error) -> Self {
+        Self {
+            failed: 1,
+            failures: vec![format!("{error:#}")],
+            ..Self::default()
+        }
+    }
+
+    /// From the `test result:` lines of Rust's test harness, and the names in its lists of failures.
     pub(super) fn of_rust(output: &str) -> Self {
-        let mut tally = Self::default();
+        let mut tally = Self {
+            failures: listed_failures(output),
+            ..Self::default()
+        };
         for counts in output
             .lines()
             .filter_map(|line| line.strip_prefix("test result: "))
@@ -28,6 +44,7 @@ impl Tally {
                 passed: count_before(counts, " passed"),
                 failed: count_before(counts, " failed"),
                 skipped: count_before(counts, " ignored"),
+                ..Self::default()
             });
         }
         tally
@@ -35,13 +52,30 @@ impl Tally {
 
     /// From the lines of a client in tests/sdk, one a check.
     pub(super) fn of_checks(output: &str) -> Self {
-        let count = |word: &str| output.lines().filter(|line| line.starts_with(word)).count();
+        let after = |word: &'static str| {
+            output
+                .lines()
+                .filter_map(move |line| line.strip_prefix(word))
+        };
         Self {
-            passed: count("ok - "),
-            failed: count("not ok - "),
+            passed: after("ok - ").count(),
+            failed: after("not ok - ").count(),
             skipped: 0,
+            failures: after("not ok - ").map(str::to_owned).collect(),
         }
     }
+}
+
+/// The indented names that follow a line `failures:`. The same line also begins the tests' output, after which
+/// comes an empty one.
+fn listed_failures(output: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut lines = output.lines();
+    while lines.any(|line| line == "failures:") {
+        let listed = lines.by_ref().map_while(|line| line.strip_prefix("    "));
+        names.extend(listed.map(str::to_owned));
+    }
+    names
 }
 
 /// The number in `text` right before `word`.
@@ -77,7 +111,8 @@ mod tests {
             Tally {
                 passed: 2,
                 failed: 1,
-                skipped: 0
+                skipped: 0,
+                failures: vec!["another: why".to_owned()],
             }
         );
     }
@@ -91,8 +126,28 @@ mod tests {
             Tally {
                 passed: 6,
                 failed: 3,
-                skipped: 2
+                skipped: 2,
+                failures: Vec::new(),
             }
         );
+    }
+
+    #[test]
+    fn failed_tests_of_all_targets_are_named() {
+        let target = |name: &str| {
+            format!(
+                "test {name} ... FAILED\n\nfailures:\n\n---- {name} stdout ----\n    why\n\n\nfailures:\n    \
+                 {name}\n\ntest result: FAILED. 0 passed; 1 failed; 0 ignored\n"
+            )
+        };
+        let output = target("hang::one") + &target("two");
+        assert_eq!(Tally::of_rust(&output).failures, ["hang::one", "two"]);
+    }
+
+    #[test]
+    fn what_could_not_be_run_counts_as_a_failure() {
+        let tally = Tally::of_failure(&anyhow::anyhow!("no compiler").context("cannot build"));
+        assert_eq!(tally.failed, 1);
+        assert_eq!(tally.failures, ["cannot build: no compiler"]);
     }
 }

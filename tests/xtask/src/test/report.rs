@@ -1,0 +1,181 @@
+//! What came of the steps: counts for the one plain line, and for the verdict what failed, when and why.
+//!
+//! Adds up and words; it runs nothing and prints nothing.
+
+use std::fmt::{self, Display};
+
+use anyhow::{Result, bail};
+
+use super::tally::Tally;
+
+/// What came of all steps so far.
+pub(super) struct Report {
+    repeats: usize,
+    /// The one that is under way, from 1.
+    repeat: usize,
+    total: Tally,
+    /// In the order in which they ran first.
+    steps: Vec<Outcome>,
+}
+
+/// What came of one step, in all its repeats.
+struct Outcome {
+    name: &'static str,
+    ran: usize,
+    failures: Vec<Failure>,
+    /// What it needs and lacked, where it was left out.
+    lacked: Option<&'static str>,
+}
+
+struct Failure {
+    repeat: usize,
+    /// The tests that failed, or why they could not be run.
+    words: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(repeats: usize) -> Self {
+        Self {
+            repeats,
+            repeat: 0,
+            total: Tally::default(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// The next repeat.
+    pub(super) fn begin(&mut self) {
+        self.repeat += 1;
+    }
+
+    /// The first of these steps that failed in this repeat.
+    pub(super) fn missing(&self, needs: &[&'static str]) -> Option<&'static str> {
+        let failed = |need: &&&'static str| {
+            let mut steps = self.steps.iter().filter(|step| step.name == **need);
+            steps.any(|step| step.failed_in(self.repeat))
+        };
+        needs.iter().find(failed).copied()
+    }
+
+    /// A step ran; some of its tests may have failed.
+    pub(super) fn add(&mut self, name: &'static str, mut tally: Tally) {
+        let words = std::mem::take(&mut tally.failures);
+        let failure = (tally.failed > 0).then_some(Failure {
+            repeat: self.repeat,
+            words,
+        });
+        let step = self.step(name);
+        step.ran += 1;
+        step.failures.extend(failure);
+        self.total.add(tally);
+    }
+
+    /// A step was not run, for want of another.
+    pub(super) fn leave_out(&mut self, name: &'static str, lacked: &'static str) {
+        self.step(name).lacked = Some(lacked);
+        self.total.add(Tally {
+            skipped: 1,
+            ..Tally::default()
+        });
+    }
+
+    /// # Errors
+    /// Names all steps that failed, and says of each what failed in it, and of those that did not run why.
+    pub(super) fn verdict(&self) -> Result<()> {
+        let failed: Vec<&Outcome> = self.steps.iter().filter(|step| step.failed()).collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = failed.iter().map(|step| step.name).collect();
+        let mut lines = vec![format!(
+            "{} of {} steps failed: {}",
+            failed.len(),
+            self.steps.len(),
+            names.join(", ")
+        )];
+        lines.extend(failed.iter().flat_map(|step| self.reasons(step)));
+        lines.extend(self.steps.iter().filter_map(|step| {
+            let lacked = step.lacked?;
+            Some(format!("  not run, because {lacked} failed: {}", step.name))
+        }));
+        lines.push("run one alone by `cargo xtask test --only STEP`".to_owned());
+        bail!(lines.join("\n"))
+    }
+
+    fn reasons(&self, step: &Outcome) -> Vec<String> {
+        let when = |failure: &Failure| match self.repeats {
+            1 => String::new(),
+            repeats => format!(", repeat {} of {repeats}", failure.repeat),
+        };
+        let lines = step.failures.iter().flat_map(|failure| {
+            let when = when(failure);
+            let line = move |words: &String| {
+                format!("  {}{when}: {}", step.name, words.replace('\n', "\n    "))
+            };
+            failure.words.iter().map(line)
+        });
+        lines.collect()
+    }
+
+    fn step(&mut self, name: &'static str) -> &mut Outcome {
+        let index = self.steps.iter().position(|step| step.name == name);
+        let index = index.unwrap_or_else(|| {
+            self.steps.push(Outcome::new(name));
+            self.steps.len() - 1
+        });
+        &mut self.steps[index]
+    }
+}
+
+impl Outcome {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            ran: 0,
+            failures: Vec::new(),
+            lacked: None,
+        }
+    }
+
+    fn failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    fn failed_in(&self, repeat: usize) -> bool {
+        self.failures.iter().any(|failure| failure.repeat == repeat)
+    }
+}
+
+impl Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            ran,
+            failures,
+            ..
+        } = self;
+        let failed = failures.len();
+        write!(
+            formatter,
+            "{name}: {} of {ran} repeats passed, {failed} failed",
+            ran - failed
+        )?;
+        for (index, failure) in failures.iter().enumerate() {
+            let before = if index == 0 { ": " } else { ", " };
+            write!(formatter, "{before}{}", failure.repeat)?;
+        }
+        Ok(())
+    }
+}
+
+/// Of several repeats, a line a step; then the one plain line of counts.
+impl Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.repeats > 1 {
+            for step in &self.steps {
+                writeln!(formatter, "{step}")?;
+            }
+        }
+        write!(formatter, "{}", self.total)
+    }
+}
