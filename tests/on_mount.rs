@@ -265,7 +265,7 @@ fn one_pod_may_read_what_another_writes_and_not_the_other_way() {
     on_mount.node.unchanged_by(|| {
         on_mount
             .mount(&second, "v1", &[])
-            .fails_with("another pod of this node has the volume read-only");
+            .fails_with("the pod that had it first on this node only reads");
     });
     on_mount.unmount(&first).succeeds();
     on_mount.is_released();

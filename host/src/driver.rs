@@ -4,6 +4,7 @@
 //! volume, intent in the journal before anything happens, repeated calls answered from what is really
 //! mounted, deadlines, and undoing by the version that did. No transport is in sight.
 
+mod access;
 mod attach;
 mod content;
 mod defect;
@@ -40,6 +41,7 @@ use mounted::Recognised;
 
 pub use crate::runtime::{Export, Scope};
 pub use crate::sys::{Measured, Room};
+pub use access::StagedFor;
 pub use expand::{ExpandOnNode, Growth, Whereabouts};
 pub use figures::Figures;
 pub use parameters::PROVISIONER_IDENTITY;
@@ -140,6 +142,8 @@ pub struct PublishVolume {
     pub staging: Option<StagingPath>,
     /// What attaching returned; what the journal knows if empty.
     pub publish_context: Parameters,
+    /// Whose access that staging has.
+    pub staged_for: StagedFor,
     /// For the host alone; no guest sees them.
     pub secrets: Secrets,
 }
@@ -164,6 +168,8 @@ pub struct StageVolume {
     pub publish_context: Parameters,
     /// Read-only or not.
     pub access: Access,
+    /// Whose access that is.
+    pub staged_for: StagedFor,
     /// Device or directory.
     pub kind: AccessType,
 }

@@ -17,7 +17,8 @@ pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
-    Driver, Emptied, ExpandOnNode, PublishVolume, Sharing, VolumeReference, Whereabouts,
+    Driver, Emptied, ExpandOnNode, PublishVolume, Sharing, StagedFor, VolumeReference,
+    Whereabouts,
 };
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, Parameters, TargetPath, VolumeId, VolumeKey};
@@ -143,6 +144,7 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
         sharing: Sharing::ManyTargets,
         staging: None,
         publish_context: Parameters::default(),
+        staged_for: StagedFor::FirstPod,
         secrets: options.secrets().clone(),
     };
     match attach {

@@ -261,6 +261,23 @@ impl Use {
         self.kind == "block"
     }
 
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// The same, and it can be written to.
+    pub(crate) fn writable(&self) -> Self {
+        Self {
+            read_only: false,
+            kind: self.kind.clone(),
+        }
+    }
+
+    /// Whether the one only reads, the other writes too, and all else is alike.
+    pub(crate) fn differs_in_access(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.read_only != other.read_only
+    }
+
     /// Whether what is mounted so can be shown again as `wanted`: what can be written can also be read.
     pub(crate) fn serves(&self, wanted: &Self) -> bool {
         self.kind == wanted.kind && (wanted.read_only || !self.read_only)

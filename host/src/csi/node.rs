@@ -13,7 +13,7 @@ use super::proto::{
 };
 use super::{Service, answer, capabilities, request};
 use crate::driver::{
-    Driver, Emptied, ExpandOnNode, Measured, PublishVolume, StageVolume, Whereabouts,
+    Driver, Emptied, ExpandOnNode, Measured, PublishVolume, StageVolume, StagedFor, Whereabouts,
 };
 use crate::error::DriverError;
 use crate::volume::{StagingPath, TargetPath, VolumeKey};
@@ -34,6 +34,7 @@ impl Node for Service {
                 staging,
                 publish_context,
                 access: request::access(capability.mode, is_read_only),
+                staged_for: StagedFor::Everyone,
                 kind: capability.kind,
             })?;
             Ok(NodeStageVolumeResponse {})
@@ -180,6 +181,7 @@ fn published(
         sharing: request::sharing(capability.mode),
         staging: staged_at(driver, &message.staging_target_path)?,
         publish_context,
+        staged_for: StagedFor::Everyone,
         kind: capability.kind,
         secrets: request::secrets(message.secrets),
     })

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::access::{StagedFor, serving};
 use super::content::{Content, occupied};
 use super::defect::Defect;
 use super::place::{Spot, Standing, UNDO_TIME, is_mounted, known, shown, standing, still_holds};
@@ -35,7 +36,7 @@ impl Driver {
     /// `in-progress`: the retry goes on from there.
     pub fn attach_and_publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
-        let record = self.record(&request.volume)?;
+        let mut record = self.record(&request.volume)?;
         let spot = Spot {
             path: request.target.as_path(),
             role: Role::Target,
@@ -50,7 +51,7 @@ impl Driver {
             Standing::Found(entry) => return Err(occupied(&spot, &entry)),
             Standing::Empty | Standing::Leftover => {}
         }
-        let staged = staged_for(&record, &spot)?;
+        let staged = self.staged_for(&operation, &mut record, &spot)?;
         let outcome = self.carry_through(&mut operation, record, staged, request, &spot);
         if let Err(error) = &outcome
             && error.condition() != Condition::InProgress
@@ -83,6 +84,36 @@ impl Driver {
                 component: staging.component,
             })
         })
+    }
+
+    /// The staging that another pod's mount made, if it is still there. It serves this pod too, or this pod
+    /// cannot have the volume now.
+    fn staged_for(
+        &self,
+        operation: &Operation,
+        record: &mut VolumeRecord,
+        spot: &Spot<'_>,
+    ) -> Result<Option<Placement>, DriverError> {
+        let staging = record
+            .staging()
+            .filter(|placement| placement.progress == Progress::Done)
+            .cloned();
+        let Some(staging) = staging else {
+            return Ok(None);
+        };
+        let entry = look(&staging.path)?;
+        if !entry.is_some_and(|entry| shown(&entry) == staging.shown_as) {
+            return Ok(None);
+        }
+        let wanted = Use::of(spot.access, spot.kind);
+        if !staging.use_as.serves(&wanted) && !staging.use_as.differs_in_access(&wanted) {
+            return Err(DriverError::already_exists(
+                "another pod of this node has the volume with another type or other options",
+            ));
+        }
+        let staging = serving(operation, record, staging, spot.access, StagedFor::FirstPod)?;
+        self.journal.save(record)?;
+        Ok(Some(staging))
     }
 
     /// From the pod's directory to the volume, before there is anything to find. The record itself is
@@ -225,34 +256,6 @@ impl Driver {
         operation.workers.call(remove, operation.deadline)?;
         Ok(())
     }
-}
-
-/// The staging that another pod's mount made, if it is still there and can be shown so.
-fn staged_for(record: &VolumeRecord, spot: &Spot<'_>) -> Result<Option<Placement>, DriverError> {
-    let Some(staging) = record
-        .staging()
-        .filter(|placement| placement.progress == Progress::Done)
-    else {
-        return Ok(None);
-    };
-    // One that is dead is put there anew, unless another pod has it.
-    let is_sound = |entry: &MountEntry| {
-        shown(entry) == staging.shown_as && Defect::of(staging, entry).is_none()
-    };
-    let Some(entry) = known(&staging.path)?.filter(is_sound) else {
-        return Ok(None);
-    };
-    if staging.use_as.serves(&Use::of(spot.access, spot.kind)) {
-        return Ok(Some(staging.clone()));
-    }
-    Err(DriverError::already_exists(format!(
-        "another pod of this node has the volume {}, with another access mode or type",
-        if entry.read_only {
-            "read-only"
-        } else {
-            "read-write"
-        }
-    )))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::access::{StagedFor, serving};
 use super::content::Content;
 use super::defect::Defect;
 use super::place::{
@@ -32,7 +33,7 @@ impl Driver {
     ///
     /// # Errors
     /// `already-exists`: the target holds something else. `failed-precondition`: the volume has to be
-    /// staged first. Whatever the guest answers.
+    /// staged first, or is staged for reading alone. Whatever the guest answers.
     pub fn publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
@@ -50,6 +51,8 @@ impl Driver {
             (&spot, standing),
             |operation, record| {
                 if let Some(staging) = staging {
+                    let (access, staged_for) = (request.access, request.staged_for);
+                    let staging = serving(operation, record, staging, access, staged_for)?;
                     return Ok(Content::Staging {
                         path: staging.path,
                         component: staging.component,
@@ -88,13 +91,14 @@ impl Driver {
     }
 
     /// Makes a volume appear once for this node. Safe to repeat. A raw device appears as the file `device`
-    /// in the staging directory: CSI's callers make a directory for either kind.
+    /// in the staging directory: CSI's callers make a directory for either kind. A staging that is the first
+    /// pod's serves also one with another access, if it can.
     ///
     /// # Errors
     /// As for [`Self::publish_volume`].
     pub fn stage_volume(&self, request: &StageVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
-        let record = self.record(&request.volume)?;
+        let mut record = self.record(&request.volume)?;
         refuse_changed_context(&record, &request.volume.context)?;
         let path = staging_of(request)?;
         let spot = Spot {
@@ -103,6 +107,11 @@ impl Driver {
             access: request.access,
             kind: &request.kind,
         };
+        if request.staged_for == StagedFor::FirstPod
+            && self.is_staged_for_another_pod(&operation, &mut record, &spot)?
+        {
+            return Ok(());
+        }
         let publish_context = publish_context(&record, &request.publish_context);
         self.place(&mut operation, record, &spot, |operation, record| {
             let guest = self.node_guest(operation)?;

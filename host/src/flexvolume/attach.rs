@@ -6,7 +6,7 @@
 use super::callout::Callout;
 use super::reply::{FlexCapabilities, Reply};
 use super::{device, volume};
-use crate::driver::{AttachVolume, Capabilities, Driver, Export, StageVolume};
+use crate::driver::{AttachVolume, Capabilities, Driver, Export, StageVolume, StagedFor};
 use crate::error::DriverError;
 use crate::volume::{NodeId, StagingPath, VolumeKey};
 
@@ -90,6 +90,7 @@ fn by_kubelet(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> 
                 staging: staging(directory)?,
                 publish_context: device::decode(device)?,
                 access: options.access(),
+                staged_for: StagedFor::FirstPod,
                 kind: options.kind(),
             };
             driver.stage_volume(&request)?;

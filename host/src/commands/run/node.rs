@@ -2,7 +2,8 @@
 
 use clap::Subcommand;
 use drivebay::driver::{
-    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, Whereabouts,
+    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, StagedFor,
+    Whereabouts,
 };
 use drivebay::error::DriverError;
 use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
@@ -84,6 +85,7 @@ impl Operation {
                     staging: staging(&path)?,
                     publish_context: parameters(publish_context)?,
                     access: reading.access(),
+                    staged_for: StagedFor::Everyone,
                     kind: kind.access_type(),
                 };
                 driver.stage_volume(&request)?;
@@ -106,6 +108,7 @@ impl Operation {
                     sharing: Sharing::ManyTargets,
                     staging: None,
                     publish_context: Parameters::default(),
+                    staged_for: StagedFor::Everyone,
                     secrets: Secrets::default(),
                 };
                 driver.publish_volume(&request)?;

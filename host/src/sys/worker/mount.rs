@@ -223,13 +223,28 @@ pub(super) fn bind_mount(from: &Path, target: &Path, access: MountAccess) -> Res
 }
 
 /// A bind mount ignores MS_RDONLY when it is made; it takes a second call (mount(2), "Remounting").
-/// That call replaces all flags, so those inherited from the source are read back first.
 fn make_read_only(target: &Path) -> Result<(), Fault> {
     let mounted = open_path(target)?;
-    let kept = fstatvfs(mounted.as_fd())
+    let flags = MsFlags::MS_BIND | MsFlags::MS_RDONLY | kept_flags(&mounted, target)?;
+    remount(&mounted, flags).map_err(|errno| fault("make read-only", target, errno))
+}
+
+/// The file system is remounted and this one mount of it; other mounts of it, as those of pods that only read,
+/// have flags of their own.
+pub(super) fn make_writable(target: &Path) -> Result<Reply, Fault> {
+    let mounted = open_target(target)?;
+    let flags = kept_flags(&mounted, target)?;
+    remount(&mounted, flags).map_err(|errno| fault("make writable", target, errno))?;
+    Ok(Reply::Done)
+}
+
+/// Remounting replaces all flags, so those that are to stay are read back first.
+fn kept_flags(mounted: &impl AsFd, target: &Path) -> Result<MsFlags, Fault> {
+    let found = fstatvfs(mounted.as_fd())
         .map_err(|errno| fault("read the flags of", target, errno))?
         .flags();
-    let inherited = [
+    let kept = [
+        (FsFlags::ST_SYNCHRONOUS, MsFlags::MS_SYNCHRONOUS),
         (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
         (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
         (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
@@ -237,14 +252,14 @@ fn make_read_only(target: &Path) -> Result<(), Fault> {
         (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
         (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
     ];
-    let base = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
-    let flags = inherited
-        .into_iter()
-        .filter(|(have, _)| kept.contains(*have))
-        .fold(base, |flags, (_, add)| flags | add);
+    let have = kept.into_iter().filter(|(have, _)| found.contains(*have));
+    Ok(have.fold(MsFlags::empty(), |flags, (_, add)| flags | add))
+}
+
+fn remount(mounted: &impl AsRawFd, flags: MsFlags) -> nix::Result<()> {
     let none = None::<&str>;
-    mount(none, &proc_path(&mounted), none, flags, none)
-        .map_err(|errno| fault("make read-only", target, errno))
+    let flags = MsFlags::MS_REMOUNT | flags;
+    mount(none, &proc_path(mounted), none, flags, none)
 }
 
 /// Takes away every mount at the target. EINVAL is the kernel's word for "not a mount point".
