@@ -5,9 +5,9 @@ mod verbosity;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, ValueEnum};
-use drivebay::config::{self, Paths};
+use drivebay::config::{self, DriverConfig, Paths};
 use drivebay::csi::{self, Endpoint, Mode, Observation, Plugin};
 use drivebay::driver::Driver;
 use drivebay::log_stream;
@@ -102,16 +102,34 @@ impl Serve {
 fn driver(paths: &Paths, name: &str) -> anyhow::Result<Driver> {
     let by_file = config::find_driver(paths, &DriverName(name.to_owned()))?;
     let config = match by_file {
-        Some(config) => Some(config),
-        None => config::load_drivers(paths)?
-            .into_iter()
-            .find(|config| config.csi_name.as_deref() == Some(name)),
+        Some(config) => config,
+        None => by_csi_name(paths, name)?,
     };
-    let config = config.with_context(|| {
-        format!(
-            "there is no driver {name:?} in {}",
-            paths.drivers().display()
-        )
-    })?;
     Ok(Driver::new(config, paths.clone()))
+}
+
+fn by_csi_name(paths: &Paths, name: &str) -> anyhow::Result<DriverConfig> {
+    let mut configs = config::load_drivers(paths)?;
+    let found = configs
+        .iter()
+        .position(|config| config.csi_name.as_deref() == Some(name));
+    if let Some(index) = found {
+        return Ok(configs.swap_remove(index));
+    }
+    let known: Vec<String> = configs.iter().map(in_words).collect();
+    bail!(
+        "there is no driver {name:?} in {}; there is {}",
+        paths.drivers().display(),
+        match known.is_empty() {
+            true => "none at all".to_owned(),
+            false => known.join(", "),
+        }
+    )
+}
+
+fn in_words(config: &DriverConfig) -> String {
+    match &config.csi_name {
+        Some(csi_name) => format!("{} ({csi_name})", config.name),
+        None => config.name.to_string(),
+    }
 }

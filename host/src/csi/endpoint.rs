@@ -1,5 +1,6 @@
 //! Where callers find us: a Unix socket, and nothing beside it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -18,20 +19,18 @@ pub struct EndpointError {
 
 impl Endpoint {
     /// Accepts `unix:///path/csi.sock`, the shorter `unix:/path/csi.sock`, and the bare path that
-    /// `CSI_ENDPOINT` may hold.
+    /// `CSI_ENDPOINT` may hold. Also `unix://path/csi.sock`: drivers written in Go take what follows the two
+    /// slashes and begin it with another, and manifests are written so.
     ///
     /// # Errors
     /// [`EndpointError`] for anything else.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        let path = text
-            .strip_prefix("unix://")
-            .or_else(|| text.strip_prefix("unix:"))
-            .unwrap_or(text);
+        let path = path_in(text);
         let fits = path.starts_with('/')
             && path.ends_with(".sock")
             && !path.split('/').any(|part| part == "..");
         match fits {
-            true => Ok(Self(PathBuf::from(path))),
+            true => Ok(Self(PathBuf::from(path.as_ref()))),
             false => Err(EndpointError {
                 text: text.to_owned(),
             }),
@@ -41,6 +40,15 @@ impl Endpoint {
     /// Where the socket is.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+}
+
+fn path_in(text: &str) -> Cow<'_, str> {
+    match text.strip_prefix("unix://") {
+        // A name alone is a mistake rather than a socket in the root directory.
+        Some(path) if !path.starts_with('/') && path.contains('/') => format!("/{path}").into(),
+        Some(path) => path.into(),
+        None => text.strip_prefix("unix:").unwrap_or(text).into(),
     }
 }
 
@@ -60,10 +68,12 @@ mod tests {
             "unix:///csi/csi.sock",
             "unix:/csi/csi.sock",
             "unix:////csi/csi.sock",
+            "unix://csi/csi.sock",
             "/csi/csi.sock",
         ] {
             let endpoint = Endpoint::parse(text).expect("a socket");
-            assert!(endpoint.path().ends_with("csi/csi.sock"), "{text}");
+            let path = endpoint.path().components();
+            assert!(path.eq(Path::new("/csi/csi.sock").components()), "{text}");
         }
     }
 
@@ -73,7 +83,10 @@ mod tests {
             "",
             "tcp://0.0.0.0:9000",
             "csi.sock",
+            "csi/csi.sock",
             "unix://csi.sock",
+            "unix:csi/csi.sock",
+            "unix://../csi/csi.sock",
             "/csi/csi",
             "/a/../csi.sock",
         ] {
