@@ -1,12 +1,16 @@
 //! Where `serve` logs: the stream that container runtimes collect.
 
+mod refused;
+
 use std::fmt;
 
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::{FormatFields, FormattedFields};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,18 +51,52 @@ impl LogLevel {
 
 /// From here on, log lines go to stderr: key and value, one line each.
 pub fn log_to_stderr(level: LogLevel) {
-    // What others log of a connection, or of a message, is not ours to vouch for.
-    let filter = Targets::new()
-        .with_default(level.filter().min(LevelFilter::WARN))
-        .with_target("drivebay", level.filter());
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
         .with_max_level(LevelFilter::TRACE)
         .fmt_fields(Once(DefaultFields::new()))
         .with_writer(std::io::stderr)
         .finish()
-        .with(filter);
+        .with(Shown::at(level));
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Which events are shown. What is not shown may still be listened to.
+struct Shown(Targets);
+
+impl Shown {
+    /// What others log of a connection, or of a message, is not ours to vouch for.
+    fn at(level: LogLevel) -> Self {
+        let targets = Targets::new()
+            .with_default(level.filter().min(LevelFilter::WARN))
+            .with_target("drivebay", level.filter());
+        Self(targets)
+    }
+
+    fn shows(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.would_enable(metadata.target(), metadata.level())
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Shown {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        match self.shows(metadata) || refused::may_tell_of_a_refusal(metadata) {
+            true => Interest::always(),
+            false => Interest::never(),
+        }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.shows(metadata) || refused::may_tell_of_a_refusal(metadata)
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let metadata = event.metadata();
+        if refused::may_tell_of_a_refusal(metadata) {
+            refused::listen(event);
+        }
+        self.shows(metadata)
+    }
 }
 
 /// A span's fields, each value once: several layers may say which volume a call is about.

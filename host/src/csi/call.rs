@@ -136,6 +136,7 @@ impl Pending {
         operation: impl FnOnce(&Driver) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status> {
         let reading = Reading::of(self.rpc);
+        let call = self.call.clone();
         let work = move || {
             let outcome = self.span.in_scope(|| operation(&self.driver));
             self.end(outcome)
@@ -144,7 +145,11 @@ impl Pending {
             let error = DriverError::internal(
                 "the operation panicked, which is a bug of the host; its log says where",
             );
-            Err(status(&error, reading))
+            let outcome = Err(status(&error, reading));
+            if let Some(call) = call {
+                call.came_to(&outcome);
+            }
+            outcome
         })
     }
 

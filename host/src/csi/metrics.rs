@@ -17,6 +17,7 @@
 //! ```text
 //! call              one RPC, counted from its first byte to the end of its work
 //! method            CSI's methods by name
+//! unreached         calls that are answered before a service sees them, for the log
 //! drivers           what the drivers counted themselves
 //! listener          GET /metrics and GET /healthz
 //! ```
@@ -25,6 +26,7 @@ mod call;
 mod drivers;
 mod listener;
 mod method;
+mod unreached;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@
 //! Any Go since 1.21 fetches the version that a go.mod asks for by itself. Debian 12's is older, but good
 //! enough to fetch that same module, checked against Go's checksum database.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -81,6 +82,25 @@ pub(crate) fn build_sdks(workspace: &Workspace) -> Result<PathBuf> {
         .args([program.as_os_str(), ".".as_ref()]);
     process::run(&mut go, Echo::Live)?;
     Ok(program)
+}
+
+/// Releases of gRPC that kubelet was built with: up to Kubernetes 1.22, and up to 1.25.
+const OLD_GRPC: [&str; 2] = ["1.38", "1.47"];
+
+/// Builds one caller with each of them; each has a module file of its own.
+pub(crate) fn build_old_callers(workspace: &Workspace) -> Result<()> {
+    for version in OLD_GRPC {
+        let program = format!("dist/tests/grpc-{version}");
+        let program = workspace.target().join(program);
+        let mut go = go(workspace)?;
+        go.current_dir(workspace.root().join("tests/csi/old"))
+            .env("CGO_ENABLED", "0")
+            .args(["build", "-trimpath", "-ldflags=-s -w"])
+            .arg(format!("-modfile=grpc-{version}.mod"))
+            .args([OsStr::new("-o"), program.as_os_str(), OsStr::new(".")]);
+        process::run(&mut go, Echo::Live)?;
+    }
+    Ok(())
 }
 
 fn go(workspace: &Workspace) -> Result<Command> {

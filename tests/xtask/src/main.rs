@@ -12,6 +12,7 @@ mod golang;
 mod guests;
 mod packages;
 mod process;
+mod python;
 mod sdks;
 mod setup;
 mod steps;

@@ -15,6 +15,7 @@ use self::network::Network;
 pub(crate) use self::packages::{install, is_there, missing_packages};
 use crate::golang;
 use crate::process::{self, Echo};
+use crate::python;
 use crate::steps::say;
 use crate::workspace::Workspace;
 
@@ -141,7 +142,7 @@ impl Client {
 
     fn command(&self, workspace: &Workspace, network: &Network) -> Result<Command> {
         let program = match self.runtime {
-            Runtime::Python => packages::python(workspace),
+            Runtime::Python => python::sdks(workspace).python(),
             Runtime::Node => PathBuf::from("node"),
             // Nothing is built anew that was built before.
             Runtime::Go => golang::build_sdks(workspace)?,

@@ -10,6 +10,7 @@ use crate::golang;
 use crate::guests::Compiler;
 use crate::packages;
 use crate::process::{self, Echo, command};
+use crate::python;
 use crate::sdks;
 use crate::steps::Steps;
 use crate::vm::Image;
@@ -32,6 +33,8 @@ pub(crate) enum Part {
     Go,
     /// Alibaba Cloud's SDKs for Python, Node and Go
     Sdks,
+    /// gRPC for Python, a caller of the CSI socket
+    Grpc,
     /// The checker of dependencies
     Deny,
 }
@@ -65,6 +68,9 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
     if parts.contains(&Part::Sdks) {
         missing.extend(sdks::missing_packages());
     }
+    if parts.contains(&Part::Grpc) {
+        missing.extend(python::missing_packages());
+    }
     if !missing.is_empty() {
         let list = missing.join(" ");
         steps.another(format_args!("install {list}"), || {
@@ -86,6 +92,10 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
     if parts.contains(&Part::Sdks) && !sdks::is_there(workspace) {
         steps.another("install Alibaba Cloud's SDKs", || sdks::install(workspace))?;
     }
+    let grpc = python::grpc(workspace);
+    if parts.contains(&Part::Grpc) && !grpc.is_there() {
+        steps.another("install gRPC for Python", || grpc.install())?;
+    }
     if parts.contains(&Part::Deny) && !has_cargo_deny() {
         steps.another("build cargo-deny, which takes minutes", install_cargo_deny)?;
     }
@@ -96,7 +106,7 @@ impl Part {
     /// Packages to install; none of them starts anything.
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Build | Self::Go | Self::Deny => &[],
+            Self::Build | Self::Go | Self::Grpc | Self::Deny => &[],
             // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
             Self::Vm => &["qemu-system-x86", "util-linux"],
             Self::Test => &["e2fsprogs", "fdisk", "strace", "util-linux", "xfsprogs"],

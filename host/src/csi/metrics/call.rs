@@ -15,6 +15,7 @@ use tonic::codegen::{Service, http};
 use tonic::{Code, Status};
 use tower_layer::Layer;
 
+use super::unreached::Unreached;
 use super::{Metrics, method};
 
 /// Clones have part in the same call.
@@ -47,8 +48,12 @@ impl Call {
 
     /// What the work came to; what was said first counts.
     pub(in crate::csi) fn came_to<A>(&self, outcome: &Result<A, Status>) {
-        let code = outcome.as_ref().map_or_else(Status::code, |_| Code::Ok);
-        let _ = self.0.code.set(code);
+        self.ended(outcome.as_ref().map_or_else(Status::code, |_| Code::Ok));
+    }
+
+    /// Whether nobody had said it before.
+    fn ended(&self, code: Code) -> bool {
+        self.0.code.set(code).is_ok()
     }
 }
 
@@ -72,6 +77,7 @@ pub(in crate::csi) struct Counting {
     metrics: Metrics,
     driver: Arc<str>,
     in_flight: Gauge,
+    unreached: Unreached,
 }
 
 impl Counting {
@@ -80,6 +86,7 @@ impl Counting {
             in_flight: metrics.in_flight(driver),
             metrics,
             driver: driver.into(),
+            unreached: Unreached::default(),
         }
     }
 }
@@ -116,7 +123,11 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        let call = Call::begin(&self.counting, method::name(request.uri().path()));
+        let method = method::name(request.uri().path());
+        // What the others are called is what the caller wrote.
+        let asked = (method == method::UNKNOWN).then(|| request.uri().path().to_owned());
+        let call = Call::begin(&self.counting, method);
+        let unreached = self.counting.unreached.clone();
         request.extensions_mut().insert(call.clone());
         let answering = self.inner.call(request);
         Box::pin(async move {
@@ -124,7 +135,10 @@ where
             if let Ok(response) = &answer {
                 // An error without a message has its status among the headers; success follows a message.
                 let status = Status::from_header_map(response.headers());
-                call.came_to(&status.map_or(Ok(()), Err));
+                let is_news = call.ended(status.as_ref().map_or(Code::Ok, Status::code));
+                if let Some(status) = status.filter(|_| is_news) {
+                    unreached.tell(&call.0.driver, method, asked.as_deref(), &status);
+                }
             }
             answer
         })

@@ -35,7 +35,7 @@ const METHODS: &[&str] = &[
 ];
 
 /// What a path that is none of them is called.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// The method without its service; `unknown` for what a stranger made up.
 pub(super) fn name(path: &str) -> &'static str {

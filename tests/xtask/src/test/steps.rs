@@ -187,10 +187,11 @@ fn build(workspace: &Workspace) -> Result<Tally> {
 
 /// All targets of tests/ that need nothing but the built binaries; the others are steps of their own.
 fn outside(workspace: &Workspace) -> Result<Tally> {
-    let parts = [Part::Test, Part::Go];
+    let parts = [Part::Test, Part::Go, Part::Grpc];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     emulator::build(workspace)?;
     golang::build_csi(workspace)?;
+    golang::build_old_callers(workspace)?;
     let mut tests = cargo_test(workspace.root());
     tests.args(["--package", "drivebay-tests", "--lib"]);
     for name in targets(workspace)? {

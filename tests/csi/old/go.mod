@@ -1,0 +1,3 @@
+module drivebay/tests/csi/old
+
+go 1.26.0
