@@ -8,7 +8,8 @@
 
 use std::path::Path;
 
-use super::place::{Spot, look, shown};
+use super::defect::Defect;
+use super::place::{Spot, known, look, shown};
 use super::{Driver, Operation};
 use crate::error::DriverError;
 use crate::journal::{Placement, Progress, Use, VolumeRecord};
@@ -44,14 +45,21 @@ impl Driver {
         let Some(staging) = staging else {
             return Ok(false);
         };
-        let entry = look(spot.path)?;
-        if !entry.is_some_and(|entry| shown(&entry) == staging.shown_as) {
+        if !is_in_place(&staging)? {
             return Ok(false);
         }
         serving(operation, record, staging, spot.access, StagedFor::FirstPod)?;
         self.journal.save(record)?;
         Ok(true)
     }
+}
+
+/// Whether what was noted is there still, and sound: what is dead is put there anew, unless another pod has it.
+pub(super) fn is_in_place(staging: &Placement) -> Result<bool, DriverError> {
+    let is_sound = |entry: &MountEntry| {
+        shown(entry) == staging.shown_as && Defect::of(staging, entry).is_none()
+    };
+    Ok(known(&staging.path)?.is_some_and(|entry| is_sound(&entry)))
 }
 
 /// A staging from which can be published with that access.
@@ -68,7 +76,7 @@ pub(super) fn serving(
     if access == Access::ReadOnly || !staging.use_as.is_read_only() {
         return Ok(staging);
     }
-    let entry = look(&staging.path)?.filter(|entry| is_disk(entry));
+    let entry = look(&staging.path)?.filter(is_disk);
     match (staged_for, entry) {
         (StagedFor::FirstPod, Some(_)) => make_writable(operation, record, staging),
         (StagedFor::FirstPod, None) => Err(only_read(

@@ -8,10 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::access::{StagedFor, serving};
+use super::access::{StagedFor, is_in_place, serving};
 use super::content::{Content, occupied};
-use super::defect::Defect;
-use super::place::{Spot, Standing, UNDO_TIME, is_mounted, known, shown, standing, still_holds};
+use super::place::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds};
 use super::{AttachVolume, Driver, Operation, PublishVolume};
 use crate::error::{Condition, DriverError};
 use crate::journal::{
@@ -101,8 +100,7 @@ impl Driver {
         let Some(staging) = staging else {
             return Ok(None);
         };
-        let entry = look(&staging.path)?;
-        if !entry.is_some_and(|entry| shown(&entry) == staging.shown_as) {
+        if !is_in_place(&staging)? {
             return Ok(None);
         }
         let wanted = Use::of(spot.access, spot.kind);
