@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::{
@@ -74,6 +74,23 @@ fn on_a_disk_the_second_pod_writes_and_the_first_still_only_reads() {
     }
 }
 
+/// A disk that takes no writes until this is dropped: loop devices keep it for whoever has them next.
+struct WriteProtected(PathBuf);
+
+impl WriteProtected {
+    fn new(disk: PathBuf) -> Self {
+        let set = Node::run("blockdev", &["--setro", text(&disk)]);
+        assert!(set.status.success(), "{set:?}");
+        Self(disk)
+    }
+}
+
+impl Drop for WriteProtected {
+    fn drop(&mut self) {
+        Node::run("blockdev", &["--setrw", text(&self.0)]);
+    }
+}
+
 #[test]
 fn a_disk_that_takes_no_writes_is_not_given_to_a_pod_that_writes() {
     let cloud = Cloud::start();
@@ -83,14 +100,13 @@ fn a_disk_that_takes_no_writes_is_not_given_to_a_pod_that_writes() {
     let (reader, writer) = (node.pod("reader"), node.pod("writer"));
     reads.mount(&reader).succeeds();
     let disk = reads.link().canonicalize().expect("attached");
-    let protected = Node::run("blockdev", &["--setro", text(&disk)]);
-    assert!(protected.status.success(), "{protected:?}");
+    let protected = WriteProtected::new(disk);
     node.unchanged_by(|| {
         Disk::new(&node, &id)
             .mount(&writer)
             .fails_with("it takes no writes");
     });
-    Node::run("blockdev", &["--setrw", text(&disk)]);
+    drop(protected);
     reads.release(&reader);
     node.is_clean();
 }

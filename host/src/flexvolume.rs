@@ -17,8 +17,7 @@ pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
-    Driver, Emptied, ExpandOnNode, PublishVolume, Sharing, StagedFor, VolumeReference,
-    Whereabouts,
+    Driver, Emptied, ExpandOnNode, PublishVolume, Sharing, StagedFor, VolumeReference, Whereabouts,
 };
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, Parameters, TargetPath, VolumeId, VolumeKey};

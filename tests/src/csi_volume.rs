@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use tonic::Status;
@@ -119,7 +120,11 @@ impl<'a> CsiVolume<'a> {
 
     /// `NodeStageVolume`, with the directory made as the caller makes it.
     pub fn stage(&self) -> Result<(), Status> {
-        fs::create_dir_all(self.staging()).expect("writable");
+        match fs::create_dir_all(self.staging()) {
+            // What is mounted there may be dead, and then cannot be looked at.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => made.expect("writable"),
+        }
         let answer = self.csi.node_stage_volume(proto::NodeStageVolumeRequest {
             volume_id: self.id.clone(),
             publish_context: self.publish_context.clone(),

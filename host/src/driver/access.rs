@@ -107,6 +107,7 @@ fn make_writable(
     made.map_err(|fault| not_made_writable(record, &staging, fault))?;
     let staging = Placement {
         use_as: staging.use_as.writable(),
+        takes_writes: Some(true),
         ..staging
     };
     record.note(staging.clone());

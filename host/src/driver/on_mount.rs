@@ -16,7 +16,7 @@ use crate::error::{Condition, DriverError};
 use crate::journal::{
     Lasts, Placement, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
 };
-use crate::sys::{self, Kernel, MountEntry, Request};
+use crate::sys::{self, Kernel, Request};
 use crate::volume::{NodeId, Parameters, VolumeKey};
 
 impl Driver {

@@ -142,6 +142,8 @@ pub(super) fn staged_device(staging: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     #[test]
@@ -151,7 +153,7 @@ mod tests {
         let ours = staging.join("device");
         assert_eq!(devices("d-1"), [ours.clone(), staging.join("d-1")]);
         for id in ["", ".", "..", "../y", "a/b", "device"] {
-            assert_eq!(devices(id), [ours.clone()], "{id:?}");
+            assert_eq!(devices(id), slice::from_ref(&ours), "{id:?}");
         }
         assert_eq!(staged_devices(staging, None), [ours]);
     }
