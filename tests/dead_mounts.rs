@@ -193,3 +193,25 @@ fn flexvolume_refuses_and_mounts_anew_as_csi_does() {
     disk.release(&report);
     node.is_clean();
 }
+
+#[test]
+fn where_the_first_mount_attaches_a_dead_filesystem_is_attached_and_mounted_anew() {
+    let cloud = Cloud::start();
+    let line = "flexvolume = \"alicloud/disk\"";
+    let grants = cloud.grants(&cloud.key_in_files());
+    let grants = grants.replace(line, &format!("{line}\nflexvolume-attach = \"on-mount\""));
+    let node = Node::with_disk_grants(&grants);
+    let disk = Disk::made(&node, "pvc-1");
+    let (web, report) = (node.pod("web"), node.pod("report"));
+    disk.mount(&web).succeeds();
+    meets_an_error(&web);
+    for pod in [&report, &web] {
+        disk.mount(pod).fails_with(text(&web));
+    }
+    Node::holds_one_mount(&web);
+    disk.unmount(&web).succeeds();
+    disk.mount(&report).succeeds();
+    assert!(is_writable(&report));
+    disk.unmount(&report).succeeds();
+    node.is_clean();
+}

@@ -401,12 +401,14 @@ pub(super) fn is_from_server(entry: &MountEntry) -> bool {
 
 /// What tells one mount from another in the kernel's table.
 pub(super) fn shown(entry: &MountEntry) -> String {
-    format!(
-        "{} {} {}",
-        entry.fs_type,
-        entry.source,
-        entry.root.display()
-    )
+    let root = entry.root.to_string_lossy();
+    // The kernel removes a device's node with the device, and it stays bound: whether the disk is still there is
+    // asked by its number.
+    let root = match entry.fs_type.as_str() {
+        "devtmpfs" => root.trim_end_matches("//deleted"),
+        _ => &root,
+    };
+    format!("{} {} {root}", entry.fs_type, entry.source)
 }
 
 /// While a volume is mounted somewhere, its parameters cannot change under it.
@@ -476,5 +478,28 @@ fn or_nothing<T>(path: &Path, told: std::io::Result<T>) -> Result<Option<T>, Dri
             path.display()
         ))
         .caused_by(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_node_of_a_disk_that_is_gone_shows_as_the_same_mount_and_a_removed_directory_does_not() {
+        let entry = |fs_type: &str, root: &str| MountEntry {
+            fs_type: fs_type.into(),
+            source: "x".into(),
+            root: root.into(),
+            device: "0:5".into(),
+            read_only: false,
+        };
+        let shown = |fs_type: &str, root: &str| shown(&entry(fs_type, root));
+        assert_eq!(
+            shown("devtmpfs", "/vdb//deleted"),
+            shown("devtmpfs", "/vdb")
+        );
+        assert_ne!(shown("devtmpfs", "/vdc"), shown("devtmpfs", "/vdb"));
+        assert_ne!(shown("ext4", "/pool/a//deleted"), shown("ext4", "/pool/a"));
     }
 }
