@@ -7,20 +7,21 @@
 
 mod detached;
 mod kept;
+mod record;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::sys;
-use crate::volume::{Access, AccessType, NodeId, Parameters, VolumeId, VolumeKey};
+use crate::volume::{Parameters, VolumeKey};
 
 use kept::Kept;
 
 pub(crate) use detached::DetachedVolumes;
+pub(crate) use record::{Attachment, Lasts, Placement, Progress, Role, Use, VolumeRecord};
 
 /// The form of the files; another number is not read.
 const FORMAT: u32 = 1;
@@ -45,243 +46,6 @@ pub(crate) enum JournalError {
     Unreadable { file: PathBuf, source: io::Error },
     #[error("journal entry {} makes no sense ({reason}); move it away if the volume is not in use", file.display())]
     Damaged { file: PathBuf, reason: String },
-}
-
-/// One volume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct VolumeRecord {
-    format: u32,
-    key: String,
-    id: String,
-    context: Vec<(String, String)>,
-    pub(crate) attachments: Vec<Attachment>,
-    pub(crate) placements: Vec<Placement>,
-}
-
-/// Tied to a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Attachment {
-    pub(crate) node: String,
-    pub(crate) publish_context: Vec<(String, String)>,
-    /// SHA-256 of the component that did it, and undoes it.
-    pub(crate) component: String,
-    pub(crate) progress: Progress,
-    /// How it is going to be used there, where the caller says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) use_as: Option<Use>,
-    #[serde(default)]
-    pub(crate) lasts: Lasts,
-}
-
-/// Who unties a volume again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Lasts {
-    /// The caller, by detaching it.
-    #[default]
-    UntilDetached,
-    /// We do, when the last pod's mount goes.
-    WhileMounted,
-}
-
-/// Mounted somewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Placement {
-    pub(crate) path: PathBuf,
-    pub(crate) role: Role,
-    pub(crate) use_as: Use,
-    /// SHA-256 of the component that did it.
-    pub(crate) component: String,
-    pub(crate) progress: Progress,
-    /// How the kernel's table showed it once it was done; another mount at the path is not it.
-    pub(crate) shown_as: String,
-    /// Which disk was beneath it then, if any; another one at the path is not it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) disk: Option<String>,
-    /// Whether it took writes then, whatever was asked for; unknown of what an older version mounted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) takes_writes: Option<bool>,
-}
-
-/// How a mount is used; asking for another use of the same path is a contradiction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Use {
-    read_only: bool,
-    kind: String,
-}
-
-/// What a mount is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Role {
-    /// Once for the node.
-    Staging,
-    /// For one pod.
-    Target,
-}
-
-/// How far it got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Progress {
-    /// Meant to happen; the path was empty when it was written. What is found there is ours, half done.
-    Intended,
-    /// Meant to be taken over: something was mounted there before us.
-    Adopting,
-    /// Happened.
-    Done,
-}
-
-impl VolumeRecord {
-    pub(crate) fn new(key: &VolumeKey, id: &VolumeId, context: &Parameters) -> Self {
-        Self {
-            format: FORMAT,
-            key: key.0.clone(),
-            id: id.0.clone(),
-            context: context.pairs().to_vec(),
-            attachments: Vec::new(),
-            placements: Vec::new(),
-        }
-    }
-
-    pub(crate) fn key(&self) -> VolumeKey {
-        VolumeKey(self.key.clone())
-    }
-
-    pub(crate) fn id(&self) -> VolumeId {
-        VolumeId(self.id.clone())
-    }
-
-    pub(crate) fn context(&self) -> Parameters {
-        Parameters::new(self.context.clone())
-    }
-
-    /// What attaching to that node returned; without a node, what the only attachment returned.
-    pub(crate) fn publish_context(&self, node: Option<&NodeId>) -> Parameters {
-        let attachment = match (node, self.attachments.as_slice()) {
-            (Some(node), _) => self.attachment(node),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        };
-        Parameters::new(
-            attachment
-                .map(|made| made.publish_context.clone())
-                .unwrap_or_default(),
-        )
-    }
-
-    pub(crate) fn attachment(&self, node: &NodeId) -> Option<&Attachment> {
-        self.attachments
-            .iter()
-            .find(|attachment| attachment.node == node.0)
-    }
-
-    /// Replaces what was noted for the same node.
-    pub(crate) fn note_attachment(&mut self, attachment: Attachment) {
-        self.attachments
-            .retain(|known| known.node != attachment.node);
-        self.attachments.push(attachment);
-    }
-
-    pub(crate) fn forget_attachment(&mut self, node: &NodeId) {
-        self.attachments.retain(|known| known.node != node.0);
-    }
-
-    /// Takes over what the caller says of the volume now, while nothing of it is in use.
-    pub(crate) fn renew(&mut self, id: &VolumeId, context: &Parameters) {
-        self.id = id.0.clone();
-        self.context = context.pairs().to_vec();
-    }
-
-    pub(crate) fn placement(&self, path: &Path) -> Option<&Placement> {
-        self.placements
-            .iter()
-            .find(|placement| placement.path == path)
-    }
-
-    pub(crate) fn staging(&self) -> Option<&Placement> {
-        self.placements
-            .iter()
-            .find(|placement| placement.role == Role::Staging)
-    }
-
-    /// Replaces what was noted for the same path.
-    pub(crate) fn note(&mut self, placement: Placement) {
-        self.forget(&placement.path.clone());
-        self.placements.push(placement);
-    }
-
-    /// What was in place there has to be put there anew.
-    pub(crate) fn intend_again(&mut self, path: &Path) {
-        let at = |placement: &&mut Placement| placement.path == path;
-        if let Some(placement) = self.placements.iter_mut().find(at) {
-            placement.progress = Progress::Intended;
-        }
-    }
-
-    pub(crate) fn forget(&mut self, path: &Path) {
-        self.placements.retain(|placement| placement.path != path);
-    }
-
-    /// Whether the volume is tied to this node for as long as pods have it.
-    pub(crate) fn lasts_while_mounted(&self) -> bool {
-        self.attachments
-            .iter()
-            .any(|made| made.lasts == Lasts::WhileMounted)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.attachments.is_empty() && self.placements.is_empty()
-    }
-}
-
-impl Use {
-    pub(crate) fn of(access: Access, kind: &AccessType) -> Self {
-        let kind = match kind {
-            AccessType::Block => "block".to_owned(),
-            AccessType::Filesystem {
-                fs_type,
-                mount_options,
-            } => format!("filesystem {fs_type} {}", mount_options.join(",")),
-        };
-        Self {
-            read_only: access == Access::ReadOnly,
-            kind,
-        }
-    }
-
-    pub(crate) fn access(&self) -> Access {
-        match self.read_only {
-            true => Access::ReadOnly,
-            false => Access::ReadWrite,
-        }
-    }
-
-    pub(crate) fn is_block(&self) -> bool {
-        self.kind == "block"
-    }
-
-    pub(crate) fn is_read_only(&self) -> bool {
-        self.read_only
-    }
-
-    /// The same, and it can be written to.
-    pub(crate) fn writable(&self) -> Self {
-        Self {
-            read_only: false,
-            kind: self.kind.clone(),
-        }
-    }
-
-    /// Whether the one only reads, the other writes too, and all else is alike.
-    pub(crate) fn differs_in_access(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.read_only != other.read_only
-    }
-
-    /// Whether what is mounted so can be shown again as `wanted`: what can be written can also be read.
-    pub(crate) fn serves(&self, wanted: &Self) -> bool {
-        self.kind == wanted.kind && (wanted.read_only || !self.read_only)
-    }
 }
 
 impl Journal {
@@ -493,6 +257,8 @@ pub(crate) fn content_stem(context: &Parameters) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::volume::{Access, AccessType, VolumeId};
+
     use super::*;
 
     /// The directory goes with the first value.
