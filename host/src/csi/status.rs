@@ -4,7 +4,8 @@
 //! external-provisioner (`checkError`) and external-snapshotter (`isCSIFinalError`) ask of a creation: after
 //! CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE and ABORTED it may be, so that they ask again until they know, also
 //! when the claim is gone. Every other code is final: nothing was made, nothing is on its way, and who no longer
-//! wants it never calls DeleteVolume. RESOURCE_EXHAUSTED is final too, and has the provisioner try another node.
+//! wants it never calls DeleteVolume. RESOURCE_EXHAUSTED has the provisioner try another node where one was chosen, and
+//! is final then.
 //! external-resizer reads the same out of an expansion or a modification, and one thing more: which of the final
 //! codes means that it can never succeed (`IsInfeasibleError`), so that the claim's owner may choose anew. Of an
 //! expansion those are INVALID_ARGUMENT, OUT_OF_RANGE and NOT_FOUND, of a modification INVALID_ARGUMENT alone; and

@@ -70,10 +70,19 @@ pub(super) fn known(
         refuse_second(scope, &written, key, &name)?;
         written.push((key, name));
     }
-    if !ignored.is_empty() {
-        tracing::debug!(parameters.ignored = ?ignored, "some parameters of the volume are another program's");
-    }
+    tell_ignored(&ignored);
     Ok(Parameters::new(spelled))
+}
+
+/// A bare key may also be one that a person misspelt in what a provisioner had written first.
+fn tell_ignored(keys: &[&str]) {
+    let (qualified, bare): (Vec<&str>, Vec<&str>) = keys.iter().partition(|key| key.contains('/'));
+    if !bare.is_empty() {
+        tracing::info!(parameters.ignored = ?bare, "the driver knows no such parameters of a volume; they are taken for its provisioner's");
+    }
+    if !qualified.is_empty() {
+        tracing::debug!(parameters.ignored = ?qualified, "some parameters of the volume are another program's");
+    }
 }
 
 /// Whose word a key is.
