@@ -1,5 +1,5 @@
 //! A pod that only reads comes first, and kubelet has the volume staged for it alone; then one comes that writes.
-//! It can write, or is told why not. What reads goes on reading, and does not write.
+//! It is told why it has to wait, and can write when nobody only reads. What reads goes on reading, and does not write.
 
 #![expect(
     clippy::expect_used,
@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::{
@@ -42,8 +42,10 @@ fn formatted(node: &Node, fs_type: &str) -> String {
     id
 }
 
+const WHY: &str = "the pod that had it first on this node only reads";
+
 #[test]
-fn on_a_disk_the_second_pod_writes_and_the_first_still_only_reads() {
+fn a_pod_that_writes_waits_for_those_that_only_read_and_then_writes() {
     for fs_type in ["ext4", "xfs"] {
         let cloud = Cloud::start();
         let node = Node::with_disks(&cloud);
@@ -55,17 +57,25 @@ fn on_a_disk_the_second_pod_writes_and_the_first_still_only_reads() {
         reads.mount(&reader).succeeds();
         cannot_be_written(&reader);
         cannot_be_written(&reads.staging());
+        let attached = device(&reads.attach().succeeds());
+        node.unchanged_by(|| {
+            writes.mount(&writer).fails_with(WHY);
+            // A kubelet that restarted stages for whichever pod it looks at first.
+            writes.mount_device(&attached).fails_with(WHY);
+        });
+        cannot_be_written(&reader);
 
+        // kubelet does not stage again while a pod wants the volume.
+        reads.unmount(&reader).succeeds();
         writes.mount(&writer).succeeds();
+        reads.mount(&reader).succeeds();
         shows_what_is_written(&reader, &writer);
         for _ in 0..2 {
             writes.mount(&writer).succeeds();
             reads.mount(&reader).succeeds();
+            reads.mount_device(&attached).succeeds();
+            writes.mount_device(&attached).succeeds();
         }
-        // A kubelet that restarted stages for whichever pod it looks at first.
-        let attached = device(&reads.attach().succeeds());
-        reads.mount_device(&attached).succeeds();
-        writes.mount_device(&attached).succeeds();
         shows_what_is_written(&reader, &writer);
 
         writes.unmount(&writer).succeeds();
@@ -74,45 +84,8 @@ fn on_a_disk_the_second_pod_writes_and_the_first_still_only_reads() {
     }
 }
 
-/// A disk that takes no writes until this is dropped: loop devices keep it for whoever has them next.
-struct WriteProtected(PathBuf);
-
-impl WriteProtected {
-    fn new(disk: PathBuf) -> Self {
-        let set = Node::run("blockdev", &["--setro", text(&disk)]);
-        assert!(set.status.success(), "{set:?}");
-        Self(disk)
-    }
-}
-
-impl Drop for WriteProtected {
-    fn drop(&mut self) {
-        Node::run("blockdev", &["--setrw", text(&self.0)]);
-    }
-}
-
 #[test]
-fn a_disk_that_takes_no_writes_is_not_given_to_a_pod_that_writes() {
-    let cloud = Cloud::start();
-    let node = Node::with_disks(&cloud);
-    let id = formatted(&node, "ext4");
-    let reads = Disk::with_options(&node, &id, &READS).staged();
-    let (reader, writer) = (node.pod("reader"), node.pod("writer"));
-    reads.mount(&reader).succeeds();
-    let disk = reads.link().canonicalize().expect("attached");
-    let protected = WriteProtected::new(disk);
-    node.unchanged_by(|| {
-        Disk::new(&node, &id)
-            .mount(&writer)
-            .fails_with("it takes no writes");
-    });
-    drop(protected);
-    reads.release(&reader);
-    node.is_clean();
-}
-
-#[test]
-fn attached_on_mount_the_second_pod_writes_too() {
+fn attached_on_mount_a_pod_that_writes_waits_and_then_writes_too() {
     let cloud = Cloud::start();
     let grants = cloud.grants(&cloud.key_in_files());
     let line = "flexvolume = \"alicloud/disk\"";
@@ -127,11 +100,13 @@ fn attached_on_mount_the_second_pod_writes_too() {
 
     reads.mount(&reader).succeeds();
     cannot_be_written(&reader);
+    node.unchanged_by(|| {
+        writes.mount(&writer).fails_with(WHY);
+    });
+    cannot_be_written(&reader);
+    reads.unmount(&reader).succeeds();
     writes.mount(&writer).succeeds();
-    shows_what_is_written(&reader, &writer);
-    // The last pod that writes has gone, and another comes.
-    writes.unmount(&writer).succeeds();
-    writes.mount(&writer).succeeds();
+    reads.mount(&reader).succeeds();
     shows_what_is_written(&reader, &writer);
     reads.unmount(&reader).succeeds();
     writes.unmount(&writer).succeeds();
@@ -139,32 +114,31 @@ fn attached_on_mount_the_second_pod_writes_too() {
     node.is_clean();
 }
 
-/// A directory that was bound to be read is bound so for as long as anybody has it.
 #[test]
-fn what_cannot_be_made_writable_fails_with_the_reason_until_the_reader_is_gone() {
+fn a_directory_is_bound_for_writing_once_nobody_only_reads_it() {
     let node = Node::with_local("v1");
     let reads = Volume::new(&node, "v1", &READS).staged();
     let (reader, writer) = (node.pod("reader"), node.pod("writer"));
     reads.mount(&reader).succeeds();
     let writing = pod_options("v1", &[]);
+    let stage = [
+        "mountdevice",
+        text(&reads.staging()),
+        DEVICE,
+        &options("v1", &[]),
+    ]
+    .map(str::to_owned);
+    let stage: Vec<&str> = stage.iter().map(String::as_str).collect();
     node.unchanged_by(|| {
         node.call(&["mount", text(&writer), &writing])
-            .fails_with("the pod that had it first on this node only reads");
-        node.call(&[
-            "mountdevice",
-            text(&reads.staging()),
-            DEVICE,
-            &options("v1", &[]),
-        ])
-        .fails_with("is staged at");
+            .fails_with(WHY);
+        node.call(&stage).fails_with(WHY);
     });
     cannot_be_written(&reader);
     reads.unmount(&reader).succeeds();
-    reads.unmount_device().succeeds();
-    reads.detach().succeeds();
 
-    let writes = Volume::new(&node, "v1", &[]).staged();
-    writes.mount(&writer).succeeds();
+    node.call(&stage).succeeds();
+    node.call(&["mount", text(&writer), &writing]).succeeds();
     fs::write(writer.join("news"), "written").expect("writable");
     // Afterwards one that reads has no need of a staging of its own.
     reads.mount_device().succeeds();

@@ -25,6 +25,8 @@ pub(super) enum Defect {
     ReadOnly,
     /// Its filesystem was shut down.
     ShutDown(io::Error),
+    /// Nothing is wrong with it, but it was staged for a pod that only reads.
+    OnlyReads,
 }
 
 impl Defect {
@@ -51,6 +53,7 @@ impl fmt::Display for Defect {
                 "its filesystem has become read-only, to which the kernel turns it after an error",
             ),
             Self::ShutDown(error) => write!(f, "its filesystem was shut down ({error})"),
+            Self::OnlyReads => f.write_str("the pod that had it first on this node only reads"),
         }
     }
 }
@@ -99,9 +102,10 @@ fn user(
 ) -> Result<Option<PathBuf>, DriverError> {
     match (spot.role, defect) {
         (_, Defect::Forgotten) => Ok(None),
-        (Role::Target, Defect::DiskGone | Defect::ReadOnly | Defect::ShutDown(_)) => {
-            Ok(Some(spot.path.to_owned()))
-        }
+        (
+            Role::Target,
+            Defect::DiskGone | Defect::ReadOnly | Defect::ShutDown(_) | Defect::OnlyReads,
+        ) => Ok(Some(spot.path.to_owned())),
         (Role::Staging, _) => match published(record) {
             Some(target) => Ok(Some(target.path.clone())),
             None => shown_elsewhere(spot.path, entry),

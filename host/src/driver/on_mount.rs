@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::access::{StagedFor, is_in_place, serving};
+use super::access::is_in_place;
 use super::content::{Content, occupied};
 use super::place::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds};
 use super::{AttachVolume, Driver, Operation, PublishVolume};
@@ -50,7 +50,7 @@ impl Driver {
             Standing::Found(entry) => return Err(occupied(&spot, &entry)),
             Standing::Empty | Standing::Leftover => {}
         }
-        let staged = self.staged_for(&operation, &mut record, &spot)?;
+        let staged = self.staged_for(&mut operation, &mut record, &spot)?;
         let outcome = self.carry_through(&mut operation, record, staged, request, &spot);
         if let Err(error) = &outcome
             && error.condition() != Condition::InProgress
@@ -89,7 +89,7 @@ impl Driver {
     /// cannot have the volume now.
     fn staged_for(
         &self,
-        operation: &Operation,
+        operation: &mut Operation,
         record: &mut VolumeRecord,
         spot: &Spot<'_>,
     ) -> Result<Option<Placement>, DriverError> {
@@ -109,9 +109,8 @@ impl Driver {
                 "another pod of this node has the volume with another type or other options",
             ));
         }
-        let staging = serving(operation, record, staging, spot.access, StagedFor::FirstPod)?;
-        self.journal.save(record)?;
-        Ok(Some(staging))
+        let serves = self.serves_or_goes(operation, record, &staging, (spot.access, spot.kind))?;
+        Ok(serves.then_some(staging))
     }
 
     /// From the pod's directory to the volume, before there is anything to find. The record itself is

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::access::{StagedFor, serving};
+use super::access::{StagedFor, refuse_only_read};
 use super::content::Content;
 use super::defect::Defect;
 use super::place::{
@@ -51,8 +51,7 @@ impl Driver {
             (&spot, standing),
             |operation, record| {
                 if let Some(staging) = staging {
-                    let (access, staged_for) = (request.access, request.staged_for);
-                    let staging = serving(operation, record, staging, access, staged_for)?;
+                    refuse_only_read(record, &staging, request.access)?;
                     return Ok(Content::Staging {
                         path: staging.path,
                         component: staging.component,
@@ -108,7 +107,7 @@ impl Driver {
             kind: &request.kind,
         };
         if request.staged_for == StagedFor::FirstPod
-            && self.is_staged_for_another_pod(&operation, &mut record, &spot)?
+            && self.is_staged_for_another_pod(&mut operation, &mut record, &spot)?
         {
             return Ok(());
         }

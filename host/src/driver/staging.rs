@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::access::{StagedFor, serves};
 use super::defect::Defect;
 use super::place::{Spot, known, look, refuse_changed_context, shown};
 use super::{Driver, Operation, PublishVolume};
@@ -65,7 +66,7 @@ pub(super) fn publish_context(record: &VolumeRecord, given: &Parameters) -> Para
 fn unready(record: &VolumeRecord, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
     match record.staging() {
         Some(noted) if noted.use_as.is_block() != (request.kind == AccessType::Block) => Ok(None),
-        Some(noted) => spoilt(noted),
+        Some(noted) => spoilt(noted, request),
         None => {
             refuse_changed_context(record, &request.volume.context)?;
             foreign(request)
@@ -73,8 +74,8 @@ fn unready(record: &VolumeRecord, request: &PublishVolume) -> Result<Option<Unre
     }
 }
 
-/// A staging of ours that is not what it was.
-fn spoilt(noted: &Placement) -> Result<Option<Unready>, DriverError> {
+/// A staging of ours that is not what it was, or not what the first pod's access lets this one have.
+fn spoilt(noted: &Placement, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
     let unready = |access, spoilt| Unready {
         path: noted.path.clone(),
         access,
@@ -89,6 +90,12 @@ fn spoilt(noted: &Placement) -> Result<Option<Unready>, DriverError> {
     };
     if shown(&entry) != noted.shown_as {
         return Ok(Some(unready(access_of(&entry), None)));
+    }
+    if request.staged_for == StagedFor::FirstPod && !serves(noted, request.access) {
+        return Ok(Some(unready(
+            request.access,
+            Some((Defect::OnlyReads, entry)),
+        )));
     }
     let defect = Defect::of(noted, &entry);
     Ok(defect.map(|defect| unready(noted.use_as.access(), Some((defect, entry)))))

@@ -227,14 +227,6 @@ impl Use {
         self.read_only
     }
 
-    /// The same, and it can be written to.
-    pub(crate) fn writable(&self) -> Self {
-        Self {
-            read_only: false,
-            kind: self.kind.clone(),
-        }
-    }
-
     /// Whether the one only reads, the other writes too, and all else is alike.
     pub(crate) fn differs_in_access(&self, other: &Self) -> bool {
         self.kind == other.kind && self.read_only != other.read_only

@@ -13,7 +13,7 @@ use super::MountAccess;
 pub type MountOption = (String, Option<String>);
 
 /// The kernel's since 5.10 (mount(2)); the library has no name for it.
-const NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(1 << 8);
+pub(super) const NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(1 << 8);
 
 /// The word that sets a flag, the flag, and the word for its absence, if mount(8) has one.
 const FLAGS: [(&str, MsFlags, Option<&str>); 15] = [

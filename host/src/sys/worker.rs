@@ -106,12 +106,6 @@ pub enum Request {
         /// Read-only or not.
         access: MountAccess,
     },
-    /// Let the file system that is mounted at the target to be read be written to; binds of it keep their own
-    /// access.
-    MakeWritable {
-        /// A mount point of a whole file system.
-        target: PathBuf,
-    },
     /// Take away everything mounted at the target; nothing mounted is success.
     Unmount {
         /// Where.

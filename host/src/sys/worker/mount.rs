@@ -13,9 +13,10 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::sys::statvfs::{FsFlags, fstatvfs};
+use rustix::fs::StatVfsMountFlags;
 
 use super::{Fault, FaultKind, MountAccess, MountFlags, Reply, TargetKind};
+use crate::sys::mount_option::NOSYMFOLLOW;
 
 /// More mounts than this on one directory are not ours to take away.
 const MAX_STACKED: usize = 16;
@@ -222,44 +223,39 @@ pub(super) fn bind_mount(from: &Path, target: &Path, access: MountAccess) -> Res
     }
 }
 
+/// `ST_NOSYMFOLLOW`, since Linux 5.10 (statfs(2)); the library has no name for it.
+const ST_NOSYMFOLLOW: StatVfsMountFlags = StatVfsMountFlags::from_bits_retain(0x2000);
+
 /// A bind mount ignores MS_RDONLY when it is made; it takes a second call (mount(2), "Remounting").
 fn make_read_only(target: &Path) -> Result<(), Fault> {
     let mounted = open_path(target)?;
-    let flags = MsFlags::MS_BIND | MsFlags::MS_RDONLY | kept_flags(&mounted, target)?;
-    remount(&mounted, flags).map_err(|errno| fault("make read-only", target, errno))
-}
-
-/// The file system is remounted and this one mount of it; other mounts of it, as those of pods that only read,
-/// have flags of their own.
-pub(super) fn make_writable(target: &Path) -> Result<Reply, Fault> {
-    let mounted = open_target(target)?;
-    let flags = kept_flags(&mounted, target)?;
-    remount(&mounted, flags).map_err(|errno| fault("make writable", target, errno))?;
-    Ok(Reply::Done)
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    let flags = flags | kept_flags(&mounted, target)?;
+    let none = None::<&str>;
+    mount(none, &proc_path(&mounted), none, flags, none)
+        .map_err(|errno| fault("make read-only", target, errno))
 }
 
 /// Remounting replaces all flags, so those that are to stay are read back first.
 fn kept_flags(mounted: &impl AsFd, target: &Path) -> Result<MsFlags, Fault> {
-    let found = fstatvfs(mounted.as_fd())
-        .map_err(|errno| fault("read the flags of", target, errno))?
-        .flags();
+    let found = rustix::fs::fstatvfs(mounted)
+        .map_err(|error| {
+            let errno = Errno::from_raw(error.raw_os_error());
+            fault("read the flags of", target, errno)
+        })?
+        .f_flag;
     let kept = [
-        (FsFlags::ST_SYNCHRONOUS, MsFlags::MS_SYNCHRONOUS),
-        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
-        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
-        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
-        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
-        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
-        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+        (StatVfsMountFlags::SYNCHRONOUS, MsFlags::MS_SYNCHRONOUS),
+        (StatVfsMountFlags::NOSUID, MsFlags::MS_NOSUID),
+        (StatVfsMountFlags::NODEV, MsFlags::MS_NODEV),
+        (StatVfsMountFlags::NOEXEC, MsFlags::MS_NOEXEC),
+        (StatVfsMountFlags::NOATIME, MsFlags::MS_NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MsFlags::MS_NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MsFlags::MS_RELATIME),
+        (ST_NOSYMFOLLOW, NOSYMFOLLOW),
     ];
     let have = kept.into_iter().filter(|(have, _)| found.contains(*have));
     Ok(have.fold(MsFlags::empty(), |flags, (_, add)| flags | add))
-}
-
-fn remount(mounted: &impl AsRawFd, flags: MsFlags) -> nix::Result<()> {
-    let none = None::<&str>;
-    let flags = MsFlags::MS_REMOUNT | flags;
-    mount(none, &proc_path(mounted), none, flags, none)
 }
 
 /// Takes away every mount at the target. EINVAL is the kernel's word for "not a mount point".

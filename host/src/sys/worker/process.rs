@@ -152,7 +152,6 @@ fn place_of(request: &Request) -> Place {
         | Request::BindDirectory { .. }
         | Request::CompareDirectory { .. }
         | Request::BindMount { .. }
-        | Request::MakeWritable { .. }
         | Request::Unmount { .. }
         | Request::Measure { .. }
         | Request::OpenDirectory { .. }
@@ -187,8 +186,7 @@ fn purpose(request: &Request) -> String {
         | Request::RemoveTarget { target }
         | Request::BindDirectory { target, .. }
         | Request::CompareDirectory { target, .. }
-        | Request::BindMount { target, .. }
-        | Request::MakeWritable { target } => format!("working on {}", target.display()),
+        | Request::BindMount { target, .. } => format!("working on {}", target.display()),
         Request::Device(request) => request.purpose(),
         Request::Https(request) => request.purpose(),
     }

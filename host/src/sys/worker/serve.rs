@@ -158,7 +158,6 @@ fn carry_out(
             target,
             access,
         } => mounting::bind_mount(&from, &target, access),
-        Request::MakeWritable { target } => mounting::make_writable(&target),
         Request::Unmount { target, flags } => mounting::unmount(&target, flags),
         Request::Measure { path } => measure::carry_out(&path),
         Request::OpenDirectory { directory } => directories.open(&directory).map(|_| Reply::Done),
