@@ -32,6 +32,13 @@ enum Counted {
     Finished,
 }
 
+/// Whether an earlier try may have removed something already.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Removal {
+    Begun,
+    Resumed,
+}
+
 impl Store<'_> {
     /// Note that a volume uses a directory.
     pub(crate) fn begin_use(&self, directory: &SubDir, name: &str) -> Result<(), Error> {
@@ -71,21 +78,22 @@ impl Store<'_> {
 
     /// From now on nobody begins to use the directory, nor one inside it. `in-progress`: another volume that used
     /// it too is being removed.
-    pub(crate) fn begin_removal(&self, directory: &SubDir, name: &str) -> Result<(), Error> {
+    pub(crate) fn begin_removal(&self, directory: &SubDir, name: &str) -> Result<Removal, Error> {
         // Nothing of ours is on the share: neither is a volume that could be in the way.
         if !self.tree.has_directory(&self.hidden())? {
-            return Ok(());
+            return Ok(Removal::Begun);
         }
         let (users, inside) = self.indexes(directory.as_str())?;
         self.tree.make_directory(&users, MODE)?;
         self.tree.make_directory(&inside, MODE)?;
         let (lock, owner) = (format!("{users}/{REMOVING}"), key(name).into_bytes());
         match self.tree.create(&lock, &owner) {
-            Err(Error::AlreadyExists(_)) if self.tree.read(&lock)? == owner => Ok(()),
+            Ok(()) => Ok(Removal::Begun),
+            Err(Error::AlreadyExists(_)) if self.tree.read(&lock)? == owner => Ok(Removal::Resumed),
             Err(Error::AlreadyExists(_) | Error::NotFound(_)) => {
                 Err(being_removed(directory.as_str()))
             }
-            answer => answer,
+            Err(error) => Err(error),
         }
     }
 

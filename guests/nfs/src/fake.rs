@@ -36,6 +36,8 @@ pub(crate) struct FakeTree {
     left: Cell<Option<(usize, Cut)>>,
     /// After so many questions and steps.
     meanwhile: RefCell<Option<(usize, Meanwhile)>>,
+    /// Of what the next question is not answered.
+    out_of_reach: RefCell<Option<String>>,
     takes_capitals_for_small: bool,
 }
 
@@ -46,6 +48,7 @@ impl FakeTree {
             clock: Cell::new(1_000),
             left: Cell::new(None),
             meanwhile: RefCell::default(),
+            out_of_reach: RefCell::default(),
             takes_capitals_for_small: false,
         }
     }
@@ -75,6 +78,19 @@ impl FakeTree {
             Some((0, work)) => work(self),
             Some((left, work)) => drop(self.meanwhile.replace(Some((left - 1, work)))),
             None => {}
+        }
+    }
+
+    /// The next who asks what that is, or what lies in it, gets no answer; the ones after do.
+    pub(crate) fn puts_out_of_reach_once(&self, path: &str) {
+        self.out_of_reach.replace(Some(path.into()));
+    }
+
+    fn reach(&self, path: &str) -> Result<(), Error> {
+        let is_it = self.out_of_reach.borrow().as_deref() == Some(path);
+        match is_it.then(|| self.out_of_reach.take()).flatten() {
+            Some(path) => Err(Error::Unavailable(format!("{path} is out of reach"))),
+            None => Ok(()),
         }
     }
 
@@ -210,6 +226,7 @@ impl FakeTree {
 impl Tree for FakeTree {
     fn look(&self, path: &str) -> Result<Properties, Error> {
         self.tick();
+        self.reach(path)?;
         let node = self.node(path)?;
         let size = node.content.as_ref().map_or(0, Vec::len);
         Ok(Properties {
@@ -226,6 +243,7 @@ impl Tree for FakeTree {
 
     fn names(&self, directory: &str) -> Result<Vec<String>, Error> {
         self.tick();
+        self.reach(directory)?;
         self.node(directory)?;
         let below = self.tree(directory).into_iter();
         let names = below.filter_map(|(rest, _)| Some(rest.strip_prefix('/')?.to_owned()));

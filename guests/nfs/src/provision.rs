@@ -6,6 +6,7 @@
 
 use crate::bindings::drivebay::driver::files::EntryKind;
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error, VolumeInfo, VolumeSource};
+use crate::directories::Removal;
 use crate::name::key;
 use crate::parameters as names;
 use crate::record::{State, VolumeRecord};
@@ -221,9 +222,15 @@ pub(crate) fn delete(tree: &dyn Tree, id: &VolumeId) -> Result<(), Error> {
         Some(record) => (record.sub_dir.clone(), record.name.as_str()),
         None => (unrecorded(&store, id)?, id.name()),
     };
-    store.begin_removal(&directory, name)?;
+    let removal = store.begin_removal(&directory, name)?;
     if let Err(refused) = store.refuse_removal(&format!("volume {id}"), &directory, name) {
-        store.end_removal(&directory)?;
+        // What is half removed is given to nobody, and an error that passes does not say what is in the way.
+        let is_whole = record.as_ref().map_or(removal == Removal::Begun, |record| {
+            record.state != State::Deleting
+        });
+        if is_whole && matches!(refused, Error::FailedPrecondition(_)) {
+            store.end_removal(&directory)?;
+        }
         return Err(refused);
     }
     if let Some(record) = &record {

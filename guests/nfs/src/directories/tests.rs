@@ -427,3 +427,47 @@ fn a_note_of_a_volume_that_there_is_not_is_in_nobodys_way() {
     remove(&tree, OUTER).expect("removed");
     assert!(tree.paths().is_empty(), "{:?}", tree.paths());
 }
+
+#[test]
+fn what_is_half_removed_is_given_to_nobody_when_an_error_passes() {
+    let class = [("subDir", "shop")];
+    for id in [OUTER, "s#export#shop#theirs#"] {
+        for step in 1..STEPS {
+            let tree = FakeTree::new();
+            match id == OUTER {
+                true => drop(filled(&tree, "outer", &class)),
+                false => drop(filled(&tree, "elsewhere", &[])),
+            }
+            tree.put("shop/file", "outer");
+            tree.cut_at(step, Cut::Before);
+            let first = remove(&tree, id);
+            if !tree.go_on() {
+                break;
+            }
+            first.expect_err("cut off");
+            let was_begun = create(&tree, &wanted("probe", &class));
+            if !matches!(was_begun, Err(Error::InProgress(_))) {
+                continue;
+            }
+            tree.puts_out_of_reach_once(&format!(".drivebay/inside/{}", key("shop")));
+            let second = remove(&tree, id);
+            assert!(matches!(second, Err(Error::Unavailable(_))), "{second:?}");
+            let another = create(&tree, &wanted("another", &class));
+            assert!(
+                matches!(another, Err(Error::InProgress(_))),
+                "{id} {step}: {another:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_removal_that_was_refused_is_in_nobodys_way_also_after_an_error_that_passed() {
+    let tree = nested_by_an_older_version("delete");
+    tree.puts_out_of_reach_once(&format!(".drivebay/inside/{}", key("shop")));
+    let first = remove(&tree, OUTER);
+    assert!(matches!(first, Err(Error::Unavailable(_))), "{first:?}");
+    keeps(remove(&tree, OUTER), INNER);
+    let lock = format!(".drivebay/directories/{}/removing", key("shop"));
+    assert!(!tree.has(&lock));
+}
