@@ -112,6 +112,15 @@ impl Store<'_> {
         }
     }
 
+    /// `in-progress`: the directory is being removed, or one around it.
+    pub(crate) fn refuse_being_removed(&self, directory: &SubDir) -> Result<(), Error> {
+        for one in std::iter::once(directory.as_str()).chain(directory.parents()) {
+            let (users, _) = self.indexes(one)?;
+            refuse_removing(one, &self.names(&users)?)?;
+        }
+        Ok(())
+    }
+
     /// `already-exists`: the directory is that of another volume or snapshot, lies inside it or holds it.
     pub(crate) fn refuse_overlap(&self, wanted: &VolumeRecord) -> Result<(), Error> {
         self.ensure_indexed()?;
@@ -240,10 +249,8 @@ impl Store<'_> {
     fn user(&self, directory: &str, name: &str) -> Result<Option<VolumeRecord>, Error> {
         let (users, _) = self.indexes(directory)?;
         let keys = self.names(&users)?;
-        match keys.iter().any(|one| one == REMOVING) {
-            true => Err(being_removed(directory)),
-            false => self.first(&users, keys, name, Counted::All),
-        }
+        refuse_removing(directory, &keys)?;
+        self.first(&users, keys, name, Counted::All)
     }
 
     /// Another volume that is noted there and counts.
@@ -411,6 +418,13 @@ fn note(index: &str, name: &str) -> String {
 
 fn has_own_directory(record: &VolumeRecord) -> bool {
     VolumeId::parse(&record.id).is_some_and(|id| id.has_own_directory())
+}
+
+fn refuse_removing(directory: &str, keys: &[String]) -> Result<(), Error> {
+    match keys.iter().any(|one| one == REMOVING) {
+        true => Err(being_removed(directory)),
+        false => Ok(()),
+    }
 }
 
 fn being_removed(directory: &str) -> Error {

@@ -14,6 +14,8 @@ pub(crate) const PARTIAL: &str = ".drivebay-partial";
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Cut {
     Before,
+    /// Of a directory that is removed, what is in it is gone and itself not. Else as `Before`.
+    Midway,
     After,
 }
 
@@ -143,6 +145,10 @@ impl FakeTree {
 
     fn step<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.tick();
+        self.work(work)
+    }
+
+    fn work<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let killed = || Err(Error::Unavailable("killed".into()));
         match self.left.get() {
             None => work(),
@@ -308,7 +314,14 @@ impl Tree for FakeTree {
     }
 
     fn remove_tree(&self, path: &str) -> Result<(), Error> {
-        self.step(|| {
+        self.tick();
+        if self.left.get() == Some((1, Cut::Midway)) {
+            let inside = format!("{}/", self.spelled(path));
+            self.nodes
+                .borrow_mut()
+                .retain(|name, _| !name.starts_with(&inside));
+        }
+        self.work(|| {
             let path = &*self.spelled(path);
             self.nodes
                 .borrow_mut()

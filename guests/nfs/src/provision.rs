@@ -25,13 +25,21 @@ pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<VolumeInfo, Err
         Some(record) => record,
         None => begin(&store, wanted)?,
     };
-    wanted.refuse_other(&record)?;
+    if record.state != State::Deleting {
+        wanted.refuse_other(&record)?;
+    }
     match record.state {
         State::Ready => Ok(wanted::info(&wanted.id, &record)),
         State::Making => finish(&store, wanted, record),
-        State::Deleting => Err(Error::InProgress(format!(
-            "the volume for {name} is being deleted; ask again"
-        ))),
+        State::Deleting => {
+            if record.source.is_some() {
+                // Perhaps a copy whose source went, of which nobody knows but who asks here.
+                delete(tree, &parsed(&record.id)?)?;
+            }
+            Err(Error::InProgress(format!(
+                "the volume for {name} is being deleted; ask again"
+            )))
+        }
     }
 }
 
@@ -68,9 +76,12 @@ fn taken(directory: &str, what: &str) -> Error {
 /// Make what is written down.
 fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<VolumeInfo, Error> {
     if let Err(error) = fill(store, wanted, &record) {
-        if matches!(error, Error::NotFound(_) | Error::AlreadyExists(_)) {
-            // The source has gone meanwhile, or another volume came to overlap this one at the same time. Nobody
-            // learned of this volume, so nobody would delete it.
+        // Nobody learned of this volume, so nobody would delete it.
+        let is_missing = matches!(error, Error::NotFound(_));
+        if is_missing && record.source.is_some() {
+            abandon(store, wanted, record)?;
+        } else if is_missing || matches!(error, Error::AlreadyExists(_)) {
+            // Another volume came to overlap this one at the same time: what is there may be its.
             store.end_use(&record.sub_dir, &record.name)?;
             store.leave(&record.sub_dir, &record.name)?;
             store.forget::<VolumeRecord>(&record.name)?;
@@ -83,6 +94,20 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<Vo
     };
     store.replace(&record.name, &record)?;
     Ok(wanted::info(&wanted.id, &record))
+}
+
+/// The source has gone meanwhile, and the copy of it may be half a one. Whatever its class says of a volume that is
+/// deleted, this is none.
+fn abandon(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<(), Error> {
+    let mut id = wanted.id.clone();
+    id.on_delete = OnDelete::Delete;
+    let deleting = VolumeRecord {
+        state: State::Deleting,
+        id: id.to_string(),
+        ..record
+    };
+    store.replace(&deleting.name, &deleting)?;
+    delete(store.tree, &id)
 }
 
 fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(), Error> {
@@ -101,7 +126,7 @@ fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(),
                 VolumeSource::Volume(_) => tree.copy_tree(&source_path, directory),
                 VolumeSource::Snapshot(_) => tree.extract_archive(&source_path, directory),
             });
-            missing_once_more(copied, || find_source(tree, wanted, source).map(drop))?;
+            whole_if_still_there(copied, || find_source(tree, wanted, source).map(drop))?;
         }
     }
     record
@@ -109,16 +134,18 @@ fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(),
         .map_or(Ok(()), |mode| tree.ensure_mode(directory, mode))
 }
 
-/// Only what is missing when it is looked for again is gone: the answer decides what becomes of the volume.
-pub(crate) fn missing_once_more(
-    answer: Result<(), Error>,
+/// What vanishes while it is copied is left out, so a copy is whole only if its source is still there afterwards. And
+/// only what is missing then is gone: the answer decides what becomes of the copy.
+pub(crate) fn whole_if_still_there(
+    copied: Result<(), Error>,
     look_again: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
-    match answer {
+    match copied {
+        Ok(()) => look_again(),
         Err(Error::NotFound(reason)) => {
             look_again().and(Err(Error::Unavailable(format!("{reason}; ask again"))))
         }
-        answer => answer,
+        error => error,
     }
 }
 
@@ -148,14 +175,19 @@ pub(crate) struct Existing {
     pub(crate) record: Option<VolumeRecord>,
 }
 
-/// `not-found` also for one that is being made or removed.
+/// `not-found` also for one that is being made or removed; `in-progress` for one without a record that is being
+/// removed.
 pub(crate) fn find(tree: &dyn Tree, written: &str) -> Result<Existing, Error> {
     let id = parsed(written)?;
-    let record = record_of(&Store::of(tree), &id)?;
+    let store = Store::of(tree);
+    let record = record_of(&store, &id)?;
     let directory = match &record {
         Some(record) => record.sub_dir.clone(),
         None => id.sub_dir()?,
     };
+    if record.is_none() {
+        store.refuse_being_removed(&directory)?;
+    }
     let is_ready = record
         .as_ref()
         .is_none_or(|record| record.state == State::Ready);

@@ -83,10 +83,14 @@ pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<Snapshot, Error
     match record.state {
         State::Ready => Ok(info(&record)),
         State::Making => finish(&store, wanted, record),
-        State::Deleting => Err(Error::InProgress(format!(
-            "the snapshot for {} is being deleted; ask again",
-            wanted.name
-        ))),
+        State::Deleting => {
+            // Perhaps one whose volume went, of which nobody knows but who asks here.
+            remove(&store, &wanted.id, Some(record))?;
+            Err(Error::InProgress(format!(
+                "the snapshot for {} is being deleted; ask again",
+                wanted.name
+            )))
+        }
     }
 }
 
@@ -113,27 +117,21 @@ fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<SnapshotRecord, Error> {
 
 fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<Snapshot, Error> {
     let tree = store.tree;
-    let volume = match provision::find(tree, &wanted.source_volume_id) {
-        Err(error @ Error::NotFound(_)) => {
-            // It has gone meanwhile. Nobody learned of this snapshot, so nobody would delete it.
-            remove(store, &wanted.id, Some(record))?;
-            return Err(error);
-        }
-        volume => volume?,
-    };
+    // First: where a volume came there at the same time, what is there is the volume's.
     if let Err(taken) = store.refuse_volumes(&wanted.id.sub_dir()?) {
         if matches!(taken, Error::AlreadyExists(_)) {
             store.forget::<SnapshotRecord>(&record.name)?;
         }
         return Err(taken);
     }
-    tree.make_directory(wanted.id.directory(), MODE)?;
-    let archive = wanted.id.archive();
-    let archived = there_is_done(tree.archive_tree(volume.directory.as_str(), &archive));
-    provision::missing_once_more(archived, || {
-        provision::find(tree, &wanted.source_volume_id).map(drop)
-    })?;
-    let found = tree.look(&archive)?;
+    if let Err(error) = pack(tree, wanted) {
+        if matches!(error, Error::NotFound(_)) {
+            // The volume has gone meanwhile. Nobody learned of this snapshot, so nobody would delete it.
+            remove(store, &wanted.id, Some(record))?;
+        }
+        return Err(error);
+    }
+    let found = tree.look(&wanted.id.archive())?;
     let record = SnapshotRecord {
         state: State::Ready,
         size_bytes: found.size_bytes,
@@ -142,6 +140,15 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
     };
     store.replace(&record.name, &record)?;
     Ok(info(&record))
+}
+
+/// `not-found`: the volume has gone.
+fn pack(tree: &dyn Tree, wanted: &Wanted) -> Result<(), Error> {
+    let find = || provision::find(tree, &wanted.source_volume_id);
+    let volume = find()?;
+    tree.make_directory(wanted.id.directory(), MODE)?;
+    let archived = tree.archive_tree(volume.directory.as_str(), &wanted.id.archive());
+    provision::whole_if_still_there(there_is_done(archived), || find().map(drop))
 }
 
 /// One snapshot.

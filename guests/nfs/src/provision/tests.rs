@@ -396,3 +396,110 @@ fn what_is_no_directory_is_no_volume() {
         Err(Error::AlreadyExists(_))
     ));
 }
+
+/// Has a source half removed, or wholly, between any two steps of copying it, and then again and again.
+pub(crate) fn half_removed_meanwhile(
+    prepare: impl Fn() -> FakeTree,
+    source: &str,
+    copy: impl Fn(&FakeTree) -> Result<(), Error>,
+    is_whole: impl Fn(&FakeTree) -> bool,
+) {
+    // A removal has fewer steps.
+    for cut in 1..STEPS / 3 {
+        for step in 0..STEPS * 2 {
+            let tree = prepare();
+            let before = VolumeId::parse(source).expect("an id");
+            let after = before.clone();
+            tree.meanwhile(step, move |tree| {
+                tree.cut_at(cut, Cut::Midway);
+                drop(delete(tree, &before));
+                tree.go_on();
+            });
+            let mut answers = vec![copy(&tree)];
+            if !tree.had_meanwhile() {
+                assert!(step > 10, "nothing was in between");
+                break;
+            }
+            answers.push(copy(&tree));
+            delete(&tree, &after).expect("removed");
+            answers.extend([copy(&tree), copy(&tree)]);
+            assert!(
+                answers.iter().all(Result::is_err) || is_whole(&tree),
+                "{cut} {step}: {answers:?}"
+            );
+            if answers.iter().all(Result::is_err) {
+                assert!(
+                    matches!(answers.last(), Some(Err(Error::NotFound(_)))),
+                    "{cut} {step}: {answers:?}"
+                );
+                assert!(tree.paths().is_empty(), "{cut} {step}: {:?}", tree.paths());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_left_of_a_volume_that_is_being_removed_is_no_copy() {
+    for on_delete in ["delete", "retain"] {
+        for source in ["s#export#one##", "s#export#theirs##"] {
+            half_removed_meanwhile(
+                || {
+                    let tree = FakeTree::new();
+                    let name = if source.contains("one") {
+                        "one"
+                    } else {
+                        "theirs"
+                    };
+                    match name {
+                        "one" => drop(filled(&tree, name, &[])),
+                        // The driver's directory has to be there.
+                        _ => remove(&tree, &filled(&tree, "other", &[])).expect("removed"),
+                    }
+                    tree.put(&format!("{name}/file"), "whole");
+                    tree
+                },
+                source,
+                |tree| {
+                    let source = Some(VolumeSource::Volume(source.into()));
+                    let class = [("subDir", "two"), ("onDelete", on_delete)];
+                    create(tree, &wanted_from("two", 10, &class, source)).map(drop)
+                },
+                |tree| tree.text("two/file").as_deref() == Some("whole"),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_source_that_goes_after_it_was_copied_leaves_nothing_whatever_was_cut_off() {
+    let class = [("subDir", "shop/two"), ("onDelete", "retain")];
+    for step in 1..STEPS {
+        for again in 1..STEPS {
+            let tree = FakeTree::new();
+            let id = filled(&tree, "one", &[]);
+            let copy = wanted_from("two", 10, &class, Some(VolumeSource::Volume(id.clone())));
+            tree.cut_at(step, Cut::After);
+            create(&tree, &copy).map_or_else(drop, drop);
+            if !tree.go_on() || get(&tree, &copy.record.id).is_ok() {
+                break;
+            }
+            remove(&tree, &id).expect("removed");
+            tree.cut_at(again, Cut::After);
+            create(&tree, &copy).expect_err("no source");
+            let was_cut = tree.go_on();
+            let answers = [0; 2].map(|_| create(&tree, &copy));
+            assert!(
+                matches!(answers[1], Err(Error::NotFound(_))),
+                "{step} {again}: {answers:?}"
+            );
+            assert!(
+                tree.paths().is_empty(),
+                "{step} {again}: {:?}",
+                tree.paths()
+            );
+            if !was_cut {
+                break;
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@ use crate::bindings::drivebay::driver::types::{
     CapacityRange, CreateRequest as VolumeRequest, VolumeSource,
 };
 use crate::fake::{Cut, FakeTree};
+use crate::provision::tests::half_removed_meanwhile;
 use crate::volume_id::VolumeId;
 
 fn volume(name: &str, source: Option<&str>) -> crate::wanted::Wanted {
@@ -250,10 +251,63 @@ fn the_longest_names_get_snapshots_of_their_own() {
 fn what_was_only_missing_for_a_moment_is_not_said_to_be_gone() {
     let missing = || Err(Error::NotFound("no file".into()));
     assert!(matches!(
-        provision::missing_once_more(missing(), || Ok(())),
+        provision::whole_if_still_there(missing(), || Ok(())),
         Err(Error::Unavailable(m)) if m.starts_with("no file")
     ));
-    let gone = provision::missing_once_more(missing(), || Err(Error::NotFound("gone".into())));
+    let gone = provision::whole_if_still_there(missing(), || Err(Error::NotFound("gone".into())));
     assert!(matches!(gone, Err(Error::NotFound(m)) if m == "gone"));
-    provision::missing_once_more(Ok(()), missing).expect("nobody looks again");
+    let late = provision::whole_if_still_there(Ok(()), missing);
+    assert!(matches!(late, Err(Error::NotFound(_))), "{late:?}");
+}
+
+#[test]
+fn a_volume_that_goes_after_the_archive_was_made_leaves_nothing_whatever_was_cut_off() {
+    for step in 1..12 {
+        for again in 1..8 {
+            let tree = share();
+            tree.cut_at(step, Cut::After);
+            let first = cut(&tree, "snap-1", VOLUME);
+            if !tree.go_on() || first.is_ok() {
+                break;
+            }
+            provision::delete(&tree, &VolumeId::parse(VOLUME).expect("an id")).expect("removed");
+            tree.cut_at(again, Cut::After);
+            drop(cut(&tree, "snap-1", VOLUME));
+            tree.go_on();
+            let answers = [0; 2].map(|_| cut(&tree, "snap-1", VOLUME));
+            let last = &answers[1];
+            if get(&tree, &SnapshotId::parse(SNAPSHOT).expect("an id")).is_ok() {
+                // The record was the last step: it was cut before the volume went.
+                last.as_ref().expect("cut");
+                continue;
+            }
+            assert!(matches!(last, Err(Error::NotFound(_))), "{last:?}");
+            assert!(tree.paths().is_empty(), "{step}: {:?}", tree.paths());
+        }
+    }
+}
+
+#[test]
+fn what_is_left_of_a_volume_that_is_being_removed_is_no_snapshot() {
+    for id in [VOLUME, "s#export#theirs##"] {
+        half_removed_meanwhile(
+            || {
+                let tree = share();
+                if id != VOLUME {
+                    provision::delete(&tree, &VolumeId::parse(VOLUME).expect("an id"))
+                        .expect("removed");
+                    tree.put("theirs/file", "then");
+                }
+                tree
+            },
+            id,
+            |tree| cut(tree, "snap-1", id).map(drop),
+            |tree| {
+                let archives = ["snap-1/pvc-1.tar.gz", "snap-1/theirs.tar.gz"];
+                archives
+                    .iter()
+                    .any(|archive| tree.text(archive).as_deref() == Some("/file\0then\0"))
+            },
+        );
+    }
 }
