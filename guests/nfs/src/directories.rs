@@ -118,6 +118,11 @@ impl Store<'_> {
             let (users, _) = self.indexes(one)?;
             refuse_removing(one, &self.names(&users)?)?;
         }
+        for parent in directory.parents() {
+            if let Some((below, rest)) = self.split(directory, parent)? {
+                below.refuse_being_removed(&rest)?;
+            }
+        }
         Ok(())
     }
 

@@ -88,12 +88,29 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<Vo
         }
         return Err(error);
     }
-    let record = VolumeRecord {
+    let ready = VolumeRecord {
         state: State::Ready,
-        ..record
+        ..record.clone()
     };
-    store.replace(&record.name, &record)?;
-    Ok(wanted::info(&wanted.id, &record))
+    store.replace(&record.name, &ready)?;
+    if let Err(error) = refuse_gone(store, &ready.sub_dir) {
+        store.replace(&record.name, &record)?;
+        return Err(error);
+    }
+    Ok(wanted::info(&wanted.id, &ready))
+}
+
+/// Whoever removes a directory around this one passes over volumes that are being made. Once the record says that
+/// this one is there, either that is seen, or the removal is seen here.
+fn refuse_gone(store: &Store<'_>, directory: &SubDir) -> Result<(), Error> {
+    store.refuse_being_removed(directory)?;
+    match store.tree.has_directory(directory.as_str())? {
+        true => Ok(()),
+        false => Err(Error::InProgress(format!(
+            "{} on the share was removed while it was made; ask again",
+            directory.as_str()
+        ))),
+    }
 }
 
 /// The source has gone meanwhile, and the copy of it may be half a one. Whatever its class says of a volume that is

@@ -471,3 +471,57 @@ fn a_removal_that_was_refused_is_in_nobodys_way_also_after_an_error_that_passed(
     let lock = format!(".drivebay/directories/{}/removing", key("shop"));
     assert!(!tree.has(&lock));
 }
+
+#[test]
+fn what_is_made_while_another_drivers_volume_around_it_is_removed_is_there_afterwards() {
+    for id in ["s#export#shop##", "s#export#shop##archive"] {
+        let prepare = || {
+            let tree = FakeTree::new();
+            let elsewhere = filled(&tree, "elsewhere", &[]);
+            remove(&tree, &elsewhere).expect("removed");
+            tree.put("shop/file", "theirs");
+            tree
+        };
+        let remove_outer = |tree: &FakeTree| remove(tree, id);
+        let make = |tree: &FakeTree| create(tree, &inner()).map(drop);
+        let check = |tree: &FakeTree, step: usize, made: &Result<(), Error>| {
+            assert!(
+                made.is_err() || tree.has("shop/data"),
+                "{step}: made and gone"
+            );
+            assert!(
+                matches!(made, Ok(()) | Err(Error::InProgress(_))),
+                "{step}: {made:?}"
+            );
+            make(tree).expect("made at last");
+            assert!(tree.has("shop/data"), "{step}: said to be there");
+            remove(tree, INNER).expect("removed");
+            remove(tree, id).expect("nothing is inside it");
+            assert!(!tree.has("shop"), "{step}: {:?}", tree.paths());
+        };
+        at_any_moment(prepare, make, remove_outer, |tree, step, made, _| {
+            check(tree, step, &made);
+        });
+        at_any_moment(prepare, remove_outer, make, |tree, step, _, made| {
+            check(tree, step, &made);
+        });
+        // Of a removal that takes long, and ends later.
+        for cut in 1..STEPS / 10 {
+            let begin_to_remove = move |tree: &FakeTree| {
+                tree.cut_at(cut, Cut::Midway);
+                let removed = remove(tree, id);
+                tree.go_on();
+                removed
+            };
+            at_any_moment(prepare, make, begin_to_remove, |tree, step, made, _| {
+                let removed = remove(tree, id);
+                assert!(
+                    made.is_err() || tree.has("shop/data"),
+                    "{cut} {step}: made and gone, {removed:?}"
+                );
+                make(tree).expect("made at last");
+                assert!(tree.has("shop/data"), "{cut} {step}: said to be there");
+            });
+        }
+    }
+}
