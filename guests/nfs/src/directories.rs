@@ -102,14 +102,8 @@ impl Store<'_> {
         let (users, inside) = self.indexes(directory.as_str())?;
         self.tree.remove_tree(&format!("{users}/{REMOVING}"))?;
         self.drop_empty(&inside)?;
-        match self.tree.remove_directory(&users) {
-            // Whoever was killed while writing a note left half of one, which no list shows.
-            Err(Error::FailedPrecondition(_)) if self.names(&users)?.is_empty() => {
-                self.tree.remove_tree(&users)
-            }
-            Err(Error::FailedPrecondition(_)) => Ok(()),
-            answer => answer,
-        }
+        // It may hold what no list shows: a note that somebody is writing, or was killed while writing.
+        self.drop_empty(&users)
     }
 
     /// `in-progress`: the directory is being removed, or one around it.

@@ -2,7 +2,7 @@
 
 use crate::bindings::drivebay::driver::types::{Error, VolumeSource};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
-use crate::fake::{Cut, FakeTree};
+use crate::fake::{Cut, FakeTree, PARTIAL};
 use crate::name::key;
 use crate::provision::tests::{clone_of, filled, remove, wanted, wanted_from};
 use crate::provision::{create, get};
@@ -524,4 +524,44 @@ fn what_is_made_while_another_drivers_volume_around_it_is_removed_is_there_after
             });
         }
     }
+}
+
+#[test]
+fn a_note_that_is_being_written_while_the_last_one_goes_is_kept() {
+    use crate::tree::Tree;
+    let users = format!(".drivebay/directories/{}", key("shop"));
+    let (half, note) = (
+        format!("{users}/.1-2{PARTIAL}"),
+        format!("{users}/{}", key("another")),
+    );
+    let prepare = || {
+        let tree = FakeTree::new();
+        let another = wanted("another", &[("subDir", "shop")]);
+        // The record is there; the note gets its name later.
+        tree.cut_at(3, Cut::After);
+        create(&tree, &another).expect_err("cut off");
+        tree.go_on();
+        assert!(tree.has(&format!(".drivebay/volumes/{}", key("another"))));
+        filled(&tree, "outer", &[("subDir", "shop")]);
+        tree.put(&half, "");
+        tree
+    };
+    let renamed = {
+        let (half, note) = (half.clone(), note.clone());
+        move |tree: &FakeTree| tree.rename(&half, &note)
+    };
+    for step in 0..STEPS {
+        let tree = prepare();
+        let rename = renamed.clone();
+        tree.meanwhile(step, move |tree| {
+            rename(tree).expect("nobody took it away");
+        });
+        remove(&tree, OUTER).expect("removed");
+        if !tree.had_meanwhile() {
+            assert!(step > 10, "nothing was in between");
+            return;
+        }
+        assert!(tree.has(&note), "{step}: the note is gone");
+    }
+    panic!("no end");
 }

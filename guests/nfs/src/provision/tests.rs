@@ -218,7 +218,10 @@ fn a_note_that_was_never_finished_keeps_no_directory() {
     let half = format!(".drivebay/directories/{}/.1-2{PARTIAL}", key("data"));
     tree.put(&half, "");
     remove(&tree, &id).expect("removed");
-    assert!(tree.paths().is_empty(), "{:?}", tree.paths());
+    assert_eq!(tree.paths(), [half]);
+    let another = filled(&tree, "pvc-2", &[("subDir", "data")]);
+    remove(&tree, &another).expect("removed");
+    assert!(!tree.has("data"));
 }
 
 #[test]
