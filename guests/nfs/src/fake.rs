@@ -40,6 +40,8 @@ pub(crate) struct FakeTree {
     meanwhile: RefCell<Option<(usize, Meanwhile)>>,
     /// Of what the next question is not answered.
     out_of_reach: RefCell<Option<String>>,
+    /// As the host has it, only smaller.
+    most_listed: Cell<usize>,
     takes_capitals_for_small: bool,
 }
 
@@ -51,6 +53,7 @@ impl FakeTree {
             left: Cell::new(None),
             meanwhile: RefCell::default(),
             out_of_reach: RefCell::default(),
+            most_listed: Cell::new(usize::MAX),
             takes_capitals_for_small: false,
         }
     }
@@ -81,6 +84,11 @@ impl FakeTree {
             Some((left, work)) => drop(self.meanwhile.replace(Some((left - 1, work)))),
             None => {}
         }
+    }
+
+    /// From now on, larger directories are not listed.
+    pub(crate) fn lists_at_most(&self, most: usize) {
+        self.most_listed.set(most);
     }
 
     /// The next who asks what that is, or what lies in it, gets no answer; the ones after do.
@@ -253,9 +261,13 @@ impl Tree for FakeTree {
         self.node(directory)?;
         let below = self.tree(directory).into_iter();
         let names = below.filter_map(|(rest, _)| Some(rest.strip_prefix('/')?.to_owned()));
-        Ok(names
+        let names: Vec<_> = names
             .filter(|name| !name.contains('/') && !name.ends_with(PARTIAL))
-            .collect())
+            .collect();
+        match names.len() <= self.most_listed.get() {
+            true => Ok(names),
+            false => Err(Error::Exhausted(format!("{directory} has too many"))),
+        }
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Error> {

@@ -565,3 +565,20 @@ fn a_note_that_is_being_written_while_the_last_one_goes_is_kept() {
     }
     panic!("no end");
 }
+
+#[test]
+fn a_directory_has_more_users_than_can_be_listed_and_is_kept_for_them() {
+    let tree = FakeTree::new();
+    let class = [("subDir", "shared")];
+    filled(&tree, "pvc-1", &class);
+    tree.lists_at_most(3);
+    let ids = ["pvc-2", "pvc-3", "pvc-4", "pvc-5"].map(|name| filled(&tree, name, &class));
+    let alone = create(&tree, &wanted("shared", &[]));
+    assert!(matches!(alone, Err(Error::Exhausted(_))), "{alone:?}");
+    for id in &ids {
+        remove(&tree, id).expect("removed");
+        assert!(tree.has("shared/file"));
+    }
+    remove(&tree, "s#export#shared#pvc-1#").expect("removed");
+    assert!(!tree.has("shared"));
+}
