@@ -89,7 +89,12 @@ impl Store<'_> {
         let (lock, owner) = (format!("{users}/{REMOVING}"), key(name).into_bytes());
         match self.tree.create(&lock, &owner) {
             Ok(()) => Ok(Removal::Begun),
-            Err(Error::AlreadyExists(_)) if self.tree.read(&lock)? == owner => Ok(Removal::Resumed),
+            // The other one may be over by now.
+            Err(Error::AlreadyExists(_))
+                if missing_is_none(self.tree.read(&lock))?.as_ref() == Some(&owner) =>
+            {
+                Ok(Removal::Resumed)
+            }
             Err(Error::AlreadyExists(_) | Error::NotFound(_)) => {
                 Err(being_removed(directory.as_str()))
             }

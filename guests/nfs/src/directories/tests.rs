@@ -582,3 +582,32 @@ fn a_directory_has_more_users_than_can_be_listed_and_is_kept_for_them() {
     remove(&tree, "s#export#shared#pvc-1#").expect("removed");
     assert!(!tree.has("shared"));
 }
+
+#[test]
+fn a_removal_that_meets_the_end_of_another_is_not_said_to_be_of_nothing() {
+    let class = [("subDir", "shop")];
+    let another = "s#export#shop#another#";
+    let prepare = || {
+        let tree = FakeTree::new();
+        for name in ["outer", "another"] {
+            filled(&tree, name, &class);
+        }
+        tree.cut_at(4, Cut::After);
+        remove(&tree, another).expect_err("cut off");
+        tree.go_on();
+        tree
+    };
+    for step in 0..STEPS {
+        let tree = prepare();
+        tree.meanwhile(step, move |tree| remove(tree, another).expect("removed"));
+        let answer = remove(&tree, OUTER);
+        if !tree.had_meanwhile() {
+            return;
+        }
+        assert!(
+            matches!(answer, Ok(()) | Err(Error::InProgress(_))),
+            "{step}: {answer:?}"
+        );
+    }
+    panic!("no end");
+}
