@@ -42,6 +42,13 @@ pub(crate) enum Step {
     Ask(Call),
 }
 
+/// When something came to what was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reached {
+    Already,
+    Now,
+}
+
 /// A call that was accepted, while its effect is not to be seen yet.
 #[derive(Default)]
 struct Accepted {

@@ -34,6 +34,6 @@ pub(crate) fn take(
     if !differences.is_empty() {
         return Err(malformed(DISK_ID, written, &differences));
     }
-    tagging::reach(ecs, &disk, &wanted.tags, &[])?;
+    tagging::set(ecs, &disk, &wanted.tags)?;
     Ok(disk)
 }

@@ -109,6 +109,11 @@ impl FakeCloud {
         self.0.borrow_mut().slow_tasks = looks;
     }
 
+    /// Somebody's change of a kind is under way for so many looks.
+    pub(crate) fn run_task(&self, looks: usize) {
+        self.0.borrow_mut().running = looks;
+    }
+
     pub(crate) fn deadline_in(&self, milliseconds: u64) {
         self.0.borrow_mut().budget = milliseconds;
     }

@@ -4,7 +4,7 @@ use crate::bindings::drivebay::driver::types::Error;
 use crate::call::{Action, Call};
 use crate::category::{self, Category, Level};
 use crate::disk::{Disk, MultiAttach};
-use crate::ecs::{Ecs, Step};
+use crate::ecs::{Ecs, Reached, Step};
 use crate::given::{Given, malformed};
 use crate::id::DiskId;
 use crate::parameters;
@@ -44,19 +44,32 @@ pub(crate) fn modify_volume(
             rehearse(ecs, call)?;
         }
     }
-    tagging::reach(ecs, &disk, &target.set, &target.removed)?;
-    let kind = reach_kind(ecs, id, &target)?;
-    reach_bursting(ecs, id, &target).map_err(|error| match kind {
-        Reached::Already => error,
-        Reached::Now => half_done(id, error),
-    })
+    carry_out(ecs, &disk, &target)
 }
 
-/// When a disk came to what was asked for.
-#[derive(Clone, Copy)]
-enum Reached {
-    Already,
-    Now,
+/// One step of a modification.
+type Part = fn(Ecs<'_>, &Disk, &Target<'_>) -> Result<Reached, Error>;
+
+/// What ECS may refuse for good comes first, so that most refusals find nothing changed. Old tags go before new ones
+/// come: there is room for so many.
+const PARTS: [Part; 4] = [
+    reach_kind,
+    reach_bursting,
+    |ecs, disk, target| tagging::remove(ecs, disk, &target.removed),
+    |ecs, disk, target| tagging::set(ecs, disk, &target.set),
+];
+
+fn carry_out(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<(), Error> {
+    let mut whole = Reached::Already;
+    for part in PARTS {
+        match (part(ecs, disk, target), whole) {
+            (Ok(Reached::Now), _) => whole = Reached::Now,
+            (Ok(Reached::Already), _) => {}
+            (Err(error), Reached::Already) => return Err(error),
+            (Err(error), Reached::Now) => return Err(half_done(disk.id, error)),
+        }
+    }
+    Ok(())
 }
 
 impl<'a> Target<'a> {
@@ -160,22 +173,21 @@ fn rehearse(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
 }
 
 /// A change that fails on its way shows as one that was never begun, and ECS says why when it is asked again.
-fn reach_kind(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target<'_>) -> Result<Reached, Error> {
-    let mut reached = Reached::Already;
+fn reach_kind(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<Reached, Error> {
+    let id = disk.id;
     ecs.pursue(&mut || {
-        let step = if is_changing(ecs, id)? {
-            Step::Wait(format!("disk {id} is being changed; ask again"))
-        } else {
-            target
-                .change_of_kind(&ecs.existing_disk(id)?)
-                .map_or(Step::Done, Step::Ask)
-        };
-        if !matches!(step, Step::Done) {
-            reached = Reached::Now;
+        if is_changing(ecs, id)? {
+            let reason = format!("disk {id} is being changed; ask again");
+            return Ok(Step::Wait(reason));
         }
-        Ok(step)
+        let disk = ecs.existing_disk(id)?;
+        Ok(target.change_of_kind(&disk).map_or(Step::Done, Step::Ask))
     })?;
-    Ok(reached)
+    // A change that was under way already may be that of an earlier try.
+    Ok(match target.change_of_kind(disk) {
+        Some(_) => Reached::Now,
+        None => Reached::Already,
+    })
 }
 
 /// Whether a change of category or level is under way.
@@ -189,15 +201,18 @@ fn is_changing(ecs: Ecs<'_>, id: DiskId<'_>) -> Result<bool, Error> {
         .any(|task| ["Processing", "Waiting", "Pending"].contains(&task.text("TaskStatus"))))
 }
 
-/// Last, because ECS does not rehearse it; what it could refuse was checked before.
-fn reach_bursting(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target<'_>) -> Result<(), Error> {
+/// After the kind, which decides whether a disk can burst. ECS does not rehearse it.
+fn reach_bursting(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<Reached, Error> {
     let Some(bursting) = target.bursting else {
-        return Ok(());
+        return Ok(Reached::Already);
     };
+    let id = disk.id;
+    let mut reached = Reached::Already;
     ecs.pursue(&mut || {
         if ecs.existing_disk(id)?.bursting == bursting {
             return Ok(Step::Done);
         }
+        reached = Reached::Now;
         let call = Call::new(
             Action::ModifyDiskAttribute,
             format!("bursting of disk {id}"),
@@ -206,16 +221,17 @@ fn reach_bursting(ecs: Ecs<'_>, id: DiskId<'_>, target: &Target<'_>) -> Result<(
             call.with("DiskId", id.as_str())
                 .with("BurstingEnabled", &bursting.to_string()),
         ))
-    })
+    })?;
+    Ok(reached)
 }
 
-/// `invalid-argument` would say that nothing was changed.
+/// `invalid-argument` would say that nothing was changed, and `out-of-range` is no better.
 fn half_done(id: DiskId<'_>, error: Error) -> Error {
-    let Error::InvalidArgument(reason) = error else {
+    let (Error::InvalidArgument(reason) | Error::OutOfRange(reason)) = error else {
         return error;
     };
     Error::FailedPrecondition(format!(
-        "disk {id} has the category that was asked for, and its bursting cannot be changed: {reason}"
+        "disk {id} was changed in part to what was asked for, and the rest cannot be: {reason}"
     ))
 }
 
@@ -388,6 +404,52 @@ mod tests {
             let error = modify(&cloud, &id, wanted).expect_err("refused");
             assert_eq!(matches!(error, Error::FailedPrecondition(_)), changed);
             assert_eq!(matches!(error, Error::InvalidArgument(_)), !changed);
+        }
+    }
+
+    #[test]
+    fn tags_stay_as_they_are_where_bursting_or_the_kind_is_refused() {
+        let tagged = ("diskTags/team", "a");
+        for (action, code, wanted) in [
+            (
+                Action::ModifyDiskAttribute,
+                "BurstingEnabledForDiskCategoryUnsupported",
+                [tagged, ("burstingEnabled", "true")],
+            ),
+            (
+                Action::ModifyDiskSpec,
+                "InvalidDiskCategory.NotSupported",
+                [tagged, ("type", "cloud_essd")],
+            ),
+        ] {
+            let cloud = FakeCloud::new();
+            let id = cloud.add_disk("cloud_auto", 20);
+            // Somebody's change is under way, so that nothing is rehearsed.
+            cloud.run_task(2);
+            cloud.fault(action, Fault::Refuse(code));
+            let error = modify(&cloud, &id, &wanted).expect_err(code);
+            assert!(matches!(error, Error::InvalidArgument(_)), "{error:?}");
+            assert!(cloud.disk(&id).expect("a disk").tags.is_empty(), "{code}");
+        }
+    }
+
+    #[test]
+    fn tags_that_are_refused_after_something_was_changed_are_not_an_invalid_argument() {
+        for changed in [("-diskTags/stage", ""), ("burstingEnabled", "true")] {
+            let cloud = FakeCloud::new();
+            let id = cloud.add_disk("cloud_auto", 20);
+            cloud.change(&id, |disk| disk.tags.push(("stage".into(), "x".into())));
+            let refusal = Fault::Refuse("InvalidTagKey.Malformed");
+            cloud.fault(Action::TagResources, refusal);
+            let tagged = ("diskTags/team", "a");
+            let error = modify(&cloud, &id, &[tagged, changed]).expect_err("half done");
+            assert!(
+                matches!(&error, Error::FailedPrecondition(m) if m.contains("in part")),
+                "{error:?}"
+            );
+            cloud.fault(Action::TagResources, refusal);
+            let error = modify(&cloud, &id, &[tagged]).expect_err("nothing done");
+            assert!(matches!(error, Error::InvalidArgument(_)), "{error:?}");
         }
     }
 
