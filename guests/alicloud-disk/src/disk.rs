@@ -221,14 +221,17 @@ pub(crate) fn add_word(words: &mut String, word: &str) {
     *words += word;
 }
 
-/// Whether a disk or a snapshot has a tag; with any value, where none is given. They are sent with `Key` and come
-/// back with `TagKey`.
+/// Whether a disk or a snapshot has a tag; with any value, where none is given.
 pub(crate) fn has_tag(json: &Json, key: &str, value: Option<&str>) -> bool {
-    let is = |said: Option<&str>, or: &str, wanted: &str| said.unwrap_or(or) == wanted;
-    json.list("Tags", "Tag").iter().any(|tag| {
-        is(tag.some_text("TagKey"), tag.text("Key"), key)
-            && value.is_none_or(|value| is(tag.some_text("TagValue"), tag.text("Value"), value))
-    })
+    tag(json, key).is_some_and(|has| value.is_none_or(|value| value == has))
+}
+
+/// The value of a tag. They are sent with `Key` and come back with `TagKey`; no key is there twice.
+pub(crate) fn tag<'a>(json: &'a Json, key: &str) -> Option<&'a str> {
+    let said = |tag: &'a Json, name, or| tag.some_text(name).unwrap_or_else(|| tag.text(or));
+    let mut tags = json.list("Tags", "Tag").iter();
+    let found = tags.find(|tag| said(tag, "TagKey", "Key") == key)?;
+    Some(said(found, "TagValue", "Value"))
 }
 
 impl Ecs<'_> {

@@ -1,15 +1,16 @@
 //! A disk that is there already becomes a volume.
 //!
-//! It is the CSI driver's way to hand a disk to a claim, and as there nothing keeps two claims from naming the same
-//! disk but that ECS attaches it once.
+//! It is the CSI driver's way to hand a disk to a claim. Claims of every namespace can name any disk, so that one that
+//! is tagged as another volume's is not taken: it would be deleted with the claim.
 
 use crate::bindings::drivebay::driver::types::Error;
-use crate::disk::Disk;
+use crate::disk::{Disk, tag};
 use crate::ecs::Ecs;
 use crate::given::malformed;
 use crate::id::{DiskId, SnapshotId};
 use crate::parameters::DISK_ID;
 use crate::tagging;
+use crate::tags::VOLUME_NAME;
 use crate::wanted::Wanted;
 
 /// The disk, if it is what else is asked for, with the tags of a volume.
@@ -33,6 +34,12 @@ pub(crate) fn take(
     let differences = wanted.differences(&disk, source);
     if !differences.is_empty() {
         return Err(malformed(DISK_ID, written, &differences));
+    }
+    if let Some(other) = tag(disk.tags, VOLUME_NAME).filter(|name| *name != wanted.name) {
+        let reason = format!(
+            "it is the disk of volume {other}: if it is to be handed over, take its tag {VOLUME_NAME} away first"
+        );
+        return Err(malformed(DISK_ID, written, &reason));
     }
     tagging::set(ecs, &disk, &wanted.tags)?;
     Ok(disk)

@@ -114,7 +114,7 @@ const CREATION: &[Line] = &[
     (
         DISK_ID,
         None,
-        "Disk that becomes the volume, if it is what else is asked for; none is made.",
+        "Disk that becomes the volume, if it is what else is asked for and is not tagged as another volume's; none is made.",
     ),
     (RESOURCE_GROUP_ID, None, "Resource group of the disk."),
     (

@@ -421,3 +421,22 @@ fn a_disk_that_exists_becomes_the_volume_if_it_is_what_is_asked_for() {
     }
     assert_eq!(cloud.disks().len(), 1);
 }
+
+#[test]
+fn a_disk_of_another_volume_is_not_taken() {
+    let cloud = FakeCloud::new();
+    let id = create(&cloud, &request("pvc-1", 20, &TWO))
+        .expect("made")
+        .id;
+    let word = [("volume.alibabacloud.com/disk-id", id.as_str())];
+    let error = create(&cloud, &request("pvc-2", 20, &word)).expect_err("not its own");
+    assert!(
+        matches!(&error, Error::InvalidArgument(m) if m.contains("pvc-1")),
+        "{error:?}"
+    );
+    assert_eq!(cloud.count(Action::TagResources), 0);
+    // An operator hands it over.
+    cloud.change(&id, |disk| disk.tags.clear());
+    let info = create(&cloud, &request("pvc-2", 20, &word)).expect("taken");
+    assert_eq!(info.id, id);
+}
