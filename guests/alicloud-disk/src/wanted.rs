@@ -100,7 +100,9 @@ impl<'a> Wanted<'a> {
 
     /// Whether a zone has to be found elsewhere.
     pub(crate) fn lacks_zone(&self) -> bool {
-        self.zones.is_empty() && self.kinds.iter().any(|kind| !kind.category.is_regional())
+        self.zones.is_empty()
+            && self.places.is_empty()
+            && self.kinds.iter().any(|kind| !kind.category.is_regional())
     }
 
     /// Every way to make it, the preferred first, and why others are none. The zone weighs more than the
@@ -115,6 +117,10 @@ impl<'a> Wanted<'a> {
                     continue;
                 }
                 let zone = self.zones.get(round).filter(|_| !regional).copied();
+                if zone.is_none() && !regional {
+                    reasons.push(zone::unsaid(*kind));
+                    continue;
+                }
                 let size = self.size(*kind, source);
                 match size.and_then(|gib| self.reachable(*kind, zone).map(|()| gib)) {
                     Ok(gib) => attempts.push(Attempt {
@@ -550,6 +556,17 @@ mod tests {
                 .lacks_zone()
         );
         assert!(wanted(&[], 20).expect("wanted").lacks_zone());
+    }
+
+    #[test]
+    fn places_that_name_a_region_only_are_no_places_for_disks_of_a_zone() {
+        let region = || vec![vec![(zone::REGION.into(), "cn-hangzhou".into())]];
+        let kinds = [("type", "cloud_ssd,cloud_regional_disk_auto")];
+        let wanted = wanted_at(&kinds, 20, region()).expect("wanted");
+        assert!(!wanted.lacks_zone(), "this node's zone may be another");
+        let (attempts, reasons) = wanted.attempts(None);
+        assert_eq!(named(attempts), ["cloud_regional_disk_auto everywhere 20"]);
+        assert!(matches!(&reasons[..], [Error::InvalidArgument(m)] if m.contains("zoneId")));
     }
 
     #[test]

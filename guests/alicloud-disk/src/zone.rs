@@ -4,6 +4,7 @@
 //! which categories of disks they take, so that both come back with the node that the scheduler chose.
 
 use crate::bindings::drivebay::driver::types::{Error, Topology};
+use crate::category::Kind;
 use crate::disk::add_word;
 use crate::given::Given;
 use crate::parameters;
@@ -79,6 +80,14 @@ pub(crate) fn wanted<'a>(
     }
     reachable.retain(|zone| listed.contains(zone));
     Ok(reachable)
+}
+
+/// What is wrong where places name no zone: the node that asks for the disk need not be in that of the pod.
+pub(crate) fn unsaid(kind: Kind) -> Error {
+    Error::InvalidArgument(format!(
+        "a disk of {kind} belongs to one zone, and allowedTopologies name none: add {STANDARD_ZONE} there, or set \
+         zoneId in the StorageClass"
+    ))
 }
 
 fn said<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {

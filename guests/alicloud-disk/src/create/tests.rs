@@ -440,3 +440,26 @@ fn a_disk_of_another_volume_is_not_taken() {
     let info = create(&cloud, &request("pvc-2", 20, &word)).expect("taken");
     assert_eq!(info.id, id);
 }
+
+#[test]
+fn no_disk_goes_to_this_nodes_zone_where_only_a_region_is_said() {
+    let cloud = FakeCloud::new();
+    cloud.grant_metadata("i-1", "node");
+    let mut request = request("pvc-1", 20, &TWO);
+    request.places = vec![vec![(zone::REGION.into(), "cn-test".into())]];
+    let error = create(&cloud, &request).expect_err("in which zone?");
+    assert!(
+        matches!(&error, Error::InvalidArgument(m) if m.contains(zone::STANDARD_ZONE)),
+        "{error:?}"
+    );
+    assert!(cloud.disks().is_empty());
+    request.places.clear();
+    create(&cloud, &request).expect("as asked for by hand");
+    request.name = "pvc-2".into();
+    request.places = vec![vec![(zone::REGION.into(), "cn-test".into())]];
+    request
+        .parameters
+        .push(("zoneId".into(), "cn-test-b".into()));
+    create(&cloud, &request).expect("the class names the zone");
+    assert_eq!(cloud.disks()[1].zone, "cn-test-b");
+}
