@@ -39,7 +39,10 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
     // One that never was attached says of no instance yet; the scheduler does.
     if disk.is_ephemeral()
         && disk.nodes.is_empty()
-        && let (Some(place), Some(node)) = (info.places.first_mut(), wanted.instance_in(disk.zone))
+        && let (Some(place), Some(node)) = (
+            info.places.first_mut(),
+            wanted.instance_in(disk.zone, disk.category),
+        )
     {
         place.push((zone::INSTANCE.into(), node.into()));
     }

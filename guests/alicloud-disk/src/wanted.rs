@@ -48,6 +48,14 @@ pub(crate) struct Attempt<'a> {
     pub(crate) gib: u64,
 }
 
+/// Whose disk it can be.
+enum Taker {
+    /// That of the node that comes first.
+    First,
+    /// That of another node in the same place.
+    Other,
+}
+
 impl<'a> Wanted<'a> {
     /// `invalid-argument` where the request contradicts itself or asks for what cannot be had.
     pub(crate) fn requested(request: &'a CreateRequest, region: &str) -> Result<Self, Error> {
@@ -105,11 +113,12 @@ impl<'a> Wanted<'a> {
             && self.kinds.iter().any(|kind| !kind.category.is_regional())
     }
 
-    /// Every way to make it, the preferred first, and why others are none. The zone weighs more than the
-    /// category: the scheduler put the pod's node first.
+    /// Every way to make it, the preferred first, and why others are none. The zone weighs more than the category,
+    /// and in a zone the first node does: the scheduler put the pod's there. Without a pod any node may come first.
     pub(crate) fn attempts(&self, source: Option<u64>) -> (Vec<Attempt<'a>>, Vec<Error>) {
         let (mut attempts, mut reasons) = (Vec::new(), Vec::new());
         for round in 0..self.zones.len().max(1) {
+            let mut for_others = Vec::new();
             for kind in &self.kinds {
                 let regional = kind.category.is_regional();
                 // Once for the whole region.
@@ -121,47 +130,55 @@ impl<'a> Wanted<'a> {
                     reasons.push(zone::unsaid(*kind));
                     continue;
                 }
+                let attempt = |gib| Attempt {
+                    kind: *kind,
+                    zone,
+                    gib,
+                };
                 let size = self.size(*kind, source);
-                match size.and_then(|gib| self.reachable(*kind, zone).map(|()| gib)) {
-                    Ok(gib) => attempts.push(Attempt {
-                        kind: *kind,
-                        zone,
-                        gib,
-                    }),
+                match size.and_then(|gib| self.taker(*kind, zone).map(|taker| (gib, taker))) {
+                    Ok((gib, Taker::First)) => attempts.push(attempt(gib)),
+                    Ok((gib, Taker::Other)) => for_others.push(attempt(gib)),
                     Err(Error::Exhausted(reason)) => reasons.push(Error::Exhausted(reason)),
                     Err(reason) if round == 0 => reasons.push(reason),
                     Err(_) => {}
                 }
             }
+            attempts.append(&mut for_others);
         }
         (attempts, reasons)
     }
 
-    /// Whether the node that was chosen, where that is known, could have such a disk.
-    fn reachable(&self, kind: Kind, zone: Option<&str>) -> Result<(), Error> {
-        let place = zone::first_in(self.places, zone);
-        let node = place.and_then(zone::instance);
-        if place.is_some_and(|place| !zone::takes(place, kind.category.name())) {
-            let node = node.unwrap_or("the node");
+    /// Which of the nodes of a zone could have such a disk, where they are known.
+    fn taker(&self, kind: Kind, zone: Option<&str>) -> Result<Taker, Error> {
+        let category = kind.category.name();
+        let first = zone::first_in(self.places, zone, None);
+        let taking = zone::first_in(self.places, zone, Some(category));
+        if let (Some(first), None) = (first, taking) {
+            let node = zone::instance(first).unwrap_or("the node");
             // `exhausted` is what has the scheduler look for another node.
             return Err(Error::Exhausted(format!(
-                "the type of {node} takes no {kind}"
+                "the type of {node} takes no {kind}, nor does that of any other node that was named for its zone"
             )));
         }
         // Who asks by hand names no places.
-        if kind.category.is_ephemeral() && node.is_none() && !self.places.is_empty() {
+        let instance = taking.and_then(zone::instance);
+        if kind.category.is_ephemeral() && instance.is_none() && !self.places.is_empty() {
             return Err(Error::InvalidArgument(format!(
                 "a disk of {kind} lives and dies with one instance, and none was chosen: set volumeBindingMode \
                  WaitForFirstConsumer, and have the provisioner run with --strict-topology where allowedTopologies \
                  do not name instances"
             )));
         }
-        Ok(())
+        Ok(match first {
+            Some(first) if !zone::takes(first, category) => Taker::Other,
+            Some(_) | None => Taker::First,
+        })
     }
 
     /// The instance that was chosen for a disk of a zone.
-    pub(crate) fn instance_in(&self, zone: &str) -> Option<&'a str> {
-        zone::first_in(self.places, Some(zone)).and_then(zone::instance)
+    pub(crate) fn instance_in(&self, zone: &str, category: &str) -> Option<&'a str> {
+        zone::first_in(self.places, Some(zone), Some(category)).and_then(zone::instance)
     }
 
     fn size(&self, kind: Kind, source: Option<u64>) -> Result<u64, Error> {
@@ -463,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_chosen_node_does_not_take_is_not_made_for_it() {
+    fn what_the_first_node_takes_comes_first_and_what_no_node_takes_is_not_made() {
         let places = || {
             vec![
                 node("a", "i-1", &["cloud_efficiency", "cloud_ssd"]),
@@ -480,14 +497,38 @@ mod tests {
             named(attempts),
             [
                 "cloud_efficiency a 20",
+                "cloud_essd PL1 a 20",
                 "cloud_essd PL1 b 20",
                 "cloud_essd PL1 c 20",
                 "cloud_efficiency c 20"
             ]
         );
         assert!(
-            matches!(&reasons[..], [Error::Exhausted(m), Error::Exhausted(_)] if m.contains("i-1"))
+            matches!(&reasons[..], [Error::Exhausted(m)] if m.contains("i-3") && m.contains("efficiency"))
         );
+    }
+
+    #[test]
+    fn one_node_alone_is_the_chosen_one() {
+        let class = [("type", "cloud_essd")];
+        let places = vec![node("a", "i-1", &["cloud_efficiency"])];
+        let (attempts, reasons) = wanted_at(&class, 20, places)
+            .expect("wanted")
+            .attempts(None);
+        assert!(attempts.is_empty());
+        assert!(matches!(&reasons[..], [Error::Exhausted(m)] if m.contains("i-1")));
+    }
+
+    #[test]
+    fn an_ephemeral_disk_is_for_the_first_instance_that_takes_it() {
+        let premium = "elastic_ephemeral_disk_premium";
+        let places = vec![
+            node("a", "i-1", &["cloud_essd"]),
+            node("a", "i-2", &[premium]),
+        ];
+        let wanted = wanted_at(&[("type", premium)], 64, places).expect("wanted");
+        assert_eq!(wanted.attempts(None).0.len(), 1);
+        assert_eq!(wanted.instance_in("a", premium), Some("i-2"));
     }
 
     #[test]
@@ -499,9 +540,15 @@ mod tests {
         assert!(
             matches!(&reasons[..], [Error::InvalidArgument(m)] if m.contains("WaitForFirstConsumer"))
         );
+        let zoned = [class[0], ("zoneId", "a")];
+        let region = vec![vec![(zone::REGION.into(), "cn-hangzhou".into())]];
+        let (attempts, _) = wanted_at(&zoned, 64, region)
+            .expect("wanted")
+            .attempts(None);
+        assert!(attempts.is_empty());
         let chosen = wanted(vec![node("a", "i-1", &[]), node("a", "i-2", &[])]);
         assert_eq!(chosen.attempts(None).0.len(), 1);
-        assert_eq!(chosen.instance_in("a"), Some("i-1"));
+        assert_eq!(chosen.instance_in("a", class[0].1), Some("i-1"));
     }
 
     #[test]

@@ -100,11 +100,16 @@ fn of(place: &Topology) -> Option<&str> {
     said(place, &ZONE_KEYS)
 }
 
-/// The first place in a zone, or anywhere: the scheduler's choice comes first.
-pub(crate) fn first_in<'a>(places: &'a [Topology], zone: Option<&str>) -> Option<&'a Topology> {
-    places
-        .iter()
-        .find(|place| zone.is_none() || of(place) == zone)
+/// The first place in a zone, or anywhere, that takes a category, or any: the scheduler's choice comes first.
+pub(crate) fn first_in<'a>(
+    places: &'a [Topology],
+    zone: Option<&str>,
+    category: Option<&str>,
+) -> Option<&'a Topology> {
+    places.iter().find(|place| {
+        (zone.is_none() || of(place) == zone)
+            && category.is_none_or(|category| takes(place, category))
+    })
 }
 
 /// Which instance a place is.
@@ -197,7 +202,10 @@ mod tests {
             wanted(&Given(&[]), &places, "r").expect("zones"),
             ["b", "a"]
         );
-        assert_eq!(first_in(&places, Some("a")).and_then(instance), Some("i-1"));
+        assert_eq!(
+            first_in(&places, Some("a"), None).and_then(instance),
+            Some("i-1")
+        );
         assert!(takes(&node, "cloud_essd") && !takes(&node, "cloud_ssd"));
         assert!(takes(&places[0], "cloud_ssd"), "nobody said");
     }

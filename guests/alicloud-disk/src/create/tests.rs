@@ -463,3 +463,15 @@ fn no_disk_goes_to_this_nodes_zone_where_only_a_region_is_said() {
     create(&cloud, &request).expect("the class names the zone");
     assert_eq!(cloud.disks()[1].zone, "cn-test-b");
 }
+
+#[test]
+fn without_a_pod_a_node_that_does_not_take_the_category_is_no_obstacle() {
+    let cloud = FakeCloud::new();
+    let mut request = request("pvc-1", 20, &[("type", "cloud_essd")]);
+    request.places = vec![
+        node("cn-test-a", "i-1", &["cloud_ssd"]),
+        node("cn-test-a", "i-2", &["cloud_essd"]),
+    ];
+    let info = create(&cloud, &request).expect("made for another node of the zone");
+    assert_eq!(info.places, [zone::place("cn-test-a")]);
+}
