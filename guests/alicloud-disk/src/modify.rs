@@ -87,9 +87,6 @@ impl<'a> Target<'a> {
             ));
         }
         let Changes { set, removed } = Changes::read(given)?;
-        if let Some((key, _)) = set.iter().find(|(key, _)| removed.contains(key)) {
-            return Err(malformed("tag", key, "it is to be set and to be removed"));
-        }
         let owned = |(key, value): (&str, &str)| (key.into(), value.into());
         Ok(Self {
             set: set.into_iter().map(owned).collect(),

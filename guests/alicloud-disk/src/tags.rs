@@ -77,6 +77,9 @@ impl<'a> Changes<'a> {
         for (key, _) in given.with_prefix(parameters::NO_DISK_TAGS_PREFIX) {
             removed.push(check(key, "")?);
         }
+        if let Some((key, _)) = set.iter().find(|(key, _)| removed.contains(key)) {
+            return Err(malformed("tag", key, "it is to be set and to be removed"));
+        }
         Ok(Self { set, removed })
     }
 }
@@ -223,5 +226,6 @@ mod tests {
         assert!(tags(&[("diskTags/x", &"v".repeat(129))]).is_err());
         assert!(tags(&[("diskTags/acs:x", "v")]).is_err());
         assert!(tags(&[(&format!("-diskTags/{VOLUME_NAME}"), "")]).is_err());
+        assert!(tags(&[("diskTags/a", "v"), ("-diskTags/a", "")]).is_err());
     }
 }
