@@ -77,6 +77,7 @@ const CODES: &[(&str, Condition)] = &[
     ("InvalidResourceGroup.NotFound", Condition::InvalidArgument),
     ("InvalidZoneId.NotFound", Condition::InvalidArgument),
     ("Duplicate.TagKey", Condition::InvalidArgument),
+    ("NumberExceed.Tags", Condition::InvalidArgument),
     // Sizes and numbers.
     (
         "InvalidDataDiskSize.ValueNotSupported",
@@ -385,6 +386,11 @@ mod tests {
             (CreateDisk, "InternalError", Condition::Unavailable),
             (CreateDisk, "Forbidden.RAM", Condition::Denied),
             (CreateDisk, "InvalidAccessKeyId.NotFound", Condition::Denied),
+            (
+                TagResources,
+                "NumberExceed.Tags",
+                Condition::InvalidArgument,
+            ),
             (
                 DeleteDisk,
                 "IncorrectDiskStatus.Initializing",

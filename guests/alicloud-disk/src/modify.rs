@@ -9,7 +9,7 @@ use crate::given::{Given, malformed};
 use crate::id::DiskId;
 use crate::parameters;
 use crate::tagging;
-use crate::tags::{Changes, Tag};
+use crate::tags::{Changes, MOST, Tag};
 
 /// What a disk is to become; absent is what may stay.
 #[derive(Debug)]
@@ -87,6 +87,11 @@ impl<'a> Target<'a> {
             ));
         }
         let Changes { set, removed } = Changes::read(given)?;
+        if set.len() > MOST || removed.len() > MOST {
+            return Err(Error::InvalidArgument(
+                "too many tags: ECS sets and removes at most 20 at once".into(),
+            ));
+        }
         let owned = |(key, value): (&str, &str)| (key.into(), value.into());
         Ok(Self {
             set: set.into_iter().map(owned).collect(),
@@ -311,6 +316,20 @@ mod tests {
             );
         }
         assert_eq!(cloud.count(Action::TagResources), 0);
+    }
+
+    #[test]
+    fn more_tags_than_ecs_takes_change_nothing() {
+        for prefix in ["diskTags/", "-diskTags/"] {
+            let cloud = FakeCloud::new();
+            let id = cloud.add_disk("cloud_essd", 20);
+            let keys: Vec<_> = (0..21).map(|n| format!("{prefix}k{n}")).collect();
+            let wanted: Vec<_> = keys.iter().map(|key| (key.as_str(), "v")).collect();
+            let error = modify(&cloud, &id, &wanted).expect_err("too many");
+            assert!(matches!(error, Error::InvalidArgument(m) if m.contains("20")));
+            assert!(cloud.disk(&id).expect("a disk").tags.is_empty());
+            modify(&cloud, &id, &wanted[1..]).expect("as many as can be");
+        }
     }
 
     #[test]

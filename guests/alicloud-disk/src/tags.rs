@@ -26,8 +26,8 @@ const FROM_METADATA: [(&str, &str); 3] = [
     ),
 ];
 
-/// ECS takes no more on one resource.
-const MOST: usize = 20;
+/// ECS takes no more on one resource, and no more in one call.
+pub(crate) const MOST: usize = 20;
 
 /// ECS's bound for keys and for values.
 const LONGEST: usize = 128;
