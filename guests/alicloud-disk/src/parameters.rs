@@ -99,7 +99,7 @@ const CREATION: &[Line] = &[
     (
         CLAIMS_KMS_KEY_ID,
         None,
-        "The same, and before it: an annotation of the claim, as some provisioners hand it on.",
+        "As kmsKeyId, and preferred to it: an annotation of the claim, as some provisioners hand it on.",
     ),
     (
         CREATE_DISK_ARN,
@@ -125,7 +125,7 @@ const CREATION: &[Line] = &[
     (
         MULTI_ATTACH,
         Some("false"),
-        "Let several nodes attach the disk at once: as a raw block device, or to read only.",
+        "true or enabled: let several nodes attach the disk at once, as a raw block device or to read only.",
     ),
     (
         VOLUME_SIZE_AUTO_AVAILABLE,
