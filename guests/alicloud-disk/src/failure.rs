@@ -101,15 +101,14 @@ pub(crate) fn unsent(call: &Call, error: Error) -> Failure {
         )
     };
     match error {
-        // Whether it took effect is unknown; an answer that was too large is among these.
+        // The grant's rate is among these, and an answer that was too large: whether it took effect is unknown.
         Error::Unavailable(message) => Failure::lost(Error::Unavailable(said(message))),
-        // The grant's rate. Nothing was sent, but a little later it may be.
-        Error::Exhausted(message) => Failure::lost(Error::Exhausted(said(message))),
         refused @ (Error::InvalidArgument(_)
         | Error::OutOfRange(_)
         | Error::NotFound(_)
         | Error::AlreadyExists(_)
         | Error::InProgress(_)
+        | Error::Exhausted(_)
         | Error::FailedPrecondition(_)
         | Error::Denied(_)
         | Error::Unsupported(_)
@@ -285,6 +284,8 @@ mod tests {
     fn no_answer_is_lost_and_a_refused_grant_is_not_sent() {
         let call = Call::new(Action::AttachDisk, "disk d-1");
         assert!(unsent(&call, Error::Unavailable("reset".into())).passes());
-        assert!(!unsent(&call, Error::Denied("no grant".into())).passes());
+        for refused in [Error::Denied, Error::Exhausted] {
+            assert!(!unsent(&call, refused("no grant".into())).passes());
+        }
     }
 }
