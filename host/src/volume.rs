@@ -155,6 +155,14 @@ impl Parameters {
         &self.0
     }
 
+    /// All but one key, in any case.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Self {
+        let others = self.0.iter();
+        let others = others.filter(|(name, _)| !name.eq_ignore_ascii_case(key));
+        Self(others.cloned().collect())
+    }
+
     /// Whether both say the same, in any order. Keys may differ in case alone and be two: tags are written so.
     pub fn same_as(&self, other: &Self) -> bool {
         let has = |key: &str, value: &str| {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::content::Content;
 use super::defect::Defect;
+use super::parameters::PROVISIONER_IDENTITY;
 use super::{Driver, Emptied, Operation};
 use crate::error::DriverError;
 use crate::journal::{JournalError, Placement, Progress, Role, Use, VolumeRecord};
@@ -411,7 +412,8 @@ pub(super) fn shown(entry: &MountEntry) -> String {
     format!("{} {} {root}", entry.fs_type, entry.source)
 }
 
-/// While a volume is mounted somewhere, its parameters cannot change under it.
+/// While a volume is mounted somewhere, its parameters cannot change under it. Who made it is none of them: an older
+/// version did not note that, and its notes outlive it.
 pub(super) fn refuse_changed_context(
     record: &VolumeRecord,
     context: &Parameters,
@@ -421,7 +423,7 @@ pub(super) fn refuse_changed_context(
         .iter()
         .find(|placement| placement.progress == Progress::Done && still_holds(placement));
     match in_use {
-        Some(placement) if !record.context().same_as(context) => {
+        Some(placement) if !says_the_same(&record.context(), context) => {
             Err(DriverError::already_exists(format!(
                 "volume {:?} is mounted at {} with other parameters; unmount it first",
                 record.id().0,
@@ -430,6 +432,11 @@ pub(super) fn refuse_changed_context(
         }
         _ => Ok(()),
     }
+}
+
+fn says_the_same(noted: &Parameters, given: &Parameters) -> bool {
+    let noted = noted.without(PROVISIONER_IDENTITY);
+    noted.same_as(&given.without(PROVISIONER_IDENTITY))
 }
 
 /// Whether what was put there is there still; what cannot be told counts as there.
@@ -483,6 +490,8 @@ fn or_nothing<T>(path: &Path, told: std::io::Result<T>) -> Result<Option<T>, Dri
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     #[test]
@@ -501,5 +510,42 @@ mod tests {
         );
         assert_ne!(shown("devtmpfs", "/vdc"), shown("devtmpfs", "/vdb"));
         assert_ne!(shown("ext4", "/pool/a//deleted"), shown("ext4", "/pool/a"));
+    }
+
+    /// A record of a volume that is mounted.
+    fn in_use(context: &Parameters) -> VolumeRecord {
+        let path = PathBuf::from("/proc");
+        let entry = look(&path).expect("readable").expect("mounted");
+        let id = VolumeId("d-1".into());
+        let mut record = VolumeRecord::new(&VolumeKey(id.0.clone()), &id, context);
+        record.note(Placement {
+            path,
+            role: Role::Staging,
+            use_as: Use::of(Access::ReadWrite, &AccessType::Block),
+            component: String::new(),
+            progress: Progress::Done,
+            shown_as: shown(&entry),
+            disk: None,
+            takes_writes: None,
+        });
+        record
+    }
+
+    #[test]
+    fn who_made_a_volume_is_none_of_the_parameters_that_cannot_change_while_it_is_mounted() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let context = |pairs: &[(String, String)]| Parameters::new(pairs.to_vec());
+        let (path, made_by) = (pair("path", "/a"), pair(PROVISIONER_IDENTITY, "1-2-nfs"));
+        let old = context(slice::from_ref(&path));
+        let new = context(&[made_by.clone(), path]);
+        let changed = context(&[made_by, pair("path", "/b")]);
+        for noted in [&old, &new] {
+            let record = in_use(noted);
+            for same in [&old, &new] {
+                refuse_changed_context(&record, same).expect("the same volume");
+            }
+            refuse_changed_context(&record, &changed).expect_err("another directory");
+            refuse_changed_context(&record, &context(&[])).expect_err("none");
+        }
     }
 }
