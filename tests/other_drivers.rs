@@ -289,3 +289,41 @@ fn a_directory_with_something_in_it_is_not_removed() {
     disk.release("pod");
     site.is_clean();
 }
+
+#[test]
+fn what_an_older_version_mounted_without_noting_who_made_it_is_staged_and_published_again() {
+    let site = Site::new();
+    let mut disk = site.disk("pvc-1").in_use("old");
+    let identity = "storage.kubernetes.io/csiProvisionerIdentity";
+    let known = disk.context.insert(identity.into(), "1-2-drivebay".into());
+    assert_eq!(known, None);
+    disk.stage().expect("it is there");
+    disk.publish("old").expect("it is there");
+    disk.publish("new").expect("published");
+    disk.unpublish("new").expect("unpublished");
+    disk.release("old");
+    site.is_clean();
+}
+
+/// Where the mount is a dead server's, whoever looks beneath it waits for ever.
+#[test]
+fn nothing_is_looked_for_beneath_what_is_mounted_at_the_directory_itself() {
+    let site = Site::new();
+    let disk = site.raw("raw");
+    fs::create_dir_all(disk.staging()).expect("writable");
+    bind(&site.node.path("pool"), &disk.staging());
+    let hidden = disk.staging().join(&disk.id);
+    bound_by_the_other(&disk, &hidden);
+    refused(disk.stats(text(&disk.staging())), Code::NotFound);
+    for answer in [disk.publish("new"), disk.stage()] {
+        let message = refused(answer, Code::AlreadyExists);
+        assert!(message.contains("at the directory itself"), "{message}");
+    }
+    umount(&hidden).expect("still there");
+    fs::remove_file(&hidden).expect("ours");
+    umount(&disk.staging()).expect("still there");
+    disk.stage().expect("staged");
+    disk.publish("new").expect("published");
+    disk.release("new");
+    site.is_clean();
+}

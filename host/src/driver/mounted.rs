@@ -89,7 +89,7 @@ impl Driver {
                 at.display()
             ))
         };
-        let mounted = anything_at(key, at)?.ok_or_else(nowhere)?;
+        let mounted = anything_at(key, at, look)?.ok_or_else(nowhere)?;
         match self.recognise(key, &mounted) {
             Ok(()) => Ok(mounted),
             Err(error) if says_no(error.condition()) => Err(nowhere().caused_by(error)),
@@ -103,17 +103,13 @@ impl Driver {
         key: &VolumeKey,
         at: &Path,
     ) -> Result<Option<Mounted>, DriverError> {
-        for path in places(key, at) {
-            let is_noted = self.journal.volume_at(&path).as_ref() == Some(key);
-            let Some(entry) = known(&path)? else {
-                continue;
-            };
-            let mounted = Mounted { path, entry };
-            if is_noted && self.is_ours(key, &mounted)? || self.recognised.holds(key, &mounted) {
-                return Ok(Some(mounted));
-            }
-        }
-        Ok(None)
+        let Some(mounted) = anything_at(key, at, known)? else {
+            return Ok(None);
+        };
+        let is_noted = self.journal.volume_at(&mounted.path).as_ref() == Some(key);
+        let is_known =
+            is_noted && self.is_ours(key, &mounted)? || self.recognised.holds(key, &mounted);
+        Ok(is_known.then_some(mounted))
     }
 
     /// Whether what we mounted there is what is there now.
@@ -159,15 +155,21 @@ fn is_still(noted: &Placement, entry: &MountEntry) -> bool {
     noted.progress == Progress::Done && noted.shown_as == shown(entry)
 }
 
-/// Where a volume can be, if a caller names that path. CSI's volumes are known by their ids.
+/// Where a volume can be, if a caller names that path, which comes first. CSI's volumes are known by their ids.
 fn places(key: &VolumeKey, at: &Path) -> Vec<PathBuf> {
     let devices = staged_devices(at, Some(&VolumeId(key.0.clone())));
     [at.to_owned()].into_iter().chain(devices).collect()
 }
 
-fn anything_at(key: &VolumeKey, at: &Path) -> Result<Option<Mounted>, DriverError> {
+/// What is mounted at the first of those places that holds anything. Nothing beneath a mount is looked at: it hides
+/// what else is there, and where its server is dead, looking would hang whoever asks.
+fn anything_at(
+    key: &VolumeKey,
+    at: &Path,
+    by: impl Fn(&Path) -> Result<Option<MountEntry>, DriverError>,
+) -> Result<Option<Mounted>, DriverError> {
     for path in places(key, at) {
-        if let Some(entry) = look(&path)? {
+        if let Some(entry) = by(&path)? {
             return Ok(Some(Mounted { path, entry }));
         }
     }
@@ -205,5 +207,31 @@ fn says_no(condition: Condition) -> bool {
         | Condition::Unavailable
         | Condition::Exhausted
         | Condition::Internal => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn beneath_what_is_mounted_at_the_path_itself_nothing_is_looked_at() {
+        let (key, mount) = (VolumeKey("d-1".into()), Path::new("/proc"));
+        let asked = RefCell::new(Vec::new());
+        let by = |path: &Path| {
+            asked.borrow_mut().push(path.to_owned());
+            known(path)
+        };
+        let found = anything_at(&key, mount, by)
+            .expect("told")
+            .expect("mounted");
+        assert_eq!(found.path, mount);
+        assert_eq!(asked.take(), [mount]);
+        let plain = tempfile::tempdir().expect("a directory");
+        let found = anything_at(&key, plain.path(), by).expect("told");
+        assert!(found.is_none());
+        assert_eq!(asked.take(), places(&key, plain.path()));
     }
 }

@@ -254,7 +254,7 @@ fn refuse_other_staging(record: &VolumeRecord, request: &PublishVolume) -> Resul
 
 /// Where to stage it: where another driver staged it, it is taken over.
 fn staging_of(request: &StageVolume) -> Result<PathBuf, DriverError> {
-    let mut places = staged_at(&request.staging, &request.volume.id, &request.kind);
+    let mut places = staged_at(&request.staging, &request.volume.id, &request.kind)?;
     for place in places.iter().skip(1) {
         if is_mounted(place)? && !is_mounted(&places[0])? {
             return Ok(place.clone());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::access::{StagedFor, serves};
 use super::defect::Defect;
-use super::place::{Spot, known, look, refuse_changed_context, shown};
+use super::place::{Spot, is_mounted, known, look, refuse_changed_context, shown};
 use super::{Driver, Operation, PublishVolume};
 use crate::error::DriverError;
 use crate::journal::{Placement, Progress, Role, VolumeRecord};
@@ -106,7 +106,7 @@ fn foreign(request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
     let Some(staging) = &request.staging else {
         return Ok(None);
     };
-    for path in staged_at(staging, &request.volume.id, &request.kind) {
+    for path in staged_at(staging, &request.volume.id, &request.kind)? {
         if let Some(entry) = look(&path)? {
             return Ok(Some(Unready {
                 access: access_of(&entry),
@@ -126,10 +126,24 @@ fn access_of(entry: &MountEntry) -> Access {
 }
 
 /// Where a volume of that kind can be mounted, given the directory in which it is staged. Ours comes first.
-pub(super) fn staged_at(staging: &StagingPath, id: &VolumeId, kind: &AccessType) -> Vec<PathBuf> {
+///
+/// # Errors
+/// `already-exists` for a raw device where something is mounted at the directory: it hides what else is there, and
+/// where its server is dead, looking beneath it would hang.
+pub(super) fn staged_at(
+    staging: &StagingPath,
+    id: &VolumeId,
+    kind: &AccessType,
+) -> Result<Vec<PathBuf>, DriverError> {
+    let directory = staging.as_path();
     match kind {
-        AccessType::Filesystem { .. } => vec![staging.as_path().to_owned()],
-        AccessType::Block => staged_devices(staging.as_path(), Some(id)),
+        AccessType::Filesystem { .. } => Ok(vec![directory.to_owned()]),
+        AccessType::Block if is_mounted(directory)? => Err(DriverError::already_exists(format!(
+            "volume {:?} cannot be staged as a raw device in {}: something is mounted at the directory itself; unmount it first",
+            id.0,
+            directory.display()
+        ))),
+        AccessType::Block => Ok(staged_devices(directory, Some(id))),
     }
 }
 
