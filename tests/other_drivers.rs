@@ -327,3 +327,20 @@ fn nothing_is_looked_for_beneath_what_is_mounted_at_the_directory_itself() {
     disk.release("new");
     site.is_clean();
 }
+
+#[test]
+fn a_raw_device_that_was_taken_over_is_staged_in_our_place_after_a_reboot() {
+    let site = Site::new();
+    let disk = site.raw("raw");
+    let theirs = disk.staging().join(&disk.id);
+    bound_by_the_other(&disk, &theirs);
+    disk.stage().expect("taken over");
+    umount(&theirs).expect("there");
+    disk.stage().expect("staged");
+    let ours = disk.staging().join("device");
+    assert_eq!(Node::mounts_beneath(&disk.staging()), [ours]);
+    disk.publish("new").expect("published");
+    Node::holds_one_mount(&disk.target("new"));
+    disk.release("new");
+    site.is_clean();
+}

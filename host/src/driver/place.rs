@@ -309,6 +309,25 @@ impl Driver {
         }
     }
 
+    /// Forgets stagings at other paths that hold nothing any more, as after a reboot, where a caller now stages
+    /// elsewhere: a volume is published from the first that is noted.
+    pub(super) fn forget_stagings_elsewhere(&self, record: &mut VolumeRecord, path: &Path) {
+        let is_gone = |noted: &&Placement| {
+            noted.role == Role::Staging && noted.path != path && !still_holds(noted)
+        };
+        let gone = record.placements.iter().filter(is_gone);
+        let gone: Vec<PathBuf> = gone.map(|noted| noted.path.clone()).collect();
+        for path in gone {
+            tracing::info!(path = %path.display(), "the volume is no longer staged there, and is staged elsewhere");
+            record.forget(&path);
+            // The path may be another volume's by now.
+            if self.journal.volume_at(&path) == Some(record.key()) {
+                log_unclean(self.journal.unindex(&path));
+            }
+            log_unclean(self.journal.save(record));
+        }
+    }
+
     /// Each by itself: on a full disk a shorter record cannot be written, but a path can be removed.
     fn clean_journal(&self, record: &VolumeRecord, path: &Path) {
         log_unclean(self.journal.save(record));

@@ -100,6 +100,7 @@ impl Driver {
         let mut record = self.record(&request.volume)?;
         refuse_changed_context(&record, &request.volume.context)?;
         let path = staging_of(request)?;
+        self.forget_stagings_elsewhere(&mut record, &path);
         let spot = Spot {
             path: &path,
             role: Role::Staging,
