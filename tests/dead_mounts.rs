@@ -143,6 +143,25 @@ fn callers_that_staged_already_and_only_publish_get_a_filesystem_that_was_mounte
 }
 
 #[test]
+fn a_dead_staging_is_mounted_anew_also_for_another_use() {
+    let site = Site::new();
+    for (fs_type, ends) in ENDS {
+        let disk = site.disk(fs_type).in_use("pod-1");
+        let reading = disk.used_as(mounted_as(fs_type, Mode::MultiNodeReaderOnly));
+        let status = reading.stage().expect_err("staged otherwise, and alive");
+        assert_eq!(status.code(), Code::AlreadyExists, "{status:?}");
+        ends(&disk.staging());
+        let message = refused(reading.stage());
+        assert!(message.contains(text(&disk.target("pod-1"))), "{message}");
+        disk.unpublish("pod-1").expect("unpublished");
+        reading.stage().expect("mounted anew");
+        reading.publish("pod-2").expect("published");
+        reading.release("pod-2");
+    }
+    site.is_clean();
+}
+
+#[test]
 fn a_mount_that_the_journal_does_not_know_counts_as_use_too() {
     let site = Site::new();
     let disk = site.disk("ext4").in_use("pod-1");

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::access::is_in_place;
 use super::content::{Content, occupied};
-use super::place::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds};
+use super::place::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds, used_otherwise};
 use super::{AttachVolume, Driver, Operation, PublishVolume};
 use crate::error::{Condition, DriverError};
 use crate::journal::{
@@ -48,6 +48,7 @@ impl Driver {
                 return defect.map_or(Ok(()), |defect| Err(defect.refusal(&spot, spot.path)));
             }
             Standing::Found(entry) => return Err(occupied(&spot, &entry)),
+            Standing::Otherwise(_) => return Err(used_otherwise(&spot)),
             Standing::Empty | Standing::Leftover => {}
         }
         let staged = self.staged_for(&mut operation, &mut record, &spot)?;

@@ -57,6 +57,8 @@ pub(super) enum Standing {
     Empty,
     /// What is asked for.
     Settled(MountEntry),
+    /// A staging of ours that is used otherwise than is asked for.
+    Otherwise(MountEntry),
     /// Half of what an earlier try of ours did.
     Leftover,
     /// Something that was there before us.
@@ -90,6 +92,12 @@ impl Driver {
                 let Some(defect) = self.defect(&record, spot, &entry) else {
                     return Ok(());
                 };
+                self.take_away(operation, &mut record, spot, (&defect, &entry))?;
+                None
+            }
+            Standing::Otherwise(entry) => {
+                let defect = self.defect(&record, spot, &entry);
+                let defect = defect.ok_or_else(|| used_otherwise(spot))?;
                 self.take_away(operation, &mut record, spot, (&defect, &entry))?;
                 None
             }
@@ -366,7 +374,10 @@ pub(super) fn standing(
     match judged(noted, spot, known(spot.path)?)? {
         // What is taken over is looked at closely, also whether it can be written to.
         Standing::Found(_) => judged(noted, spot, look(spot.path)?),
-        standing @ (Standing::Empty | Standing::Settled(_) | Standing::Leftover) => Ok(standing),
+        standing @ (Standing::Empty
+        | Standing::Settled(_)
+        | Standing::Otherwise(_)
+        | Standing::Leftover) => Ok(standing),
     }
 }
 
@@ -389,11 +400,17 @@ fn judged(
         Progress::Done if noted.use_as == Use::of(spot.access, spot.kind) => {
             Ok(Standing::Settled(entry))
         }
-        Progress::Done => Err(DriverError::already_exists(format!(
-            "the volume is mounted at {} with another access mode or type; unmount it first",
-            spot.path.display()
-        ))),
+        // Where it is dead, it is put there anew as it is asked for now.
+        Progress::Done if spot.role == Role::Staging => Ok(Standing::Otherwise(entry)),
+        Progress::Done => Err(used_otherwise(spot)),
     }
+}
+
+pub(super) fn used_otherwise(spot: &Spot<'_>) -> DriverError {
+    DriverError::already_exists(format!(
+        "the volume is mounted at {} with another access mode or type; unmount it first",
+        spot.path.display()
+    ))
 }
 
 /// The kernel keeps a filesystem that it gave up until its last mount is gone: whoever mounts it once more meanwhile
