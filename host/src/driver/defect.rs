@@ -32,7 +32,7 @@ pub(super) enum Defect {
 impl Defect {
     /// What can be told without waiting for a server.
     pub(super) fn of(noted: &Placement, entry: &MountEntry) -> Option<Self> {
-        if noted.disk.is_some() && disk_beneath(&noted.path, entry) != noted.disk {
+        if is_another(noted.disk.as_deref(), disk_beneath(&noted.path, entry)) {
             return Some(Self::DiskGone);
         }
         // An older version did not note how it was.
@@ -41,6 +41,14 @@ impl Defect {
             Ok(takes_writes) => (took_writes && !takes_writes).then_some(Self::ReadOnly),
             Err(error) => Some(Self::ShutDown(error)),
         }
+    }
+}
+
+/// Whether the disk that was noted is gone. What cannot be told is no reason to take a mount away.
+fn is_another(noted: Option<&str>, beneath: io::Result<Option<String>>) -> bool {
+    match (noted, beneath) {
+        (Some(noted), Ok(beneath)) => beneath.as_deref() != Some(noted),
+        (None, _) | (Some(_), Err(_)) => false,
     }
 }
 
@@ -130,4 +138,21 @@ fn shown_elsewhere(path: &Path, entry: &MountEntry) -> Result<Option<PathBuf>, D
     // A container that sees the node beneath a directory of its own sees the same mount there.
     let same = path.strip_prefix("/").unwrap_or(path);
     Ok(points.into_iter().find(|point| !point.ends_with(same)))
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_is_another_one_only_where_that_is_told() {
+        let disk = |number: &str| Ok(Some(format!("disk {number}")));
+        assert!(!is_another(Some("disk 7"), disk("7")));
+        assert!(is_another(Some("disk 7"), disk("8")));
+        assert!(is_another(Some("disk 7"), Ok(None)));
+        assert!(!is_another(Some("disk 7"), Err(Errno::EMFILE.into())));
+        assert!(!is_another(None, disk("7")));
+    }
 }

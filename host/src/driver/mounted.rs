@@ -47,12 +47,13 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(key: &VolumeKey, mounted: &Mounted) -> Self {
-        Self {
+    /// None where the disk beneath cannot be told.
+    fn of(key: &VolumeKey, mounted: &Mounted) -> Option<Self> {
+        Some(Self {
             key: key.clone(),
             shown: shown(&mounted.entry),
-            disk: disk_beneath(&mounted.path, &mounted.entry),
-        }
+            disk: disk_beneath(&mounted.path, &mounted.entry).ok()?,
+        })
     }
 }
 
@@ -60,15 +61,18 @@ impl Recognised {
     fn holds(&self, key: &VolumeKey, mounted: &Mounted) -> bool {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.get(&mounted.path);
-        known.is_some_and(|known| *known == Seen::of(key, mounted))
+        known.is_some_and(|known| Some(known) == Seen::of(key, mounted).as_ref())
     }
 
     fn remember(&self, key: &VolumeKey, mounted: &Mounted) {
+        let Some(now) = Seen::of(key, mounted) else {
+            return;
+        };
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MOST {
             seen.clear();
         }
-        seen.insert(mounted.path.clone(), Seen::of(key, mounted));
+        seen.insert(mounted.path.clone(), now);
     }
 }
 

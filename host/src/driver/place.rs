@@ -206,7 +206,8 @@ impl Driver {
             component: content.component().to_owned(),
             progress,
             shown_as: entry.map(shown).or(shown_before).unwrap_or_default(),
-            disk: entry.and_then(|entry| disk_beneath(spot.path, entry)),
+            // One that cannot be told is not noted, and so not missed later.
+            disk: entry.and_then(|entry| disk_beneath(spot.path, entry).ok().flatten()),
             takes_writes: entry.map(|entry| !entry.read_only),
         });
         Ok(self.journal.save(record)?)

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::stat::{major, minor};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
@@ -33,22 +34,43 @@ impl MountEntry {
 
 /// The disk beneath what is mounted at a path, as it appeared: the same disk that was pulled out and plugged in
 /// again is another appearance. None where no disk is beneath, or where it is gone.
-pub fn disk_beneath(path: &Path, entry: &MountEntry) -> Option<String> {
-    appearance(&sysfs(&device_beneath(path, entry)?)).ok()
+///
+/// # Errors
+/// Where that cannot be told, as when this process has too many files open.
+pub fn disk_beneath(path: &Path, entry: &MountEntry) -> io::Result<Option<String>> {
+    match device_of(path, entry)? {
+        Some(device) => unless_gone(appearance(&sysfs(&device))),
+        None => Ok(None),
+    }
 }
 
 /// `major:minor` of the block device that is mounted at a path, or bound there.
 pub fn device_beneath(path: &Path, entry: &MountEntry) -> Option<String> {
+    device_of(path, entry).ok().flatten()
+}
+
+fn device_of(path: &Path, entry: &MountEntry) -> io::Result<Option<String>> {
     if entry.is_on_device() {
-        return Some(entry.device.clone());
+        return Ok(Some(entry.device.clone()));
     }
     if !OF_NODES.contains(&entry.fs_type.as_str()) {
-        return None;
+        return Ok(None);
     }
-    let node = fs::symlink_metadata(path).ok()?;
-    let number = node.rdev();
-    let is_device = node.file_type().is_block_device();
-    is_device.then(|| format!("{}:{}", major(number), minor(number)))
+    let node = unless_gone(fs::symlink_metadata(path))?;
+    let node = node.filter(|node| node.file_type().is_block_device());
+    let number = node.map(|node| node.rdev());
+    Ok(number.map(|number| format!("{}:{}", major(number), minor(number))))
+}
+
+/// What the kernel answers of a disk that went: its names are no more, or lead to nothing.
+fn unless_gone<T>(told: io::Result<T>) -> io::Result<Option<T>> {
+    match told {
+        Ok(told) => Ok(Some(told)),
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ENODEV | Errno::ENXIO) => Ok(None),
+            _ => Err(error),
+        },
+    }
 }
 
 /// A number that the kernel gives to each disk that appears, and never twice in one boot. Kernels before
@@ -151,12 +173,24 @@ mod tests {
             read_only: false,
         };
         let nowhere = Path::new("/nonexistent/mount");
-        assert_eq!(disk_beneath(nowhere, &entry), None);
+        assert_eq!(disk_beneath(nowhere, &entry).expect("not asked"), None);
         assert!(takes_writes(nowhere, &entry.fs_type, &entry.device).expect("not asked"));
     }
 
     #[test]
     fn a_disk_that_is_gone_has_not_appeared() {
         appearance(Path::new("/sys/dev/block/4095:4095")).expect_err("no such disk");
+    }
+
+    #[test]
+    fn a_disk_is_gone_where_the_kernel_says_so_and_not_where_it_cannot_be_asked() {
+        let answered = |errno: Errno| unless_gone::<()>(Err(errno.into()));
+        for errno in [Errno::ENOENT, Errno::ENODEV, Errno::ENXIO] {
+            assert_eq!(answered(errno).expect("told"), None, "{errno}");
+        }
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM] {
+            let error = answered(errno).expect_err("not told");
+            assert_eq!(error.raw_os_error(), Some(errno as i32), "{errno}");
+        }
     }
 }
