@@ -255,19 +255,13 @@ fn annotations_of_claims_choose_the_snapshot_the_disk_and_the_key() {
     let made = requests.iter().rfind(|it| it["action"] == "CreateDisk");
     let made = made.expect("it was asked for").to_string();
     assert!(made.contains("acs:ram::1:role/kms"), "{made}");
-    let adopted = request(
-        "pvc-3",
-        20,
-        &[("volume.alibabacloud.com/disk-id", &copy.volume_id)],
-        &[],
-    );
-    assert_eq!(created(&site.csi, adopted).volume_id, copy.volume_id);
-    let larger = request(
-        "pvc-4",
-        21,
-        &[("volume.alibabacloud.com/disk-id", &copy.volume_id)],
-        &[],
-    );
+    let word = [("volume.alibabacloud.com/disk-id", copy.volume_id.as_str())];
+    let again = request("pvc-2", 20, &word, &[]);
+    assert_eq!(created(&site.csi, again).volume_id, copy.volume_id);
+    let of_another = request("pvc-3", 20, &word, &[]);
+    let said = refused(site.csi.create_volume(of_another), Code::InvalidArgument);
+    assert!(said.contains("pvc-2"), "{said}");
+    let larger = request("pvc-4", 21, &word, &[]);
     let said = refused(site.csi.create_volume(larger), Code::InvalidArgument);
     assert!(said.contains("20 GiB"), "{said}");
     assert_eq!(site.cloud.disks().len(), 2);
