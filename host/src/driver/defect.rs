@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use super::place::{Spot, still_holds};
 use super::{Driver, Operation};
 use crate::error::DriverError;
@@ -39,7 +41,9 @@ impl Defect {
         let took_writes = noted.takes_writes?;
         match takes_writes(&noted.path, &entry.fs_type, &entry.device) {
             Ok(takes_writes) => (took_writes && !takes_writes).then_some(Self::ReadOnly),
-            Err(error) => Some(Self::ShutDown(error)),
+            Err(error) if says_shut_down(&error) => Some(Self::ShutDown(error)),
+            // It could not be asked, as where too many files are open.
+            Err(_) => None,
         }
     }
 }
@@ -50,6 +54,14 @@ fn is_another(noted: Option<&str>, beneath: io::Result<Option<String>>) -> bool 
         (Some(noted), Ok(beneath)) => beneath.as_deref() != Some(noted),
         (None, _) | (Some(_), Err(_)) => false,
     }
+}
+
+/// What a filesystem that was shut down answers to everything.
+fn says_shut_down(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::EIO | Errno::EUCLEAN | Errno::ENODEV | Errno::ENXIO)
+    )
 }
 
 impl fmt::Display for Defect {
@@ -142,9 +154,15 @@ fn shown_elsewhere(path: &Path, entry: &MountEntry) -> Result<Option<PathBuf>, D
 
 #[cfg(test)]
 mod tests {
-    use nix::errno::Errno;
-
     use super::*;
+
+    #[test]
+    fn a_filesystem_that_could_not_be_asked_was_not_shut_down() {
+        assert!(says_shut_down(&Errno::EIO.into()));
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM] {
+            assert!(!says_shut_down(&errno.into()), "{errno}");
+        }
+    }
 
     #[test]
     fn a_disk_is_another_one_only_where_that_is_told() {
