@@ -24,7 +24,7 @@ mod worker;
 
 pub use clock::{ThreadClock, now_seconds};
 pub use compiler::{CompilerError, run_compiler};
-pub use disk::{appearance, device_beneath, disk_beneath, takes_writes};
+pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, takes_writes};
 pub use durable::{
     TrustError, check_root_only_directory, create_root_only_directory, open_trusted, read_trusted,
     remove_durably, remove_durably_by_way_of, remove_leftovers, write_durably,

@@ -109,6 +109,14 @@ pub fn takes_writes(path: &Path, fs_type: &str, device: &str) -> io::Result<bool
     }
 }
 
+/// What a filesystem that was shut down answers to everything.
+pub fn says_shut_down(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::EIO | Errno::EUCLEAN | Errno::ENODEV | Errno::ENXIO)
+    )
+}
+
 /// The table is long on a full node, and without an error ext has given nothing up.
 fn has_met_errors(fs_type: &str, device: &str) -> bool {
     if fs_type == "xfs" {
@@ -191,6 +199,14 @@ mod tests {
         for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM] {
             let error = answered(errno).expect_err("not told");
             assert_eq!(error.raw_os_error(), Some(errno as i32), "{errno}");
+        }
+    }
+
+    #[test]
+    fn a_filesystem_that_could_not_be_asked_was_not_shut_down() {
+        assert!(says_shut_down(&Errno::EIO.into()));
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM] {
+            assert!(!says_shut_down(&errno.into()), "{errno}");
         }
     }
 }
