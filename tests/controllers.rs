@@ -1,11 +1,6 @@
 //! Several controllers of one cloud, each with a journal of its own: the leader changed, or another plugin was there
 //! before. What one of them did the others learn from the cloud, or not at all.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
@@ -13,10 +8,11 @@ use std::thread;
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::csi_proto::{self as proto, VolumeCapability};
 use drivebay_tests::{
-    Cloud, Csi, CsiVolume, INSTANCE, Node, OTHER_INSTANCE, disk_request, eventually, mounted, raw,
+    Cloud, Csi, CsiVolume, INSTANCE, Node, OTHER_INSTANCE, created, disk_request, eventually,
+    mounted, raw, refused,
 };
 use serde_json::json;
-use tonic::{Code, Status};
+use tonic::Code;
 
 /// `drivebay serve` in one mode, with a state directory of its own.
 struct Served {
@@ -59,7 +55,7 @@ impl Site {
     fn disk(&self) -> (CsiVolume<'_>, CsiVolume<'_>) {
         let request = disk_request("pvc-1");
         let capability = request.volume_capabilities[0].clone();
-        let volume = made(&self.first.csi, request);
+        let volume = created(&self.first.csi, request);
         (
             self.first.volume(&volume, &capability),
             self.second.volume(&volume, &capability),
@@ -73,19 +69,6 @@ impl Site {
         self.second.node.is_clean();
         assert!(self.cloud.disks().is_empty());
     }
-}
-
-#[track_caller]
-fn made(csi: &Csi, request: proto::CreateVolumeRequest) -> proto::Volume {
-    let answer = csi.create_volume(request).expect("made");
-    answer.volume.expect("a volume")
-}
-
-#[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code) -> String {
-    let status = answer.expect_err("refused");
-    assert_eq!(status.code(), code, "{}", status.message());
-    status.message().to_owned()
 }
 
 #[test]
@@ -158,7 +141,7 @@ fn a_shared_disk_is_on_two_nodes_until_both_are_done_whoever_attached_and_whoeve
     request.volume_capabilities = vec![capability.clone()];
     let multi_attach = ("multiAttach".to_owned(), "true".to_owned());
     request.parameters.extend([multi_attach]);
-    let volume = made(&site.first.csi, request);
+    let volume = created(&site.first.csi, request);
     let [first, second] =
         [&site.first, &site.second].map(|served| served.volume(&volume, &capability));
 
@@ -198,7 +181,7 @@ fn a_controller_that_lost_its_journal_makes_no_second_disk_and_leaves_none_attac
     first.attach_to(INSTANCE).expect("attached");
     fs::remove_dir_all(site.first.node.path("state/journal")).expect("it had one");
     for controller in [&site.first, &site.second] {
-        let again = made(&controller.csi, disk_request("pvc-1"));
+        let again = created(&controller.csi, disk_request("pvc-1"));
         assert_eq!(again.volume_id, first.id);
     }
     assert_eq!(site.cloud.disks().len(), 1);

@@ -35,48 +35,11 @@ use std::time::Duration;
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::csi_proto::{self as proto, volume_content_source};
 use drivebay_tests::{
-    Cloud, Csi, CsiVolume, GIB, INSTANCE, Node, OTHER_INSTANCE, disk_request, eventually, mounted,
-    raw, text,
+    Csi, GIB, INSTANCE, Node, OTHER_INSTANCE, Site, disk_request, eventually, mounted, raw,
+    refused, text,
 };
 use serde_json::json;
 use tonic::{Code, Status};
-
-/// A cloud, this machine as a node in it, and the driver.
-struct Site {
-    csi: Csi,
-    node: Node,
-    cloud: Cloud,
-}
-
-impl Site {
-    fn new() -> Self {
-        let cloud = Cloud::start();
-        let node = Node::with_disks(&cloud);
-        let csi = node.serve("alicloud-disk");
-        Self { csi, node, cloud }
-    }
-
-    #[track_caller]
-    fn disk(&self, name: &str) -> CsiVolume<'_> {
-        CsiVolume::disk(&self.csi, &self.node, name)
-    }
-
-    /// At the end of a test.
-    #[track_caller]
-    fn is_clean(&self) {
-        self.node.is_clean();
-        assert!(self.cloud.disks().is_empty());
-    }
-}
-
-#[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code) -> String {
-    let status = answer.expect_err("refused");
-    assert_eq!(status.code(), code, "{}", status.message());
-    assert!(status.details().is_empty());
-    assert!(!status.message().is_empty());
-    status.message().to_owned()
-}
 
 #[test]
 fn rule_1_names_of_128_bytes_make_ids_that_fit_and_longer_ones_are_refused() {

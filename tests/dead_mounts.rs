@@ -10,44 +10,15 @@ use std::fs;
 use std::path::Path;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
-use drivebay_tests::{Cloud, Csi, CsiVolume, Disk, Node, mounted_as, text};
+use drivebay_tests::{Cloud, CsiVolume, Disk, Node, Site, mounted_as, refused, text};
 use nix::mount::{MsFlags, mount};
-use tonic::{Code, Status};
+use tonic::Code;
 
-/// A cloud, this machine as a node in it, and the driver.
-struct Site {
-    csi: Csi,
-    node: Node,
-    cloud: Cloud,
-}
-
-impl Site {
-    fn new() -> Self {
-        let cloud = Cloud::start();
-        let node = Node::with_disks(&cloud);
-        let csi = node.serve("alicloud-disk");
-        Self { csi, node, cloud }
-    }
-
-    #[track_caller]
-    fn disk(&self, fs_type: &str) -> CsiVolume<'_> {
-        let disk = CsiVolume::disk(&self.csi, &self.node, "pvc-1");
-        disk.used_as(mounted_as(fs_type, Mode::SingleNodeMultiWriter))
-    }
-
-    #[track_caller]
-    fn is_clean(&self) {
-        self.node.is_clean();
-        assert!(self.cloud.disks().is_empty());
-    }
-}
-
-/// `FAILED_PRECONDITION`, and what was said.
+/// A disk whose filesystem will be of that type.
 #[track_caller]
-fn refused(answer: Result<(), Status>) -> String {
-    let status = answer.expect_err("refused");
-    assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
-    status.message().to_owned()
+fn disk_with<'a>(site: &'a Site, fs_type: &str) -> CsiVolume<'a> {
+    let disk = site.disk("pvc-1");
+    disk.used_as(mounted_as(fs_type, Mode::SingleNodeMultiWriter))
 }
 
 fn remount(point: &Path, flags: MsFlags, options: &str) {
@@ -96,7 +67,7 @@ const ENDS: [(&str, End); 3] = [
 fn a_dead_filesystem_is_refused_while_a_pod_has_it_and_mounted_anew_when_it_is_gone() {
     let site = Site::new();
     for (fs_type, ends) in ENDS {
-        let disk = site.disk(fs_type).in_use("pod-1");
+        let disk = disk_with(&site, fs_type).in_use("pod-1");
         fs::write(disk.target("pod-1").join("hello"), "kept").expect("writable");
         // What was not written yet is lost with a filesystem.
         let synced = Node::run("sync", &["-f", text(&disk.staging())]);
@@ -108,7 +79,7 @@ fn a_dead_filesystem_is_refused_while_a_pod_has_it_and_mounted_anew_when_it_is_g
             ("to the same pod", disk.publish("pod-1")),
             ("staged again", disk.stage()),
         ] {
-            let message = refused(answer);
+            let message = refused(answer, Code::FailedPrecondition);
             let target = disk.target("pod-1");
             for words in [text(&target), "unstage", "delete the pod"] {
                 assert!(message.contains(words), "{call}: {message}");
@@ -130,7 +101,7 @@ fn a_dead_filesystem_is_refused_while_a_pod_has_it_and_mounted_anew_when_it_is_g
 fn callers_that_staged_already_and_only_publish_get_a_filesystem_that_was_mounted_anew() {
     let site = Site::new();
     for (fs_type, ends) in ENDS {
-        let disk = site.disk(fs_type).in_use("pod-1");
+        let disk = disk_with(&site, fs_type).in_use("pod-1");
         ends(&disk.staging());
         disk.unpublish("pod-1").expect("unpublished");
         disk.publish("pod-2").expect("published");
@@ -146,12 +117,12 @@ fn callers_that_staged_already_and_only_publish_get_a_filesystem_that_was_mounte
 fn a_dead_staging_is_mounted_anew_also_for_another_use() {
     let site = Site::new();
     for (fs_type, ends) in ENDS {
-        let disk = site.disk(fs_type).in_use("pod-1");
+        let disk = disk_with(&site, fs_type).in_use("pod-1");
         let reading = disk.used_as(mounted_as(fs_type, Mode::MultiNodeReaderOnly));
         let status = reading.stage().expect_err("staged otherwise, and alive");
         assert_eq!(status.code(), Code::AlreadyExists, "{status:?}");
         ends(&disk.staging());
-        let message = refused(reading.stage());
+        let message = refused(reading.stage(), Code::FailedPrecondition);
         assert!(message.contains(text(&disk.target("pod-1"))), "{message}");
         disk.unpublish("pod-1").expect("unpublished");
         reading.stage().expect("mounted anew");
@@ -164,14 +135,14 @@ fn a_dead_staging_is_mounted_anew_also_for_another_use() {
 #[test]
 fn a_mount_that_the_journal_does_not_know_counts_as_use_too() {
     let site = Site::new();
-    let disk = site.disk("ext4").in_use("pod-1");
+    let disk = disk_with(&site, "ext4").in_use("pod-1");
     turns_read_only(&disk.staging());
     let elsewhere = site.node.pod("elsewhere");
     let (none, bind) = (None::<&str>, MsFlags::MS_BIND);
     mount(Some(&disk.staging()), &elsewhere, none, bind, none).expect("root");
     disk.unpublish("pod-1").expect("unpublished");
     for answer in [disk.publish("pod-2"), disk.stage()] {
-        let message = refused(answer);
+        let message = refused(answer, Code::FailedPrecondition);
         assert!(message.contains(text(&elsewhere)), "{message}");
     }
     nix::mount::umount(&elsewhere).expect("ours");
@@ -184,7 +155,7 @@ fn a_mount_that_the_journal_does_not_know_counts_as_use_too() {
 #[test]
 fn what_is_read_only_because_it_was_asked_for_is_left_alone() {
     let site = Site::new();
-    let disk = site.disk("ext4").in_use("pod-1");
+    let disk = disk_with(&site, "ext4").in_use("pod-1");
     let mut reading = disk.publishing("pod-2");
     reading.readonly = true;
     for _ in 0..2 {

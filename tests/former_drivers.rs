@@ -9,9 +9,11 @@ use std::collections::HashMap;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::csi_proto::{self as proto, volume_content_source};
-use drivebay_tests::{Cloud, Csi, CsiVolume, Disk, GIB, INSTANCE, Node, disk_request, raw};
+use drivebay_tests::{
+    Cloud, Csi, CsiVolume, Disk, GIB, INSTANCE, Node, Site, created, disk_request, raw, refused,
+};
 use serde_json::{Value, json};
-use tonic::{Code, Status};
+use tonic::Code;
 
 const ZONE: &str = "topology.diskplugin.csi.alibabacloud.com/zone";
 const STANDARD_ZONE: &str = "topology.kubernetes.io/zone";
@@ -22,40 +24,19 @@ const ECS_INSTANCE: &str = "alibabacloud.com/ecs-instance-id";
 const HERE: &str = "cn-hangzhou-g";
 const ELSEWHERE: &str = "cn-hangzhou-h";
 
-struct Site {
-    csi: Csi,
-    node: Node,
-    cloud: Cloud,
+#[track_caller]
+fn node_says(site: &Site) -> HashMap<String, String> {
+    let info = site.csi.node_get_info(proto::NodeGetInfoRequest {});
+    let place = info.expect("a node").accessible_topology;
+    place.expect("a place").segments
 }
 
-impl Site {
-    fn new() -> Self {
-        let cloud = Cloud::start();
-        let node = Node::with_disks(&cloud);
-        let csi = node.serve("alicloud-disk");
-        Self { csi, node, cloud }
-    }
-
-    #[track_caller]
-    fn node_says(&self) -> HashMap<String, String> {
-        let info = self.csi.node_get_info(proto::NodeGetInfoRequest {});
-        let place = info.expect("a node").accessible_topology;
-        place.expect("a place").segments
-    }
-
-    /// The disk behind a volume.
-    #[track_caller]
-    fn disk(&self, id: &str) -> Value {
-        let disks = self.cloud.disks();
-        let found = disks.into_iter().find(|disk| disk["id"] == id);
-        found.expect("it is there")
-    }
-
-    #[track_caller]
-    fn is_clean(&self) {
-        self.node.is_clean();
-        assert!(self.cloud.disks().is_empty());
-    }
+/// The disk behind a volume, as the cloud has it.
+#[track_caller]
+fn in_the_cloud(site: &Site, id: &str) -> Value {
+    let disks = site.cloud.disks();
+    let found = disks.into_iter().find(|disk| disk["id"] == id);
+    found.expect("it is there")
 }
 
 fn words(pairs: &[(&str, &str)]) -> HashMap<String, String> {
@@ -86,19 +67,6 @@ fn request(
         }),
         ..disk_request(name)
     }
-}
-
-#[track_caller]
-fn created(csi: &Csi, request: proto::CreateVolumeRequest) -> proto::Volume {
-    let answer = csi.create_volume(request).expect("created");
-    answer.volume.expect("a volume")
-}
-
-#[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code) -> String {
-    let status = answer.expect_err("refused");
-    assert_eq!(status.code(), code, "{}", status.message());
-    status.message().to_owned()
 }
 
 /// What that driver's CreateVolume returns beside its class, and the provisioner stores.
@@ -191,7 +159,7 @@ fn tags_of_a_disk_are_set_and_removed_by_a_class_of_attributes() {
     );
     class.mutable_parameters = words(&[("diskTags/team", "b")]);
     let id = created(&site.csi, class).volume_id;
-    assert_eq!(site.disk(&id)["tags"]["team"], "b");
+    assert_eq!(in_the_cloud(&site, &id)["tags"]["team"], "b");
     let change = |pairs: &[(&str, &str)]| {
         site.csi
             .controller_modify_volume(proto::ControllerModifyVolumeRequest {
@@ -204,7 +172,7 @@ fn tags_of_a_disk_are_set_and_removed_by_a_class_of_attributes() {
         let pairs = [("diskTags/team", "c"), ("-diskTags/stage", "")];
         change(&pairs).expect("changed");
     }
-    let disk = site.disk(&id);
+    let disk = in_the_cloud(&site, &id);
     assert_eq!(
         (&disk["tags"]["team"], &disk["tags"]["stage"]),
         (&json!("c"), &Value::Null)
@@ -220,7 +188,7 @@ fn a_disk_is_shared_by_the_word_that_ecs_has_for_it() {
     let mut wanted = request("pvc-1", 20, &class, &[]);
     wanted.volume_capabilities = vec![raw(Mode::MultiNodeMultiWriter)];
     let id = created(&site.csi, wanted).volume_id;
-    assert_eq!(site.disk(&id)["sharing"], "Enabled");
+    assert_eq!(in_the_cloud(&site, &id)["sharing"], "Enabled");
 }
 
 #[test]
@@ -250,7 +218,10 @@ fn annotations_of_claims_choose_the_snapshot_the_disk_and_the_key() {
         source,
         Some(volume_content_source::Type::Snapshot(source)) if source.snapshot_id == snapshot
     ));
-    assert_eq!(site.disk(&copy.volume_id)["kms_key"], "key-of-the-claim");
+    assert_eq!(
+        in_the_cloud(&site, &copy.volume_id)["kms_key"],
+        "key-of-the-claim"
+    );
     let requests = site.cloud.last_requests();
     let made = requests.iter().rfind(|it| it["action"] == "CreateDisk");
     let made = made.expect("it was asked for").to_string();
@@ -271,7 +242,7 @@ fn annotations_of_claims_choose_the_snapshot_the_disk_and_the_key() {
 #[test]
 fn a_node_says_its_place_by_every_key_that_volumes_and_classes_ask_for() {
     let site = Site::new();
-    let said = site.node_says();
+    let said = node_says(&site);
     for (key, value) in [
         (ZONE, HERE),
         (STANDARD_ZONE, HERE),
@@ -295,7 +266,11 @@ fn a_disk_is_made_where_any_key_says_and_its_volume_asks_for_what_all_nodes_ever
         ("pvc-4", &[(ZONE, ELSEWHERE), (STANDARD_ZONE, ELSEWHERE)]),
     ] {
         let volume = created(&site.csi, request(name, 20, &class, &[words(place)]));
-        assert_eq!(site.disk(&volume.volume_id)["zone"], ELSEWHERE, "{name}");
+        assert_eq!(
+            in_the_cloud(&site, &volume.volume_id)["zone"],
+            ELSEWHERE,
+            "{name}"
+        );
         let places: Vec<_> = volume
             .accessible_topology
             .into_iter()
@@ -315,10 +290,13 @@ fn a_category_that_the_pods_node_does_not_take_gives_way_to_the_next() {
     let site = Site::new();
     let kind = json!({ "instance_types": { "ecs.g7.xlarge": { "lacks": ["cloud_essd"] } } });
     site.cloud.set(&kind);
-    let places = [site.node_says()];
+    let places = [node_says(&site)];
     let class = [("type", "cloud_essd,cloud_efficiency")];
     let volume = created(&site.csi, request("pvc-1", 20, &class, &places));
-    assert_eq!(site.disk(&volume.volume_id)["category"], "cloud_efficiency");
+    assert_eq!(
+        in_the_cloud(&site, &volume.volume_id)["category"],
+        "cloud_efficiency"
+    );
     let capability = disk_request("").volume_capabilities[0].clone();
     let volume = CsiVolume::existing(&site.csi, &site.node, volume, capability);
     volume.in_use("web").release("web");
@@ -336,7 +314,7 @@ fn an_ephemeral_disk_stays_with_the_pods_node_and_can_be_taken_off_it() {
     let unplaced = request("pvc-1", 64, &class, &zone_alone);
     let said = refused(site.csi.create_volume(unplaced), Code::InvalidArgument);
     assert!(said.contains("WaitForFirstConsumer"), "{said}");
-    let volume = created(&site.csi, request("pvc-1", 64, &class, &[site.node_says()]));
+    let volume = created(&site.csi, request("pvc-1", 64, &class, &[node_says(&site)]));
     assert_eq!(
         volume.accessible_topology[0].segments,
         words(&[(ZONE, HERE), (ECS_INSTANCE, INSTANCE)])

@@ -12,49 +12,22 @@ use std::path::{Path, PathBuf};
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::csi_proto::{self as proto};
-use drivebay_tests::{Cloud, Csi, CsiVolume, GIB, Node, mounted_as, raw, serial, text};
+use drivebay_tests::{CsiVolume, GIB, Node, Site, mounted_as, raw, refused, serial, text};
 use nix::mount::{MsFlags, mount, umount};
-use tonic::{Code, Status};
+use tonic::Code;
 
-/// A cloud, this machine as a node in it, and the driver.
-struct Site {
-    csi: Csi,
-    node: Node,
-    cloud: Cloud,
-}
-
-impl Site {
-    fn new() -> Self {
-        let cloud = Cloud::start();
-        let node = Node::with_disks(&cloud);
-        let csi = node.serve("alicloud-disk");
-        Self { csi, node, cloud }
-    }
-
-    #[track_caller]
-    fn disk(&self, name: &str) -> CsiVolume<'_> {
-        let mut disk = CsiVolume::disk(&self.csi, &self.node, name);
-        disk.attach().expect("attached");
-        disk
-    }
-
-    #[track_caller]
-    fn raw(&self, name: &str) -> CsiVolume<'_> {
-        self.disk(name).used_as(raw(Mode::SingleNodeMultiWriter))
-    }
-
-    #[track_caller]
-    fn is_clean(&self) {
-        self.node.is_clean();
-        assert!(self.cloud.disks().is_empty());
-    }
-}
-
+/// A disk on this machine.
 #[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code) -> String {
-    let status = answer.expect_err("refused");
-    assert_eq!(status.code(), code, "{status:?}");
-    status.message().to_owned()
+fn attached<'a>(site: &'a Site, name: &str) -> CsiVolume<'a> {
+    let mut disk = site.disk(name);
+    disk.attach().expect("attached");
+    disk
+}
+
+/// The same, used as a raw device.
+#[track_caller]
+fn attached_raw<'a>(site: &'a Site, name: &str) -> CsiVolume<'a> {
+    attached(site, name).used_as(raw(Mode::SingleNodeMultiWriter))
 }
 
 fn node_of(disk: &CsiVolume<'_>) -> PathBuf {
@@ -100,7 +73,7 @@ fn bound_by_the_other(disk: &CsiVolume<'_>, file: &Path) {
 #[test]
 fn a_disk_is_published_to_a_new_pod_and_again_to_the_old_one() {
     let site = Site::new();
-    let disk = site.disk("pvc-1");
+    let disk = attached(&site, "pvc-1");
     staged_by_the_other(&disk, "ext4");
     published_by_the_other(&disk, "old");
     disk.publish("new").expect("published");
@@ -121,9 +94,7 @@ fn a_disk_is_published_to_a_new_pod_and_again_to_the_old_one() {
 #[test]
 fn statistics_and_growth_ask_what_is_mounted_and_not_the_journal_alone() {
     let site = Site::new();
-    let disk = site
-        .disk("pvc-1")
-        .used_as(mounted_as("xfs", Mode::SingleNodeMultiWriter));
+    let disk = attached(&site, "pvc-1").used_as(mounted_as("xfs", Mode::SingleNodeMultiWriter));
     let other = disk.known_as("d-bp1nosuchdisk0000001");
     staged_by_the_other(&disk, "xfs");
     published_by_the_other(&disk, "old");
@@ -165,7 +136,7 @@ fn statistics_and_growth_ask_what_is_mounted_and_not_the_journal_alone() {
 #[test]
 fn the_old_pods_target_alone_is_published_again() {
     let site = Site::new();
-    let disk = site.disk("pvc-1");
+    let disk = attached(&site, "pvc-1");
     staged_by_the_other(&disk, "ext4");
     published_by_the_other(&disk, "old");
     disk.publish("old").expect("it is there");
@@ -180,7 +151,7 @@ fn the_old_pods_target_alone_is_published_again() {
 #[test]
 fn another_disk_at_the_staging_directory_or_the_target_is_not_taken_for_the_volume() {
     let site = Site::new();
-    let (disk, other) = (site.disk("pvc-1"), site.disk("pvc-2"));
+    let (disk, other) = (attached(&site, "pvc-1"), attached(&site, "pvc-2"));
     staged_by_the_other(&other, "ext4");
     fs::create_dir_all(disk.staging()).expect("writable");
     bind(&other.staging(), &disk.staging());
@@ -200,7 +171,7 @@ fn another_disk_at_the_staging_directory_or_the_target_is_not_taken_for_the_volu
 #[test]
 fn a_raw_device_is_published_again_and_unstaged() {
     let site = Site::new();
-    let disk = site.raw("raw");
+    let disk = attached_raw(&site, "raw");
     let staged = disk.staging().join(&disk.id);
     bound_by_the_other(&disk, &staged);
     bound_by_the_other(&disk, &disk.target("old"));
@@ -224,7 +195,7 @@ fn a_raw_device_is_published_again_and_unstaged() {
 #[test]
 fn a_raw_device_that_the_journal_does_not_know_is_taken_away() {
     let site = Site::new();
-    let disk = site.raw("raw");
+    let disk = attached_raw(&site, "raw");
     let target = disk.target("old");
     for _ in 0..2 {
         bound_by_the_other(&disk, &target);
@@ -247,7 +218,7 @@ fn a_raw_device_that_the_journal_does_not_know_is_taken_away() {
 #[test]
 fn what_is_in_the_way_is_named_and_left_alone() {
     let site = Site::new();
-    let disk = site.disk("pvc-1");
+    let disk = attached(&site, "pvc-1");
     disk.stage().expect("staged");
     disk.publish("pod").expect("published");
     let beneath = disk.target("pod").join("beneath");
@@ -268,7 +239,7 @@ fn what_is_in_the_way_is_named_and_left_alone() {
 #[test]
 fn a_directory_with_something_in_it_is_not_removed() {
     let site = Site::new();
-    let disk = site.disk("pvc-1");
+    let disk = attached(&site, "pvc-1");
     let target = disk.target("pod");
     fs::create_dir(&target).expect("writable");
     fs::write(target.join("data"), "somebody's").expect("writable");
@@ -293,7 +264,7 @@ fn a_directory_with_something_in_it_is_not_removed() {
 #[test]
 fn what_an_older_version_mounted_without_noting_who_made_it_is_staged_and_published_again() {
     let site = Site::new();
-    let mut disk = site.disk("pvc-1").in_use("old");
+    let mut disk = attached(&site, "pvc-1").in_use("old");
     let identity = "storage.kubernetes.io/csiProvisionerIdentity";
     let known = disk.context.insert(identity.into(), "1-2-drivebay".into());
     assert_eq!(known, None);
@@ -309,7 +280,7 @@ fn what_an_older_version_mounted_without_noting_who_made_it_is_staged_and_publis
 #[test]
 fn nothing_is_looked_for_beneath_what_is_mounted_at_the_directory_itself() {
     let site = Site::new();
-    let disk = site.raw("raw");
+    let disk = attached_raw(&site, "raw");
     fs::create_dir_all(disk.staging()).expect("writable");
     bind(&site.node.path("pool"), &disk.staging());
     let hidden = disk.staging().join(&disk.id);
@@ -331,7 +302,7 @@ fn nothing_is_looked_for_beneath_what_is_mounted_at_the_directory_itself() {
 #[test]
 fn a_raw_device_that_was_taken_over_is_staged_in_our_place_after_a_reboot() {
     let site = Site::new();
-    let disk = site.raw("raw");
+    let disk = attached_raw(&site, "raw");
     let theirs = disk.staging().join(&disk.id);
     bound_by_the_other(&disk, &theirs);
     disk.stage().expect("taken over");

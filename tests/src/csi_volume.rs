@@ -40,14 +40,20 @@ pub fn disk_request(name: &str) -> proto::CreateVolumeRequest {
     }
 }
 
+/// The volume that CreateVolume answers.
+#[track_caller]
+pub fn created(csi: &Csi, request: proto::CreateVolumeRequest) -> proto::Volume {
+    let answer = csi.create_volume(request).expect("created");
+    answer.volume.expect("a volume")
+}
+
 impl<'a> CsiVolume<'a> {
     /// A disk that is made for the test.
     #[track_caller]
     pub fn disk(csi: &'a Csi, node: &'a Node, name: &str) -> Self {
         let request = disk_request(name);
         let capability = request.volume_capabilities[0].clone();
-        let answer = csi.create_volume(request).expect("created");
-        Self::existing(csi, node, answer.volume.expect("a volume"), capability)
+        Self::existing(csi, node, created(csi, request), capability)
     }
 
     /// What CreateVolume answered, to be used so.
