@@ -3,6 +3,7 @@
 //! A handle is the wish for one identity and nothing more: each operation has a worker find the device
 //! anew and hold what it says itself against the grant.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
@@ -116,47 +117,26 @@ impl HostDevice for CallContext {
         target: Resource<Target>,
         options: Vec<MountOption>,
     ) -> Answer<()> {
-        let onto = self.table.get(&target)?;
-        let (path, access) = (onto.path.clone(), onto.access);
-        let options = MountOptions::of(access, &options);
+        let options = MountOptions::of(self.table.get(&target)?.access, &options);
         let (access, options) = (options.access(), options.named());
         let filesystems = match self.granted_mount(&options) {
             Ok(filesystems) => filesystems,
             Err(error) => return Ok(Err(into_wit(&error))),
         };
-        let operation = match self.only_compares() {
-            true => DeviceOperation::Compare {
-                target: path,
-                access,
-            },
-            false => DeviceOperation::Mount {
-                target: path,
-                options,
-                access,
-                filesystems,
-            },
-        };
-        let answer = self.of_device(&device, operation, done)?;
-        self.look_again(&target, &answer)?;
-        Ok(answer)
+        self.put_on(&device, &target, access, |target| DeviceOperation::Mount {
+            target,
+            options,
+            access,
+            filesystems,
+        })
     }
 
     fn bind(&mut self, device: Resource<Device>, target: Resource<Target>) -> Answer<()> {
-        let onto = self.table.get(&target)?;
-        let (path, access) = (onto.path.clone(), onto.access);
-        let operation = match self.only_compares() {
-            true => DeviceOperation::Compare {
-                target: path,
-                access,
-            },
-            false => DeviceOperation::Bind {
-                target: path,
-                access,
-            },
-        };
-        let answer = self.of_device(&device, operation, done)?;
-        self.look_again(&target, &answer)?;
-        Ok(answer)
+        let access = self.table.get(&target)?.access;
+        self.put_on(&device, &target, access, |target| DeviceOperation::Bind {
+            target,
+            access,
+        })
     }
 
     fn drop(&mut self, device: Resource<Device>) -> wasmtime::Result<()> {
@@ -166,6 +146,27 @@ impl HostDevice for CallContext {
 }
 
 impl CallContext {
+    /// Puts a device on a target, or only compares it with what is there where no more was asked for.
+    fn put_on(
+        &mut self,
+        device: &Resource<Device>,
+        target: &Resource<Target>,
+        access: MountAccess,
+        put: impl FnOnce(PathBuf) -> DeviceOperation,
+    ) -> Answer<()> {
+        let onto = self.table.get(target)?.path.clone();
+        let operation = match self.only_compares() {
+            true => DeviceOperation::Compare {
+                target: onto,
+                access,
+            },
+            false => put(onto),
+        };
+        let answer = self.of_device(device, operation, done)?;
+        self.look_again(target, &answer)?;
+        Ok(answer)
+    }
+
     fn block_devices_grant(&self) -> Result<&BlockDevicesGrant, DriverError> {
         // Linked only where granted; absent while a component is described before anyone granted anything.
         self.grants

@@ -1,6 +1,6 @@
 //! Conditions as gRPC codes: the only such table, and what the callers read out of a code besides.
 //!
-//! Four RPCs change a backend for callers that draw conclusions from a code. Made or being made is what
+//! Five RPCs change a backend for callers that draw conclusions from a code. Made or being made is what
 //! external-provisioner (`checkError`) and external-snapshotter (`isCSIFinalError`) ask of a creation: after
 //! CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE and ABORTED it may be, so that they ask again until they know, also
 //! when the claim is gone. Every other code is final: nothing was made, nothing is on its way, and who no longer
@@ -58,9 +58,9 @@ pub(super) fn status(error: &DriverError, reading: Reading) -> Status {
 fn code(condition: Condition, reading: Reading) -> Code {
     match reading {
         Reading::Plain => plain(condition),
-        Reading::Creation => of_creation(condition),
-        Reading::Expansion => of_expansion(condition),
-        Reading::Modification => of_modification(condition),
+        // Never so, which one code alone says.
+        Reading::Modification if condition == Condition::OutOfRange => Code::InvalidArgument,
+        Reading::Creation | Reading::Expansion | Reading::Modification => of_change(condition),
     }
 }
 
@@ -81,58 +81,23 @@ fn plain(condition: Condition) -> Code {
     }
 }
 
-fn of_creation(condition: Condition) -> Code {
+/// Of whatever may leave something behind at a backend.
+fn of_change(condition: Condition) -> Code {
     match condition {
-        // Refused as it stands.
+        // Refused as it stands, or for want of room: nothing was done.
         Condition::InvalidArgument
         | Condition::OutOfRange
         | Condition::NotFound
         | Condition::AlreadyExists
         | Condition::FailedPrecondition
-        // No room: elsewhere there may be.
         | Condition::Exhausted
         // May be at it.
         | Condition::InProgress
         | Condition::Unavailable => plain(condition),
-        // The RPC is there: "cannot create a volume from the requested source" and the like.
+        // The RPC is there, but never for this: "cannot create a volume from the requested source" and the like.
         Condition::Unsupported => Code::InvalidArgument,
-        // A guest that broke down had perhaps made it before; and who may not ask cannot tell what an earlier try
-        // made.
-        Condition::Denied | Condition::Internal => Code::Unavailable,
-    }
-}
-
-fn of_expansion(condition: Condition) -> Code {
-    match condition {
-        // Never in this size.
-        Condition::InvalidArgument
-        | Condition::OutOfRange
-        | Condition::NotFound
-        // "Volume in use".
-        | Condition::FailedPrecondition
-        | Condition::AlreadyExists
-        | Condition::InProgress
-        | Condition::Unavailable
-        | Condition::Exhausted => plain(condition),
-        // Never at all.
-        Condition::Unsupported => Code::InvalidArgument,
-        Condition::Denied | Condition::Internal => Code::Unavailable,
-    }
-}
-
-fn of_modification(condition: Condition) -> Code {
-    match condition {
-        // Never so: the one code that says it.
-        Condition::InvalidArgument | Condition::OutOfRange | Condition::Unsupported => {
-            Code::InvalidArgument
-        }
-        Condition::NotFound
-        | Condition::AlreadyExists
-        | Condition::InProgress
-        | Condition::Unavailable
-        | Condition::Exhausted
-        | Condition::FailedPrecondition => plain(condition),
-        // One of several properties may have changed already.
+        // A guest that broke down had perhaps done it, or a part of it, before; and who may not ask cannot tell what
+        // an earlier try did.
         Condition::Denied | Condition::Internal => Code::Unavailable,
     }
 }

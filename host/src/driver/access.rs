@@ -7,7 +7,7 @@
 //! is mounted, because what the kernel remembers of it may be older than what another node wrote to the disk since.
 
 use super::defect::Defect;
-use super::place::{Spot, known, shown};
+use super::place::{Spot, is_as_noted, known};
 use super::{Driver, Operation};
 use crate::error::DriverError;
 use crate::journal::{Placement, Progress, Role, Use, VolumeRecord};
@@ -58,7 +58,7 @@ impl Driver {
         staging: &Placement,
         (access, kind): (Access, &AccessType),
     ) -> Result<bool, DriverError> {
-        if serves(staging, access) {
+        if staging.use_as.allows(access) {
             return Ok(true);
         }
         let Some(entry) = known(&staging.path)? else {
@@ -75,17 +75,11 @@ impl Driver {
     }
 }
 
-/// What can be written can also be read.
-pub(super) fn serves(staging: &Placement, access: Access) -> bool {
-    access == Access::ReadOnly || !staging.use_as.is_read_only()
-}
-
 /// Whether what was noted is there still, and sound: what is dead is put there anew, unless another pod has it.
 pub(super) fn is_in_place(staging: &Placement) -> Result<bool, DriverError> {
-    let is_sound = |entry: &MountEntry| {
-        shown(entry) == staging.shown_as && Defect::of(staging, entry).is_none()
-    };
-    Ok(known(&staging.path)?.is_some_and(|entry| is_sound(&entry)))
+    let is_sound =
+        |entry: MountEntry| is_as_noted(staging, &entry) && Defect::of(staging, &entry).is_none();
+    Ok(known(&staging.path)?.is_some_and(is_sound))
 }
 
 /// `failed-precondition` where a staging that is everyone's only reads.
@@ -94,7 +88,7 @@ pub(super) fn refuse_only_read(
     staging: &Placement,
     access: Access,
 ) -> Result<(), DriverError> {
-    if serves(staging, access) {
+    if staging.use_as.allows(access) {
         return Ok(());
     }
     Err(DriverError::failed_precondition(format!(

@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::place::{known, look, shown};
-use super::staging::staged_devices;
+use super::place::{is_as_noted, known, look, shown};
+use super::staging::{access_of, staged_devices};
 use super::{Driver, Subject};
 use crate::error::{Condition, DriverError};
-use crate::journal::{Placement, Progress};
+use crate::journal::Progress;
 use crate::runtime::{Export, Purpose, StageRequest};
 use crate::sys::{MountEntry, device_beneath, disk_beneath};
-use crate::volume::{Access, AccessType, VolumeId, VolumeKey};
+use crate::volume::{AccessType, VolumeId, VolumeKey};
 
 /// More than a node has of one driver; of any more, some are asked about again.
 const MOST: usize = 512;
@@ -120,7 +120,9 @@ impl Driver {
     fn is_ours(&self, key: &VolumeKey, mounted: &Mounted) -> Result<bool, DriverError> {
         let record = self.journal.look(key)?;
         let noted = record.as_ref().and_then(|it| it.placement(&mounted.path));
-        Ok(noted.is_some_and(|noted| is_still(noted, &mounted.entry)))
+        Ok(noted.is_some_and(|noted| {
+            noted.progress == Progress::Done && is_as_noted(noted, &mounted.entry)
+        }))
     }
 
     /// Asks the guest what belongs there, and compares.
@@ -140,10 +142,7 @@ impl Driver {
                 id: &VolumeId(key.0.clone()),
                 context: &context,
                 publish_context: &publish_context,
-                access: match mounted.entry.read_only {
-                    true => Access::ReadOnly,
-                    false => Access::ReadWrite,
-                },
+                access: access_of(&mounted.entry),
                 kind: &kind_of(mounted),
                 target: mounted.path.clone(),
                 mounted: Some(mounted.entry.clone()),
@@ -153,10 +152,6 @@ impl Driver {
         self.recognised.remember(key, mounted);
         Ok(())
     }
-}
-
-fn is_still(noted: &Placement, entry: &MountEntry) -> bool {
-    noted.progress == Progress::Done && noted.shown_as == shown(entry)
 }
 
 /// Where a volume can be, if a caller names that path, which comes first. CSI's volumes are known by their ids.

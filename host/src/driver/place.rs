@@ -397,7 +397,7 @@ fn judged(
         Progress::Intended => Ok(Standing::Leftover),
         Progress::Adopting => Ok(Standing::Found(entry)),
         // Ours is gone, and somebody mounted something else since.
-        Progress::Done if noted.shown_as != shown(&entry) => Ok(Standing::Found(entry)),
+        Progress::Done if !is_as_noted(noted, &entry) => Ok(Standing::Found(entry)),
         Progress::Done if noted.use_as == Use::of(spot.access, spot.kind) => {
             Ok(Standing::Settled(entry))
         }
@@ -476,13 +476,16 @@ fn says_the_same(noted: &Parameters, given: &Parameters) -> bool {
     noted.same_as(&given.without(PROVISIONER_IDENTITY))
 }
 
+/// Whether the kernel's table shows there what it showed when that was put there.
+pub(super) fn is_as_noted(noted: &Placement, entry: &MountEntry) -> bool {
+    noted.shown_as == shown(entry)
+}
+
 /// Whether what was put there is there still; what cannot be told counts as there.
 pub(super) fn still_holds(placement: &Placement) -> bool {
     match known(&placement.path) {
         Ok(None) => false,
-        Ok(Some(entry)) => {
-            placement.progress != Progress::Done || placement.shown_as == shown(&entry)
-        }
+        Ok(Some(entry)) => placement.progress != Progress::Done || is_as_noted(placement, &entry),
         Err(_) => true,
     }
 }

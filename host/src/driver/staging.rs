@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::access::{StagedFor, serves};
+use super::access::StagedFor;
 use super::defect::Defect;
-use super::place::{Spot, is_mounted, known, look, refuse_changed_context, shown};
+use super::place::{Spot, is_as_noted, is_mounted, known, look, refuse_changed_context};
 use super::{Driver, Operation, PublishVolume};
 use crate::error::DriverError;
 use crate::journal::{Placement, Progress, Role, VolumeRecord};
@@ -88,10 +88,10 @@ fn spoilt(noted: &Placement, request: &PublishVolume) -> Result<Option<Unready>,
         // As after a reboot: callers then stage again.
         return Ok(None);
     };
-    if shown(&entry) != noted.shown_as {
+    if !is_as_noted(noted, &entry) {
         return Ok(Some(unready(access_of(&entry), None)));
     }
-    if request.staged_for == StagedFor::FirstPod && !serves(noted, request.access) {
+    if request.staged_for == StagedFor::FirstPod && !noted.use_as.allows(request.access) {
         return Ok(Some(unready(
             request.access,
             Some((Defect::OnlyReads, entry)),
@@ -118,7 +118,8 @@ fn foreign(request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
     Ok(None)
 }
 
-fn access_of(entry: &MountEntry) -> Access {
+/// As it was asked for, as far as that can be seen.
+pub(super) fn access_of(entry: &MountEntry) -> Access {
     match entry.read_only {
         true => Access::ReadOnly,
         false => Access::ReadWrite,

@@ -223,8 +223,12 @@ impl Use {
         self.kind == "block"
     }
 
-    pub(crate) fn is_read_only(&self) -> bool {
-        self.read_only
+    /// Whether what is mounted so can be shown again with that access: what can be written can also be read.
+    pub(crate) fn allows(&self, access: Access) -> bool {
+        match access {
+            Access::ReadOnly => true,
+            Access::ReadWrite => !self.read_only,
+        }
     }
 
     /// Whether the one only reads, the other writes too, and all else is alike.
@@ -232,8 +236,8 @@ impl Use {
         self.kind == other.kind && self.read_only != other.read_only
     }
 
-    /// Whether what is mounted so can be shown again as `wanted`: what can be written can also be read.
+    /// Whether what is mounted so can be shown again as `wanted`.
     pub(crate) fn serves(&self, wanted: &Self) -> bool {
-        self.kind == wanted.kind && (wanted.read_only || !self.read_only)
+        self.kind == wanted.kind && self.allows(wanted.access())
     }
 }

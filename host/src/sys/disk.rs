@@ -14,6 +14,7 @@ use nix::sys::stat::{major, minor};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::MountEntry;
+use super::mountinfo::TABLE;
 
 /// Filesystems of one disk each, of which stat(2) and statfs(2) ask nobody.
 const ON_DISK: [&str; 4] = ["ext2", "ext3", "ext4", "xfs"];
@@ -132,7 +133,7 @@ fn has_met_errors(fs_type: &str, device: &str) -> bool {
 }
 
 fn is_kept_up(device: &str) -> io::Result<bool> {
-    let table = fs::read("/proc/self/mountinfo")?;
+    let table = fs::read(TABLE)?;
     Ok(!table
         .split(|byte| *byte == b'\n')
         .any(|line| gives_up(line, device)))

@@ -206,11 +206,7 @@ impl MountOptions {
 
     /// The same as text, one each.
     pub fn texts(&self) -> Vec<String> {
-        let text = |(name, value): MountOption| match value {
-            Some(value) => format!("{name}={value}"),
-            None => name,
-        };
-        self.named().into_iter().map(text).collect()
+        self.named().iter().map(text).collect()
     }
 
     /// For mount(2).
@@ -221,6 +217,14 @@ impl MountOptions {
     /// The filesystem's own words, in order.
     pub(super) fn own(&self) -> &[MountOption] {
         &self.own
+    }
+}
+
+/// As it is written.
+pub(super) fn text((name, value): &MountOption) -> String {
+    match value {
+        Some(value) => format!("{name}={value}"),
+        None => name.clone(),
     }
 }
 

@@ -19,7 +19,7 @@ pub use point::is_mount_point;
 
 use point::Point;
 
-const TABLE: &str = "/proc/self/mountinfo";
+pub(super) const TABLE: &str = "/proc/self/mountinfo";
 
 /// One mount.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use nix::mount::{MntFlags, mount, umount2};
 use super::mount::{kind_of, open_directory, open_target, proc_path};
 use super::serve::own_mount_namespace;
 use super::{Fault, FaultKind, MountAccess, Remote, Reply};
-use crate::sys::MountOptions;
+use crate::sys::{MountOption, MountOptions, mount_option};
 
 /// Linux repeats a SYN after one second and again after two more (tcp(7)): time for both to be lost.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -147,23 +147,20 @@ fn port_to_check(remote: &Remote) -> Option<u16> {
 /// The kernel's option string: the guest's options, then what a mount program adds.
 fn nfs_data(options: &MountOptions, server: IpAddr, client: Option<&IpAddr>) -> String {
     let own = options.own().iter();
-    let mut parts: Vec<String> = own
-        .map(|(key, value)| option_text(key, value.as_deref(), server))
-        .collect();
+    let mut parts: Vec<String> = own.map(|option| option_text(option, server)).collect();
     parts.push(format!("addr={server}"));
     // NFS 4.0 servers call back to this address (RFC 7530 section 10.3); later versions ignore it.
     parts.extend(client.map(|address| format!("clientaddr={address}")));
     parts.join(",")
 }
 
-fn option_text(key: &str, value: Option<&str>, address: IpAddr) -> String {
-    match (key, value) {
+fn option_text(option: &MountOption, address: IpAddr) -> String {
+    match (option.0.as_str(), option.1.as_deref()) {
         // The kernel takes "tcp" to mean IPv4 and refuses it beside an IPv6 address.
-        ("proto" | "mountproto", Some(proto @ ("tcp" | "udp"))) if address.is_ipv6() => {
+        (key @ ("proto" | "mountproto"), Some(proto @ ("tcp" | "udp"))) if address.is_ipv6() => {
             format!("{key}={proto}6")
         }
-        (key, Some(value)) => format!("{key}={value}"),
-        (key, None) => key.to_owned(),
+        _ => mount_option::text(option),
     }
 }
 

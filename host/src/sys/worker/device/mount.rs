@@ -11,7 +11,7 @@ use super::content;
 use super::find::Disk;
 use super::superblock::{Family, FsType};
 use super::{Fault, FaultKind, MountAccess, Reply};
-use crate::sys::{MountEntry, MountOptions, device_beneath, mount_at};
+use crate::sys::{MountEntry, MountOptions, device_beneath, mount_at, mount_option};
 
 /// A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once unless told so.
 pub(super) const XFS_TWINS: &str = "nouuid";
@@ -46,11 +46,7 @@ pub(super) fn mount(
 
 /// What the filesystem reads.
 fn text(fs_type: FsType, options: &MountOptions) -> String {
-    let own = options.own().iter().map(|(name, value)| match value {
-        Some(value) => format!("{name}={value}"),
-        None => name.clone(),
-    });
-    let mut words: Vec<String> = own.collect();
+    let mut words: Vec<String> = options.own().iter().map(mount_option::text).collect();
     if fs_type.family() == Family::Xfs && !words.iter().any(|word| word == XFS_TWINS) {
         words.push(XFS_TWINS.to_owned());
     }

@@ -280,6 +280,14 @@ mod tests {
         (scratch, open)
     }
 
+    fn to_in(dir: OwnedFd) -> Place {
+        Place {
+            parent: dir,
+            name: "to".into(),
+            path: "to".into(),
+        }
+    }
+
     #[test]
     fn without_noreplace_nothing_is_replaced_either() {
         let (scratch, dir) = scratch();
@@ -318,11 +326,7 @@ mod tests {
     #[test]
     fn what_another_node_has_removed_is_not_finished() {
         let (scratch, dir) = scratch();
-        let place = Place {
-            parent: dir,
-            name: "to".into(),
-            path: "to".into(),
-        };
+        let place = to_in(dir);
         let build = Build::begin(&place).expect("begun");
         let ours = fstat(build.make_directory().expect("made")).expect("stat");
         fs::remove_dir(scratch.path().join(build.name())).expect("removed by another");
@@ -333,11 +337,7 @@ mod tests {
     #[test]
     fn what_another_node_builds_under_the_same_name_is_not_taken_for_ours() {
         let (scratch, dir) = scratch();
-        let place = Place {
-            parent: dir,
-            name: "to".into(),
-            path: "to".into(),
-        };
+        let place = to_in(dir);
         let build = Build::begin(&place).expect("begun");
         let ours = fstat(build.make_directory().expect("made")).expect("stat");
         let partial = scratch.path().join(build.name());
