@@ -10,10 +10,20 @@ use std::cell::RefCell;
 
 use crate::bindings::drivebay::driver::https::Response;
 use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::Error;
+use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::call::{Action, Call};
 use crate::ecs::Cloud;
 use crate::signature;
+use crate::zone;
+
+/// What a node says of itself: its zone, its instance, and what categories can be attached to it.
+pub(crate) fn node(zone: &str, id: &str, takes: &[&str]) -> Topology {
+    let mut place = zone::place(zone);
+    place.push((zone::INSTANCE.into(), id.into()));
+    let key = |category: &&str| (format!("{}{category}", zone::TAKES), "available".into());
+    place.extend(takes.iter().map(key));
+    place
+}
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bindings::drivebay::driver::types::{CapacityRange, VolumeSource};
-use crate::fake::{FakeCloud, Fault};
+use crate::fake::{FakeCloud, Fault, node};
 use crate::size::GIB;
 use crate::zone;
 
@@ -310,15 +310,6 @@ fn a_long_name_and_a_strange_one_get_a_disk() {
         (disk_name("1 é"), disk_name("a"), disk_name("pvc-1")),
         (None, None, Some("pvc-1"))
     );
-}
-
-/// What a node says of itself.
-fn node(zone: &str, id: &str, takes: &[&str]) -> Vec<(String, String)> {
-    let mut place = zone::place(zone);
-    place.push((zone::INSTANCE.into(), id.into()));
-    let key = |category: &&str| (format!("{}{category}", zone::TAKES), "available".into());
-    place.extend(takes.iter().map(key));
-    place
 }
 
 #[test]
