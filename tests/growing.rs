@@ -6,9 +6,9 @@
 )]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use drivebay_tests::{DEVICE, Node, Volume, options, text};
+use drivebay_tests::{Answer, DEVICE, Node, Volume, options, text};
 
 const SHIM: &str = "k8s~nfs/nfs";
 const GIB: &str = "1073741824";
@@ -23,21 +23,25 @@ fn node_with_a_claim() -> (Node, PathBuf) {
     (node, record)
 }
 
+/// After the claim grew by a gibibyte.
+fn expandfs(node: &Node, volume: &Volume<'_>, pod: &Path) -> Answer {
+    node.call(&[
+        "expandfs",
+        &volume.options(),
+        DEVICE,
+        text(pod),
+        TWO_GIB,
+        GIB,
+    ])
+}
+
 #[test]
 fn a_claim_grows_at_its_backend_by_expandfs_alone() {
     let (node, record) = node_with_a_claim();
     let volume = Volume::new(&node, "v1", &[]);
     let pod = node.pod("web");
     for _ in 0..2 {
-        node.call(&[
-            "expandfs",
-            &volume.options(),
-            DEVICE,
-            text(&pod),
-            TWO_GIB,
-            GIB,
-        ])
-        .is(r#"{"status":"Success"}"#);
+        expandfs(&node, &volume, &pod).is(r#"{"status":"Success"}"#);
         let noted = fs::read_to_string(&record).expect("readable");
         assert!(noted.starts_with(TWO_GIB), "{noted}");
     }
@@ -64,15 +68,7 @@ fn a_volume_made_by_a_claim_grows() {
             .starts_with(TWO_GIB)
     );
     let pod = node.pod("web");
-    node.call(&[
-        "expandfs",
-        &volume.options(),
-        DEVICE,
-        text(&pod),
-        TWO_GIB,
-        GIB,
-    ])
-    .is(r#"{"status":"Success"}"#);
+    expandfs(&node, &volume, &pod).is(r#"{"status":"Success"}"#);
 }
 
 #[test]

@@ -59,6 +59,15 @@ impl Share {
         found
     }
 
+    /// Nothing is left there, neither of volumes nor of the driver's own.
+    #[track_caller]
+    pub(crate) fn is_empty(&self) {
+        assert_eq!(
+            (self.files(), self.directories()),
+            (Vec::<String>::new(), Vec::new())
+        );
+    }
+
     /// Its directories, without the driver's own.
     pub(crate) fn directories(&self) -> Vec<String> {
         let entries = fs::read_dir(self.at("")).expect("readable").flatten();

@@ -4,7 +4,6 @@
 //! Any Go since 1.21 fetches the version that a go.mod asks for by itself. Debian 12's is older, but good
 //! enough to fetch that same module, checked against Go's checksum database.
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -41,15 +40,16 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     process::run(&mut chmod, Echo::Silent).map(drop)
 }
 
-/// Builds the program, static, as the VM and a bare host run it.
+/// Builds the program that drives kubelet's own code.
 pub(crate) fn build_kubelet(workspace: &Workspace) -> Result<()> {
-    let program = workspace.target().join("dist/tests/kubelet-flexvolume");
-    let mut go = go(workspace)?;
-    go.current_dir(workspace.root().join("tests/kubelet"))
-        .env("CGO_ENABLED", "0")
-        .args(["test", "-c", "-trimpath", "-ldflags=-s -w", "-o"])
-        .args([program.as_os_str(), ".".as_ref()]);
-    process::run(&mut go, Echo::Live).map(drop)
+    build(
+        workspace,
+        "kubelet-flexvolume",
+        "tests/kubelet",
+        &["test", "-c"],
+        ".",
+    )
+    .map(drop)
 }
 
 /// Builds csi-sanity and the caller that plays the CSI sidecars, both from the module in tests/csi.
@@ -61,27 +61,14 @@ pub(crate) fn build_csi(workspace: &Workspace) -> Result<()> {
             "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity",
         ),
     ] {
-        let program = workspace.target().join("dist/tests").join(program);
-        let mut go = go(workspace)?;
-        go.current_dir(workspace.root().join("tests/csi"))
-            .env("CGO_ENABLED", "0")
-            .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
-            .args([program.as_os_str(), package.as_ref()]);
-        process::run(&mut go, Echo::Live)?;
+        build(workspace, program, "tests/csi", &["build"], package)?;
     }
     Ok(())
 }
 
 /// Builds the clients of Alibaba Cloud's SDKs for Go, one program, and says where it is.
 pub(crate) fn build_sdks(workspace: &Workspace) -> Result<PathBuf> {
-    let program = workspace.target().join("dist/tests/go-sdks");
-    let mut go = go(workspace)?;
-    go.current_dir(workspace.root().join("tests/sdk/go"))
-        .env("CGO_ENABLED", "0")
-        .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
-        .args([program.as_os_str(), ".".as_ref()]);
-    process::run(&mut go, Echo::Live)?;
-    Ok(program)
+    build(workspace, "go-sdks", "tests/sdk/go", &["build"], ".")
 }
 
 /// Releases of gRPC that kubelet was built with: up to Kubernetes 1.22, and up to 1.25.
@@ -90,17 +77,40 @@ const OLD_GRPC: [&str; 2] = ["1.38", "1.47"];
 /// Builds one caller with each of them; each has a module file of its own.
 pub(crate) fn build_old_callers(workspace: &Workspace) -> Result<()> {
     for version in OLD_GRPC {
-        let program = format!("dist/tests/grpc-{version}");
-        let program = workspace.target().join(program);
-        let mut go = go(workspace)?;
-        go.current_dir(workspace.root().join("tests/csi/old"))
-            .env("CGO_ENABLED", "0")
-            .args(["build", "-trimpath", "-ldflags=-s -w"])
-            .arg(format!("-modfile=grpc-{version}.mod"))
-            .args([OsStr::new("-o"), program.as_os_str(), OsStr::new(".")]);
-        process::run(&mut go, Echo::Live)?;
+        let (program, modules) = (
+            format!("grpc-{version}"),
+            format!("-modfile=grpc-{version}.mod"),
+        );
+        build(
+            workspace,
+            &program,
+            "tests/csi/old",
+            &["build", &modules],
+            ".",
+        )?;
     }
     Ok(())
+}
+
+/// Builds one program of a module, static, as the VM and a bare host run it, and says where it is. `how` is go's
+/// command and what it needs besides.
+fn build(
+    workspace: &Workspace,
+    program: &str,
+    module: &str,
+    how: &[&str],
+    package: &str,
+) -> Result<PathBuf> {
+    let program = workspace.target().join("dist/tests").join(program);
+    let mut go = go(workspace)?;
+    go.current_dir(workspace.root().join(module))
+        .env("CGO_ENABLED", "0")
+        .args(how)
+        .args(["-trimpath", "-ldflags=-s -w", "-o"])
+        .arg(&program)
+        .arg(package);
+    process::run(&mut go, Echo::Live)?;
+    Ok(program)
 }
 
 fn go(workspace: &Workspace) -> Result<Command> {

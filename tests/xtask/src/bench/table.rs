@@ -107,15 +107,10 @@ impl Table {
         ratio: &str,
         promise: Option<(String, bool)>,
     ) {
-        let (target, verdict) = match promise {
-            None => (String::new(), "for information"),
-            Some((target, true)) => (target, "met"),
-            Some((target, false)) => {
-                self.missed += 1;
-                (target, "**missed**")
-            }
-        };
-        let verdict = verdict.to_owned();
+        if matches!(promise, Some((_, false))) {
+            self.missed += 1;
+        }
+        let [target, verdict] = verdict(promise);
         self.rows.push([
             what.into(),
             ours,
@@ -125,6 +120,16 @@ impl Table {
             verdict,
         ]);
     }
+}
+
+/// The last two cells of a row: what was promised, and whether it was kept. Without a promise it is for information.
+pub(super) fn verdict(promise: Option<(String, bool)>) -> [String; 2] {
+    let (target, verdict) = match promise {
+        None => (String::new(), "for information"),
+        Some((target, true)) => (target, "met"),
+        Some((target, false)) => (target, "**missed**"),
+    };
+    [target, verdict.to_owned()]
 }
 
 impl fmt::Display for Table {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Row;
-use crate::bench::table::milliseconds;
+use crate::bench::table::{milliseconds, verdict};
 
 /// What is mounted elsewhere is none of a call's business.
 const MOST: f64 = 3.0;
@@ -66,11 +66,8 @@ impl fmt::Display for Growth {
         for (what, times) in &self.rows {
             let cells: Vec<String> = times.iter().copied().map(milliseconds).collect();
             let ratio = ratio(times);
-            let (target, verdict) = match (is_ours(what), ratio <= MOST) {
-                (false, _) => (String::new(), "for information"),
-                (true, true) => (format!("≤ {MOST}x"), "met"),
-                (true, false) => (format!("≤ {MOST}x"), "**missed**"),
-            };
+            let promise = is_ours(what).then(|| (format!("≤ {MOST}x"), ratio <= MOST));
+            let [target, verdict] = verdict(promise);
             let cells = cells.join(" | ");
             writeln!(
                 f,
