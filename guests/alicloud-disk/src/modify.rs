@@ -88,9 +88,9 @@ impl<'a> Target<'a> {
         }
         let Changes { set, removed } = Changes::read(given)?;
         if set.len() > MOST || removed.len() > MOST {
-            return Err(Error::InvalidArgument(
-                "too many tags: ECS sets and removes at most 20 at once".into(),
-            ));
+            return Err(Error::InvalidArgument(format!(
+                "too many tags: ECS sets and removes at most {MOST} at once"
+            )));
         }
         let owned = |(key, value): (&str, &str)| (key.into(), value.into());
         Ok(Self {

@@ -120,9 +120,9 @@ fn with_users(mut tags: Vec<Tag>, users: &[(&str, &str)]) -> Result<Vec<Tag>, Er
         tags.push(((*key).into(), (*value).into()));
     }
     if tags.len() > MOST {
-        return Err(Error::InvalidArgument(
-            "too many tags: ECS takes 20 on one resource, of which the driver uses up to 6".into(),
-        ));
+        return Err(Error::InvalidArgument(format!(
+            "too many tags: ECS takes {MOST} on one resource, of which the driver uses up to 6"
+        )));
     }
     Ok(tags)
 }
