@@ -4,7 +4,9 @@
 //! up on its filesystem. What is asked here is answered from the kernel's memory, never by a disk or a server, so
 //! that each repeated call can afford it and none can hang.
 
-use std::fs;
+mod sysfs;
+
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,13 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::MountEntry;
 use super::mountinfo::TABLE;
+use sysfs::Files;
+
+/// The number of each disk's appearance, by its `major:minor`.
+static APPEARANCES: Files = Files::none();
+
+/// How many errors each ext filesystem has met, by its disk's `major:minor`.
+static ERRORS: Files = Files::none();
 
 /// Filesystems of one disk each, of which stat(2) and statfs(2) ask nobody.
 const ON_DISK: [&str; 4] = ["ext2", "ext3", "ext4", "xfs"];
@@ -40,7 +49,7 @@ impl MountEntry {
 /// Where that cannot be told, as when this process has too many files open.
 pub fn disk_beneath(path: &Path, entry: &MountEntry) -> io::Result<Option<String>> {
     match device_of(path, entry)? {
-        Some(device) => unless_gone(appearance(&sysfs(&device))),
+        Some(device) => unless_gone(appearance_of(&device)),
         None => Ok(None),
     }
 }
@@ -74,21 +83,38 @@ fn unless_gone<T>(told: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
+/// Of the disk with that `major:minor`, from a file that is kept open.
+fn appearance_of(device: &str) -> io::Result<String> {
+    let directory = sysfs(device);
+    match APPEARANCES.number(device, || open_appearance(&directory)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => appearance(&directory),
+        number => Ok(format!("disk {}", number?)),
+    }
+}
+
 /// A number that the kernel gives to each disk that appears, and never twice in one boot. Kernels before
 /// 5.15 have none for disks, but their sysfs directories are numbered as they are made.
 ///
 /// # Errors
 /// Where there is no such disk.
 pub fn appearance(sysfs: &Path) -> io::Result<String> {
-    // A partition's directory lies in its disk's.
-    for of_disk in ["diskseq", "../diskseq"] {
-        match fs::read_to_string(sysfs.join(of_disk)) {
-            Ok(number) => return Ok(format!("disk {}", number.trim())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+    match open_appearance(sysfs) {
+        Ok(file) => Ok(format!("disk {}", io::read_to_string(file)?.trim())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(format!("directory {}", fs::metadata(sysfs)?.ino()))
         }
+        Err(error) => Err(error),
     }
-    Ok(format!("directory {}", fs::metadata(sysfs)?.ino()))
+}
+
+/// A partition's directory lies in its disk's.
+fn open_appearance(sysfs: &Path) -> io::Result<File> {
+    match File::open(sysfs.join("diskseq")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            File::open(sysfs.join("../diskseq"))
+        }
+        opened => opened,
+    }
 }
 
 /// Whether what was mounted for writing still takes writes. True of filesystems that are on no disk: they are
@@ -123,13 +149,15 @@ fn has_met_errors(fs_type: &str, device: &str) -> bool {
     if fs_type == "xfs" {
         return false;
     }
-    let name = fs::read_link(sysfs(device)).ok();
-    let name = name.as_deref().and_then(Path::file_name);
-    let count = name.and_then(|name| {
-        let file = Path::new("/sys/fs/ext4").join(name).join("errors_count");
-        fs::read_to_string(file).ok()
-    });
-    count.is_none_or(|count| count.trim() != "0")
+    let count = ERRORS.number(device, || open_errors_count(device));
+    count.map_or(true, |count| count != "0")
+}
+
+fn open_errors_count(device: &str) -> io::Result<File> {
+    let directory = fs::read_link(sysfs(device))?;
+    let name = directory.file_name().ok_or(io::ErrorKind::NotFound)?;
+    let of_filesystem = Path::new("/sys/fs/ext4").join(name);
+    File::open(of_filesystem.join("errors_count"))
 }
 
 fn is_kept_up(device: &str) -> io::Result<bool> {
