@@ -75,7 +75,7 @@ const WORDS: [&str; 2] = ["volume", "error"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 26] = [
+const CONFINED: [(&str, &[&str], &str); 29] = [
     (
         "wasmtime",
         &["runtime", "bindings", "capability"],
@@ -93,6 +93,21 @@ const CONFINED: [(&str, &[&str], &str); 26] = [
         "std::process::Command",
         &["sys"],
         "sys is where child processes are made",
+    ),
+    (
+        "std::net::TcpStream",
+        &["sys/worker/network", "sys/worker/https"],
+        "what speaks to the network has no privilege",
+    ),
+    (
+        "std::net::UdpSocket",
+        &["sys/worker/network", "sys/worker/https"],
+        "what speaks to the network has no privilege",
+    ),
+    (
+        "std::net::ToSocketAddrs",
+        &["sys/worker/network", "sys/worker/https"],
+        "what speaks to the network has no privilege",
     ),
     (
         "serde",

@@ -15,57 +15,65 @@ use std::sync::mpsc;
 use std::thread;
 
 use drivebay_tests::{
-    Answer, NODE_ID, Node, PATIENCE, SilentServer, Volume, eventually, kill_hard, pod_options,
+    Answer, NODE_ID, Node, PATIENCE, RESULT, Volume, WatGuest, eventually, hostile_node, kill_hard,
     send, text,
 };
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-const SHIM: &str = "k8s~nfs/nfs";
+const SHIM: &str = "drivebay~hostile/hostile";
 
-/// A mount that hangs in its worker for as long as the worker's own patience lasts, five seconds; a worker that a
-/// test stops waits for ever.
+const DISKS: &str = r#"
+component = "hostile"
+flexvolume = "drivebay/hostile"
+[grants.mounts]
+[grants.block-devices]
+devices = ["virtio-*"]
+filesystems = ["ext4"]
+"#;
+
+/// A mount that waits in its worker for a disk that never comes, for five seconds; a worker that a test stops waits for
+/// ever.
 struct Hanging {
     node: Node,
     pod: PathBuf,
-    json: String,
-    _server: SilentServer,
 }
 
 impl Hanging {
     fn with_deadline(deadline: &str) -> Self {
-        let server = SilentServer::start();
-        let node = Node::with_nfs(deadline);
+        let waits = format!(
+            "(call $await (i32.const 1024) (i32.const 7) (i32.const 0) (i64.const 0) (i32.const 5000) (i32.const {RESULT}))"
+        );
+        let guest = WatGuest::named("hostile")
+            .imports("block-devices")
+            .core(
+                r#"(import "drivebay:driver/block-devices@0.1.0" "await-device" (func $await (param i32 i32 i32 i64 i32 i32)))
+                   (data (i32.const 1024) "nowhere")"#,
+            )
+            .stage(&waits);
+        let node = hostile_node(
+            &guest,
+            &format!("{DISKS}[limits]\ndeadline = \"{deadline}\"\n"),
+        );
         let pod = node.pod("web");
-        let port = server.port_option();
-        let user = [
-            ("server", "127.0.0.1"),
-            ("share", "/export"),
-            ("mountOptions", &*port),
-        ];
-        Self {
-            json: pod_options("pv-1", &user),
-            node,
-            pod,
-            _server: server,
-        }
+        Self { node, pod }
     }
 
-    /// The shim, and its worker once it waits for the server.
+    /// The shim, and its worker once it waits for the disk.
     fn start(&self) -> (Child, Pid) {
-        let arguments = ["mount", text(&self.pod), &self.json];
+        let arguments = ["mount", text(&self.pod), "{}"];
         let shim = self
             .node
             .callout(SHIM, &arguments)
             .spawn()
             .expect("the shim runs");
         let mut waiting = None;
-        eventually("a worker that connects to the server", || {
+        eventually("a worker that waits for a disk", || {
             waiting = self
                 .node
                 .workers()
                 .into_iter()
-                .find(|worker| connects(*worker));
+                .find(|worker| watches(*worker));
             waiting.is_some()
         });
         (shim, waiting.expect("found"))
@@ -256,13 +264,14 @@ fn read_to_end(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec
     receiver
 }
 
-fn connects(worker: Pid) -> bool {
+/// Whether it has asked the kernel to be told of new devices.
+fn watches(worker: Pid) -> bool {
     let descriptors = fs::read_dir(format!("/proc/{worker}/fd"))
         .into_iter()
         .flatten()
         .flatten();
     let mut open = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
-    open.any(|file| file.to_string_lossy().starts_with("socket:"))
+    open.any(|file| file.to_string_lossy() == "anon_inode:inotify")
 }
 
 /// Not gone, and not a zombie that nobody waited for.

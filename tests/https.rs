@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use drivebay_tests::{
     Answer, Authority, Node, SilentServer, WebServer, Wire, asking, eventually, hostile_node,
-    mount_hostile, send,
+    is_nobody, mount_hostile, send,
 };
 use nix::sys::signal::Signal;
 
@@ -379,26 +379,7 @@ fn whoever_speaks_to_the_network_is_nobody() {
         eventually("the request", || !server.heard().is_empty());
         let workers = node.network_workers();
         assert_eq!(workers.len(), 1);
-        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", workers[0]));
-        let status = read("status").expect("it runs");
-        let value = |key: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key));
-            let words = line.unwrap_or("missing").split_whitespace();
-            words.collect::<Vec<_>>().join(" ")
-        };
-        for key in ["Uid:", "Gid:"] {
-            assert_eq!(value(key), "65534 65534 65534 65534", "{status}");
-        }
-        assert_eq!(value("Groups:"), "", "{status}");
-        for key in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
-            assert_eq!(value(key), "0000000000000000", "{status}");
-        }
-        assert_eq!(value("NoNewPrivs:"), "1", "{status}");
-        assert_eq!(read("environ").expect("it runs"), "");
-        let directory = fs::read_link(format!("/proc/{}/cwd", workers[0]));
-        assert_eq!(directory.expect("it runs").to_string_lossy(), "/");
-        let errors = fs::read_link(format!("/proc/{}/fd/2", workers[0]));
-        assert_eq!(errors.expect("it runs").to_string_lossy(), "/dev/null");
+        is_nobody(workers[0]);
         ends_in_time(&asked.join().expect("no panic"));
     });
 }

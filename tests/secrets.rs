@@ -77,8 +77,10 @@ fn while_a_mount_is_under_way() {
         .spawn()
         .expect("runs");
     eventually("the intent in the journal", || !node.journal().is_empty());
-    let workers = node.workers();
-    assert!(!workers.is_empty(), "the mount was to take a while");
+    eventually("a worker that connects", || {
+        !node.network_workers().is_empty()
+    });
+    let workers = [node.workers(), node.network_workers()].concat();
     for (worker, file) in workers
         .iter()
         .flat_map(|id| [(id, "cmdline"), (id, "environ")])

@@ -48,7 +48,7 @@ pub use stdio::{Answer, silence_standard_streams};
 pub use worker::{
     Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,
     Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Measured,
-    MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties, Remote,
-    Reply, Request, Room, SharedWorkers, TargetKind, Usage, WantedDevice, WorkerCosts, WorkerToll,
-    is_worker, measure_at_once, serve_worker,
+    MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties, Reached,
+    Remote, Reply, Request, Room, Server, SharedWorkers, TargetKind, Usage, WantedDevice,
+    WorkerCosts, WorkerToll, is_worker, measure_at_once, nfs_port, serve_worker, source_text,
 };

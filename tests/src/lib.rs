@@ -41,6 +41,7 @@ pub use disk::{DISK, Disk, GIB, device};
 pub use dist::{dist, guest, repository};
 pub use hostile::{HOSTILE_GRANTS, hostile_node, mount_hostile};
 pub use kubelet::run_kubelet;
+pub use network::{CONNECTING, NOBODY, Socket, is_nobody, owners};
 pub use node::Node;
 pub use options::{options, pod_options};
 pub use process::{

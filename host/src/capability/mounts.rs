@@ -11,8 +11,8 @@ use crate::capability::{CallContext, Directory, into_wit};
 use crate::error::DriverError;
 use crate::grant::MountsGrant;
 use crate::sys::{
-    DirectoryOrigin, MountAccess, MountEntry, MountOptions, Remote, Reply, Request,
-    is_hosts_to_decide,
+    self, DirectoryOrigin, MountAccess, MountEntry, MountOptions, Reached, Remote, Reply, Request,
+    Server, is_hosts_to_decide, nfs_port,
 };
 
 /// Where a volume has to appear, lent to a guest for one call.
@@ -57,6 +57,7 @@ impl Host for CallContext {
         let options = MountOptions::of(MountAccess::ReadWrite, &options);
         let origin = self
             .granted_remote(&source, &options)
+            .and_then(|granted| self.reach(granted))
             .map(DirectoryOrigin::Remote);
         self.hand_over(origin)
     }
@@ -75,16 +76,18 @@ impl HostTarget for CallContext {
         let may_mount = self.may_mount(&target)?;
         let done = self
             .granted_remote(&source, &options)
-            .and_then(|remote| match mounted {
+            .and_then(|granted| match mounted {
                 None if !may_mount => Err(gone()),
-                Some(entry) => same_remote(&entry, &remote, access),
-                None => self
-                    .ask(Request::MountRemote {
+                Some(entry) => same_remote(&entry, &granted, access),
+                None => {
+                    let remote = self.reach(granted)?;
+                    let request = Request::MountRemote {
                         target: path,
                         remote,
                         access,
-                    })
-                    .map(drop),
+                    };
+                    self.ask(request).map(drop)
+                }
             });
         self.remember(&target, &done)?;
         Ok(done.map_err(|error| into_wit(&error)))
@@ -146,12 +149,12 @@ impl CallContext {
         ))
     }
 
-    /// Checks, resolves, checks again: the address that passed is the one that is mounted.
+    /// Checks, resolves, checks again; only what passed is connected to.
     fn granted_remote(
         &mut self,
         source: &RemoteSource,
         options: &MountOptions,
-    ) -> Result<Remote, DriverError> {
+    ) -> Result<GrantedRemote, DriverError> {
         check_source(source)?;
         let grant = self.mounts_grant()?;
         grant.allows_filesystem(&source.fs_type)?;
@@ -161,22 +164,43 @@ impl CallContext {
             check_option(name, value.as_deref())?;
         }
         grant.could_allow_source(&source.server, &source.path)?;
-        let Reply::Addresses(addresses) = self.ask(Request::Resolve {
-            host: source.server.clone(),
-        })?
-        else {
-            return Err(DriverError::internal(
-                "the worker did not answer a look-up with addresses",
-            ));
-        };
-        let addresses = self.granted_addresses(source, &addresses)?;
-        Ok(Remote {
+        let found = self.look_up_server(&source.server)?;
+        let addresses = self.granted_addresses(source, &found)?;
+        Ok(GrantedRemote {
             fs_type: source.fs_type.clone(),
             server: source.server.clone(),
             addresses,
             path: source.path.clone(),
             options,
         })
+    }
+
+    /// What the name stands for. The answer comes from a process that reads what the network sends.
+    fn look_up_server(&mut self, server: &str) -> Result<Vec<IpAddr>, DriverError> {
+        if let Ok(address) = server.parse() {
+            return Ok(vec![address]);
+        }
+        let request = Request::Resolve {
+            host: server.to_owned(),
+        };
+        let Reply::Addresses(mut addresses) = self.ask(request)? else {
+            return Err(DriverError::internal(
+                "the worker did not answer a look-up with addresses",
+            ));
+        };
+        addresses.retain(could_be_a_server);
+        addresses.truncate(MAX_ADDRESSES);
+        Ok(addresses)
+    }
+
+    /// Finds the address that answers: the one that is mounted, and one of those that were checked.
+    fn reach(&mut self, granted: GrantedRemote) -> Result<Remote, DriverError> {
+        let Reply::Reached(reached) = self.ask(Request::Reach(granted.server()))? else {
+            return Err(DriverError::internal(
+                "the worker did not answer with the address that it reached",
+            ));
+        };
+        granted.at(reached)
     }
 
     /// Those addresses of the name that the grant allows.
@@ -260,6 +284,63 @@ impl CallContext {
     }
 }
 
+/// No name has more addresses that are worth a try.
+const MAX_ADDRESSES: usize = 16;
+
+/// A remote source that the grant allows, at those of its addresses that it allows.
+struct GrantedRemote {
+    fs_type: String,
+    server: String,
+    addresses: Vec<IpAddr>,
+    path: String,
+    options: Vec<sys::MountOption>,
+}
+
+impl GrantedRemote {
+    /// Whom to connect to, in order.
+    fn server(&self) -> Server {
+        let port = match self.fs_type.as_str() {
+            "nfs" => nfs_port(&self.options),
+            _ => None,
+        };
+        Server {
+            name: self.server.clone(),
+            addresses: self.addresses.clone(),
+            port,
+        }
+    }
+
+    /// What to mount, at the address that was reached.
+    fn at(self, reached: Reached) -> Result<Remote, DriverError> {
+        if !self.addresses.contains(&reached.server) {
+            return Err(DriverError::internal(format!(
+                "the worker reached {}, which it was not asked to try for {:?}",
+                reached.server, self.server
+            )));
+        }
+        Ok(Remote {
+            fs_type: self.fs_type,
+            server: self.server,
+            address: reached.server,
+            client: reached.client,
+            path: self.path,
+            options: self.options,
+        })
+    }
+
+    /// As mountinfo shows it, without a slash at the end.
+    fn source_text(&self) -> String {
+        let text = sys::source_text(&self.server, &self.path);
+        text.trim_end_matches('/').to_owned()
+    }
+}
+
+/// Nobody's address, and everybody's, is no server's.
+fn could_be_a_server(address: &IpAddr) -> bool {
+    let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    !address.is_unspecified() && !address.is_multicast() && !broadcast
+}
+
 /// What no pattern can allow: it would not mean on the wire what it says here.
 fn check_source(source: &RemoteSource) -> Result<(), DriverError> {
     let bad = |reason: &str| {
@@ -304,14 +385,13 @@ pub(super) fn check_option(name: &str, value: Option<&str>) -> Result<(), Driver
 
 fn same_remote(
     entry: &MountEntry,
-    remote: &Remote,
+    remote: &GrantedRemote,
     access: MountAccess,
 ) -> Result<(), DriverError> {
     // The kernel shows version 4 mounts as nfs4, and drops a trailing slash.
     let same_fs =
         entry.fs_type == remote.fs_type || (remote.fs_type == "nfs" && entry.fs_type == "nfs4");
-    let same_source =
-        entry.source.trim_end_matches('/') == remote.source_text().trim_end_matches('/');
+    let same_source = entry.source.trim_end_matches('/') == remote.source_text();
     if same_fs && same_source && is_read_only(entry) == access {
         Ok(())
     } else {
@@ -353,6 +433,39 @@ mod tests {
             fs_type: "nfs".into(),
             server: server.into(),
             path: path.into(),
+        }
+    }
+
+    fn granted(path: &str) -> GrantedRemote {
+        GrantedRemote {
+            fs_type: "nfs".into(),
+            server: "filer".into(),
+            addresses: vec![IpAddr::from([10, 0, 0, 1])],
+            path: path.into(),
+            options: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_mounted_is_an_address_that_was_checked() {
+        let at = |last: u8| Reached {
+            server: IpAddr::from([10, 0, 0, last]),
+            client: None,
+        };
+        let remote = granted("/a").at(at(1)).expect("the one that was asked for");
+        assert_eq!(remote.address, IpAddr::from([10, 0, 0, 1]));
+        let error = granted("/a").at(at(2)).expect_err("another");
+        assert!(error.to_string().contains("10.0.0.2"), "{error}");
+    }
+
+    #[test]
+    fn addresses_of_nobody_and_of_everybody_are_passed_over() {
+        let of = |text: &str| text.parse().expect("an address");
+        for address in ["10.0.0.1", "127.0.0.1", "fd00::1"] {
+            assert!(could_be_a_server(&of(address)), "{address}");
+        }
+        for address in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1"] {
+            assert!(!could_be_a_server(&of(address)), "{address}");
         }
     }
 
@@ -400,13 +513,7 @@ mod tests {
             device: "0:50".into(),
             read_only: false,
         };
-        let remote = |path: &str| Remote {
-            fs_type: "nfs".into(),
-            server: "filer".into(),
-            addresses: vec![IpAddr::from([10, 0, 0, 1])],
-            path: path.into(),
-            options: Vec::new(),
-        };
+        let remote = granted;
         assert!(same_remote(&entry, &remote("/a"), MountAccess::ReadWrite).is_ok());
         assert!(same_remote(&entry, &remote("/a"), MountAccess::ReadOnly).is_err());
         let error = same_remote(&entry, &remote("/b"), MountAccess::ReadWrite).expect_err("other");

@@ -35,6 +35,7 @@ pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
 pub use measure::{Measured, MeasuringWorkers, Room, measure_at_once};
 pub use network::NetworkWorkers;
 pub use process::SharedWorkers;
+pub use remote::nfs_port;
 pub use serve::{is_worker, serve_worker};
 pub use toll::{WorkerCosts, WorkerToll};
 
@@ -50,11 +51,15 @@ pub trait Kernel: Send {
 /// What can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Request {
-    /// Addresses of a host name; an address literal is itself.
+    /// Addresses of a host name; an address literal is itself. Replies [`Reply::Addresses`]; done by a worker
+    /// without privileges.
     Resolve {
         /// Name or address.
         host: String,
     },
+    /// Which of a server's addresses takes connections. Replies [`Reply::Reached`]; done by a worker without
+    /// privileges.
+    Reach(Server),
     /// Make the target if only its last component is missing. Replies [`Reply::Created`] or
     /// [`Reply::Done`].
     PrepareTarget {
@@ -143,22 +148,50 @@ pub struct Remote {
     pub fs_type: String,
     /// As the user wrote it: name, IPv4 or bare IPv6.
     pub server: String,
-    /// What was checked; the first that answers is connected to. Never empty.
-    pub addresses: Vec<IpAddr>,
+    /// What was checked, and reached; nothing else is mounted from.
+    pub address: IpAddr,
+    /// This node's own address on the way there, where it is known.
+    pub client: Option<IpAddr>,
     /// On the server.
     pub path: String,
     /// In order.
     pub options: Vec<super::MountOption>,
 }
 
+/// A server that something is about to be mounted from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// As the user wrote it, for messages.
+    pub name: String,
+    /// What was checked; nothing else is connected to.
+    pub addresses: Vec<IpAddr>,
+    /// Where it has to take connections; none where its transport has no such thing, and then the first address
+    /// counts as reached.
+    pub port: Option<u16>,
+}
+
+/// A way to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Which of its addresses.
+    pub server: IpAddr,
+    /// This node's own address on the way there, where it is known.
+    pub client: Option<IpAddr>,
+}
+
 impl Remote {
     /// `server:/path`, IPv6 in brackets: what mountinfo shows.
     pub fn source_text(&self) -> String {
-        if self.server.contains(':') {
-            format!("[{}]:{}", self.server, self.path)
-        } else {
-            format!("{}:{}", self.server, self.path)
-        }
+        source_text(&self.server, &self.path)
+    }
+}
+
+/// `server:/path`, IPv6 in brackets: what mountinfo shows.
+pub fn source_text(server: &str, path: &str) -> String {
+    if server.contains(':') {
+        format!("[{server}]:{path}")
+    } else {
+        format!("{server}:{path}")
     }
 }
 
@@ -306,6 +339,8 @@ pub enum Reply {
     Created,
     /// For `Resolve`, in the resolver's order.
     Addresses(Vec<IpAddr>),
+    /// For `Reach`.
+    Reached(Reached),
     /// For `List`.
     Entries(Vec<Entry>),
     /// For `Look`.

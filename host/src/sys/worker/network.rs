@@ -3,60 +3,108 @@
 //! They hold no lock and no privilege, so unlike most they may outlive a call, and their connections with
 //! them. What parses the network's bytes is never this process, and never root.
 
-#[cfg(feature = "network")]
 mod privileges;
-#[cfg(feature = "network")]
+mod reach;
 mod serve;
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::pool::Pool;
 use super::{Fault, FaultKind, HttpsRequest, Reply, Request, WorkerToll};
+use crate::sys::{TrustError, open_trusted};
 
-#[cfg(feature = "network")]
 pub(super) use serve::serve;
+
+/// How many addresses of one name are told; no more of them would be tried.
+const MAX_ADDRESSES: usize = 16;
 
 /// Word of such a worker's command line.
 pub(super) const ARGUMENT: &str = "network";
 
 /// The idle workers of one process; clones share them.
 #[derive(Debug, Clone)]
-pub struct NetworkWorkers(Pool);
+pub struct NetworkWorkers {
+    /// Of the program that has TLS.
+    requests: Pool,
+    /// Names and connections for mounts take nothing that this executable lacks; with TLS they are the same.
+    names: Pool,
+}
 
 impl NetworkWorkers {
     /// None yet. `drivebay` is where that program is: a build without network, which is what kubelet execs,
-    /// runs it as its worker. With network this executable is its own worker. What these and a call's other
-    /// workers cost is put on the `toll`.
+    /// runs it as its worker for requests. With network this executable is its own worker. What these and a
+    /// call's other workers cost is put on the `toll`.
     pub fn new(drivebay: PathBuf, toll: WorkerToll) -> Self {
-        let program = match cfg!(feature = "network") {
-            true => PathBuf::from("/proc/self/exe"),
-            false => drivebay,
+        let names = Pool::of(PathBuf::from("/proc/self/exe"), ARGUMENT, toll.clone());
+        let requests = match cfg!(feature = "network") {
+            true => names.clone(),
+            false => Pool::of(drivebay, ARGUMENT, toll),
         };
-        Self::running(program, toll)
-    }
-
-    fn running(program: PathBuf, toll: WorkerToll) -> Self {
-        Self(Pool::of(program, ARGUMENT, toll))
+        Self { requests, names }
     }
 
     pub(super) fn toll(&self) -> &WorkerToll {
-        self.0.toll()
+        self.names.toll()
     }
 
-    pub(super) fn call(&self, request: HttpsRequest, deadline: Instant) -> Result<Reply, Fault> {
-        let purpose = request.purpose();
-        if !self.0.program().exists() {
-            let message = format!(
-                "{purpose}: {} is missing, which makes requests to the network; run `drivebay install`",
-                self.0.program().display()
-            );
-            return Err(Fault::new(FaultKind::Other, message));
-        }
-        self.0
-            .call(&Request::Https(request), &purpose, deadline)
-            .map_err(|fault| never_stuck(fault, &purpose))
+    /// Carries out what only speaks to the network.
+    pub(super) fn call(
+        &self,
+        request: &Request,
+        purpose: &str,
+        deadline: Instant,
+    ) -> Result<Reply, Fault> {
+        let workers = match matches!(request, Request::Https(_)) {
+            true => &self.requests,
+            false => &self.names,
+        };
+        may_run(workers.program(), purpose)?;
+        workers
+            .call(request, purpose, deadline)
+            .map_err(|fault| never_stuck(fault, purpose))
     }
+}
+
+/// Whether a request is the network's alone, and so nothing that root should do.
+pub(super) fn is_for_the_network(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Resolve { .. } | Request::Reach(_) | Request::Https(_)
+    )
+}
+
+/// How long an answer of such a worker can be, which is not believed: it read what the network sent.
+pub(super) fn longest_answer(request: &Request) -> usize {
+    /// For addresses, or for an answer's head: what is escaped takes six times as much.
+    const MAX_TEXT: usize = 512 << 10;
+    let Request::Https(HttpsRequest::Send(message)) = request else {
+        return MAX_TEXT;
+    };
+    // Bodies are base64.
+    let body = message.max_response_bytes.div_ceil(3).saturating_mul(4);
+    body.saturating_add(MAX_TEXT)
+}
+
+/// It is root who starts it.
+fn may_run(program: &Path, purpose: &str) -> Result<(), Fault> {
+    // Of this very executable there is nothing to doubt.
+    if program.starts_with("/proc/self") {
+        return Ok(());
+    }
+    open_trusted(program).map(drop).map_err(|error| {
+        let program = program.display();
+        let message = match program_is_missing(&error) {
+            true => format!("{purpose}: {program} is missing, which makes requests to the network; run `drivebay install`"),
+            false => format!("{purpose}: {program}, which makes requests to the network, is not run: {error}; run `drivebay install`"),
+        };
+        Fault::new(FaultKind::Other, message)
+    })
+}
+
+fn program_is_missing(error: &TrustError) -> bool {
+    matches!(error, TrustError::Io(error) if error.kind() == ErrorKind::NotFound)
 }
 
 /// It holds no volume's lock, so one that the kernel does not let go is nobody's trouble.
@@ -72,7 +120,8 @@ fn never_stuck(fault: Fault, purpose: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
     use super::super::pool;
@@ -96,19 +145,25 @@ mod tests {
             .args([program.as_os_str(), script.as_ref()])
             .status();
         assert!(written.expect("sh runs").success());
-        (
-            directory,
-            NetworkWorkers::running(program, WorkerToll::default()),
-        )
+        (directory, running(program))
+    }
+
+    fn running(program: PathBuf) -> NetworkWorkers {
+        let pool = Pool::of(program, ARGUMENT, WorkerToll::default());
+        NetworkWorkers {
+            requests: pool.clone(),
+            names: pool,
+        }
     }
 
     const ANSWER: &str = r#"echo "{\"Err\":{\"kind\":\"Other\",\"message\":\"$$\"}}""#;
 
     #[track_caller]
     fn ask(workers: &NetworkWorkers, host: &str) -> Fault {
-        let request = HttpsRequest::Resolve { host: host.into() };
+        let purpose = format!("looking up {host:?}");
+        let request = Request::Resolve { host: host.into() };
         let begun = Instant::now();
-        let answer = workers.call(request, begun + Duration::from_secs(1));
+        let answer = workers.call(&request, &purpose, begun + Duration::from_secs(1));
         assert!(begun.elapsed() < Duration::from_secs(5), "it took too long");
         answer.expect_err("a fault")
     }
@@ -131,7 +186,7 @@ mod tests {
     fn a_worker_that_has_ended_meanwhile_is_not_asked() {
         let (_directory, workers) = workers(&format!("read -r line; {ANSWER}"));
         let first = ask(&workers, "a").message;
-        while workers.0.any_is_alive() {
+        while workers.names.any_is_alive() {
             std::thread::sleep(Duration::from_millis(1));
         }
         assert_ne!(ask(&workers, "b").message, first);
@@ -146,14 +201,14 @@ mod tests {
                 scope.spawn(|| ask(&workers, "a"));
             }
         });
-        assert_eq!(workers.0.idle(), pool::MAX_IDLE);
+        assert_eq!(workers.names.idle(), pool::MAX_IDLE);
     }
 
     #[test]
     fn one_that_was_idle_for_too_long_is_ended() {
         let (_directory, workers) = workers(&format!("while read -r line; do {ANSWER}; done"));
         let first = ask(&workers, "a").message;
-        workers.0.grow_old();
+        workers.names.grow_old();
         assert_ne!(ask(&workers, "a").message, first);
         assert!(!is_alive(&first));
     }
@@ -164,20 +219,34 @@ mod tests {
         // More than a pipe takes.
         let fault = ask(&workers, &"a".repeat(1 << 20));
         assert_eq!(fault.kind, FaultKind::TimedOut);
-        assert_eq!(workers.0.idle(), 0);
+        assert_eq!(workers.names.idle(), 0);
         assert_eq!(workers.toll().costs().killed_at_deadline, 1);
     }
 
     #[test]
+    fn one_that_answers_without_end_is_given_up() {
+        let (_directory, workers) = workers("read -r line; exec tr '\\0' x < /dev/zero");
+        let fault = ask(&workers, "a");
+        assert!(fault.message.contains("is too long"), "{}", fault.message);
+        assert_eq!(workers.names.idle(), 0);
+    }
+
+    #[test]
     fn a_missing_program_is_named() {
-        let workers = NetworkWorkers::running(
-            PathBuf::from("/nonexistent/drivebay"),
-            WorkerToll::default(),
-        );
+        let workers = running(PathBuf::from("/nonexistent/drivebay"));
         let fault = ask(&workers, "a");
         assert_eq!(
             fault.message,
             "looking up \"a\": /nonexistent/drivebay is missing, which makes requests to the network; run `drivebay install`"
         );
+    }
+
+    #[test]
+    fn a_program_that_others_could_have_written_is_not_run() {
+        let (_directory, workers) = workers(&format!("while read -r line; do {ANSWER}; done"));
+        let everyone = Permissions::from_mode(0o777);
+        std::fs::set_permissions(workers.names.program(), everyone).expect("ours");
+        let fault = ask(&workers, "a");
+        assert!(fault.message.contains("chmod go-w"), "{}", fault.message);
     }
 }

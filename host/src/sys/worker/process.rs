@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
+use super::network::{is_for_the_network, longest_answer};
 use super::serve::Order;
 use super::{
     DirectoryOrigin, Fault, FaultKind, Kernel, NetworkWorkers, Reply, Request, job, measure,
@@ -81,8 +82,8 @@ impl Kernel for Workers {
         if job::is_job(&request) {
             return job::run(&self.jobs, &request, deadline);
         }
-        if let Request::Https(request) = request {
-            return self.network.call(request, deadline);
+        if is_for_the_network(&request) {
+            return self.network.call(&request, &purpose(&request), deadline);
         }
         let place = place_of(&request);
         let notes = self.jobs.clone();
@@ -146,6 +147,7 @@ fn place_of(request: &Request) -> Place {
         // Growing mounts the filesystem for a moment, which is nobody else's business.
         Request::Device(device) if device.mounts_unseen() => Place::Private,
         Request::Resolve { .. }
+        | Request::Reach(_)
         | Request::PrepareTarget { .. }
         | Request::RemoveTarget { .. }
         | Request::MountRemote { .. }
@@ -165,6 +167,7 @@ fn place_of(request: &Request) -> Place {
 fn purpose(request: &Request) -> String {
     match request {
         Request::Resolve { host } => format!("looking up {host:?}"),
+        Request::Reach(server) => format!("connecting to server {:?}", server.name),
         Request::MountRemote { remote, .. } => format!("mounting {}", remote.source_text()),
         Request::OpenDirectory {
             directory: DirectoryOrigin::Remote(remote),
@@ -251,7 +254,11 @@ impl Worker {
         let mut line = Zeroizing::new(line);
         line.push(b'\n');
         self.write_line(&line, deadline)?;
-        let reply = self.read_line(deadline)?;
+        let longest = match is_for_the_network(request) {
+            true => longest_answer(request),
+            false => usize::MAX,
+        };
+        let reply = self.read_line(longest, deadline)?;
         // The parser's own words can quote from the reply.
         serde_json::from_slice(&reply).map_err(|_| ended(&"its answer makes no sense"))
     }
@@ -273,7 +280,7 @@ impl Worker {
         Ok(())
     }
 
-    fn read_line(&mut self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Lost> {
+    fn read_line(&mut self, longest: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Lost> {
         let mut line = Zeroizing::new(Vec::new());
         let mut chunk = Zeroizing::new([0; 8192]);
         loop {
@@ -285,6 +292,9 @@ impl Worker {
             line.extend_from_slice(&chunk[..count]);
             if line.ends_with(b"\n") {
                 return Ok(line);
+            }
+            if line.len() > longest {
+                return Err(Lost::Ended("its answer is too long".to_owned()));
             }
             if count == 0 {
                 return Err(Lost::Ended("it ended without an answer".to_owned()));

@@ -1,12 +1,12 @@
 //! Remote file systems by mount(2) itself.
 //!
 //! No mount.nfs: it need not be installed, it leaves no daemon behind that keeps pipes open, and what was
-//! checked is what is used. What it does for the kernel is done here: resolving the name, and telling the
-//! kernel the address (nfs(5): the `addr=` the kernel reads comes from the mount program).
+//! checked is what is used. What it does for the kernel is done by us: resolving the name and finding out which
+//! address answers, by a worker without privileges; and here, telling the kernel that address (nfs(5): the
+//! `addr=` the kernel reads comes from the mount program). From here on only the kernel speaks to the server.
 
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::IpAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use cap_std::fs::Dir;
 use nix::errno::Errno;
@@ -17,35 +17,8 @@ use super::serve::own_mount_namespace;
 use super::{Fault, FaultKind, MountAccess, Remote, Reply};
 use crate::sys::{MountOption, MountOptions, mount_option};
 
-/// Linux repeats a SYN after one second and again after two more (tcp(7)): time for both to be lost.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
 const NFS_PORT: u16 = 2049;
 const RPCBIND_PORT: u16 = 111;
-
-/// Addresses of a host, an address literal being its own.
-pub(super) fn resolve(host: &str) -> Result<Vec<IpAddr>, Fault> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![address]);
-    }
-    let unresolved = |reason: &dyn std::fmt::Display| {
-        Fault::new(
-            FaultKind::Unreachable,
-            format!(
-                "cannot resolve {host:?}: {reason}; check the server's name and the node's DNS"
-            ),
-        )
-    };
-    let found = (host, 0)
-        .to_socket_addrs()
-        .map_err(|error| unresolved(&error))?;
-    let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-    if addresses.is_empty() {
-        Err(unresolved(&"no address"))
-    } else {
-        Ok(addresses)
-    }
-}
 
 /// Mounts it on the target.
 pub(super) fn mount_remote(
@@ -78,10 +51,9 @@ fn mount_on(place: &Path, remote: &Remote, access: MountAccess) -> Result<(), Fa
         );
         return Err(Fault::new(FaultKind::Unsupported, message));
     }
-    let address = reachable_address(remote)?;
     let source = remote.source_text();
     let options = MountOptions::of(access, &remote.options);
-    let data = nfs_data(&options, address, local_address(address).as_ref());
+    let data = nfs_data(&options, remote.address, remote.client.as_ref());
     mount(
         Some(source.as_str()),
         place,
@@ -92,44 +64,17 @@ fn mount_on(place: &Path, remote: &Remote, access: MountAccess) -> Result<(), Fa
     .map_err(|errno| explain(remote, errno))
 }
 
-/// The first address that answers. A server that does not answer at all is told apart here, in seconds:
-/// the kernel itself would retry a hard mount for minutes.
-fn reachable_address(remote: &Remote) -> Result<IpAddr, Fault> {
-    let Some(port) = port_to_check(remote) else {
-        let first = remote.addresses.first().copied();
-        return first.ok_or_else(|| {
-            Fault::new(
-                FaultKind::Invalid,
-                format!("{} has no address", remote.server),
-            )
-        });
-    };
-    let mut attempts = String::new();
-    for address in &remote.addresses {
-        let socket = SocketAddr::new(*address, port);
-        match TcpStream::connect_timeout(&socket, CONNECT_TIMEOUT) {
-            Ok(_) => return Ok(*address),
-            Err(error) => attempts += &format!(" {socket}: {error};"),
-        }
-    }
-    let message = format!(
-        "cannot reach nfs server {},{attempts} check that the server runs and that the node's network and firewall let it through",
-        remote.server
-    );
-    Err(Fault::new(FaultKind::Unreachable, message))
-}
-
-/// Version 3 finds its ports by rpcbind, version 4 has one (RFC 7530 section 3.1). UDP cannot be asked.
-fn port_to_check(remote: &Remote) -> Option<u16> {
+/// Where a server of NFS takes connections, with these mount options. Version 3 finds its ports by rpcbind,
+/// version 4 has one (RFC 7530 section 3.1). None for UDP, which cannot be asked.
+pub fn nfs_port(options: &[MountOption]) -> Option<u16> {
     let value = |name: &str| {
-        remote
-            .options
+        options
             .iter()
             .find(|(key, _)| key == name)
             .and_then(|(_, value)| value.as_deref())
     };
     if value("proto").is_some_and(|proto| proto.starts_with("udp"))
-        || remote.options.iter().any(|(key, _)| key == "udp")
+        || options.iter().any(|(key, _)| key == "udp")
     {
         return None;
     }
@@ -164,18 +109,6 @@ fn option_text(option: &MountOption, address: IpAddr) -> String {
     }
 }
 
-/// The address this node would use; connecting a datagram socket sends nothing.
-fn local_address(server: IpAddr) -> Option<IpAddr> {
-    let any: SocketAddr = if server.is_ipv6() {
-        ([0_u16; 8], 0).into()
-    } else {
-        ([0, 0, 0, 0], 0).into()
-    };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect((server, NFS_PORT)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
-}
-
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "Linux has more errors than we have words"
@@ -206,7 +139,8 @@ mod tests {
         Remote {
             fs_type: "nfs".into(),
             server: server.into(),
-            addresses: vec![address.parse().expect("an address")],
+            address: address.parse().expect("an address"),
+            client: None,
             path: "/export/a b".into(),
             options: options
                 .iter()
@@ -217,7 +151,7 @@ mod tests {
 
     fn data(remote: &Remote, client: Option<&IpAddr>) -> String {
         let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
-        nfs_data(&options, remote.addresses[0], client)
+        nfs_data(&options, remote.address, client)
     }
 
     #[test]
@@ -258,53 +192,12 @@ mod tests {
     }
 
     #[test]
-    fn the_address_that_answers_is_used() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("bound").port().to_string();
-        let mut remote = remote("filer", "127.0.0.2", &[("port", Some(&port))]);
-        remote.addresses.push([127, 0, 0, 1].into());
-        assert_eq!(reachable_address(&remote), Ok([127, 0, 0, 1].into()));
-        remote.addresses.pop();
-        let fault = reachable_address(&remote).expect_err("nobody listens");
-        assert_eq!(fault.kind, FaultKind::Unreachable);
-        assert!(
-            fault
-                .message
-                .contains(&format!("127.0.0.2:{port}: Connection refused")),
-            "{}",
-            fault.message
-        );
-    }
-
-    #[test]
     fn the_port_to_check_follows_version_and_options() {
-        assert_eq!(
-            port_to_check(&remote("x", "10.0.0.1", &[("vers", Some("4.2"))])),
-            Some(2049)
-        );
-        assert_eq!(
-            port_to_check(&remote("x", "10.0.0.1", &[("vers", Some("3"))])),
-            Some(111)
-        );
-        assert_eq!(
-            port_to_check(&remote(
-                "x",
-                "10.0.0.1",
-                &[("vers", Some("3")), ("port", Some("9"))]
-            )),
-            Some(9)
-        );
-        assert_eq!(
-            port_to_check(&remote("x", "10.0.0.1", &[("proto", Some("udp"))])),
-            None
-        );
-    }
-
-    #[test]
-    fn an_address_literal_is_not_looked_up() {
-        assert_eq!(
-            resolve("fd00::1"),
-            Ok(vec!["fd00::1".parse().expect("an address")])
-        );
+        let port =
+            |options: &[(&str, Option<&str>)]| nfs_port(&remote("x", "10.0.0.1", options).options);
+        assert_eq!(port(&[("vers", Some("4.2"))]), Some(2049));
+        assert_eq!(port(&[("vers", Some("3"))]), Some(111));
+        assert_eq!(port(&[("vers", Some("3")), ("port", Some("9"))]), Some(9));
+        assert_eq!(port(&[("proto", Some("udp"))]), None);
     }
 }

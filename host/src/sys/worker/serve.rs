@@ -56,10 +56,7 @@ pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
         return measure::serve();
     }
     if place == Some(OsStr::new(network::ARGUMENT)) {
-        #[cfg(feature = "network")]
         return network::serve();
-        #[cfg(not(feature = "network"))]
-        return Err(io::Error::other("this build has no network"));
     }
     let mut directories = Directories::default();
     answer_all(None, |request, notes| {
@@ -128,7 +125,6 @@ fn carry_out(
     directories: &mut Directories,
 ) -> Result<Reply, Fault> {
     match request {
-        Request::Resolve { host } => remote::resolve(&host).map(Reply::Addresses),
         Request::PrepareTarget { target, kind } => mounting::prepare_target(&target, kind),
         Request::RemoveTarget { target } => mounting::remove_target(&target),
         Request::MountRemote {
@@ -166,7 +162,7 @@ fn carry_out(
             operation,
         } => files::carry_out(directories.open(&directory)?, operation),
         Request::Device(request) => device::carry_out(&request, notes),
-        Request::Https(_) => Err(Fault::new(
+        Request::Resolve { .. } | Request::Reach(_) | Request::Https(_) => Err(Fault::new(
             FaultKind::Invalid,
             "a worker with privileges was asked to speak to the network",
         )),

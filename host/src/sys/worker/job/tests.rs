@@ -258,7 +258,8 @@ fn the_way_to_a_share_does_not_make_another_job() {
         let remote = super::super::Remote {
             fs_type: "nfs".into(),
             server: "filer".into(),
-            addresses: vec![address.parse().expect("an address")],
+            address: address.parse().expect("an address"),
+            client: None,
             path: "/export".into(),
             options: vec![("vers".into(), Some(option.into()))],
         };

@@ -1,22 +1,27 @@
-//! The child's side: give up all privilege, then make requests until there are no more.
+//! The child's side: give up all privilege, then speak to the network until nothing more is asked.
 
 use std::io;
 
+#[cfg(feature = "network")]
 use super::super::https::Client;
 use super::super::pool::IDLE;
 use super::super::serve::answer_all;
-use super::super::{Fault, FaultKind, HttpsRequest, Reply, Request, remote};
-use super::privileges;
+use super::super::{Fault, FaultKind, HttpsRequest, Reply, Request};
+use super::{privileges, reach};
+
+/// In a build without TLS: the one that looks names up for mounts.
+#[cfg(not(feature = "network"))]
+#[derive(Debug, Default)]
+struct Client {}
 
 /// The whole life of such a worker; the caller exits afterwards.
 ///
 /// # Errors
 /// Where its pipes break.
 pub(in crate::sys::worker) fn serve() -> io::Result<()> {
-    let harmless = privileges::give_up().map_err(|errno| {
+    let harmless = privileges::give_up().map_err(|error| {
         let message = format!(
-            "cannot give up root's privileges before speaking to the network: {}; the host needs CAP_SETUID and CAP_SETGID",
-            errno.desc()
+            "cannot give up root's privileges before speaking to the network: {error}; the host needs CAP_SETUID and CAP_SETGID, and /proc"
         );
         Fault::new(FaultKind::Other, message)
     });
@@ -27,13 +32,32 @@ pub(in crate::sys::worker) fn serve() -> io::Result<()> {
     })
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else is asked is work for root, which this process is not"
+)]
 fn carry_out(request: Request, client: &mut Client) -> Result<Reply, Fault> {
-    let Request::Https(request) = request else {
-        let message = "a worker of the network was asked for something else";
-        return Err(Fault::new(FaultKind::Invalid, message));
-    };
     match request {
-        HttpsRequest::Resolve { host } => remote::resolve(&host).map(Reply::Addresses),
+        Request::Resolve { host } => reach::resolve(&host).map(Reply::Addresses),
+        Request::Reach(server) => reach::reach(&server).map(Reply::Reached),
+        Request::Https(request) => over_https(request, client),
+        _ => {
+            let message = "a worker of the network was asked for something else";
+            Err(Fault::new(FaultKind::Invalid, message))
+        }
+    }
+}
+
+#[cfg(feature = "network")]
+fn over_https(request: HttpsRequest, client: &mut Client) -> Result<Reply, Fault> {
+    match request {
+        HttpsRequest::Resolve { host } => reach::resolve(&host).map(Reply::Addresses),
         HttpsRequest::Send(message) => client.send(&message).map(Reply::Https),
     }
+}
+
+#[cfg(not(feature = "network"))]
+fn over_https(request: HttpsRequest, _: &mut Client) -> Result<Reply, Fault> {
+    let message = format!("{}: this build makes no requests", request.purpose());
+    Err(Fault::new(FaultKind::Unsupported, message))
 }
