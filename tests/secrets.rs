@@ -1,10 +1,20 @@
 //! A secret that kubelet hands to `mount` is nowhere afterwards, and nowhere meanwhile.
 
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use drivebay_tests::{
-    Answer, Node, SilentServer, Volume, eventually, holds, pod_options, text, untold_beneath,
+    Answer, Node, SilentServer, Volume, eventually, holds, pod_options, send, text, untold_beneath,
 };
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 const KEY: &str = "kubernetes.io/secret/password";
 const PLAIN: &str = "correct-horse-battery-staple";
@@ -91,4 +101,64 @@ fn while_a_mount_is_under_way() {
     untold_beneath(&node.path(""), &WORDS);
     let output = shim.wait_with_output().expect("ours");
     untold(&node, &Answer::of(&output).fails_with("deadline"));
+}
+
+/// A program that may leave a core file of any size, in the node's directory.
+fn with_cores(node: &Node, program: &Command) -> Child {
+    let mut command = node.command(Path::new("prlimit"));
+    command.arg("--core=unlimited").arg(program.get_program());
+    command.args(program.get_args()).current_dir(node.path(""));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("util-linux is installed")
+}
+
+/// Whether the kernel wrote its memory to a file, or handed it to a program.
+fn dumps_core(mut process: Child) -> bool {
+    send(Pid::from_raw(process.id().cast_signed()), Signal::SIGABRT);
+    let status = process.wait().expect("ours");
+    assert_eq!(status.signal(), Some(6), "{status:?}");
+    status.core_dumped()
+}
+
+#[test]
+fn a_process_that_may_hold_keys_leaves_no_core_file() {
+    let server = SilentServer::start();
+    let node = Node::with_nfs("20s");
+    let mut harmless = node.command(Path::new("sleep"));
+    harmless.arg("60");
+    let harmless = with_cores(&node, &harmless);
+    let runs = |process: &Child, name: &str| {
+        let line = fs::read(format!("/proc/{}/cmdline", process.id())).unwrap_or_default();
+        !line.starts_with(b"prlimit") && holds(&line, name)
+    };
+    eventually("a program without keys", || runs(&harmless, "sleep"));
+    assert!(
+        dumps_core(harmless),
+        "nobody leaves core files here, so that nothing is proven"
+    );
+
+    let port = server.port_option();
+    let user = [
+        ("server", "127.0.0.1"),
+        ("share", "/export"),
+        ("mountOptions", &*port),
+    ];
+    let json = pod_options("pv-1", &user);
+    let shim = node.callout("k8s~nfs/nfs", &["mount", text(&node.pod("web")), &json]);
+    let shim = with_cores(&node, &shim);
+    eventually("the intent in the journal", || !node.journal().is_empty());
+    assert!(!dumps_core(shim), "the shim's memory was written down");
+
+    let (socket, endpoint) = (
+        node.path("csi.sock"),
+        format!("unix://{}", node.path("csi.sock").display()),
+    );
+    let serve = node.drivebay(&["serve", "--driver", "nfs", "--endpoint", &endpoint]);
+    let serve = with_cores(&node, &serve);
+    eventually("the socket", || socket.exists());
+    assert!(
+        !dumps_core(serve),
+        "the memory of drivebay serve was written down"
+    );
+    node.is_left_alone();
 }

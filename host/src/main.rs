@@ -9,6 +9,7 @@ use clap::Parser;
 use drivebay::sys;
 
 fn main() -> ExitCode {
+    sys::forbid_core_dumps();
     let mut arguments = std::env::args_os();
     if arguments
         .next()

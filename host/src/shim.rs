@@ -15,6 +15,7 @@ use drivebay::log_file::LogFile;
 use drivebay::sys;
 
 fn main() -> ExitCode {
+    sys::forbid_core_dumps();
     let mut arguments = std::env::args_os();
     let program = PathBuf::from(arguments.next().unwrap_or_default());
     let arguments: Vec<OsString> = arguments.collect();

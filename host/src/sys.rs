@@ -7,6 +7,7 @@
 
 mod clock;
 mod compiler;
+mod core_dump;
 mod disk;
 mod durable;
 mod fault;
@@ -24,6 +25,7 @@ mod worker;
 
 pub use clock::{ThreadClock, now_seconds};
 pub use compiler::{CompilerError, run_compiler};
+pub use core_dump::forbid_core_dumps;
 pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, takes_writes};
 pub use durable::{
     TrustError, check_root_only_directory, create_root_only_directory, open_trusted, read_trusted,
