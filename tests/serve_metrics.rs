@@ -6,7 +6,7 @@
 )]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -388,6 +388,59 @@ fn a_stranger_who_says_nothing_keeps_nobody_from_asking() {
         .expect("possible");
     let closed = (&silent).read(&mut [0; 64]);
     assert!(matches!(closed, Ok(0)), "still open: {closed:?}");
+}
+
+/// Connections that ask nothing: some say nothing at all, some say a little.
+fn strangers(address: &str, count: usize) -> Vec<TcpStream> {
+    let connect = |number: usize| {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let begun = [&b""[..], b"GET /healthz HT"][number % 2];
+        stream.write_all(begun).expect("sent");
+        stream.set_nonblocking(true).expect("possible");
+        stream
+    };
+    (0..count).map(connect).collect()
+}
+
+fn is_open(mut stream: &TcpStream) -> bool {
+    matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+}
+
+#[test]
+fn health_is_told_while_strangers_say_nothing_or_a_little_at_a_time() {
+    let node = willing_node();
+    let csi = node.serve_with("hostile", &ANYWHERE);
+    let address = address(&csi);
+    // More than are let in at once: the oldest have to go, and nobody waits for their time to be up.
+    for count in [16, 200] {
+        let strangers = strangers(&address, count);
+        let (head, body) = get(&address, "/healthz");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert_eq!(body, "ok\n");
+        let open = strangers
+            .iter()
+            .rev()
+            .take(16)
+            .filter(|stream| is_open(stream));
+        assert_eq!(
+            open.count(),
+            16,
+            "of {count}, health was told after they had gone"
+        );
+    }
+}
+
+#[test]
+fn one_who_says_a_little_at_a_time_is_not_listened_to_for_ever() {
+    let node = willing_node();
+    let csi = node.serve_with("hostile", &ANYWHERE);
+    let mut slow = TcpStream::connect(address(&csi)).expect("it listens");
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nX: ")
+        .expect("sent");
+    slow.set_nonblocking(true).expect("possible");
+    eventually("the end of a request that never ends", || {
+        slow.write_all(b"x").is_err() || !is_open(&slow)
+    });
 }
 
 const SECRET: &str = "correct-horse-battery-staple";

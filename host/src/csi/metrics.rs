@@ -19,10 +19,12 @@
 //! method            CSI's methods by name
 //! unreached         calls that are answered before a service sees them, for the log
 //! drivers           what the drivers counted themselves
+//! connections       which are being answered, and which has to go
 //! listener          GET /metrics and GET /healthz
 //! ```
 
 mod call;
+mod connections;
 mod drivers;
 mod listener;
 mod method;

@@ -1,13 +1,13 @@
 //! `GET /metrics` and `GET /healthz`, on a Unix socket beneath the run directory and, where the operator
 //! wants it, at an address.
 //!
-//! Small answers for few callers: one request a connection, some connections at once, each for a short time.
+//! Small answers for few callers: one request a connection, some connections at once, each for a short time. kubelet
+//! restarts a process whose health it cannot ask, so that nobody else's connections may keep it from asking.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{ALLOW, CONTENT_TYPE};
@@ -16,19 +16,19 @@ use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tokio_stream::{Stream, StreamExt};
 
 use super::Metrics;
+use super::connections::{Connections, Peer};
 use crate::sys;
-
-/// Collectors come one at a time.
-const MAX_CONNECTIONS: usize = 8;
 
 /// From accepting to the last byte, which takes milliseconds.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// For a request's head: a line, and some headers.
+const MAX_HEAD: usize = 8 << 10;
 
 /// Where accepting fails for a reason that stays for a while, as too many open files.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -97,9 +97,9 @@ impl Listeners {
 async fn answer_all<S, C>(mut incoming: S, metrics: Metrics)
 where
     S: Stream<Item = io::Result<C>> + Unpin,
-    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    C: Caller,
 {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = Connections::default();
     while let Some(connection) = incoming.next().await {
         let connection = match connection {
             Ok(connection) => connection,
@@ -109,16 +109,33 @@ where
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-            return;
-        };
-        let metrics = metrics.clone();
-        tokio::spawn(async move {
-            let _permit = permit;
+        let (peer, metrics) = (connection.peer(), metrics.clone());
+        let answering = tokio::spawn(async move {
             let answered = answer_one(connection, &metrics);
             // Whoever hangs up, or does not speak HTTP, is nobody's concern.
             let _ = tokio::time::timeout(CONNECTION_TIMEOUT, answered).await;
         });
+        connections.add(peer, answering.abort_handle());
+        // What has been asked is answered before the next one is let in: a flood of connections would else end
+        // each before it was looked at.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Somebody who connected.
+trait Caller: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    fn peer(&self) -> Peer;
+}
+
+impl Caller for TcpStream {
+    fn peer(&self) -> Peer {
+        Peer::of(self.peer_addr().ok())
+    }
+}
+
+impl Caller for UnixStream {
+    fn peer(&self) -> Peer {
+        Peer::of(None)
     }
 }
 
@@ -133,6 +150,7 @@ where
     http1::Builder::new()
         .timer(TokioTimer::new())
         .keep_alive(false)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(connection), answer)
         .await
 }
