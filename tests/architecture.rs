@@ -66,7 +66,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("journal", &["sys", "volume"]),
     ("sys", &["error"]),
     ("grant", &[]),
-    ("log_file", &[]),
+    ("log_file", &["sys"]),
     ("log_stream", &[]),
 ];
 

@@ -23,7 +23,7 @@ mod staging;
 mod stats;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::{DriverConfig, Paths};
@@ -31,7 +31,9 @@ use crate::error::DriverError;
 use crate::grant::Capability;
 use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_stem};
 use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
-use crate::sys::{Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkerToll};
+use crate::sys::{
+    self, Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkerToll,
+};
 use crate::volume::{
     Access, AccessType, GroupSnapshotId, NodeId, Parameters, Secrets, SnapshotId, StagingPath,
     TargetPath, VolumeId, VolumeKey,
@@ -65,6 +67,7 @@ pub struct Driver {
     memory: DriverMemory,
     claimed: Arc<Mutex<Option<Claimed>>>,
     recognised: Arc<Recognised>,
+    closed: Arc<OnceLock<()>>,
     patience: Patience,
 }
 
@@ -208,6 +211,7 @@ impl Driver {
             memory,
             claimed: Arc::default(),
             recognised: Arc::default(),
+            closed: Arc::default(),
             patience: Patience::default(),
         }
     }
@@ -304,14 +308,34 @@ impl Driver {
             Subject::NewGroupSnapshot(name) => span.record("group.name", name),
             Subject::Nothing => &span,
         };
+        self.close_directories()?;
         let deadline = self.deadline(Instant::now());
         let lock = self.lock(subject, deadline)?;
-        let jobs = self.paths.state.join("jobs").join(&self.config.name.0);
+        let jobs = self.paths.jobs().join(&self.config.name.0);
         Ok(Operation {
             deadline,
             workers: SharedWorkers::new(lock, jobs, self.network.clone()),
             memory: self.memory.clone(),
         })
+    }
+
+    /// Once a process: what others may have written is not believed, and not written through.
+    fn close_directories(&self) -> Result<(), DriverError> {
+        if self.closed.get().is_some() {
+            return Ok(());
+        }
+        let unsafe_to_use = |error| {
+            DriverError::failed_precondition("cannot rely on what the host keeps on this node")
+                .caused_by(error)
+        };
+        for root in [&self.paths.state, &self.paths.run] {
+            sys::close_directory(root).map_err(unsafe_to_use)?;
+        }
+        for directory in self.paths.kept(&self.config.name) {
+            sys::close_directory_beneath(&directory).map_err(unsafe_to_use)?;
+        }
+        let _ = self.closed.set(());
+        Ok(())
     }
 
     /// Keeps others from working on a volume, beside the one that an operation is about.

@@ -1,13 +1,15 @@
 //! Logs of FlexVolume mode: a file, because stdout and stderr belong to kubelet.
 //!
-//! Nothing here may fail a call-out: a directory that cannot be written, or a full disk, costs the line.
+//! Nothing here may fail a call-out: a directory that cannot be written, or is somebody else's, or a full disk, costs
+//! the line.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::sys;
 
 /// Past this size the file becomes `.1`, and the `.1` before it is gone.
 const ROTATE_BYTES: u64 = 8 << 20;
@@ -34,18 +36,14 @@ impl LogFile {
     }
 
     fn open(&self) -> io::Result<File> {
-        if fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() > ROTATE_BYTES) {
+        let is_full = |found: fs::Metadata| found.is_file() && found.len() > ROTATE_BYTES;
+        if fs::symlink_metadata(&self.path).is_ok_and(is_full) {
             let mut old = self.path.clone().into_os_string();
             old.push(".1");
             // Two call-outs may both do it; the second then moves an almost empty file, and a few lines are lost.
             let _ = fs::rename(&self.path, old);
         }
-        let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600);
-        options.open(&self.path).or_else(|_| {
-            fs::create_dir_all(self.path.parent().unwrap_or(Path::new("/")))?;
-            options.open(&self.path)
-        })
+        sys::open_log(&self.path)
     }
 }
 

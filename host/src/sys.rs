@@ -8,12 +8,14 @@
 mod clock;
 mod compiler;
 mod core_dump;
+mod directory;
 mod disk;
 mod durable;
 mod fault;
 mod host;
 mod key_file;
 mod lock;
+mod log;
 mod mount_option;
 mod mountinfo;
 mod random;
@@ -26,16 +28,21 @@ mod worker;
 pub use clock::{ThreadClock, now_seconds};
 pub use compiler::{CompilerError, run_compiler};
 pub use core_dump::forbid_core_dumps;
+pub use directory::{
+    check_directory, check_directory_itself, check_way, close_directory, close_directory_beneath,
+    create_root_only_directory,
+};
 pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, takes_writes};
 pub use durable::{
-    TrustError, check_root_only_directory, create_root_only_directory, open_trusted, read_trusted,
-    remove_durably, remove_durably_by_way_of, remove_leftovers, write_durably,
-    write_durably_by_way_of,
+    TrustError, check_root_only_directory, open_trusted, read_trusted, remove_durably,
+    remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
+    write_durably_by_way_of, write_program_durably,
 };
 pub use fault::{Fault, FaultKind};
 pub use host::host_name;
 pub use key_file::read_key_file;
 pub use lock::{Lock, LockError};
+pub use log::open_log;
 pub use mount_option::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };

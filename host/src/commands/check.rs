@@ -1,5 +1,6 @@
 //! `drivebay check`: the gate before a node, or a change, goes live.
 
+mod directories;
 mod markdown;
 
 use std::process::ExitCode;
@@ -28,12 +29,15 @@ impl Check {
         if self.markdown {
             return markdown::print(paths, &drivers);
         }
+        let directories = directories::problems(paths, &drivers);
+        for problem in &directories {
+            println!("problem      {problem}");
+        }
         let sound = drivers.iter().filter(|driver| check(paths, driver)).count();
         println!("{sound} of {} drivers are sound", drivers.len());
-        Ok(if sound == drivers.len() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
+        Ok(match directories.is_empty() && sound == drivers.len() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
         })
     }
 }

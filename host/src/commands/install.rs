@@ -5,7 +5,7 @@
 //! of a whole directory, a new shim by one rename over the old one.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -100,7 +100,7 @@ fn create(
     shim: &Path,
 ) -> anyhow::Result<()> {
     let hidden = plugin_dir.join(format!(".{}", name.directory()));
-    fs::create_dir_all(&hidden).with_context(|| format!("cannot make {}", hidden.display()))?;
+    make_directory(&hidden)?;
     replace(shim, &hidden.join(&name.driver))?;
     fs::rename(&hidden, directory).with_context(|| format!("cannot make {}", directory.display()))
 }
@@ -108,18 +108,39 @@ fn create(
 /// Copies an executable over another by a rename; whoever runs the old one keeps it.
 fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
     let program = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-    if fs::read(to).is_ok_and(|present| present == program) {
+    let directory = to.parent().context("an executable needs a directory")?;
+    make_directory(directory)?;
+    // What lies there is run as root.
+    sys::check_directory(directory).with_context(|| format!("cannot install {}", to.display()))?;
+    remove_unfinished(directory, to);
+    if is_installed(to, &program) {
         return Ok(());
     }
-    let directory = to.parent().context("an executable needs a directory")?;
-    fs::create_dir_all(directory)
-        .with_context(|| format!("cannot make {}", directory.display()))?;
-    let hidden = directory.join(format!(
-        ".{}.new",
-        to.file_name().unwrap_or_default().to_string_lossy()
-    ));
-    sys::write_durably(&hidden, &program)
-        .with_context(|| format!("cannot write {}", hidden.display()))?;
-    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o755))?;
-    fs::rename(&hidden, to).with_context(|| format!("cannot replace {}", to.display()))
+    sys::write_program_durably(to, &program)
+        .with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// For everyone to look into and for root to write, whatever the umask is.
+fn make_directory(directory: &Path) -> anyhow::Result<()> {
+    let mut made = fs::DirBuilder::new();
+    made.recursive(true)
+        .mode(0o755)
+        .create(directory)
+        .with_context(|| format!("cannot make {}", directory.display()))
+}
+
+/// What installs that were killed have left.
+fn remove_unfinished(directory: &Path, program: &Path) {
+    sys::remove_leftovers(directory, program);
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    // Of a version that had this one name for it.
+    let _ = fs::remove_file(directory.join(format!(".{name}.new")));
+}
+
+/// Whether it is that very program already, and nobody else's to write.
+fn is_installed(file: &Path, program: &[u8]) -> bool {
+    let is_ours =
+        |found: fs::Metadata| found.is_file() && found.permissions().mode() & 0o7777 == 0o755;
+    fs::symlink_metadata(file).is_ok_and(is_ours)
+        && sys::read_trusted(file).is_ok_and(|present| present == program)
 }

@@ -75,8 +75,9 @@ fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
         file: directory.clone(),
         source,
     };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&directory)
-        .map_err(unreadable)?
+    let entries = std::fs::read_dir(&directory).map_err(unreadable)?;
+    sys::check_directory(&directory).map_err(|error| not_believed(&directory, error))?;
+    let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| {
             path.extension()
@@ -92,21 +93,20 @@ fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
 /// # Errors
 /// Unreadable, untrusted or wrong.
 fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
-    let bytes = sys::read_trusted(file).map_err(|error| match error {
-        sys::TrustError::Io(source) => ConfigError::Unreadable {
-            file: file.to_owned(),
-            source,
-        },
-        sys::TrustError::Untrusted(reason) => ConfigError::Untrusted {
-            file: file.to_owned(),
-            reason,
-        },
-    })?;
+    let bytes = sys::read_trusted(file).map_err(|error| not_believed(file, error))?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::Syntax {
         file: file.to_owned(),
         reason: "it is not UTF-8".to_owned(),
     })?;
     parse_driver(file, &text)
+}
+
+fn not_believed(file: &Path, error: sys::TrustError) -> ConfigError {
+    let file = file.to_owned();
+    match error {
+        sys::TrustError::Io(source) => ConfigError::Unreadable { file, source },
+        sys::TrustError::Untrusted(reason) => ConfigError::Untrusted { file, reason },
+    }
 }
 
 /// One driver from text; the file gives it its name.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::volume::DriverName;
+
 /// The four roots. Each has an environment variable, so that several hosts, and tests, run beside each
 /// other; kubelet hands its environment down to the shim.
 #[derive(Debug, Clone)]
@@ -65,6 +67,36 @@ impl Paths {
     /// What was detached lately, for callers that ask once more.
     pub fn detached(&self) -> PathBuf {
         self.state.join("detached")
+    }
+
+    /// Notes and results of bulk work.
+    pub fn jobs(&self) -> PathBuf {
+        self.state.join("jobs")
+    }
+
+    /// Directories beneath `state` and `run` in which the host keeps what it has to rely on for that driver, the outer
+    /// ones first. Some may be missing. That of compiled code is not among them: it is looked at whenever code is
+    /// loaded.
+    pub fn kept(&self, driver: &DriverName) -> Vec<PathBuf> {
+        let name = &driver.0;
+        let journal = self.journal().join(name);
+        vec![
+            self.state.join("bin"),
+            self.components(),
+            self.components().join("sha256"),
+            self.journal(),
+            journal.clone(),
+            journal.join("paths"),
+            journal.join("unfinished"),
+            self.detached(),
+            self.detached().join(name),
+            self.jobs(),
+            self.jobs().join(name),
+            self.locks(),
+            self.locks().join(name),
+            self.staging(),
+            self.staging().join(name),
+        ]
     }
 
     /// `drivebay` itself, where the shim finds it to ask for a compile.

@@ -110,11 +110,9 @@ pub fn install(paths: &Paths, name: &str, bytes: &[u8]) -> Result<ComponentFile,
     sys::create_root_only_directory(&paths.components().join("sha256")).map_err(io)?;
     sys::write_durably(&kept, bytes).map_err(io)?;
     let link = paths.components().join(format!("{name}.wasm"));
-    let temporary = paths
-        .components()
-        .join(format!(".{name}.wasm.{}", std::process::id()));
-    std::os::unix::fs::symlink(format!("sha256/{sha256}.wasm"), &temporary).map_err(io)?;
-    fs::rename(&temporary, &link).map_err(io)?;
+    sys::remove_leftovers(&paths.components(), &link);
+    let target = PathBuf::from(format!("sha256/{sha256}.wasm"));
+    sys::replace_link(&target, &link).map_err(io)?;
     Ok(ComponentFile { path: link, sha256 })
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::{TrustError, open_trusted};
+
 /// Why it did not work.
 #[derive(Debug, thiserror::Error)]
 pub enum CompilerError {
@@ -41,6 +43,11 @@ pub fn run_compiler(
         program: program.to_owned(),
         source,
     };
+    // It is root who runs it.
+    open_trusted(program).map_err(|error| match error {
+        TrustError::Io(source) => not_run(source),
+        TrustError::Untrusted(reason) => not_run(std::io::Error::other(reason)),
+    })?;
     #[expect(
         clippy::disallowed_methods,
         reason = "sys is where child processes are made"

@@ -1,9 +1,11 @@
 //! Files that must survive a crash, and files that only root may have written.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::random_bytes;
 
 /// Why a file is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -32,16 +34,29 @@ pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
 /// From the file system; the old file is then untouched. [`io::ErrorKind::NotFound`] where either directory is
 /// missing.
 pub fn write_durably_by_way_of(unfinished: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = unfinished.join(format!(".{name}.{}.tmp", std::process::id()));
+    replace(unfinished, path, content, 0o600)
+}
+
+/// The same for a program that everyone may run.
+///
+/// # Errors
+/// From the file system; the old program is then untouched.
+pub fn write_program_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(directory_of(path), path, content, 0o755)
+}
+
+fn replace(unfinished: &Path, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = unfinished_name(unfinished, path)?;
     let written = (|| {
+        // Never one that is there, nor through a link, whoever made it.
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&temporary)?;
         file.write_all(content)?;
+        // Of the open file, and whatever the umask is.
+        file.set_permissions(Permissions::from_mode(mode))?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
         File::open(directory_of(path))?.sync_all()
@@ -51,6 +66,27 @@ pub fn write_durably_by_way_of(unfinished: &Path, path: &Path, content: &[u8]) -
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Replaces a symbolic link, which is either the old or the new one at each moment.
+///
+/// # Errors
+/// From the file system; the old link is then untouched.
+pub fn replace_link(target: &Path, path: &Path) -> io::Result<()> {
+    let temporary = unfinished_name(directory_of(path), path)?;
+    std::os::unix::fs::symlink(target, &temporary)?;
+    fs::rename(&temporary, path).inspect_err(|_| {
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+/// A name that nobody can foresee, and that [`remove_leftovers`] finds. Process ids say nothing: containers that
+/// share the directory have ids of their own.
+fn unfinished_name(directory: &Path, path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let [one, two, three, four, five, six, seven, eight, ..] = random_bytes()?;
+    let number = u64::from_le_bytes([one, two, three, four, five, six, seven, eight]);
+    Ok(directory.join(format!(".{name}.{number:016x}.tmp")))
 }
 
 /// Removes a file so that it stays removed, and what writers left of it that were killed before their
@@ -96,14 +132,6 @@ pub fn remove_leftovers(unfinished: &Path, path: &Path) {
 
 fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
-}
-
-/// Makes a directory, with its parents, that only its owner can enter.
-///
-/// # Errors
-/// From the file system.
-pub fn create_root_only_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Checks that a directory belongs to us and that nobody else can enter it.

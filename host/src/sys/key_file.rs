@@ -6,19 +6,23 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
 use super::TrustError;
+use super::directory::check_way;
 
 /// Tokens of service accounts have one or two KiB.
 const MAX_BYTES: u64 = 64 << 10;
 
 /// A key's file, as it is now. It may be a link and readable by others, as in a mounted Kubernetes Secret,
-/// but not writable by everyone: whoever writes it decides whose key is used.
+/// but not writable by everyone, nor somebody else's, nor where others may exchange it: whoever writes it decides
+/// whose key is used.
 ///
 /// # Errors
 /// [`TrustError`]; never with anything of what it holds.
 pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, TrustError> {
+    check_way(path)?;
     // A pipe would keep us waiting for whoever writes to it.
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
@@ -31,6 +35,12 @@ pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, TrustError> {
         let mode = metadata.mode() & 0o7777;
         return Err(TrustError::Untrusted(format!(
             "its mode {mode:04o} lets everyone write it; chmod o-w"
+        )));
+    }
+    let (owner, own) = (metadata.uid(), geteuid().as_raw());
+    if owner != 0 && owner != own {
+        return Err(TrustError::Untrusted(format!(
+            "it belongs to user {owner}, not to root; chown it"
         )));
     }
     let mut content = Zeroizing::new(Vec::new());
@@ -58,6 +68,21 @@ mod tests {
         symlink("..data", &link).expect("linked");
         let content = read_key_file(&link).expect("readable");
         assert_eq!(content.as_slice(), b"key\n");
+    }
+
+    #[test]
+    fn a_key_that_others_could_have_put_there_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("secret");
+        fs::write(&file, "key").expect("written");
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).expect("ours");
+        let error = read_key_file(&file).expect_err("exchangeable").to_string();
+        assert!(error.contains("mode 0777; chmod go-w"), "{error}");
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o1777)).expect("ours");
+        read_key_file(&file).expect("as in a mounted secret");
+        std::os::unix::fs::chown(&file, Some(65_534), None).expect("root");
+        let error = read_key_file(&file).expect_err("theirs").to_string();
+        assert!(error.contains("belongs to user 65534"), "{error}");
     }
 
     #[test]

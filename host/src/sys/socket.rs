@@ -8,6 +8,8 @@ use std::path::Path;
 
 use nix::sys::stat::{Mode, umask};
 
+use super::check_directory;
+
 /// Listens at that path, for root alone. Nothing else is made there, as CSI wants it. A socket that a dead
 /// process left is replaced; one that is alive, and anything that is not a socket, is not.
 ///
@@ -17,6 +19,10 @@ use nix::sys::stat::{Mode, umask};
 /// `AddrInUse` where another process listens or something else lies there; the kernel's own.
 pub fn listen_at(path: &Path) -> io::Result<UnixListener> {
     remove_stale(path)?;
+    // Not refused: volumes of pods (emptyDir) are everybody's to write, and nobody else is in such a pod.
+    if let Err(error) = check_directory(path.parent().unwrap_or(Path::new("/"))) {
+        tracing::warn!(%error, socket = %path.display(), "others can put a socket of theirs in this one's place");
+    }
     let before = umask(Mode::from_bits_truncate(0o077));
     let listener = UnixListener::bind(path);
     umask(before);

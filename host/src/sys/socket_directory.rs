@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Lock, create_root_only_directory, listen_at, random_bytes};
+use super::{Lock, close_directory, create_root_only_directory, listen_at, random_bytes};
 
 /// Others hold the lock for as long as it takes to connect to a few sockets.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -41,6 +41,8 @@ pub fn connect_all(directory: &Path) -> io::Result<Vec<(PathBuf, UnixStream)>> {
     if !directory.try_exists()? {
         return Ok(Vec::new());
     }
+    // Whoever could put a socket there would be asked, and believed.
+    close_directory(directory)?;
     // A socket that is bound and not yet listened at looks like a dead one.
     let _lock = locked(directory)?;
     connect_each(directory)
