@@ -52,6 +52,30 @@ fn only_file(directory: &Path) -> PathBuf {
 }
 
 #[test]
+fn a_link_in_the_place_of_a_lock_is_not_followed() {
+    let node = Node::with_local("v1");
+    let volume = Volume::new(&node, "v1", &[]).staged();
+    let (locks, precious) = (node.path("run/locks/local"), precious(&node));
+    let lock = only_file(&locks);
+    let pod = node.pod("web");
+    fs::remove_file(&lock).expect("there");
+    symlink(&precious, &lock).expect("free");
+    node.unchanged_by(|| volume.mount(&pod).fails_with("cannot lock"));
+    lchown(&lock, Some(NOBODY), None).expect("root");
+    open(&locks);
+    node.unchanged_by(|| volume.mount(&pod).fails_with("belongs to user 65534"));
+    is_kept(&precious);
+    fs::remove_file(&lock).expect("there");
+    volume.mount(&pod).succeeds();
+    assert_eq!(mode(&locks), 0o755, "others can write there still");
+    assert!(
+        node.log().contains("that right was taken away"),
+        "{}",
+        node.log()
+    );
+}
+
+#[test]
 fn names_that_could_be_foreseen_are_not_written_through() {
     let node = Node::with_local("v1");
     let volume = Volume::new(&node, "v1", &[]).staged();
@@ -268,4 +292,76 @@ fn check_names_a_key_that_others_could_exchange() {
         said.contains(&format!("{}, which has mode 0777", keys.display())),
         "{said}"
     );
+}
+
+/// Files that have anything to do with a volume, of what is kept while it is used.
+fn kept(node: &Node) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for directory in ["run/locks", "run/staging", "state/journal"] {
+        files_beneath(&node.path(directory), &mut found);
+    }
+    // Of all calls that change nothing.
+    found.retain(|path| {
+        !path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("readers-"))
+    });
+    found
+}
+
+fn files_beneath(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        match entry.path().is_dir() {
+            true => files_beneath(&entry.path(), found),
+            false => found.push(entry.path()),
+        }
+    }
+}
+
+#[test]
+fn when_all_volumes_are_gone_nothing_of_them_is_kept() {
+    let node = Node::with_local("v1");
+    let nothing: Vec<PathBuf> = Vec::new();
+    let run = |arguments: &[&str]| {
+        let all = [&["run", "local"], arguments].concat();
+        let output = node.drivebay(&all).output().expect("drivebay runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_str::<serde_json::Value>(&said).expect("an object")
+    };
+    let id = |volume: serde_json::Value| volume["id"].as_str().expect("an id").to_owned();
+    let one = id(run(&["create-volume", "--name", "one", "--size", "1Gi"]));
+    let two = id(run(&[
+        "create-volume",
+        "--name",
+        "two",
+        "--from-volume",
+        &one,
+    ]));
+    assert_eq!(kept(&node), nothing);
+    let volume = Volume::new(&node, "v1", &[]).staged();
+    let pod = node.pod("web");
+    volume.mount(&pod).succeeds();
+    let is_lock = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "lock");
+    assert_eq!(kept(&node).iter().filter(|path| is_lock(path)).count(), 1);
+    volume.unmount(&pod).succeeds();
+    volume.unmount_device().succeeds();
+    volume.detach().succeeds();
+    for id in [&one, &two] {
+        run(&["delete-volume", id]);
+    }
+    assert_eq!(kept(&node), nothing);
+}
+
+#[test]
+fn a_call_that_fails_leaves_no_lock() {
+    let node = Node::with_local("v1");
+    let volume = Volume::new(&node, "missing", &[]);
+    let answer = volume.attach();
+    assert_eq!(answer.status(), "Failure", "{}", answer.text);
+    assert_eq!(kept(&node), Vec::<PathBuf>::new());
 }

@@ -32,7 +32,7 @@ use crate::grant::Capability;
 use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_stem};
 use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
 use crate::sys::{
-    self, Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkerToll,
+    self, Afterwards, Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkerToll,
 };
 use crate::volume::{
     Access, AccessType, GroupSnapshotId, NodeId, Parameters, Secrets, SnapshotId, StagingPath,
@@ -357,6 +357,8 @@ impl Driver {
             })
     }
 
+    /// The file of a volume's lock stays while the journal has the volume; of what comes and goes in one call,
+    /// nothing stays.
     fn lock_file(&self, subject: Subject<'_>, deadline: Instant) -> Result<Lock, LockError> {
         let file = |prefix: &str, name: &str| {
             self.paths
@@ -364,15 +366,21 @@ impl Driver {
                 .join(&self.config.name.0)
                 .join(format!("{prefix}{}.lock", file_stem(name.as_bytes())))
         };
+        let passing = |prefix: &str, name: &str| {
+            let lock = Lock::acquire(&file(prefix, name), deadline)?;
+            Ok(lock.and(Afterwards::Goes))
+        };
         match subject {
-            Subject::Volume(key) => Lock::acquire(&file("", &key.0), deadline),
-            Subject::NewVolume(name) => Lock::acquire(&file("new-volume-", name), deadline),
-            Subject::Snapshot(id) => Lock::acquire(&file("snapshot-", &id.0), deadline),
-            Subject::NewSnapshot(name) => Lock::acquire(&file("new-snapshot-", name), deadline),
-            Subject::GroupSnapshot(id) => Lock::acquire(&file("group-snapshot-", &id.0), deadline),
-            Subject::NewGroupSnapshot(name) => {
-                Lock::acquire(&file("new-group-snapshot-", name), deadline)
+            Subject::Volume(key) => {
+                let lock = Lock::acquire(&file("", &key.0), deadline)?;
+                let record = self.journal.record_file(key);
+                Ok(lock.and(Afterwards::StaysWith(record)))
             }
+            Subject::NewVolume(name) => passing("new-volume-", name),
+            Subject::Snapshot(id) => passing("snapshot-", &id.0),
+            Subject::NewSnapshot(name) => passing("new-snapshot-", name),
+            Subject::GroupSnapshot(id) => passing("group-snapshot-", &id.0),
+            Subject::NewGroupSnapshot(name) => passing("new-group-snapshot-", name),
             Subject::Nothing => Lock::share(&file("readers-", "")),
         }
     }

@@ -169,7 +169,8 @@ impl Journal {
         self.directory.join("unfinished")
     }
 
-    fn record_file(&self, key: &VolumeKey) -> PathBuf {
+    /// There for as long as the journal has the volume.
+    pub(crate) fn record_file(&self, key: &VolumeKey) -> PathBuf {
         self.directory
             .join(format!("{}.json", file_stem(key.0.as_bytes())))
     }

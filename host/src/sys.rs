@@ -41,7 +41,7 @@ pub use durable::{
 pub use fault::{Fault, FaultKind};
 pub use host::host_name;
 pub use key_file::read_key_file;
-pub use lock::{Lock, LockError};
+pub use lock::{Afterwards, Lock, LockError};
 pub use log::open_log;
 pub use mount_option::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,

@@ -51,12 +51,17 @@ impl Node {
         assert!(mounted.is_empty(), "still mounted: {mounted:?}");
     }
 
-    /// After the last teardown: nothing mounted, nothing in the journal, nobody running.
+    /// After the last teardown: nothing mounted, nothing in the journal, nobody running, and no lock left.
     #[track_caller]
     pub fn is_clean(&self) {
         Self::holds_no_mount(&self.path(""));
         assert_eq!(self.journal(), Vec::<std::path::PathBuf>::new());
         assert!(self.workers().is_empty(), "a worker still runs");
+        let mut locks = Vec::new();
+        walk(&self.path("run/locks"), &mut locks);
+        // The one that all calls share that change nothing.
+        locks.retain(|line| !line.ends_with('/') && !line.contains("/readers-"));
+        assert!(locks.is_empty(), "locks are left: {locks:?}");
     }
 }
 

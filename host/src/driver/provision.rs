@@ -112,6 +112,7 @@ impl Driver {
     /// What is left of a volume that is gone: notes of mounts that went with a reboot, and of attachments that
     /// another machine undid.
     fn forget_volume(&self, key: &VolumeKey) -> Result<(), DriverError> {
+        self.detached.forget_deleted(key)?;
         let Some(mut record) = self.journal.load(key)? else {
             return Ok(());
         };

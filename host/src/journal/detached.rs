@@ -70,6 +70,12 @@ impl DetachedVolumes {
         self.changed(|| self.remove(|known| known.key == name.key || known.content == name.content))
     }
 
+    /// The volume is deleted: nobody asks for it any more.
+    pub(crate) fn forget_deleted(&self, key: &VolumeKey) -> Result<(), JournalError> {
+        let key = file_stem(key.0.as_bytes());
+        self.changed(|| self.remove(|known| known.key == key))
+    }
+
     fn changed(&self, change: impl FnOnce() -> io::Result<()>) -> Result<(), JournalError> {
         change().map_err(|source| JournalError::Unwritable {
             directory: self.directory.clone(),
@@ -202,6 +208,18 @@ mod tests {
         assert_eq!(find(&notes, "other"), None);
         notes.forget(&detached).expect("writable");
         assert_eq!(find(&notes, "pv"), None);
+    }
+
+    #[test]
+    fn of_a_volume_that_is_deleted_nothing_is_remembered() {
+        let (_directory, notes) = notes();
+        for name in ["pv", "other"] {
+            notes.note(&record(name, name)).expect("writable");
+        }
+        let deleted = VolumeKey("pv".into());
+        notes.forget_deleted(&deleted).expect("writable");
+        assert_eq!(find(&notes, "pv"), None);
+        assert!(find(&notes, "other").is_some());
     }
 
     #[test]

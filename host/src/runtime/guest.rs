@@ -17,7 +17,7 @@ use crate::error::DriverError;
 #[cfg(feature = "compiler")]
 use crate::grant::Capability;
 use crate::grant::Grants;
-use crate::sys;
+use crate::sys::{self, Afterwards};
 
 /// Versions of one driver's component that stay loaded: the current one, and those that volumes in use were
 /// made by.
@@ -268,13 +268,14 @@ impl Runtime {
             .paths
             .locks()
             .join(format!("compile-{}.lock", file.sha256));
-        let _lock = sys::Lock::acquire(&lock, deadline).map_err(|error| {
+        let lock = sys::Lock::acquire(&lock, deadline).map_err(|error| {
             DriverError::unavailable(format!(
                 "cannot compile component {:?} now",
                 config.component
             ))
             .caused_by(error)
         })?;
+        let _lock = lock.and(Afterwards::Goes);
         let (engine, _) = self.engine()?;
         if self.load(&engine, file).is_ok() {
             return Ok(());

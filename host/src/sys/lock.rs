@@ -2,20 +2,46 @@
 //!
 //! `flock` belongs to the open file, not to the process: a worker that inherits the descriptor keeps the
 //! lock after we died, for as long as it can still touch the volume.
+//!
+//! A lock's file may go when nobody holds it. So whoever got the lock looks whether the file still has its name, and
+//! takes the one that has it where it does not: two holders never have two files of one name.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
+
 use super::create_root_only_directory;
+use super::directory::create_once;
 
 /// Held until dropped, here and in every worker that got it.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    /// After the file, which is closed before anything is decided.
+    end: End,
+}
+
+/// What is done when the lock is given up here.
+#[derive(Debug)]
+struct End {
+    path: PathBuf,
+    afterwards: Afterwards,
+}
+
+/// What becomes of a lock's file when nobody holds the lock any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It stays for the next holder; there are only so many of them.
+    Stays,
+    /// It goes.
+    Goes,
+    /// It stays for as long as that other file is there, which only holders of the lock make and remove.
+    StaysWith(PathBuf),
 }
 
 /// Why a lock was not had.
@@ -42,34 +68,33 @@ impl Lock {
     /// [`LockError::Io`] where the file cannot be made or locked; [`LockError::Held`] where somebody has it
     /// for himself, which nobody should.
     pub fn share(path: &Path) -> Result<Self, LockError> {
-        let io = |source| LockError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let file = open(path).map_err(io)?;
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Self { file }),
-            Err(TryLockError::Error(source)) => Err(io(source)),
-            Err(TryLockError::WouldBlock) => Err(LockError::Held),
+        loop {
+            let file = open(path).map_err(failed(path))?;
+            match file.try_lock_shared() {
+                Ok(()) if has_name(&file, path) => return Ok(Self::held(file, path)),
+                Ok(()) => {}
+                Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
+                Err(TryLockError::WouldBlock) => return Err(LockError::Held),
+            }
         }
     }
 
-    /// Waits for the lock until the deadline. The file stays behind: removing it would let two holders
-    /// lock two different files of one name.
+    /// Waits for the lock until the deadline.
     ///
     /// # Errors
     /// [`LockError::Held`] at the deadline; [`LockError::Io`] where the file cannot be made.
     pub fn acquire(path: &Path, deadline: Instant) -> Result<Self, LockError> {
-        let io = |source| LockError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let file = open(path).map_err(io)?;
+        let mut file = open(path).map_err(failed(path))?;
         let mut pause = Duration::from_millis(1);
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { file }),
-                Err(TryLockError::Error(source)) => return Err(io(source)),
+                Ok(()) if has_name(&file, path) => return Ok(Self::held(file, path)),
+                // Its last holder removed it.
+                Ok(()) => {
+                    file = open(path).map_err(failed(path))?;
+                    continue;
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
                 Err(TryLockError::WouldBlock) if Instant::now() + pause >= deadline => {
                     return Err(LockError::Held);
                 }
@@ -77,6 +102,28 @@ impl Lock {
             }
             pause = (pause * 2).min(Duration::from_millis(50));
         }
+    }
+
+    fn held(file: File, path: &Path) -> Self {
+        Self {
+            file,
+            end: End {
+                path: path.to_owned(),
+                afterwards: Afterwards::Stays,
+            },
+        }
+    }
+
+    /// The same lock, whose file has that end.
+    #[must_use]
+    pub fn and(mut self, afterwards: Afterwards) -> Self {
+        self.end.afterwards = afterwards;
+        self
+    }
+
+    /// For locks of files that hold something.
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 }
 
@@ -86,19 +133,182 @@ impl AsFd for Lock {
     }
 }
 
+impl Drop for End {
+    fn drop(&mut self) {
+        match &self.afterwards {
+            Afterwards::Stays => {}
+            Afterwards::Goes => remove_unless_held(&self.path, || false),
+            Afterwards::StaysWith(other) => remove_unless_held(&self.path, || other.exists()),
+        }
+    }
+}
+
+/// Removes a lock's file where nobody holds the lock, neither we nor a worker that is stuck, and it is not kept. Best
+/// effort: the next holder tries again.
+fn remove_unless_held(path: &Path, is_kept: impl Fn() -> bool) {
+    if is_kept() {
+        return;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
+    // Opened anew, so that whoever has it from us counts as somebody else.
+    let Ok(file) = options.open(path) else {
+        return;
+    };
+    if file.try_lock().is_ok() && has_name(&file, path) && !is_kept() {
+        let _ = fs::remove_file(path);
+    }
+}
+
+fn has_name(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let named = fs::symlink_metadata(path).map(identity);
+    matches!((file.metadata().map(identity), named), (Ok(file), Ok(named)) if file == named)
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> LockError {
+    |source| LockError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// In a directory that is ours alone, so that nobody else has put a link there, which would lead a worker's last
+/// words into another file.
 fn open(path: &Path) -> io::Result<File> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    create_once(directory)?;
     let mut options = OpenOptions::new();
     options
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
         .mode(0o600);
-    match options.open(path) {
+    let file = match options.open(path) {
+        // Somebody removed it since.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_root_only_directory(path.parent().unwrap_or(Path::new("/")))?;
-            options.open(path)
+            create_root_only_directory(directory)?;
+            options.open(path)?
         }
-        opened => opened,
+        opened => opened?,
+    };
+    let found = file.metadata()?;
+    match found.is_file() && found.nlink() <= 1 {
+        true => Ok(file),
+        false => Err(io::Error::other(
+            "it is no file of its own; remove what lies there",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    /// The directory goes with the first value.
+    fn lock_file() -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("locks/a.lock");
+        (root, path)
+    }
+
+    #[test]
+    fn a_lock_that_goes_leaves_no_file_and_one_that_stays_leaves_it() {
+        let (_root, path) = lock_file();
+        drop(Lock::acquire(&path, soon()).expect("free"));
+        assert!(path.exists());
+        let lock = Lock::acquire(&path, soon()).expect("free");
+        drop(lock.and(Afterwards::Goes));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_lock_stays_for_as_long_as_what_it_is_about() {
+        let (root, path) = lock_file();
+        let record = root.path().join("record");
+        let hold = || {
+            let lock = Lock::acquire(&path, soon()).expect("free");
+            lock.and(Afterwards::StaysWith(record.clone()))
+        };
+        let lock = hold();
+        fs::write(&record, "").expect("writable");
+        drop(lock);
+        assert!(path.exists());
+        let lock = hold();
+        fs::remove_file(&record).expect("there");
+        drop(lock);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_worker_still_holds_keeps_its_file() {
+        let (_root, path) = lock_file();
+        let lock = Lock::acquire(&path, soon()).expect("free");
+        let worker = lock.as_fd().try_clone_to_owned().expect("a descriptor");
+        drop(lock.and(Afterwards::Goes));
+        assert!(path.exists());
+        assert!(matches!(
+            Lock::acquire(&path, Instant::now()),
+            Err(LockError::Held)
+        ));
+        drop(worker);
+        drop(
+            Lock::acquire(&path, soon())
+                .expect("free")
+                .and(Afterwards::Goes),
+        );
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn no_two_hold_it_while_its_file_comes_and_goes() {
+        let (_root, path) = lock_file();
+        let holders = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let lock = Lock::acquire(&path, soon()).expect("in time");
+                        assert_eq!(holders.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                        std::thread::yield_now();
+                        holders.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                        drop(lock.and(Afterwards::Goes));
+                    }
+                });
+            }
+        });
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_link_is_not_followed_and_a_second_name_not_taken() {
+        let (root, path) = lock_file();
+        drop(
+            Lock::acquire(&path, soon())
+                .expect("free")
+                .and(Afterwards::Goes),
+        );
+        let precious = root.path().join("precious");
+        fs::write(&precious, "kept").expect("writable");
+        symlink(&precious, &path).expect("writable");
+        assert!(matches!(
+            Lock::acquire(&path, soon()),
+            Err(LockError::Io { .. })
+        ));
+        assert!(matches!(Lock::share(&path), Err(LockError::Io { .. })));
+        fs::remove_file(&path).expect("there");
+        fs::hard_link(&precious, &path).expect("writable");
+        assert!(matches!(
+            Lock::acquire(&path, soon()),
+            Err(LockError::Io { .. })
+        ));
     }
 }

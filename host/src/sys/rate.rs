@@ -1,10 +1,13 @@
 //! Counting over all processes of this machine: every call-out is one of its own.
 
-use std::fs;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::Instant;
 
 use super::{Lock, LockError};
+
+/// Two numbers.
+const MAX_TEXT: u64 = 64;
 
 /// How many there were, this one included, in the window that `window` numbers; windows before it are
 /// forgotten. The file belongs on a tmpfs: it matters for a minute.
@@ -12,15 +15,21 @@ use super::{Lock, LockError};
 /// # Errors
 /// Where the file cannot be locked until the deadline, or not written.
 pub fn count_in_window(path: &Path, window: u64, deadline: Instant) -> Result<u32, LockError> {
-    let _lock = Lock::acquire(path, deadline)?;
+    let lock = Lock::acquire(path, deadline)?;
     let io = |source| LockError::Io {
         path: path.to_owned(),
         source,
     };
+    // The file that is locked, whatever has its name by now.
+    let mut file = lock.file();
     // Killed in the midst of writing, it is empty or short: a count that begins anew harms nobody.
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let mut text = String::new();
+    let _ = file.take(MAX_TEXT).read_to_string(&mut text);
     let count = counted(&text, window).saturating_add(1);
-    fs::write(path, format!("{window} {count}\n")).map_err(io)?;
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(format!("{window} {count}\n").as_bytes()))
+        .map_err(io)?;
     Ok(count)
 }
 

@@ -28,12 +28,13 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The workers of one call, started when first needed.
 #[derive(Debug)]
 struct Workers {
-    lock: Lock,
     jobs: PathBuf,
     network: NetworkWorkers,
     host: Option<Worker>,
     private: Option<Worker>,
     stuck: bool,
+    /// Last, because its file may go where no worker holds it any more.
+    lock: Lock,
 }
 
 /// Whose mounts a worker makes.
@@ -49,12 +50,12 @@ enum Place {
 impl Workers {
     fn new(lock: Lock, jobs: PathBuf, network: NetworkWorkers) -> Self {
         Self {
-            lock,
             jobs,
             network,
             host: None,
             private: None,
             stuck: false,
+            lock,
         }
     }
 
