@@ -25,7 +25,7 @@ pub use block_devices::{
 pub use https::{HttpsGrant, Method};
 pub use mount_option::{GrantedOption, GrantedOptionError, GrantedOptions};
 pub use origin::{Origin, OriginError};
-pub use path::PathPattern;
+pub use path::{Misread, PathPattern, misread};
 pub use range::AddressRange;
 pub use signing::{
     EnvironmentSource, FieldNames, FileSource, FormValues, KeySource, MetadataSource, OidcSource,

@@ -6,6 +6,7 @@ use crate::bindings::drivebay::driver::files as wit;
 use crate::bindings::drivebay::driver::types;
 use crate::capability::{CallContext, into_wit};
 use crate::error::DriverError;
+use crate::grant::{Misread, misread};
 use crate::sys::{Compression, DirectoryOrigin, EntryKind, FileOperation, Reply, Request};
 
 /// A directory, and all beneath it.
@@ -39,7 +40,8 @@ impl CallContext {
             ))),
             (Effect::Looks | Effect::Changes(_), _) => self.allows(effect),
         };
-        let done = allowed.and_then(|()| {
+        let done = allowed.and_then(|()| check_names(&operation));
+        let done = done.and_then(|()| {
             self.ask(Request::Files {
                 directory,
                 operation,
@@ -259,6 +261,40 @@ impl wit::HostDirectory for CallContext {
     fn drop(&mut self, directory: Resource<Directory>) -> wasmtime::Result<()> {
         self.table.delete(directory)?;
         Ok(())
+    }
+}
+
+/// Paths of an operation that a server or a filesystem could read as leading up.
+fn check_names(operation: &FileOperation) -> Result<(), DriverError> {
+    paths(operation).into_iter().try_for_each(check_path)
+}
+
+pub(super) fn check_path(path: &str) -> Result<(), DriverError> {
+    match misread(path) {
+        Some(Misread::Dots) => Err(DriverError::denied(format!(
+            "path {path:?} is refused: it {}",
+            Misread::Dots
+        ))),
+        Some(Misread::Slash(_)) | None => Ok(()),
+    }
+}
+
+fn paths(operation: &FileOperation) -> Vec<&str> {
+    match operation {
+        FileOperation::MakeDirectory { path, .. }
+        | FileOperation::SetMode { path, .. }
+        | FileOperation::List { path }
+        | FileOperation::Look { path }
+        | FileOperation::Read { path }
+        | FileOperation::Create { path, .. }
+        | FileOperation::Write { path, .. }
+        | FileOperation::Remove { path }
+        | FileOperation::RemoveDirectory { path } => vec![path],
+        FileOperation::Rename { source, to }
+        | FileOperation::Copy { source, to }
+        | FileOperation::Archive { source, to, .. }
+        | FileOperation::Extract { source, to } => vec![source, to],
+        FileOperation::Usage => Vec::new(),
     }
 }
 

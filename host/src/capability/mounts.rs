@@ -7,9 +7,10 @@ use wasmtime::component::Resource;
 
 use crate::bindings::drivebay::driver::mounts::{Host, HostTarget, MountOption, RemoteSource};
 use crate::bindings::drivebay::driver::types;
+use crate::capability::files::check_path;
 use crate::capability::{CallContext, Directory, into_wit};
 use crate::error::DriverError;
-use crate::grant::MountsGrant;
+use crate::grant::{MountsGrant, misread};
 use crate::sys::{
     self, DirectoryOrigin, MountAccess, MountEntry, MountOptions, Reached, Remote, Reply, Request,
     Server, is_hosts_to_decide, nfs_port,
@@ -102,6 +103,9 @@ impl HostTarget for CallContext {
         let origin = self.table.get(&directory)?.origin.clone();
         let (onto, access, mounted) = self.look_at(&target)?;
         let may_mount = self.may_mount(&target)?;
+        if let Err(refused) = check_path(&path) {
+            return Ok(Err(into_wit(&refused)));
+        }
         let done = match (origin, mounted) {
             (_, None) if !may_mount => Err(gone()),
             (DirectoryOrigin::Remote(_), _) => Err(DriverError::unsupported(
@@ -357,14 +361,10 @@ fn check_source(source: &RemoteSource) -> Result<(), DriverError> {
     if !source.path.starts_with('/') || source.path.chars().any(char::is_control) {
         return bad("the path is not absolute, or holds control characters");
     }
-    if source
-        .path
-        .split('/')
-        .any(|part| part == "." || part == "..")
-    {
-        return bad("the path holds . or ..");
+    match misread(&source.path) {
+        Some(misread) => bad(&format!("the path {misread}")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// An option with a comma would be two; the address is the host's to give.
@@ -481,6 +481,9 @@ mod tests {
             ("a", "/x/../y"),
             ("a", "/./x"),
             ("a", "/x\n"),
+            ("a", "/x/\u{ff0e}\u{ff0e}/y"),
+            ("a", "/x/.\u{200d}./y"),
+            ("a", "/x\u{ff0f}y"),
         ] {
             assert!(
                 check_source(&source(server, path)).is_err(),

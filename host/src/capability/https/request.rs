@@ -6,7 +6,7 @@
 use crate::bindings::drivebay::driver::https::{Method as WitMethod, Request};
 use crate::capability::exchange::Message;
 use crate::error::DriverError;
-use crate::grant::{HttpsGrant, Method};
+use crate::grant::{HttpsGrant, Method, Misread, misread};
 
 /// Servers accept 8 to 64 KiB.
 const MAX_TARGET_BYTES: usize = 32 << 10;
@@ -32,6 +32,9 @@ const HOSTS_OWN: [&str; 9] = [
     "expect",
     "keep-alive",
 ];
+
+/// Nobody decodes more often, and none of it is needed for a name.
+const MAX_DECODINGS: usize = 8;
 
 const USER_AGENT: &str = concat!("drivebay/", env!("CARGO_PKG_VERSION"));
 
@@ -95,25 +98,24 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     if !path.split('%').skip(1).all(begins_with_hex) {
         return Err("it holds a % without two hexadecimal digits");
     }
-    let decoded = decoded_dots(path);
-    if ["%2f", "%5c", "%00"]
-        .iter()
-        .any(|code| decoded.contains(code))
-    {
+    check_decoded(path, &decoded_to_the_end(path)?)
+}
+
+fn check_decoded(path: &str, decoded: &str) -> Result<(), &'static str> {
+    let slashes = |text: &str| text.matches('/').count();
+    if slashes(decoded) != slashes(path) || decoded.contains(['\\', '\0']) {
         return Err("it holds an encoded slash, backslash or zero");
     }
-    if encodes_control(&decoded) {
+    if decoded.chars().any(char::is_control) {
         return Err("it holds an encoded control character");
     }
     // Some servers cut a segment at its semicolon before they look for dots.
-    let name = |segment: &str| segment.split(';').next().unwrap_or_default().to_owned();
-    match decoded
-        .split('/')
-        .map(name)
-        .any(|name| name == "." || name == "..")
-    {
-        true => Err("it holds . or .. as a segment"),
-        false => Ok(()),
+    let cut = |segment: &str| segment.split(';').next().unwrap_or_default().to_owned();
+    let segments: Vec<String> = decoded.split('/').map(cut).collect();
+    match misread(&segments.join("/")) {
+        Some(Misread::Dots) => Err("it holds . or .. as a segment, or what can be read as one"),
+        Some(Misread::Slash(_)) => Err("it holds a character that can be read as a slash"),
+        None => Ok(()),
     }
 }
 
@@ -121,19 +123,45 @@ fn begins_with_hex(text: &str) -> bool {
     text.len() >= 2 && text.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Lower case, percent signs and dots decoded until none are left: what it is after any number of decodings.
-fn decoded_dots(path: &str) -> String {
-    let mut text = path.to_ascii_lowercase();
-    while text.contains("%25") {
-        text = text.replace("%25", "%");
+/// What it is after any number of decodings.
+fn decoded_to_the_end(path: &str) -> Result<String, &'static str> {
+    let mut text = path.to_owned();
+    for _ in 0..MAX_DECODINGS {
+        let once = decoded(&text)?;
+        if once == text {
+            return Ok(text);
+        }
+        text = once;
     }
-    text.replace("%2e", ".").replace("%3b", ";")
+    Err("it is encoded over and over")
 }
 
-fn encodes_control(text: &str) -> bool {
-    text.split('%')
-        .skip(1)
-        .any(|code| code.starts_with(['0', '1']) && begins_with_hex(code) || code.starts_with("7f"))
+/// Lenient decoders take overlong forms for the character that is meant: two bytes for a dot. UTF-8 has none
+/// (RFC 3629 section 3), so that whatever is none is refused.
+fn decoded(text: &str) -> Result<String, &'static str> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut left = text.as_bytes();
+    while let Some((first, rest)) = left.split_first() {
+        match encoded_byte(left) {
+            Some(byte) => {
+                bytes.push(byte);
+                left = &left[3..];
+            }
+            None => {
+                bytes.push(*first);
+                left = rest;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| "it holds encoded bytes that are not UTF-8")
+}
+
+/// `%41` at the beginning.
+fn encoded_byte(text: &[u8]) -> Option<u8> {
+    let digits = text.strip_prefix(b"%")?.get(..2)?;
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    let byte = value(digits[0])? * 16 + value(digits[1])?;
+    u8::try_from(byte).ok()
 }
 
 /// `?a=b&c=d`, or nothing.
@@ -287,12 +315,32 @@ mod tests {
             "/a%1f",
             "/a%7F",
             "/a%250a",
+            "/a%c2%85",
+            "/v1/%c0%ae%c0%ae/x",
+            "/v1/%e0%80%ae./x",
+            "/v1/%25c0%25ae./x",
+            "/v1%c0%afx",
+            "/v1/%e9",
+            "/v1/%ef%bc%8e%EF%BC%8E/x",
+            "/v1/%e2%80%a5/x",
+            "/v1/.%e2%80%8d./x",
+            "/v1%ef%bc%8f..",
+            "/v1/%25%32e./x",
+            "/v1/%%32e./x",
             "/a%",
             "/a%2",
             "/a%zz",
         ] {
             assert!(check_path(path).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_encoded_over_and_over_is_refused_soon() {
+        let path = format!("/{}", "%25".repeat(10_000));
+        assert!(check_path(&path).is_ok());
+        let path = format!("/%{}", "25".repeat(10_000));
+        assert_eq!(check_path(&path), Err("it is encoded over and over"));
     }
 
     #[test]
