@@ -14,8 +14,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::files::{
-    Attributes, Build, ContentCopier, Place, Site, VANISHED, Visitor, copy_attributes, failed,
-    identity, make_node, open_child, open_parent, read_xattrs, tells_of_nothing, walk,
+    Attributes, Build, ContentCopier, Crossing, Place, Site, VANISHED, Visitor, copy_attributes,
+    failed, identity, make_node, open_child, open_parent, open_way, read_xattrs, tells_of_nothing,
+    walk,
 };
 use super::{Fault, FaultKind, Reply};
 
@@ -198,6 +199,15 @@ impl Copier {
         }
     }
 
+    /// A second name for what was copied before. No symlink is followed to it: root in a pod may enter the copy, and
+    /// exchange a directory for one.
+    fn link(&self, first: &Path, name: &OsStr) -> rustix::io::Result<()> {
+        let above = first.parent().unwrap_or(Path::new(""));
+        let parent = open_way(self.top.as_fd(), above, Crossing::Refused)?;
+        let first = first.file_name().unwrap_or_default();
+        linkat(&parent, first, &self.here, name, AtFlags::empty())
+    }
+
     fn copy_symlink(&mut self, site: &Site<'_>, stat: &Stat, name: &OsStr) -> Result<(), Fault> {
         let wrong = |error| failed("copy symlink", site.path, error);
         let target = readlinkat(site.parent, site.name, Vec::new()).map_err(wrong)?;
@@ -249,8 +259,7 @@ impl Visitor for Copier {
         if stat.st_nlink > 1
             && let Some(first) = self.linked.get(&identity(stat))
         {
-            // Within the copy, which nobody else can enter: no component can be a symlink put there.
-            match linkat(&self.top, first, &self.here, site.name, AtFlags::empty()) {
+            match self.link(first, site.name) {
                 Ok(()) => return Ok(()),
                 // Too deep to be named again: a copy of its own then.
                 Err(Errno::NAMETOOLONG) => {}

@@ -1,8 +1,9 @@
 //! Work beneath a directory handle.
 //!
-//! A path is taken apart before it is used; intermediate directories are opened by cap-std, which refuses
-//! whatever leads out, and the last component is then worked on by its bare name in its open parent. What
-//! changes something never follows a symlink in the last component. Nothing here knows grants.
+//! A path is taken apart before it is used; its directories are opened without following a symlink, and the last
+//! component is then worked on by its bare name in its open parent. Whoever writes to a volume can put a symlink into it,
+//! also while we are on the way, and exchange it for a directory: none is followed, wherever it leads. Nothing here knows
+//! grants.
 
 mod attributes;
 mod content;
@@ -10,16 +11,17 @@ mod partial;
 mod place;
 mod squash;
 mod tree;
+mod way;
 
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::Dir;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RawMode, fstat, fsync, mkdirat, openat, statat, unlinkat,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 pub(crate) use attributes::{
     Attributes, Timestamp, Xattr, copy_attributes, is_content, make_node, read_xattrs,
@@ -28,8 +30,11 @@ pub(crate) use content::{ContentCopier, extents};
 pub(crate) use partial::Build;
 pub(crate) use place::{Place, failed};
 pub(crate) use tree::{
-    Site, VANISHED, Visitor, identity, open_child, open_parent, remove, tells_of_nothing, walk,
+    Site, VANISHED, Visitor, identity, open_parent, remove, tells_of_nothing, walk,
 };
+pub(crate) use way::{Crossing, open_child, open_way};
+
+use place::unreached;
 
 use super::mount::open_directory;
 use super::{
@@ -55,8 +60,9 @@ pub(super) fn open_local(path: &Path) -> Result<Dir, Fault> {
 
 /// Opens a directory beneath another; an empty path is the directory itself.
 pub(super) fn open_beneath(dir: &Dir, path: &str) -> Result<Dir, Fault> {
-    place::open_plain(dir, &place::parts(path)?)
-        .map_err(|error| failed("open directory", path, error))
+    open_way(dir.as_fd(), &place::parts(path)?, Crossing::Allowed)
+        .map(|opened| Dir::from_std_file(opened.into()))
+        .map_err(|error| unreached("open directory", path, error))
 }
 
 /// Carries out one operation.
@@ -129,53 +135,50 @@ fn too_large(attempt: &str, path: &str) -> Fault {
     )
 }
 
-/// Every prefix is opened from the top, so that a symlink within the directory may point anywhere beneath it.
 fn make_directory(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
     let parts = place::parts(path)?;
-    let failed = |error| match error {
-        Errno::NOTDIR => Fault::new(
-            FaultKind::Exists,
-            format!("cannot make directory {path:?}: a file is in the way"),
-        ),
-        error => failed("make directory", path, error),
-    };
-    if open_beneath(dir, path).is_ok() {
+    if open_way(dir.as_fd(), &parts, Crossing::Allowed).is_ok() {
         return Ok(Reply::Done);
     }
-    let mut above = dir
-        .try_clone()
-        .map_err(|error| place::failed("open directory", path, error))?;
-    let mut prefix = std::path::PathBuf::new();
-    let mut components = parts.components().peekable();
-    while let Some(name) = components.next() {
-        prefix.push(name);
-        let wanted = if components.peek().is_some() {
-            Mode::from_raw_mode(PARENT_MODE)
-        } else {
-            mode
+    let wrong = |error| failed("make directory", path, error);
+    let mut above = fcntl_dupfd_cloexec(dir, 0).map_err(wrong)?;
+    let mut names = parts.iter().peekable();
+    while let Some(name) = names.next() {
+        let is_last = names.peek().is_none();
+        let wanted = match is_last {
+            true => mode,
+            false => Mode::from_raw_mode(PARENT_MODE),
         };
-        let made = match mkdirat(&above, name.as_os_str(), wanted) {
+        let made = match mkdirat(&above, name, wanted) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(wrong(error)),
         };
-        let here = place::open_plain(dir, &prefix).map_err(|error| {
-            match Errno::from_io_error(&error) {
-                // mkdirat found something there: a file, or a symlink to nowhere.
-                Some(Errno::NOTDIR | Errno::NOENT) => failed(Errno::NOTDIR),
-                _ => place::failed("make directory", path, error),
-            }
-        })?;
+        let here = open_way(above.as_fd(), Path::new(name), Crossing::Allowed).map_err(
+            |error| match error {
+                // mkdirat found something there.
+                Errno::NOTDIR => in_the_way(path),
+                Errno::LOOP if is_last => in_the_way(path),
+                error => unreached("make directory", path, error),
+            },
+        )?;
         if made {
-            settle_directory(&above, &here, wanted).map_err(failed)?;
+            settle_directory(&above, &here, wanted).map_err(wrong)?;
         }
         above = here;
     }
     Ok(Reply::Done)
 }
 
+fn in_the_way(path: &str) -> Fault {
+    Fault::new(
+        FaultKind::Exists,
+        format!("cannot make directory {path:?}: a file or a symlink is in the way"),
+    )
+}
+
 /// The mode asked for, in spite of umask and default ACLs; set-group-ID comes from the parent and stays.
-fn settle_directory(above: &Dir, made: &Dir, mode: Mode) -> rustix::io::Result<()> {
+fn settle_directory(above: &OwnedFd, made: &OwnedFd, mode: Mode) -> rustix::io::Result<()> {
     let inherited = fstat(made)?.st_mode & Mode::SGID.as_raw_mode();
     rustix::fs::fchmod(made, mode | Mode::from_raw_mode(inherited))?;
     fsync(above)
@@ -269,30 +272,30 @@ fn kind_of(file_type: FileType) -> EntryKind {
 }
 
 fn read(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    let parts = place::named_parts(path)?;
-    let wrong = |error| failed("read", path, error);
-    let mut options = OpenOptions::new();
+    let place = Place::of(dir, path)?;
     // Not waiting for the other end of a pipe.
-    options
-        .read(true)
-        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY);
-    let file = dir.open_with(parts, &options).map_err(wrong)?;
-    if !file.metadata().map_err(wrong)?.is_file() {
+    let flags =
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = openat(&place.parent, &place.name, flags, Mode::empty())
+        .map_err(|error| unreached("read", path, error))?;
+    let stat = fstat(&file).map_err(|error| failed("read", path, error))?;
+    if !FileType::from_raw_mode(stat.st_mode).is_file() {
         return Err(Fault::new(
             FaultKind::Invalid,
             format!("cannot read {path:?}: it is not a regular file"),
         ));
     }
     let mut content = Vec::new();
-    file.take(MAX_CONTENT + 1)
+    std::fs::File::from(file)
+        .take(MAX_CONTENT + 1)
         .read_to_end(&mut content)
-        .map_err(wrong)?;
+        .map_err(|error| failed("read", path, error))?;
     checked_content(path, &content).map_err(|_| too_large("read", path))?;
     Ok(Reply::Content(content))
 }
 
 fn remove_tree(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    match Place::of(dir, path) {
+    match Place::on_same_filesystem(dir, path) {
         Ok(place) => {
             remove(place.parent.as_fd(), &place.name, Path::new(path)).map(|()| Reply::Done)
         }
@@ -303,7 +306,7 @@ fn remove_tree(dir: &Dir, path: &str) -> Result<Reply, Fault> {
 }
 
 fn remove_empty_directory(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    let place = match Place::of(dir, path) {
+    let place = match Place::on_same_filesystem(dir, path) {
         Err(fault) if fault.kind == FaultKind::NotFound => return Ok(Reply::Done),
         place => place?,
     };

@@ -1,17 +1,18 @@
 //! Owners, modes, times, extended attributes and nodes that hold no data.
 
 use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, Stat, Timespec, Timestamps, Uid, XattrFlags, chmodat, chownat,
-    fchmod, fchown, fgetxattr, flistxattr, flistxattr_query, fsetxattr, fstat, futimens, mknodat,
-    statat, utimensat,
+    AtFlags, FileType, Gid, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, Uid, XattrFlags,
+    chmod, chownat, fchmod, fchown, fgetxattr, flistxattr, flistxattr_query, fsetxattr, fstat,
+    futimens, mknodat, openat, statat, utimensat,
 };
 use rustix::io::{self, Errno};
 
 use super::{MODE_BITS, failed};
+use crate::sys::worker::mount::proc_path;
 use crate::sys::worker::{Fault, FaultKind};
 
 /// xattr(7): no value is larger, and no list of names.
@@ -93,8 +94,7 @@ impl Attributes {
         futimens(file, &self.times()).map_err(|error| failed("set the times of", path, error))
     }
 
-    /// Sets what can be set without opening. The entry was made by us in a directory that nobody else can
-    /// enter, so chmod(2) cannot meet a symlink; symlinks have no mode.
+    /// Sets what can be set without opening. Symlinks have no mode.
     pub(crate) fn apply_unopened(
         &self,
         parent: BorrowedFd<'_>,
@@ -108,13 +108,8 @@ impl Attributes {
             .or_else(|error| self.unless_owned(error, statat(parent, name, nofollow)));
         owned.map_err(|error| failed("set the owner of", path, error))?;
         if !kind.is_symlink() {
-            chmodat(
-                parent,
-                name,
-                Mode::from_raw_mode(self.mode),
-                AtFlags::empty(),
-            )
-            .map_err(|error| failed("set the mode of", path, error))?;
+            set_mode_unopened(parent, name, kind, self.mode)
+                .map_err(|error| failed("set the mode of", path, error))?;
         }
         utimensat(parent, name, &self.times(), nofollow)
             .map_err(|error| failed("set the times of", path, error))
@@ -137,6 +132,27 @@ impl Attributes {
             last_modification: time(self.modified),
         }
     }
+}
+
+/// chmod(2) follows a symlink, which a pod may have put where we made something: root in a pod enters every directory of
+/// its volume. So the entry is held first, and looked at.
+fn set_mode_unopened(
+    parent: BorrowedFd<'_>,
+    name: &OsStr,
+    kind: FileType,
+    mode: RawMode,
+) -> io::Result<()> {
+    let held = hold(parent, name)?;
+    match FileType::from_raw_mode(fstat(&held)?.st_mode) == kind {
+        true => chmod(proc_path(&held), Mode::from_raw_mode(mode)),
+        false => Err(Errno::BUSY),
+    }
+}
+
+/// Names the entry itself, whatever becomes of its name.
+fn hold(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::empty())
 }
 
 /// All extended attributes that the kernel shows us. None where the file system has none.
@@ -247,6 +263,31 @@ mod tests {
             );
         }
         assert!(!scratch.path().join("device").exists());
+    }
+
+    #[test]
+    fn a_symlink_in_the_place_of_a_pipe_keeps_what_it_leads_to_from_being_changed() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let dir = std::fs::File::open(scratch.path()).expect("open");
+        let victim = scratch.path().join("victim");
+        std::fs::write(&victim, "x").expect("written");
+        let before = rustix::fs::stat(&victim).expect("there");
+        std::os::unix::fs::symlink(&victim, scratch.path().join("pipe")).expect("linked");
+        let attributes = Attributes {
+            mode: 0o4777,
+            ..Attributes::from(&before)
+        };
+        let refused = attributes.apply_unopened(
+            dir.as_fd(),
+            "pipe".as_ref(),
+            FileType::Fifo,
+            Path::new("pipe"),
+        );
+        assert_eq!(refused.expect_err("refused").kind, FaultKind::Busy);
+        assert_eq!(
+            rustix::fs::stat(&victim).expect("there").st_mode,
+            before.st_mode
+        );
     }
 
     #[test]

@@ -16,7 +16,8 @@ use rustix::fs::{
 };
 use rustix::io::{self, Errno};
 
-use super::tree::{identity, open_child, remove};
+use super::tree::{identity, remove};
+use super::way::open_child;
 use super::{MODE_BITS, Place, failed};
 use crate::sys::worker::{Fault, FaultKind, Reply};
 

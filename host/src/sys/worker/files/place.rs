@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 use nix::errno::Errno;
-use rustix::fs::{Mode, OFlags, openat};
 
 use super::partial;
+use super::way::{Crossing, crossing, open_way};
 use crate::sys::worker::mount::{kind_of, reason};
 use crate::sys::worker::{Fault, FaultKind};
 
@@ -26,30 +26,41 @@ pub(crate) struct Place {
 impl Place {
     /// Opens the parent, which must exist; the name itself need not.
     pub(crate) fn of(dir: &Dir, path: &str) -> Result<Self, Fault> {
+        Self::reached(dir, path, Crossing::Allowed)
+    }
+
+    /// The same for what may be removed: its parent is on the filesystem that the directory is on.
+    pub(crate) fn on_same_filesystem(dir: &Dir, path: &str) -> Result<Self, Fault> {
+        Self::reached(dir, path, Crossing::Refused)
+    }
+
+    fn reached(dir: &Dir, path: &str, across: Crossing) -> Result<Self, Fault> {
         let parts = named_parts(path)?;
         let above = parts.parent().unwrap_or(Path::new(""));
-        let parent =
-            open_plain(dir, above).map_err(|error| failed("open the parent of", path, error))?;
+        let parent = open_way(dir.as_fd(), above, across)
+            .map_err(|error| unreached("open the parent of", path, error))?;
         let name = parts.file_name().unwrap_or_default().to_owned();
         Ok(Self {
-            parent: parent.into_std_file().into(),
+            parent,
             name,
             path: path.to_owned(),
         })
     }
 }
 
-/// Opens what [`parts`] gave. cap-std opens directories to name things in (O_PATH); this one can also be
-/// read and synced.
-pub(super) fn open_plain(dir: &Dir, parts: &Path) -> io::Result<Dir> {
-    if parts.as_os_str().is_empty() {
-        return dir.try_clone();
+/// Why a directory on the way was not opened. A symlink there is whoever's could write to the directory it lies in: a
+/// pod's, that leads into a neighbour's volume.
+pub(crate) fn unreached(attempt: &str, path: &str, error: rustix::io::Errno) -> Fault {
+    match error {
+        rustix::io::Errno::LOOP => Fault::new(
+            FaultKind::Denied,
+            format!(
+                "cannot {attempt} {path:?}: a symlink is on the way, and none is followed; name the directory that it leads to"
+            ),
+        ),
+        rustix::io::Errno::XDEV => crossing(Path::new(path)),
+        error => failed(attempt, path, error),
     }
-    let named = dir.open_dir(parts)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(Dir::from_std_file(
-        openat(&named, ".", flags, Mode::empty())?.into(),
-    ))
 }
 
 /// The components of a relative path; empty for the directory itself.

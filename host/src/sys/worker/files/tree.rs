@@ -10,13 +10,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, statat,
-    unlinkat,
-};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
 
 use super::failed;
+use super::way::{crossing, open_child};
 use crate::sys::worker::{Fault, FaultKind};
 
 /// Which file it is, whatever it is called.
@@ -229,33 +227,6 @@ fn step<V: Visitor>(
             Ok(None)
         }
         Err(fault) => Err(fault),
-    }
-}
-
-fn crossing(path: &Path) -> Fault {
-    let message = format!(
-        "cannot enter {}: something is mounted there, or it is another file system",
-        path.display()
-    );
-    Fault::new(FaultKind::Denied, message)
-}
-
-/// Opens a directory by its bare name; EXDEV where a mount or another file system begins.
-pub(crate) fn open_child(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    match openat2(parent, name, flags, Mode::empty(), resolve) {
-        // Kernels before 5.6, and sandboxes that do not know the call. Only bind mounts of the same file
-        // system go unseen then.
-        Err(Errno::NOSYS | Errno::PERM) => {
-            let child = openat(parent, name, flags, Mode::empty())?;
-            if fstat(&child)?.st_dev == fstat(parent)?.st_dev {
-                Ok(child)
-            } else {
-                Err(Errno::XDEV)
-            }
-        }
-        opened => opened,
     }
 }
 
