@@ -58,6 +58,7 @@ pub use worker::{
     Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,
     Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Measured,
     MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties, Reached,
-    Remote, Reply, Request, Room, Server, SharedWorkers, TargetKind, Usage, WantedDevice,
-    WorkerCosts, WorkerToll, is_worker, measure_at_once, nfs_port, serve_worker, source_text,
+    Remote, Reply, Request, Room, Server, SharedWorkers, TargetKind, Usage, WantedDevice, Withheld,
+    WithheldFor, WorkerCosts, WorkerToll, is_worker, measure_at_once, nfs_port, serve_worker,
+    source_text,
 };

@@ -7,7 +7,9 @@ use crate::bindings::drivebay::driver::types;
 use crate::capability::{CallContext, into_wit};
 use crate::error::DriverError;
 use crate::grant::{Misread, misread};
-use crate::sys::{Compression, DirectoryOrigin, EntryKind, FileOperation, Reply, Request};
+use crate::sys::{
+    Compression, DirectoryOrigin, EntryKind, FileOperation, Reply, Request, Withheld, WithheldFor,
+};
 
 /// A directory, and all beneath it.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -237,10 +239,18 @@ impl wit::HostDirectory for CallContext {
         source: String,
         to: String,
     ) -> Answer<()> {
-        self.change(
+        let archive = source.clone();
+        self.work(
             &directory,
-            "extract-archive",
+            Effect::Changes("extract-archive"),
             FileOperation::Extract { source, to },
+            |reply| {
+                let Reply::Extracted(withheld) = reply else {
+                    return None;
+                };
+                log_withheld(&archive, withheld);
+                Some(())
+            },
         )
     }
 
@@ -262,6 +272,29 @@ impl wit::HostDirectory for CallContext {
         self.table.delete(directory)?;
         Ok(())
     }
+}
+
+/// What is missing in a restored tree is for the operator to know: the restore itself has succeeded.
+fn log_withheld(archive: &str, withheld: Withheld) {
+    if !withheld.is_any() {
+        return;
+    }
+    let why = match withheld.reason {
+        WithheldFor::Provenance => {
+            "archive-tree of this driver did not make it on this node, or it was changed since: who may write an archive could give them to anything"
+        }
+        WithheldFor::Number => "there were more than are remembered",
+    };
+    let Withheld {
+        set_id,
+        capabilities,
+        devices,
+        ..
+    } = withheld;
+    tracing::warn!(
+        archive = format!("{archive:?}"),
+        "what was extracted lacks set-user-ID or set-group-ID of {set_id} files, capabilities of {capabilities}, and {devices} device nodes: {why}"
+    );
 }
 
 /// Paths of an operation that a server or a filesystem could read as leading up.

@@ -349,6 +349,8 @@ pub enum Reply {
     Content(Vec<u8>),
     /// For `Archive`: bytes.
     Size(u64),
+    /// For `Extract`.
+    Extracted(Withheld),
     /// For `Measure`.
     Measured(Measured),
     /// For `Usage`.
@@ -357,6 +359,35 @@ pub enum Reply {
     Device(DeviceReply),
     /// For `Https`.
     Https(HttpsResponse),
+}
+
+/// What an archive's entries did not get, because a guest may have asked for it: numbers of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// Files without set-user-ID or set-group-ID.
+    pub set_id: u64,
+    /// Files without their capabilities.
+    pub capabilities: u64,
+    /// Device nodes that are not there.
+    pub devices: u64,
+    /// Why.
+    pub reason: WithheldFor,
+}
+
+impl Withheld {
+    /// Whether there was anything.
+    pub fn is_any(&self) -> bool {
+        self.set_id + self.capabilities + self.devices > 0
+    }
+}
+
+/// Why an archive's entries did not get something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WithheldFor {
+    /// The archive is not known to be of this driver's making on this node, and unchanged since.
+    Provenance,
+    /// There were more than are remembered.
+    Number,
 }
 
 /// One name in a directory.

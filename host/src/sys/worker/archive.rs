@@ -3,9 +3,14 @@
 //! POSIX pax format (IEEE Std 1003.1, pax, "pax Interchange Format") with GNU's sparse files 1.0 and
 //! star's attributes, so that GNU tar and bsdtar read it too. Sockets have no place in such a file and are
 //! left out, as tar does.
+//!
+//! An archive that holds what a guest may not give is noted: only what was made here is believed when it is unpacked.
 
+mod digested;
 mod extract;
 mod reader;
+mod records;
+mod withheld;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,16 +23,19 @@ use std::path::Path;
 
 use cap_std::fs::Dir;
 use flate2::write::GzEncoder;
-use rustix::fs::{FileType, Stat, fstat, readlinkat};
+use rustix::fs::{FileType, RawMode, Stat, fstat, major, minor, readlinkat};
 use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
 pub(super) use extract::extract_archive;
+pub(super) use records::Records;
+
+use digested::Digested;
 
 use super::copy::{open_file, open_source, still_there, within};
 use super::files::{
-    Attributes, Build, Place, Site, Timestamp, VANISHED, Visitor, Xattr, extents, failed, identity,
-    is_content, read_xattrs, tells_of_nothing, walk,
+    Attributes, Build, Place, SET_ID, Site, Timestamp, VANISHED, Visitor, Xattr, extents, failed,
+    identity, is_capability, is_content, opens_nothing, read_xattrs, tells_of_nothing, walk,
 };
 use super::{Compression, Fault, FaultKind, Reply};
 
@@ -51,6 +59,7 @@ pub(super) fn archive_tree(
     source: &str,
     to: &str,
     compression: Compression,
+    records: &Records,
 ) -> Result<Reply, Fault> {
     let from = Place::of(dir, source)?;
     let place = Place::of(dir, to)?;
@@ -60,40 +69,60 @@ pub(super) fn archive_tree(
     let file = build.make_file()?;
     let wrong = |error: io::Error| failed("archive", source, error);
     let own = fstat(&file).map_err(|error| wrong(error.into()))?;
-    let out = BufWriter::with_capacity(BUFFER, file.try_clone().map_err(wrong)?);
-    match compression {
-        Compression::None => {
-            pack(root.into(), &own, out).and_then(|mut out| out.flush().map_err(wrong))
-        }
-        // The fastest level: the next ones take three times as long for a tenth less.
-        Compression::Gzip => pack(
-            root.into(),
-            &own,
-            GzEncoder::new(out, flate2::Compression::fast()),
-        )
-        .and_then(|out| out.finish().and_then(|mut out| out.flush()).map_err(wrong)),
-    }
-    .map_err(|fault| within("archive", &from, fault))?;
+    let out = Digested::new(file.try_clone().map_err(wrong)?);
+    let packed = pack(root.into(), &own, out, compression);
+    let packed = packed.map_err(|fault| within("archive", &from, fault))?;
     still_there(&from, &stat)?;
     file.sync_all().map_err(wrong)?;
     let built = fstat(&file).map_err(|error| wrong(error.into()))?;
+    // Before anybody can find it, so that a kill loses nothing but the archive.
+    if packed.withheld > 0 {
+        records.note(&packed.out.digest())?;
+    }
     build.finish(&built)?;
     Ok(Reply::Size(
         u64::try_from(built.st_size).unwrap_or_default(),
     ))
 }
 
-fn pack<W: Write>(root: File, own: &Stat, out: W) -> Result<W, Fault> {
+/// What was written.
+struct Packed<W> {
+    out: W,
+    /// Entries with something that they get back only if the archive is known.
+    withheld: u64,
+}
+
+fn pack<W: Write>(
+    root: File,
+    own: &Stat,
+    out: W,
+    compression: Compression,
+) -> Result<Packed<W>, Fault> {
+    let wrong = |error: io::Error| failed("write the archive of", "", error);
+    let out = BufWriter::with_capacity(BUFFER, out);
+    let (out, withheld) = match compression {
+        Compression::None => pack_into(out, root, own)?,
+        // The fastest level: the next ones take three times as long for a tenth less.
+        Compression::Gzip => {
+            let out = GzEncoder::new(out, flate2::Compression::fast());
+            let (out, withheld) = pack_into(out, root, own)?;
+            (out.finish().map_err(wrong)?, withheld)
+        }
+    };
+    let out = out
+        .into_inner()
+        .map_err(|error| wrong(error.into_error()))?;
+    Ok(Packed { out, withheld })
+}
+
+fn pack_into<W: Write>(out: W, root: File, own: &Stat) -> Result<(W, u64), Fault> {
     let wrong = |error: io::Error| failed("write the archive of", "", error);
     let stat = fstat(&root).map_err(|error| wrong(error.into()))?;
-    let mut packer = Packer {
-        out: Builder::new(out),
-        own: identity(own),
-        linked: HashMap::new(),
-    };
+    let mut packer = Packer::new(out, own);
     packer.add_directory(Path::new("."), root.as_fd(), &stat)?;
     walk(root.into(), Path::new("."), &mut packer)?;
-    packer.out.into_inner().map_err(wrong)
+    let out = packer.out.into_inner().map_err(wrong)?;
+    Ok((out, packer.withheld))
 }
 
 struct Packer<W: Write> {
@@ -102,6 +131,8 @@ struct Packer<W: Write> {
     own: (u64, u64),
     /// Files with several names, by the first one packed.
     linked: HashMap<(u64, u64), Vec<u8>>,
+    /// Entries with something that they get back only if the archive is known.
+    withheld: u64,
 }
 
 /// What a member is, besides its attributes.
@@ -114,6 +145,8 @@ struct Member<'a> {
     xattrs: &'a [Xattr],
     /// Of a sparse file: its real size.
     real_size: Option<u64>,
+    /// Of a device node: its number.
+    device: u64,
 }
 
 impl<'a> Member<'a> {
@@ -125,11 +158,21 @@ impl<'a> Member<'a> {
             size: 0,
             xattrs: &[],
             real_size: None,
+            device: 0,
         }
     }
 }
 
 impl<W: Write> Packer<W> {
+    fn new(out: W, own: &Stat) -> Self {
+        Self {
+            out: Builder::new(out),
+            own: identity(own),
+            linked: HashMap::new(),
+            withheld: 0,
+        }
+    }
+
     fn add(&mut self, member: &Member<'_>, stat: &Stat, data: impl Read) -> Result<(), Fault> {
         let attributes = Attributes::from(stat);
         let records = records(member, &attributes);
@@ -180,12 +223,27 @@ impl<W: Write> Packer<W> {
         };
         let data = packed.map.as_slice().chain(packed.content);
         self.add(&member, &packed.stat, data)?;
+        if let Some(watched) = packed.watched {
+            watched.check(site.path)?;
+            self.withheld += 1;
+        }
         // Only what is in the archive can have a second name there.
         if packed.stat.st_nlink > 1 {
             let path = site.path.as_os_str().as_bytes().to_vec();
             self.linked.insert(identity(&packed.stat), path);
         }
         Ok(())
+    }
+
+    fn add_device(&mut self, kind: EntryType, site: &Site<'_>, stat: &Stat) -> Result<(), Fault> {
+        if !opens_nothing(FileType::from_raw_mode(stat.st_mode), stat.st_rdev) {
+            self.withheld += 1;
+        }
+        let member = Member {
+            device: stat.st_rdev,
+            ..Member::new(kind, site.path)
+        };
+        self.add(&member, stat, io::empty())
     }
 
     fn refuse_own(&self, stat: &Stat) -> Result<(), Fault> {
@@ -221,6 +279,48 @@ struct PackedFile {
     size: u64,
     /// Of a sparse file: its real size.
     real_size: Option<u64>,
+    /// Where it has something that it gets back only if the archive is known.
+    watched: Option<Watched>,
+}
+
+/// A file that has set-user-ID, set-group-ID or capabilities, from before it is read. The kernel takes them away when
+/// others write to it: had that happened meanwhile, the archive would hold their bytes beneath what was given to others.
+struct Watched {
+    file: File,
+    set_id: RawMode,
+    capabilities: Vec<Xattr>,
+}
+
+impl Watched {
+    fn of(file: &File, stat: &Stat, xattrs: &[Xattr]) -> io::Result<Option<Self>> {
+        let set_id = stat.st_mode & SET_ID;
+        let capabilities = capabilities(xattrs);
+        if set_id == 0 && capabilities.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            file: file.try_clone()?,
+            set_id,
+            capabilities,
+        }))
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Fault> {
+        let stat = fstat(&self.file).map_err(|error| failed("look at", path, error))?;
+        let xattrs = read_xattrs(self.file.as_fd(), path)?;
+        match stat.st_mode & SET_ID == self.set_id && capabilities(&xattrs) == self.capabilities {
+            true => Ok(()),
+            false => Err(Fault::new(
+                FaultKind::Busy,
+                format!("{} was written to while it was read", path.display()),
+            )),
+        }
+    }
+}
+
+fn capabilities(xattrs: &[Xattr]) -> Vec<Xattr> {
+    let found = xattrs.iter().filter(|(name, _)| is_capability(name));
+    found.cloned().collect()
 }
 
 impl PackedFile {
@@ -236,6 +336,7 @@ impl PackedFile {
             extents = std::iter::once(0..size).collect();
         }
         let xattrs = kept_xattrs(file.as_fd(), site.path)?;
+        let watched = Watched::of(&file, &stat, &xattrs).map_err(wrong)?;
         let data: u64 = extents.iter().map(|extent| extent.end - extent.start).sum();
         let map = match data == size {
             true => Vec::new(),
@@ -255,6 +356,7 @@ impl PackedFile {
             map,
             content,
             real_size: (data != size).then_some(size),
+            watched,
         }))
     }
 }
@@ -287,19 +389,11 @@ impl<W: Write> Visitor for Packer<W> {
             FileType::RegularFile => self.add_file(site, stat),
             FileType::Symlink => self.add_symlink(site, stat),
             FileType::Fifo => self.add(&Member::new(EntryType::Fifo, site.path), stat, io::empty()),
-            // An overlay's mark for "deleted"; see `make_node`.
-            FileType::CharacterDevice if stat.st_rdev == 0 => {
-                self.add(&Member::new(EntryType::Char, site.path), stat, io::empty())
-            }
+            FileType::CharacterDevice => self.add_device(EntryType::Char, site, stat),
+            FileType::BlockDevice => self.add_device(EntryType::Block, site, stat),
             FileType::Socket => Ok(()),
-            FileType::CharacterDevice
-            | FileType::BlockDevice
-            | FileType::Directory
-            | FileType::Unknown => {
-                let message = format!(
-                    "{} is a device node, which is not archived; remove it from the volume",
-                    site.path.display()
-                );
+            FileType::Directory | FileType::Unknown => {
+                let message = format!("{} is of no known kind", site.path.display());
                 Err(Fault::new(FaultKind::Unsupported, message))
             }
         }
@@ -322,9 +416,8 @@ fn header(member: &Member<'_>, attributes: &Attributes) -> Header {
     header.set_mtime(u64::try_from(attributes.modified.0).unwrap_or_default());
     header.set_size(member.size);
     if let Some(ustar) = header.as_ustar_mut() {
-        // What is no device has the same numbers as the only device that is packed.
-        ustar.set_device_major(0);
-        ustar.set_device_minor(0);
+        ustar.set_device_major(major(member.device));
+        ustar.set_device_minor(minor(member.device));
     }
     let old = header.as_old_mut();
     let name = &member.path[..member.path.len().min(NAME_MAX)];

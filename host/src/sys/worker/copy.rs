@@ -14,9 +14,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::files::{
-    Attributes, Build, ContentCopier, Crossing, Place, Site, VANISHED, Visitor, copy_attributes,
-    failed, identity, make_node, open_child, open_parent, open_way, read_xattrs, tells_of_nothing,
-    walk,
+    Attributes, Build, ContentCopier, Crossing, Place, SET_ID, Site, VANISHED, Visitor,
+    copy_attributes, failed, identity, make_node, open_child, open_parent, open_way, read_xattrs,
+    tells_of_nothing, walk,
 };
 use super::{Fault, FaultKind, Reply};
 
@@ -127,6 +127,15 @@ pub(super) fn open_file(site: &Site<'_>, found: &Stat) -> Result<Option<(File, S
     Ok(Some((File::from(file), stat)))
 }
 
+/// The kernel takes set-user-ID and set-group-ID from a file that others write to. Where that happened while it was
+/// read, what was read may be theirs.
+fn as_it_is_now(file: &File, mut stat: Stat) -> rustix::io::Result<Stat> {
+    if stat.st_mode & SET_ID != 0 {
+        stat.st_mode &= fstat(file)?.st_mode | !SET_ID;
+    }
+    Ok(stat)
+}
+
 struct Copier {
     top: OwnedFd,
     here: OwnedFd,
@@ -187,6 +196,7 @@ impl Copier {
                 u64::try_from(stat.st_size).unwrap_or_default(),
             )
             .map_err(wrong)?;
+        let stat = as_it_is_now(&file, stat).map_err(|error| wrong(error.into()))?;
         copy_attributes(file.as_fd(), &stat, &copy, site.path)?;
         self.remember(site, &stat);
         Ok(())

@@ -24,19 +24,21 @@ use rustix::fs::{
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 pub(crate) use attributes::{
-    Attributes, Timestamp, Xattr, copy_attributes, is_content, make_node, read_xattrs,
+    Attributes, SET_ID, Timestamp, Xattr, copy_attributes, hold, is_capability, is_content,
+    make_node, opens_nothing, read_xattrs,
 };
 pub(crate) use content::{ContentCopier, extents};
 pub(crate) use partial::Build;
 pub(crate) use place::{Place, failed};
 pub(crate) use tree::{
-    Site, VANISHED, Visitor, identity, open_parent, remove, tells_of_nothing, walk,
+    Identity, Site, VANISHED, Visitor, identity, open_parent, remove, tells_of_nothing, walk,
 };
 pub(crate) use way::{Crossing, open_child, open_way};
 
 use place::unreached;
 
-use super::mount::open_directory;
+use super::archive::Records;
+use super::mount::{open_directory, proc_path};
 use super::{
     Entry, EntryKind, Fault, FaultKind, FileOperation, Properties, Reply, Usage, archive, copy,
 };
@@ -65,8 +67,8 @@ pub(super) fn open_beneath(dir: &Dir, path: &str) -> Result<Dir, Fault> {
         .map_err(|error| unreached("open directory", path, error))
 }
 
-/// Carries out one operation.
-pub(super) fn carry_out(dir: &Dir, operation: FileOperation) -> Result<Reply, Fault> {
+/// Carries out one operation. `notes` is where what must survive this process is noted.
+pub(super) fn carry_out(dir: &Dir, operation: FileOperation, notes: &Path) -> Result<Reply, Fault> {
     let changes = !matches!(
         operation,
         FileOperation::Look { .. }
@@ -74,13 +76,13 @@ pub(super) fn carry_out(dir: &Dir, operation: FileOperation) -> Result<Reply, Fa
             | FileOperation::Read { .. }
             | FileOperation::Usage
     );
-    match work(dir, operation) {
+    match work(dir, operation, notes) {
         Err(fault) if changes => Err(squash::explained(dir, fault)),
         answer => answer,
     }
 }
 
-fn work(dir: &Dir, operation: FileOperation) -> Result<Reply, Fault> {
+fn work(dir: &Dir, operation: FileOperation, notes: &Path) -> Result<Reply, Fault> {
     match operation {
         FileOperation::MakeDirectory { path, mode } => {
             make_directory(dir, &path, checked_mode(mode)?)
@@ -105,8 +107,10 @@ fn work(dir: &Dir, operation: FileOperation) -> Result<Reply, Fault> {
             source,
             to,
             compression,
-        } => archive::archive_tree(dir, &source, &to, compression),
-        FileOperation::Extract { source, to } => archive::extract_archive(dir, &source, &to),
+        } => archive::archive_tree(dir, &source, &to, compression, &Records::beneath(notes)),
+        FileOperation::Extract { source, to } => {
+            archive::extract_archive(dir, &source, &to, &Records::beneath(notes))
+        }
         FileOperation::Usage => usage(dir),
     }
 }
@@ -194,19 +198,30 @@ fn set_mode(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let entry = openat(&place.parent, &place.name, flags, Mode::empty())
         .map_err(|error| failed("open", path, error))?;
-    let kind = fstat(&entry)
-        .map_err(|error| failed("open", path, error))?
-        .st_mode;
-    if FileType::from_raw_mode(kind).is_symlink() {
-        return Err(Fault::new(
-            FaultKind::Invalid,
-            format!("cannot set the mode of {path:?}: it is a symlink"),
-        ));
-    }
+    let stat = fstat(&entry).map_err(|error| failed("open", path, error))?;
+    check_mode_for(FileType::from_raw_mode(stat.st_mode), path, mode)?;
     // fchmod(2) refuses a descriptor that only names; opening one that also reads would block on a pipe.
-    rustix::fs::chmod(super::mount::proc_path(&entry), mode)
+    rustix::fs::chmod(proc_path(&entry), mode)
         .map_err(|error| failed("set the mode of", path, error))?;
     Ok(Reply::Done)
+}
+
+/// Set-user-ID and set-group-ID make a file run as its owner, for whoever can reach it: no guest gives them. On a
+/// directory the one means nothing to Linux, and by the other a share keeps a group.
+fn check_mode_for(kind: FileType, path: &str, mode: Mode) -> Result<(), Fault> {
+    let refused = |fault, why: &str| {
+        let mode = mode.as_raw_mode();
+        let message = format!("cannot set the mode of {path:?} to {mode:04o}: {why}");
+        Err(Fault::new(fault, message))
+    };
+    if kind.is_symlink() {
+        return refused(FaultKind::Invalid, "it is a symlink");
+    }
+    if !kind.is_dir() && mode.as_raw_mode() & SET_ID != 0 {
+        let why = "a driver gives set-user-ID and set-group-ID to no file, only to directories; leave them out";
+        return refused(FaultKind::Denied, why);
+    }
+    Ok(())
 }
 
 fn look(dir: &Dir, path: &str) -> Result<Reply, Fault> {

@@ -29,6 +29,8 @@ struct Job {
     directory: DirectoryOrigin,
     operation: FileOperation,
     result: PathBuf,
+    /// Where what must survive the worker is noted.
+    notes: PathBuf,
 }
 
 /// Whether the request is bulk work.
@@ -63,6 +65,7 @@ fn run_in<R: Running>(
         directory: directory.clone(),
         operation: operation.clone(),
         result: names.result,
+        notes: jobs.to_owned(),
     };
     let text = serde_json::to_vec(&job).map_err(|error| unnoted(&error))?;
     let running = start(&lock, &text)?;
@@ -281,7 +284,7 @@ fn work(job: &Job, dir: &cap_std::fs::Dir) -> Result<Reply, Fault> {
             return earlier;
         }
     }
-    files::carry_out(dir, job.operation.clone())
+    files::carry_out(dir, job.operation.clone(), &job.notes)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use cap_std::fs::Dir;
 use nix::errno::Errno;
-use nix::mount::{MntFlags, mount, umount2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::mount::{kind_of, open_directory, open_target, proc_path};
 use super::serve::own_mount_namespace;
@@ -27,7 +27,8 @@ pub(super) fn mount_remote(
     access: MountAccess,
 ) -> Result<Reply, Fault> {
     let onto = open_target(target)?;
-    mount_on(&proc_path(&onto), remote, access)?;
+    let options = MountOptions::of(access, &remote.options);
+    mount_on(&proc_path(&onto), remote, &options, options.flags())?;
     Ok(Reply::Done)
 }
 
@@ -36,14 +37,26 @@ pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
     own_mount_namespace()?;
     // Any directory will do: this namespace is ours, and the mount point is given back at once.
     let place = Path::new("/proc");
-    mount_on(place, remote, MountAccess::ReadWrite)?;
+    let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
+    mount_on(place, remote, &options, unseen(&options))?;
     let root = open_directory(place);
     // The open descriptor keeps the detached mount alive until it is closed.
     let _ = umount2(place, MntFlags::MNT_DETACH);
     root.map(Dir::from_std_file)
 }
 
-fn mount_on(place: &Path, remote: &Remote, access: MountAccess) -> Result<(), Fault> {
+/// Nothing of a mount that the host alone works on is ever run, or opened as a device. Copying and packing what would be
+/// takes none of that away.
+fn unseen(options: &MountOptions) -> MsFlags {
+    options.flags() | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC
+}
+
+fn mount_on(
+    place: &Path,
+    remote: &Remote,
+    options: &MountOptions,
+    flags: MsFlags,
+) -> Result<(), Fault> {
     if remote.fs_type != "nfs" {
         let message = format!(
             "this host cannot mount {:?} file systems; it knows nfs",
@@ -52,13 +65,12 @@ fn mount_on(place: &Path, remote: &Remote, access: MountAccess) -> Result<(), Fa
         return Err(Fault::new(FaultKind::Unsupported, message));
     }
     let source = remote.source_text();
-    let options = MountOptions::of(access, &remote.options);
-    let data = nfs_data(&options, remote.address, remote.client.as_ref());
+    let data = nfs_data(options, remote.address, remote.client.as_ref());
     mount(
         Some(source.as_str()),
         place,
         Some("nfs"),
-        options.flags(),
+        flags,
         Some(data.as_str()),
     )
     .map_err(|errno| explain(remote, errno))
@@ -189,6 +201,17 @@ mod tests {
             ],
         );
         assert_eq!(data(&remote, None), "hard,addr=10.0.0.1");
+    }
+
+    #[test]
+    fn what_only_the_host_sees_runs_nothing_whatever_its_options_say() {
+        let wild = ["suid", "dev", "exec"].map(|word| (word, None));
+        let remote = remote("filer", "10.0.0.1", &wild);
+        let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
+        let nothing = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        assert!(unseen(&options).contains(nothing));
+        // Pods' mounts have what their volume says, and no more.
+        assert!(!options.flags().intersects(nothing));
     }
 
     #[test]

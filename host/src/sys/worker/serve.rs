@@ -160,7 +160,7 @@ fn carry_out(
         Request::Files {
             directory,
             operation,
-        } => files::carry_out(directories.open(&directory)?, operation),
+        } => files::carry_out(directories.open(&directory)?, operation, notes),
         Request::Device(request) => device::carry_out(&request, notes),
         Request::Resolve { .. } | Request::Reach(_) | Request::Https(_) => Err(Fault::new(
             FaultKind::Invalid,

@@ -2,7 +2,8 @@
 //!
 //! Every member is made by its bare name in a parent that is reached step by step from the top, never
 //! through a symlink, whether the archive brought it or not. `..` and absolute paths are refused rather
-//! than bent. All of it happens in a directory that nobody else can enter until it is whole.
+//! than bent. All of it happens in a directory that nobody else can enter until it is whole. What gives more than
+//! its user has waits until the whole archive is known to be one that was made here.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -16,16 +17,23 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 use flate2::bufread::MultiGzDecoder;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, symlinkat,
+    AtFlags, FileType, Mode, OFlags, Stat, XattrFlags, chmod, fstat, linkat, makedev, mkdirat,
+    openat, setxattr, symlinkat,
 };
 use rustix::io::Errno;
 use tar::EntryType;
 
 use super::super::copy::within;
-use super::super::files::{Attributes, Build, Place, failed, make_node, open_child};
-use super::super::{Fault, FaultKind, Reply};
-use super::BUFFER;
+use super::super::files::{
+    Attributes, Build, Identity, Place, SET_ID, Xattr, failed, hold, identity, is_capability,
+    make_node, open_child, opens_nothing,
+};
+use super::super::mount::proc_path;
+use super::super::{Fault, FaultKind, Reply, Withheld};
+use super::digested::Digested;
 use super::reader::{Found, TarReader};
+use super::withheld::{Waiting, WaitingList, What};
+use super::{BUFFER, Records};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -33,15 +41,21 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const PARENT_MODE: Mode = Mode::from_raw_mode(0o755);
 
 /// Unpacks into a new directory. `to` appears whole or not at all.
-pub(in super::super) fn extract_archive(dir: &Dir, source: &str, to: &str) -> Result<Reply, Fault> {
+pub(in super::super) fn extract_archive(
+    dir: &Dir,
+    source: &str,
+    to: &str,
+    records: &Records,
+) -> Result<Reply, Fault> {
     let from = Place::of(dir, source)?;
     let place = Place::of(dir, to)?;
     let file = open_archive(&from)?;
     let build = Build::begin(&place)?;
     let top = build.make_directory()?;
-    let built = extract(file, top).map_err(|fault| within("extract", &from, fault))?;
+    let (built, withheld) =
+        extract(file, top, records).map_err(|fault| within("extract", &from, fault))?;
     build.finish(&built)?;
-    Ok(Reply::Done)
+    Ok(Reply::Extracted(withheld))
 }
 
 fn open_archive(from: &Place) -> Result<File, Fault> {
@@ -58,30 +72,28 @@ fn open_archive(from: &Place) -> Result<File, Fault> {
     Ok(File::from(file))
 }
 
-fn extract(file: File, top: OwnedFd) -> Result<Stat, Fault> {
+fn extract(file: File, top: OwnedFd, records: &Records) -> Result<(Stat, Withheld), Fault> {
     let wrong = |error: io::Error| failed("read", "archive", error);
     let mut magic = [0; 2];
     let compressed = file.read_exact_at(&mut magic, 0).is_ok() && magic == GZIP_MAGIC;
-    let file = BufReader::with_capacity(BUFFER, file);
-    let input: Box<dyn Read> = if compressed {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    let mut reader = TarReader::new(input);
     let kept = top.try_clone().map_err(wrong)?;
-    let mut extractor = Extractor {
-        top,
-        parent: None,
-        directories: BTreeMap::new(),
-    };
-    while let Some(found) = reader.next().map_err(wrong)? {
-        extractor.add(&found, &mut reader)?;
+    let mut extractor = Extractor::new(top);
+    let mut file = Digested::new(file);
+    let input = BufReader::with_capacity(BUFFER, &mut file);
+    match compressed {
+        true => extractor.add_all(TarReader::new(MultiGzDecoder::new(input)))?,
+        false => extractor.add_all(TarReader::new(input))?,
     }
-    // To the very end, where gzip has its checksum.
-    reader.drain().map_err(wrong)?;
+    // There is nothing more, but what the digest is of must not depend on who reads how far.
+    io::copy(&mut file, &mut io::sink()).map_err(wrong)?;
+    let waiting = std::mem::take(&mut extractor.waiting);
+    let withheld = match records.has(&file.digest())? {
+        true => extractor.give(waiting)?,
+        false => waiting.unproven(),
+    };
     extractor.finish_directories()?;
-    fstat(&kept).map_err(|error| wrong(error.into()))
+    let built = fstat(&kept).map_err(|error| wrong(error.into()))?;
+    Ok((built, withheld))
 }
 
 struct Extractor {
@@ -91,9 +103,29 @@ struct Extractor {
     /// Their modes and times are set last, the deepest first: filling a directory changes its times, and its
     /// mode may forbid it.
     directories: BTreeMap<PathBuf, Attributes>,
+    /// What nobody gets unless the archive is known.
+    waiting: WaitingList,
 }
 
 impl Extractor {
+    fn new(top: OwnedFd) -> Self {
+        Self {
+            top,
+            parent: None,
+            directories: BTreeMap::new(),
+            waiting: WaitingList::default(),
+        }
+    }
+
+    /// To the very end, where gzip has its checksum.
+    fn add_all<R: Read>(&mut self, mut reader: TarReader<R>) -> Result<(), Fault> {
+        let wrong = |error: io::Error| failed("read", "archive", error);
+        while let Some(found) = reader.next().map_err(wrong)? {
+            self.add(&found, &mut reader)?;
+        }
+        reader.drain().map_err(wrong)
+    }
+
     fn add<R: Read>(&mut self, found: &Found, reader: &mut TarReader<R>) -> Result<(), Fault> {
         let path = member_path(&found.path)?;
         match (found.kind, path.file_name()) {
@@ -128,7 +160,7 @@ impl Extractor {
     fn add_directory(&mut self, path: &Path, found: &Found) -> Result<(), Fault> {
         let here = self.open(path)?;
         found.attributes.apply_owner(here.as_fd(), path)?;
-        Attributes::apply_xattrs(here.as_fd(), &found.xattrs, path)?;
+        Attributes::apply_xattrs(here.as_fd(), &without_capabilities(found), path)?;
         self.directories.insert(path.to_owned(), found.attributes);
         Ok(())
     }
@@ -150,7 +182,18 @@ impl Extractor {
             Some(size) => write_sparse(reader, &file, size),
         };
         written.map_err(|error| failed("extract", path, error))?;
-        found.attributes.apply(file.as_fd(), &found.xattrs, path)
+        let made = fstat(&file).map_err(|error| failed("extract", path, error))?;
+        let attributes = Attributes {
+            mode: self
+                .waiting
+                .mode_now(path, identity(&made), found.attributes.mode),
+            ..found.attributes
+        };
+        for xattr in found.xattrs.iter().filter(|(name, _)| is_capability(name)) {
+            let what = What::Capabilities(identity(&made), xattr.clone());
+            self.waiting.add(path, what);
+        }
+        attributes.apply(file.as_fd(), &without_capabilities(found), path)
     }
 
     /// A second name for what the archive brought itself; a symlink in its place is linked, not followed.
@@ -199,12 +242,43 @@ impl Extractor {
         kind: FileType,
         found: &Found,
     ) -> Result<(), Fault> {
-        let device = u64::from(found.device != (0, 0));
+        let device = makedev(found.device.0, found.device.1);
+        let attributes = Attributes {
+            mode: found.attributes.mode & !SET_ID,
+            ..found.attributes
+        };
         let parent = self.parent(path)?;
-        make_node(parent.as_fd(), name, kind, device, path)?;
-        found
-            .attributes
-            .apply_unopened(parent.as_fd(), name, kind, path)
+        if opens_nothing(kind, device) {
+            return add_node_in(parent, name, (kind, device), &attributes, path);
+        }
+        self.waiting
+            .add(path, What::Device(kind, device, attributes));
+        Ok(())
+    }
+
+    /// Gives what waited, and says what had found no room.
+    fn give(&mut self, list: WaitingList) -> Result<Withheld, Fault> {
+        let (waiting, beyond) = list.proven();
+        for Waiting { path, what } in waiting {
+            let name = path.file_name().unwrap_or_default();
+            let parent = self.parent(&path)?;
+            match what {
+                What::Device(kind, device, attributes) => {
+                    add_node_in(parent, name, (kind, device), &attributes, &path)?;
+                }
+                What::Mode(file, mode) => {
+                    let held = find_again(parent, name, file, &path)?;
+                    chmod(proc_path(&held), Mode::from_raw_mode(mode))
+                        .map_err(|error| failed("set the mode of", &path, error))?;
+                }
+                What::Capabilities(file, (name_of_it, value)) => {
+                    let held = find_again(parent, name, file, &path)?;
+                    setxattr(proc_path(&held), name_of_it, &value, XattrFlags::empty())
+                        .map_err(|error| failed("set the capabilities of", &path, error))?;
+                }
+            }
+        }
+        Ok(beyond)
     }
 
     fn parent(&mut self, path: &Path) -> Result<&OwnedFd, Fault> {
@@ -247,6 +321,37 @@ impl Extractor {
             attributes.apply_mode_and_times(self.open(path)?.as_fd(), path)?;
         }
         Ok(())
+    }
+}
+
+fn without_capabilities(found: &Found) -> Vec<Xattr> {
+    let kept = found.xattrs.iter().filter(|(name, _)| !is_capability(name));
+    kept.cloned().collect()
+}
+
+fn add_node_in(
+    parent: &OwnedFd,
+    name: &OsStr,
+    (kind, device): (FileType, u64),
+    attributes: &Attributes,
+    path: &Path,
+) -> Result<(), Fault> {
+    make_node(parent.as_fd(), name, kind, device, path)?;
+    attributes.apply_unopened(parent.as_fd(), name, kind, path)
+}
+
+/// The file that was made under this name, and no other that took its place.
+fn find_again(
+    parent: &OwnedFd,
+    name: &OsStr,
+    made: Identity,
+    path: &Path,
+) -> Result<OwnedFd, Fault> {
+    let wrong = |error| failed("find again", path, error);
+    let held = hold(parent.as_fd(), name).map_err(wrong)?;
+    match identity(&fstat(&held).map_err(wrong)?) == made {
+        true => Ok(held),
+        false => Err(wrong(Errno::BUSY)),
     }
 }
 

@@ -193,48 +193,59 @@ fn a_tree_deeper_than_any_path_is_copied() {
 
 #[test]
 #[ignore = "needs root: chown, mknod"]
-fn owners_are_copied_and_device_nodes_are_refused() {
+fn owners_capabilities_and_device_nodes_are_copied() {
     use rustix::fs::mknodat;
     let (scratch, dir) = scratch();
-    fs::create_dir(scratch.path().join("source")).expect("made");
-    fs::write(scratch.path().join("source/file"), "x").expect("written");
-    std::os::unix::fs::chown(scratch.path().join("source/file"), Some(1234), Some(5678))
-        .expect("chowned");
-    std::os::unix::fs::chown(scratch.path().join("source"), Some(12), Some(34)).expect("chowned");
-    let source = fs::File::open(scratch.path().join("source")).expect("open");
-    mknodat(
-        &source,
-        "whiteout",
-        FileType::CharacterDevice,
-        Mode::RUSR,
-        0,
+    let at = |path: &str| scratch.path().join(path);
+    fs::create_dir(at("source")).expect("made");
+    fs::write(at("source/file"), "x").expect("written");
+    std::os::unix::fs::chown(at("source/file"), Some(1234), Some(5678)).expect("chowned");
+    std::os::unix::fs::chown(at("source"), Some(12), Some(34)).expect("chowned");
+    // Version 2, with one capability permitted and effective.
+    let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let file = fs::File::open(at("source/file")).expect("open");
+    fsetxattr(
+        &file,
+        "security.capability",
+        &capability,
+        XattrFlags::empty(),
     )
-    .expect("made");
+    .expect("set");
+    let source = fs::File::open(at("source")).expect("open");
+    let null = rustix::fs::makedev(1, 3);
+    for (name, device) in [("whiteout", 0), ("null", null)] {
+        mknodat(&source, name, FileType::CharacterDevice, Mode::RUSR, device).expect("made");
+    }
     assert_eq!(copy_tree(&dir, "source", "copy"), Ok(Reply::Done));
-    let owner = |path: &str| {
-        scratch
-            .path()
-            .join(path)
-            .metadata()
-            .map(|metadata| (metadata.uid(), metadata.gid()))
-            .expect("stat")
-    };
+    let found = |path: &str| at(path).metadata().expect("there");
+    let owner = |path: &str| (found(path).uid(), found(path).gid());
     assert_eq!(
         (owner("copy"), owner("copy/file")),
         ((12, 34), (1234, 5678))
     );
-    mknodat(
-        &source,
-        "null",
-        FileType::CharacterDevice,
-        Mode::RUSR,
-        0x103,
-    )
-    .expect("made");
-    let fault = copy_tree(&dir, "source", "second").expect_err("refused");
-    assert_eq!(fault.kind, FaultKind::Unsupported);
-    assert!(fault.message.contains("null"), "{fault}");
-    assert_eq!(fs::read_dir(scratch.path()).expect("read").count(), 2);
+    assert_eq!(
+        (found("copy/whiteout").rdev(), found("copy/null").rdev()),
+        (0, null)
+    );
+    let mut value = [0; 64];
+    let copied = fs::File::open(at("copy/file")).expect("open");
+    let length = fgetxattr(copied, "security.capability", &mut value[..]).expect("there");
+    assert_eq!(&value[..length], &capability);
+}
+
+#[test]
+fn a_program_that_is_written_to_while_it_is_copied_is_not_copied_as_what_it_was() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let path = scratch.path().join("program");
+    fs::write(&path, "x").expect("written");
+    let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
+    set(0o6755);
+    let file = fs::File::open(&path).expect("open");
+    let before = fstat(&file).expect("stat");
+    let mode = |stat: Stat| stat.st_mode & 0o7777;
+    assert_eq!(as_it_is_now(&file, before).map(mode), Ok(0o6755));
+    set(0o2700);
+    assert_eq!(as_it_is_now(&file, before).map(mode), Ok(0o2755));
 }
 
 #[test]

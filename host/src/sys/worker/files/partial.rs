@@ -18,7 +18,7 @@ use rustix::io::{self, Errno};
 
 use super::tree::{identity, remove};
 use super::way::open_child;
-use super::{MODE_BITS, Place, failed};
+use super::{MODE_BITS, Place, SET_ID, failed};
 use crate::sys::worker::{Fault, FaultKind, Reply};
 
 const SUFFIX: &str = ".drivebay-partial";
@@ -197,7 +197,7 @@ pub(super) fn create_file(place: &Place, content: &[u8]) -> Result<Reply, Fault>
     })
 }
 
-/// Replaces a small file, keeping its owner and mode, or makes it.
+/// Replaces a small file, keeping its owner and mode, or makes it. Set-user-ID and set-group-ID were given to what it held.
 pub(super) fn write_file(place: &Place, content: &[u8]) -> Result<Reply, Fault> {
     with_written(place, content, |name, file| {
         let replaced = keep_attributes(place, file)
@@ -218,7 +218,7 @@ fn keep_attributes(place: &Place, file: &File) -> io::Result<()> {
                     Some(Gid::from_raw(old.st_gid)),
                 )?;
             }
-            fchmod(file, Mode::from_raw_mode(old.st_mode & MODE_BITS))
+            fchmod(file, Mode::from_raw_mode(old.st_mode & MODE_BITS & !SET_ID))
         }
         Ok(_) | Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(error),

@@ -5,6 +5,7 @@ use std::sync::Barrier;
 
 use super::*;
 
+mod modes;
 mod neighbours;
 
 struct Scratch {
@@ -28,7 +29,7 @@ impl Scratch {
     }
 
     fn run(&self, operation: FileOperation) -> Result<Reply, Fault> {
-        carry_out(&self.dir, operation)
+        carry_out(&self.dir, operation, &self.outer.path().join("notes"))
     }
 
     fn kind(&self, operation: FileOperation) -> FaultKind {
