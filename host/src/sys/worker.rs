@@ -17,6 +17,7 @@ mod network;
 mod pool;
 mod process;
 mod remote;
+mod rlimit;
 mod serve;
 mod toll;
 

@@ -23,6 +23,9 @@ use crate::sys::{Lock, LockError, remove_durably, write_durably};
 /// is there.
 const RESULT_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Word of such a worker's command line.
+pub(super) const ARGUMENT: &str = "job";
+
 /// What a job worker reads from its standard input.
 #[derive(Debug, Serialize, Deserialize)]
 struct Job {
@@ -205,7 +208,7 @@ struct Worker {
 }
 
 fn start_worker(lock: &Lock, job: &[u8]) -> Result<Worker, Fault> {
-    let (child, mut requests, alive) = process::spawn("job", lock.as_fd().try_clone_to_owned())?;
+    let (child, mut requests, alive) = process::spawn(ARGUMENT, lock.as_fd().try_clone_to_owned())?;
     let worker = Worker { child, alive };
     if let Err(error) = requests.write_all(job) {
         reap(worker.child);

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{
     DirectoryOrigin, Fault, FaultKind, Reply, Request, device, files, job, measure,
-    mount as mounting, network, remote,
+    mount as mounting, network, remote, rlimit,
 };
 
 /// argv[0] of a worker; both binaries serve.
@@ -34,6 +34,9 @@ pub(super) struct Order<R> {
 /// How much longer than the deadline a worker lives that nobody kills, because its parent was killed first.
 const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 
+/// Of a worker that a guest's words reach: the longest honest answer, ten thousand names, is a few MiB of text.
+const MEMORY_BYTES: u64 = 1 << 30;
+
 /// Whether this process was started as a worker.
 pub fn is_worker(program: &OsStr) -> bool {
     program == WORKER_NAME
@@ -49,18 +52,38 @@ pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
     umask(Mode::empty());
     // Not where kubelet happens to be: that would keep a file system busy.
     std::env::set_current_dir("/")?;
-    if place == Some(OsStr::new("job")) {
+    rlimit::end_before_the_host(match place == Some(OsStr::new(job::ARGUMENT)) {
+        true => rlimit::OomScore::First,
+        false => rlimit::OomScore::Worker,
+    });
+    rlimit::leave_no_core()?;
+    if place == Some(OsStr::new(job::ARGUMENT)) {
         return job::serve();
     }
     if place == Some(OsStr::new(measure::ARGUMENT)) {
+        rlimit::bound_memory(MEMORY_BYTES)?;
         return measure::serve();
     }
     if place == Some(OsStr::new(network::ARGUMENT)) {
+        rlimit::bound_memory(MEMORY_BYTES)?;
         return network::serve();
     }
     let mut directories = Directories::default();
     answer_all(None, |request, notes| {
+        bound_memory(&request)?;
         carry_out(request, notes, &mut directories)
+    })
+}
+
+/// Programs for a device inherit what this process is allowed, and need as much as the filesystem is large.
+fn bound_memory(request: &Request) -> Result<(), Fault> {
+    let bounded = match matches!(request, Request::Device(_)) {
+        true => rlimit::unbound_memory(),
+        false => rlimit::bound_memory_for_now(MEMORY_BYTES),
+    };
+    bounded.map_err(|errno| {
+        let message = format!("cannot bound a worker's memory: {}", errno.desc());
+        Fault::new(FaultKind::Other, message)
     })
 }
 

@@ -22,9 +22,8 @@ const MAX_FILES: u64 = 64;
 /// From the kernel; this process must then do nothing more.
 pub(super) fn give_up() -> io::Result<()> {
     setrlimit(Resource::RLIMIT_NOFILE, MAX_FILES, MAX_FILES)?;
-    // What it writes are pipes and sockets. A core file would hold keys.
+    // What it writes are pipes and sockets.
     setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     if geteuid().is_root() {
         let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
         setgroups(&[])?;
