@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use drivebay::config::{self, Paths};
 use drivebay::driver::Driver;
 use drivebay::sys::{
-    self, Body, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Lock, NetworkWorkers, Reply,
-    Request, SharedWorkers, WorkerToll,
+    self, Body, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Kernel, Lock, NetworkWorkers,
+    Reply, Request, SharedWorkers, WorkSite, WorkerLimits, WorkerToll,
 };
 use drivebay::volume::{DriverName, VolumeId};
 use hmac::{Hmac, KeyInit, Mac};
@@ -76,7 +76,14 @@ fn open(paths: &Paths) -> Result<Driver> {
 fn workers(paths: &Paths) -> Result<SharedWorkers> {
     let lock = Lock::share(&paths.run.join("warm-call.lock"))?;
     let network = NetworkWorkers::new(PathBuf::from("/proc/self/exe"), WorkerToll::default());
-    Ok(SharedWorkers::new(lock, paths.run.join("jobs"), network))
+    let site = WorkSite::new(
+        "warm-call",
+        paths.run.join("jobs"),
+        paths.slots(),
+        JobLimits::default(),
+        WorkerLimits::default(),
+    );
+    Ok(SharedWorkers::new(lock, site, network))
 }
 
 fn timed(call: impl FnOnce() -> Result<()>) -> Result<Duration> {

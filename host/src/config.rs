@@ -5,6 +5,7 @@
 
 mod driver_file;
 mod grants;
+mod limits;
 mod paths;
 mod section;
 
@@ -16,6 +17,7 @@ pub use grants::misspelt_mount_options;
 pub use paths::Paths;
 
 use crate::grant::Grants;
+use crate::sys::{JobLimits, WorkerLimits};
 use crate::volume::DriverName;
 
 /// One driver, as its file says.
@@ -84,6 +86,10 @@ pub struct Limits {
     pub deadline: Duration,
     /// Lines a guest may log in one call.
     pub log_lines: u32,
+    /// `[limits.jobs]`
+    pub jobs: JobLimits,
+    /// `[limits.workers]`
+    pub workers: WorkerLimits,
 }
 
 impl Default for Limits {
@@ -95,6 +101,8 @@ impl Default for Limits {
             // Below the two minutes after which a CSI caller gives up, so that our own answer gets out.
             deadline: Duration::from_secs(100),
             log_lines: 100,
+            jobs: JobLimits::default(),
+            workers: WorkerLimits::default(),
         }
     }
 }

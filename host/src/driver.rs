@@ -32,7 +32,8 @@ use crate::grant::Capability;
 use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_stem};
 use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
 use crate::sys::{
-    self, Afterwards, Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkerToll,
+    self, Afterwards, Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkSite,
+    WorkerToll,
 };
 use crate::volume::{
     Access, AccessType, GroupSnapshotId, NodeId, Parameters, Secrets, SnapshotId, StagingPath,
@@ -311,10 +312,9 @@ impl Driver {
         self.close_directories()?;
         let deadline = self.deadline(Instant::now());
         let lock = self.lock(subject, deadline)?;
-        let jobs = self.paths.jobs().join(&self.config.name.0);
         Ok(Operation {
             deadline,
-            workers: SharedWorkers::new(lock, jobs, self.network.clone()),
+            workers: SharedWorkers::new(lock, self.work_site(), self.network.clone()),
             memory: self.memory.clone(),
         })
     }
@@ -336,6 +336,18 @@ impl Driver {
         }
         let _ = self.closed.set(());
         Ok(())
+    }
+
+    /// For the workers of one call.
+    fn work_site(&self) -> WorkSite {
+        let name = &self.config.name.0;
+        WorkSite::new(
+            name,
+            self.paths.jobs().join(name),
+            self.paths.slots(),
+            self.config.limits.jobs,
+            self.config.limits.workers,
+        )
     }
 
     /// Keeps others from working on a volume, beside the one that an operation is about.

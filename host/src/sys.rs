@@ -5,6 +5,7 @@
 //! [`Request`] carried out by a worker process that can be killed; what cannot is an ordinary function.
 //! Nothing here knows grants, guests or front-ends: callers have decided already.
 
+mod byte_lock;
 mod clock;
 mod compiler;
 mod core_dump;
@@ -56,9 +57,9 @@ pub use socket_directory::{connect_all, listen_in};
 pub use stdio::{Answer, silence_standard_streams};
 pub use worker::{
     Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,
-    Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, Kernel, Measured,
-    MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties, Reached,
-    Remote, Reply, Request, Room, Server, SharedWorkers, TargetKind, Usage, WantedDevice, Withheld,
-    WithheldFor, WorkerCosts, WorkerToll, is_worker, measure_at_once, nfs_port, serve_worker,
-    source_text,
+    Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Kernel,
+    Measured, MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties,
+    Reached, Remote, Reply, Request, Room, Server, SharedWorkers, TargetKind, Usage, WantedDevice,
+    Withheld, WithheldFor, WorkSite, WorkerCosts, WorkerLimits, WorkerToll, is_worker,
+    measure_at_once, nfs_port, serve_worker, source_text,
 };

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 use super::grants::grants;
+use super::limits::limits;
 use super::section::Section;
-use super::{ConfigError, DriverConfig, FlexVolumeAttach, FlexVolumeName, Limits, Paths};
+use super::{ConfigError, DriverConfig, FlexVolumeAttach, FlexVolumeName, Paths};
 use crate::sys;
 use crate::volume::DriverName;
 
@@ -195,21 +196,6 @@ fn required_digests(root: &mut Section<'_>) -> Result<Vec<String>, ConfigError> 
     }
     require.finish()?;
     Ok(digests.into_iter().map(str::to_owned).collect())
-}
-
-fn limits(root: &mut Section<'_>) -> Result<Limits, ConfigError> {
-    let defaults = Limits::default();
-    let Some(mut section) = root.section("limits")? else {
-        return Ok(defaults);
-    };
-    let limits = Limits {
-        memory_bytes: section.bytes("memory")?.unwrap_or(defaults.memory_bytes),
-        cpu: section.duration("cpu")?.unwrap_or(defaults.cpu),
-        deadline: section.duration("deadline")?.unwrap_or(defaults.deadline),
-        log_lines: section.count("log-lines")?.unwrap_or(defaults.log_lines),
-    };
-    section.finish()?;
-    Ok(limits)
 }
 
 fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), ConfigError> {

@@ -109,6 +109,11 @@ impl Paths {
         self.run.join("locks")
     }
 
+    /// The node's file of locks for processes that are counted, and for bulk work.
+    pub fn slots(&self) -> PathBuf {
+        self.run.join("slots")
+    }
+
     /// One socket for each process that serves, for `drivebay status`.
     pub fn serving(&self) -> PathBuf {
         self.run.join("serve")

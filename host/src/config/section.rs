@@ -130,10 +130,15 @@ impl<'a> Section<'a> {
         let Some(text) = self.string(key)? else {
             return Ok(None);
         };
-        let millis =
-            scaled(text, &[("ms", 1), ("s", 1000), ("m", 60_000)]).filter(|millis| *millis > 0);
+        let millis = scaled(
+            text,
+            &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)],
+        )
+        .filter(|millis| *millis > 0);
         let reason = || {
-            format!("is {text:?}, which is not a duration such as \"500ms\", \"100s\" or \"2m\"")
+            format!(
+                "is {text:?}, which is not a duration such as \"500ms\", \"100s\", \"2m\" or \"24h\""
+            )
         };
         millis
             .map(|millis| Some(Duration::from_millis(millis)))
@@ -147,7 +152,12 @@ impl<'a> Section<'a> {
         };
         let bytes = scaled(
             text,
-            &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)],
+            &[
+                ("KiB", 1 << 10),
+                ("MiB", 1 << 20),
+                ("GiB", 1 << 30),
+                ("TiB", 1 << 40),
+            ],
         )
         .and_then(|bytes| usize::try_from(bytes).ok())
         .filter(|bytes| *bytes > 0);

@@ -6,11 +6,13 @@
 //! privileges.
 
 mod archive;
+mod bounds;
 mod copy;
 mod device;
 mod files;
 mod https;
 mod job;
+mod job_limits;
 mod measure;
 mod mount;
 mod network;
@@ -19,6 +21,8 @@ mod process;
 mod remote;
 mod rlimit;
 mod serve;
+mod site;
+mod slots;
 mod toll;
 
 use std::net::IpAddr;
@@ -33,11 +37,13 @@ pub use device::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
 };
 pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
+pub use job_limits::JobLimits;
 pub use measure::{Measured, MeasuringWorkers, Room, measure_at_once};
 pub use network::NetworkWorkers;
 pub use process::SharedWorkers;
 pub use remote::nfs_port;
 pub use serve::{is_worker, serve_worker};
+pub use site::{WorkSite, WorkerLimits};
 pub use toll::{WorkerCosts, WorkerToll};
 
 /// Whoever carries out requests.
@@ -320,6 +326,47 @@ pub enum FileOperation {
     },
     /// How full the file system is.
     Usage,
+}
+
+impl FileOperation {
+    /// The paths that it names; empty where there is none.
+    pub fn paths(&self) -> [&str; 2] {
+        match self {
+            Self::MakeDirectory { path, .. }
+            | Self::SetMode { path, .. }
+            | Self::List { path }
+            | Self::Look { path }
+            | Self::Read { path }
+            | Self::Create { path, .. }
+            | Self::Write { path, .. }
+            | Self::Remove { path }
+            | Self::RemoveDirectory { path } => [path, ""],
+            Self::Rename { source, to }
+            | Self::Copy { source, to }
+            | Self::Archive { source, to, .. }
+            | Self::Extract { source, to } => [source, to],
+            Self::Usage => ["", ""],
+        }
+    }
+
+    /// The content that it brings.
+    pub fn content(&self) -> &[u8] {
+        match self {
+            Self::Create { content, .. } | Self::Write { content, .. } => content,
+            Self::MakeDirectory { .. }
+            | Self::SetMode { .. }
+            | Self::List { .. }
+            | Self::Look { .. }
+            | Self::Read { .. }
+            | Self::Rename { .. }
+            | Self::Remove { .. }
+            | Self::RemoveDirectory { .. }
+            | Self::Copy { .. }
+            | Self::Archive { .. }
+            | Self::Extract { .. }
+            | Self::Usage => &[],
+        }
+    }
 }
 
 /// Of a tar file.

@@ -32,6 +32,7 @@ pub(super) use records::Records;
 
 use digested::Digested;
 
+use super::bounds::Bounds;
 use super::copy::{open_file, open_source, still_there, within};
 use super::files::{
     Attributes, Build, Place, SET_ID, Site, Timestamp, VANISHED, Visitor, Xattr, extents, failed,
@@ -60,6 +61,7 @@ pub(super) fn archive_tree(
     to: &str,
     compression: Compression,
     records: &Records,
+    bounds: &Bounds,
 ) -> Result<Reply, Fault> {
     let from = Place::of(dir, source)?;
     let place = Place::of(dir, to)?;
@@ -69,8 +71,11 @@ pub(super) fn archive_tree(
     let file = build.make_file()?;
     let wrong = |error: io::Error| failed("archive", source, error);
     let own = fstat(&file).map_err(|error| wrong(error.into()))?;
-    let out = Digested::new(file.try_clone().map_err(wrong)?);
-    let packed = pack(root.into(), &own, out, compression);
+    let out = Counted {
+        file: file.try_clone().map_err(wrong)?,
+        bounds,
+    };
+    let packed = pack(root.into(), &own, Digested::new(out), compression, bounds);
     let packed = packed.map_err(|fault| within("archive", &from, fault))?;
     still_there(&from, &stat)?;
     file.sync_all().map_err(wrong)?;
@@ -97,15 +102,16 @@ fn pack<W: Write>(
     own: &Stat,
     out: W,
     compression: Compression,
+    bounds: &Bounds,
 ) -> Result<Packed<W>, Fault> {
     let wrong = |error: io::Error| failed("write the archive of", "", error);
     let out = BufWriter::with_capacity(BUFFER, out);
     let (out, withheld) = match compression {
-        Compression::None => pack_into(out, root, own)?,
+        Compression::None => pack_into(out, root, own, bounds)?,
         // The fastest level: the next ones take three times as long for a tenth less.
         Compression::Gzip => {
             let out = GzEncoder::new(out, flate2::Compression::fast());
-            let (out, withheld) = pack_into(out, root, own)?;
+            let (out, withheld) = pack_into(out, root, own, bounds)?;
             (out.finish().map_err(wrong)?, withheld)
         }
     };
@@ -115,17 +121,17 @@ fn pack<W: Write>(
     Ok(Packed { out, withheld })
 }
 
-fn pack_into<W: Write>(out: W, root: File, own: &Stat) -> Result<(W, u64), Fault> {
+fn pack_into<W: Write>(out: W, root: File, own: &Stat, bounds: &Bounds) -> Result<(W, u64), Fault> {
     let wrong = |error: io::Error| failed("write the archive of", "", error);
     let stat = fstat(&root).map_err(|error| wrong(error.into()))?;
-    let mut packer = Packer::new(out, own);
+    let mut packer = Packer::new(out, own, bounds);
     packer.add_directory(Path::new("."), root.as_fd(), &stat)?;
     walk(root.into(), Path::new("."), &mut packer)?;
     let out = packer.out.into_inner().map_err(wrong)?;
     Ok((out, packer.withheld))
 }
 
-struct Packer<W: Write> {
+struct Packer<'a, W: Write> {
     out: Builder<W>,
     /// The archive itself, which must not be packed.
     own: (u64, u64),
@@ -133,6 +139,7 @@ struct Packer<W: Write> {
     linked: HashMap<(u64, u64), Vec<u8>>,
     /// Entries with something that they get back only if the archive is known.
     withheld: u64,
+    bounds: &'a Bounds,
 }
 
 /// What a member is, besides its attributes.
@@ -163,13 +170,14 @@ impl<'a> Member<'a> {
     }
 }
 
-impl<W: Write> Packer<W> {
-    fn new(out: W, own: &Stat) -> Self {
+impl<'a, W: Write> Packer<'a, W> {
+    fn new(out: W, own: &Stat, bounds: &'a Bounds) -> Self {
         Self {
             out: Builder::new(out),
             own: identity(own),
             linked: HashMap::new(),
             withheld: 0,
+            bounds,
         }
     }
 
@@ -230,6 +238,7 @@ impl<W: Write> Packer<W> {
         // Only what is in the archive can have a second name there.
         if packed.stat.st_nlink > 1 {
             let path = site.path.as_os_str().as_bytes().to_vec();
+            self.bounds.keep(path.len())?;
             self.linked.insert(identity(&packed.stat), path);
         }
         Ok(())
@@ -266,6 +275,27 @@ impl<W: Write> Packer<W> {
             ..Member::new(EntryType::Symlink, site.path)
         };
         self.add(&member, stat, io::empty())
+    }
+}
+
+/// A file that is written within bounds.
+#[derive(Debug)]
+struct Counted<'a, F> {
+    file: F,
+    bounds: &'a Bounds,
+}
+
+impl<F: Write> Write for Counted<'_, F> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(buffer)?;
+        self.bounds
+            .write(written as u64)
+            .map_err(io::Error::other)?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -331,10 +361,8 @@ impl PackedFile {
         };
         let wrong = |error| failed("read", site.path, error);
         let size = u64::try_from(stat.st_size).unwrap_or_default();
-        let mut extents = extents(&file, size).map_err(wrong)?;
-        if extents.len() >= MAX_EXTENTS {
-            extents = std::iter::once(0..size).collect();
-        }
+        // The map has one more, which says where the file ends.
+        let extents = extents(&file, size, MAX_EXTENTS - 1).map_err(wrong)?;
         let xattrs = kept_xattrs(file.as_fd(), site.path)?;
         let watched = Watched::of(&file, &stat, &xattrs).map_err(wrong)?;
         let data: u64 = extents.iter().map(|extent| extent.end - extent.start).sum();
@@ -361,8 +389,12 @@ impl PackedFile {
     }
 }
 
-impl<W: Write> Visitor for Packer<W> {
+impl<W: Write> Visitor for Packer<'_, W> {
     const PASSED_OVER: &'static [Errno] = VANISHED;
+
+    fn bounds(&self) -> &Bounds {
+        self.bounds
+    }
 
     fn enter(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault> {
         self.add_directory(site.path, here, stat)

@@ -13,6 +13,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::bounds::Bounds;
 use super::files::{
     Attributes, Build, ContentCopier, Crossing, Place, SET_ID, Site, VANISHED, Visitor,
     copy_attributes, failed, identity, make_node, open_child, open_parent, open_way, read_xattrs,
@@ -21,41 +22,60 @@ use super::files::{
 use super::{Fault, FaultKind, Reply};
 
 /// Copies a directory with all it holds, or a single file. `to` appears whole or not at all.
-pub(super) fn copy_tree(dir: &Dir, source: &str, to: &str) -> Result<Reply, Fault> {
+pub(super) fn copy_tree(
+    dir: &Dir,
+    source: &str,
+    to: &str,
+    bounds: &Bounds,
+) -> Result<Reply, Fault> {
     let from = Place::of(dir, source)?;
     let place = Place::of(dir, to)?;
     let stat = statat(&from.parent, &from.name, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| failed("copy", source, error))?;
     let build = Build::begin(&place)?;
     let built = if FileType::from_raw_mode(stat.st_mode).is_dir() {
-        copy_directory(&from, &build)?
+        copy_directory(&from, &build, bounds)?
     } else {
-        let mut copier = Copier::new(
-            place
-                .parent
-                .try_clone()
-                .map_err(|error| failed("open the parent of", to, error))?,
-        )?;
-        let site = Site {
-            parent: from.parent.as_fd(),
-            name: &from.name,
-            path: Path::new(source),
-        };
-        copier.copy_entry(&site, &stat, build.name())?;
-        statat(&place.parent, build.name(), AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|error| failed("copy", source, error))?
+        copy_single(&from, &stat, &place, &build, bounds)?
     };
     build.finish(&built)?;
     Ok(Reply::Done)
 }
 
-fn copy_directory(from: &Place, build: &Build<'_>) -> Result<Stat, Fault> {
+/// Anything but a directory.
+fn copy_single(
+    from: &Place,
+    stat: &Stat,
+    place: &Place,
+    build: &Build<'_>,
+    bounds: &Bounds,
+) -> Result<Stat, Fault> {
+    let parent = place
+        .parent
+        .try_clone()
+        .map_err(|error| failed("open the parent of", &place.path, error))?;
+    let mut copier = Copier::new(parent, bounds)?;
+    let site = Site {
+        parent: from.parent.as_fd(),
+        name: &from.name,
+        path: Path::new(&from.path),
+    };
+    match FileType::from_raw_mode(stat.st_mode).is_file() {
+        // Large ones take long, and the build keeps them from being taken for a leftover meanwhile.
+        true => copier.copy_file(&site, stat, |_| build.make_file())?,
+        false => copier.copy_entry(&site, stat, build.name())?,
+    }
+    statat(&place.parent, build.name(), AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|error| failed("copy", &from.path, error))
+}
+
+fn copy_directory(from: &Place, build: &Build<'_>, bounds: &Bounds) -> Result<Stat, Fault> {
     let path = Path::new(&from.path);
     let root = open_source(from)?;
     let stat = fstat(&root).map_err(|error| failed("copy", path, error))?;
     let target = build.make_directory()?;
     let kept = (root.try_clone(), target.try_clone());
-    let mut copier = Copier::new(target)?;
+    let mut copier = Copier::new(target, bounds)?;
     // The walk's paths begin at the root of the copy, where hard links are found again.
     walk(root, Path::new(""), &mut copier).map_err(|fault| within("copy", from, fault))?;
     still_there(from, &stat)?;
@@ -136,7 +156,7 @@ fn as_it_is_now(file: &File, mut stat: Stat) -> rustix::io::Result<Stat> {
     Ok(stat)
 }
 
-struct Copier {
+struct Copier<'a> {
     top: OwnedFd,
     here: OwnedFd,
     /// Of the copy's directories, from its top to `here`.
@@ -144,10 +164,11 @@ struct Copier {
     /// Files with several names, by the first one copied.
     linked: HashMap<(u64, u64), PathBuf>,
     content: ContentCopier,
+    bounds: &'a Bounds,
 }
 
-impl Copier {
-    fn new(top: OwnedFd) -> Result<Self, Fault> {
+impl<'a> Copier<'a> {
+    fn new(top: OwnedFd, bounds: &'a Bounds) -> Result<Self, Fault> {
         let wrong = |error| failed("open the copy", "", error);
         let here = top.try_clone().map_err(wrong)?;
         let trail = vec![identity(
@@ -159,12 +180,13 @@ impl Copier {
             trail,
             linked: HashMap::new(),
             content: ContentCopier::new(),
+            bounds,
         })
     }
 
     fn copy_entry(&mut self, site: &Site<'_>, stat: &Stat, name: &OsStr) -> Result<(), Fault> {
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => self.copy_file(site, stat, name),
+            FileType::RegularFile => self.copy_file(site, stat, |here| new_copy(here, name, site)),
             FileType::Symlink => self.copy_symlink(site, stat, name),
             kind @ (FileType::Fifo
             | FileType::Socket
@@ -173,40 +195,39 @@ impl Copier {
             | FileType::Directory
             | FileType::Unknown) => {
                 make_node(self.here.as_fd(), name, kind, stat.st_rdev, site.path)?;
-                self.remember(site, stat);
+                self.remember(site, stat)?;
                 Attributes::from(stat).apply_unopened(self.here.as_fd(), name, kind, site.path)
             }
         }
     }
 
-    fn copy_file(&mut self, site: &Site<'_>, stat: &Stat, name: &OsStr) -> Result<(), Fault> {
+    fn copy_file(
+        &mut self,
+        site: &Site<'_>,
+        stat: &Stat,
+        make: impl FnOnce(&OwnedFd) -> Result<File, Fault>,
+    ) -> Result<(), Fault> {
         let Some((file, stat)) = open_file(site, stat)? else {
             return Ok(());
         };
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let wrong = |error: std::io::Error| failed("copy", site.path, error);
-        let copy = openat(&self.here, name, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|error| wrong(error.into()))?;
-        let copy = File::from(copy);
+        let copy = make(&self.here)?;
+        let size = u64::try_from(stat.st_size).unwrap_or_default();
         self.content
-            .copy(
-                &file,
-                &copy,
-                u64::try_from(stat.st_size).unwrap_or_default(),
-            )
+            .copy(&file, &copy, size, self.bounds)
             .map_err(wrong)?;
         let stat = as_it_is_now(&file, stat).map_err(|error| wrong(error.into()))?;
         copy_attributes(file.as_fd(), &stat, &copy, site.path)?;
-        self.remember(site, &stat);
-        Ok(())
+        self.remember(site, &stat)
     }
 
     /// For the other names of what was copied.
-    fn remember(&mut self, site: &Site<'_>, copied: &Stat) {
+    fn remember(&mut self, site: &Site<'_>, copied: &Stat) -> Result<(), Fault> {
         if copied.st_nlink > 1 {
+            self.bounds.keep(site.path.as_os_str().len())?;
             self.linked.insert(identity(copied), site.path.to_owned());
         }
+        Ok(())
     }
 
     /// A second name for what was copied before. No symlink is followed to it: root in a pod may enter the copy, and
@@ -222,13 +243,24 @@ impl Copier {
         let wrong = |error| failed("copy symlink", site.path, error);
         let target = readlinkat(site.parent, site.name, Vec::new()).map_err(wrong)?;
         symlinkat(target.as_c_str(), &self.here, name).map_err(wrong)?;
-        self.remember(site, stat);
+        self.remember(site, stat)?;
         Attributes::from(stat).apply_unopened(self.here.as_fd(), name, FileType::Symlink, site.path)
     }
 }
 
-impl Visitor for Copier {
+fn new_copy(here: &OwnedFd, name: &OsStr, site: &Site<'_>) -> Result<File, Fault> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(here, name, flags, Mode::RUSR | Mode::WUSR)
+        .map(File::from)
+        .map_err(|error| failed("copy", site.path, error))
+}
+
+impl Visitor for Copier<'_> {
     const PASSED_OVER: &'static [Errno] = VANISHED;
+
+    fn bounds(&self) -> &Bounds {
+        self.bounds
+    }
 
     fn enter(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault> {
         if self.trail.first() == Some(&identity(stat)) {

@@ -7,14 +7,17 @@
 
 mod attributes;
 mod content;
+mod leftovers;
 mod partial;
 mod place;
 mod squash;
 mod tree;
 mod way;
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use cap_std::fs::Dir;
@@ -38,6 +41,7 @@ pub(crate) use way::{Crossing, open_child, open_way};
 use place::unreached;
 
 use super::archive::Records;
+use super::bounds::Bounds;
 use super::mount::{open_directory, proc_path};
 use super::{
     Entry, EntryKind, Fault, FaultKind, FileOperation, Properties, Reply, Usage, archive, copy,
@@ -48,6 +52,9 @@ const MAX_ENTRIES: usize = 10_000;
 
 /// The contract's bound on a file that crosses to the guest.
 const MAX_CONTENT: u64 = 64 * 1024;
+
+/// Of a message, in characters: two paths as long as the kernel takes them, and what is said of them.
+const MAX_MESSAGE: usize = 10_000;
 
 /// Of parents that the guest did not ask for by name.
 const PARENT_MODE: u32 = 0o755;
@@ -68,7 +75,12 @@ pub(super) fn open_beneath(dir: &Dir, path: &str) -> Result<Dir, Fault> {
 }
 
 /// Carries out one operation. `notes` is where what must survive this process is noted.
-pub(super) fn carry_out(dir: &Dir, operation: FileOperation, notes: &Path) -> Result<Reply, Fault> {
+pub(super) fn carry_out(
+    dir: &Dir,
+    operation: FileOperation,
+    notes: &Path,
+    bounds: &Bounds,
+) -> Result<Reply, Fault> {
     let changes = !matches!(
         operation,
         FileOperation::Look { .. }
@@ -76,13 +88,27 @@ pub(super) fn carry_out(dir: &Dir, operation: FileOperation, notes: &Path) -> Re
             | FileOperation::Read { .. }
             | FileOperation::Usage
     );
-    match work(dir, operation, notes) {
+    match work(dir, operation, notes, bounds).map_err(shortened) {
         Err(fault) if changes => Err(squash::explained(dir, fault)),
         answer => answer,
     }
 }
 
-fn work(dir: &Dir, operation: FileOperation, notes: &Path) -> Result<Reply, Fault> {
+/// Names that an archive or a tree made up are as long as they like, and messages are stored and passed on.
+fn shortened(mut fault: Fault) -> Fault {
+    if let Some((at, _)) = fault.message.char_indices().nth(MAX_MESSAGE) {
+        fault.message.truncate(at);
+        fault.message.push('…');
+    }
+    fault
+}
+
+fn work(
+    dir: &Dir,
+    operation: FileOperation,
+    notes: &Path,
+    bounds: &Bounds,
+) -> Result<Reply, Fault> {
     match operation {
         FileOperation::MakeDirectory { path, mode } => {
             make_directory(dir, &path, checked_mode(mode)?)
@@ -102,14 +128,21 @@ fn work(dir: &Dir, operation: FileOperation, notes: &Path) -> Result<Reply, Faul
         }
         FileOperation::Remove { path } => remove_tree(dir, &path),
         FileOperation::RemoveDirectory { path } => remove_empty_directory(dir, &path),
-        FileOperation::Copy { source, to } => copy::copy_tree(dir, &source, &to),
+        FileOperation::Copy { source, to } => copy::copy_tree(dir, &source, &to, bounds),
         FileOperation::Archive {
             source,
             to,
             compression,
-        } => archive::archive_tree(dir, &source, &to, compression, &Records::beneath(notes)),
+        } => archive::archive_tree(
+            dir,
+            &source,
+            &to,
+            compression,
+            &Records::beneath(notes),
+            bounds,
+        ),
         FileOperation::Extract { source, to } => {
-            archive::extract_archive(dir, &source, &to, &Records::beneath(notes))
+            archive::extract_archive(dir, &source, &to, &Records::beneath(notes), bounds)
         }
         FileOperation::Usage => usage(dir),
     }
@@ -245,10 +278,15 @@ fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     let wrong = |error: Errno| failed("list", path, error);
     let here = open_beneath(dir, path)?;
     let mut entries = Vec::new();
+    let mut unfinished = Vec::new();
     for entry in rustix::fs::Dir::read_from(&here).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") || partial::is_partial(name.to_bytes()) {
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        if partial::is_partial(name.to_bytes()) {
+            unfinished.push(OsStr::from_bytes(name.to_bytes()).to_owned());
             continue;
         }
         if entries.len() == MAX_ENTRIES {
@@ -270,6 +308,7 @@ fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
             kind: kind_of(file_type),
         });
     }
+    leftovers::sweep_these(here.as_fd(), &unfinished);
     Ok(Reply::Entries(entries))
 }
 
@@ -312,7 +351,8 @@ fn read(dir: &Dir, path: &str) -> Result<Reply, Fault> {
 fn remove_tree(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     match Place::on_same_filesystem(dir, path) {
         Ok(place) => {
-            remove(place.parent.as_fd(), &place.name, Path::new(path)).map(|()| Reply::Done)
+            remove(place.parent.as_fd(), &place.name, Path::new(path))?;
+            leftovers::remove_beside(&place).map(|()| Reply::Done)
         }
         // Without its parent it is missing too.
         Err(fault) if fault.kind == FaultKind::NotFound => Ok(Reply::Done),
@@ -325,13 +365,17 @@ fn remove_empty_directory(dir: &Dir, path: &str) -> Result<Reply, Fault> {
         Err(fault) if fault.kind == FaultKind::NotFound => return Ok(Reply::Done),
         place => place?,
     };
-    let removed = unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR);
+    let remove = || unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR);
+    let removed = match remove() {
+        Err(Errno::NOTEMPTY | Errno::EXIST) if leftovers::empty_of_unfinished(&place)? => remove(),
+        removed => removed,
+    };
     let refused = |why: &str| {
         let message = format!("cannot remove directory {path:?}: {why}");
         Err(Fault::new(FaultKind::Precondition, message))
     };
     match removed.and_then(|()| fsync(&place.parent)) {
-        Ok(()) | Err(Errno::NOENT) => Ok(Reply::Done),
+        Ok(()) | Err(Errno::NOENT) => leftovers::remove_beside(&place).map(|()| Reply::Done),
         Err(Errno::NOTEMPTY | Errno::EXIST) => refused("something is in it"),
         Err(Errno::NOTDIR) => refused("it is none"),
         Err(error) => Err(failed("remove directory", path, error)),

@@ -3,21 +3,33 @@
 //! A job is known by what it does, so that the retry of a call finds it without anybody remembering an
 //! identifier. Its worker inherits a lock and holds it as long as it lives, whatever becomes of those who
 //! wait for it; its last act is a file with the result. A lock that is free and no result mean that it
-//! never ran, or was killed: then it runs anew.
+//! never ran, or was killed: then it runs anew. One for which nobody waits any more ends after a while.
+
+mod watch;
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
+use cap_std::fs::Dir;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::bounds::{Bounds, Ending, Endings};
+use super::job_limits::{Exceeded, JobLimits, in_time};
 use super::serve::Directories;
-use super::{DirectoryOrigin, Fault, FaultKind, FileOperation, Reply, Request, files, process};
-use crate::sys::{Lock, LockError, remove_durably, write_durably};
+use super::slots::{SlotFile, byte_of, unlocked};
+use super::{
+    DirectoryOrigin, Fault, FaultKind, FileOperation, Reply, Request, WorkSite, files, process,
+    rlimit,
+};
+use crate::sys::byte_lock::{ByteLocks, Hold};
+use crate::sys::{create_root_only_directory, remove_durably, write_durably};
 
 /// A result that nobody fetched for so long is about another time: the work is done again, and finds what
 /// is there.
@@ -34,6 +46,10 @@ struct Job {
     result: PathBuf,
     /// Where what must survive the worker is noted.
     notes: PathBuf,
+    slots: SlotFile,
+    /// Held by those who wait for the job.
+    attended: u64,
+    limits: JobLimits,
 }
 
 /// Whether the request is bulk work.
@@ -43,15 +59,15 @@ pub(super) fn is_job(request: &Request) -> bool {
 
 /// Starts the job or joins it, and waits until the deadline. One that takes longer goes on, and the answer
 /// is [`FaultKind::Busy`].
-pub(super) fn run(jobs: &Path, request: &Request, deadline: Instant) -> Result<Reply, Fault> {
-    run_in(jobs, request, deadline, start_worker)
+pub(super) fn run(site: &WorkSite, request: &Request, deadline: Instant) -> Result<Reply, Fault> {
+    run_in(site, request, deadline, start_worker)
 }
 
 fn run_in<R: Running>(
-    jobs: &Path,
+    site: &WorkSite,
     request: &Request,
     deadline: Instant,
-    start: impl FnOnce(&Lock, &[u8]) -> Result<R, Fault>,
+    start: impl FnOnce(&ByteLocks, &[u8]) -> Result<R, Fault>,
 ) -> Result<Reply, Fault> {
     let Some((directory, operation)) = parts(request) else {
         return Err(Fault::new(
@@ -59,33 +75,56 @@ fn run_in<R: Running>(
             "only work beneath a directory can be a job",
         ));
     };
-    let names = Names::of(jobs, directory, operation)?;
-    let lock = Lock::acquire(&names.lock, deadline).map_err(|error| match error {
-        LockError::Held => going_on(operation),
-        LockError::Io { .. } => unnoted(&error),
-    })?;
+    let names = Names::of(&site.notes, directory, operation)?;
+    let _attended = attend(&site.slots, names.attended())?;
+    let lock = site.slots.open()?;
+    if !hold(&lock, &site.slots, names.lock, deadline)? {
+        return Err(going_on(operation, &site.jobs));
+    }
+    site.slots.take(&lock, &site.jobs.quota(), deadline)?;
+    create_root_only_directory(&site.notes).map_err(|error| unnoted(&error))?;
+    remove_old_results(&site.notes);
     let job = Job {
         directory: directory.clone(),
         operation: operation.clone(),
+        attended: names.attended(),
         result: names.result,
-        notes: jobs.to_owned(),
+        notes: site.notes.clone(),
+        slots: site.slots.clone(),
+        limits: site.jobs,
     };
     let text = serde_json::to_vec(&job).map_err(|error| unnoted(&error))?;
     let running = start(&lock, &text)?;
     // From here on the worker alone holds it.
     drop(lock);
-    if !running.wait(deadline) {
-        return Err(going_on(operation));
+    match running.wait(deadline) {
+        None => Err(going_on(operation, &site.jobs)),
+        Some(status) => take_result(&job.result)?
+            .unwrap_or_else(|| Err(without_result(operation, status, &site.jobs))),
     }
-    take_result(&job.result)?.unwrap_or_else(|| {
-        Err(Fault::new(
-            FaultKind::Other,
-            format!(
-                "the worker process of {} ended without a result; the next attempt starts anew",
-                title(operation)
-            ),
-        ))
-    })
+}
+
+/// Lets the job know that somebody waits for it, as long as the answer is kept.
+fn attend(slots: &SlotFile, byte: u64) -> Result<ByteLocks, Fault> {
+    let attended = slots.open()?;
+    attended
+        .try_hold(byte, Hold::Shared)
+        .map_err(|error| unlocked(&slots.path, &error))?;
+    Ok(attended)
+}
+
+/// Whether this is now the only one to do the work; waits for another one until then.
+fn hold(lock: &ByteLocks, slots: &SlotFile, byte: u64, until: Instant) -> Result<bool, Fault> {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let held = lock.try_hold(byte, Hold::Exclusive);
+        let held = held.map_err(|error| unlocked(&slots.path, &error))?;
+        if held || Instant::now() + pause >= until {
+            return Ok(held);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
 }
 
 fn parts(request: &Request) -> Option<(&DirectoryOrigin, &FileOperation)> {
@@ -127,14 +166,42 @@ fn title(operation: &FileOperation) -> String {
     )
 }
 
-fn going_on(operation: &FileOperation) -> Fault {
+fn going_on(operation: &FileOperation, limits: &JobLimits) -> Fault {
     Fault::new(
         FaultKind::Busy,
         format!(
-            "{} is still running and goes on; repeat the call to join it",
-            title(operation)
+            "{} is still running and goes on; repeat the call within {} to join it",
+            title(operation),
+            in_time(limits.unattended)
         ),
     )
+}
+
+/// What is known of a worker that said nothing.
+fn without_result(operation: &FileOperation, status: ExitStatus, limits: &JobLimits) -> Fault {
+    let title = title(operation);
+    let signal = status
+        .signal()
+        .and_then(|signal| Signal::try_from(signal).ok());
+    match signal {
+        // What an allocator does that is refused memory.
+        Some(Signal::SIGABRT) => {
+            let fault = Exceeded::Memory.fault(limits);
+            Fault::new(fault.kind, format!("{title}: {}", fault.message))
+        }
+        Some(Signal::SIGKILL) => Fault::new(
+            FaultKind::Other,
+            format!(
+                "{title} was killed, as the kernel does first with jobs where memory is short; the next attempt starts anew"
+            ),
+        ),
+        _ => Fault::new(
+            FaultKind::Other,
+            format!(
+                "the worker process of {title} ended without a result; the next attempt starts anew"
+            ),
+        ),
+    }
 }
 
 fn unnoted(error: &dyn std::error::Error) -> Fault {
@@ -149,14 +216,14 @@ fn unnoted(error: &dyn std::error::Error) -> Fault {
 
 struct Names {
     /// By what is made: two jobs that make the same thing from different sources wait for each other.
-    lock: PathBuf,
+    lock: u64,
     /// By all of the work.
     result: PathBuf,
 }
 
 impl Names {
     fn of(
-        jobs: &Path,
+        notes: &Path,
         directory: &DirectoryOrigin,
         operation: &FileOperation,
     ) -> Result<Self, Fault> {
@@ -167,12 +234,18 @@ impl Names {
                 format!("{} {} {}", remote.fs_type, remote.server, remote.path)
             }
         };
-        let lock = digest(&(&place, destination(operation)))?;
+        let made = digest(&(&place, destination(operation)))?;
         let result = digest(&(&place, operation))?;
+        let driver = notes.to_string_lossy();
         Ok(Self {
-            lock: jobs.join(format!("{lock}.lock")),
-            result: jobs.join(format!("{result}.result")),
+            lock: byte_of(&["job that makes", &driver, &made]),
+            result: notes.join(format!("{result}.result")),
         })
+    }
+
+    /// Beside it.
+    fn attended(&self) -> u64 {
+        self.lock + 1
     }
 }
 
@@ -195,10 +268,26 @@ fn take_result(path: &Path) -> Result<Option<Result<Reply, Fault>>, Fault> {
     Ok(serde_json::from_slice(&text).ok())
 }
 
+/// What nobody fetched in time: the job that would have is not repeated any more. Best effort.
+fn remove_old_results(notes: &Path) {
+    let entries = std::fs::read_dir(notes).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let is_result = path.extension().is_some_and(|end| end == "result");
+        if is_result && age(&path).is_some_and(|age| age >= RESULT_LIFETIME) {
+            let _ = remove_durably(&path);
+        }
+    }
+}
+
+fn age(path: &Path) -> Option<Duration> {
+    let modified = std::fs::metadata(path).ok()?.modified().ok()?;
+    modified.elapsed().ok()
+}
+
 /// A job worker as seen by those who wait.
 trait Running {
-    /// Whether it ended before the deadline. It goes on otherwise.
-    fn wait(self, deadline: Instant) -> bool;
+    /// How it ended, if it did before the deadline. It goes on otherwise.
+    fn wait(self, deadline: Instant) -> Option<ExitStatus>;
 }
 
 struct Worker {
@@ -207,7 +296,7 @@ struct Worker {
     alive: std::process::ChildStdout,
 }
 
-fn start_worker(lock: &Lock, job: &[u8]) -> Result<Worker, Fault> {
+fn start_worker(lock: &ByteLocks, job: &[u8]) -> Result<Worker, Fault> {
     let (child, mut requests, alive) = process::spawn(ARGUMENT, lock.as_fd().try_clone_to_owned())?;
     let worker = Worker { child, alive };
     if let Err(error) = requests.write_all(job) {
@@ -221,7 +310,7 @@ fn start_worker(lock: &Lock, job: &[u8]) -> Result<Worker, Fault> {
 }
 
 impl Running for Worker {
-    fn wait(mut self, deadline: Instant) -> bool {
+    fn wait(mut self, deadline: Instant) -> Option<ExitStatus> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
@@ -229,10 +318,10 @@ impl Running for Worker {
             match poll(&mut streams, timeout) {
                 Ok(0) | Err(_) if Instant::now() >= deadline => {
                     reap(self.child);
-                    return false;
+                    return None;
                 }
                 Ok(0) | Err(_) => {}
-                Ok(_) => return self.child.wait().is_ok(),
+                Ok(_) => return self.child.wait().ok(),
             }
         }
     }
@@ -252,19 +341,26 @@ fn reap(mut child: Child) {
 pub(super) fn serve() -> io::Result<()> {
     let mut text = Vec::new();
     io::stdin().lock().read_to_end(&mut text)?;
-    carry_out(serde_json::from_slice(&text)?)
+    let job: Job = serde_json::from_slice(&text)?;
+    rlimit::bound_memory(job.limits.memory_bytes)?;
+    carry_out(job)
 }
 
 fn carry_out(job: Job) -> io::Result<()> {
-    let opened = open(&job.directory);
-    let result = match opened.as_ref() {
-        Ok(directories) => work(&job, directories),
-        Err(fault) => Err(fault.clone()),
+    let endings = Endings::none_yet();
+    watch::over(&job, endings.clone())?;
+    let result = match open(&job.directory) {
+        Ok(directory) => work(&job, &directory, endings.clone()),
+        Err(fault) => Err(fault),
     };
+    if endings.ordered() == Ending::Unattended && result.is_err() {
+        // Whoever comes after all finds nothing, and starts anew.
+        return Ok(());
+    }
     write_durably(&job.result, &serde_json::to_vec(&result)?)
 }
 
-fn open(origin: &DirectoryOrigin) -> Result<cap_std::fs::Dir, Fault> {
+fn open(origin: &DirectoryOrigin) -> Result<Dir, Fault> {
     let mut directories = Directories::default();
     directories
         .open(origin)?
@@ -274,12 +370,8 @@ fn open(origin: &DirectoryOrigin) -> Result<cap_std::fs::Dir, Fault> {
 
 /// An earlier worker may have finished when nobody waited for it any more. Its success counts if what it
 /// made is still there.
-fn work(job: &Job, dir: &cap_std::fs::Dir) -> Result<Reply, Fault> {
-    let age = std::fs::metadata(&job.result)
-        .and_then(|metadata| metadata.modified())
-        .ok()
-        .and_then(|time| time.elapsed().ok());
-    if age.is_some_and(|age| age < RESULT_LIFETIME)
+fn work(job: &Job, dir: &Dir, endings: Endings) -> Result<Reply, Fault> {
+    if age(&job.result).is_some_and(|age| age < RESULT_LIFETIME)
         && let Some(earlier) = take_result(&job.result)?
     {
         let made = destination(&job.operation).is_some_and(|to| dir.symlink_metadata(to).is_ok());
@@ -287,7 +379,9 @@ fn work(job: &Job, dir: &cap_std::fs::Dir) -> Result<Reply, Fault> {
             return earlier;
         }
     }
-    files::carry_out(dir, job.operation.clone(), &job.notes)
+    let bounds = Bounds::of_a_job(job.limits, dir, endings)
+        .map_err(|error| files::failed("open directory", "", error))?;
+    files::carry_out(dir, job.operation.clone(), &job.notes, &bounds)
 }
 
 #[cfg(test)]

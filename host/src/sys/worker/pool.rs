@@ -7,10 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::process::{Lost, Worker};
-use super::{Fault, Reply, Request, WorkerToll};
+use super::{Fault, FaultKind, Reply, Request, WorkerToll};
 
 /// As many as calls usually run at once; more are started and end when they are done.
 pub(super) const MAX_IDLE: usize = 4;
+
+/// At once, of one kind and one driver in this process: what their callers may make them wait for is somebody else's server.
+const MAX_BUSY: usize = 32;
 
 /// After this long without a request a worker ends by itself.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
@@ -91,10 +94,10 @@ impl Pool {
     }
 
     fn borrow(&self, deadline: Instant) -> Result<Worker, Fault> {
-        let until = deadline.min(Instant::now() + TURN);
+        let turn = deadline.min(Instant::now() + TURN);
         loop {
             // Taken out before it is looked at: ending one takes a moment, and others want the pool.
-            let Some(Idle { mut worker, since }) = self.take(until) else {
+            let Some(Idle { mut worker, since }) = self.take(turn, deadline)? else {
                 let started = Worker::start_unlocked(&self.0.program, self.0.argument);
                 return started.inspect_err(|_| self.one_less());
             };
@@ -106,14 +109,22 @@ impl Pool {
         }
     }
 
-    /// An idle one, if there is one until then; whoever gets none is to start one. Both count as busy.
-    fn take(&self, until: Instant) -> Option<Idle> {
+    /// An idle one, if there is one before its turn is over; whoever gets none is to start one. Both count as busy.
+    /// Where too many are, there is nothing to start until the deadline either.
+    fn take(&self, turn: Instant, deadline: Instant) -> Result<Option<Idle>, Fault> {
         let mut workers = self.lock();
         loop {
+            let until = match workers.busy < MAX_BUSY {
+                true => turn,
+                false => deadline,
+            };
             let left = until.saturating_duration_since(Instant::now());
             if !workers.idle.is_empty() || workers.busy < MAX_IDLE || left.is_zero() {
+                if workers.busy >= MAX_BUSY {
+                    return Err(all_busy());
+                }
                 workers.busy += 1;
-                return workers.idle.pop();
+                return Ok(workers.idle.pop());
             }
             let waited = self.0.freed.wait_timeout(workers, left);
             workers = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -173,6 +184,15 @@ impl Pool {
             idle.since = Instant::now().checked_sub(TOO_OLD).expect("booted before");
         }
     }
+}
+
+fn all_busy() -> Fault {
+    Fault::new(
+        FaultKind::Exhausted,
+        format!(
+            "{MAX_BUSY} worker processes of this kind are busy and stay so; repeat the call later"
+        ),
+    )
 }
 
 fn given_up(mut worker: Worker, lost: Lost, purpose: &str) -> Fault {

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,10 +17,13 @@ use zeroize::Zeroizing;
 
 use super::network::{is_for_the_network, longest_answer};
 use super::serve::Order;
+use super::site::Purpose;
 use super::{
-    DirectoryOrigin, Fault, FaultKind, Kernel, NetworkWorkers, Reply, Request, job, measure,
+    DirectoryOrigin, Fault, FaultKind, Kernel, NetworkWorkers, Reply, Request, WorkSite, job,
+    measure,
 };
 use crate::sys::Lock;
+use crate::sys::byte_lock::ByteLocks;
 
 /// How long a killed worker may take to disappear before it counts as stuck in the kernel.
 const GRACE: Duration = Duration::from_secs(2);
@@ -28,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The workers of one call, started when first needed.
 #[derive(Debug)]
 struct Workers {
-    jobs: PathBuf,
+    site: WorkSite,
     network: NetworkWorkers,
     host: Option<Worker>,
     private: Option<Worker>,
@@ -48,9 +51,9 @@ enum Place {
 }
 
 impl Workers {
-    fn new(lock: Lock, jobs: PathBuf, network: NetworkWorkers) -> Self {
+    fn new(lock: Lock, site: WorkSite, network: NetworkWorkers) -> Self {
         Self {
-            jobs,
+            site,
             network,
             host: None,
             private: None,
@@ -59,14 +62,22 @@ impl Workers {
         }
     }
 
-    fn worker(&mut self, place: Place) -> Result<&mut Worker, Fault> {
+    fn worker(
+        &mut self,
+        place: Place,
+        purpose: Purpose,
+        deadline: Instant,
+    ) -> Result<&mut Worker, Fault> {
         let slot = match place {
             Place::Host => &mut self.host,
             Place::Private => &mut self.private,
         };
         match slot {
             Some(worker) => Ok(worker),
-            empty => Ok(empty.insert(Worker::start(place, &self.lock)?)),
+            empty => {
+                let slot = self.site.worker_slot(purpose, deadline)?;
+                Ok(empty.insert(Worker::start(place, &self.lock, slot)?))
+            }
         }
     }
 
@@ -81,14 +92,14 @@ impl Workers {
 impl Kernel for Workers {
     fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         if job::is_job(&request) {
-            return job::run(&self.jobs, &request, deadline);
+            return job::run(&self.site, &request, deadline);
         }
         if is_for_the_network(&request) {
             return self.network.call(&request, &purpose(&request), deadline);
         }
         let place = place_of(&request);
-        let notes = self.jobs.clone();
-        let worker = self.worker(place)?;
+        let notes = self.site.notes.clone();
+        let worker = self.worker(place, purpose_of(&request), deadline)?;
         match worker.ask(&request, &notes, deadline) {
             Ok(answer) => answer,
             Err(lost) => {
@@ -109,10 +120,10 @@ impl Kernel for Workers {
 pub struct SharedWorkers(Arc<Mutex<Workers>>);
 
 impl SharedWorkers {
-    /// For one call. Every worker inherits the lock and so keeps it until it is really gone. `jobs` is the
-    /// directory where bulk work and formatting note their state; `network` outlives the call.
-    pub fn new(lock: Lock, jobs: PathBuf, network: NetworkWorkers) -> Self {
-        Self(Arc::new(Mutex::new(Workers::new(lock, jobs, network))))
+    /// For one call. Every worker inherits the lock and so keeps it until it is really gone. `site` is the driver's;
+    /// `network` outlives the call.
+    pub fn new(lock: Lock, site: WorkSite, network: NetworkWorkers) -> Self {
+        Self(Arc::new(Mutex::new(Workers::new(lock, site, network))))
     }
 
     /// Whether a worker could not be killed: what it was asked to do may still happen.
@@ -164,6 +175,17 @@ fn place_of(request: &Request) -> Place {
     }
 }
 
+/// Taking away is never kept waiting by what was begun.
+fn purpose_of(request: &Request) -> Purpose {
+    match matches!(
+        request,
+        Request::Unmount { .. } | Request::RemoveTarget { .. }
+    ) {
+        true => Purpose::TakingAway,
+        false => Purpose::AnythingElse,
+    }
+}
+
 /// What the person who reads about a missing answer has to look at.
 fn purpose(request: &Request) -> String {
     match request {
@@ -207,30 +229,36 @@ pub(super) struct Worker {
     child: Child,
     requests: Option<ChildStdin>,
     replies: ChildStdout,
+    /// Held for as long as the worker is there; none where there are no more than are kept.
+    slot: Option<ByteLocks>,
 }
 
 impl Worker {
-    fn start(place: Place, lock: &Lock) -> Result<Self, Fault> {
+    fn start(place: Place, lock: &Lock, slot: ByteLocks) -> Result<Self, Fault> {
         let argument = match place {
             Place::Host => "host",
             Place::Private => "private",
         };
-        Self::over(spawn(argument, lock.as_fd().try_clone_to_owned())?)
+        Self::over(
+            spawn(argument, lock.as_fd().try_clone_to_owned())?,
+            Some(slot),
+        )
     }
 
     /// A worker that holds no lock.
     pub(super) fn start_unlocked(program: &Path, argument: &str) -> Result<Self, Fault> {
-        Self::over(spawn_program(program, argument, Stdio::null())?)
+        Self::over(spawn_program(program, argument, Stdio::null())?, None)
     }
 
     /// A worker that reads nothing any more must not keep us from noticing the deadline.
-    fn over((child, requests, replies): Pipes) -> Result<Self, Fault> {
+    fn over((child, requests, replies): Pipes, slot: Option<ByteLocks>) -> Result<Self, Fault> {
         fcntl(&requests, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .map_err(|errno| not_started(&errno))?;
         Ok(Self {
             child,
             requests: Some(requests),
             replies,
+            slot,
         })
     }
 
@@ -345,9 +373,33 @@ impl Drop for Worker {
     fn drop(&mut self) {
         drop(self.requests.take());
         let until = Instant::now() + GRACE;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() >= until {
+                return self.leave_behind();
+            }
             std::thread::sleep(Duration::from_micros(100));
         }
+    }
+}
+
+impl Worker {
+    /// One that the kernel does not let go keeps its slot as long as this process lives, or it does: else a dead server
+    /// would gather any number of them.
+    fn leave_behind(&mut self) {
+        let Some(slot) = self.slot.take() else {
+            return;
+        };
+        let Ok(id) = i32::try_from(self.child.id()) else {
+            return;
+        };
+        let waiting = std::thread::Builder::new()
+            .name("stuck-worker".to_owned())
+            .spawn(move || {
+                let _ = nix::sys::wait::waitpid(Pid::from_raw(id), None);
+                drop(slot);
+            });
+        // Without a thread one more of them can be there.
+        drop(waiting);
     }
 }
 

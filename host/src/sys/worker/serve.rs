@@ -13,6 +13,7 @@ use nix::unistd::alarm;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::bounds::Bounds;
 use super::{
     DirectoryOrigin, Fault, FaultKind, Reply, Request, device, files, job, measure,
     mount as mounting, network, remote, rlimit,
@@ -183,7 +184,12 @@ fn carry_out(
         Request::Files {
             directory,
             operation,
-        } => files::carry_out(directories.open(&directory)?, operation, notes),
+        } => files::carry_out(
+            directories.open(&directory)?,
+            operation,
+            notes,
+            &Bounds::of_a_call(),
+        ),
         Request::Device(request) => device::carry_out(&request, notes),
         Request::Resolve { .. } | Request::Reach(_) | Request::Https(_) => Err(Fault::new(
             FaultKind::Invalid,
@@ -191,6 +197,9 @@ fn carry_out(
         )),
     }
 }
+
+/// Directories that are open at once: each is a mount where it is remote, and a guest may name as many as it likes.
+const MAX_DIRECTORIES: usize = 16;
 
 /// Directories this worker has opened.
 #[derive(Debug, Default)]
@@ -205,6 +214,9 @@ impl Directories {
                     DirectoryOrigin::Local(path) => files::open_local(path)?,
                     DirectoryOrigin::Remote(source) => remote::open_unseen(source)?,
                 };
+                if self.0.len() == MAX_DIRECTORIES {
+                    self.0.remove(0);
+                }
                 self.0.push((origin.clone(), opened));
                 self.0.len() - 1
             }

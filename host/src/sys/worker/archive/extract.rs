@@ -23,6 +23,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use tar::EntryType;
 
+use super::super::bounds::Bounds;
 use super::super::copy::within;
 use super::super::files::{
     Attributes, Build, Identity, Place, SET_ID, Xattr, failed, hold, identity, is_capability,
@@ -33,7 +34,7 @@ use super::super::{Fault, FaultKind, Reply, Withheld};
 use super::digested::Digested;
 use super::reader::{Found, TarReader};
 use super::withheld::{Waiting, WaitingList, What};
-use super::{BUFFER, Records};
+use super::{BUFFER, Counted, Records};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -46,6 +47,7 @@ pub(in super::super) fn extract_archive(
     source: &str,
     to: &str,
     records: &Records,
+    bounds: &Bounds,
 ) -> Result<Reply, Fault> {
     let from = Place::of(dir, source)?;
     let place = Place::of(dir, to)?;
@@ -53,7 +55,7 @@ pub(in super::super) fn extract_archive(
     let build = Build::begin(&place)?;
     let top = build.make_directory()?;
     let (built, withheld) =
-        extract(file, top, records).map_err(|fault| within("extract", &from, fault))?;
+        extract(file, top, records, bounds).map_err(|fault| within("extract", &from, fault))?;
     build.finish(&built)?;
     Ok(Reply::Extracted(withheld))
 }
@@ -72,17 +74,22 @@ fn open_archive(from: &Place) -> Result<File, Fault> {
     Ok(File::from(file))
 }
 
-fn extract(file: File, top: OwnedFd, records: &Records) -> Result<(Stat, Withheld), Fault> {
+fn extract(
+    file: File,
+    top: OwnedFd,
+    records: &Records,
+    bounds: &Bounds,
+) -> Result<(Stat, Withheld), Fault> {
     let wrong = |error: io::Error| failed("read", "archive", error);
     let mut magic = [0; 2];
     let compressed = file.read_exact_at(&mut magic, 0).is_ok() && magic == GZIP_MAGIC;
     let kept = top.try_clone().map_err(wrong)?;
-    let mut extractor = Extractor::new(top);
+    let mut extractor = Extractor::new(top, bounds);
     let mut file = Digested::new(file);
     let input = BufReader::with_capacity(BUFFER, &mut file);
     match compressed {
-        true => extractor.add_all(TarReader::new(MultiGzDecoder::new(input)))?,
-        false => extractor.add_all(TarReader::new(input))?,
+        true => extractor.add_all(MultiGzDecoder::new(input))?,
+        false => extractor.add_all(input)?,
     }
     // There is nothing more, but what the digest is of must not depend on who reads how far.
     io::copy(&mut file, &mut io::sink()).map_err(wrong)?;
@@ -96,7 +103,20 @@ fn extract(file: File, top: OwnedFd, records: &Records) -> Result<(Stat, Withhel
     Ok((built, withheld))
 }
 
-struct Extractor {
+/// The stream, as long as there is time: what makes no member can be endless too.
+struct Paced<'a, R> {
+    input: R,
+    bounds: &'a Bounds,
+}
+
+impl<R: Read> Read for Paced<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.bounds.go_on().map_err(io::Error::other)?;
+        self.input.read(buffer)
+    }
+}
+
+struct Extractor<'a> {
     top: OwnedFd,
     /// The parent of the latest member: the next one's too, most often.
     parent: Option<(PathBuf, OwnedFd)>,
@@ -105,21 +125,25 @@ struct Extractor {
     directories: BTreeMap<PathBuf, Attributes>,
     /// What nobody gets unless the archive is known.
     waiting: WaitingList,
+    bounds: &'a Bounds,
 }
 
-impl Extractor {
-    fn new(top: OwnedFd) -> Self {
+impl<'a> Extractor<'a> {
+    fn new(top: OwnedFd, bounds: &'a Bounds) -> Self {
         Self {
             top,
             parent: None,
             directories: BTreeMap::new(),
             waiting: WaitingList::default(),
+            bounds,
         }
     }
 
     /// To the very end, where gzip has its checksum.
-    fn add_all<R: Read>(&mut self, mut reader: TarReader<R>) -> Result<(), Fault> {
+    fn add_all<R: Read>(&mut self, input: R) -> Result<(), Fault> {
         let wrong = |error: io::Error| failed("read", "archive", error);
+        let bounds = self.bounds;
+        let mut reader = TarReader::new(Paced { input, bounds });
         while let Some(found) = reader.next().map_err(wrong)? {
             self.add(&found, &mut reader)?;
         }
@@ -127,6 +151,8 @@ impl Extractor {
     }
 
     fn add<R: Read>(&mut self, found: &Found, reader: &mut TarReader<R>) -> Result<(), Fault> {
+        // Before anything is made of it: its depth is what the way there costs, and as long as a record it may be.
+        self.bounds.enter(depth(&found.path))?;
         let path = member_path(&found.path)?;
         match (found.kind, path.file_name()) {
             (EntryType::Directory, _) => self.add_directory(&path, found),
@@ -161,6 +187,7 @@ impl Extractor {
         let here = self.open(path)?;
         found.attributes.apply_owner(here.as_fd(), path)?;
         Attributes::apply_xattrs(here.as_fd(), &without_capabilities(found), path)?;
+        self.bounds.keep(path.as_os_str().len())?;
         self.directories.insert(path.to_owned(), found.attributes);
         Ok(())
     }
@@ -176,11 +203,15 @@ impl Extractor {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(self.parent(path)?, name, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|error| unmade(path, error))?;
-        let mut file = File::from(file);
+        let mut file = Counted {
+            file: File::from(file),
+            bounds: self.bounds,
+        };
         let written = match found.real_size {
             None => io::copy(&mut reader.take(found.size), &mut file).map(drop),
             Some(size) => write_sparse(reader, &file, size),
         };
+        let file = file.file;
         written.map_err(|error| failed("extract", path, error))?;
         let made = fstat(&file).map_err(|error| failed("extract", path, error))?;
         let attributes = Attributes {
@@ -198,6 +229,7 @@ impl Extractor {
 
     /// A second name for what the archive brought itself; a symlink in its place is linked, not followed.
     fn add_link(&mut self, path: &Path, name: &OsStr, found: &Found) -> Result<(), Fault> {
+        self.bounds.descend(depth(&found.link))?;
         let first = member_path(&found.link)?;
         let Some(first_name) = first.file_name() else {
             return Err(unmade(path, Errno::INVAL));
@@ -318,6 +350,7 @@ impl Extractor {
 
     fn finish_directories(&self) -> Result<(), Fault> {
         for (path, attributes) in self.directories.iter().rev() {
+            self.bounds.go_on()?;
             attributes.apply_mode_and_times(self.open(path)?.as_fd(), path)?;
         }
         Ok(())
@@ -365,6 +398,14 @@ fn unmade(path: &Path, error: Errno) -> Fault {
     }
 }
 
+/// How many names a path has, at most.
+fn depth(bytes: &[u8]) -> usize {
+    bytes
+        .split(|byte| *byte == b'/')
+        .filter(|part| !part.is_empty())
+        .count()
+}
+
 /// The path of a member: relative, plain, `.` components dropped; empty for the top.
 fn member_path(bytes: &[u8]) -> Result<PathBuf, Fault> {
     let shown = || String::from_utf8_lossy(bytes);
@@ -396,7 +437,12 @@ fn member_path(bytes: &[u8]) -> Result<PathBuf, Fault> {
     Ok(path)
 }
 
-fn write_sparse<R: Read>(reader: &mut TarReader<R>, file: &File, size: u64) -> io::Result<()> {
+fn write_sparse<R: Read>(
+    reader: &mut TarReader<R>,
+    file: &Counted<'_, File>,
+    size: u64,
+) -> io::Result<()> {
+    let Counted { file, bounds } = file;
     file.set_len(size)?;
     let mut buffer = vec![0; BUFFER];
     reader.each_extent(size, |reader, extent| {
@@ -406,6 +452,7 @@ fn write_sparse<R: Read>(reader: &mut TarReader<R>, file: &File, size: u64) -> i
                 .unwrap_or(BUFFER)
                 .min(BUFFER);
             reader.read_exact(&mut buffer[..length])?;
+            bounds.write(length as u64).map_err(io::Error::other)?;
             file.write_all_at(&buffer[..length], at)?;
             at += length as u64;
         }

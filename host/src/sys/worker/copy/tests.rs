@@ -4,8 +4,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 
+use super::super::JobLimits;
+use super::super::bounds::Endings;
 use super::super::files::open_local;
 use super::*;
+
+fn copy_tree(dir: &Dir, source: &str, to: &str) -> Result<Reply, Fault> {
+    super::copy_tree(dir, source, to, &Bounds::of_a_call())
+}
 
 fn scratch() -> (tempfile::TempDir, Dir) {
     let scratch = tempfile::tempdir().expect("a directory");
@@ -260,7 +266,8 @@ fn a_second_name_is_not_made_of_what_a_symlink_leads_to() {
     fs::hard_link(at("source/a/first"), at("source/second")).expect("linked");
     let stat = rustix::fs::lstat(at("source/second")).expect("there");
     let top = dir.open_dir("copy").expect("there").into_std_file().into();
-    let mut copier = Copier::new(top).expect("begun");
+    let bounds = Bounds::of_a_call();
+    let mut copier = Copier::new(top, &bounds).expect("begun");
     copier
         .linked
         .insert(identity(&stat), PathBuf::from("a/first"));
@@ -291,7 +298,8 @@ fn what_vanishes_before_it_is_copied_is_left_out() {
     fs::hard_link(scratch.path().join("file"), scratch.path().join("other")).expect("linked");
     std::os::unix::fs::symlink("file", scratch.path().join("link")).expect("linked");
     let top = dir.open_dir("copy").expect("there").into_std_file().into();
-    let mut copier = Copier::new(top).expect("begun");
+    let bounds = Bounds::of_a_call();
+    let mut copier = Copier::new(top, &bounds).expect("begun");
     let other = rustix::fs::lstat(scratch.path().join("other")).expect("there");
     for (name, stat) in [
         ("file", vanished(&scratch, "file")),
@@ -326,7 +334,8 @@ fn a_file_that_is_written_anew_while_it_is_copied_is_copied_as_it_is_now() {
         name: OsStr::new("file"),
         path: Path::new("file"),
     };
-    let mut copier = Copier::new(top).expect("begun");
+    let bounds = Bounds::of_a_call();
+    let mut copier = Copier::new(top, &bounds).expect("begun");
     assert_eq!(copier.entry(&site, &old), Ok(()));
     let copied = fs::read_to_string(scratch.path().join("copy/file"));
     assert_eq!(copied.expect("read"), "new");
@@ -359,4 +368,53 @@ fn what_is_missing_of_the_copy_is_not_said_of_its_source() {
     );
     assert_eq!(lost.kind, FaultKind::Busy);
     assert_eq!(lost.message, "cannot copy \"source\": no such file");
+}
+
+#[test]
+fn a_tree_with_more_than_is_allowed_is_not_copied_and_nothing_of_the_copy_stays() {
+    let (scratch, dir) = scratch();
+    fs::create_dir_all(scratch.path().join("source/a/b/c")).expect("made");
+    fs::write(scratch.path().join("source/file"), vec![1; 100_000]).expect("written");
+    fs::hard_link(
+        scratch.path().join("source/file"),
+        scratch.path().join("source/other"),
+    )
+    .expect("linked");
+    let defaults = JobLimits::default();
+    for (limits, key) in [
+        (
+            JobLimits {
+                depth: 2,
+                ..defaults
+            },
+            "limits.jobs.depth = 2",
+        ),
+        (
+            JobLimits {
+                entries: 4,
+                ..defaults
+            },
+            "limits.jobs.entries = 4",
+        ),
+        (
+            JobLimits {
+                size_bytes: 50 << 10,
+                ..defaults
+            },
+            "limits.jobs.size = \"50KiB\"",
+        ),
+        (
+            JobLimits {
+                memory_bytes: 64,
+                ..defaults
+            },
+            "limits.jobs.memory = \"0KiB\"",
+        ),
+    ] {
+        let bounds = Bounds::of_a_job(limits, &dir, Endings::none_yet()).expect("cloned");
+        let fault = super::copy_tree(&dir, "source", "copy", &bounds).expect_err("refused");
+        assert_eq!(fault.kind, FaultKind::Exhausted, "{fault}");
+        assert!(fault.message.contains(key), "{fault}");
+        assert_eq!(fs::read_dir(scratch.path()).expect("read").count(), 1);
+    }
 }

@@ -1,21 +1,25 @@
 //! Things that appear whole or not at all.
 //!
 //! They are made beside their place under a name that guests can neither see nor write, synced, and then
-//! moved there without replacing anything.
+//! moved there without replacing anything. Whoever makes one that takes long holds a lock on it (flock(2)), so that
+//! what nobody holds is a leftover; the lock is known to this node alone.
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown, fstat, fsync,
-    linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs, unlinkat,
+    AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown,
+    flock, fstat, fsync, linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs,
+    unlinkat,
 };
-use rustix::io::{self, Errno};
+use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
 
+use super::leftovers::{self, Found};
 use super::tree::{identity, remove};
 use super::way::open_child;
 use super::{MODE_BITS, Place, SET_ID, failed};
@@ -34,32 +38,69 @@ pub(super) fn is_partial(name: &[u8]) -> bool {
     name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes())
 }
 
+/// The name under which something is made that takes long.
+pub(super) fn partial_name(name: &OsStr) -> OsString {
+    let mut partial = OsString::from(".");
+    partial.push(name);
+    partial.push(SUFFIX);
+    partial
+}
+
+/// When a small file was begun, by its name of unfinished work and the clock of who made it.
+pub(super) fn begun_at(partial: &[u8]) -> Option<SystemTime> {
+    let name = partial
+        .strip_prefix(b".")?
+        .strip_suffix(SUFFIX.as_bytes())?;
+    let (process, nanoseconds) = std::str::from_utf8(name).ok()?.split_once('-')?;
+    process.parse::<u32>().ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_nanos(nanoseconds.parse().ok()?))
+}
+
 /// A tree or a large file on its way to its place. Whatever it holds is removed unless it got there.
 #[derive(Debug)]
 pub(crate) struct Build<'a> {
     place: &'a Place,
     name: OsString,
     finished: bool,
+    /// Held for as long as it is built; none for what is made in one step.
+    held: OnceCell<OwnedFd>,
 }
 
 impl<'a> Build<'a> {
-    /// Refuses a place that is taken, and removes what a killed job left. One job at a time builds at a
-    /// place of this node; [`Build::finish`] notices one of another node.
+    /// Refuses a place that is taken, and removes what killed jobs left in the directory. One job at a time builds at
+    /// a place of this node; [`Build::finish`] notices one of another node.
     pub(crate) fn begin(place: &'a Place) -> Result<Self, Fault> {
         match statat(&place.parent, &place.name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => {}
             Ok(_) => return Err(taken(place)),
             Err(error) => return Err(failed("look at", &place.path, error)),
         }
-        let mut name = OsString::from(".");
-        name.push(&place.name);
-        name.push(SUFFIX);
-        remove(place.parent.as_fd(), &name, Path::new(&name))?;
+        let name = partial_name(&place.name);
+        if leftovers::remove_unless_held(place.parent.as_fd(), &name)? == Found::Held {
+            return Err(Fault::new(
+                FaultKind::Busy,
+                format!(
+                    "{:?} is being made already; repeat the call later",
+                    place.path
+                ),
+            ));
+        }
+        leftovers::sweep(place.parent.as_fd());
         Ok(Self {
             place,
             name,
             finished: false,
+            held: OnceCell::new(),
         })
+    }
+
+    /// Best effort: where it cannot be held, others take it for a leftover, which [`Build::finish`] notices.
+    fn hold(&self, built: &impl AsFd) {
+        if let Ok(held) = fcntl_dupfd_cloexec(built, 0)
+            && flock(&held, FlockOperation::NonBlockingLockExclusive).is_ok()
+        {
+            let _ = self.held.set(held);
+        }
     }
 
     /// Where it is built until then.
@@ -71,13 +112,17 @@ impl<'a> Build<'a> {
     pub(crate) fn make_directory(&self) -> Result<OwnedFd, Fault> {
         let wrong = |error| failed("make directory", &self.name, error);
         mkdirat(&self.place.parent, &self.name, Mode::RWXU).map_err(wrong)?;
-        open_child(self.place.parent.as_fd(), &self.name).map_err(wrong)
+        let made = open_child(self.place.parent.as_fd(), &self.name).map_err(wrong)?;
+        self.hold(&made);
+        Ok(made)
     }
 
     /// A new file that nobody else can open.
     pub(crate) fn make_file(&self) -> Result<File, Fault> {
-        new_file(&self.place.parent, &self.name)
-            .map_err(|error| failed("make file", &self.name, error))
+        let made = new_file(&self.place.parent, &self.name)
+            .map_err(|error| failed("make file", &self.name, error))?;
+        self.hold(&made);
+        Ok(made)
     }
 
     /// Puts what was built into its place. `built` is what [`Build::name`] must still stand for.

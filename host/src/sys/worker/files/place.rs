@@ -110,6 +110,16 @@ pub(crate) fn failed(
 ) -> Fault {
     let error = error.into();
     let path = shown(path.as_ref());
+    // Ours, on its way through what reads and writes.
+    if let Some(fault) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Fault>())
+    {
+        return Fault::new(
+            fault.kind,
+            format!("cannot {attempt} {path}: {}", fault.message),
+        );
+    }
     if let Some(code) = error.raw_os_error() {
         let errno = Errno::from_raw(code);
         return Fault::new(

@@ -5,6 +5,7 @@ use std::sync::Barrier;
 
 use super::*;
 
+mod leftovers;
 mod modes;
 mod neighbours;
 
@@ -29,7 +30,8 @@ impl Scratch {
     }
 
     fn run(&self, operation: FileOperation) -> Result<Reply, Fault> {
-        carry_out(&self.dir, operation, &self.outer.path().join("notes"))
+        let notes = self.outer.path().join("notes");
+        carry_out(&self.dir, operation, &notes, &Bounds::of_a_call())
     }
 
     fn kind(&self, operation: FileOperation) -> FaultKind {

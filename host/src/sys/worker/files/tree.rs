@@ -15,6 +15,7 @@ use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
 
 use super::failed;
 use super::way::{crossing, open_child};
+use crate::sys::worker::bounds::Bounds;
 use crate::sys::worker::{Fault, FaultKind};
 
 /// Which file it is, whatever it is called.
@@ -49,6 +50,8 @@ pub(crate) fn tells_of_nothing(fault: &Fault) -> bool {
 pub(crate) trait Visitor {
     /// Of which entries it is enough to hear this: they are passed over.
     const PASSED_OVER: &'static [Errno];
+    /// What the walk may take.
+    fn bounds(&self) -> &Bounds;
     /// Before what a directory holds.
     fn enter(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault>;
     /// After it, with the attributes it had before. `here` is absent where the directory has gone meanwhile, and
@@ -67,15 +70,23 @@ struct Level {
     name: OsString,
     stat: Stat,
     names: Names,
+    /// Bytes of the names when all of them were there.
+    kept: usize,
 }
 
 impl Level {
     fn read(here: BorrowedFd<'_>, name: OsString) -> io::Result<Self> {
+        let names = Names::of(here)?;
         Ok(Self {
             name,
             stat: fstat(here)?,
-            names: Names::of(here)?,
+            kept: names.0.len(),
+            names,
         })
+    }
+
+    fn keep(&self, bounds: &Bounds) -> Result<(), Fault> {
+        bounds.keep(self.kept)
     }
 }
 
@@ -110,13 +121,20 @@ pub(crate) fn walk<V: Visitor>(root: OwnedFd, path: &Path, visitor: &mut V) -> R
     let unread = |path: &Path, error| failed("read directory", path, error);
     let top = fcntl_dupfd_cloexec(&root, 0).map_err(|error| unread(&path, error))?;
     let mut here = root;
-    let mut levels =
-        vec![Level::read(here.as_fd(), OsString::new()).map_err(|error| unread(&path, error))?];
-    while let Some(level) = levels.last_mut() {
+    let first = Level::read(here.as_fd(), OsString::new()).map_err(|error| unread(&path, error))?;
+    first.keep(visitor.bounds())?;
+    let mut levels = vec![first];
+    loop {
+        let depth = levels.len();
+        let Some(level) = levels.last_mut() else {
+            return Ok(());
+        };
         if let Some(name) = level.names.pop() {
             path.push(&name);
             let device = level.stat.st_dev;
+            visitor.bounds().enter(depth)?;
             if let Some((below, level)) = step(&here, &name, &path, device, visitor)? {
+                level.keep(visitor.bounds())?;
                 levels.push(level);
                 here = below;
             } else {
@@ -125,10 +143,9 @@ pub(crate) fn walk<V: Visitor>(root: OwnedFd, path: &Path, visitor: &mut V) -> R
         } else if levels.len() > 1 {
             here = go_up(&top, here, &mut levels, &mut path, visitor)?;
         } else {
-            levels.clear();
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Leaves the deepest directory, and those above it that have gone meanwhile.
@@ -163,6 +180,7 @@ fn go_up<V: Visitor>(
             path,
         };
         visitor.leave(&site, seen.as_ref().map(AsFd::as_fd), &done.stat)?;
+        visitor.bounds().forget(done.kept);
         path.pop();
     }
     Ok(parent)
@@ -248,10 +266,20 @@ pub(crate) fn identity(stat: &Stat) -> Identity {
 
 /// Removes a file, or a directory with all it holds. Missing is success.
 pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Result<(), Fault> {
+    remove_within(&Bounds::of_a_call(), parent, name, path)
+}
+
+/// The same, as far as it is allowed. What is removed stays removed.
+pub(super) fn remove_within(
+    bounds: &Bounds,
+    parent: BorrowedFd<'_>,
+    name: &OsStr,
+    path: &Path,
+) -> Result<(), Fault> {
     let site = Site { parent, name, path };
     match open_child(parent, name) {
         Ok(root) => {
-            walk(root, path, &mut Remover)?;
+            walk(root, path, &mut Remover(bounds))?;
             remove_directory(&site)
         }
         Err(Errno::NOENT) => Ok(()),
@@ -261,11 +289,15 @@ pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Resul
     }
 }
 
-struct Remover;
+struct Remover<'a>(&'a Bounds);
 
-impl Visitor for Remover {
+impl Visitor for Remover<'_> {
     /// What its server no longer knows may have been moved, and is not removed then.
     const PASSED_OVER: &'static [Errno] = &[Errno::NOENT];
+
+    fn bounds(&self) -> &Bounds {
+        self.0
+    }
 
     fn enter(&mut self, _: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
         Ok(())
@@ -370,10 +402,15 @@ mod tests {
         left: Vec<PathBuf>,
         at: &'a Path,
         moved: (PathBuf, PathBuf),
+        bounds: Bounds,
     }
 
     impl Visitor for Recorder<'_> {
         const PASSED_OVER: &'static [Errno] = VANISHED;
+
+        fn bounds(&self) -> &Bounds {
+            &self.bounds
+        }
 
         fn enter(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
             self.seen.push(site.path.to_owned());
@@ -413,6 +450,7 @@ mod tests {
                 left: Vec::new(),
                 at: Path::new("w/a/b/c"),
                 moved: (at(&format!("tree/{gone}")), at("elsewhere")),
+                bounds: Bounds::of_a_call(),
             };
             walk(open(&at("tree")), Path::new(""), &mut recorder).expect("the rest is there");
             recorder.seen.sort();

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
+use super::super::WorkerLimits;
 use super::*;
 
 /// A worker that is a thread; it holds the lock as the process would.
@@ -12,13 +13,13 @@ struct Threaded {
 }
 
 impl Running for Threaded {
-    fn wait(self, deadline: Instant) -> bool {
+    fn wait(self, deadline: Instant) -> Option<ExitStatus> {
         match self
             .done
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
-            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => true,
-            Err(mpsc::RecvTimeoutError::Timeout) => false,
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => Some(ExitStatus::default()),
+            Err(mpsc::RecvTimeoutError::Timeout) => None,
         }
     }
 }
@@ -26,6 +27,7 @@ impl Running for Threaded {
 struct Scratch {
     outer: tempfile::TempDir,
     started: AtomicUsize,
+    limits: JobLimits,
 }
 
 /// What a worker does besides its job.
@@ -46,6 +48,7 @@ impl Scratch {
         Self {
             outer,
             started: AtomicUsize::new(0),
+            limits: JobLimits::default(),
         }
     }
 
@@ -60,13 +63,40 @@ impl Scratch {
         }
     }
 
+    /// Unpacks an archive that says of something of no use that it is a tebibyte long: reading it takes minutes.
+    fn endless(&self, to: &str) -> Request {
+        let archive = self.outer.path().join("pool/endless");
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::XGlobalHeader);
+        header.set_size(1 << 40);
+        header.set_cksum();
+        let file = fs::File::create(archive).expect("made");
+        (&file).write_all(header.as_bytes()).expect("written");
+        file.set_len(1 << 41).expect("longer");
+        Request::Files {
+            directory: DirectoryOrigin::Local(self.outer.path().join("pool")),
+            operation: FileOperation::Extract {
+                source: "endless".into(),
+                to: to.into(),
+            },
+        }
+    }
+
+    /// Whether nothing unfinished is in the pool.
+    fn is_clean(&self) -> bool {
+        let names = fs::read_dir(self.outer.path().join("pool")).expect("read");
+        names
+            .map(|entry| entry.expect("entry").file_name())
+            .all(|name| !name.to_string_lossy().ends_with(".drivebay-partial"))
+    }
+
     fn run(
         &self,
         request: &Request,
         patience: Duration,
         behaviour: &Behaviour,
     ) -> Result<Reply, Fault> {
-        let start = |lock: &Lock, text: &[u8]| {
+        let start = |lock: &ByteLocks, text: &[u8]| {
             self.started.fetch_add(1, Ordering::SeqCst);
             let (job, held) = (
                 text.to_vec(),
@@ -89,11 +119,16 @@ impl Scratch {
                 _thread: thread,
             })
         };
-        run_in(
-            &self.outer.path().join("jobs"),
-            request,
-            Instant::now() + patience,
-            start,
+        run_in(&self.site(), request, Instant::now() + patience, start)
+    }
+
+    fn site(&self) -> WorkSite {
+        WorkSite::new(
+            "local",
+            self.outer.path().join("jobs"),
+            self.outer.path().join("run/slots"),
+            self.limits,
+            WorkerLimits::default(),
         )
     }
 
@@ -275,4 +310,110 @@ fn the_way_to_a_share_does_not_make_another_job() {
         .map(|names| (names.lock, names.result))
     };
     assert_eq!(names("10.0.0.1", "4.1"), names("10.0.0.2", "3"));
+}
+
+#[test]
+fn a_job_for_which_nobody_waits_any_more_ends_and_leaves_nothing() {
+    let mut scratch = Scratch::new();
+    scratch.limits.unattended = Duration::from_millis(200);
+    let request = scratch.endless("out");
+    let waited = scratch.run(&request, Duration::from_secs(1), &Behaviour::Prompt);
+    let fault = waited.expect_err("running");
+    assert_eq!(
+        fault.kind,
+        FaultKind::Busy,
+        "it was to go on while its caller waited: {fault}"
+    );
+    assert!(!scratch.is_clean());
+    let until = Instant::now() + LONG;
+    while !scratch.is_clean() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(scratch.is_clean(), "it outlived its callers");
+    assert_eq!(scratch.results(), 0);
+}
+
+#[test]
+fn a_job_that_takes_longer_than_it_may_is_ended() {
+    let mut scratch = Scratch::new();
+    scratch.limits.time = Duration::from_millis(200);
+    let fault = scratch
+        .run(&scratch.endless("out"), LONG, &Behaviour::Prompt)
+        .expect_err("ended");
+    assert_eq!(fault.kind, FaultKind::Exhausted);
+    assert!(
+        fault.message.contains("(limits.jobs.time = \"200ms\")"),
+        "{fault}"
+    );
+    assert!(scratch.is_clean());
+    assert!(!scratch.outer.path().join("pool/out").exists());
+}
+
+#[test]
+fn no_more_jobs_run_at_once_than_the_operator_says() {
+    let mut scratch = Scratch::new();
+    scratch.limits.at_once = 1;
+    let begin = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let slow = Behaviour::Slow(begin.clone());
+    assert!(
+        scratch
+            .run(&scratch.request("source", "copy"), SHORT, &slow)
+            .is_err()
+    );
+    let other = scratch.request("source", "other");
+    let fault = scratch
+        .run(&other, SHORT, &Behaviour::Prompt)
+        .expect_err("one too many");
+    assert_eq!(fault.kind, FaultKind::Exhausted);
+    assert!(
+        fault.message.contains("(limits.jobs.at-once = 1)"),
+        "{fault}"
+    );
+    begin.wait();
+    assert_eq!(
+        scratch.run(&other, LONG, &Behaviour::Prompt),
+        Ok(Reply::Done)
+    );
+}
+
+#[test]
+fn a_result_that_nobody_fetched_goes_after_a_day() {
+    let scratch = Scratch::new();
+    let notes = scratch.outer.path().join("jobs");
+    fs::create_dir(&notes).expect("made");
+    for name in ["old.result", "young.result", "other"] {
+        fs::write(notes.join(name), "{}").expect("written");
+    }
+    let yesterday = std::time::SystemTime::now() - RESULT_LIFETIME;
+    for name in ["old.result", "other"] {
+        let file = fs::File::open(notes.join(name)).expect("open");
+        file.set_modified(yesterday).expect("set");
+    }
+    let done = scratch.run(&scratch.request("source", "copy"), LONG, &Behaviour::Prompt);
+    assert_eq!(done, Ok(Reply::Done));
+    assert!(!notes.join("old.result").exists());
+    assert!(notes.join("young.result").exists() && notes.join("other").exists());
+}
+
+#[test]
+fn how_a_job_ended_without_a_result_is_told() {
+    let scratch = Scratch::new();
+    let Request::Files { operation, .. } = scratch.request("source", "copy") else {
+        panic!("work beneath a directory")
+    };
+    let told = |signal| {
+        without_result(
+            &operation,
+            ExitStatus::from_raw(signal),
+            &JobLimits::default(),
+        )
+    };
+    let memory = told(Signal::SIGABRT as i32);
+    assert_eq!(memory.kind, FaultKind::Exhausted);
+    assert!(
+        memory.message.contains("(limits.jobs.memory = \"512MiB\")"),
+        "{memory}"
+    );
+    assert!(told(Signal::SIGKILL as i32).message.contains("was killed"));
+    assert!(told(0).message.contains("without a result"));
 }

@@ -1,0 +1,148 @@
+//! Locks on single bytes of one file, across processes.
+//!
+//! They belong to the open file (`F_OFD_SETLK`, fcntl(2)): a worker that inherits the descriptor keeps them after we
+//! died, and the kernel gives them up with the last one. However many there are, there is one file, and nothing to
+//! clean up. The bytes need not exist.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+use super::create_root_only_directory;
+
+/// What several holders may have at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Nobody else.
+    Exclusive,
+    /// Others that share it.
+    Shared,
+}
+
+/// One open file and the bytes of it that are held.
+#[derive(Debug)]
+pub(crate) struct ByteLocks(File);
+
+impl ByteLocks {
+    /// Holds none yet. The file and its directory are made where they are missing, for root alone: whoever can open the
+    /// file can hold its bytes.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW);
+        match options.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create_root_only_directory(path.parent().unwrap_or(Path::new("/")))?;
+                options.open(path)
+            }
+            opened => opened,
+        }
+        .map(Self)
+    }
+
+    /// Holds a byte unless somebody has it; whether it is held now. Waits for nobody.
+    ///
+    /// # Errors
+    /// From the kernel.
+    pub(crate) fn try_hold(&self, byte: u64, hold: Hold) -> io::Result<bool> {
+        let kind = match hold {
+            Hold::Exclusive => libc::F_WRLCK,
+            Hold::Shared => libc::F_RDLCK,
+        };
+        match self.set(byte, kind) {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives a byte up.
+    ///
+    /// # Errors
+    /// From the kernel.
+    pub(crate) fn release(&self, byte: u64) -> io::Result<()> {
+        Ok(self.set(byte, libc::F_UNLCK)?)
+    }
+
+    /// Whether somebody else holds a byte, alone or with others.
+    ///
+    /// # Errors
+    /// From the kernel.
+    pub(crate) fn is_held_elsewhere(&self, byte: u64) -> io::Result<bool> {
+        let mut range = range(byte, libc::F_WRLCK)?;
+        fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut range))?;
+        Ok(libc::c_int::from(range.l_type) != libc::F_UNLCK)
+    }
+
+    fn set(&self, byte: u64, kind: libc::c_int) -> nix::Result<()> {
+        let range = range(byte, kind)?;
+        fcntl(&self.0, FcntlArg::F_OFD_SETLK(&range)).map(drop)
+    }
+}
+
+impl AsFd for ByteLocks {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn range(byte: u64, kind: libc::c_int) -> nix::Result<libc::flock> {
+    let small = |number: libc::c_int| libc::c_short::try_from(number).map_err(|_| Errno::EINVAL);
+    Ok(libc::flock {
+        l_type: small(kind)?,
+        l_whence: small(libc::SEEK_SET)?,
+        l_start: libc::off_t::try_from(byte).map_err(|_| Errno::EINVAL)?,
+        l_len: 1,
+        l_pid: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(directory: &tempfile::TempDir) -> ByteLocks {
+        ByteLocks::open(&directory.path().join("run/locks")).expect("opened")
+    }
+
+    #[test]
+    fn a_byte_has_one_holder_or_several_that_share_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (one, other) = (open(&directory), open(&directory));
+        assert!(one.try_hold(7, Hold::Exclusive).expect("asked"));
+        assert!(!other.try_hold(7, Hold::Exclusive).expect("asked"));
+        assert!(other.try_hold(8, Hold::Exclusive).expect("asked"));
+        one.release(7).expect("ours");
+        assert!(one.try_hold(7, Hold::Shared).expect("asked"));
+        assert!(other.try_hold(7, Hold::Shared).expect("asked"));
+        assert!(one.is_held_elsewhere(7).expect("asked"));
+        drop(other);
+        assert!(!one.is_held_elsewhere(7).expect("asked"));
+    }
+
+    #[test]
+    fn a_byte_is_held_until_the_last_descriptor_is_closed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (one, other) = (open(&directory), open(&directory));
+        assert!(one.try_hold(0, Hold::Exclusive).expect("asked"));
+        let inherited = one.as_fd().try_clone_to_owned().expect("cloned");
+        drop(one);
+        assert!(other.is_held_elsewhere(0).expect("asked"));
+        drop(inherited);
+        assert!(!other.is_held_elsewhere(0).expect("asked"));
+    }
+}

@@ -1,0 +1,93 @@
+//! What the workers of one driver share: where they note things, how many there may be, how much each may take.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::Fault;
+use super::job_limits::JobLimits;
+use super::slots::{Quota, SlotFile};
+use crate::sys::byte_lock::ByteLocks;
+
+/// `[limits.workers]`: of processes that work for one call each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerLimits {
+    /// Of the driver, over all processes of the node.
+    pub at_once: u32,
+    /// Of all drivers of the node, for one of this driver to begin.
+    pub node_at_once: u32,
+}
+
+impl Default for WorkerLimits {
+    fn default() -> Self {
+        Self {
+            // A server carries out 128 calls at once, most of them by one worker of two megabytes.
+            at_once: 64,
+            node_at_once: 256,
+        }
+    }
+}
+
+impl WorkerLimits {
+    fn quota(&self, purpose: Purpose) -> Quota {
+        Quota {
+            kind: match purpose {
+                Purpose::TakingAway => "unmounting worker",
+                Purpose::AnythingElse => "worker",
+            },
+            at_once: self.at_once,
+            node_at_once: self.node_at_once,
+            table: "limits.workers",
+        }
+    }
+}
+
+/// What a worker is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Unmounting, which has slots of its own: what hangs or floods the others must not keep a pod from going.
+    TakingAway,
+    AnythingElse,
+}
+
+/// Of one driver, for all its calls.
+#[derive(Debug, Clone)]
+pub struct WorkSite {
+    /// Where bulk work and formatting note their state.
+    pub(super) notes: PathBuf,
+    pub(super) slots: SlotFile,
+    pub(super) jobs: JobLimits,
+    pub(super) workers: WorkerLimits,
+}
+
+impl WorkSite {
+    /// `notes` is the driver's own directory, `slots` the node's file of locks, which all its processes share.
+    pub fn new(
+        driver: &str,
+        notes: PathBuf,
+        slots: PathBuf,
+        jobs: JobLimits,
+        workers: WorkerLimits,
+    ) -> Self {
+        let driver = driver.to_owned();
+        Self {
+            notes,
+            slots: SlotFile {
+                path: slots,
+                driver,
+            },
+            jobs,
+            workers,
+        }
+    }
+
+    /// A slot for one worker; waits for it until then.
+    ///
+    /// # Errors
+    /// [`super::FaultKind::Exhausted`], with the key that says how many there are.
+    pub(super) fn worker_slot(&self, purpose: Purpose, until: Instant) -> Result<ByteLocks, Fault> {
+        let slot = self.slots.open()?;
+        self.slots
+            .take(&slot, &self.workers.quota(purpose), until)?;
+        Ok(slot)
+    }
+}
