@@ -42,7 +42,9 @@ impl CallContext {
             ))),
             (Effect::Looks | Effect::Changes(_), _) => self.allows(effect),
         };
-        let done = allowed.and_then(|()| check_names(&operation));
+        let done = allowed
+            .and_then(|()| check_names(&operation))
+            .and_then(|()| sendable(&operation));
         let done = done.and_then(|()| {
             self.ask(Request::Files {
                 directory,
@@ -75,6 +77,24 @@ impl CallContext {
             Effect::Looks => Ok(()),
             Effect::Changes(name) => grant.allows_change(name).map_err(DriverError::from),
         }
+    }
+}
+
+/// What a guest says is copied several times on its way to a worker, so it is bounded before: a path by what the
+/// kernel takes of one (`PATH_MAX`), content by the contract.
+fn sendable(operation: &FileOperation) -> Result<(), DriverError> {
+    const MAX_PATH: usize = 4096;
+    const MAX_CONTENT: usize = 64 * 1024;
+    if operation.paths().iter().any(|path| path.len() > MAX_PATH) {
+        let message = format!("a path is refused: it is longer than {MAX_PATH} bytes");
+        return Err(DriverError::invalid_argument(message));
+    }
+    match operation.content().len() > MAX_CONTENT {
+        true => Err(DriverError::exhausted(format!(
+            "cannot write {:?}: larger than {MAX_CONTENT} bytes",
+            operation.paths()[0]
+        ))),
+        false => Ok(()),
     }
 }
 
@@ -344,5 +364,28 @@ fn kind(kind: EntryKind) -> wit::EntryKind {
         EntryKind::File => wit::EntryKind::File,
         EntryKind::Symlink => wit::EntryKind::Symlink,
         EntryKind::Other => wit::EntryKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Condition;
+
+    #[test]
+    fn what_is_too_large_is_refused_before_it_goes_anywhere() {
+        let write = |path: usize, content: usize| FileOperation::Write {
+            path: "a".repeat(path),
+            content: vec![0; content],
+        };
+        assert!(sendable(&write(4096, 64 * 1024)).is_ok());
+        let condition = |operation| sendable(&operation).expect_err("too large").condition();
+        assert_eq!(condition(write(4097, 0)), Condition::InvalidArgument);
+        assert_eq!(condition(write(1, 64 * 1024 + 1)), Condition::Exhausted);
+        let copy = FileOperation::Copy {
+            source: "a".into(),
+            to: "a/".repeat(4096),
+        };
+        assert_eq!(condition(copy), Condition::InvalidArgument);
     }
 }
