@@ -170,6 +170,52 @@ fn a_volume_stays_locked_while_a_worker_of_a_dead_shim_is_at_it() {
 }
 
 #[test]
+fn workers_end_before_the_host_where_memory_is_short() {
+    let hanging = Hanging::with_deadline("20s");
+    let (shim, worker) = hanging.start();
+    let score = fs::read_to_string(format!("/proc/{worker}/oom_score_adj")).expect("it runs");
+    assert_eq!(score.trim(), "900");
+    send(worker, Signal::SIGKILL);
+    Answer::of(&shim.wait_with_output().expect("ours")).fails_with("the worker process failed");
+}
+
+#[test]
+fn many_calls_that_hang_share_as_many_workers_as_the_operator_says() {
+    let server = SilentServer::start();
+    let node = Node::with_nfs_limits("deadline = \"3s\"\n[limits.workers]\nat-once = 4\n");
+    let port = server.port_option();
+    let user = [
+        ("server", "127.0.0.1"),
+        ("share", "/export"),
+        ("mountOptions", &*port),
+    ];
+    let mut shims: Vec<Child> = (0..24)
+        .map(|number| {
+            let name = format!("pv-{number}");
+            let (pod, json) = (node.pod(&name), pod_options(&name, &user));
+            let arguments = ["mount", text(&pod), &json];
+            let shim = node.callout(SHIM, &arguments).spawn();
+            shim.expect("the shim runs")
+        })
+        .collect();
+    let mut most = 0;
+    eventually("the callers to be answered", || {
+        most = most.max(node.workers().len());
+        shims
+            .iter_mut()
+            .all(|shim| shim.try_wait().expect("ours").is_some())
+    });
+    assert!((1..=4).contains(&most), "{most} workers at once");
+    for shim in shims {
+        let answer = Answer::of(&shim.wait_with_output().expect("ours"));
+        let ours = ["(limits.workers.at-once = 4)", "deadline"];
+        let said = answer.message();
+        assert!(ours.iter().any(|words| said.contains(words)), "{said}");
+    }
+    node.is_clean();
+}
+
+#[test]
 fn a_worker_of_a_dead_shim_finishes_and_goes_by_itself() {
     let hanging = Hanging::with_deadline("20s");
     let (shim, _) = hanging.start();

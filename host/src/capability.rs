@@ -71,13 +71,23 @@ impl CallContext {
         self.waited += begun.elapsed();
         if let Err(fault) = &answer
             && until >= self.deadline
-            && matches!(fault.kind, FaultKind::TimedOut | FaultKind::Stuck)
+            && self.used_up_the_time(fault.kind)
         {
             self.unanswered = Some(fault.clone());
         }
         Ok(answer?)
     }
+
+    /// Whether that is why there is none left: it waited until now for an answer, for another job or for a slot.
+    fn used_up_the_time(&self, kind: FaultKind) -> bool {
+        let is_up = self.deadline <= Instant::now() + LAST_MOMENT;
+        matches!(kind, FaultKind::TimedOut | FaultKind::Stuck)
+            || is_up && matches!(kind, FaultKind::Busy | FaultKind::Exhausted)
+    }
 }
+
+/// Whoever waits for something that may become free looks for it at most so long before the deadline for the last time.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 /// How the linker gets from a store's state to the call's context.
 type Get<T> = fn(&mut T) -> &mut CallContext;

@@ -22,7 +22,7 @@ impl Node {
 
     /// Those that carry out a job, which outlives the call that began it.
     pub fn jobs(&self) -> Vec<Pid> {
-        self.workers_holding("state/jobs")
+        self.workers_holding("run/slots")
     }
 
     fn workers_holding(&self, locks: &str) -> Vec<Pid> {

@@ -342,13 +342,14 @@ pub(super) fn serve() -> io::Result<()> {
     let mut text = Vec::new();
     io::stdin().lock().read_to_end(&mut text)?;
     let job: Job = serde_json::from_slice(&text)?;
+    let endings = Endings::none_yet();
+    // Before memory is bounded: a thread wants some for its stack.
+    watch::over(&job, endings.clone())?;
     rlimit::bound_memory(job.limits.memory_bytes)?;
-    carry_out(job)
+    carry_out(job, endings)
 }
 
-fn carry_out(job: Job) -> io::Result<()> {
-    let endings = Endings::none_yet();
-    watch::over(&job, endings.clone())?;
+fn carry_out(job: Job, endings: Endings) -> io::Result<()> {
     let result = match open(&job.directory) {
         Ok(directory) => work(&job, &directory, endings.clone()),
         Err(fault) => Err(fault),

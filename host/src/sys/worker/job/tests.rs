@@ -109,7 +109,10 @@ impl Scratch {
                     begin.wait();
                 }
                 if !matches!(behaviour, Behaviour::Killed) {
-                    carry_out(serde_json::from_slice(&job).expect("a job")).expect("noted");
+                    let job: Job = serde_json::from_slice(&job).expect("a job");
+                    let endings = Endings::none_yet();
+                    watch::over(&job, endings.clone()).expect("watched");
+                    carry_out(job, endings).expect("noted");
                 }
                 drop(held);
                 drop(tell);
