@@ -18,6 +18,12 @@ use nix::fcntl::OFlag;
 use super::create_root_only_directory;
 use super::directory::create_once;
 
+/// Whoever removes a file holds it for microseconds.
+const REMOVAL: Duration = Duration::from_secs(1);
+
+/// How many files of others are looked at when one goes.
+const SWEPT: usize = 16;
+
 /// Held until dropped, here and in every worker that got it.
 #[derive(Debug)]
 pub struct Lock {
@@ -68,13 +74,17 @@ impl Lock {
     /// [`LockError::Io`] where the file cannot be made or locked; [`LockError::Held`] where somebody has it
     /// for himself, which nobody should.
     pub fn share(path: &Path) -> Result<Self, LockError> {
+        let until = Instant::now() + REMOVAL;
         loop {
             let file = open(path).map_err(failed(path))?;
             match file.try_lock_shared() {
                 Ok(()) if has_name(&file, path) => return Ok(Self::held(file, path)),
                 Ok(()) => {}
                 Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
-                Err(TryLockError::WouldBlock) => return Err(LockError::Held),
+                Err(TryLockError::WouldBlock) if Instant::now() >= until => {
+                    return Err(LockError::Held);
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
     }
@@ -135,29 +145,42 @@ impl AsFd for Lock {
 
 impl Drop for End {
     fn drop(&mut self) {
-        match &self.afterwards {
-            Afterwards::Stays => {}
+        let is_gone = match &self.afterwards {
+            Afterwards::Stays => false,
             Afterwards::Goes => remove_unless_held(&self.path, || false),
             Afterwards::StaysWith(other) => remove_unless_held(&self.path, || other.exists()),
+        };
+        if is_gone {
+            sweep(self.path.parent().unwrap_or(Path::new("/")));
+        }
+    }
+}
+
+/// Removes what holders have left there who were killed, as far as it is among the first few: there are the fewer
+/// others, the fewer volumes there are. Whoever still needs one that nobody holds makes it anew.
+fn sweep(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for path in entries.take(SWEPT).map(|entry| entry.path()) {
+        if path.extension().is_some_and(|end| end == "lock") {
+            remove_unless_held(&path, || false);
         }
     }
 }
 
 /// Removes a lock's file where nobody holds the lock, neither we nor a worker that is stuck, and it is not kept. Best
-/// effort: the next holder tries again.
-fn remove_unless_held(path: &Path, is_kept: impl Fn() -> bool) {
+/// effort: the next holder tries again. Whether it is gone.
+fn remove_unless_held(path: &Path, is_kept: impl Fn() -> bool) -> bool {
     if is_kept() {
-        return;
+        return false;
     }
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
     // Opened anew, so that whoever has it from us counts as somebody else.
     let Ok(file) = options.open(path) else {
-        return;
+        return false;
     };
-    if file.try_lock().is_ok() && has_name(&file, path) && !is_kept() {
-        let _ = fs::remove_file(path);
-    }
+    let is_ours = file.try_lock().is_ok() && has_name(&file, path) && !is_kept();
+    is_ours && fs::remove_file(path).is_ok()
 }
 
 fn has_name(file: &File, path: &Path) -> bool {
@@ -246,6 +269,22 @@ mod tests {
         fs::remove_file(&record).expect("there");
         drop(lock);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_somebody_left_who_was_killed_goes_with_the_next_one_that_goes() {
+        let (_root, path) = lock_file();
+        let (left, held) = (
+            path.with_file_name("left.lock"),
+            path.with_file_name("held.lock"),
+        );
+        drop(Lock::acquire(&left, soon()).expect("free"));
+        let _held = Lock::acquire(&held, soon()).expect("free");
+        drop(Lock::acquire(&path, soon()).expect("free"));
+        assert!(left.exists());
+        let lock = Lock::acquire(&path, soon()).expect("free");
+        drop(lock.and(Afterwards::Goes));
+        assert!(!left.exists() && held.exists());
     }
 
     #[test]
