@@ -77,6 +77,18 @@ fn only_granted_filesystems_sources_and_options_are_mounted() {
             "the path holds . or ..",
         ),
         (
+            mounting("nfs", "127.0.0.1", "/exports/\u{ff0e}\u{ff0e}/etc", "vers"),
+            "the path holds . or .., or a name that can be read as one",
+        ),
+        (
+            mounting("nfs", "127.0.0.1", "/exports/.\u{200d}./etc", "vers"),
+            "the path holds . or .., or a name that can be read as one",
+        ),
+        (
+            mounting("nfs", "127.0.0.1", "/exports/a\u{ff0f}b", "vers"),
+            "which can be read as /",
+        ),
+        (
             mounting("nfs", "192.0.2.1", "/exports/a", "vers"),
             "source \"192.0.2.1\" \"/exports/a\" is not granted",
         ),
@@ -189,6 +201,73 @@ fn no_path_leads_out_of_a_directory_when_binding() {
         let answer = mount_hostile(&node_with_ways_out(&binding(way)));
         assert_eq!(answer.status(), "Failure", "{way}");
     }
+}
+
+fn removing(path: &str) -> WatGuest {
+    beneath_the_pool(
+        path,
+        r#"(import "drivebay:driver/files@0.1.0" "[method]directory.remove-tree" (func $remove (param i32 i32 i32 i32)))"#,
+        "(call $remove (i32.load (i32.const 68)) (global.get $path) (global.get $length) (i32.const 64))",
+    )
+}
+
+/// A node with a volume, and in it a symlink that its pod made, into a neighbour's.
+#[track_caller]
+fn node_with_neighbours(guest: &WatGuest) -> Node {
+    let node = hostile_node(guest, HOSTILE_GRANTS);
+    fs::create_dir_all(node.path("pool/mine")).expect("writable");
+    fs::create_dir_all(node.path("pool/neighbour")).expect("writable");
+    fs::write(node.path("pool/neighbour/secret"), "secret").expect("writable");
+    symlink("../neighbour", node.path("pool/mine/way")).expect("writable");
+    symlink("../neighbour/secret", node.path("pool/mine/link")).expect("writable");
+    node
+}
+
+#[test]
+fn a_symlink_in_one_volume_leads_into_no_other() {
+    for guest in [
+        reading("mine/way/secret"),
+        reading("mine/link"),
+        making("mine/way/made"),
+        removing("mine/way/secret"),
+        binding("mine/way"),
+    ] {
+        let node = node_with_neighbours(&guest);
+        mount_hostile(&node).fails_with("a symlink is on the way, and none is followed");
+        let neighbours: Vec<_> = fs::read_dir(node.path("pool/neighbour"))
+            .expect("there")
+            .map(|entry| entry.expect("entry").file_name())
+            .collect();
+        assert_eq!(neighbours, ["secret"]);
+    }
+}
+
+#[test]
+fn names_that_a_filesystem_could_read_as_dots_are_no_names() {
+    for path in [
+        "\u{ff0e}\u{ff0e}/outside",
+        "inner/\u{2025}",
+        ".\u{200d}./outside",
+    ] {
+        mount_hostile(&node_with_ways_out(&making(path)))
+            .fails_with("it holds . or .., or a name that can be read as one");
+        mount_hostile(&node_with_ways_out(&binding(path)))
+            .fails_with("it holds . or .., or a name that can be read as one");
+    }
+}
+
+#[test]
+#[ignore = "needs root: mounts"]
+fn nothing_is_removed_from_another_filesystem_that_a_path_leads_through() {
+    let node = hostile_node(&removing("disk/tree"), HOSTILE_GRANTS);
+    let disk = node.path("pool/disk");
+    fs::create_dir(&disk).expect("writable");
+    let flags = nix::mount::MsFlags::empty();
+    nix::mount::mount(Some("none"), &disk, Some("tmpfs"), flags, None::<&str>).expect("root");
+    fs::create_dir(disk.join("tree")).expect("writable");
+    fs::write(disk.join("tree/file"), "x").expect("writable");
+    mount_hostile(&node).fails_with("something is mounted there or on the way");
+    assert!(disk.join("tree/file").exists());
 }
 
 #[test]

@@ -201,6 +201,14 @@ fn other_methods_paths_and_endpoints_are_denied() {
             "it holds . or .. as a segment",
         ),
         (
+            asking("api", GET, "/v1/%c0%ae%c0%ae/v2"),
+            "it holds encoded bytes that are not UTF-8",
+        ),
+        (
+            asking("api", GET, "/v1/%ef%bc%8e%ef%bc%8e/v2"),
+            "it holds . or .. as a segment, or what can be read as one",
+        ),
+        (
             asking("sts", GET, "/"),
             "endpoint \\\"sts\\\" is not granted (grants.https has [\\\"api\\\"])",
         ),

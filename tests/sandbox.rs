@@ -8,6 +8,8 @@
     reason = "in tests, a panic is how a broken promise is reported"
 )]
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 use drivebay_tests::{Answer, Node, RESULT, WatGuest};
@@ -301,4 +303,159 @@ fn an_allocator_that_points_outside_its_memory_harms_only_itself() {
            (func $fill (call $open (i32.const 1024) (i32.const 3) (i32.const 64)))"#,
     ).imports("mounts")));
     answer.fails_with("guest hostile 1.0.0 failed in stage-volume");
+}
+
+/// Works in the pool, whose handle is then at 132: the calls put their results, and errors, at [`RESULT`].
+fn in_the_pool(data: &str, calls: &str) -> WatGuest {
+    WatGuest::named("hostile")
+        .core(&format!(
+            r#"
+            (import "drivebay:driver/mounts@0.1.0" "open-directory" (func $open (param i32 i32 i32)))
+            (import "drivebay:driver/files@0.1.0" "[method]directory.create-file" (func $create (param i32 i32 i32 i32 i32 i32)))
+            (import "drivebay:driver/files@0.1.0" "[method]directory.set-mode" (func $set_mode (param i32 i32 i32 i32 i32)))
+            (import "drivebay:driver/files@0.1.0" "[method]directory.archive-tree" (func $archive (param i32 i32 i32 i32 i32 i32 i32)))
+            (import "drivebay:driver/files@0.1.0" "[method]directory.extract-archive" (func $extract (param i32 i32 i32 i32 i32 i32)))
+            (data (i32.const 1024) "pool") (data (i32.const 1032) "from") (data (i32.const 1040) "to")
+            (data (i32.const 1048) "tree") (data (i32.const 2048) "{data}")
+            (func $pool (result i32) (i32.load (i32.const 132)))
+            (func $create_from (param $length i32) (call $create (call $pool) (i32.const 1032) (i32.const 4) (i32.const 2048) (local.get $length) (i32.const {RESULT})))
+            (func $extract_from (call $extract (call $pool) (i32.const 1032) (i32.const 4) (i32.const 1040) (i32.const 2) (i32.const {RESULT})))
+            "#
+        ))
+        .stage(&format!("(call $open (i32.const 1024) (i32.const 4) (i32.const 128)) {calls}"))
+}
+
+fn mode_of(node: &Node, path: &str) -> u32 {
+    let found = fs::symlink_metadata(node.path("pool").join(path));
+    found.expect("there").mode() & 0o7777
+}
+
+#[test]
+fn no_program_that_a_guest_makes_runs_as_another_than_who_starts_it() {
+    for mode in [0o4755, 0o2755, 0o6777] {
+        let node = node_with(&in_the_pool(
+            "#!/bin/sh",
+            &format!(
+                "(call $create_from (i32.const 9))
+                 (call $set_mode (call $pool) (i32.const 1032) (i32.const 4) (i32.const {mode}) (i32.const {RESULT}))"
+            ),
+        ));
+        mount(&node).fails_with("a driver gives set-user-ID and set-group-ID to no file");
+        assert_eq!(mode_of(&node, "from"), 0o600);
+    }
+}
+
+/// A tar file with one member of each kind that a guest may not bring: by hand, as a guest would write it.
+fn forged_archive() -> Vec<u8> {
+    let member = |name: &str, kind: u8, content: &[u8]| {
+        let mut header = vec![0_u8; 512];
+        let mut put = |at: usize, text: &str| {
+            header[at..at + text.len()].copy_from_slice(text.as_bytes());
+        };
+        put(0, name);
+        put(100, "0006755\0");
+        put(108, "0000000\0");
+        put(116, "0000000\0");
+        put(124, &format!("{:011o}\0", content.len()));
+        put(136, "00000000000\0");
+        // Of the sum itself, blanks count.
+        put(148, "        ");
+        put(257, "ustar\x0000");
+        put(329, "0000001\0");
+        put(337, "0000003\0");
+        header[156] = kind;
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        header.extend_from_slice(content);
+        header.resize(header.len().next_multiple_of(512), 0);
+        header
+    };
+    let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let record = [
+        &b"57 SCHILY.xattr.security.capability="[..],
+        capability,
+        b"\n",
+    ]
+    .concat();
+    [
+        member("program", b'0', b"#!/bin/sh"),
+        member("pax", b'x', &record),
+        member("capable", b'0', b"x"),
+        member("null", b'3', b""),
+        vec![0; 1024],
+    ]
+    .concat()
+}
+
+fn as_data(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
+}
+
+#[test]
+fn an_archive_that_a_guest_wrote_gives_no_privilege_and_the_log_says_what_is_missing() {
+    let archive = forged_archive();
+    let node = node_with(&in_the_pool(
+        &as_data(&archive),
+        &format!(
+            "(call $create_from (i32.const {})) (call $extract_from)",
+            archive.len()
+        ),
+    ));
+    mount(&node).fails_with("nothing is mounted");
+    assert_eq!(mode_of(&node, "to/program"), 0o755);
+    assert_eq!(mode_of(&node, "to/capable"), 0o755);
+    assert!(!node.path("pool/to/null").exists(), "a device node");
+    let capable = fs::File::open(node.path("pool/to/capable")).expect("there");
+    let capabilities = rustix::fs::fgetxattr(capable, "security.capability", &mut [0; 64][..]);
+    assert_eq!(capabilities, Err(rustix::io::Errno::NODATA));
+    let log = node.log();
+    let said = "what was extracted lacks set-user-ID or set-group-ID of 2 files, capabilities of 1, and 1 device nodes";
+    assert_eq!(log.matches(said).count(), 1, "{log}");
+}
+
+/// Packs `tree`, and unpacks what was packed in another call.
+fn packing_and_unpacking() -> [WatGuest; 2] {
+    let pack = format!(
+        "(call $archive (call $pool) (i32.const 1048) (i32.const 4) (i32.const 1032) (i32.const 4) (i32.const 1) (i32.const 160))
+         (if (i32.load8_u (i32.const 160)) (then {}))",
+        WatGuest::failing(10, 1024, 4)
+    );
+    [
+        in_the_pool("", &pack),
+        in_the_pool("", "(call $extract_from)"),
+    ]
+}
+
+#[test]
+fn an_archive_that_the_host_made_gives_its_users_their_programs_back_unless_it_was_changed() {
+    let [packing, unpacking] = packing_and_unpacking();
+    let node = node_with(&packing);
+    let program = node.path("pool/tree/program");
+    fs::create_dir(node.path("pool/tree")).expect("writable");
+    fs::write(&program, "a user's").expect("writable");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4711)).expect("ours");
+    mount(&node).fails_with("nothing is mounted");
+
+    node.install(&[&unpacking.write(node.path("hostile.wasm"))]);
+    mount(&node).fails_with("nothing is mounted");
+    assert_eq!(mode_of(&node, "to/program"), 0o4711);
+    assert!(
+        !node.log().contains("what was extracted lacks"),
+        "{}",
+        node.log()
+    );
+
+    // gzip's header has a byte for the system that packed, which nobody reads.
+    let archive = node.path("pool/from");
+    let mut bytes = fs::read(&archive).expect("there");
+    bytes[9] ^= 1;
+    fs::write(&archive, bytes).expect("writable");
+    fs::remove_dir_all(node.path("pool/to")).expect("ours");
+    mount(&node).fails_with("nothing is mounted");
+    assert_eq!(mode_of(&node, "to/program"), 0o711);
+    assert!(
+        node.log().contains("what was extracted lacks"),
+        "{}",
+        node.log()
+    );
 }

@@ -154,6 +154,44 @@ fn snapshots_go_from_driver_to_driver() {
     is_filled(&share.at("out"));
 }
 
+/// A program that runs as its owner is one that only those who use a volume may have made.
+#[test]
+#[ignore = "needs the VM's NFS"]
+fn programs_keep_their_marks_in_clones_and_in_snapshots_that_nobody_changed() {
+    let share = Share::new("programs");
+    let source = share.create("one", &[]).succeeds();
+    let program = share.at("one/program");
+    fs::write(&program, "x").expect("writable");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4711)).expect("ours");
+    let mode = |volume: &str| {
+        let copy = fs::metadata(share.at(volume).join("program")).expect("copied");
+        copy.mode() & 0o7777
+    };
+    let two = share
+        .create("two", &["--from-volume", id(&source)])
+        .succeeds();
+    assert_eq!(mode("two"), 0o4711);
+    let snapshot = cut("snap", &source).succeeds();
+    let restore = |name: &str| {
+        share
+            .create(name, &["--from-snapshot", id(&snapshot)])
+            .succeeds()
+    };
+    let three = restore("three");
+    assert_eq!(mode("three"), 0o4711);
+    shell(&format!(
+        "cd '{}'; gzip -d snap/one.tar.gz; gzip -1 snap/one.tar",
+        share.at("").display()
+    ));
+    let four = restore("four");
+    assert_eq!(mode("four"), 0o711);
+    Call::new(&["delete-snapshot", id(&snapshot)]).succeeds();
+    for volume in [&source, &two, &three, &four] {
+        Call::new(&["delete-volume", id(volume)]).succeeds();
+    }
+    share.is_empty();
+}
+
 #[test]
 #[ignore = "needs the VM's NFS"]
 fn the_longest_names_get_snapshots() {
