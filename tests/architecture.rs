@@ -75,16 +75,11 @@ const WORDS: [&str; 2] = ["volume", "error"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 29] = [
+const CONFINED: [(&str, &[&str], &str); 28] = [
     (
         "wasmtime",
         &["runtime", "bindings", "capability"],
         "the engine is known where guests are called",
-    ),
-    (
-        "wasmtime_wasi",
-        &["runtime", "capability"],
-        "WASI is linked where guests are called",
     ),
     ("nix", &["sys"], "sys is the one door to the kernel"),
     ("rustix", &["sys"], "sys is the one door to the kernel"),

@@ -19,7 +19,6 @@ mod tally;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
-use wasmtime_wasi::WasiCtx;
 
 use crate::bindings::drivebay::driver as wit;
 use crate::error::{Condition, DriverError};
@@ -55,8 +54,6 @@ pub(crate) struct CallContext {
     pub(crate) unanswered: Option<Fault>,
     /// How long host functions waited for workers and the network.
     pub(crate) waited: Duration,
-    /// Only for guests that import WASI: empty, with nothing preopened.
-    pub(crate) wasi: Option<WasiCtx>,
 }
 
 impl CallContext {

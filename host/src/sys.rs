@@ -50,7 +50,7 @@ pub use mount_option::{
 pub use mountinfo::{
     MountEntry, is_mount_point, known_mount_at, mount_at, mount_points_beneath, mount_points_of,
 };
-pub use random::random_bytes;
+pub use random::{fill_randomly, random_bytes};
 pub use rate::count_in_window;
 pub use socket::listen_at;
 pub use socket_directory::{connect_all, listen_in};

@@ -50,7 +50,6 @@ impl Canned {
             keys: CallKeys::default(),
             unanswered: None,
             waited: Duration::ZERO,
-            wasi: None,
         }
     }
 }

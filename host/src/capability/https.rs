@@ -44,6 +44,7 @@ impl Host for CallContext {
             return Ok(Err(into_wit(&error)));
         }
         std::thread::sleep(pause);
+        self.waited += pause;
         Ok(Ok(()))
     }
 }

@@ -24,7 +24,6 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::guest::Guest;
 use super::limiter::{Budget, LimitError, Limiter};
@@ -65,25 +64,40 @@ impl std::fmt::Debug for CallSetup {
 pub(super) struct State {
     context: CallContext,
     limiter: Limiter,
+    begun: Instant,
+    /// All that the call was given, for messages.
+    whole: Duration,
 }
 
 impl State {
     pub(super) fn context(&mut self) -> &mut CallContext {
         &mut self.context
     }
-}
 
-impl WasiView for State {
-    /// Empty: no environment, no arguments, no files, no sockets, output discarded.
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self
-            .context
-            .wasi
-            .get_or_insert_with(|| WasiCtx::builder().build());
-        WasiCtxView {
-            ctx: wasi,
-            table: &mut self.context.table,
+    pub(super) fn table(&self) -> &ResourceTable {
+        &self.context.table
+    }
+
+    /// When the call began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Sleeps until then, for a guest that can do nothing meanwhile. No epoch wakes the host's own code, so
+    /// whoever would sleep past the deadline is ended now: nothing else could become of the call, and its
+    /// thread and memory are others' sooner.
+    ///
+    /// # Errors
+    /// [`LimitError::Sleep`], also for what never comes.
+    pub(super) fn sleep_until(&mut self, when: Option<Instant>) -> Result<(), LimitError> {
+        let when = when.filter(|when| *when < self.context.deadline);
+        let when = when.ok_or(LimitError::Sleep(self.whole))?;
+        let pause = when.saturating_duration_since(Instant::now());
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+            self.context.waited += pause;
         }
+        Ok(())
     }
 }
 
@@ -129,13 +143,14 @@ impl Guest {
             keys: CallKeys::default(),
             unanswered: None,
             waited: Duration::ZERO,
-            wasi: None,
         };
         let mut store = Store::new(
             &self.engine,
             State {
                 context,
                 limiter: Limiter::new(&self.limits),
+                begun: Instant::now(),
+                whole: self.limits.deadline,
             },
         );
         store.limiter(|state| &mut state.limiter);
@@ -169,10 +184,12 @@ impl Guest {
         match error.downcast_ref::<LimitError>() {
             Some(limit @ LimitError::Cpu(_)) => DriverError::internal(who).caused_by(*limit),
             // The guest was only not given the time to pass it on.
-            Some(limit @ LimitError::Deadline(_)) => match &store.data().context.unanswered {
-                Some(fault) => DriverError::from(fault.clone()),
-                None => DriverError::unavailable(who).caused_by(*limit),
-            },
+            Some(limit @ (LimitError::Deadline(_) | LimitError::Sleep(_))) => {
+                match &store.data().context.unanswered {
+                    Some(fault) => DriverError::from(fault.clone()),
+                    None => DriverError::unavailable(who).caused_by(*limit),
+                }
+            }
             None if store.data().limiter.refused() => {
                 let bound = self.limits.memory_bytes >> 10;
                 DriverError::internal(format!(

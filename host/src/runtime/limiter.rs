@@ -21,6 +21,8 @@ pub(super) enum LimitError {
     Cpu(Duration),
     #[error("it was not done after {0:?} (limits.deadline)")]
     Deadline(Duration),
+    #[error("it would have slept beyond the end of its {0:?} (limits.deadline)")]
+    Sleep(Duration),
 }
 
 /// Memory is refused by answering "no" to growth, as on a machine that has no more; a guest that cannot

@@ -8,6 +8,14 @@ use std::io;
 /// Where the kernel has none, which it has on every node that has booted.
 pub fn random_bytes() -> io::Result<[u8; 16]> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    fill_randomly(&mut bytes)?;
     Ok(bytes)
+}
+
+/// As many as there is room for.
+///
+/// # Errors
+/// As for [`random_bytes`].
+pub fn fill_randomly(bytes: &mut [u8]) -> io::Result<()> {
+    getrandom::fill(bytes).map_err(io::Error::other)
 }

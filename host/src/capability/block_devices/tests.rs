@@ -54,7 +54,6 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
         log: LogBudget::new(0),
         unanswered: None,
         waited: Duration::ZERO,
-        wasi: None,
         keys: CallKeys::default(),
         memory: DriverMemory::new(DriverName("driver".into()), PathBuf::new()),
     };
