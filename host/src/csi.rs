@@ -9,6 +9,7 @@
 //! request, answer   their words and ours
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
+//! turn              how many calls of a driver run at once
 //! endpoint, serve   the socket, and stopping
 //! metrics           what was done, in numbers
 //! ```
@@ -28,12 +29,14 @@ mod proto;
 mod request;
 mod serve;
 mod status;
+mod turn;
 
 use std::sync::Arc;
 
 use crate::driver::Driver;
 use crate::error::DriverError;
 use crate::volume::NodeId;
+use turn::Turns;
 
 pub use capabilities::{controller_rpcs, group_controller_rpcs, node_rpcs};
 pub use endpoint::{Endpoint, EndpointError};
@@ -71,6 +74,7 @@ struct Shared {
     mode: Mode,
     /// The cluster's name of this node, for backends that have none of their own.
     node: Option<NodeId>,
+    turns: Turns,
 }
 
 impl Service {
@@ -87,6 +91,7 @@ impl Service {
             driver: plugin.driver,
             mode: plugin.mode,
             node: plugin.node,
+            turns: Turns::new(),
         })))
     }
 }

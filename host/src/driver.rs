@@ -226,7 +226,8 @@ impl Driver {
         }
     }
 
-    fn deadline(&self, now: Instant) -> Instant {
+    /// When a call that begins now has to be over.
+    pub fn deadline(&self, now: Instant) -> Instant {
         let own = now + self.config.limits.deadline;
         self.patience.answer.map_or(own, |answer| answer.min(own))
     }

@@ -73,6 +73,16 @@ pub struct DriverError {
     condition: Condition,
     message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    whose: Whose,
+}
+
+/// Who ran out of what, where the condition is [`Condition::Exhausted`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The backend, for all that is known: it made nothing.
+    Backend,
+    /// This process. What an earlier try of the same caller did at the backend is not known.
+    Process,
 }
 
 impl DriverError {
@@ -83,6 +93,15 @@ impl DriverError {
             condition,
             message: message.into(),
             source: None,
+            whose: Whose::Backend,
+        }
+    }
+
+    /// [`Condition::Exhausted`], by the calls of this process: the same call may succeed later.
+    pub fn overloaded(message: impl Into<String>) -> Self {
+        Self {
+            whose: Whose::Process,
+            ..Self::new(Condition::Exhausted, message)
         }
     }
 
@@ -96,6 +115,11 @@ impl DriverError {
     /// Which of the contract's conditions it is.
     pub fn condition(&self) -> Condition {
         self.condition
+    }
+
+    /// Who ran out, where somebody did.
+    pub fn whose(&self) -> Whose {
+        self.whose
     }
 
     /// The message followed by those of its causes. Called once, at the edge.

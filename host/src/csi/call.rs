@@ -45,8 +45,7 @@ impl Service {
         A: Send + 'static,
     {
         let (pending, message) = self.pending(rpc, request);
-        pending
-            .on_a_thread(move |driver| operation(driver, message))
+        self.on_a_thread(pending, move |driver| operation(driver, message))
             .await
     }
 
@@ -74,8 +73,7 @@ impl Service {
             Err(error) => pending.end(Err(error)),
             Ok((Some(answer), _)) => pending.end(Ok(answer)),
             Ok((None, wanted)) => {
-                pending
-                    .on_a_thread(move |driver| operation(driver, &wanted))
+                self.on_a_thread(pending, move |driver| operation(driver, &wanted))
                     .await
             }
         }
@@ -91,6 +89,37 @@ impl Service {
         let (pending, _) = self.pending(rpc, request);
         let outcome = pending.span.in_scope(|| operation(&pending.driver));
         pending.end(outcome)
+    }
+
+    /// When it is the driver's turn; until then the caller waits, and nothing has begun.
+    async fn on_a_thread<A: Send + 'static>(
+        &self,
+        pending: Pending,
+        operation: impl FnOnce(&Driver) -> Result<A, DriverError> + Send + 'static,
+    ) -> Result<Response<A>, Status> {
+        let turn = self.0.turns.turn(pending.rpc, &pending.driver).await;
+        let turn = match turn {
+            Ok(turn) => turn,
+            Err(error) => return pending.end(Err(error)),
+        };
+        let reading = Reading::of(pending.rpc);
+        let call = pending.call.clone();
+        let work = move || {
+            // Held to the end of the work, which is later than the end of a caller's patience.
+            let _turn = turn;
+            let outcome = pending.span.in_scope(|| operation(&pending.driver));
+            pending.end(outcome)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+            let error = DriverError::internal(
+                "the operation panicked, which is a bug of the host; its log says where",
+            );
+            let outcome = Err(status(&error, reading));
+            if let Some(call) = call {
+                call.came_to(&outcome);
+            }
+            outcome
+        })
     }
 
     fn pending<M>(&self, rpc: &'static str, request: Request<M>) -> (Pending, M) {
@@ -131,28 +160,6 @@ impl Service {
 }
 
 impl Pending {
-    async fn on_a_thread<A: Send + 'static>(
-        self,
-        operation: impl FnOnce(&Driver) -> Result<A, DriverError> + Send + 'static,
-    ) -> Result<Response<A>, Status> {
-        let reading = Reading::of(self.rpc);
-        let call = self.call.clone();
-        let work = move || {
-            let outcome = self.span.in_scope(|| operation(&self.driver));
-            self.end(outcome)
-        };
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
-            let error = DriverError::internal(
-                "the operation panicked, which is a bug of the host; its log says where",
-            );
-            let outcome = Err(status(&error, reading));
-            if let Some(call) = call {
-                call.came_to(&outcome);
-            }
-            outcome
-        })
-    }
-
     /// Where the component lacks the RPC itself, nothing can have been done, and UNIMPLEMENTED says so.
     fn reading(&self) -> Reading {
         match self.driver.capabilities() {

@@ -19,14 +19,11 @@ use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
-use super::{Mode, Service};
+use super::{Mode, Service, turn};
 use crate::driver::Driver;
 use crate::error::DriverError;
 use crate::sys;
 use crate::volume::NodeId;
-
-/// Operations at once, over all drivers. More of them wait.
-const MAX_OPERATIONS: usize = 128;
 
 /// After a signal to stop: how much longer than their deadline operations may take.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
@@ -108,7 +105,7 @@ pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), Serv
     // This thread carries all messages, and does what waits for nothing: a second one would spend more on
     // handing over than on carrying. The work itself has threads of its own.
     let runtime = runtime::Builder::new_current_thread()
-        .max_blocking_threads(MAX_OPERATIONS)
+        .max_blocking_threads(turn::THREADS * listening.len().max(1))
         .thread_name("csi")
         .enable_all()
         .build()?;

@@ -11,11 +11,12 @@
 //! expansion those are INVALID_ARGUMENT, OUT_OF_RANGE and NOT_FOUND, of a modification INVALID_ARGUMENT alone; and
 //! an expansion that ends with FAILED_PRECONDITION is tried again once no pod uses the volume.
 //!
-//! So a final code leaves these RPCs only where the backend, or a check before it was asked, has refused.
+//! So a final code leaves these RPCs only where the backend, or a check before it was asked, has refused. That this process
+//! has no room for a call says nothing of what an earlier one did.
 
 use tonic::{Code, Status};
 
-use crate::error::{Condition, DriverError};
+use crate::error::{Condition, DriverError, Whose};
 
 /// Longest message in bytes: it travels in a header, and the callers' limit for all of them is 8 KiB.
 const MAX_MESSAGE: usize = 4096;
@@ -52,7 +53,11 @@ pub(super) fn status(error: &DriverError, reading: Reading) -> Status {
         let end = message.floor_char_boundary(MAX_MESSAGE);
         message.truncate(end);
     }
-    Status::new(code(error.condition(), reading), message)
+    let code = match (error.whose(), reading) {
+        (Whose::Backend, _) | (Whose::Process, Reading::Plain) => code(error.condition(), reading),
+        (Whose::Process, _) => Code::Unavailable,
+    };
+    Status::new(code, message)
 }
 
 fn code(condition: Condition, reading: Reading) -> Code {
@@ -205,6 +210,19 @@ mod tests {
         let status = status(&error, Reading::Plain);
         assert_eq!(status.message(), "cannot mount: no route to host");
         assert!(status.details().is_empty());
+    }
+
+    #[test]
+    fn a_full_process_is_final_for_nothing_that_may_have_been_made() {
+        let code = |rpc| status(&DriverError::overloaded("full"), Reading::of(rpc)).code();
+        assert_eq!(code("NodePublishVolume"), Code::ResourceExhausted);
+        for rpc in [
+            "CreateVolume",
+            "ControllerExpandVolume",
+            "ControllerModifyVolume",
+        ] {
+            assert_eq!(code(rpc), Code::Unavailable, "{rpc}");
+        }
     }
 
     #[test]

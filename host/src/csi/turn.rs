@@ -1,0 +1,143 @@
+//! How many calls of one driver run at once.
+//!
+//! Each runs on a thread that may wait for a guest, a server or a lock until its deadline. So each driver has threads of
+//! its own: calls of one that all hang leave those of the others alone. And so have calls that take a volume away,
+//! which run no guest: however many hang that want one, a pod can go. `Probe` needs no thread at all.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout_at;
+
+use crate::driver::Driver;
+use crate::error::DriverError;
+
+/// Calls of one driver at once that may run its guest: the most that a sidecar makes by itself is a hundred
+/// (external-provisioner's `--worker-threads`).
+const GUESTS: usize = 112;
+
+/// And those that take a volume from a pod or from the node; kubelet makes a few at a time.
+const TEARDOWNS: usize = 16;
+
+/// Threads that the calls of one driver can come to.
+pub(super) const THREADS: usize = GUESTS + TEARDOWNS;
+
+/// The turns of one driver.
+#[derive(Debug)]
+pub(super) struct Turns {
+    guests: Arc<Semaphore>,
+    teardowns: Arc<Semaphore>,
+}
+
+/// What a call does, as far as it matters whom it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It may run a guest.
+    Guest,
+    /// It takes a volume away, which the host does alone.
+    Teardown,
+}
+
+impl Kind {
+    fn of(rpc: &str) -> Self {
+        match rpc {
+            "NodeUnpublishVolume" | "NodeUnstageVolume" => Self::Teardown,
+            _ => Self::Guest,
+        }
+    }
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self {
+            guests: Arc::new(Semaphore::new(GUESTS)),
+            teardowns: Arc::new(Semaphore::new(TEARDOWNS)),
+        }
+    }
+
+    /// Waits until a call may have a thread, which it may as long as it holds what is returned. First come, first
+    /// served; the wait takes no thread.
+    ///
+    /// # Errors
+    /// `exhausted` when its deadline comes first.
+    pub(super) async fn turn(
+        &self,
+        rpc: &str,
+        driver: &Driver,
+    ) -> Result<OwnedSemaphorePermit, DriverError> {
+        let deadline = driver.deadline(Instant::now());
+        let (kind, name) = (Kind::of(rpc), &driver.config().name.0);
+        self.turn_until(deadline, kind, name).await
+    }
+
+    async fn turn_until(
+        &self,
+        deadline: Instant,
+        kind: Kind,
+        driver: &str,
+    ) -> Result<OwnedSemaphorePermit, DriverError> {
+        let (turns, bound) = match kind {
+            Kind::Guest => (&self.guests, GUESTS),
+            Kind::Teardown => (&self.teardowns, TEARDOWNS),
+        };
+        let turn = timeout_at(deadline.into(), Arc::clone(turns).acquire_owned()).await;
+        // Nobody closes them.
+        turn.ok().and_then(Result::ok).ok_or_else(|| {
+            DriverError::overloaded(format!(
+                "driver {driver} runs {bound} calls at once in this process, which is as many as it may, and none of \
+                 them ended until this one's deadline; see in the log what they wait for"
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Condition;
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        runtime.expect("a runtime").block_on(future)
+    }
+
+    async fn turn(turns: &Turns, rpc: &str) -> Result<OwnedSemaphorePermit, DriverError> {
+        turns.turn_until(Instant::now(), Kind::of(rpc), "nfs").await
+    }
+
+    async fn taken(turns: &Turns, rpc: &str, count: usize) -> Vec<OwnedSemaphorePermit> {
+        let mut taken = Vec::new();
+        for _ in 0..count {
+            taken.push(turn(turns, rpc).await.expect("free"));
+        }
+        taken
+    }
+
+    #[test]
+    fn a_call_too_many_is_told_whose_calls_and_how_many() {
+        let turns = Turns::new();
+        block_on(async {
+            let _taken = taken(&turns, "NodePublishVolume", GUESTS).await;
+            let error = turn(&turns, "CreateVolume").await.expect_err("full");
+            assert_eq!(error.condition(), Condition::Exhausted);
+            let said = error.to_string();
+            assert!(said.starts_with("driver nfs runs 112 calls"), "{said}");
+        });
+    }
+
+    #[test]
+    fn volumes_are_taken_away_however_many_calls_want_a_guest_and_are_bounded_too() {
+        let turns = Turns::new();
+        block_on(async {
+            let _taken = taken(&turns, "NodePublishVolume", GUESTS).await;
+            let _unstaged = taken(&turns, "NodeUnstageVolume", TEARDOWNS - 1).await;
+            let last = turn(&turns, "NodeUnpublishVolume").await.expect("free");
+            assert!(turn(&turns, "NodeUnpublishVolume").await.is_err());
+            drop(last);
+            assert!(turn(&turns, "NodeUnpublishVolume").await.is_ok());
+        });
+    }
+}
