@@ -9,6 +9,7 @@ mod block_devices;
 mod canned;
 mod exchange;
 mod files;
+mod guest_memory;
 mod https;
 mod log;
 mod memory;
@@ -29,6 +30,7 @@ use crate::sys::{Fault, FaultKind, Kernel, Reply, Request};
 pub use block_devices::Device;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use files::Directory;
+pub(crate) use guest_memory::{CallMemory, NoMemory};
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use https::Endpoint;
 pub(crate) use log::LogBudget;
@@ -48,6 +50,8 @@ pub(crate) struct CallContext {
     pub(crate) log: LogBudget,
     /// What outlives the call.
     pub(crate) memory: DriverMemory,
+    /// What it may take of this process's memory.
+    pub(crate) taken: CallMemory,
     /// Keys that were used already: one call signs with one key, whatever is refreshed meanwhile.
     pub(crate) keys: CallKeys,
     /// The request that got no answer before the deadline: the reason why there is no time left.
@@ -57,6 +61,14 @@ pub(crate) struct CallContext {
 }
 
 impl CallContext {
+    /// For an answer that is large, before it is asked for.
+    fn take_buffer(&mut self, bytes: usize) -> Result<(), DriverError> {
+        let taken = self.taken.take_buffer(bytes, self.deadline);
+        taken.map_err(|error| {
+            DriverError::unavailable("cannot take in an answer now").caused_by(error)
+        })
+    }
+
     fn ask(&mut self, request: Request) -> Result<Reply, DriverError> {
         self.ask_until(request, self.deadline)
     }

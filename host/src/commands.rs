@@ -11,6 +11,7 @@ mod inspect;
 mod install;
 mod run;
 mod serve;
+mod size;
 mod status;
 
 use std::path::PathBuf;

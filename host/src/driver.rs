@@ -226,6 +226,16 @@ impl Driver {
         }
     }
 
+    /// The same driver, in a process that runs many calls at once: how many bytes all its guests may take.
+    #[must_use]
+    pub fn with_guests_within(self, bytes: usize) -> Self {
+        let (name, run) = (self.config.name.clone(), self.paths.run.clone());
+        Self {
+            memory: DriverMemory::of_guests_within(bytes, name, run),
+            ..self
+        }
+    }
+
     /// When a call that begins now has to be over.
     pub fn deadline(&self, now: Instant) -> Instant {
         let own = now + self.config.limits.deadline;

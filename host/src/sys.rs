@@ -17,6 +17,7 @@ mod host;
 mod key_file;
 mod lock;
 mod log;
+mod memory_limit;
 mod mount_option;
 mod mountinfo;
 mod random;
@@ -44,6 +45,7 @@ pub use host::host_name;
 pub use key_file::read_key_file;
 pub use lock::{Afterwards, Lock, LockError};
 pub use log::open_log;
+pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mount_option::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };

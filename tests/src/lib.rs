@@ -10,6 +10,7 @@
 
 mod answer;
 mod cloud;
+mod crowd;
 mod csi;
 pub mod csi_proto;
 mod csi_volume;
@@ -36,6 +37,7 @@ mod web_server;
 
 pub use answer::Answer;
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
+pub use crowd::{Crowd, MemoryGroup};
 pub use csi::{Csi, mounted, mounted_as, raw};
 pub use csi_volume::{CsiVolume, created, disk_request};
 pub use disk::{DISK, Disk, GIB, device};

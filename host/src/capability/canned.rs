@@ -46,6 +46,7 @@ impl Canned {
             kernel: Box::new(self.clone()),
             deadline: Instant::now() + Duration::from_secs(30),
             log: LogBudget::new(0),
+            taken: memory.call(),
             memory,
             keys: CallKeys::default(),
             unanswered: None,

@@ -31,6 +31,10 @@ pub(super) struct Message {
     pub(super) body: Vec<u8>,
 }
 
+/// An answer comes as a line of base64, is decoded, and is copied for the guest: so many times its size, as
+/// buffers grow by doubling.
+const COPIES: usize = 6;
+
 impl CallContext {
     /// Any status is an answer.
     pub(super) fn exchange(
@@ -40,6 +44,7 @@ impl CallContext {
     ) -> Result<HttpsResponse, DriverError> {
         let until = Instant::now() + peer.timeout;
         let ca = peer.ca.map(read_certificates).transpose()?;
+        self.take_buffer(peer.max_response_bytes.saturating_mul(COPIES))?;
         let addresses = self.checked_addresses(peer, until)?;
         let message = HttpsMessage {
             sender: peer.sender.clone(),

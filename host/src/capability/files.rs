@@ -19,6 +19,10 @@ pub struct Directory {
     pub(crate) origin: DirectoryOrigin,
 }
 
+/// A list of as many names as a worker tells, 1 MiB of them, on its way to the guest: six times as long where every
+/// character has to be escaped.
+const LIST_BYTES: usize = 8 << 20;
+
 /// Whether an operation changes anything.
 enum Effect {
     Looks,
@@ -146,6 +150,9 @@ impl wit::HostDirectory for CallContext {
         directory: Resource<Directory>,
         path: String,
     ) -> Answer<Vec<wit::Entry>> {
+        if let Err(error) = self.take_buffer(LIST_BYTES) {
+            return Ok(Err(into_wit(&error)));
+        }
         self.work(
             &directory,
             Effect::Looks,

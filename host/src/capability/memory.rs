@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::guest_memory::{CallMemory, GuestMemory};
 use super::signing::KeyCache;
 use super::tally::Tally;
 use crate::volume::DriverName;
@@ -19,16 +20,28 @@ struct Memory {
     run: PathBuf,
     keys: KeyCache,
     tally: Tally,
+    guests: GuestMemory,
 }
 
 impl DriverMemory {
-    /// Of that driver, with the directory that is gone after a reboot.
+    /// Of that driver, with the directory that is gone after a reboot. Its guests have no bound but their own,
+    /// as where a process makes one call and ends.
     pub fn new(name: DriverName, run: PathBuf) -> Self {
+        Self::with_guests(name, run, GuestMemory::without_bound())
+    }
+
+    /// The same where many calls run at once: how many bytes all their guests may take.
+    pub fn of_guests_within(bytes: usize, name: DriverName, run: PathBuf) -> Self {
+        Self::with_guests(name, run, GuestMemory::of_bytes(bytes))
+    }
+
+    fn with_guests(name: DriverName, run: PathBuf, guests: GuestMemory) -> Self {
         Self(Arc::new(Memory {
             name,
             run,
             keys: KeyCache::default(),
             tally: Tally::default(),
+            guests,
         }))
     }
 
@@ -36,6 +49,11 @@ impl DriverMemory {
     #[cfg(feature = "compiler")]
     pub(crate) fn of_nobody() -> Self {
         Self::new(DriverName(String::new()), PathBuf::new())
+    }
+
+    /// A call that has taken nothing yet.
+    pub(crate) fn call(&self) -> CallMemory {
+        self.0.guests.call()
     }
 
     pub(super) fn keys(&self) -> &KeyCache {

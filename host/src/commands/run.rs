@@ -9,7 +9,6 @@ mod controller;
 mod group_snapshots;
 mod json;
 mod node;
-mod size;
 mod snapshots;
 
 use std::process::ExitCode;

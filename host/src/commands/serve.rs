@@ -1,5 +1,6 @@
 //! `drivebay serve`: drivers on CSI sockets.
 
+mod guest_memory;
 mod verbosity;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use drivebay::csi::{self, Endpoint, Mode, Observation, Plugin};
 use drivebay::driver::Driver;
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
+use guest_memory::GuestMemory;
 use verbosity::Verbosity;
 
 /// Serve drivers to CSI callers, each on its own Unix socket.
@@ -49,6 +51,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "IP:PORT")]
     metrics_address: Option<SocketAddr>,
     #[command(flatten)]
+    guest_memory: GuestMemory,
+    #[command(flatten)]
     verbosity: Verbosity,
 }
 
@@ -77,13 +81,14 @@ impl Serve {
             Services::Node => Mode::Node,
             Services::All => Mode::All,
         };
+        let share = self.guest_memory.share(self.drivers.len());
         let plugins = self
             .drivers
             .iter()
             .zip(self.endpoints)
             .map(|(name, endpoint)| {
                 Ok(Plugin {
-                    driver: driver(paths, name)?,
+                    driver: guest_memory::within(share, driver(paths, name)?),
                     endpoint,
                     mode,
                     node: self.node_id.clone().filter(|id| !id.is_empty()).map(NodeId),

@@ -23,10 +23,11 @@ mod words;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Instance, ResourceTable};
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
+use super::engine::MEMORY_RESERVATION;
 use super::guest::Guest;
-use super::limiter::{Budget, LimitError, Limiter};
+use super::limiter::{Budget, LimitError, Limiter, MAX_INSTANCES};
 use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::{CallContext, CallKeys, DriverMemory, LogBudget, from_wit};
 use crate::error::DriverError;
@@ -38,6 +39,10 @@ pub use node::StageRequest;
 /// Bytes a guest may have copied out of its memory by one host call: the largest file the contract lets
 /// through is 64 KiB, a request body some hundred.
 const HOST_CALL_BYTES: usize = 2 << 20;
+
+/// What a call takes besides its guest's linear memory: the stack of its frames (half a MiB), tables, what host
+/// functions copy, and its worker process.
+const CALL_BYTES: usize = 2 << 20;
 
 /// Handles a guest may hold at once; none needs more than a few.
 const MAX_HANDLES: usize = 256;
@@ -83,6 +88,12 @@ impl State {
         self.begun
     }
 
+    /// Takes so much of what all guests of the driver have; waits for it where others have it now.
+    fn take(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let taken = self.context.taken.take(bytes, self.context.deadline);
+        Ok(taken.map_err(LimitError::AllGuests)?)
+    }
+
     /// Sleeps until then, for a guest that can do nothing meanwhile. No epoch wakes the host's own code, so
     /// whoever would sleep past the deadline is ended now: nothing else could become of the call, and its
     /// thread and memory are others' sooner.
@@ -101,6 +112,48 @@ impl State {
     }
 }
 
+impl ResourceLimiter for State {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let Some(more) = self.limiter.grow_memory(current, desired) else {
+            return Ok(false);
+        };
+        self.take(more)?;
+        if desired as u64 > MEMORY_RESERVATION {
+            // It may have to be moved, and there are two of it then.
+            let (taken, deadline) = (&mut self.context.taken, self.context.deadline);
+            let moved = taken.take_buffer(current, deadline);
+            moved.map_err(LimitError::AllGuests)?;
+        }
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(self.limiter.grow_table(current, desired))
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_INSTANCES
+    }
+}
+
 impl Guest {
     fn call<T>(
         &self,
@@ -115,12 +168,14 @@ impl Guest {
         })?;
         let begun = Instant::now();
         let running = memory.running();
-        let outcome = self
-            .ready
-            .instantiate(&mut store)
+        let outcome = store
+            .data_mut()
+            .take(CALL_BYTES)
+            .and_then(|()| self.ready.instantiate(&mut store))
             .and_then(|instance| run(&mut store, &instance));
         drop((running, ticking));
-        let waited = store.data().context.waited;
+        let context = &store.data().context;
+        let waited = context.waited + context.taken.waited;
         memory.add_guest_time(begun.elapsed().saturating_sub(waited));
         match outcome {
             Ok(Ok(value)) => Ok(value),
@@ -139,6 +194,7 @@ impl Guest {
             kernel: setup.kernel,
             deadline: setup.deadline,
             log: LogBudget::new(self.limits.log_lines),
+            taken: setup.memory.call(),
             memory: setup.memory,
             keys: CallKeys::default(),
             unanswered: None,
@@ -153,7 +209,7 @@ impl Guest {
                 whole: self.limits.deadline,
             },
         );
-        store.limiter(|state| &mut state.limiter);
+        store.limiter(|state| state);
         store.set_hostcall_fuel(HOST_CALL_BYTES);
         store.set_max_component_handles(MAX_HANDLES);
         // Armed before instantiation: start functions and language runtimes run inside it.
@@ -182,6 +238,7 @@ impl Guest {
             "guest failed"
         );
         match error.downcast_ref::<LimitError>() {
+            Some(LimitError::AllGuests(limit)) => DriverError::overloaded(who).caused_by(*limit),
             Some(limit @ LimitError::Cpu(_)) => DriverError::internal(who).caused_by(*limit),
             // The guest was only not given the time to pass it on.
             Some(limit @ (LimitError::Deadline(_) | LimitError::Sleep(_))) => {

@@ -12,9 +12,14 @@ pub(super) const FINGERPRINT: &str = concat!(
     env!("DRIVEBAY_TARGET_ARCH")
 );
 
-/// Address space kept for one linear memory. Guests are small; the default of 4 GiB would fail under
-/// RLIMIT_AS and buys nothing here.
-const MEMORY_RESERVATION: u64 = 16 << 20;
+/// Address space kept for one linear memory, as much as limits.memory has by default: a memory that outgrows
+/// it is moved, and takes its size twice meanwhile. The default of 4 GiB would fail under RLIMIT_AS and buys
+/// nothing here.
+pub(super) const MEMORY_RESERVATION: u64 = 64 << 20;
+
+/// And beyond, each time that it is moved.
+const MEMORY_RESERVATION_FOR_GROWTH: u64 = 16 << 20;
+
 const MEMORY_GUARD: u64 = 64 << 10;
 
 /// Makes the engine.
@@ -27,7 +32,7 @@ pub(super) fn engine() -> wasmtime::Result<Engine> {
     config.epoch_interruption(true);
     config.memory_reservation(MEMORY_RESERVATION);
     config.memory_guard_size(MEMORY_GUARD);
-    config.memory_reservation_for_growth(MEMORY_RESERVATION);
+    config.memory_reservation_for_growth(MEMORY_RESERVATION_FOR_GROWTH);
     Engine::new(&config)
 }
 

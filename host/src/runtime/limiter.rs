@@ -2,17 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use wasmtime::ResourceLimiter;
-
+use crate::capability::NoMemory;
 use crate::config::Limits;
 use crate::sys::ThreadClock;
 
-/// Guests with tables larger than this do not exist outside attacks: language runtimes have some thousand
+/// Guests with more in all their tables do not exist outside attacks: language runtimes have some thousand
 /// entries.
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 
 /// A component is made of a handful of core instances, adapters included.
-const MAX_INSTANCES: usize = 64;
+pub(super) const MAX_INSTANCES: usize = 64;
 
 /// A limit a guest ran into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,14 +22,17 @@ pub(super) enum LimitError {
     Deadline(Duration),
     #[error("it would have slept beyond the end of its {0:?} (limits.deadline)")]
     Sleep(Duration),
+    #[error(transparent)]
+    AllGuests(#[from] NoMemory),
 }
 
-/// Memory is refused by answering "no" to growth, as on a machine that has no more; a guest that cannot
-/// cope traps by itself, and `refused` tells why.
+/// What one instance may grow to. Memory is refused by answering "no" to growth, as on a machine that has no
+/// more; a guest that cannot cope traps by itself, and `refused` tells why.
 #[derive(Debug)]
 pub(super) struct Limiter {
     memory_bytes: usize,
     used_bytes: usize,
+    used_elements: usize,
     refused: bool,
 }
 
@@ -39,6 +41,7 @@ impl Limiter {
         Self {
             memory_bytes: limits.memory_bytes,
             used_bytes: 0,
+            used_elements: 0,
             refused: false,
         }
     }
@@ -46,46 +49,28 @@ impl Limiter {
     pub(super) fn refused(&self) -> bool {
         self.refused
     }
-}
 
-impl ResourceLimiter for Limiter {
-    /// The bound is over all memories of the instance together.
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let total = self
-            .used_bytes
-            .saturating_add(desired.saturating_sub(current));
+    /// How many bytes more that is, or none where it is too much: the bound is over all memories together.
+    pub(super) fn grow_memory(&mut self, current: usize, desired: usize) -> Option<usize> {
+        let more = desired.saturating_sub(current);
+        let total = self.used_bytes.saturating_add(more);
         if total > self.memory_bytes {
             self.refused = true;
-            return Ok(false);
+            return None;
         }
         self.used_bytes = total;
-        Ok(true)
+        Some(more)
     }
 
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
-    }
-
-    fn instances(&self) -> usize {
-        MAX_INSTANCES
-    }
-
-    fn tables(&self) -> usize {
-        MAX_INSTANCES
-    }
-
-    fn memories(&self) -> usize {
-        MAX_INSTANCES
+    /// Whether tables may grow so; the bound is over all of them together.
+    pub(super) fn grow_table(&mut self, current: usize, desired: usize) -> bool {
+        let more = desired.saturating_sub(current);
+        let total = self.used_elements.saturating_add(more);
+        let is_allowed = total <= MAX_TABLE_ELEMENTS;
+        if is_allowed {
+            self.used_elements = total;
+        }
+        is_allowed
     }
 }
 
@@ -130,10 +115,18 @@ mod tests {
             ..Limits::default()
         };
         let mut limiter = Limiter::new(&limits);
-        assert!(limiter.memory_growing(0, 60, None).expect("no error"));
+        assert_eq!(limiter.grow_memory(0, 60), Some(60));
         assert!(!limiter.refused());
-        assert!(!limiter.memory_growing(0, 60, None).expect("no error"));
+        assert_eq!(limiter.grow_memory(0, 60), None);
         assert!(limiter.refused());
-        assert!(limiter.memory_growing(60, 100, None).expect("no error"));
+        assert_eq!(limiter.grow_memory(60, 100), Some(40));
+    }
+
+    #[test]
+    fn elements_are_counted_over_all_tables() {
+        let mut limiter = Limiter::new(&Limits::default());
+        assert!(limiter.grow_table(0, MAX_TABLE_ELEMENTS - 1));
+        assert!(!limiter.grow_table(0, 2));
+        assert!(limiter.grow_table(0, 1));
     }
 }

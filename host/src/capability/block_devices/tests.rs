@@ -43,6 +43,7 @@ struct Call {
 
 fn call(grant: Option<BlockDevicesGrant>) -> Call {
     let asked = Willing::default();
+    let memory = DriverMemory::new(DriverName("driver".into()), PathBuf::new());
     let context = CallContext {
         table: ResourceTable::new(),
         grants: Grants {
@@ -55,7 +56,8 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
         unanswered: None,
         waited: Duration::ZERO,
         keys: CallKeys::default(),
-        memory: DriverMemory::new(DriverName("driver".into()), PathBuf::new()),
+        taken: memory.call(),
+        memory,
     };
     Call { context, asked }
 }

@@ -9,7 +9,8 @@ use drivebay::volume::{
 use serde_json::{Value, json};
 
 use super::arguments::{Capability, Page, Volume, pair, parameters, place};
-use super::{json as answer, size};
+use super::json as answer;
+use crate::commands::size;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {

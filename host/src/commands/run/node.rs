@@ -10,7 +10,8 @@ use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
 use serde_json::{Value, json};
 
 use super::arguments::{Kind, Reading, Volume, pair, parameters};
-use super::{json as answer, size};
+use super::json as answer;
+use crate::commands::size;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {

@@ -50,6 +50,9 @@ use super::{
 /// The contract's bound on a directory listing.
 const MAX_ENTRIES: usize = 10_000;
 
+/// And on the names in it, together: they are all in memory several times on their way.
+const MAX_NAME_BYTES: usize = 1 << 20;
+
 /// The contract's bound on a file that crosses to the guest.
 const MAX_CONTENT: u64 = 64 * 1024;
 
@@ -277,7 +280,7 @@ fn look(dir: &Dir, path: &str) -> Result<Reply, Fault> {
 fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     let wrong = |error: Errno| failed("list", path, error);
     let here = open_beneath(dir, path)?;
-    let mut entries = Vec::new();
+    let (mut entries, mut name_bytes) = (Vec::new(), 0);
     let mut unfinished = Vec::new();
     for entry in rustix::fs::Dir::read_from(&here).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
@@ -293,6 +296,13 @@ fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
             return Err(Fault::new(
                 FaultKind::Exhausted,
                 format!("cannot list {path:?}: more than {MAX_ENTRIES} entries"),
+            ));
+        }
+        name_bytes += name.to_bytes().len();
+        if name_bytes > MAX_NAME_BYTES {
+            return Err(Fault::new(
+                FaultKind::Exhausted,
+                format!("cannot list {path:?}: more than {MAX_NAME_BYTES} bytes of names"),
             ));
         }
         let mut file_type = entry.file_type();
