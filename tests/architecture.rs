@@ -75,11 +75,16 @@ const WORDS: [&str; 2] = ["volume", "error"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 28] = [
+const CONFINED: [(&str, &[&str], &str); 29] = [
     (
         "wasmtime",
         &["runtime", "bindings", "capability"],
         "the engine is known where guests are called",
+    ),
+    (
+        "wasmparser",
+        &["runtime/contract"],
+        "types are compared before anything is compiled",
     ),
     ("nix", &["sys"], "sys is the one door to the kernel"),
     ("rustix", &["sys"], "sys is the one door to the kernel"),
@@ -110,6 +115,7 @@ const CONFINED: [(&str, &[&str], &str); 28] = [
             "flexvolume",
             "journal",
             "runtime/manifest.rs",
+            "runtime/compile/answer.rs",
             "sys",
             "capability/signing/answer.rs",
         ],

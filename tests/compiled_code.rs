@@ -119,6 +119,34 @@ fn a_mount_without_compiled_code_compiles_once_for_all_that_wait() {
 }
 
 #[test]
+fn a_component_that_is_refused_is_not_tried_again_by_each_call_until_something_changes() {
+    let node = node();
+    let compiles = count_compiles(&node);
+    fs::remove_dir_all(node.path("state/compiled")).expect("ours");
+    let link = node.path("state/components/guest.wasm");
+    fs::remove_file(&link).expect("installed");
+    let broken = WatGuest::named("guest").describe("unreachable");
+    broken.write(link.clone());
+    let reason = "guest.wasm failed its self-test: ";
+    mount(&node).fails_with(reason);
+    for _ in 0..3 {
+        mount(&node)
+            .fails_with(reason)
+            .fails_with("`drivebay install` tries again at once");
+    }
+    assert_eq!(compiles(), 1);
+    node.add_driver(
+        "guest",
+        &format!("{GRANTS}[limits]\ncompile-time = \"50s\"\n"),
+    );
+    mount(&node).fails_with(reason);
+    assert_eq!(compiles(), 2, "it may take another time now");
+    saying("mended").write(link);
+    mount(&node).fails_with("mended");
+    assert_eq!(compiles(), 3);
+}
+
+#[test]
 fn a_mount_without_code_and_compiler_says_which_program_is_missing() {
     let node = node();
     fs::remove_dir_all(node.path("state/compiled")).expect("ours");

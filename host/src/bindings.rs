@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
     path: "../wit",
     world: "everything",
     imports: { default: trappable },
+    include_component_type: true,
     with: {
         "drivebay:driver/mounts.target": crate::capability::Target,
         "drivebay:driver/files.directory": crate::capability::Directory,

@@ -14,6 +14,7 @@ mod serve;
 mod size;
 mod status;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -83,6 +84,14 @@ enum Command {
     Serve(serve::Serve),
     /// Show what each `drivebay serve` on this machine has done
     Status(status::Status),
+}
+
+/// As the worker that compiles.
+pub(crate) fn serve_compiler(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    match drivebay::runtime::serve_compiler(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 impl Cli {

@@ -15,9 +15,10 @@ use std::time::Duration;
 pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers};
 pub use grants::misspelt_mount_options;
 pub use paths::Paths;
+pub use section::{bytes, duration};
 
 use crate::grant::Grants;
-use crate::sys::{JobLimits, WorkerLimits};
+use crate::sys::{CompileLimits, JobLimits, WorkerLimits};
 use crate::volume::DriverName;
 
 /// One driver, as its file says.
@@ -90,6 +91,8 @@ pub struct Limits {
     pub jobs: JobLimits,
     /// `[limits.workers]`
     pub workers: WorkerLimits,
+    /// What compiling its component may take.
+    pub compile: CompileLimits,
 }
 
 impl Default for Limits {
@@ -103,6 +106,7 @@ impl Default for Limits {
             log_lines: 100,
             jobs: JobLimits::default(),
             workers: WorkerLimits::default(),
+            compile: CompileLimits::default(),
         }
     }
 }

@@ -15,8 +15,7 @@ fn main() -> ExitCode {
         .next()
         .is_some_and(|program| sys::is_worker(&program))
     {
-        let _ = sys::serve_worker(arguments.next().as_deref());
-        return ExitCode::SUCCESS;
+        return work(arguments);
     }
     match commands::Cli::parse_from(std::env::args_os().collect::<Vec<OsString>>()).run() {
         Ok(code) => code,
@@ -29,4 +28,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// As a worker. Its parent reads the end of its replies as failure; the code says no more, except of a compiler.
+fn work(mut arguments: std::env::ArgsOs) -> ExitCode {
+    let place = arguments.next();
+    if sys::is_compiler(place.as_deref()) {
+        return commands::serve_compiler(arguments);
+    }
+    let _ = sys::serve_worker(place.as_deref());
+    ExitCode::SUCCESS
 }

@@ -11,19 +11,24 @@ mod clock;
 mod compile;
 mod compiled;
 mod components;
+#[cfg(feature = "compiler")]
+mod contract;
 mod engine;
 mod guest;
 mod imports;
 mod limiter;
 mod manifest;
+mod refusals;
 mod wasi;
 
 pub use crate::capability::{DriverMemory, Purpose};
 pub use call::{AttachRequest, CallSetup, StageRequest};
 #[cfg(feature = "compiler")]
-pub use compile::{CompileError, compile, inspect};
+pub use compile::{CompileError, CompileLimit, compile, inspect, serve_compiler};
 pub use compiled::CompiledError;
-pub use components::{ComponentError, ComponentFile, install, locate, locate_digest, retained};
+pub use components::{
+    ComponentBytes, ComponentError, ComponentFile, install, locate, locate_digest, retained,
+};
 pub use guest::{Guest, Runtime};
 pub use imports::{Export, ImportProblem, problems};
 pub use manifest::{Description, Manifest, Need, Parameter, Scope};

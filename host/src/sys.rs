@@ -28,7 +28,10 @@ mod stdio;
 mod worker;
 
 pub use clock::{ThreadClock, now_seconds};
-pub use compiler::{CompilerError, run_compiler};
+pub use compiler::{
+    CompileLimits, CompileWorkerError, CompilerError, ask_compiler, is_compiler, run_compiler,
+    serve_compiler,
+};
 pub use core_dump::forbid_core_dumps;
 pub use directory::{
     check_directory, check_directory_itself, check_way, close_directory, close_directory_beneath,

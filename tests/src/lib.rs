@@ -28,6 +28,7 @@ mod silent_server;
 mod site;
 mod source;
 mod told;
+mod told_answer;
 mod trace;
 mod traces;
 mod volume;

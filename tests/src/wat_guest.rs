@@ -7,10 +7,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{Resolve, WorldId, WorldItem};
 
 use crate::repository;
+use crate::told_answer::Answers;
 
 /// Where the result of `stage-volume` lies. A host function told to put its own result here passes its
 /// error on: the layouts are the same.
@@ -28,6 +30,8 @@ pub struct WatGuest {
     core: String,
     describe: String,
     stage: String,
+    changes: Vec<(String, String)>,
+    answers: Vec<(String, Value)>,
 }
 
 impl WatGuest {
@@ -44,6 +48,8 @@ impl WatGuest {
             core: String::new(),
             describe: String::new(),
             stage: String::new(),
+            changes: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -91,6 +97,21 @@ impl WatGuest {
         self
     }
 
+    /// A contract that is another one in that place of its text, which has to be there.
+    #[must_use]
+    pub fn changing(mut self, from: &str, to: &str) -> Self {
+        self.changes.push((from.to_owned(), to.to_owned()));
+        self
+    }
+
+    /// What `interface.function` answers: records as objects, lists and tuples as lists, an option's nothing as null, a
+    /// case as its name or as an object with what it holds. What is exported and told no answer says `unsupported`.
+    #[must_use]
+    pub fn answers(mut self, function: &str, answer: Value) -> Self {
+        self.answers.push((function.to_owned(), answer));
+        self
+    }
+
     /// What `describe` does before it answers.
     #[must_use]
     pub fn describe(mut self, text: &str) -> Self {
@@ -114,8 +135,6 @@ impl WatGuest {
 
     /// The component.
     pub fn component(&self) -> Vec<u8> {
-        let text = self.module();
-        let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let mut resolve = Resolve::default();
         let package = resolve
             .push_str("hostile.wit", &self.wit())
@@ -123,6 +142,8 @@ impl WatGuest {
         let world = resolve
             .select_world(&[package], Some("guest"))
             .expect("the world is there");
+        let text = self.module(&resolve, world);
+        let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
             .expect("a module");
         let mut encoder = ComponentEncoder::default();
@@ -145,6 +166,10 @@ impl WatGuest {
             .map(|file| fs::read_to_string(file).expect("readable"))
             .collect();
         let contract = contract.replace("package drivebay:driver@0.1.0;", "");
+        let contract = self.changes.iter().fold(contract, |contract, (from, to)| {
+            assert!(contract.contains(from), "the contract has no {from:?}");
+            contract.replace(from, to)
+        });
         let Self {
             contract: version,
             packages,
@@ -162,7 +187,43 @@ impl WatGuest {
         )
     }
 
-    fn module(&self) -> String {
+    /// The functions that answer what they were told, and the data and pages of memory for that.
+    fn told(&self, resolve: &Resolve, world: WorldId) -> (String, String, usize) {
+        let mut answers = Answers::new(resolve);
+        let mut functions = String::new();
+        for item in resolve.worlds[world].exports.values() {
+            let WorldItem::Interface { id, .. } = item else {
+                continue;
+            };
+            let interface = &resolve.interfaces[*id];
+            let short = interface.name.as_deref().expect("named");
+            for function in interface.functions.values() {
+                let name = format!("{short}.{}", function.name);
+                if let Some(answer) = self.answer(&name) {
+                    let export = format!("drivebay:driver/{short}@0.1.0#{}", function.name);
+                    functions.push_str(&answers.function(&export, function, &answer));
+                }
+            }
+        }
+        let (data, pages) = answers.data();
+        (functions, data, pages)
+    }
+
+    /// None where the function is written out.
+    fn answer(&self, name: &str) -> Option<Value> {
+        let told = self.answers.iter().find(|(function, _)| function == name);
+        if let Some((_, answer)) = told {
+            return Some(answer.clone());
+        }
+        let function = name.split_once('.').map_or(name, |(_, function)| function);
+        let is_written = name == "identity.describe"
+            || name == "node.stage-volume"
+            || self.core.contains(&format!("#{function}\""));
+        let unsupported = || serde_json::json!({"err": {"unsupported": "it was told no answer"}});
+        (!is_written).then(unsupported)
+    }
+
+    fn module(&self, resolve: &Resolve, world: WorldId) -> String {
         let Self {
             name,
             version,
@@ -182,8 +243,6 @@ impl WatGuest {
         let node = format!(
             r#"
             (import "drivebay:driver/mounts@0.1.0" "[resource-drop]target" (func $drop_target (param i32)))
-            (func (export "drivebay:driver/node@0.1.0#get-info") (result i32) unreachable)
-            (func (export "drivebay:driver/node@0.1.0#get-health") (param i32 i32 i32 i32 i32 i32) (result i32) unreachable)
             (func (export "drivebay:driver/node@0.1.0#stage-volume")
                 (param $id i32) (param $id_length i32) (param $context i32) (param $context_length i32)
                 (param i32 i32 i32 i32 i32 i32 i32 i32) (param $target i32) (result i32)
@@ -192,10 +251,21 @@ impl WatGuest {
                 (i32.const {RESULT}))
             "#
         );
+        let is_described = self
+            .answers
+            .iter()
+            .all(|(name, _)| name != "identity.describe");
+        let (told, data, pages) = self.told(resolve, world);
+        let pages = pages.max(4);
         // The text format wants all imports first.
         let parts = [
             core.as_str(),
-            if has("identity") { &identity } else { "" },
+            if has("identity") && is_described {
+                &identity
+            } else {
+                ""
+            },
+            &told,
             if has("node") { &node } else { "" },
         ];
         let (imports, definitions) = split_imports(&parts.join("\n"));
@@ -204,7 +274,7 @@ impl WatGuest {
         let module = format!(
             r#"(module
             {imports}
-            (memory (export "memory") 4)
+            (memory (export "memory") {pages})
             (global $free (mut i32) (i32.const 65536))
             (func $allocate (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32)
                 (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
@@ -212,6 +282,7 @@ impl WatGuest {
                 (global.set $free (i32.add (global.get $free) (local.get $size))))
             (data (i32.const 512) "{name}{version}")
             (data (i32.const 16) "{}")
+            {data}
             {definitions})"#,
             words(&[
                 512,

@@ -11,7 +11,7 @@ use drivebay::grant::{
     AddressGrant, BlockDevicesGrant, Capability, DevicePattern, GrantedOption, HttpsGrant,
     KeySource, SigningGrant, WordPattern,
 };
-use drivebay::runtime::{self, Manifest};
+use drivebay::runtime::{self, ComponentBytes, Manifest};
 
 use super::inspect::{exports, list};
 
@@ -72,7 +72,8 @@ fn examine(paths: &Paths, driver: &DriverConfig) -> anyhow::Result<Manifest> {
             file.sha256
         );
     }
-    Ok(runtime::inspect(&file.path)?)
+    let component = ComponentBytes::read(&file.path)?;
+    Ok(runtime::inspect(&component, driver.limits.compile)?)
 }
 
 fn print(driver: &DriverConfig, manifest: &Manifest) {

@@ -2,26 +2,53 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
-use drivebay::config::Paths;
-use drivebay::runtime;
+use drivebay::config::{self, Paths};
+use drivebay::runtime::{self, ComponentBytes};
+use drivebay::sys::CompileLimits;
 
 /// Compile a component for this machine.
 #[derive(Debug, Args)]
 pub(crate) struct Compile {
     /// The component
     file: PathBuf,
+    #[command(flatten)]
+    allowed: Allowed,
 }
 
 impl Compile {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
-        let manifest = runtime::compile(paths, &self.file)?;
+        let component = ComponentBytes::read(&self.file)?;
+        let limits = self.allowed.or(CompileLimits::default());
+        let manifest = runtime::compile(paths, &component, limits)?;
         let said = &manifest.description;
         println!(
             "compiled {} {} (sha256 {})",
             said.name, said.version, manifest.component_sha256
         );
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What compiling may take, for this time.
+#[derive(Debug, Args)]
+pub(super) struct Allowed {
+    /// How long compiling a component may take, such as 90s
+    #[arg(long, value_name = "TIME", value_parser = config::duration)]
+    compile_time: Option<Duration>,
+    /// How much memory compiling a component may take, such as 1GiB
+    #[arg(long, value_name = "SIZE", value_parser = config::bytes)]
+    compile_memory: Option<usize>,
+}
+
+impl Allowed {
+    /// That, or what was allowed before.
+    pub(super) fn or(&self, before: CompileLimits) -> CompileLimits {
+        CompileLimits {
+            time: self.compile_time.unwrap_or(before.time),
+            memory_bytes: self.compile_memory.unwrap_or(before.memory_bytes),
+        }
     }
 }

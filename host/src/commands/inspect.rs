@@ -5,18 +5,24 @@ use std::process::ExitCode;
 
 use clap::Args;
 use drivebay::grant::{Capability, Grants};
-use drivebay::runtime::{self, Export, ImportProblem, Manifest, Need};
+use drivebay::runtime::{self, ComponentBytes, Export, ImportProblem, Manifest, Need};
+use drivebay::sys::CompileLimits;
+
+use super::compile::Allowed;
 
 /// Print what a component wants, before anyone grants it.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// The component
     file: PathBuf,
+    #[command(flatten)]
+    allowed: Allowed,
 }
 
 impl Inspect {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let manifest = runtime::inspect(&self.file)?;
+        let component = ComponentBytes::read(&self.file)?;
+        let manifest = runtime::inspect(&component, self.allowed.or(CompileLimits::default()))?;
         let said = &manifest.description;
         println!("{} {}: {}", said.name, said.version, said.summary);
         println!("sha256   {}", manifest.component_sha256);

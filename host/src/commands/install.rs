@@ -12,13 +12,18 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
-use drivebay::{runtime, sys};
+use drivebay::runtime::{self, ComponentBytes};
+use drivebay::sys::{self, CompileLimits};
+
+use super::compile::Allowed;
 
 /// Install components and the shim on this node.
 #[derive(Debug, Args)]
 pub(crate) struct Install {
     /// Component files to put into the store, each under the name of its file
     components: Vec<PathBuf>,
+    #[command(flatten)]
+    allowed: Allowed,
     /// kubelet's --volume-plugin-dir; without it the shim is not installed
     #[arg(long, env = "DRIVEBAY_PLUGIN_DIR")]
     plugin_dir: Option<PathBuf>,
@@ -31,11 +36,13 @@ impl Install {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         let drivers = config::load_drivers(paths)?;
         for file in &self.components {
-            store(paths, file)?;
+            self.store(paths, file, &drivers)?;
         }
         for driver in &drivers {
             let file = runtime::locate(paths, &driver.component)?;
-            let manifest = runtime::compile(paths, &file.path)?;
+            let component = ComponentBytes::read(&file.path)?;
+            let limits = self.allowed.or(driver.limits.compile);
+            let manifest = runtime::compile(paths, &component, limits)?;
             println!(
                 "driver {}: {} {} compiled",
                 driver.name, driver.component, manifest.description.version
@@ -51,6 +58,23 @@ impl Install {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Examined before it may become the current version: a broken one leaves the old one serving.
+    fn store(&self, paths: &Paths, file: &Path, drivers: &[DriverConfig]) -> anyhow::Result<()> {
+        let name = file
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .context("a component file needs a name")?;
+        if file.extension().is_none_or(|extension| extension != "wasm") {
+            bail!("{} is not named NAME.wasm", file.display());
+        }
+        let component = ComponentBytes::read(file)?;
+        let limits = self.allowed.or(allowed_by(drivers, name));
+        runtime::compile(paths, &component, limits)?;
+        let stored = runtime::install(paths, name, &component)?;
+        println!("component {name}: sha256 {}", stored.sha256);
+        Ok(())
+    }
+
     fn shim(&self) -> anyhow::Result<PathBuf> {
         match &self.shim {
             Some(shim) => Ok(shim.clone()),
@@ -59,19 +83,17 @@ impl Install {
     }
 }
 
-/// Examined before it may become the current version: a broken one leaves the old one serving.
-fn store(paths: &Paths, file: &Path) -> anyhow::Result<()> {
-    let name = file
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .context("a component file needs a name")?;
-    if file.extension().is_none_or(|extension| extension != "wasm") {
-        bail!("{} is not named NAME.wasm", file.display());
-    }
-    runtime::compile(paths, file)?;
-    let stored = runtime::install(paths, name, &fs::read(file)?)?;
-    println!("component {name}: sha256 {}", stored.sha256);
-    Ok(())
+/// What those drivers allow that are served by the component of that name; the most, where they differ.
+fn allowed_by(drivers: &[DriverConfig], component: &str) -> CompileLimits {
+    let its = drivers
+        .iter()
+        .filter(|driver| driver.component == component);
+    its.map(|driver| driver.limits.compile)
+        .reduce(|one, other| CompileLimits {
+            time: one.time.max(other.time),
+            memory_bytes: one.memory_bytes.max(other.memory_bytes),
+        })
+        .unwrap_or_default()
 }
 
 fn install_shim(plugin_dir: &Path, driver: &DriverConfig, shim: &Path) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use super::section::Section;
 use super::{ConfigError, Limits};
-use crate::sys::{JobLimits, WorkerLimits};
+use crate::sys::{CompileLimits, JobLimits, WorkerLimits};
 
 pub(super) fn limits(root: &mut Section<'_>) -> Result<Limits, ConfigError> {
     let defaults = Limits::default();
@@ -14,6 +14,14 @@ pub(super) fn limits(root: &mut Section<'_>) -> Result<Limits, ConfigError> {
         cpu: section.duration("cpu")?.unwrap_or(defaults.cpu),
         deadline: section.duration("deadline")?.unwrap_or(defaults.deadline),
         log_lines: section.count("log-lines")?.unwrap_or(defaults.log_lines),
+        compile: CompileLimits {
+            time: section
+                .duration("compile-time")?
+                .unwrap_or(defaults.compile.time),
+            memory_bytes: section
+                .bytes("compile-memory")?
+                .unwrap_or(defaults.compile.memory_bytes),
+        },
         jobs: jobs(&mut section)?,
         workers: workers(&mut section)?,
     };

@@ -130,19 +130,9 @@ impl<'a> Section<'a> {
         let Some(text) = self.string(key)? else {
             return Ok(None);
         };
-        let millis = scaled(
-            text,
-            &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)],
-        )
-        .filter(|millis| *millis > 0);
-        let reason = || {
-            format!(
-                "is {text:?}, which is not a duration such as \"500ms\", \"100s\", \"2m\" or \"24h\""
-            )
-        };
-        millis
-            .map(|millis| Some(Duration::from_millis(millis)))
-            .ok_or_else(|| self.bad(key, reason()))
+        duration(text)
+            .map(Some)
+            .map_err(|reason| self.bad(key, format!("is {reason}")))
     }
 
     /// `"64MiB"`, `"512KiB"`.
@@ -150,19 +140,9 @@ impl<'a> Section<'a> {
         let Some(text) = self.string(key)? else {
             return Ok(None);
         };
-        let bytes = scaled(
-            text,
-            &[
-                ("KiB", 1 << 10),
-                ("MiB", 1 << 20),
-                ("GiB", 1 << 30),
-                ("TiB", 1 << 40),
-            ],
-        )
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .filter(|bytes| *bytes > 0);
-        let reason = || format!("is {text:?}, which is not a size such as \"512KiB\" or \"64MiB\"");
-        bytes.map(Some).ok_or_else(|| self.bad(key, reason()))
+        bytes(text)
+            .map(Some)
+            .map_err(|reason| self.bad(key, format!("is {reason}")))
     }
 
     /// Refuses the first key that nobody asked for.
@@ -209,6 +189,39 @@ impl<'a> Section<'a> {
     fn wrong_type(&self, key: &str, expected: &str, value: &Value) -> ConfigError {
         self.bad(key, format!("must be {expected}, not {}", value.type_str()))
     }
+}
+
+/// As the operator's files write it, for those who write it elsewhere.
+///
+/// # Errors
+/// The text, and what it should have been.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    scaled(text, &units)
+        .filter(|millis| *millis > 0)
+        .map(Duration::from_millis)
+        .ok_or_else(|| {
+            format!(
+                "{text:?}, which is not a duration such as \"500ms\", \"100s\", \"2m\" or \"24h\""
+            )
+        })
+}
+
+/// The same for sizes.
+///
+/// # Errors
+/// The text, and what it should have been.
+pub fn bytes(text: &str) -> Result<usize, String> {
+    let units = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+    ];
+    scaled(text, &units)
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("{text:?}, which is not a size such as \"512KiB\" or \"64MiB\""))
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {

@@ -4,8 +4,8 @@
 //! reading it. A plain file dropped there works too, at the price of hashing it. Old versions stay for
 //! the volumes they made.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -22,9 +22,35 @@ pub struct ComponentFile {
     pub sha256: String,
 }
 
+/// Python's runtime, the largest known guest, makes components of 18 MiB.
+const MAX_COMPONENT_BYTES: u64 = 64 << 20;
+
+/// A component's bytes, read once, so that what is stored is what was examined.
+#[derive(Debug)]
+pub struct ComponentBytes {
+    /// Where they were read.
+    pub path: PathBuf,
+    pub(super) bytes: Vec<u8>,
+    pub(super) sha256: String,
+}
+
 /// Why there is none.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It has more bytes than a component may have.
+    #[error("{} has more than {MAX_COMPONENT_BYTES} bytes, and no setting allows a component to have more; leave out of it what it does not need", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+    },
     /// Nothing of that name.
     #[error("there is no component {name:?} in {}; put one there with `drivebay install`", directory.display())]
     Missing {
@@ -43,6 +69,33 @@ pub enum ComponentError {
     },
 }
 
+impl ComponentBytes {
+    /// From a file, which is read no further than a component may be long.
+    ///
+    /// # Errors
+    /// [`ComponentError::Unreadable`], [`ComponentError::TooLarge`].
+    pub fn read(path: &Path) -> Result<Self, ComponentError> {
+        let unreadable = |source| ComponentError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_COMPONENT_BYTES + 1).read_to_end(&mut bytes))
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_COMPONENT_BYTES {
+            return Err(ComponentError::TooLarge {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            sha256: sha256_hex(&bytes),
+            bytes,
+        })
+    }
+}
+
 /// The current version of a component.
 ///
 /// # Errors
@@ -56,11 +109,8 @@ pub fn locate(paths: &Paths, name: &str) -> Result<ComponentFile, ComponentError
     {
         return Ok(ComponentFile { sha256, path });
     }
-    match fs::read(&path) {
-        Ok(bytes) => Ok(ComponentFile {
-            sha256: sha256_hex(&bytes),
-            path,
-        }),
+    match file_sha256_hex(&path) {
+        Ok(sha256) => Ok(ComponentFile { sha256, path }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ComponentError::Missing {
             name: name.to_owned(),
             directory: paths.components(),
@@ -100,15 +150,19 @@ pub fn retained(paths: &Paths, sha256: &str) -> PathBuf {
 ///
 /// # Errors
 /// [`ComponentError::Io`].
-pub fn install(paths: &Paths, name: &str, bytes: &[u8]) -> Result<ComponentFile, ComponentError> {
-    let sha256 = sha256_hex(bytes);
+pub fn install(
+    paths: &Paths,
+    name: &str,
+    component: &ComponentBytes,
+) -> Result<ComponentFile, ComponentError> {
+    let sha256 = component.sha256.clone();
     let kept = retained(paths, &sha256);
     let io = |source| ComponentError::Io {
         path: kept.clone(),
         source,
     };
     sys::create_root_only_directory(&paths.components().join("sha256")).map_err(io)?;
-    sys::write_durably(&kept, bytes).map_err(io)?;
+    sys::write_durably(&kept, &component.bytes).map_err(io)?;
     let link = paths.components().join(format!("{name}.wasm"));
     sys::remove_leftovers(&paths.components(), &link);
     let target = PathBuf::from(format!("sha256/{sha256}.wasm"));
@@ -117,10 +171,23 @@ pub fn install(paths: &Paths, name: &str, bytes: &[u8]) -> Result<ComponentFile,
 }
 
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// However large the file is: nobody has looked at it yet.
+fn file_sha256_hex(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let (mut digest, mut chunk) = (Sha256::new(), vec![0; 64 << 10]);
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hex(&digest.finalize())),
+            count => digest.update(&chunk[..count]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest_in_name(target: &Path) -> Option<String> {

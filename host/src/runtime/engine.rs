@@ -5,11 +5,13 @@ use wasmtime::{Config, Engine};
 
 /// Names compiled code by what made it. Wasmtime checks version, target and processor features again on
 /// loading; this keeps code of another version from being tried at all.
+/// `compared` tells it from code of components whose types nobody had compared with the contract.
 pub(super) const FINGERPRINT: &str = concat!(
     "drivebay-",
     env!("CARGO_PKG_VERSION"),
     "-wasmtime-48.0.8-",
-    env!("DRIVEBAY_TARGET_ARCH")
+    env!("DRIVEBAY_TARGET_ARCH"),
+    "-compared"
 );
 
 /// Address space kept for one linear memory, as much as limits.memory has by default: a memory that outgrows

@@ -10,6 +10,7 @@ use wasmtime::component::{InstancePre, Linker};
 use super::call::State;
 use super::clock::Clock;
 use super::components::ComponentFile;
+use super::refusals::Refusal;
 use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
 use crate::capability;
 use crate::config::{DriverConfig, Limits, Paths};
@@ -17,7 +18,7 @@ use crate::error::DriverError;
 #[cfg(feature = "compiler")]
 use crate::grant::Capability;
 use crate::grant::Grants;
-use crate::sys::{self, Afterwards};
+use crate::sys::{self, Afterwards, CompileLimits, CompilerError};
 
 /// Versions of one driver's component that stay loaded: the current one, and those that volumes in use were
 /// made by.
@@ -175,7 +176,9 @@ impl Runtime {
                 components::ComponentError::Missing { .. } => {
                     DriverError::not_found(error.to_string())
                 }
-                error @ components::ComponentError::Io { .. } => {
+                error @ (components::ComponentError::Io { .. }
+                | components::ComponentError::Unreadable { .. }
+                | components::ComponentError::TooLarge { .. }) => {
                     DriverError::unavailable("cannot load the driver").caused_by(error)
                 }
             })?;
@@ -280,20 +283,46 @@ impl Runtime {
         if self.load(&engine, file).is_ok() {
             return Ok(());
         }
-        let path = file.path.to_string_lossy();
-        sys::run_compiler(
-            &self.paths.compiler(),
-            &["compile", &path],
-            &self.paths.to_environment(),
-            deadline,
-        )
-        .map_err(|error| {
+        let refusal = Refusal::of(&self.paths, &file.sha256, config.limits.compile);
+        let compiled = match refusal.noted() {
+            Some(reason) => Err(CompilerError::Refused(reason)),
+            None => self.compile(&refusal, file, config.limits.compile, deadline),
+        };
+        compiled.map_err(|error| {
             DriverError::failed_precondition(format!(
                 "cannot compile component {:?}",
                 config.component
             ))
             .caused_by(error)
         })
+    }
+
+    fn compile(
+        &self,
+        refusal: &Refusal,
+        file: &ComponentFile,
+        limits: CompileLimits,
+        deadline: Instant,
+    ) -> Result<(), CompilerError> {
+        let compiled = sys::run_compiler(
+            &self.paths.compiler(),
+            &[
+                "compile",
+                &file.path.to_string_lossy(),
+                "--compile-time",
+                &format!("{}ms", limits.time.as_millis()),
+                "--compile-memory",
+                &format!("{}KiB", limits.memory_bytes >> 10),
+            ],
+            &self.paths.to_environment(),
+            deadline,
+        );
+        match &compiled {
+            Ok(()) => refusal.forget(),
+            Err(CompilerError::Refused(reason)) => refusal.note(reason),
+            Err(CompilerError::NotRun { .. } | CompilerError::TooSlow(_)) => {}
+        }
+        compiled
     }
 }
 

@@ -1,11 +1,18 @@
 //! Asking `drivebay` to compile a component, from the shim that cannot.
 
+mod worker;
+
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+pub use worker::{CompileLimits, CompileWorkerError, ask_compiler, is_compiler, serve_compiler};
 
 use super::{TrustError, open_trusted};
 
@@ -24,7 +31,9 @@ pub enum CompilerError {
     #[error("{0}")]
     Refused(String),
     /// It did not end in time and was killed.
-    #[error("compiling took longer than {0:?}")]
+    #[error(
+        "compiling took longer than the {0:?} that this call had left; run `drivebay install` on this node"
+    )]
     TooSlow(Duration),
 }
 
@@ -72,7 +81,9 @@ pub fn run_compiler(
             Some(status) if status.success() => return Ok(()),
             Some(_) => break,
             None if Instant::now() >= deadline => {
-                let _ = child.kill();
+                if let Ok(id) = i32::try_from(child.id()) {
+                    let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+                }
                 let _ = child.wait();
                 return Err(CompilerError::TooSlow(started.elapsed()));
             }

@@ -42,6 +42,7 @@ pub use measure::{Measured, MeasuringWorkers, Room, measure_at_once};
 pub use network::NetworkWorkers;
 pub use process::SharedWorkers;
 pub use remote::nfs_port;
+pub(super) use serve::WORKER_NAME;
 pub use serve::{is_worker, serve_worker};
 pub use site::{WorkSite, WorkerLimits};
 pub use toll::{WorkerCosts, WorkerToll};

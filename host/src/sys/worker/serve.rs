@@ -20,7 +20,7 @@ use super::{
 };
 
 /// argv[0] of a worker; both binaries serve.
-pub(super) const WORKER_NAME: &str = "drivebay-worker";
+pub(in crate::sys) const WORKER_NAME: &str = "drivebay-worker";
 
 /// One line of a worker's input.
 #[derive(Debug, Serialize, Deserialize)]
