@@ -440,7 +440,7 @@ impl Driver {
     /// As for [`Self::capabilities`].
     pub fn knows(&self, scope: Scope, key: &str) -> Result<bool, DriverError> {
         let manifest = self.runtime.manifest(&self.config)?;
-        Ok(parameters::is_known(&manifest.description, scope, key))
+        Ok(manifest.description.spelling(scope, key).is_some())
     }
 
     fn record(&self, volume: &VolumeReference) -> Result<VolumeRecord, DriverError> {

@@ -2,7 +2,6 @@
 
 use super::proto;
 use crate::driver::{Measured, Room};
-use crate::error::DriverError;
 use crate::volume::{
     GroupSnapshot, NodeId, Parameters, Readiness, Snapshot, Topology, VolumeInfo, VolumeSource,
 };
@@ -109,15 +108,5 @@ pub(super) fn usage(measured: Measured) -> Vec<proto::VolumeUsage> {
             unit: Unit::Bytes.into(),
             ..proto::VolumeUsage::default()
         }],
-    }
-}
-
-/// An id that a backend made up has to fit CSI: longer ones would be cut or refused far from here.
-pub(super) fn check_id(id: &str, what: &str) -> Result<(), DriverError> {
-    match id.len() {
-        1..=128 => Ok(()),
-        length => Err(DriverError::internal(format!(
-            "the backend named the {what} with {length} bytes; CSI allows 128"
-        ))),
     }
 }

@@ -43,7 +43,6 @@ impl Controller for Service {
                 source: request::source(message.volume_content_source)?,
                 places: request::places(message.accessibility_requirements),
             })?;
-            answer::check_id(&created.id.0, "volume")?;
             Ok(CreateVolumeResponse {
                 volume: Some(answer::volume(created)),
             })
@@ -194,7 +193,6 @@ impl Controller for Service {
                     message.parameters,
                 )?,
             })?;
-            answer::check_id(&snapshot.id.0, "snapshot")?;
             Ok(CreateSnapshotResponse {
                 snapshot: Some(answer::snapshot(snapshot)),
             })

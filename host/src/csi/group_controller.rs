@@ -41,10 +41,6 @@ impl GroupController for Service {
                     message.parameters,
                 )?,
             })?;
-            answer::check_id(&group.id.0, "group snapshot")?;
-            for snapshot in &group.snapshots {
-                answer::check_id(&snapshot.id.0, "snapshot")?;
-            }
             Ok(CreateVolumeGroupSnapshotResponse {
                 group_snapshot: Some(answer::group_snapshot(group)),
             })

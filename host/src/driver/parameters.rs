@@ -27,7 +27,7 @@ pub(super) fn spelled(
     given: &Parameters,
 ) -> Result<Parameters, DriverError> {
     let spelled = known(description, scope, given)?;
-    let missing = of_scope(description, scope).find(|parameter| {
+    let missing = description.of_scope(scope).find(|parameter| {
         parameter.need == Need::Required && spelled.get(&parameter.name).is_none()
     });
     match missing {
@@ -97,7 +97,7 @@ enum Owner {
 }
 
 fn owner(description: &Description, scope: Scope, key: &str, given: &Parameters) -> Owner {
-    let spelled = of_scope(description, scope).find_map(|parameter| spelling(&parameter.name, key));
+    let spelled = description.spelling(scope, key);
     if let Some(name) = spelled {
         return Owner::Guest(name);
     }
@@ -137,29 +137,6 @@ fn refuse_second(
     }
 }
 
-fn of_scope(description: &Description, scope: Scope) -> impl Iterator<Item = &Parameter> {
-    let parameters = description.parameters.iter();
-    parameters.filter(move |parameter| parameter.scope == scope)
-}
-
-/// Whether the guest describes that parameter.
-pub(super) fn is_known(description: &Description, scope: Scope, key: &str) -> bool {
-    description
-        .parameters
-        .iter()
-        .any(|known| known.scope == scope && spelling(&known.name, key).is_some())
-}
-
-/// A key as the guest spells it, if it is the parameter of that name. One that is described as `tags/*` stands
-/// for `tags/` with anything behind it, whose spelling is the user's.
-fn spelling(name: &str, key: &str) -> Option<String> {
-    let Some(prefix) = name.strip_suffix('*').filter(|name| name.ends_with('/')) else {
-        return name.eq_ignore_ascii_case(key).then(|| name.to_owned());
-    };
-    let (head, rest) = key.split_at_checked(prefix.len())?;
-    (head.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then(|| format!("{prefix}{rest}"))
-}
-
 /// What parameters of a scope are about.
 fn subject(scope: Scope) -> &'static str {
     match scope {
@@ -189,7 +166,9 @@ fn unknown(description: &Description, scope: Scope, key: &str) -> DriverError {
             &key.to_ascii_lowercase(),
         )
     };
-    let nearest = of_scope(description, scope).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let nearest = description
+        .of_scope(scope)
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let hint = nearest
         .map(|parameter| format!("; did you mean {:?}?", parameter.name))
         .unwrap_or_default();
@@ -203,17 +182,6 @@ fn unknown(description: &Description, scope: Scope, key: &str) -> DriverError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_parameter_described_with_a_star_takes_any_ending_in_the_users_spelling() {
-        assert_eq!(
-            spelling("diskTags/*", "disktags/Team"),
-            Some("diskTags/Team".into())
-        );
-        assert_eq!(spelling("diskTags/*", "diskTags/"), None);
-        assert_eq!(spelling("diskTags/*", "diskTags"), None);
-        assert_eq!(spelling("type", "TYPE"), Some("type".into()));
-    }
 
     fn description() -> Description {
         let parameter = |name: &str, need| Parameter {

@@ -3,7 +3,8 @@
 //! Making a volume is locked under its name, because it has no id before; everything that is done to one
 //! afterwards is locked under its id. The two never meet: nobody knows the id until making it is over.
 //! Nothing is journaled when a volume is made: the contract has the guest derive its tokens from the name,
-//! which the caller repeats until it has an answer.
+//! which the caller repeats until it has an answer. An answer that cannot be believed is none: nothing of it is kept, and
+//! what the backend may have made by then is found under the same name, by this or by a mended component.
 
 use std::sync::Arc;
 

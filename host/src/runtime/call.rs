@@ -6,6 +6,7 @@
 mod accessibility;
 mod attachment;
 mod capacity;
+mod checked;
 mod cloning;
 mod controller;
 mod expansion;

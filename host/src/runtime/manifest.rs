@@ -51,6 +51,30 @@ pub struct Description {
     pub parameters: Vec<Parameter>,
 }
 
+impl Description {
+    /// The parameters of a scope.
+    pub fn of_scope(&self, scope: Scope) -> impl Iterator<Item = &Parameter> {
+        let parameters = self.parameters.iter();
+        parameters.filter(move |parameter| parameter.scope == scope)
+    }
+
+    /// A key as the guest spells it, where it knows it.
+    pub fn spelling(&self, scope: Scope, key: &str) -> Option<String> {
+        self.of_scope(scope)
+            .find_map(|parameter| spelling(&parameter.name, key))
+    }
+}
+
+/// A key as the guest spells it, if it is the parameter of that name. One that is described as `tags/*` stands
+/// for `tags/` with anything behind it, whose spelling is the user's.
+fn spelling(name: &str, key: &str) -> Option<String> {
+    let Some(prefix) = name.strip_suffix('*').filter(|name| name.ends_with('/')) else {
+        return name.eq_ignore_ascii_case(key).then(|| name.to_owned());
+    };
+    let (head, rest) = key.split_at_checked(prefix.len())?;
+    (head.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then(|| format!("{prefix}{rest}"))
+}
+
 /// One word a guest understands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameter {
@@ -90,4 +114,20 @@ pub enum Need {
     Required,
     /// It may.
     Optional,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_described_with_a_star_takes_any_ending_in_the_users_spelling() {
+        assert_eq!(
+            spelling("diskTags/*", "disktags/Team"),
+            Some("diskTags/Team".into())
+        );
+        assert_eq!(spelling("diskTags/*", "diskTags/"), None);
+        assert_eq!(spelling("diskTags/*", "diskTags"), None);
+        assert_eq!(spelling("type", "TYPE"), Some("type".into()));
+    }
 }

@@ -16,6 +16,7 @@ impl Guest {
                 .load(&mut *store, instance)?;
             accessibility.call_get_place(&mut *store)
         })?;
-        Ok(Topology(said))
+        self.answered("accessibility.get-place")
+            .topology("place", said)
     }
 }

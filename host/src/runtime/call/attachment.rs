@@ -41,7 +41,8 @@ impl Guest {
                 access_word(access),
             )
         })?;
-        Ok(Parameters::new(attached))
+        self.answered("attachment.attach-volume")
+            .publish_context(attached)
     }
 
     /// `attachment.detach-volume`

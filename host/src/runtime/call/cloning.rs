@@ -1,6 +1,6 @@
 //! `cloning`: volumes that start with another volume's content.
 
-use super::words::{Named, request_word, volume_info};
+use super::words::{Asked, request_word, volume_info};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -24,6 +24,10 @@ impl Guest {
                 exports::cloning::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             cloning.call_clone_volume(&mut *store, &arguments, &source.0)
         })?;
-        volume_info(said, Named::Volume)
+        volume_info(
+            self.answered("cloning.clone-volume"),
+            said,
+            Asked::Made(request),
+        )
     }
 }

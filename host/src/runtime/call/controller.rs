@@ -1,6 +1,6 @@
 //! `controller`: volumes come and go.
 
-use super::words::{Named, capability_words, request_word, volume, volume_info};
+use super::words::{Asked, capability_words, request_word, volume, volume_info};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -23,7 +23,11 @@ impl Guest {
                 exports::controller::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             controller.call_create_volume(&mut *store, &arguments)
         })?;
-        volume_info(said, Named::Volume)
+        volume_info(
+            self.answered("controller.create-volume"),
+            said,
+            Asked::Made(request),
+        )
     }
 
     /// `controller.delete-volume`
@@ -69,6 +73,10 @@ impl Guest {
                 exports::controller::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             controller.call_get_volume(&mut *store, &id.0)
         })?;
-        volume_info(said, Named::Known)
+        volume_info(
+            self.answered("controller.get-volume"),
+            said,
+            Asked::Known(id),
+        )
     }
 }

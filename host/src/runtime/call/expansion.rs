@@ -19,10 +19,12 @@ impl Guest {
         capacity: CapacityRange,
     ) -> Result<u64, DriverError> {
         let volume = volume(id, context, &Parameters::default());
-        self.call(setup, "expand-volume", |store, instance| {
+        let said = self.call(setup, "expand-volume", |store, instance| {
             let expansion =
                 exports::expansion::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             expansion.call_expand_volume(&mut *store, &volume, capacity_word(capacity))
-        })
+        })?;
+        self.answered("expansion.expand-volume")
+            .size("size", said, capacity)
     }
 }

@@ -1,33 +1,107 @@
 //! `identity`: who a guest is and which words it understands.
 
-use super::{CallSetup, Guest};
+use std::collections::BTreeSet;
+
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+use super::checked::Answered;
+use super::{CallSetup, Guest, State};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::plain_text;
 use crate::error::DriverError;
+use crate::runtime::imports::Export;
 use crate::runtime::manifest::{Description, Need, Parameter, Scope};
 
+/// Longest name, version and parameter's name in bytes: CSI's bound on strings.
+const LONGEST_NAME: usize = 128;
+
+/// More than any driver has, several times.
+const MAX_PARAMETERS: usize = 1024;
+
 impl Guest {
-    /// `identity.describe`
+    /// `identity.describe`; and each function that the guest exports is found as a call will want it.
     pub(in crate::runtime) fn describe(
         &self,
         setup: CallSetup,
     ) -> Result<Description, DriverError> {
         let said = self.call(setup, "describe", |store, instance| {
+            self.find_functions(store, instance)?;
             let identity =
                 exports::identity::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             identity.call_describe(&mut *store).map(Ok)
         })?;
-        let parameters = said.parameters.into_iter().map(parameter).collect();
+        let answered = self.answered("identity.describe");
         Ok(Description {
-            name: plain_text(&said.name),
-            version: plain_text(&said.version),
+            name: name(answered, "name", said.name)?,
+            version: name(answered, "version", said.version)?,
             summary: plain_text(&said.summary),
-            parameters,
+            parameters: parameters(answered, said.parameters)?,
         })
+    }
+
+    /// Types were compared already, and told by name; here the engine agrees.
+    fn find_functions(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+    ) -> wasmtime::Result<()> {
+        macro_rules! find {
+            ($($export:ident $interface:ident)*) => {
+                self.manifest.exported().try_for_each(|export| match export {
+                    $(Export::$export => exports::$interface::GuestIndices::new(&self.ready)?
+                        .load(&mut *store, instance)
+                        .map(drop),)*
+                })
+            };
+        }
+        find! {
+            Identity identity
+            Controller controller
+            VolumeListing volume_listing
+            Capacity capacity
+            Cloning cloning
+            Attachment attachment
+            Snapshots snapshots
+            SnapshotListing snapshot_listing
+            GroupSnapshots group_snapshots
+            Expansion expansion
+            Modification modification
+            Node node
+            Accessibility accessibility
+        }
     }
 }
 
-fn parameter(said: exports::identity::Parameter) -> Parameter {
+fn name(answered: Answered<'_>, field: &str, said: String) -> Result<String, DriverError> {
+    answered.count(&format!("{field}, in bytes"), said.len(), LONGEST_NAME)?;
+    answered.word(field, said)
+}
+
+/// In no scope one is there twice, whatever its case.
+fn parameters(
+    answered: Answered<'_>,
+    said: Vec<exports::identity::Parameter>,
+) -> Result<Vec<Parameter>, DriverError> {
+    answered.count("parameters", said.len(), MAX_PARAMETERS)?;
+    let mut seen = BTreeSet::new();
+    let mut parameters = Vec::with_capacity(said.len());
+    for parameter in said {
+        let parameter = self::parameter(answered, parameter)?;
+        let known = (parameter.scope as u8, parameter.name.to_ascii_lowercase());
+        if !seen.insert(known) {
+            let reason = format!("it describes the parameter {:?} twice", parameter.name);
+            return Err(answered.wrong("parameters", reason));
+        }
+        parameters.push(parameter);
+    }
+    Ok(parameters)
+}
+
+fn parameter(
+    answered: Answered<'_>,
+    said: exports::identity::Parameter,
+) -> Result<Parameter, DriverError> {
     use exports::identity::{ParameterScope, Requirement};
     let scope = match said.scope {
         ParameterScope::Volume => Scope::Volume,
@@ -40,12 +114,11 @@ fn parameter(said: exports::identity::Parameter) -> Parameter {
         Requirement::Required => Need::Required,
         Requirement::Optional => Need::Optional,
     };
-    let default = said.default.as_deref().map(plain_text);
-    Parameter {
-        name: plain_text(&said.name),
+    Ok(Parameter {
+        name: name(answered, "parameter", said.name)?,
         scope,
         need,
-        default,
+        default: said.default.as_deref().map(plain_text),
         meaning: plain_text(&said.meaning),
-    }
+    })
 }

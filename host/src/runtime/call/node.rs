@@ -2,13 +2,13 @@
 
 use wasmtime::component::Resource;
 
-use super::words::{Named, access_word, checked_id, mount_access, use_word, volume};
+use super::words::{access_word, mount_access, use_word, volume};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::{Purpose, Target, plain_text};
 use crate::error::DriverError;
 use crate::sys::MountEntry;
-use crate::volume::{Access, AccessType, Health, NodeId, NodeInfo, Parameters, Topology, VolumeId};
+use crate::volume::{Access, AccessType, Health, NodeInfo, Parameters, Topology, VolumeId};
 
 /// What belongs where.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Guest {
         })?;
         let id = match said.id.is_empty() {
             true => None,
-            false => Some(NodeId(checked_id(said.id, Named::Node)?)),
+            false => Some(self.answered("node.get-info").node("id", said.id)?),
         };
         Ok(NodeInfo {
             id,

@@ -1,6 +1,7 @@
 //! `snapshots`: the content of a volume at one moment.
 
-use super::words::{Named, snapshot_info};
+use super::checked::Named;
+use super::words::snapshot_info;
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -26,7 +27,13 @@ impl Guest {
                 exports::snapshots::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             snapshots.call_create_snapshot(&mut *store, &arguments)
         })?;
-        snapshot_info(said, Named::Snapshot)
+        let answered = self.answered("snapshots.create-snapshot");
+        answered.same_id(
+            "source-volume-id",
+            said.source_volume_id.clone(),
+            &request.source.0,
+        )?;
+        snapshot_info(answered, said, Named::Snapshot)
     }
 
     /// `snapshots.delete-snapshot`
@@ -51,6 +58,8 @@ impl Guest {
                 exports::snapshots::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             snapshots.call_get_snapshot(&mut *store, &id.0)
         })?;
-        snapshot_info(said, Named::Known)
+        let answered = self.answered("snapshots.get-snapshot");
+        answered.same_id("id", said.id.clone(), &id.0)?;
+        snapshot_info(answered, said, Named::Known)
     }
 }

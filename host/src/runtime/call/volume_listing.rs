@@ -1,6 +1,6 @@
 //! `volume-listing`: which volumes there are.
 
-use super::words::{Named, token, volume_info};
+use super::words::{Asked, volume_info};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -20,16 +20,17 @@ impl Guest {
         let said = self.call(setup, "list-volumes", |store, instance| {
             let listing = exports::volume_listing::GuestIndices::new(&self.ready)?
                 .load(&mut *store, instance)?;
-            let from = from.map(|token| token.0.as_str());
-            listing.call_list_volumes(&mut *store, max_entries, from)
+            let token = from.map(|token| token.0.as_str());
+            listing.call_list_volumes(&mut *store, max_entries, token)
         })?;
+        let answered = self.answered("volume-listing.list-volumes");
+        answered.page("volumes", said.volumes.len(), max_entries)?;
+        let volumes = said.volumes.into_iter();
         Ok(VolumePage {
-            volumes: said
-                .volumes
-                .into_iter()
-                .map(|volume| volume_info(volume, Named::Known))
+            volumes: volumes
+                .map(|volume| volume_info(answered, volume, Asked::Listed))
                 .collect::<Result<_, _>>()?,
-            next: token(said.next_token),
+            next: answered.token(said.next_token, from)?,
         })
     }
 }

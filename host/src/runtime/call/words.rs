@@ -1,15 +1,14 @@
 //! Our words in the contract's, and back.
 //!
-//! What a guest says goes into API objects and comes back: an id is taken as it is, or refused.
+//! On the way back each field is checked.
 
+use super::checked::{Answered, Named};
 use crate::bindings::drivebay::driver::types as wit;
-use crate::capability::plain_text;
 use crate::error::DriverError;
 use crate::sys::{MountAccess, MountOptions};
 use crate::volume::{
-    Access, AccessMode, AccessType, CapacityRange, CreateVolume, GroupSnapshotId, NodeId,
-    PageToken, Parameters, Readiness, Snapshot, SnapshotId, Topology, VolumeCapability, VolumeId,
-    VolumeInfo, VolumeSource,
+    Access, AccessMode, AccessType, CapacityRange, CreateVolume, GroupSnapshotId, Parameters,
+    Readiness, Snapshot, SnapshotId, VolumeCapability, VolumeId, VolumeInfo, VolumeSource,
 };
 
 pub(super) fn volume(
@@ -103,84 +102,107 @@ pub(super) fn request_word(request: &CreateVolume) -> wit::CreateRequest {
     }
 }
 
-/// `id` is what the volume's id is: of one just made, or of one that is known.
-pub(super) fn volume_info(said: wit::VolumeInfo, id: Named) -> Result<VolumeInfo, DriverError> {
-    let source = match said.source {
-        None => None,
-        Some(wit::VolumeSource::Snapshot(id)) => Some(VolumeSource::Snapshot(SnapshotId(
-            checked_id(id, Named::Known)?,
-        ))),
-        Some(wit::VolumeSource::Volume(id)) => Some(VolumeSource::Volume(VolumeId(checked_id(
-            id,
-            Named::Known,
-        )?))),
+/// What a volume that a guest tells of has to agree with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asked<'a> {
+    /// It was to be made so.
+    Made(&'a CreateVolume),
+    /// It was asked for by its id.
+    Known(&'a VolumeId),
+    /// It is one of a list.
+    Listed,
+}
+
+/// # Errors
+/// `internal` for what no volume can have, and for another volume than was asked for.
+pub(super) fn volume_info(
+    answered: Answered<'_>,
+    said: wit::VolumeInfo,
+    asked: Asked<'_>,
+) -> Result<VolumeInfo, DriverError> {
+    let (id, capacity, context) = ("id", "capacity-bytes", "context");
+    let source = said.source.map(|source| volume_source(answered, source));
+    let source = source.transpose()?;
+    let (places, nodes) = (
+        answered.places("places", said.places)?,
+        answered.nodes("nodes", said.nodes)?,
+    );
+    let (id, capacity_bytes, context) = match asked {
+        Asked::Made(request) => (
+            answered.id(id, said.id, Named::Volume)?,
+            made_capacity(answered, said.capacity_bytes, request)?,
+            answered.new_context(context, said.context)?,
+        ),
+        Asked::Known(known) => (
+            answered.same_id(id, said.id, &known.0)?,
+            answered.bytes(capacity, said.capacity_bytes)?,
+            answered.context(context, said.context)?,
+        ),
+        Asked::Listed => (
+            answered.id(id, said.id, Named::Known)?,
+            answered.bytes(capacity, said.capacity_bytes)?,
+            answered.context(context, said.context)?,
+        ),
     };
-    let node = |node| checked_id(node, Named::Node).map(NodeId);
+    // A disk that was taken over may have begun with a snapshot that nobody asks for any more.
+    if let Asked::Made(request) = asked
+        && request.source.is_some()
+        && source != request.source
+    {
+        return Err(answered.wrong("source", "it is not what the volume was to begin with"));
+    }
     Ok(VolumeInfo {
-        id: VolumeId(checked_id(said.id, id)?),
-        capacity_bytes: said.capacity_bytes,
-        context: Parameters::new(said.context),
+        id: VolumeId(id),
+        capacity_bytes,
+        context,
         source,
-        places: said.places.into_iter().map(Topology).collect(),
-        nodes: said.nodes.into_iter().map(node).collect::<Result<_, _>>()?,
+        places,
+        nodes,
     })
 }
 
-/// `id` as for [`volume_info`].
-pub(super) fn snapshot_info(said: wit::Snapshot, id: Named) -> Result<Snapshot, DriverError> {
-    let group = said.group_id.map(|id| checked_id(id, Named::Known));
+/// 0 says that the backend has no notion of a size.
+fn made_capacity(
+    answered: Answered<'_>,
+    said: u64,
+    request: &CreateVolume,
+) -> Result<u64, DriverError> {
+    match said {
+        0 => Ok(0),
+        said => answered.size("capacity-bytes", said, request.capacity),
+    }
+}
+
+fn volume_source(
+    answered: Answered<'_>,
+    said: wit::VolumeSource,
+) -> Result<VolumeSource, DriverError> {
+    let known = |id| answered.id("source", id, Named::Known);
+    Ok(match said {
+        wit::VolumeSource::Snapshot(id) => VolumeSource::Snapshot(SnapshotId(known(id)?)),
+        wit::VolumeSource::Volume(id) => VolumeSource::Volume(VolumeId(known(id)?)),
+    })
+}
+
+/// `id` is what the snapshot's id is: of one just cut, or of one that is known.
+pub(super) fn snapshot_info(
+    answered: Answered<'_>,
+    said: wit::Snapshot,
+    id: Named,
+) -> Result<Snapshot, DriverError> {
+    let known = |field, id| answered.id(field, id, Named::Known);
+    let group = said.group_id.map(|id| known("group-id", id)).transpose()?;
     Ok(Snapshot {
-        id: SnapshotId(checked_id(said.id, id)?),
-        source: VolumeId(checked_id(said.source_volume_id, Named::Known)?),
-        size_bytes: said.size_bytes,
-        created_at_seconds: said.created_at_seconds,
+        id: SnapshotId(answered.id("id", said.id, id)?),
+        source: VolumeId(known("source-volume-id", said.source_volume_id)?),
+        size_bytes: answered.bytes("size-bytes", said.size_bytes)?,
+        created_at_seconds: answered.seconds("created-at-seconds", said.created_at_seconds)?,
         readiness: match said.readiness {
             wit::Readiness::Pending => Readiness::Pending,
             wit::Readiness::Ready => Readiness::Ready,
         },
-        group: group.transpose()?.map(GroupSnapshotId),
+        group: group.map(GroupSnapshotId),
     })
-}
-
-/// A token is handed back as it is: it is the guest's own word, and no caller reads it.
-pub(super) fn token(said: Option<String>) -> Option<PageToken> {
-    said.filter(|token| !token.is_empty()).map(PageToken)
-}
-
-/// What an id names.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Named {
-    Volume,
-    Snapshot,
-    GroupSnapshot,
-    Node,
-    /// A volume, a snapshot or a group that was there before: other drivers made some whose ids are longer, and Kubernetes
-    /// takes them.
-    Known,
-}
-
-impl Named {
-    /// In bytes: CSI's bound on strings, its exception for nodes, and what no driver is known to exceed.
-    fn longest(self) -> usize {
-        match self {
-            Self::Volume | Self::Snapshot | Self::GroupSnapshot => 128,
-            Self::Node => 192,
-            Self::Known => 1024,
-        }
-    }
-}
-
-/// An id comes back to us, and to the guest, for as long as the volume lives; one that cannot be written
-/// down is refused before anybody does. Changing it to something that can be would name another volume.
-pub(super) fn checked_id(said: String, of: Named) -> Result<String, DriverError> {
-    let longest = of.longest();
-    if (1..=longest).contains(&said.len()) && !said.chars().any(char::is_control) {
-        return Ok(said);
-    }
-    Err(DriverError::internal(format!(
-        "the guest answered with the {of:?} id {:?}, which is not 1 to {longest} bytes without control characters",
-        plain_text(&said)
-    )))
 }
 
 #[cfg(test)]
@@ -218,31 +240,6 @@ mod tests {
                 told(access, &[list]),
                 (told_access, String::new()),
                 "{list}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_known_already_may_have_the_longer_id_that_another_driver_gave_it() {
-        let long = "x".repeat(129);
-        assert!(checked_id(long.clone(), Named::Volume).is_err());
-        assert_eq!(checked_id(long.clone(), Named::Known).expect("good"), long);
-        assert!(checked_id("x".repeat(1025), Named::Known).is_err());
-    }
-
-    #[test]
-    fn an_id_is_taken_as_it_is_or_refused() {
-        for good in ["d-1", "pool/a b", &"x".repeat(128)] {
-            assert_eq!(
-                checked_id(good.to_owned(), Named::Volume).expect("good"),
-                good
-            );
-        }
-        for bad in ["", "a\nb", &"x".repeat(129)] {
-            let error = checked_id(bad.to_owned(), Named::Volume).expect_err("bad");
-            assert!(
-                error.to_string().contains("which is not 1 to 128 bytes"),
-                "{bad:?}"
             );
         }
     }
