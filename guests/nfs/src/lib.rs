@@ -151,8 +151,10 @@ impl snapshots::Guest for Nfs {
     }
 
     fn get_snapshot(id: String) -> Result<Snapshot, Error> {
-        let id = snapshot::parsed(&id)?;
-        snapshot::get(&open(&id.export)?, &id)
+        let parsed = snapshot::parsed(&id)?;
+        let found = snapshot::get(&open(&parsed.export)?, &parsed)?;
+        // As it is asked for, in whichever spelling.
+        Ok(Snapshot { id, ..found })
     }
 }
 

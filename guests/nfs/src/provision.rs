@@ -218,7 +218,7 @@ pub(crate) fn find(tree: &dyn Tree, written: &str) -> Result<Existing, Error> {
     }
 }
 
-/// One volume, as it is now.
+/// One volume, as it is now, under the id that it is asked for by: some directories have ids in two spellings.
 pub(crate) fn get(tree: &dyn Tree, written: &str) -> Result<VolumeInfo, Error> {
     let volume = find(tree, written)?;
     let record = volume.record.unwrap_or_else(|| VolumeRecord {
@@ -230,7 +230,10 @@ pub(crate) fn get(tree: &dyn Tree, written: &str) -> Result<VolumeInfo, Error> {
         mode: None,
         source: None,
     });
-    Ok(wanted::info(&volume.id, &record))
+    Ok(VolumeInfo {
+        id: written.into(),
+        ..wanted::info(&volume.id, &record)
+    })
 }
 
 /// Raise the promise. NFS has no quota that could be raised with it: a volume has what the share has.
