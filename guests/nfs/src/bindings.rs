@@ -1,9 +1,13 @@
 //! The contract in Rust, generated from `wit/` when the guest is compiled.
 //!
-//! The one place with unsafe code, all of it generated: the shims through which the host calls in and out.
+//! The one place with unsafe code: the generated shims through which the host calls in and out, and the word to the
+//! linker that panics are to be logged.
 #![cfg_attr(
     target_arch = "wasm32",
-    expect(unsafe_code, reason = "the generated shims of the component model")
+    expect(
+        unsafe_code,
+        reason = "the generated shims of the component model, and what is run before them"
+    )
 )]
 #![expect(clippy::error_impl_error, reason = "`error` is the contract's word")]
 
@@ -19,3 +23,17 @@ export!(Nfs);
 
 #[cfg(target_arch = "wasm32")]
 use crate::Nfs;
+
+/// A panic is a trap that says nothing, and there is no standard error: what it says is logged, and the host repeats it
+/// in its answer.
+#[cfg(target_arch = "wasm32")]
+#[used]
+// SAFETY: what the linker finds in this section is called once, without arguments, before anything else of the guest.
+#[unsafe(link_section = ".init_array")]
+static LOG_PANICS: extern "C" fn() = log_panics;
+
+#[cfg(target_arch = "wasm32")]
+extern "C" fn log_panics() {
+    use drivebay::driver::log::{Level, write};
+    std::panic::set_hook(Box::new(|panic| write(Level::Error, &panic.to_string())));
+}
