@@ -70,7 +70,7 @@ fn a_key_that_is_not_granted_is_denied() {
 fn a_missing_file_is_named() {
     let node = node_with_files(&using_key("access-key", KeyUse::Id));
     fs::remove_file(node.path("secret")).expect("there");
-    mount_hostile(&node).fails_with("secret: No such file or directory");
+    mount_hostile(&node).fails_with("its secret-file: No such file or directory");
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_key_that_cannot_be_fetched_is_explained_without_the_answer() {
         &using_key("access-key", KeyUse::Id),
         &metadata_grants(&server),
     );
-    let answer = mount_hostile(&node).fails_with("answered 403 to PUT /token");
+    let answer = mount_hostile(&node).fails_with("answered 403 to PUT \"/token\"");
     assert!(!tells(answer.text.as_bytes()), "{}", answer.text);
     untold_beneath(&node.path(""), &WORDS);
 }

@@ -16,13 +16,14 @@ mod memory;
 mod mounts;
 mod signing;
 mod tally;
+mod told;
 
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 
 use crate::bindings::drivebay::driver as wit;
-use crate::error::{Condition, DriverError};
+use crate::error::{Condition, DriverError, GuestText};
 use crate::grant::{Capability, Grants, Refusal};
 use crate::sys::{Fault, FaultKind, Kernel, Reply, Request};
 
@@ -135,22 +136,15 @@ impl wit::types::Host for CallContext {}
 /// A refusal is logged and counted here, once, and becomes `denied`.
 impl From<Refusal> for DriverError {
     fn from(refusal: Refusal) -> Self {
-        tracing::warn!(
-            capability = refusal.capability.name(),
-            scope = refusal.scope,
-            grant = refusal.grant,
-            "refused"
-        );
-        tally::count_refusal(refusal.capability);
+        tally::note_refusal(&refusal);
         Self::denied(refusal.to_string())
     }
 }
 
-/// For the guest: condition and whole message. Grants and kernel messages hold no secrets.
-pub(crate) fn into_wit(error: &DriverError) -> wit::types::Error {
+/// For the guest: the condition, and a message in words that it may read.
+fn into_wit(condition: Condition, message: String) -> wit::types::Error {
     use wit::types::Error as Wit;
-    let message = error.chain();
-    match error.condition() {
+    match condition {
         Condition::InvalidArgument => Wit::InvalidArgument(message),
         Condition::OutOfRange => Wit::OutOfRange(message),
         Condition::NotFound => Wit::NotFound(message),
@@ -165,7 +159,7 @@ pub(crate) fn into_wit(error: &DriverError) -> wit::types::Error {
     }
 }
 
-/// From the guest. Its sentence is text from a stranger: control characters go, and it has a bound.
+/// From the guest, whose sentence is text from a stranger.
 pub(crate) fn from_wit(error: wit::types::Error) -> DriverError {
     use wit::types::Error as Wit;
     let (condition, message) = match error {
@@ -181,16 +175,7 @@ pub(crate) fn from_wit(error: wit::types::Error) -> DriverError {
         Wit::Unsupported(message) => (Condition::Unsupported, message),
         Wit::Internal(message) => (Condition::Internal, message),
     };
-    DriverError::new(condition, plain_text(&message))
-}
-
-/// Longest message taken from a guest, in characters: a kubelet event holds 1 KiB.
-const MAX_MESSAGE: usize = 1024;
-
-/// Text from a guest, fit for one log line.
-pub(crate) fn plain_text(text: &str) -> String {
-    let clean = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().take(MAX_MESSAGE).map(clean).collect()
+    DriverError::new(condition, GuestText::sentence(&message))
 }
 
 #[cfg(test)]
@@ -200,7 +185,7 @@ mod tests {
     #[test]
     fn every_condition_survives_the_way_to_a_guest_and_back() {
         for condition in Condition::ALL {
-            let back = from_wit(into_wit(&DriverError::new(condition, "why")));
+            let back = from_wit(into_wit(condition, "why".to_owned()));
             assert_eq!(
                 (back.condition(), back.to_string().as_str()),
                 (condition, "why")
@@ -214,7 +199,7 @@ mod tests {
             "a\nb\u{1b}[31m{}",
             "x".repeat(5000)
         )));
-        assert!(error.to_string().starts_with("a b [31m"));
-        assert_eq!(error.to_string().chars().count(), MAX_MESSAGE);
+        assert!(error.to_string().starts_with(r"a\nb\u{1b}[31mx"), "{error}");
+        assert_eq!(error.to_string().len(), 1024);
     }
 }

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::{DriverConfig, Paths};
-use crate::error::DriverError;
+use crate::error::{DriverError, GuestText};
 use crate::grant::Capability;
 use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_stem};
 use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
@@ -111,9 +111,9 @@ pub struct Capabilities {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Component {
     /// Its own name.
-    pub name: String,
+    pub name: GuestText,
     /// Its own version.
-    pub version: String,
+    pub version: GuestText,
     /// SHA-256, hex.
     pub sha256: String,
 }
@@ -294,7 +294,7 @@ impl Driver {
     }
 
     /// The version of the component that an operation of this process met last.
-    pub fn last_version(&self) -> Option<String> {
+    pub fn last_version(&self) -> Option<GuestText> {
         let manifest = self.runtime.last_manifest()?;
         Some(manifest.description.version.clone())
     }

@@ -3,8 +3,16 @@
 //! The conditions are those of `types.error` in the contract, one to one. No transport is in sight here:
 //! each front-end has the one table that turns a condition into its own words.
 
+mod text;
+
 use std::error::Error as StdError;
 use std::fmt;
+
+pub(crate) use text::one_line;
+pub use text::{GuestText, is_harmful};
+
+/// Longest chain of messages, in bytes: it travels in a header of gRPC, whose callers take 8 KiB for all of them.
+const LONGEST_CHAIN: usize = 4096;
 
 /// Why an operation did not succeed, in the vocabulary of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +95,12 @@ pub enum Whose {
 
 impl DriverError {
     /// The message is lower case and without a full stop: what was attempted, on what, why it failed and
-    /// what helps. It never repeats its source and never holds a secret.
+    /// what helps. It never repeats its source and never holds a secret. Whoever's words are part of it, it becomes one
+    /// bounded and harmless line.
     pub fn new(condition: Condition, message: impl Into<String>) -> Self {
         Self {
             condition,
-            message: message.into(),
+            message: one_line(&message.into(), LONGEST_CHAIN),
             source: None,
             whose: Whose::Backend,
         }
@@ -122,7 +131,8 @@ impl DriverError {
         self.whose
     }
 
-    /// The message followed by those of its causes. Called once, at the edge.
+    /// The message followed by those of its causes, as one bounded and harmless line: what a server, a program or a disk
+    /// said can be part of it. Called once, at the edge.
     pub fn chain(&self) -> String {
         let mut text = self.message.clone();
         let mut cause = self.source();
@@ -131,7 +141,7 @@ impl DriverError {
             text.push_str(&error.to_string());
             cause = error.source();
         }
-        text
+        one_line(&text, LONGEST_CHAIN)
     }
 }
 
@@ -183,6 +193,14 @@ mod tests {
         let error = DriverError::internal("cannot write the journal").caused_by(cause);
         assert_eq!(error.chain(), "cannot write the journal: disk on fire");
         assert_eq!(error.to_string(), "cannot write the journal");
+    }
+
+    #[test]
+    fn a_chain_is_one_bounded_line_whoever_said_it() {
+        let cause = std::io::Error::other("no\nway\u{202e}".repeat(2000));
+        let chain = DriverError::internal("it said").caused_by(cause).chain();
+        assert!(chain.starts_with(r"it said: no\nway\u{202e}no"), "{chain}");
+        assert!(chain.ends_with("… (cut)") && chain.len() <= LONGEST_CHAIN);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::Resource;
 
 use super::mounts::check_option;
-use super::{CallContext, Target, into_wit};
+use super::{CallContext, Target};
 use crate::bindings::drivebay::driver::block_devices::{
     Content, Host, HostDevice, Identity, MountOption,
 };
@@ -84,7 +84,7 @@ impl HostDevice for CallContext {
     ) -> Answer<()> {
         let filesystems = match self.granted_format(&fs_type, &options) {
             Ok(filesystems) => filesystems,
-            Err(error) => return Ok(Err(into_wit(&error))),
+            Err(error) => return Ok(Err(self.tell(&error))),
         };
         if self.only_compares() {
             return Ok(Ok(()));
@@ -121,7 +121,7 @@ impl HostDevice for CallContext {
         let (access, options) = (options.access(), options.named());
         let filesystems = match self.granted_mount(&options) {
             Ok(filesystems) => filesystems,
-            Err(error) => return Ok(Err(into_wit(&error))),
+            Err(error) => return Ok(Err(self.tell(&error))),
         };
         self.put_on(&device, &target, access, |target| DeviceOperation::Mount {
             target,
@@ -182,7 +182,7 @@ impl CallContext {
     ) -> Answer<Resource<Device>> {
         match self.found(identity, operation) {
             Ok(device) => Ok(Ok(self.table.push(device)?)),
-            Err(error) => Ok(Err(into_wit(&error))),
+            Err(error) => Ok(Err(self.tell(&error))),
         }
     }
 
@@ -229,7 +229,7 @@ impl CallContext {
         let answer = self
             .ask(request)
             .and_then(|reply| read(reply).ok_or_else(other_kind));
-        Ok(answer.map_err(|error| into_wit(&error)))
+        Ok(answer.map_err(|error| self.tell(&error)))
     }
 
     fn granted_format(

@@ -4,7 +4,7 @@ use wasmtime::component::Resource;
 
 use crate::bindings::drivebay::driver::files as wit;
 use crate::bindings::drivebay::driver::types;
-use crate::capability::{CallContext, into_wit};
+use crate::capability::CallContext;
 use crate::error::DriverError;
 use crate::grant::{Misread, misread};
 use crate::sys::{
@@ -59,7 +59,7 @@ impl CallContext {
             read(reply)
                 .ok_or_else(|| DriverError::internal("the worker gave an answer of another kind"))
         });
-        Ok(done.map_err(|error| into_wit(&error)))
+        Ok(done.map_err(|error| self.tell(&error)))
     }
 
     fn change(
@@ -151,7 +151,7 @@ impl wit::HostDirectory for CallContext {
         path: String,
     ) -> Answer<Vec<wit::Entry>> {
         if let Err(error) = self.take_buffer(LIST_BYTES) {
-            return Ok(Err(into_wit(&error)));
+            return Ok(Err(self.tell(&error)));
         }
         self.work(
             &directory,

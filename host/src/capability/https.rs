@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
+use super::CallContext;
 use super::exchange::Peer;
-use super::{CallContext, into_wit};
 use crate::bindings::drivebay::driver::https::{Host, HostEndpoint, Request, Response};
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
@@ -30,7 +30,7 @@ impl Host for CallContext {
     fn open_endpoint(&mut self, name: String) -> Answer<Resource<Endpoint>> {
         match self.endpoint_grant(&name) {
             Ok(_) => Ok(Ok(self.table.push(Endpoint { name })?)),
-            Err(refusal) => Ok(Err(into_wit(&refusal.into()))),
+            Err(refusal) => Ok(Err(self.tell(&refusal.into()))),
         }
     }
 
@@ -41,7 +41,7 @@ impl Host for CallContext {
             let error = DriverError::unavailable(format!(
                 "the call's deadline comes before the end of a pause of {pause:?} (limits.deadline)"
             ));
-            return Ok(Err(into_wit(&error)));
+            return Ok(Err(self.tell(&error)));
         }
         std::thread::sleep(pause);
         self.waited += pause;
@@ -61,7 +61,7 @@ impl HostEndpoint for CallContext {
     fn send(&mut self, endpoint: Resource<Endpoint>, request: Request) -> Answer<Response> {
         let grant = self.granted(&endpoint)?.clone();
         let answer = self.send_granted(&grant, request);
-        Ok(answer.map_err(|error| into_wit(&error)))
+        Ok(answer.map_err(|error| self.tell(&error)))
     }
 
     fn drop(&mut self, endpoint: Resource<Endpoint>) -> wasmtime::Result<()> {

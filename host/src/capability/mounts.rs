@@ -8,7 +8,7 @@ use wasmtime::component::Resource;
 use crate::bindings::drivebay::driver::mounts::{Host, HostTarget, MountOption, RemoteSource};
 use crate::bindings::drivebay::driver::types;
 use crate::capability::files::check_path;
-use crate::capability::{CallContext, Directory, into_wit};
+use crate::capability::{CallContext, Directory};
 use crate::error::DriverError;
 use crate::grant::{MountsGrant, misread};
 use crate::sys::{
@@ -91,7 +91,7 @@ impl HostTarget for CallContext {
                 }
             });
         self.remember(&target, &done)?;
-        Ok(done.map_err(|error| into_wit(&error)))
+        Ok(done.map_err(|error| self.tell(&error)))
     }
 
     fn bind(
@@ -104,7 +104,7 @@ impl HostTarget for CallContext {
         let (onto, access, mounted) = self.look_at(&target)?;
         let may_mount = self.may_mount(&target)?;
         if let Err(refused) = check_path(&path) {
-            return Ok(Err(into_wit(&refused)));
+            return Ok(Err(self.tell(&refused)));
         }
         let done = match (origin, mounted) {
             (_, None) if !may_mount => Err(gone()),
@@ -129,7 +129,7 @@ impl HostTarget for CallContext {
                 .map(drop),
         };
         self.remember(&target, &done)?;
-        Ok(done.map_err(|error| into_wit(&error)))
+        Ok(done.map_err(|error| self.tell(&error)))
     }
 
     fn drop(&mut self, target: Resource<Target>) -> wasmtime::Result<()> {
@@ -243,7 +243,7 @@ impl CallContext {
         });
         match opened {
             Ok(directory) => Ok(Ok(self.table.push(directory)?)),
-            Err(error) => Ok(Err(into_wit(&error))),
+            Err(error) => Ok(Err(self.tell(&error))),
         }
     }
 
@@ -345,6 +345,12 @@ fn could_be_a_server(address: &IpAddr) -> bool {
     !address.is_unspecified() && !address.is_multicast() && !broadcast
 }
 
+/// Longest name of a server (RFC 1035), and an address with its zone.
+const MAX_SERVER: usize = 255;
+
+/// The kernel's own bound on paths.
+const MAX_PATH: usize = 4096;
+
 /// What no pattern can allow: it would not mean on the wire what it says here.
 fn check_source(source: &RemoteSource) -> Result<(), DriverError> {
     let bad = |reason: &str| {
@@ -353,6 +359,14 @@ fn check_source(source: &RemoteSource) -> Result<(), DriverError> {
             source.server, source.path
         )))
     };
+    // Before it is quoted anywhere.
+    if source.server.len() > MAX_SERVER || source.path.len() > MAX_PATH {
+        return Err(DriverError::invalid_argument(format!(
+            "a remote source whose server has {} bytes and whose path has {} is none: {MAX_SERVER} and {MAX_PATH} are the most",
+            source.server.len(),
+            source.path.len()
+        )));
+    }
     let server_character =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
     if source.server.is_empty() || !source.server.chars().all(server_character) {
@@ -484,6 +498,8 @@ mod tests {
             ("a", "/x/\u{ff0e}\u{ff0e}/y"),
             ("a", "/x/.\u{200d}./y"),
             ("a", "/x\u{ff0f}y"),
+            (&"a".repeat(256), "/x"),
+            ("a", &format!("/{}", "x".repeat(4096))),
         ] {
             assert!(
                 check_source(&source(server, path)).is_err(),

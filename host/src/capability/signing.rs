@@ -16,7 +16,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Resource;
 
-use super::{CallContext, into_wit};
+use super::CallContext;
 use crate::bindings::drivebay::driver::signing::{Algorithm, Host, HostSigningKey};
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
@@ -44,7 +44,7 @@ impl Host for CallContext {
     fn open_key(&mut self, name: String) -> Answer<Resource<SigningKey>> {
         match self.signing_grant(&name) {
             Ok(_) => Ok(Ok(self.table.push(SigningKey { name })?)),
-            Err(refusal) => Ok(Err(into_wit(&refusal.into()))),
+            Err(refusal) => Ok(Err(self.tell(&refusal.into()))),
         }
     }
 
@@ -104,7 +104,7 @@ impl CallContext {
     ) -> Answer<T> {
         let name = self.table.get(handle)?.name.clone();
         let answer = self.key(&name).and_then(|key| answer(&key));
-        Ok(answer.map_err(|error| into_wit(&error)))
+        Ok(answer.map_err(|error| self.tell(&error)))
     }
 
     /// The same key all through a call.

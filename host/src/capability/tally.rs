@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::DriverMemory;
-use crate::grant::Capability;
+use super::{DriverMemory, LogBudget};
+use crate::error::GuestText;
+use crate::grant::{Capability, Refusal};
 
 /// Counted from the start of the process.
 #[derive(Debug, Default)]
@@ -18,20 +19,28 @@ pub(super) struct Tally {
 thread_local! {
     /// For whom a guest runs on this thread. A refusal is born in the middle of a check that knows the grant
     /// and not the driver, as its log line is, which takes the driver from the surrounding span.
-    static RUNNING_FOR: RefCell<Option<DriverMemory>> = const { RefCell::new(None) };
+    static RUNNING_FOR: RefCell<Option<Runner>> = const { RefCell::new(None) };
+}
+
+/// Who counts what a guest was refused, and what may be logged of it.
+#[derive(Debug)]
+struct Runner {
+    memory: DriverMemory,
+    log: LogBudget,
 }
 
 /// As long as it lives, refusals on this thread are one driver's.
 #[must_use]
 pub(crate) struct Running {
-    before: Option<DriverMemory>,
+    before: Option<Runner>,
 }
 
 impl DriverMemory {
-    /// A guest of this driver runs on this thread from now on.
-    pub(crate) fn running(&self) -> Running {
+    /// A guest of this driver runs on this thread from now on, in a call that may log so much.
+    pub(crate) fn running(&self, log: LogBudget) -> Running {
+        let memory = self.clone();
         Running {
-            before: RUNNING_FOR.replace(Some(self.clone())),
+            before: RUNNING_FOR.replace(Some(Runner { memory, log })),
         }
     }
 
@@ -63,14 +72,31 @@ impl Drop for Running {
     }
 }
 
-/// Counts one refusal for whom a guest runs here; while a component is described, for nobody.
-pub(super) fn count_refusal(capability: Capability) {
+/// Counts one refusal for whom a guest runs here, and logs it within what the call may log: a guest can ask for what it
+/// is not granted as often as it likes. While a component is described, nobody counts.
+pub(super) fn note_refusal(refusal: &Refusal) {
     RUNNING_FOR.with_borrow(|running| {
-        let place = Capability::ALL.iter().position(|one| *one == capability);
-        if let (Some(memory), Some(place)) = (running, place) {
+        let Some(Runner { memory, log }) = running else {
+            return warn_of(refusal);
+        };
+        log.spend(|| warn_of(refusal));
+        let place = Capability::ALL
+            .iter()
+            .position(|one| *one == refusal.capability);
+        if let Some(place) = place {
             memory.tally().refusals[place].fetch_add(1, Ordering::Relaxed);
         }
     });
+}
+
+/// The scope is what the guest asked for, in its words.
+fn warn_of(refusal: &Refusal) {
+    tracing::warn!(
+        capability = refusal.capability.name(),
+        scope = GuestText::sentence(&refusal.scope).as_str(),
+        grant = refusal.grant,
+        "refused"
+    );
 }
 
 #[cfg(test)]
@@ -98,7 +124,7 @@ mod tests {
     fn a_refusal_counts_for_the_driver_whose_guest_runs_and_for_no_other() {
         let memory = |name: &str| DriverMemory::new(DriverName(name.into()), PathBuf::new());
         let (one, other) = (memory("one"), memory("other"));
-        let running = one.running();
+        let running = one.running(LogBudget::new(0));
         refuse(Capability::Mounts);
         refuse(Capability::Https);
         refuse(Capability::Https);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use drivebay::error::GuestText;
 use drivebay::grant::{Capability, Grants};
 use drivebay::runtime::{self, ComponentBytes, Export, ImportProblem, Manifest, Need};
 use drivebay::sys::CompileLimits;
@@ -36,16 +37,7 @@ impl Inspect {
                     .map(Capability::name)
             )
         );
-        println!(
-            "wasi     {}",
-            list(
-                manifest
-                    .imports
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|name| name.starts_with("wasi:"))
-            )
-        );
+        println!("wasi     {}", wasi(&manifest));
         println!("grants a driver's file needs:");
         for problem in runtime::problems(&manifest.imports, &manifest.exports, &Grants::default()) {
             if let ImportProblem::NotGranted { capability } = problem {
@@ -69,6 +61,23 @@ impl Inspect {
             );
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A component can import a hundred thousand names, of a hundred thousand letters each.
+fn wasi(manifest: &Manifest) -> String {
+    const SHOWN: usize = 40;
+    let names = manifest.imports.iter();
+    let names: Vec<&String> = names.filter(|name| name.starts_with("wasi:")).collect();
+    let shown: Vec<GuestText> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| GuestText::name(name))
+        .collect();
+    let shown = list(shown.iter().map(GuestText::as_str));
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

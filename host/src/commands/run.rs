@@ -53,7 +53,7 @@ impl Run {
             .operation
             .run(&driver)
             .map_err(|error| anyhow::anyhow!("{}: {}", error.condition().name(), error.chain()))?;
-        println!("{answer}");
+        println!("{}", json::printed(&answer));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -148,7 +148,7 @@ impl Service {
             request.id = REQUESTS.fetch_add(1, Ordering::Relaxed),
             driver.name = driver.config().name.0,
             // Before the first operation after a swap still the one before; the operation adds its own.
-            component.version = version,
+            component.version = version.as_deref(),
             volume.id = field::Empty,
             volume.name = field::Empty,
             snapshot.id = field::Empty,

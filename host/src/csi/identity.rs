@@ -19,8 +19,8 @@ impl Identity for Service {
     ) -> Result<Response<GetPluginInfoResponse>, Status> {
         let mut manifest = std::collections::BTreeMap::new();
         if let Ok(component) = self.0.driver.component() {
-            manifest.insert("component".to_owned(), component.name);
-            manifest.insert("component-version".to_owned(), component.version);
+            manifest.insert("component".to_owned(), component.name.into());
+            manifest.insert("component-version".to_owned(), component.version.into());
             manifest.insert("component-sha256".to_owned(), component.sha256);
         }
         Ok(Response::new(GetPluginInfoResponse {

@@ -18,9 +18,6 @@ use tonic::{Code, Status};
 
 use crate::error::{Condition, DriverError, Whose};
 
-/// Longest message in bytes: it travels in a header, and the callers' limit for all of them is 8 KiB.
-const MAX_MESSAGE: usize = 4096;
-
 /// What a code is read for, besides what went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
@@ -48,16 +45,11 @@ impl Reading {
 
 /// With a sentence for people and, as CSI wants it, no details.
 pub(super) fn status(error: &DriverError, reading: Reading) -> Status {
-    let mut message = error.chain();
-    if message.len() > MAX_MESSAGE {
-        let end = message.floor_char_boundary(MAX_MESSAGE);
-        message.truncate(end);
-    }
     let code = match (error.whose(), reading) {
         (Whose::Backend, _) | (Whose::Process, Reading::Plain) => code(error.condition(), reading),
         (Whose::Process, _) => Code::Unavailable,
     };
-    Status::new(code, message)
+    Status::new(code, error.chain())
 }
 
 fn code(condition: Condition, reading: Reading) -> Code {
@@ -223,11 +215,5 @@ mod tests {
         ] {
             assert_eq!(code(rpc), Code::Unavailable, "{rpc}");
         }
-    }
-
-    #[test]
-    fn a_long_message_is_cut_between_characters() {
-        let status = status(&DriverError::internal("ä".repeat(5000)), Reading::Plain);
-        assert_eq!(status.message().len(), MAX_MESSAGE);
     }
 }

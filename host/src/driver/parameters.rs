@@ -182,19 +182,20 @@ fn unknown(description: &Description, scope: Scope, key: &str) -> DriverError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::GuestText;
 
     fn description() -> Description {
         let parameter = |name: &str, need| Parameter {
-            name: name.into(),
+            name: GuestText::name(name),
             scope: Scope::Volume,
             need,
             default: None,
-            meaning: format!("the {name}"),
+            meaning: GuestText::sentence(&format!("the {name}")),
         };
         Description {
-            name: "nfs".into(),
-            version: "1.0.0".into(),
-            summary: String::new(),
+            name: GuestText::name("nfs"),
+            version: GuestText::name("1.0.0"),
+            summary: GuestText::default(),
             parameters: vec![
                 parameter("server", Need::Required),
                 parameter("mountOptions", Need::Optional),
@@ -232,7 +233,7 @@ mod tests {
     fn a_word_of_the_hosts_reaches_only_guests_that_know_it() {
         let mut knowing = description();
         let parameter = Parameter {
-            name: "readonly".into(),
+            name: GuestText::name("readonly"),
             need: Need::Optional,
             ..knowing.parameters[0].clone()
         };
@@ -316,7 +317,7 @@ mod tests {
     #[test]
     fn one_parameter_in_two_cases_is_refused_and_two_endings_in_two_cases_are_two() {
         let mut tagged = description();
-        tagged.parameters[1].name = "tags/*".into();
+        tagged.parameters[1].name = GuestText::name("tags/*");
         let known = |pairs: &[(&str, &str)]| known(&tagged, Scope::Volume, &given(pairs));
         for twice in ["server", "readOnly"] {
             let error = known(&[(twice, "a"), (&twice.to_uppercase(), "b")]).expect_err(twice);
@@ -336,11 +337,11 @@ mod tests {
     #[test]
     fn each_scope_has_words_of_its_own() {
         let creation = Parameter {
-            name: "pool".into(),
+            name: GuestText::name("pool"),
             scope: Scope::Creation,
             need: Need::Required,
             default: None,
-            meaning: "where to make it".into(),
+            meaning: GuestText::sentence("where to make it"),
         };
         let mut both = description();
         both.parameters.push(creation);

@@ -5,6 +5,7 @@
 
 mod accessibility;
 mod attachment;
+mod breakdown;
 mod capacity;
 mod checked;
 mod cloning;
@@ -29,6 +30,7 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use super::engine::MEMORY_RESERVATION;
 use super::guest::Guest;
 use super::limiter::{Budget, LimitError, Limiter, MAX_INSTANCES};
+use super::wasi::Stderr;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::{CallContext, CallKeys, DriverMemory, LogBudget, from_wit};
 use crate::error::DriverError;
@@ -73,6 +75,7 @@ pub(super) struct State {
     begun: Instant,
     /// All that the call was given, for messages.
     whole: Duration,
+    stderr: Stderr,
 }
 
 impl State {
@@ -82,6 +85,11 @@ impl State {
 
     pub(super) fn table(&self) -> &ResourceTable {
         &self.context.table
+    }
+
+    /// What the guest writes to standard error.
+    pub(super) fn stderr(&mut self) -> &mut Stderr {
+        &mut self.stderr
     }
 
     /// When the call began.
@@ -168,7 +176,7 @@ impl Guest {
             DriverError::exhausted("cannot start a clock for the guest").caused_by(error)
         })?;
         let begun = Instant::now();
-        let running = memory.running();
+        let running = memory.running(store.data().context.log.clone());
         let outcome = store
             .data_mut()
             .take(CALL_BYTES)
@@ -208,6 +216,7 @@ impl Guest {
                 limiter: Limiter::new(&self.limits),
                 begun: Instant::now(),
                 whole: self.limits.deadline,
+                stderr: Stderr::default(),
             },
         );
         store.limiter(|state| state);
@@ -220,41 +229,5 @@ impl Guest {
             Err(limit) => Err(wasmtime::Error::new(limit)),
         });
         store
-    }
-
-    /// A guest that broke down: which one, where, and on what.
-    fn breakdown(
-        &self,
-        export: &str,
-        error: &wasmtime::Error,
-        store: &Store<State>,
-    ) -> DriverError {
-        let who = format!(
-            "guest {} {} failed in {export}",
-            self.manifest.description.name, self.manifest.description.version
-        );
-        tracing::error!(
-            guest.export = export,
-            error = format!("{error:?}"),
-            "guest failed"
-        );
-        match error.downcast_ref::<LimitError>() {
-            Some(LimitError::AllGuests(limit)) => DriverError::overloaded(who).caused_by(*limit),
-            Some(limit @ LimitError::Cpu(_)) => DriverError::internal(who).caused_by(*limit),
-            // The guest was only not given the time to pass it on.
-            Some(limit @ (LimitError::Deadline(_) | LimitError::Sleep(_))) => {
-                match &store.data().context.unanswered {
-                    Some(fault) => DriverError::from(fault.clone()),
-                    None => DriverError::unavailable(who).caused_by(*limit),
-                }
-            }
-            None if store.data().limiter.refused() => {
-                let bound = self.limits.memory_bytes >> 10;
-                DriverError::internal(format!(
-                    "{who}: it wanted more than {bound} KiB of memory (limits.memory)"
-                ))
-            }
-            None => DriverError::internal(format!("{who}: {}", error.root_cause())),
-        }
     }
 }

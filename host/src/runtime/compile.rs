@@ -15,6 +15,7 @@ use super::{compiled, engine};
 use crate::config::Paths;
 use crate::sys::{self, CompileLimits, CompileWorkerError};
 
+use crate::error::GuestText;
 use answer::{Answer, Refusal, Wanted};
 
 pub use worker::serve_compiler;
@@ -27,16 +28,16 @@ pub enum CompileError {
     NotAComponent {
         /// Which file.
         path: PathBuf,
-        /// From the validator.
-        reason: String,
+        /// From the validator, which quotes the file.
+        reason: GuestText,
     },
     /// It does not fit the contract.
     #[error("{} does not fit this host: {reason}", path.display())]
     Unfit {
         /// Which file.
         path: PathBuf,
-        /// What does not fit.
-        reason: String,
+        /// What does not fit, with names from the file.
+        reason: GuestText,
     },
     /// It broke down when asked who it is.
     #[error("{} failed its self-test: {reason}", path.display())]
@@ -44,7 +45,7 @@ pub enum CompileError {
         /// Which file.
         path: PathBuf,
         /// How.
-        reason: String,
+        reason: GuestText,
     },
     /// It met a limit.
     #[error("cannot compile {}: {limit}", path.display())]
@@ -182,9 +183,18 @@ fn undone(path: &Path, error: CompileWorkerError) -> CompileError {
 fn refused(path: &Path, limits: CompileLimits, refusal: Refusal) -> CompileError {
     let path = path.to_owned();
     match refusal {
-        Refusal::NotAComponent(reason) => CompileError::NotAComponent { path, reason },
-        Refusal::Unfit(reason) => CompileError::Unfit { path, reason },
-        Refusal::Broken(reason) => CompileError::Broken { path, reason },
+        Refusal::NotAComponent(reason) => CompileError::NotAComponent {
+            path,
+            reason: GuestText::sentence(&reason),
+        },
+        Refusal::Unfit(reason) => CompileError::Unfit {
+            path,
+            reason: GuestText::sentence(&reason),
+        },
+        Refusal::Broken(reason) => CompileError::Broken {
+            path,
+            reason: GuestText::sentence(&reason),
+        },
         Refusal::TooManyParts(most) => limit(&path, CompileLimit::Parts(most)),
         Refusal::TooManyInstances(most) => limit(&path, CompileLimit::Instances(most)),
         Refusal::NoMemory => limit(&path, CompileLimit::Memory(limits.memory_bytes)),

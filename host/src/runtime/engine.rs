@@ -1,6 +1,8 @@
 //! The one engine configuration. What `drivebay` compiles with it, `drivebay-shim` loads with it: a single
 //! differing setting makes compiled code unloadable, so there is no other place that configures.
 
+use std::num::NonZeroUsize;
+
 use wasmtime::{Config, Engine};
 
 /// Names compiled code by what made it. Wasmtime checks version, target and processor features again on
@@ -24,6 +26,9 @@ const MEMORY_RESERVATION_FOR_GROWTH: u64 = 16 << 20;
 
 const MEMORY_GUARD: u64 = 64 << 10;
 
+/// Innermost functions that a trace is made of. The name of each is copied, and a component may give it megabytes.
+const MAX_FRAMES: usize = 8;
+
 /// Makes the engine.
 ///
 /// # Errors
@@ -35,6 +40,7 @@ pub(super) fn engine() -> wasmtime::Result<Engine> {
     config.memory_reservation(MEMORY_RESERVATION);
     config.memory_guard_size(MEMORY_GUARD);
     config.memory_reservation_for_growth(MEMORY_RESERVATION_FOR_GROWTH);
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES));
     Engine::new(&config)
 }
 

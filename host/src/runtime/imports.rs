@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::error::GuestText;
 use crate::grant::{Capability, Grants};
 
 /// The contract's version this host speaks, and its package.
@@ -96,7 +97,7 @@ pub enum ImportProblem {
     /// Made for another version of the contract.
     Version {
         /// The name with its version.
-        name: String,
+        name: GuestText,
     },
     /// Asks for what the driver was not granted.
     NotGranted {
@@ -106,7 +107,7 @@ pub enum ImportProblem {
     /// Asks for something this host does not have.
     Unknown {
         /// The name.
-        name: String,
+        name: GuestText,
     },
     /// Does not say who it is.
     NoIdentity,
@@ -147,7 +148,9 @@ pub fn problems(imports: &[String], exports: &[String], grants: &Grants) -> Vec<
         exports
             .iter()
             .filter(other_version)
-            .map(|name| ImportProblem::Version { name: name.clone() }),
+            .map(|name| ImportProblem::Version {
+                name: GuestText::name(name),
+            }),
     );
     // Of another version it has one, and that was said.
     let is_other_version = found
@@ -182,7 +185,7 @@ pub(super) fn wants_wasi(imports: &[String]) -> bool {
 fn import_problem(text: &str, grants: &Grants) -> Option<ImportProblem> {
     let unknown = || {
         Some(ImportProblem::Unknown {
-            name: text.to_owned(),
+            name: GuestText::name(text),
         })
     };
     let Some(name) = Name::parse(text) else {
@@ -193,7 +196,7 @@ fn import_problem(text: &str, grants: &Grants) -> Option<ImportProblem> {
     }
     if name.is_other_version() {
         return Some(ImportProblem::Version {
-            name: text.to_owned(),
+            name: GuestText::name(text),
         });
     }
     if name.package != PACKAGE {
@@ -298,7 +301,7 @@ mod tests {
         assert_eq!(
             found,
             [ImportProblem::Unknown {
-                name: "acme:fs/raw@1.0.0".into()
+                name: GuestText::name("acme:fs/raw@1.0.0")
             }]
         );
         let found = problems(

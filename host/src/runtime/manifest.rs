@@ -2,9 +2,10 @@
 //!
 //! It spares every later call the component itself: `init` answers from it without any WebAssembly.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::imports::Export;
+use crate::error::GuestText;
 
 /// Written by the compiler, read by everyone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,11 +43,11 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// The driver's name.
-    pub name: String,
+    pub name: GuestText,
     /// The guest's version.
-    pub version: String,
+    pub version: GuestText,
     /// One sentence.
-    pub summary: String,
+    pub summary: GuestText,
     /// The words it understands.
     pub parameters: Vec<Parameter>,
 }
@@ -79,15 +80,15 @@ fn spelling(name: &str, key: &str) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameter {
     /// As the guest spells it.
-    pub name: String,
+    pub name: GuestText,
     /// Where it may stand.
     pub scope: Scope,
     /// Whether it must.
     pub need: Need,
     /// Used when absent.
-    pub default: Option<String>,
+    pub default: Option<GuestText>,
     /// One sentence.
-    pub meaning: String,
+    pub meaning: GuestText,
 }
 
 /// Where a parameter may stand.
@@ -114,6 +115,21 @@ pub enum Need {
     Required,
     /// It may.
     Optional,
+}
+
+/// A plain string in the file.
+impl Serialize for GuestText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+/// Earlier hosts let more through than this one.
+impl<'de> Deserialize<'de> for GuestText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(Self::sentence(&text))
+    }
 }
 
 #[cfg(test)]

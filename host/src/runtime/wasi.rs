@@ -1,17 +1,22 @@
 //! The empty WASI, for guests whose language's runtime expects one.
 //!
-//! What is real: clocks, random numbers, and standard streams that go nowhere. Everything else is a
-//! stand-in: there are no arguments, no environment, no terminals and no directories; a socket, or an exit,
-//! ends the call. What is real is written here and not taken from a library, because no function may outlast
-//! its call: those of a library wait on timers that know of no deadline, in threads of their own.
+//! What is real: clocks, random numbers, and standard streams: nothing comes in, nothing goes out, and the end of
+//! stderr is kept for the case that the guest breaks down. Everything else is a stand-in: there are no arguments, no
+//! environment, no terminals and no directories; a socket, or an exit, ends the call. What is real is written here and
+//! not taken from a library, because no function may outlast its call: those of a library wait on timers that know of no
+//! deadline, in threads of their own.
 //!
 //! Nothing here allocates by a number that a guest gives, and [`poll`] is all that waits.
 
 mod clocks;
 mod poll;
 mod random;
+mod stderr;
 mod streams;
 
+pub(super) use stderr::Stderr;
+
+use streams::Output;
 use wasmtime::component::{
     Component, ComponentNamedList, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
 };
@@ -85,8 +90,8 @@ fn define(name: &str, interface: &mut Interface<'_>) -> wasmtime::Result<()> {
         "wasi:random/insecure" => random::define_insecure(interface),
         "wasi:random/insecure-seed" => random::define_seed(interface),
         "wasi:cli/stdin" => streams::define_stdin(interface),
-        "wasi:cli/stdout" => streams::define_output(interface, "get-stdout"),
-        "wasi:cli/stderr" => streams::define_output(interface, "get-stderr"),
+        "wasi:cli/stdout" => streams::define_output(interface, "get-stdout", Output::Nowhere),
+        "wasi:cli/stderr" => streams::define_output(interface, "get-stderr", Output::Stderr),
         _ => wasmtime::bail!("{name} has no definition"),
     }
 }

@@ -104,7 +104,7 @@ impl CallContext {
 
     fn ask_for_key(&mut self, peer: &Peer<'_>, mut message: Message) -> Result<Body, DriverError> {
         let agent = concat!("drivebay/", env!("CARGO_PKG_VERSION"));
-        let asked = format!("{} {}", message.method.name(), path_of(&message.target));
+        let asked = format!("{} {:?}", message.method.name(), path_of(&message.target));
         message
             .headers
             .push(("user-agent".to_owned(), agent.to_owned()));

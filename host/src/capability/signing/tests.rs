@@ -288,7 +288,7 @@ fn what_cannot_be_fetched_is_explained_without_the_answer() {
         (
             500,
             "s3cret".to_owned(),
-            "answered 500 to GET /ram/security-credentials/r",
+            "answered 500 to GET \"/ram/security-credentials/r\"",
         ),
         (
             200,

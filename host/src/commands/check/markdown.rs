@@ -94,7 +94,7 @@ fn print_parameters(parameters: &[Parameter]) {
 fn print_parameter(parameter: &Parameter, place: &str) {
     let default = match (&parameter.default, parameter.need) {
         (_, Need::Required) => "required".to_owned(),
-        (Some(default), Need::Optional) => default.clone(),
+        (Some(default), Need::Optional) => default.to_string(),
         (None, Need::Optional) => String::new(),
     };
     let meaning = parameter.meaning.replace('|', "\\|");

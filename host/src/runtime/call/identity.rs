@@ -8,8 +8,7 @@ use wasmtime::component::Instance;
 use super::checked::Answered;
 use super::{CallSetup, Guest, State};
 use crate::bindings::exports::drivebay::driver as exports;
-use crate::capability::plain_text;
-use crate::error::DriverError;
+use crate::error::{DriverError, GuestText};
 use crate::runtime::imports::Export;
 use crate::runtime::manifest::{Description, Need, Parameter, Scope};
 
@@ -35,7 +34,7 @@ impl Guest {
         Ok(Description {
             name: name(answered, "name", said.name)?,
             version: name(answered, "version", said.version)?,
-            summary: plain_text(&said.summary),
+            summary: GuestText::sentence(&said.summary),
             parameters: parameters(answered, said.parameters)?,
         })
     }
@@ -73,9 +72,10 @@ impl Guest {
     }
 }
 
-fn name(answered: Answered<'_>, field: &str, said: String) -> Result<String, DriverError> {
+fn name(answered: Answered<'_>, field: &str, said: String) -> Result<GuestText, DriverError> {
     answered.count(&format!("{field}, in bytes"), said.len(), LONGEST_NAME)?;
-    answered.word(field, said)
+    let plain = answered.word(field, said)?;
+    Ok(GuestText::name(&plain))
 }
 
 /// In no scope one is there twice, whatever its case.
@@ -98,6 +98,7 @@ fn parameters(
     Ok(parameters)
 }
 
+/// A parameter's name is what users write and what the guest looks for: it cannot be changed, only refused.
 fn parameter(
     answered: Answered<'_>,
     said: exports::identity::Parameter,
@@ -118,7 +119,7 @@ fn parameter(
         name: name(answered, "parameter", said.name)?,
         scope,
         need,
-        default: said.default.as_deref().map(plain_text),
-        meaning: plain_text(&said.meaning),
+        default: said.default.as_deref().map(GuestText::sentence),
+        meaning: GuestText::sentence(&said.meaning),
     })
 }

@@ -5,8 +5,8 @@ use wasmtime::component::Resource;
 use super::words::{access_word, mount_access, use_word, volume};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
-use crate::capability::{Purpose, Target, plain_text};
-use crate::error::DriverError;
+use crate::capability::{Purpose, Target};
+use crate::error::{DriverError, GuestText};
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType, Health, NodeInfo, Parameters, Topology, VolumeId};
 
@@ -102,9 +102,11 @@ impl Guest {
         })?;
         Ok(match said {
             exports::node::Health::Ok => Health::Ok,
-            exports::node::Health::Degraded(reason) => Health::Degraded(plain_text(&reason)),
+            exports::node::Health::Degraded(reason) => {
+                Health::Degraded(GuestText::sentence(&reason).into())
+            }
             exports::node::Health::Inaccessible(reason) => {
-                Health::Inaccessible(plain_text(&reason))
+                Health::Inaccessible(GuestText::sentence(&reason).into())
             }
         })
     }

@@ -14,6 +14,7 @@ use super::answer::{self, Refusal, Wanted};
 use crate::capability::DriverMemory;
 use crate::config::Limits;
 use crate::error::DriverError;
+use crate::error::GuestText;
 use crate::grant::Grants;
 use crate::runtime::call::{CallSetup, State};
 use crate::runtime::clock::Clock;
@@ -69,9 +70,9 @@ fn undescribed(structure: &Structure) -> Manifest {
         imports: structure.imports.clone(),
         exports: structure.exports.clone(),
         description: Description {
-            name: String::new(),
-            version: String::new(),
-            summary: String::new(),
+            name: GuestText::default(),
+            version: GuestText::default(),
+            summary: GuestText::default(),
             parameters: Vec::new(),
         },
     }

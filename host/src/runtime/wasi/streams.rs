@@ -1,4 +1,5 @@
-//! `wasi:io/streams` and the standard streams: an input that has ended, outputs that keep nothing.
+//! `wasi:io/streams` and the standard streams: an input that has ended, an output that keeps nothing, and one that
+//! keeps its end.
 //!
 //! Whatever may block by its name is done at once here.
 
@@ -13,8 +14,14 @@ const PERMIT: u64 = 64 << 10;
 /// An input that has ended.
 struct Input;
 
-/// An output that keeps nothing.
-struct Output;
+/// Where an output leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Nothing of it is kept.
+    Nowhere,
+    /// What is written last may say why a guest breaks down.
+    Stderr,
+}
 
 /// Why a stream failed. None ever does; the type has to be known.
 struct Failure;
@@ -67,7 +74,13 @@ fn define_writing(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
     for name in ["write", "blocking-write-and-flush"] {
         interface.func_wrap(
             &format!("[method]output-stream.{name}"),
-            |_, (_, _): (Resource<Output>, Vec<u8>)| Ok((Answer::Ok(()),)),
+            |mut store, (output, written): (Resource<Output>, Vec<u8>)| {
+                let state = store.data_mut();
+                if *state.context().table.get(&output)? == Output::Stderr {
+                    state.stderr().keep(&written);
+                }
+                Ok((Answer::Ok(()),))
+            },
         )?;
     }
     for name in ["flush", "blocking-flush"] {
@@ -113,8 +126,12 @@ pub(super) fn define_stdin(interface: &mut Interface<'_>) -> wasmtime::Result<()
     })
 }
 
-pub(super) fn define_output(interface: &mut Interface<'_>, name: &str) -> wasmtime::Result<()> {
-    interface.func_wrap(name, |mut store, ()| {
-        Ok((store.data_mut().context().table.push(Output)?,))
+pub(super) fn define_output(
+    interface: &mut Interface<'_>,
+    name: &str,
+    output: Output,
+) -> wasmtime::Result<()> {
+    interface.func_wrap(name, move |mut store, ()| {
+        Ok((store.data_mut().context().table.push(output)?,))
     })
 }

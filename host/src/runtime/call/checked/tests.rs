@@ -4,16 +4,17 @@ use super::super::words::{Asked, snapshot_info, volume_info};
 use super::*;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::error::Condition;
+use crate::error::GuestText;
 use crate::runtime::manifest::Parameter;
 use crate::volume::{CreateVolume, SnapshotId, VolumeId, VolumeSource};
 
 fn manifest() -> Manifest {
     let parameter = |name: &str, need| Parameter {
-        name: name.to_owned(),
+        name: GuestText::name(name),
         scope: Scope::Volume,
         need,
         default: None,
-        meaning: String::new(),
+        meaning: GuestText::default(),
     };
     Manifest {
         component_sha256: String::new(),
@@ -21,9 +22,9 @@ fn manifest() -> Manifest {
         imports: Vec::new(),
         exports: Vec::new(),
         description: Description {
-            name: "disk".to_owned(),
-            version: "1.2.3".to_owned(),
-            summary: String::new(),
+            name: GuestText::name("disk"),
+            version: GuestText::name("1.2.3"),
+            summary: GuestText::default(),
             parameters: vec![
                 parameter("volumeId", Need::Required),
                 parameter("tags/*", Need::Optional),

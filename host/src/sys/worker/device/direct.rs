@@ -64,7 +64,10 @@ impl<'a> Direct<'a> {
 
 /// Not "blank", and not for ever: the disk may come back.
 fn unreadable(block: &Block, at: u64, reason: &dyn std::fmt::Display) -> Fault {
-    let name = block.name().unwrap_or_else(|_| block.number_text());
+    let name = match block.node() {
+        Ok(node) => node.display().to_string(),
+        Err(_) => block.number_text(),
+    };
     Fault::new(
         FaultKind::Unreachable,
         format!(

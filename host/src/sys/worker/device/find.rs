@@ -60,8 +60,8 @@ impl Disk {
 
     /// How messages call it: by what it is, and where an operator finds it now.
     pub(super) fn in_words(&self) -> String {
-        match self.block.name() {
-            Ok(name) => format!("device {:?} (now {name})", self.identity.name),
+        match self.block.node() {
+            Ok(node) => format!("device {:?} (now {})", self.identity.name, node.display()),
             Err(_) => format!("device {:?}", self.identity.name),
         }
     }
@@ -244,7 +244,7 @@ impl Missing {
             })
             .collect();
         let mut message = format!(
-            "no device with serial {:?} is here: neither as a link in {BY_ID} that ends in it, of those granted ({}), nor as a serial in /sys/block; granted and here: {}",
+            "no device with serial {:?} is here: neither a link by-id that ends in it, of those granted ({}), nor a disk that reports it; granted and here: {}",
             wanted.serial,
             granted.join(", "),
             listed(&granted_links(wanted))

@@ -1,0 +1,220 @@
+//! A guest that broke down: which one, where, on what, and what it said last.
+//!
+//! The answer has one sentence of it. The log has one line more, with a short trace and the end of what was written to
+//! standard error; every part of it is bounded, because all of it is the guest's to choose.
+
+use std::fmt::{self, Write};
+
+use rustc_demangle::try_demangle;
+use wasmtime::{FrameInfo, Store, WasmBacktrace};
+
+use super::State;
+use crate::error::{DriverError, GuestText};
+use crate::runtime::guest::Guest;
+use crate::runtime::limiter::LimitError;
+
+/// What the library says of a guest that returned without giving back what it was lent.
+const NOT_GIVEN_BACK: &str = "borrow handles still remain at the end of the call";
+
+/// Longer names are shown as they are: mangling can make much of little, and to undo it takes time.
+const LONGEST_MANGLED: usize = 4096;
+
+/// Of a demangled name, in bytes, before it is cut to a name's length.
+const LONGEST_DEMANGLED: usize = 1024;
+
+impl Guest {
+    /// What is said of it, and logged with its trace.
+    pub(super) fn breakdown(
+        &self,
+        export: &str,
+        error: &wasmtime::Error,
+        store: &Store<State>,
+    ) -> DriverError {
+        let description = &self.manifest.description;
+        let who = format!(
+            "guest {} {} failed in {export}",
+            description.name, description.version
+        );
+        let state = store.data();
+        let cause = GuestText::sentence(&error.root_cause().to_string());
+        let written = state.stderr.text();
+        tracing::error!(
+            guest.export = export,
+            error = cause.as_str(),
+            trace = trace(error),
+            stderr = end_of(&written).as_str(),
+            "guest failed"
+        );
+        match error.downcast_ref::<LimitError>() {
+            Some(LimitError::AllGuests(limit)) => DriverError::overloaded(who).caused_by(*limit),
+            Some(limit @ LimitError::Cpu(_)) => DriverError::internal(who).caused_by(*limit),
+            // The guest was only not given the time to pass it on.
+            Some(limit @ (LimitError::Deadline(_) | LimitError::Sleep(_))) => {
+                match &state.context.unanswered {
+                    Some(fault) => DriverError::from(fault.clone()),
+                    None => DriverError::unavailable(who).caused_by(*limit),
+                }
+            }
+            None if state.limiter.refused() => {
+                let bound = self.limits.memory_bytes >> 10;
+                DriverError::internal(format!(
+                    "{who}: it wanted more than {bound} KiB of memory (limits.memory)"
+                ))
+            }
+            None if &*cause == NOT_GIVEN_BACK => {
+                DriverError::internal(not_given_back(&who, export))
+            }
+            None => {
+                let last = last_words(&written).or_else(|| state.context.log.last_error());
+                let last = last.map_or_else(String::new, |last| format!("; it said last: {last}"));
+                DriverError::internal(format!("{who}: {cause}{last}"))
+            }
+        }
+    }
+}
+
+/// The contract lends a guest nothing but the target of `stage-volume`.
+fn not_given_back(who: &str, export: &str) -> String {
+    let lent = match export {
+        "stage-volume" => "the borrowed target that stage-volume is called with",
+        _ => "a borrowed handle",
+    };
+    format!(
+        "{who}: it returned while it still held {lent}; its code has to drop the handle before it returns, on every path \
+         (in C its …_target_drop_borrow, in Go its Drop; Rust, Python and JavaScript do it themselves)"
+    )
+}
+
+/// `demangled::name < its::caller < …`, innermost first.
+fn trace(error: &wasmtime::Error) -> String {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
+        return String::new();
+    };
+    let names: Vec<String> = trace.frames().iter().map(frame).collect();
+    names.join(" < ")
+}
+
+/// Where in the module stands beside the name, for who has the module and no names in it.
+fn frame(frame: &FrameInfo) -> String {
+    let name = match frame.func_name() {
+        Some(name) => demangled(name).to_string(),
+        None => format!("function {}", frame.func_index()),
+    };
+    match frame.module_offset() {
+        Some(offset) => format!("{name} ({offset:#x})"),
+        None => name,
+    }
+}
+
+/// Rust's names, without their hash; other languages' as they are.
+fn demangled(name: &str) -> GuestText {
+    match try_demangle(name) {
+        Ok(symbol) if name.len() <= LONGEST_MANGLED => {
+            let mut bounded = Bounded(String::new());
+            // It ends with an error where it would be too long; what was written until then counts.
+            let _ = write!(bounded, "{symbol:#}");
+            GuestText::name(&bounded.0)
+        }
+        Ok(_) | Err(_) => GuestText::name(name),
+    }
+}
+
+/// Takes so much and no more: a name of some hundred bytes can stand for one without end.
+struct Bounded(String);
+
+impl Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > LONGEST_DEMANGLED {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+/// The end of what was written, in one line: runtimes say last why they gave up.
+fn end_of(written: &str) -> GuestText {
+    const LONGEST: usize = 900;
+    let written = written.trim();
+    let from = written.ceil_char_boundary(written.len().saturating_sub(LONGEST));
+    GuestText::sentence(&written[from..])
+}
+
+/// The line that says why, as languages' runtimes write it: Rust's is beneath the place of the panic, Go's is followed
+/// by a trace, Python's and JavaScript's come last.
+fn last_words(written: &str) -> Option<GuestText> {
+    let lines: Vec<&str> = written
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let said = |line: &&&str| line.starts_with("panic: ") || line.starts_with("fatal error: ");
+    if let Some(panic) = lines.iter().find(said) {
+        return Some(GuestText::sentence(panic));
+    }
+    let place = lines.iter().rposition(|line| line.contains("panicked at "));
+    let words = match place {
+        Some(at) => lines[at..]
+            .iter()
+            .take(2)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" "),
+        None => (*lines.last()?).to_owned(),
+    };
+    Some(GuestText::sentence(&words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_says_why_is_found_among_what_runtimes_write() {
+        for (written, expected) in [
+            (
+                "\nthread '<unnamed>' (1) panicked at src/lib.rs:7:5:\nno such share\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
+                "thread '<unnamed>' (1) panicked at src/lib.rs:7:5: no such share",
+            ),
+            (
+                "Traceback (most recent call last):\n  File \"app.py\", line 3, in stage\nValueError: no such share\n",
+                "ValueError: no such share",
+            ),
+            (
+                "starting\npanic: no such share\n\ngoroutine 1 [running]:\nmain.stage()\n\t/x/main.go:5 +0x2\n",
+                "panic: no such share",
+            ),
+            ("one\ntwo", "two"),
+        ] {
+            assert_eq!(last_words(written).expect("said"), *expected);
+        }
+        assert_eq!(last_words(" \n\n"), None);
+    }
+
+    #[test]
+    fn the_end_of_much_is_bounded_and_one_line() {
+        let end = end_of(&"ä\n".repeat(5000));
+        assert!(end.len() <= 1024 && !end.contains('\n'), "{end}");
+        assert_eq!(end_of(" a\nb \n").as_str(), r"a\nb");
+    }
+
+    #[test]
+    fn names_are_demangled_and_bounded() {
+        for (name, expected) in [
+            ("_ZN5guest5stage17h0123456789abcdefE", "guest::stage"),
+            ("_RNvCs1234_5guest5stage", "guest::stage"),
+            ("main.stage", "main.stage"),
+            ("a\u{202e}\n", r"a\u{202e}\n"),
+        ] {
+            assert_eq!(demangled(name).as_str(), expected);
+        }
+        assert_eq!(demangled(&"x".repeat(2 << 20)).len(), 128);
+        let mut bounded = Bounded(String::new());
+        assert!(
+            (0..)
+                .try_for_each(|level| write!(bounded, "a::b{level}"))
+                .is_err()
+        );
+        assert!(bounded.0.len() <= LONGEST_DEMANGLED);
+    }
+}
