@@ -2,6 +2,10 @@
 //! driver of the same process does not notice.
 
 #![expect(
+    clippy::print_stdout,
+    reason = "what the calls take of the node is printed"
+)]
+#![expect(
     clippy::expect_used,
     reason = "in tests, a panic is how a broken promise is reported"
 )]

@@ -368,7 +368,6 @@ fn no_function_outlasts_the_deadline_or_takes_memory_without_end() {
         );
         assert!(said.contains(says), "{name} said {said:?}, not {says:?}");
         let peak = peak_mib(&csi);
-        println!("{name}: {:?}, {peak} MiB", status.code());
         assert!(
             peak < before + 48,
             "{name} took {} MiB",
