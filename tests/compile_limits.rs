@@ -137,7 +137,6 @@ fn raised(met: &str, limit: &str, more: &str) -> String {
 #[test]
 fn what_takes_too_long_or_too_much_is_told_by_the_limit_and_what_raises_it() {
     let node = Node::empty();
-    node.add_driver("guest", &grants(""));
     let stored = node.path("state/components/guest.wasm");
     fs::create_dir_all(stored.parent().expect("a directory")).expect("writable");
     let slow = laborious().component();
@@ -155,6 +154,7 @@ fn what_takes_too_long_or_too_much_is_told_by_the_limit_and_what_raises_it() {
         fs::write(&stored, &component).expect("writable");
         let file = written(&node, component);
         let flag = format!("--{limit}");
+        node.add_driver("guest", &grants(""));
         for command in ["inspect", "install", "compile"] {
             refuses(&node, &[command, text(&file), &flag, value], &words);
         }
