@@ -1,10 +1,5 @@
 //! What a guest answers is checked where it comes in: what is wrong names guest, export and field, and goes nowhere.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;

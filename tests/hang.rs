@@ -41,6 +41,10 @@ struct Hanging {
 
 impl Hanging {
     fn with_deadline(deadline: &str) -> Self {
+        Self::with_limits(&format!("deadline = \"{deadline}\"\n"))
+    }
+
+    fn with_limits(limits: &str) -> Self {
         let waits = format!(
             "(call $await (i32.const 1024) (i32.const 7) (i32.const 0) (i64.const 0) (i32.const 5000) (i32.const {RESULT}))"
         );
@@ -51,10 +55,7 @@ impl Hanging {
                    (data (i32.const 1024) "nowhere")"#,
             )
             .stage(&waits);
-        let node = hostile_node(
-            &guest,
-            &format!("{DISKS}[limits]\ndeadline = \"{deadline}\"\n"),
-        );
+        let node = hostile_node(&guest, &format!("{DISKS}[limits]\n{limits}"));
         let pod = node.pod("web");
         Self { node, pod }
     }
@@ -181,20 +182,13 @@ fn workers_end_before_the_host_where_memory_is_short() {
 
 #[test]
 fn many_calls_that_hang_share_as_many_workers_as_the_operator_says() {
-    let server = SilentServer::start();
-    let node = Node::with_nfs_limits("deadline = \"3s\"\n[limits.workers]\nat-once = 4\n");
-    let port = server.port_option();
-    let user = [
-        ("server", "127.0.0.1"),
-        ("share", "/export"),
-        ("mountOptions", &*port),
-    ];
+    let hanging = Hanging::with_limits("deadline = \"3s\"\n[limits.workers]\nat-once = 4\n");
+    let node = &hanging.node;
     let mut shims: Vec<Child> = (0..24)
         .map(|number| {
-            let name = format!("pv-{number}");
-            let (pod, json) = (node.pod(&name), pod_options(&name, &user));
-            let arguments = ["mount", text(&pod), &json];
-            let shim = node.callout(SHIM, &arguments).spawn();
+            let pod = node.pod(&format!("web-{number}"));
+            let options = format!(r#"{{"kubernetes.io/pvOrVolumeName":"pv-{number}"}}"#);
+            let shim = node.callout(SHIM, &["mount", text(&pod), &options]).spawn();
             shim.expect("the shim runs")
         })
         .collect();

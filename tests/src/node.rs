@@ -65,13 +65,9 @@ impl Node {
 
     /// With the shipped driver `k8s/nfs`, which gives up after that many seconds or milliseconds.
     pub fn with_nfs(deadline: &str) -> Self {
-        Self::with_nfs_limits(&format!("deadline = \"{deadline}\"\n"))
-    }
-
-    /// The same with that `[limits]`.
-    pub fn with_nfs_limits(limits: &str) -> Self {
         let node = Self::empty();
-        node.add_driver("nfs", &format!("{NFS}[limits]\n{limits}"));
+        let limits = format!("[limits]\ndeadline = \"{deadline}\"\n");
+        node.add_driver("nfs", &format!("{NFS}{limits}"));
         node.install(&[&guest("nfs")]);
         node
     }
