@@ -338,6 +338,7 @@ impl Driver {
         let unsafe_to_use = |error| {
             DriverError::failed_precondition("cannot rely on what the host keeps on this node")
                 .caused_by(error)
+                .of_process()
         };
         for root in [&self.paths.state, &self.paths.run] {
             sys::close_directory(root).map_err(unsafe_to_use)?;

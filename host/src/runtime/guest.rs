@@ -277,6 +277,7 @@ impl Runtime {
                 config.component
             ))
             .caused_by(error)
+            .of_process()
         })?;
         let _lock = lock.and(Afterwards::Goes);
         let (engine, _) = self.engine()?;
