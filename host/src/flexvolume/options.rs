@@ -9,12 +9,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::error::one_line;
 use crate::volume::{Access, AccessType, Parameters, Secret, Secrets};
 
 /// kubelet passes the options as one argument, which Linux bounds at 128 KiB (MAX_ARG_STRLEN).
 const MAX_BYTES: usize = 128 << 10;
 
 const SECRET: &str = "kubernetes.io/secret/";
+
+/// Of a key in a message, in bytes: what is wrong with it stands behind it, and must not be what is cut.
+const LONGEST_SHOWN: usize = 128;
 
 /// Options of one call-out, taken apart.
 #[derive(Debug, Clone)]
@@ -63,7 +67,7 @@ impl Options {
             if let Some(name) = key.strip_prefix(SECRET) {
                 let bytes = STANDARD
                     .decode(value.as_bytes())
-                    .map_err(|_| OptionsError::Secret(name.to_owned()))?;
+                    .map_err(|_| OptionsError::Secret(shown(name)))?;
                 secrets.push((name.to_owned(), Secret::new(bytes)));
             } else if let Some(name) = key.strip_prefix("kubernetes.io/") {
                 system.push((name.to_owned(), value));
@@ -145,7 +149,7 @@ fn strings(text: &str) -> Result<Vec<(String, String)>, OptionsError> {
     for (key, _) in &pairs {
         let folded = key.to_ascii_lowercase();
         if seen.contains(&folded) {
-            return Err(OptionsError::Duplicate(key.clone()));
+            return Err(OptionsError::Duplicate(shown(key)));
         }
         seen.push(folded);
     }
@@ -169,6 +173,10 @@ fn place_only(error: &serde_json::Error) -> String {
     )
 }
 
+fn shown(key: &str) -> String {
+    one_line(key, LONGEST_SHOWN)
+}
+
 struct Pairs;
 
 impl<'de> Visitor<'de> for Pairs {
@@ -183,7 +191,8 @@ impl<'de> Visitor<'de> for Pairs {
         while let Some((key, value)) = map.next_entry::<String, Value>()? {
             let Value::String(text) = value else {
                 return Err(A::Error::custom(format!(
-                    "option {key:?} is {}, not a string",
+                    "option {:?} is {}, not a string",
+                    shown(&key),
                     kind_of(&value)
                 )));
             };
