@@ -35,6 +35,8 @@ struct Workers {
     network: NetworkWorkers,
     host: Option<Worker>,
     private: Option<Worker>,
+    /// One for both of them: a call that kept one while it waited for another could wait for calls that do the same.
+    slot: Option<Arc<ByteLocks>>,
     stuck: bool,
     /// Last, because its file may go where no worker holds it any more.
     lock: Lock,
@@ -57,6 +59,7 @@ impl Workers {
             network,
             host: None,
             private: None,
+            slot: None,
             stuck: false,
             lock,
         }
@@ -68,14 +71,14 @@ impl Workers {
         purpose: Purpose,
         deadline: Instant,
     ) -> Result<&mut Worker, Fault> {
-        let slot = match place {
+        let worker = match place {
             Place::Host => &mut self.host,
             Place::Private => &mut self.private,
         };
-        match slot {
+        match worker {
             Some(worker) => Ok(worker),
             empty => {
-                let slot = self.site.worker_slot(purpose, deadline)?;
+                let slot = self.site.slot_of_call(&mut self.slot, purpose, deadline)?;
                 Ok(empty.insert(Worker::start(place, &self.lock, slot)?))
             }
         }
@@ -108,7 +111,11 @@ impl Kernel for Workers {
                 self.network.toll().killed(&fault);
                 tracing::warn!(%fault, "a worker was given up");
                 self.forget(place);
-                self.stuck |= fault.kind == FaultKind::Stuck;
+                if fault.kind == FaultKind::Stuck {
+                    self.stuck = true;
+                    // That worker keeps it, for nobody knows how long; the next one counts too.
+                    self.slot = None;
+                }
                 Err(fault)
             }
         }
@@ -230,11 +237,11 @@ pub(super) struct Worker {
     requests: Option<ChildStdin>,
     replies: ChildStdout,
     /// Held for as long as the worker is there; none where there are no more than are kept.
-    slot: Option<ByteLocks>,
+    slot: Option<Arc<ByteLocks>>,
 }
 
 impl Worker {
-    fn start(place: Place, lock: &Lock, slot: ByteLocks) -> Result<Self, Fault> {
+    fn start(place: Place, lock: &Lock, slot: Arc<ByteLocks>) -> Result<Self, Fault> {
         let argument = match place {
             Place::Host => "host",
             Place::Private => "private",
@@ -251,7 +258,10 @@ impl Worker {
     }
 
     /// A worker that reads nothing any more must not keep us from noticing the deadline.
-    fn over((child, requests, replies): Pipes, slot: Option<ByteLocks>) -> Result<Self, Fault> {
+    fn over(
+        (child, requests, replies): Pipes,
+        slot: Option<Arc<ByteLocks>>,
+    ) -> Result<Self, Fault> {
         fcntl(&requests, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .map_err(|errno| not_started(&errno))?;
         Ok(Self {

@@ -1,6 +1,7 @@
 //! What the workers of one driver share: where they note things, how many there may be, how much each may take.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Fault;
@@ -80,14 +81,58 @@ impl WorkSite {
         }
     }
 
-    /// A slot for one worker; waits for it until then.
+    /// The slot of all workers of one call: the one that it has, else a new one, for which it waits until then.
     ///
     /// # Errors
     /// [`super::FaultKind::Exhausted`], with the key that says how many there are.
-    pub(super) fn worker_slot(&self, purpose: Purpose, until: Instant) -> Result<ByteLocks, Fault> {
+    pub(super) fn slot_of_call(
+        &self,
+        of_call: &mut Option<Arc<ByteLocks>>,
+        purpose: Purpose,
+        until: Instant,
+    ) -> Result<Arc<ByteLocks>, Fault> {
+        if let Some(slot) = of_call {
+            return Ok(slot.clone());
+        }
         let slot = self.slots.open()?;
         self.slots
             .take(&slot, &self.workers.quota(purpose), until)?;
-        Ok(slot)
+        Ok(of_call.insert(Arc::new(slot)).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_needs_one_slot_for_all_its_workers() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let limits = WorkerLimits {
+            at_once: 1,
+            node_at_once: 1,
+        };
+        let site = WorkSite::new(
+            "nfs",
+            directory.path().join("jobs"),
+            directory.path().join("slots"),
+            JobLimits::default(),
+            limits,
+        );
+        let take =
+            |call: &mut _, purpose| site.slot_of_call(call, purpose, Instant::now()).map(drop);
+        let (mut one, mut other, mut removing) = (None, None, None);
+        for purpose in [
+            Purpose::AnythingElse,
+            Purpose::AnythingElse,
+            Purpose::TakingAway,
+        ] {
+            take(&mut one, purpose).expect("its own");
+        }
+        take(&mut other, Purpose::AnythingElse).expect_err("taken");
+        take(&mut removing, Purpose::TakingAway).expect("not kept waiting");
+        take(&mut removing, Purpose::AnythingElse).expect("its own");
+        drop(one);
+        take(&mut other, Purpose::AnythingElse).expect("free");
     }
 }
