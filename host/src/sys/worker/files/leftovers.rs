@@ -10,11 +10,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, FsWord, Mode, OFlags, flock, fstatfs, openat, statat,
+    AtFlags, Dir, FileType, FlockOperation, FsWord, Mode, OFlags, flock, fstatfs, openat, renameat,
+    statat,
 };
 use rustix::io::Errno;
 
-use super::partial::{begun_at, is_partial, partial_name};
+use super::partial::{aside_name, begun_at, is_partial, partial_name};
 use super::tree::remove_within;
 use super::way::open_child;
 use super::{Place, failed};
@@ -39,19 +40,22 @@ pub(super) enum Found {
     Held,
 }
 
-/// Removes what a killed job left under that name.
+/// Removes what a killed job left under that name, and what a killed remover left of it.
 pub(super) fn remove_unless_held(parent: BorrowedFd<'_>, name: &OsStr) -> Result<Found, Fault> {
     remove_unless_held_within(&Bounds::of_a_call(), parent, name)
 }
 
-fn remove_unless_held_within(
+/// The same, as far as it is allowed.
+pub(super) fn remove_unless_held_within(
     bounds: &Bounds,
     parent: BorrowedFd<'_>,
     name: &OsStr,
 ) -> Result<Found, Fault> {
     let wrong = |error| failed("look at", name, error);
     let kind = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => return Ok(Found::Gone),
+        Err(Errno::NOENT) => {
+            return remove_set_aside(bounds, parent, name).map(|()| Found::Gone);
+        }
         stat => FileType::from_raw_mode(stat.map_err(wrong)?.st_mode),
     };
     // Kept open, so that nobody begins to hold it meanwhile.
@@ -79,7 +83,28 @@ fn remove_unless_held_within(
         | FileType::BlockDevice
         | FileType::Unknown => None,
     };
-    remove_within(bounds, parent, name, Path::new(name)).map(|()| Found::Gone)
+    take_away(bounds, parent, name).map(|()| Found::Gone)
+}
+
+/// Removes unfinished work that may be somebody's after all, on another node: at first it loses its name, so that whoever
+/// builds it misses the whole of it, and never publishes what is left.
+pub(super) fn take_away(
+    bounds: &Bounds,
+    parent: BorrowedFd<'_>,
+    name: &OsStr,
+) -> Result<(), Fault> {
+    remove_set_aside(bounds, parent, name)?;
+    // One that was set aside is its own other name, and gone by now.
+    match renameat(parent, name, parent, aside_name(name)) {
+        Ok(()) => remove_set_aside(bounds, parent, name),
+        Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(failed("set aside", name, error)),
+    }
+}
+
+/// Removes what lost that name, now or before.
+fn remove_set_aside(bounds: &Bounds, parent: BorrowedFd<'_>, name: &OsStr) -> Result<(), Fault> {
+    remove_within(bounds, parent, &aside_name(name), Path::new(name))
 }
 
 /// Removes what killed workers left in a directory, as far as that can be told and for a moment. Best effort: nobody

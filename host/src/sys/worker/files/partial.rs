@@ -2,14 +2,15 @@
 //!
 //! They are made beside their place under a name that guests can neither see nor write, synced, and then
 //! moved there without replacing anything. Whoever makes one that takes long holds a lock on it (flock(2)), so that
-//! what nobody holds is a leftover; the lock is known to this node alone.
+//! what nobody holds is a leftover; the lock is known to this node alone. So a leftover loses its name before anything
+//! of it is removed, and whoever finishes one looks whether it still has its name.
 
 use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
@@ -18,14 +19,19 @@ use rustix::fs::{
     unlinkat,
 };
 use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
+use sha2::{Digest, Sha256};
 
 use super::leftovers::{self, Found};
-use super::tree::{identity, remove};
+use super::tree::identity;
 use super::way::open_child;
 use super::{MODE_BITS, Place, SET_ID, failed};
+use crate::sys::worker::bounds::Bounds;
 use crate::sys::worker::{Fault, FaultKind, Reply};
 
 const SUFFIX: &str = ".drivebay-partial";
+
+/// What a name of unfinished work ends in that is being removed.
+const ASIDE: &str = "-gone.drivebay-partial";
 
 /// Of new files: the contract has `set-mode` for those who want more.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
@@ -46,6 +52,20 @@ pub(super) fn partial_name(name: &OsStr) -> OsString {
     partial
 }
 
+/// The name under which is removed what had that name of unfinished work: always the same one, for the next remover to find
+/// where the first was killed. Such a name is its own.
+pub(super) fn aside_name(partial: &OsStr) -> OsString {
+    if partial.as_bytes().ends_with(ASIDE.as_bytes()) {
+        return partial.to_owned();
+    }
+    let digest = Sha256::digest(partial.as_bytes());
+    let head: String = digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    OsString::from(format!(".{head}{ASIDE}"))
+}
+
 /// When a small file was begun, by its name of unfinished work and the clock of who made it.
 pub(super) fn begun_at(partial: &[u8]) -> Option<SystemTime> {
     let name = partial
@@ -62,7 +82,7 @@ pub(crate) struct Build<'a> {
     place: &'a Place,
     name: OsString,
     finished: bool,
-    /// Held for as long as it is built; none for what is made in one step.
+    /// What was made, held for as long as it is built; none for what is made in one step.
     held: OnceCell<OwnedFd>,
 }
 
@@ -96,9 +116,9 @@ impl<'a> Build<'a> {
 
     /// Best effort: where it cannot be held, others take it for a leftover, which [`Build::finish`] notices.
     fn hold(&self, built: &impl AsFd) {
-        if let Ok(held) = fcntl_dupfd_cloexec(built, 0)
-            && flock(&held, FlockOperation::NonBlockingLockExclusive).is_ok()
-        {
+        if let Ok(held) = fcntl_dupfd_cloexec(built, 0) {
+            // Refused to directories on NFS. What was made is known all the same.
+            let _ = flock(&held, FlockOperation::NonBlockingLockExclusive);
             let _ = self.held.set(held);
         }
     }
@@ -134,7 +154,7 @@ impl<'a> Build<'a> {
             now => Some(identity(&now.map_err(wrong)?)),
         };
         if now != Some(identity(built)) {
-            // What is there now is another's, and not whole; nothing is there if that has removed ours.
+            // What is there now is another's, and not whole; nothing is there if that has taken ours for a leftover.
             self.finished = true;
             let message = format!(
                 "cannot finish {:?}: another node builds the same",
@@ -148,11 +168,27 @@ impl<'a> Build<'a> {
     }
 }
 
+impl Build<'_> {
+    /// Not what another node has made under that name since, which then holds it or misses it.
+    fn remove(&self) -> Result<(), Fault> {
+        let parent = self.place.parent.as_fd();
+        let Some(held) = self.held.get() else {
+            return leftovers::remove_unless_held(parent, &self.name).map(|_| ());
+        };
+        let ours = fstat(held).map(|stat| identity(&stat));
+        let there = statat(parent, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        match ours == there.map(|stat| identity(&stat)) {
+            true => leftovers::take_away(&Bounds::of_a_call(), parent, &self.name),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Drop for Build<'_> {
     fn drop(&mut self) {
         if !self.finished {
             // Best effort, to give the space back; the next attempt removes what is left.
-            let _ = remove(self.place.parent.as_fd(), &self.name, Path::new(&self.name));
+            let _ = self.remove();
         }
     }
 }
@@ -378,6 +414,52 @@ mod tests {
         fs::remove_dir(scratch.path().join(build.name())).expect("removed by another");
         let fault = build.finish(&ours).expect_err("nothing there");
         assert_eq!(fault.kind, FaultKind::Busy, "{fault}");
+    }
+
+    #[test]
+    fn what_another_node_has_begun_to_remove_is_not_finished() {
+        let (scratch, dir) = scratch();
+        let place = to_in(dir);
+        let build = Build::begin(&place).expect("begun");
+        let made = build.make_directory().expect("made");
+        let partial = scratch.path().join(build.name());
+        fs::write(partial.join("file"), "x").expect("written");
+        // The other node knows nothing of the lock.
+        let held = build.held.get().expect("held");
+        flock(held, FlockOperation::Unlock).expect("unlocked");
+        let no_time = Bounds::for_a_while(Duration::ZERO);
+        let removal =
+            leftovers::remove_unless_held_within(&no_time, place.parent.as_fd(), build.name());
+        assert_eq!(removal.expect_err("no time").kind, FaultKind::Busy);
+        let fault = build
+            .finish(&fstat(made).expect("stat"))
+            .expect_err("not whole");
+        assert_eq!(fault.kind, FaultKind::Busy, "{fault}");
+        assert!(!scratch.path().join("to").exists());
+
+        // The next one about the same name goes on with it.
+        leftovers::remove_beside(&place).expect("removed");
+        assert_eq!(fs::read_dir(scratch.path()).expect("read").count(), 0);
+    }
+
+    #[test]
+    fn what_is_given_up_goes_and_what_another_node_has_made_since_stays() {
+        let (scratch, dir) = scratch();
+        let place = to_in(dir);
+        let build = Build::begin(&place).expect("begun");
+        build.make_directory().expect("made");
+        let partial = scratch.path().join(build.name());
+        fs::write(partial.join("file"), "x").expect("written");
+        drop(build);
+        assert_eq!(fs::read_dir(scratch.path()).expect("read").count(), 0);
+
+        let build = Build::begin(&place).expect("begun");
+        build.make_directory().expect("made");
+        fs::remove_dir(&partial).expect("removed by another");
+        fs::create_dir(&partial).expect("made by another");
+        fs::write(partial.join("file"), "theirs").expect("written");
+        drop(build);
+        assert!(partial.join("file").exists());
     }
 
     #[test]
