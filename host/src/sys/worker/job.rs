@@ -29,7 +29,9 @@ use super::{
     rlimit,
 };
 use crate::sys::byte_lock::{ByteLocks, Hold};
-use crate::sys::{create_root_only_directory, remove_durably, write_durably};
+use crate::sys::{
+    Afterwards, Lock, LockError, create_root_only_directory, remove_durably, write_durably,
+};
 
 /// A result that nobody fetched for so long is about another time: the work is done again, and finds what
 /// is there.
@@ -81,6 +83,10 @@ fn run_in<R: Running>(
     if !hold(&lock, &site.slots, names.lock, deadline)? {
         return Err(going_on(operation, &site.jobs));
     }
+    wait_for_the_former(&names.former_lock, deadline).map_err(|error| match error {
+        LockError::Held => going_on(operation, &site.jobs),
+        LockError::Io { .. } => unnoted(&error),
+    })?;
     site.slots.take(&lock, &site.jobs.quota(), deadline)?;
     create_root_only_directory(&site.notes).map_err(|error| unnoted(&error))?;
     remove_old_results(&site.notes);
@@ -124,6 +130,14 @@ fn hold(lock: &ByteLocks, slots: &SlotFile, byte: u64, until: Instant) -> Result
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+/// Until a job is over that was begun by a version that locked a file for each. It may have left a result; the file goes.
+fn wait_for_the_former(lock: &Path, until: Instant) -> Result<(), LockError> {
+    match lock.exists() {
+        true => Lock::acquire(lock, until).map(|lock| drop(lock.and(Afterwards::Goes))),
+        false => Ok(()),
     }
 }
 
@@ -217,6 +231,8 @@ fn unnoted(error: &dyn std::error::Error) -> Fault {
 struct Names {
     /// By what is made: two jobs that make the same thing from different sources wait for each other.
     lock: u64,
+    /// By the same, as versions named it that locked a file for each.
+    former_lock: PathBuf,
     /// By all of the work.
     result: PathBuf,
 }
@@ -239,6 +255,7 @@ impl Names {
         let driver = notes.to_string_lossy();
         Ok(Self {
             lock: byte_of(&["job that makes", &driver, &made]),
+            former_lock: notes.join(format!("{made}.lock")),
             result: notes.join(format!("{result}.result")),
         })
     }

@@ -420,3 +420,23 @@ fn how_a_job_ended_without_a_result_is_told() {
     assert!(told(Signal::SIGKILL as i32).message.contains("was killed"));
     assert!(told(0).message.contains("without a result"));
 }
+
+#[test]
+fn a_job_of_a_version_that_locked_a_file_is_waited_for_and_the_file_goes() {
+    let scratch = Scratch::new();
+    let request = scratch.request("source", "copy");
+    let (directory, operation) = parts(&request).expect("a job");
+    let names = Names::of(&scratch.site().notes, directory, operation).expect("named");
+    let former = Lock::acquire(&names.former_lock, Instant::now()).expect("free");
+    let fault = scratch
+        .run(&request, SHORT, &Behaviour::Prompt)
+        .expect_err("it runs");
+    assert_eq!(fault.kind, FaultKind::Busy, "{fault}");
+    assert_eq!(scratch.started.load(Ordering::SeqCst), 0);
+    drop(former);
+    assert_eq!(
+        scratch.run(&request, LONG, &Behaviour::Prompt),
+        Ok(Reply::Done)
+    );
+    assert!(!names.former_lock.exists());
+}
