@@ -14,10 +14,8 @@ mod squash;
 mod tree;
 mod way;
 
-use std::ffi::OsStr;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use cap_std::fs::Dir;
@@ -281,15 +279,10 @@ fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     let wrong = |error: Errno| failed("list", path, error);
     let here = open_beneath(dir, path)?;
     let (mut entries, mut name_bytes) = (Vec::new(), 0);
-    let mut unfinished = Vec::new();
     for entry in rustix::fs::Dir::read_from(&here).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
-        if partial::is_partial(name.to_bytes()) {
-            unfinished.push(OsStr::from_bytes(name.to_bytes()).to_owned());
+        if matches!(name.to_bytes(), b"." | b"..") || partial::is_partial(name.to_bytes()) {
             continue;
         }
         if entries.len() == MAX_ENTRIES {
@@ -318,7 +311,6 @@ fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
             kind: kind_of(file_type),
         });
     }
-    leftovers::sweep_these(here.as_fd(), &unfinished);
     Ok(Reply::Entries(entries))
 }
 

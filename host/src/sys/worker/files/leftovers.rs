@@ -1,6 +1,6 @@
 //! What killed workers left: names of unfinished work that nobody holds any more.
 //!
-//! They go with the next work in their directory, and count for nothing where a guest asks whether a directory is empty:
+//! They go with the next removal or job in their directory, and count for nothing where a guest asks whether a directory is empty:
 //! it cannot see them. On a server that other nodes work on, too, only such names are touched as this call is about.
 
 use std::ffi::{OsStr, OsString};
@@ -27,6 +27,9 @@ const SMALL_FILE_AGE: Duration = Duration::from_secs(600);
 
 /// For what is removed by the way. What does not get done then is begun, and goes on with the next work.
 const SWEEPING: Duration = Duration::from_secs(2);
+
+/// Names that are removed at a time: whoever shares a server can make millions of them.
+const MAX_LISTED: usize = 1024;
 
 /// Filesystems that one node uses at a time, by their numbers in statfs(2): btrfs, ext, overlay, tmpfs, xfs.
 const OF_ONE_NODE: [FsWord; 5] = [0x9123_683e, 0xef53, 0x794c_7630, 0x0102_1994, 0x5846_5342];
@@ -110,18 +113,12 @@ fn remove_set_aside(bounds: &Bounds, parent: BorrowedFd<'_>, name: &OsStr) -> Re
 /// Removes what killed workers left in a directory, as far as that can be told and for a moment. Best effort: nobody
 /// asked for it.
 pub(super) fn sweep(directory: BorrowedFd<'_>) {
-    if is_of_one_node(directory)
-        && let Ok(Listed { unfinished, .. }) = list(directory)
-    {
-        sweep_these(directory, &unfinished);
-    }
-}
-
-/// The same, of names that were found already.
-pub(super) fn sweep_these(directory: BorrowedFd<'_>, unfinished: &[OsString]) {
-    if unfinished.is_empty() || !is_of_one_node(directory) {
+    if !is_of_one_node(directory) {
         return;
     }
+    let Ok(Listed { unfinished, .. }) = list(directory) else {
+        return;
+    };
     let bounds = Bounds::for_a_while(SWEEPING);
     for name in unfinished.iter().filter(|name| is_old(name)) {
         let _ = remove_unless_held_within(&bounds, directory, name);
@@ -152,12 +149,25 @@ pub(super) fn remove_beside(place: &Place) -> Result<(), Fault> {
 pub(super) fn empty_of_unfinished(place: &Place) -> Result<bool, Fault> {
     let wrong = |error| failed("look into", &place.path, error);
     let directory = open_child(place.parent.as_fd(), &place.name).map_err(wrong)?;
-    let listed = list(directory.as_fd()).map_err(wrong)?;
-    if listed.other {
-        return Ok(false);
+    loop {
+        let listed = list(directory.as_fd()).map_err(wrong)?;
+        if listed.other {
+            return Ok(false);
+        }
+        remove_all(place, directory.as_fd(), &listed.unfinished)?;
+        if listed.unfinished.len() < MAX_LISTED {
+            return Ok(true);
+        }
     }
-    for name in &listed.unfinished {
-        if remove_unless_held(directory.as_fd(), name)? == Found::Held {
+}
+
+fn remove_all(
+    place: &Place,
+    directory: BorrowedFd<'_>,
+    unfinished: &[OsString],
+) -> Result<(), Fault> {
+    for name in unfinished {
+        if remove_unless_held(directory, name)? == Found::Held {
             let message = format!(
                 "cannot remove directory {:?}: a job in it is still running; repeat the call when it has ended",
                 place.path
@@ -165,10 +175,11 @@ pub(super) fn empty_of_unfinished(place: &Place) -> Result<bool, Fault> {
             return Err(Fault::new(FaultKind::Busy, message));
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 struct Listed {
+    /// The first [`MAX_LISTED`].
     unfinished: Vec<OsString>,
     /// Whether anything else is there.
     other: bool,
@@ -184,6 +195,9 @@ fn list(directory: BorrowedFd<'_>) -> rustix::io::Result<Listed> {
         match entry.file_name().to_bytes() {
             b"." | b".." => {}
             name if is_partial(name) => {
+                if listed.unfinished.len() == MAX_LISTED {
+                    continue;
+                }
                 listed.unfinished.push(OsStr::from_bytes(name).to_owned());
             }
             _ => listed.other = true,
@@ -239,5 +253,23 @@ mod tests {
             .collect();
         left.sort();
         assert_eq!(left, [&young, ".running.drivebay-partial", "file"]);
+    }
+
+    #[test]
+    fn more_than_are_removed_at_a_time_keep_no_directory() {
+        let (scratch, parent) = scratch();
+        let directory = scratch.path().join("directory");
+        fs::create_dir(&directory).expect("made");
+        for number in 0..=MAX_LISTED {
+            let name = format!(".{number}.drivebay-partial");
+            fs::write(directory.join(name), "half").expect("written");
+        }
+        let place = Place {
+            parent: parent.into(),
+            name: "directory".into(),
+            path: "directory".into(),
+        };
+        assert_eq!(empty_of_unfinished(&place), Ok(true));
+        assert_eq!(fs::read_dir(&directory).expect("read").count(), 0);
     }
 }

@@ -49,11 +49,10 @@ fn a_directory_in_which_a_job_runs_stays_and_the_job_is_named_as_the_reason() {
 }
 
 #[test]
-fn what_killed_jobs_left_goes_with_the_next_work_in_their_directory() {
+fn what_killed_jobs_left_goes_with_the_next_removal_or_job_in_their_directory() {
     let scratch = scratch();
     fs::create_dir(scratch.at("source")).expect("made");
     let works = [
-        FileOperation::List { path: "".into() },
         FileOperation::Remove { path: "new".into() },
         FileOperation::RemoveDirectory { path: "new".into() },
         FileOperation::Copy {
@@ -80,5 +79,16 @@ fn what_is_being_made_is_neither_swept_nor_removed() {
     );
     let removal = scratch.run(FileOperation::Remove { path: "new".into() });
     assert_eq!(removal.expect_err("a job runs").kind, FaultKind::Busy);
+    assert!(partial.join("sub/file").exists());
+}
+
+#[test]
+fn looking_removes_nothing() {
+    let scratch = scratch();
+    let partial = leave_partial(&scratch, "");
+    assert_eq!(
+        scratch.run(FileOperation::List { path: "".into() }),
+        Ok(Reply::Entries(Vec::new()))
+    );
     assert!(partial.join("sub/file").exists());
 }
