@@ -340,9 +340,7 @@ impl Driver {
                 .caused_by(error)
                 .of_process()
         };
-        for root in [&self.paths.state, &self.paths.run] {
-            sys::close_directory(root).map_err(unsafe_to_use)?;
-        }
+        self.paths.close().map_err(unsafe_to_use)?;
         for directory in self.paths.kept(&self.config.name) {
             sys::close_directory_beneath(&directory).map_err(unsafe_to_use)?;
         }

@@ -20,6 +20,7 @@ pub(crate) struct Compile {
 
 impl Compile {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
+        paths.close()?;
         let component = ComponentBytes::read(&self.file)?;
         let limits = self.allowed.or(CompileLimits::default());
         let manifest = runtime::compile(paths, &component, limits)?;

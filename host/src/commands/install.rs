@@ -34,6 +34,7 @@ pub(crate) struct Install {
 
 impl Install {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
+        paths.close()?;
         let drivers = config::load_drivers(paths)?;
         for file in &self.components {
             self.store(paths, file, &drivers)?;

@@ -48,6 +48,7 @@ enum Operation {
 impl Run {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         LogFile::install(&paths.log, "run.log");
+        paths.close()?;
         let driver = open(paths, self.driver)?;
         let answer = self
             .operation

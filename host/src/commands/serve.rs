@@ -76,6 +76,7 @@ impl Serve {
             );
         }
         log_stream::log_to_stderr(self.verbosity.level());
+        paths.close()?;
         let mode = match self.mode {
             Services::Controller => Mode::Controller,
             Services::Node => Mode::Node,

@@ -1,7 +1,9 @@
 //! Where things lie on this machine.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::sys;
 use crate::volume::DriverName;
 
 /// The four roots. Each has an environment variable, so that several hosts, and tests, run beside each
@@ -32,6 +34,17 @@ impl Paths {
             run: root("DRIVEBAY_RUN_DIR", "/run/drivebay"),
             log: root("DRIVEBAY_LOG_DIR", "/var/log/drivebay"),
         }
+    }
+
+    /// Sees to it that nobody else may write in the roots of what the host itself keeps, as [`sys::close_directory`]
+    /// does: one that kubelet made for a pod (emptyDir) is everybody's to write. To be called before anything beneath
+    /// them is relied on; where they are missing they are made closed.
+    ///
+    /// # Errors
+    /// As for [`sys::close_directory`].
+    pub fn close(&self) -> io::Result<()> {
+        sys::close_directory(&self.state)?;
+        sys::close_directory(&self.run)
     }
 
     /// The same as environment variables, for a child that has to agree.
@@ -123,5 +136,35 @@ impl Paths {
     /// mounts are.
     pub fn staging(&self) -> PathBuf {
         self.run.join("staging")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn roots_that_everybody_may_write_are_closed_and_missing_ones_are_none_of_theirs() {
+        let root = tempfile::tempdir().expect("a directory");
+        let of = |name: &str| root.path().join(name);
+        let paths = Paths {
+            config: of("config"),
+            state: of("state"),
+            run: of("run"),
+            log: of("log"),
+        };
+        paths.close().expect("missing");
+        for open in [&paths.state, &paths.run] {
+            fs::create_dir(open).expect("made");
+            fs::set_permissions(open, Permissions::from_mode(0o777)).expect("ours");
+        }
+        sys::create_root_only_directory(&paths.compiled()).expect_err("everybody's");
+        paths.close().expect("ours");
+        for beneath in [paths.compiled(), paths.serving()] {
+            sys::create_root_only_directory(&beneath).expect("closed");
+        }
     }
 }

@@ -267,6 +267,10 @@ impl Runtime {
         file: &ComponentFile,
         deadline: Instant,
     ) -> Result<(), DriverError> {
+        self.paths.close().map_err(|error| {
+            DriverError::failed_precondition("cannot rely on what the host keeps on this node")
+                .caused_by(error)
+        })?;
         let lock = self
             .paths
             .locks()
