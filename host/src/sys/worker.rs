@@ -19,7 +19,7 @@ mod network;
 mod pool;
 mod process;
 mod remote;
-mod rlimit;
+pub(super) mod rlimit;
 mod serve;
 mod site;
 mod slots;

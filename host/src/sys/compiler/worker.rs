@@ -5,7 +5,6 @@
 //! worker.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::num::NonZero;
 use std::os::fd::AsFd;
@@ -17,11 +16,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, alarm};
 
 use crate::sys::worker::WORKER_NAME;
+use crate::sys::worker::rlimit::{self, OomScore};
 
 /// Word of such a worker's command line.
 const ARGUMENT: &str = "compile";
@@ -253,10 +252,8 @@ fn confine(time: Duration, memory_bytes: u64) -> io::Result<()> {
     alarm::set(u32::try_from(seconds).unwrap_or(u32::MAX));
     // What is written to, reserved address space not counted: stacks, heap, and a guest's memory while it says who
     // it is.
-    setrlimit(Resource::RLIMIT_DATA, memory_bytes, memory_bytes)?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    // Where memory is scarce it goes before anything that somebody's volume depends on. Not everywhere is there
-    // such a file.
-    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    rlimit::bound_memory(memory_bytes)?;
+    // Where memory is scarce it goes before anything that somebody's volume depends on.
+    rlimit::end_before_the_host(OomScore::First);
     Ok(())
 }

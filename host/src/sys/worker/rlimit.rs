@@ -23,8 +23,9 @@ pub(crate) enum OomScore {
     First = 1000,
 }
 
-/// Has the kernel end this process sooner than the host where memory is short. Never later than it would have: raising
-/// needs no privilege, and where there is no /proc nothing is lost but the order.
+/// Has the kernel end this process sooner than the host where memory is short. Never later than it would have. Raising is
+/// refused to nobody who can open the file, which is root's alone since [`crate::sys::forbid_core_dumps`]; where it
+/// cannot be opened, or there is no /proc, nothing is lost but the order.
 pub(crate) fn end_before_the_host(score: OomScore) {
     let wanted = score as u16;
     let now = fs::read_to_string(OOM_SCORE)
@@ -60,14 +61,6 @@ pub(super) fn bound_memory_for_now(bytes: u64) -> nix::Result<()> {
 pub(super) fn unbound_memory() -> nix::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;
     setrlimit(Resource::RLIMIT_DATA, hard, hard)
-}
-
-/// No core file: what a worker was told can hold a key, and what it read is somebody's data.
-///
-/// # Errors
-/// From the kernel.
-pub(crate) fn leave_no_core() -> nix::Result<()> {
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)
 }
 
 /// A limit can be lowered by anybody, and raised by hardly anybody.

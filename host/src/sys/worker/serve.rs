@@ -57,7 +57,6 @@ pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
         true => rlimit::OomScore::First,
         false => rlimit::OomScore::Worker,
     });
-    rlimit::leave_no_core()?;
     if place == Some(OsStr::new(job::ARGUMENT)) {
         return job::serve();
     }
