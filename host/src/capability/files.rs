@@ -272,6 +272,10 @@ impl wit::HostDirectory for CallContext {
             Effect::Changes("extract-archive"),
             FileOperation::Extract { source, to },
             |reply| {
+                // The result of a job of a version that withheld nothing.
+                if matches!(reply, Reply::Done) {
+                    return Some(());
+                }
                 let Reply::Extracted(withheld) = reply else {
                     return None;
                 };

@@ -92,7 +92,11 @@ fn extract(
         false => extractor.add_all(input)?,
     }
     // There is nothing more, but what the digest is of must not depend on who reads how far.
-    io::copy(&mut file, &mut io::sink()).map_err(wrong)?;
+    let mut rest = Paced {
+        input: &mut file,
+        bounds,
+    };
+    io::copy(&mut rest, &mut io::sink()).map_err(wrong)?;
     let waiting = std::mem::take(&mut extractor.waiting);
     let withheld = match records.has(&file.digest())? {
         true => extractor.give(waiting)?,
