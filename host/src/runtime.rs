@@ -32,3 +32,4 @@ pub use components::{
 pub use guest::{Guest, Runtime};
 pub use imports::{Export, ImportProblem, problems};
 pub use manifest::{Description, Manifest, Need, Parameter, Scope};
+pub(crate) use manifest::{host_word, is_qualified};

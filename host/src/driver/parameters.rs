@@ -5,12 +5,8 @@
 //! domain in front of it nor a provisioner beside it.
 
 use crate::error::DriverError;
-use crate::runtime::{Description, Need, Parameter, Scope};
+use crate::runtime::{Description, Need, Parameter, Scope, host_word, is_qualified};
 use crate::volume::Parameters;
-
-/// Words that the host acts on by itself, in the volumes of every driver. A guest may know them too; it
-/// need not.
-const HOST_WORDS: [&str; 1] = ["readOnly"];
 
 /// What external-provisioner writes into the context of each volume that it had made. The other words there were
 /// judged by the driver that made the volume, and nobody can mend them: a PersistentVolume's do not change.
@@ -104,21 +100,11 @@ fn owner(description: &Description, scope: Scope, key: &str, given: &Parameters)
     if scope != Scope::Volume {
         return Owner::Nobody;
     }
-    let hosts = HOST_WORDS
-        .iter()
-        .find(|word| word.eq_ignore_ascii_case(key));
-    match hosts {
+    match host_word(key) {
         Some(word) => Owner::Host(word),
         None if is_qualified(key) || given.get(PROVISIONER_IDENTITY).is_some() => Owner::Another,
         None => Owner::Nobody,
     }
-}
-
-/// Whether a key says by a domain whose word it is, as Kubernetes' labels and annotations do.
-fn is_qualified(key: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
-    key.split_once('/')
-        .is_some_and(|(domain, _)| domain.contains('.') && domain.bytes().all(is_plain))
 }
 
 /// What case alone tells apart is the same word, except behind the `*` of a parameter.

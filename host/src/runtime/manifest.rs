@@ -7,6 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::imports::Export;
 use crate::error::GuestText;
 
+/// Words that the host acts on by itself, in the volumes of every driver. A guest may know them too; it
+/// need not.
+const HOST_WORDS: [&str; 1] = ["readOnly"];
+
 /// Written by the compiler, read by everyone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -74,6 +78,19 @@ fn spelling(name: &str, key: &str) -> Option<String> {
     };
     let (head, rest) = key.split_at_checked(prefix.len())?;
     (head.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then(|| format!("{prefix}{rest}"))
+}
+
+/// The word of the host's own that a key of a volume is, in its spelling.
+pub(crate) fn host_word(key: &str) -> Option<&'static str> {
+    let mut words = HOST_WORDS.into_iter();
+    words.find(|word| word.eq_ignore_ascii_case(key))
+}
+
+/// Whether a key says by a domain whose word it is, as Kubernetes' labels and annotations do.
+pub(crate) fn is_qualified(key: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+    key.split_once('/')
+        .is_some_and(|(domain, _)| domain.contains('.') && domain.bytes().all(is_plain))
 }
 
 /// One word a guest understands.

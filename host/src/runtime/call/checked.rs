@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::Guest;
 use crate::error::DriverError;
-use crate::runtime::manifest::{Description, Manifest, Need, Scope};
+use crate::runtime::manifest::{Description, Manifest, Need, Scope, host_word, is_qualified};
 use crate::volume::{CapacityRange, NodeId, PageToken, Parameters, Topology};
 
 /// CSI's bound on the keys and values of one map together, in bytes.
@@ -203,8 +203,9 @@ impl<'a> Answered<'a> {
         Ok(Parameters::new(said))
     }
 
-    /// The context of a volume just made. What its description does not know would be refused when the volume is mounted,
-    /// and a PersistentVolume that has it cannot be mended.
+    /// The context of a volume just made. What would be refused when the volume is mounted is refused here, because a
+    /// PersistentVolume that has it cannot be mended: all but what its description knows, and words of the host's and
+    /// of others.
     pub(super) fn new_context(
         self,
         field: &str,
@@ -213,7 +214,8 @@ impl<'a> Answered<'a> {
         let context = self.context(field, said)?;
         let mut seen = BTreeSet::new();
         for (key, _) in context.pairs() {
-            let Some(name) = self.description().spelling(Scope::Volume, key) else {
+            let known = self.description().spelling(Scope::Volume, key);
+            let Some(name) = known.or_else(|| others_word(key)) else {
                 return Err(self.wrong(field, format!("it has the key {}, which identity.describe does not know as a parameter of volumes", Shown(key))));
             };
             if !seen.insert(name) {
@@ -363,6 +365,12 @@ impl<'a> Answered<'a> {
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The name of what the guest need not know itself for a volume to be mounted.
+fn others_word(key: &str) -> Option<String> {
+    let qualified = || is_qualified(key).then(|| key.to_owned());
+    host_word(key).map(str::to_owned).or_else(qualified)
 }
 
 fn is_topology_key(key: &str) -> bool {

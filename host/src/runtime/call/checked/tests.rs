@@ -213,6 +213,24 @@ fn a_volume_is_taken_as_it_is_told_or_refused_with_the_field_that_is_wrong() {
 }
 
 #[test]
+fn a_new_volume_may_carry_words_that_no_guest_has_to_know() {
+    let (manifest, request) = (manifest(), request());
+    let answered = Answered::by(&manifest, "export.function");
+    let made = |others: &[(&str, &str)]| {
+        let mut made = volume();
+        made.context.extend(texts(others));
+        volume_info(answered, made, Asked::Made(&request))
+    };
+    for key in ["readOnly", "READONLY", "csi.storage.k8s.io/pvc/name"] {
+        let taken = made(&[(key, "true")]).expect("good");
+        assert_eq!(taken.context.get(key), Some("true"));
+    }
+    refused(made(&[("example/a", "b")]), "context", "does not know");
+    let twice = made(&[("readOnly", "true"), ("readonly", "false")]);
+    refused(twice, "context", "in different cases");
+}
+
+#[test]
 fn another_volume_than_was_asked_for_is_refused_and_a_long_id_of_another_driver_is_not() {
     let manifest = manifest();
     let answered = Answered::by(&manifest, "export.function");
