@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Guest;
-use crate::error::DriverError;
+use crate::error::{DriverError, is_harmful};
 use crate::runtime::manifest::{Description, Manifest, Need, Scope, host_word, is_qualified};
 use crate::volume::{CapacityRange, NodeId, PageToken, Parameters, Topology};
 
@@ -154,7 +154,7 @@ impl<'a> Answered<'a> {
     }
 
     fn plain(self, field: &str, text: &str) -> Result<(), DriverError> {
-        match text.chars().find(|c| is_unprintable(*c)) {
+        match text.chars().find(|c| is_harmful(*c)) {
             None => Ok(()),
             Some(c) => Err(self.wrong(
                 field,
@@ -358,13 +358,6 @@ impl<'a> Answered<'a> {
             Ok(_) | Err(_) => Ok(()),
         }
     }
-}
-
-/// What a terminal, a log or a header would not show as it is: control characters, line and paragraph separators, and
-/// what turns the direction of text.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The name of what the guest need not know itself for a volume to be mounted.
