@@ -10,7 +10,7 @@
 use super::parameters::spelled;
 use super::place::is_mounted;
 use super::{AttachVolume, Driver, Operation, VolumeReference};
-use crate::error::{Condition, DriverError};
+use crate::error::{Condition, DriverError, Whose};
 use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};
 use crate::runtime::{AttachRequest, CallSetup, Export, Guest, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
@@ -76,7 +76,7 @@ impl Driver {
                 progress: Progress::Done,
                 ..intended
             }),
-            Err(error) if nothing_happened(error.condition()) => {
+            Err(error) if nothing_happened(error) => {
                 record.forget_attachment(&request.node);
                 before
                     .into_iter()
@@ -250,19 +250,19 @@ impl Operation {
     }
 }
 
-/// Conditions under which a backend has surely not begun. After any other the attachment may exist, and
-/// the intent has to stay in the journal.
-fn nothing_happened(condition: Condition) -> bool {
-    match condition {
+/// Whether a backend has surely not begun. After any other error the attachment may exist, and the intent has to
+/// stay in the journal.
+fn nothing_happened(error: &DriverError) -> bool {
+    match error.condition() {
         Condition::InvalidArgument
         | Condition::OutOfRange
         | Condition::NotFound
-        // A node that is full refuses at once. A limit on requests, which is also met by a guest that asks
-        // whether what it began is done, is `unavailable`.
-        | Condition::Exhausted
         | Condition::FailedPrecondition
         | Condition::Denied
         | Condition::Unsupported => true,
+        // A node that is full refuses at once. A limit on requests, which is also met by a guest that asks
+        // whether what it began is done, is `unavailable`. What this process lacks cuts a guest off wherever it is.
+        Condition::Exhausted => error.whose() == Whose::Backend,
         Condition::AlreadyExists
         | Condition::InProgress
         | Condition::Unavailable
@@ -287,7 +287,7 @@ mod tests {
     fn the_intent_to_attach_is_dropped_only_where_the_backend_has_surely_not_begun() {
         let dropped = Condition::ALL
             .into_iter()
-            .filter(|it| nothing_happened(*it));
+            .filter(|it| nothing_happened(&DriverError::new(*it, "why")));
         assert_eq!(
             dropped.map(Condition::name).collect::<Vec<_>>(),
             [
@@ -300,5 +300,6 @@ mod tests {
                 "unsupported"
             ]
         );
+        assert!(!nothing_happened(&DriverError::overloaded("why")));
     }
 }
