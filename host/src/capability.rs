@@ -57,6 +57,8 @@ pub(crate) struct CallContext {
     pub(crate) keys: CallKeys,
     /// The request that got no answer before the deadline: the reason why there is no time left.
     pub(crate) unanswered: Option<Fault>,
+    /// Whether a request was refused because this process or this node had too much to do.
+    pub(crate) was_full: bool,
     /// How long host functions waited for workers and the network.
     pub(crate) waited: Duration,
 }
@@ -79,6 +81,7 @@ impl CallContext {
         let begun = Instant::now();
         let answer = self.kernel.call(request, until.min(self.deadline));
         self.waited += begun.elapsed();
+        self.was_full |= matches!(&answer, Err(fault) if fault.kind == FaultKind::Full);
         if let Err(fault) = &answer
             && until >= self.deadline
             && self.used_up_the_time(fault.kind)
@@ -92,7 +95,19 @@ impl CallContext {
     fn used_up_the_time(&self, kind: FaultKind) -> bool {
         let is_up = self.deadline <= Instant::now() + LAST_MOMENT;
         matches!(kind, FaultKind::TimedOut | FaultKind::Stuck)
-            || is_up && matches!(kind, FaultKind::Busy | FaultKind::Exhausted)
+            || is_up
+                && matches!(
+                    kind,
+                    FaultKind::Busy | FaultKind::Exhausted | FaultKind::Full
+                )
+    }
+
+    /// What the guest fails with. It cannot say who ran out of something: where this process had, that is what it passes on.
+    pub(crate) fn failed_with(&self, error: wit::types::Error) -> DriverError {
+        match self.was_full {
+            true => from_wit(error).of_process(),
+            false => from_wit(error),
+        }
     }
 }
 
@@ -160,7 +175,7 @@ fn into_wit(condition: Condition, message: String) -> wit::types::Error {
 }
 
 /// From the guest, whose sentence is text from a stranger.
-pub(crate) fn from_wit(error: wit::types::Error) -> DriverError {
+fn from_wit(error: wit::types::Error) -> DriverError {
     use wit::types::Error as Wit;
     let (condition, message) = match error {
         Wit::InvalidArgument(message) => (Condition::InvalidArgument, message),
@@ -181,6 +196,7 @@ pub(crate) fn from_wit(error: wit::types::Error) -> DriverError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Whose;
 
     #[test]
     fn every_condition_survives_the_way_to_a_guest_and_back() {
@@ -191,6 +207,32 @@ mod tests {
                 (condition, "why")
             );
         }
+    }
+
+    struct Full;
+
+    impl Kernel for Full {
+        fn call(&mut self, _request: Request, _deadline: Instant) -> Result<Reply, Fault> {
+            Err(Fault::new(FaultKind::Full, "too much to do"))
+        }
+    }
+
+    #[test]
+    fn what_a_guest_passes_on_of_this_process_is_not_the_backends_limit() {
+        let mut context = canned::Canned::default().context(Grants::default(), "".as_ref());
+        context.kernel = Box::new(Full);
+        let exhausted = || wit::types::Error::Exhausted("full".to_owned());
+        assert_eq!(context.failed_with(exhausted()).whose(), Whose::Backend);
+        let host = "filer".to_owned();
+        let error = context.ask(Request::Resolve { host }).expect_err("full");
+        assert_eq!(error.whose(), Whose::Process);
+        let passed_on = context.failed_with(exhausted());
+        assert_eq!(
+            (passed_on.condition(), passed_on.whose()),
+            (Condition::Exhausted, Whose::Process)
+        );
+        let other = wit::types::Error::NotFound("gone".to_owned());
+        assert_eq!(context.failed_with(other).whose(), Whose::Backend);
     }
 
     #[test]

@@ -114,6 +114,15 @@ impl DriverError {
         }
     }
 
+    /// The same error, of this process where something ran out.
+    #[must_use]
+    pub fn of_process(mut self) -> Self {
+        if self.condition == Condition::Exhausted {
+            self.whose = Whose::Process;
+        }
+        self
+    }
+
     /// Adds what caused it.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -50,6 +50,7 @@ impl Canned {
             memory,
             keys: CallKeys::default(),
             unanswered: None,
+            was_full: false,
             waited: Duration::ZERO,
         }
     }

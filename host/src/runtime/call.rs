@@ -32,7 +32,7 @@ use super::guest::Guest;
 use super::limiter::{Budget, LimitError, Limiter, MAX_INSTANCES};
 use super::wasi::Stderr;
 use crate::bindings::drivebay::driver::types as wit;
-use crate::capability::{CallContext, CallKeys, DriverMemory, LogBudget, from_wit};
+use crate::capability::{CallContext, CallKeys, DriverMemory, LogBudget};
 use crate::error::DriverError;
 use crate::sys::Kernel;
 
@@ -173,7 +173,7 @@ impl Guest {
         let memory = setup.memory.clone();
         let mut store = self.store(setup);
         let ticking = self.clock.tick().map_err(|error| {
-            DriverError::exhausted("cannot start a clock for the guest").caused_by(error)
+            DriverError::overloaded("cannot start a clock for the guest").caused_by(error)
         })?;
         let begun = Instant::now();
         let running = memory.running(store.data().context.log.clone());
@@ -188,7 +188,7 @@ impl Guest {
         memory.add_guest_time(begun.elapsed().saturating_sub(waited));
         match outcome {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(from_wit(error)),
+            Ok(Err(error)) => Err(context.failed_with(error)),
             Err(error) => Err(self.breakdown(export, &error, &store)),
         }
     }
@@ -207,6 +207,7 @@ impl Guest {
             memory: setup.memory,
             keys: CallKeys::default(),
             unanswered: None,
+            was_full: false,
             waited: Duration::ZERO,
         };
         let mut store = Store::new(

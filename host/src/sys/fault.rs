@@ -35,6 +35,8 @@ pub enum FaultKind {
     Unsupported,
     /// ENOSPC, EDQUOT, or a bound of ours.
     Exhausted,
+    /// As many workers or jobs as may run at once do: this process or this node has too much to do now.
+    Full,
     /// Something else has to change first, by somebody's hand.
     Precondition,
     /// The deadline passed; the worker was killed and is gone.
@@ -57,6 +59,7 @@ impl Fault {
 impl From<Fault> for DriverError {
     fn from(fault: Fault) -> Self {
         let condition = match fault.kind {
+            FaultKind::Full => return Self::overloaded(fault.message),
             FaultKind::Invalid => Condition::InvalidArgument,
             FaultKind::NotFound => Condition::NotFound,
             FaultKind::Exists => Condition::AlreadyExists,
@@ -71,5 +74,25 @@ impl From<Fault> for DriverError {
             FaultKind::Other => Condition::Internal,
         };
         Self::new(condition, fault.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Whose;
+
+    #[test]
+    fn what_this_process_has_no_room_for_is_not_the_backends_limit() {
+        for (kind, whose) in [
+            (FaultKind::Full, Whose::Process),
+            (FaultKind::Exhausted, Whose::Backend),
+        ] {
+            let error = DriverError::from(Fault::new(kind, "why"));
+            assert_eq!(
+                (error.condition(), error.whose()),
+                (Condition::Exhausted, whose)
+            );
+        }
     }
 }

@@ -54,6 +54,7 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
         deadline: Instant::now() + Duration::from_secs(10),
         log: LogBudget::new(0),
         unanswered: None,
+        was_full: false,
         waited: Duration::ZERO,
         keys: CallKeys::default(),
         taken: memory.call(),

@@ -188,7 +188,7 @@ impl Pool {
 
 fn all_busy() -> Fault {
     Fault::new(
-        FaultKind::Exhausted,
+        FaultKind::Full,
         format!(
             "{MAX_BUSY} worker processes of this kind are busy and stay so; repeat the call later"
         ),

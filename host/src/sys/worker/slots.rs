@@ -65,7 +65,7 @@ impl SlotFile {
     /// Takes a slot of the driver and one of the node, held by that open file. Waits for them until then.
     ///
     /// # Errors
-    /// [`FaultKind::Exhausted`], with the key that says how many there are.
+    /// [`FaultKind::Full`], with the key that says how many there are.
     pub(super) fn take(
         &self,
         locks: &ByteLocks,
@@ -118,7 +118,7 @@ impl SlotFile {
                 "cannot start another {kind} process: {node_at_once} run on this node already ({table}.node-at-once = {node_at_once})"
             ),
         };
-        Fault::new(FaultKind::Exhausted, message)
+        Fault::new(FaultKind::Full, message)
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
         match slots.take(&locks, &QUOTA, Instant::now()) {
             Ok(()) => Ok(locks),
             Err(fault) => {
-                assert_eq!(fault.kind, FaultKind::Exhausted);
+                assert_eq!(fault.kind, FaultKind::Full);
                 Err(fault.message)
             }
         }

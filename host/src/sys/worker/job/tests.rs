@@ -367,7 +367,7 @@ fn no_more_jobs_run_at_once_than_the_operator_says() {
     let fault = scratch
         .run(&other, SHORT, &Behaviour::Prompt)
         .expect_err("one too many");
-    assert_eq!(fault.kind, FaultKind::Exhausted);
+    assert_eq!(fault.kind, FaultKind::Full);
     assert!(
         fault.message.contains("(limits.jobs.at-once = 1)"),
         "{fault}"
