@@ -156,6 +156,21 @@ impl From<Refusal> for DriverError {
     }
 }
 
+/// Of one name, word or path that a guest says, in bytes: as long as the kernel takes a path (`PATH_MAX`), or all of a
+/// mount's options.
+const MAX_NAME: usize = 4096;
+
+/// Asked before it is looked up or quoted anywhere: a message is several times as long as what it quotes.
+fn nameable(name: &str) -> Result<(), DriverError> {
+    match name.len() > MAX_NAME {
+        true => Err(DriverError::invalid_argument(format!(
+            "a name or a value of {} bytes is refused: {MAX_NAME} are the most",
+            name.len()
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// For the guest: the condition, and a message in words that it may read.
 fn into_wit(condition: Condition, message: String) -> wit::types::Error {
     use wit::types::Error as Wit;
@@ -195,8 +210,10 @@ fn from_wit(error: wit::types::Error) -> DriverError {
 
 #[cfg(test)]
 mod tests {
+    use super::wit::types::Error as Told;
     use super::*;
     use crate::error::Whose;
+    use crate::grant::{BlockDevicesGrant, MountsGrant};
 
     #[test]
     fn every_condition_survives_the_way_to_a_guest_and_back() {
@@ -233,6 +250,49 @@ mod tests {
         );
         let other = wit::types::Error::NotFound("gone".to_owned());
         assert_eq!(context.failed_with(other).whose(), Whose::Backend);
+    }
+
+    /// A context with grants of nothing, and the message of a refusal in it.
+    fn told<T>(ask: impl FnOnce(&mut CallContext) -> wasmtime::Result<Result<T, Told>>) -> String {
+        let grants = Grants {
+            mounts: Some(MountsGrant::default()),
+            block_devices: Some(BlockDevicesGrant {
+                filesystems: vec!["ext4".into()],
+                ..BlockDevicesGrant::default()
+            }),
+            ..Grants::default()
+        };
+        let mut context = canned::Canned::default().context(grants, "".as_ref());
+        match ask(&mut context).expect("no trap") {
+            Err(Told::InvalidArgument(said)) => said,
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("it was taken"),
+        }
+    }
+
+    #[test]
+    fn a_name_is_bounded_before_it_is_looked_up_or_quoted() {
+        let long = || "\u{1}".repeat(MAX_NAME + 1);
+        let source = |fs_type: String| wit::mounts::RemoteSource {
+            fs_type,
+            server: "filer".into(),
+            path: "/a".into(),
+        };
+        let disk = || wit::block_devices::Identity {
+            serial: long(),
+            size_bytes: None,
+        };
+        for said in [
+            told(|it| wit::https::Host::open_endpoint(it, long())),
+            told(|it| wit::signing::Host::open_key(it, long())),
+            told(|it| wit::mounts::Host::open_directory(it, long())),
+            told(|it| wit::mounts::Host::open_remote(it, source(long()), Vec::new())),
+            told(|it| wit::block_devices::Host::find_device(it, disk())),
+        ] {
+            let expected = "a name or a value of 4097 bytes is refused: 4096 are the most";
+            assert_eq!(said, expected);
+        }
+        assert!(nameable(&"x".repeat(MAX_NAME)).is_ok());
     }
 
     #[test]

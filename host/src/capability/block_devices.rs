@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use super::mounts::check_option;
-use super::{CallContext, Target};
+use super::mounts::{check_option, nameable_option};
+use super::{CallContext, Target, nameable};
 use crate::bindings::drivebay::driver::block_devices::{
     Content, Host, HostDevice, Identity, MountOption,
 };
@@ -191,6 +191,7 @@ impl CallContext {
         identity: &Identity,
         operation: DeviceOperation,
     ) -> Result<Device, DriverError> {
+        nameable(&identity.serial)?;
         check_serial(&identity.serial)?;
         let wanted = WantedDevice {
             serial: identity.serial.clone(),
@@ -237,6 +238,8 @@ impl CallContext {
         asked: &str,
         options: &[String],
     ) -> Result<GrantedFilesystems, DriverError> {
+        nameable(asked)?;
+        options.iter().try_for_each(|word| nameable(word))?;
         let grant = self.block_devices_grant()?;
         let filesystems = grant.filesystems_for(asked)?;
         check_format_options(options)?;
@@ -248,6 +251,7 @@ impl CallContext {
     fn granted_mount(&self, options: &[MountOption]) -> Result<Vec<String>, DriverError> {
         let grant = self.block_devices_grant()?;
         for (name, value) in options {
+            nameable_option(name, value.as_deref())?;
             grant.allows_mount_option(name, value.as_deref())?;
             check_option(name, value.as_deref())?;
         }

@@ -47,8 +47,8 @@ impl CallContext {
             (Effect::Looks | Effect::Changes(_), _) => self.allows(effect),
         };
         let done = allowed
-            .and_then(|()| check_names(&operation))
-            .and_then(|()| sendable(&operation));
+            .and_then(|()| sendable(&operation))
+            .and_then(|()| check_names(&operation));
         let done = done.and_then(|()| {
             self.ask(Request::Files {
                 directory,
@@ -330,7 +330,7 @@ fn log_withheld(archive: &str, withheld: Withheld) {
 
 /// Paths of an operation that a server or a filesystem could read as leading up.
 fn check_names(operation: &FileOperation) -> Result<(), DriverError> {
-    paths(operation).into_iter().try_for_each(check_path)
+    operation.paths().into_iter().try_for_each(check_path)
 }
 
 pub(super) fn check_path(path: &str) -> Result<(), DriverError> {
@@ -340,25 +340,6 @@ pub(super) fn check_path(path: &str) -> Result<(), DriverError> {
             Misread::Dots
         ))),
         Some(Misread::Slash(_)) | None => Ok(()),
-    }
-}
-
-fn paths(operation: &FileOperation) -> Vec<&str> {
-    match operation {
-        FileOperation::MakeDirectory { path, .. }
-        | FileOperation::SetMode { path, .. }
-        | FileOperation::List { path }
-        | FileOperation::Look { path }
-        | FileOperation::Read { path }
-        | FileOperation::Create { path, .. }
-        | FileOperation::Write { path, .. }
-        | FileOperation::Remove { path }
-        | FileOperation::RemoveDirectory { path } => vec![path],
-        FileOperation::Rename { source, to }
-        | FileOperation::Copy { source, to }
-        | FileOperation::Archive { source, to, .. }
-        | FileOperation::Extract { source, to } => vec![source, to],
-        FileOperation::Usage => Vec::new(),
     }
 }
 
@@ -381,7 +362,9 @@ fn kind(kind: EntryKind) -> wit::EntryKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::canned::Canned;
     use crate::error::Condition;
+    use crate::grant::{FilesGrant, Grants};
 
     #[test]
     fn what_is_too_large_is_refused_before_it_goes_anywhere() {
@@ -398,5 +381,21 @@ mod tests {
             to: "a/".repeat(4096),
         };
         assert_eq!(condition(copy), Condition::InvalidArgument);
+    }
+
+    #[test]
+    fn a_path_is_bounded_before_it_is_quoted() {
+        let grants = Grants {
+            files: Some(FilesGrant::ReadWrite),
+            ..Grants::default()
+        };
+        let mut context = Canned::default().context(grants, "".as_ref());
+        let origin = DirectoryOrigin::Local("/srv/pool".into());
+        let directory = context.table.push(Directory { origin }).expect("room");
+        let removed = wit::HostDirectory::remove_tree(&mut context, directory, "../".repeat(4096));
+        let Err(types::Error::InvalidArgument(said)) = removed.expect("no trap") else {
+            panic!("not refused for its length");
+        };
+        assert_eq!(said, "a path is refused: it is longer than 4096 bytes");
     }
 }

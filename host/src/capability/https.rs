@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use super::CallContext;
 use super::exchange::Peer;
+use super::{CallContext, nameable};
 use crate::bindings::drivebay::driver::https::{Host, HostEndpoint, Request, Response};
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
@@ -28,9 +28,10 @@ type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
 impl Host for CallContext {
     fn open_endpoint(&mut self, name: String) -> Answer<Resource<Endpoint>> {
-        match self.endpoint_grant(&name) {
-            Ok(_) => Ok(Ok(self.table.push(Endpoint { name })?)),
-            Err(refusal) => Ok(Err(self.tell(&refusal.into()))),
+        let granted = nameable(&name).and_then(|()| Ok(self.endpoint_grant(&name).map(drop)?));
+        match granted {
+            Ok(()) => Ok(Ok(self.table.push(Endpoint { name })?)),
+            Err(error) => Ok(Err(self.tell(&error))),
         }
     }
 

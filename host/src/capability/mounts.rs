@@ -8,7 +8,7 @@ use wasmtime::component::Resource;
 use crate::bindings::drivebay::driver::mounts::{Host, HostTarget, MountOption, RemoteSource};
 use crate::bindings::drivebay::driver::types;
 use crate::capability::files::check_path;
-use crate::capability::{CallContext, Directory};
+use crate::capability::{CallContext, Directory, nameable};
 use crate::error::DriverError;
 use crate::grant::{MountsGrant, misread};
 use crate::sys::{
@@ -103,7 +103,7 @@ impl HostTarget for CallContext {
         let origin = self.table.get(&directory)?.origin.clone();
         let (onto, access, mounted) = self.look_at(&target)?;
         let may_mount = self.may_mount(&target)?;
-        if let Err(refused) = check_path(&path) {
+        if let Err(refused) = nameable(&path).and_then(|()| check_path(&path)) {
             return Ok(Err(self.tell(&refused)));
         }
         let done = match (origin, mounted) {
@@ -148,6 +148,7 @@ impl CallContext {
     }
 
     fn granted_directory(&self, name: &str) -> Result<DirectoryOrigin, DriverError> {
+        nameable(name)?;
         Ok(DirectoryOrigin::Local(
             self.mounts_grant()?.directory(name)?.to_owned(),
         ))
@@ -159,11 +160,13 @@ impl CallContext {
         source: &RemoteSource,
         options: &MountOptions,
     ) -> Result<GrantedRemote, DriverError> {
+        nameable(&source.fs_type)?;
         check_source(source)?;
         let grant = self.mounts_grant()?;
         grant.allows_filesystem(&source.fs_type)?;
         let options = options.named();
         for (name, value) in &options {
+            nameable_option(name, value.as_deref())?;
             grant.allows_option(name, value.as_deref())?;
             check_option(name, value.as_deref())?;
         }
@@ -379,6 +382,11 @@ fn check_source(source: &RemoteSource) -> Result<(), DriverError> {
         Some(misread) => bad(&format!("the path {misread}")),
         None => Ok(()),
     }
+}
+
+pub(super) fn nameable_option(name: &str, value: Option<&str>) -> Result<(), DriverError> {
+    nameable(name)?;
+    value.map_or(Ok(()), nameable)
 }
 
 /// An option with a comma would be two; the address is the host's to give.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Resource;
 
-use super::CallContext;
+use super::{CallContext, nameable};
 use crate::bindings::drivebay::driver::signing::{Algorithm, Host, HostSigningKey};
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
@@ -42,9 +42,10 @@ type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 impl Host for CallContext {
     /// Fetches nothing yet: that happens when something is asked of the key.
     fn open_key(&mut self, name: String) -> Answer<Resource<SigningKey>> {
-        match self.signing_grant(&name) {
-            Ok(_) => Ok(Ok(self.table.push(SigningKey { name })?)),
-            Err(refusal) => Ok(Err(self.tell(&refusal.into()))),
+        let granted = nameable(&name).and_then(|()| Ok(self.signing_grant(&name).map(drop)?));
+        match granted {
+            Ok(()) => Ok(Ok(self.table.push(SigningKey { name })?)),
+            Err(error) => Ok(Err(self.tell(&error))),
         }
     }
 

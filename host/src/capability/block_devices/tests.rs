@@ -142,6 +142,28 @@ fn a_granted_device_is_looked_for_by_its_identity_and_the_granted_names() {
 }
 
 #[test]
+fn words_for_a_filesystem_are_bounded_before_they_are_quoted() {
+    let long = "\u{1}".repeat(4097);
+    let mut call = granted();
+    let ensured = [call.ensure(&long, &[]), call.ensure("ext4", &["-b", &long])];
+    let mounted = [
+        (long.clone(), None),
+        ("data".to_owned(), Some(long.clone())),
+    ]
+    .map(|option| {
+        let (device, target) = (call.device(), call.target(MountAccess::ReadWrite));
+        let mounted = call.context.mount(device, target, vec![option]);
+        mounted.expect("no trap")
+    });
+    for answer in ensured.into_iter().chain(mounted) {
+        let Err(types::Error::InvalidArgument(said)) = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(said.contains("of 4097 bytes"), "{said}");
+    }
+}
+
+#[test]
 fn a_device_outside_the_grant_is_denied_with_the_key_that_decides() {
     let error = granted()
         .context

@@ -41,8 +41,8 @@ const USER_AGENT: &str = concat!("drivebay/", env!("CARGO_PKG_VERSION"));
 pub(super) fn checked(grant: &HttpsGrant, request: Request) -> Result<Message, DriverError> {
     let method = method(request.method);
     grant.allows_method(method)?;
-    // Before it is quoted anywhere.
-    check_size(request.path.len())?;
+    // Before it is quoted or encoded anywhere.
+    check_size(plain_size(&request))?;
     check_path(&request.path).map_err(|reason| {
         DriverError::invalid_argument(format!("path {:?}: {reason}", request.path))
     })?;
@@ -65,6 +65,13 @@ fn check_size(target_bytes: usize) -> Result<(), DriverError> {
         ))),
         false => Ok(()),
     }
+}
+
+/// What the target has at least: characters can be three times as long once they are encoded.
+fn plain_size(request: &Request) -> usize {
+    let query = request.query.iter();
+    let query = query.map(|(name, value)| "&=".len() + name.len() + value.len());
+    request.path.len() + query.sum::<usize>()
 }
 
 fn method(method: WitMethod) -> Method {
@@ -387,6 +394,14 @@ mod tests {
         assert!(headers(vec![("x".into(), "v".repeat(MAX_HEADER_BYTES))]).is_err());
         assert!(check_size(MAX_TARGET_BYTES).is_ok());
         assert!(check_size(MAX_TARGET_BYTES + 1).is_err());
+        let request = Request {
+            method: WitMethod::Get,
+            path: "/a".into(),
+            query: vec![("b".into(), "\0".into()), ("c".into(), String::new())],
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        assert_eq!(plain_size(&request), "/a?b=\0&c=".len());
         assert!(check_body(Method::Post, &vec![0; MAX_BODY_BYTES]).is_ok());
         assert!(check_body(Method::Post, &vec![0; MAX_BODY_BYTES + 1]).is_err());
         for method in [Method::Get, Method::Head, Method::Delete] {
