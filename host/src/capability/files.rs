@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use crate::bindings::drivebay::driver::files as wit;
 use crate::bindings::drivebay::driver::types;
 use crate::capability::CallContext;
-use crate::error::DriverError;
+use crate::error::{DriverError, GuestText};
 use crate::grant::{Misread, misread};
 use crate::sys::{
     Compression, DirectoryOrigin, EntryKind, FileOperation, Reply, Request, Withheld, WithheldFor,
@@ -266,7 +266,7 @@ impl wit::HostDirectory for CallContext {
         source: String,
         to: String,
     ) -> Answer<()> {
-        let archive = source.clone();
+        let (archive, log) = (GuestText::sentence(&source), self.log.clone());
         self.work(
             &directory,
             Effect::Changes("extract-archive"),
@@ -279,7 +279,9 @@ impl wit::HostDirectory for CallContext {
                 let Reply::Extracted(withheld) = reply else {
                     return None;
                 };
-                log_withheld(&archive, withheld);
+                if withheld.is_any() {
+                    log.spend(|| log_withheld(&archive, withheld));
+                }
                 Some(())
             },
         )
@@ -306,10 +308,7 @@ impl wit::HostDirectory for CallContext {
 }
 
 /// What is missing in a restored tree is for the operator to know: the restore itself has succeeded.
-fn log_withheld(archive: &str, withheld: Withheld) {
-    if !withheld.is_any() {
-        return;
-    }
+fn log_withheld(archive: &GuestText, withheld: Withheld) {
     let why = match withheld.reason {
         WithheldFor::Provenance => {
             "archive-tree of this driver did not make it on this node, or it was changed since: who may write an archive could give them to anything"
@@ -323,7 +322,7 @@ fn log_withheld(archive: &str, withheld: Withheld) {
         ..
     } = withheld;
     tracing::warn!(
-        archive = format!("{archive:?}"),
+        archive = archive.as_str(),
         "what was extracted lacks set-user-ID or set-group-ID of {set_id} files, capabilities of {capabilities}, and {devices} device nodes: {why}"
     );
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::{CallContext, Target, into_wit};
 use crate::bindings::drivebay::driver::types;
-use crate::error::DriverError;
+use crate::error::{DriverError, GuestText};
 use crate::grant::{KeySource, SigningGrant};
 
 /// Something of this node, and what the guest was handed in its place.
@@ -34,7 +34,7 @@ impl CallContext {
         if told != whole {
             self.log.spend(|| {
                 tracing::warn!(
-                    error = whole,
+                    error = GuestText::sentence(&whole).as_str(),
                     "the guest was told this without paths of the node"
                 )
             });
