@@ -163,17 +163,22 @@ impl CallMemory {
         let shared = Arc::clone(&self.shared);
         let mut loans = shared.lock();
         let taken = loans.taken(self.id).saturating_add(bytes);
-        loans.expected = loans.expected.max(taken.min(shared.total_bytes));
+        let refused = |loans: &Loans| NoMemory {
+            wanted_bytes: bytes,
+            total_bytes: shared.total_bytes,
+            others: loans.running.len() - 1,
+        };
+        // Before it is expected of others too: they would run one by one from now on.
+        if taken > shared.total_bytes {
+            return Err(refused(&loans));
+        }
+        loans.expected = loans.expected.max(taken);
         let begun = Instant::now();
         while !loans.lend(self.id, bytes, shared.total_bytes) {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || taken > shared.total_bytes {
+            if left.is_zero() {
                 self.waited += begun.elapsed();
-                return Err(NoMemory {
-                    wanted_bytes: bytes,
-                    total_bytes: shared.total_bytes,
-                    others: loans.running.len() - 1,
-                });
+                return Err(refused(&loans));
             }
             let waited = shared.given_back.wait_timeout(loans, left);
             loans = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -262,6 +267,17 @@ mod tests {
         assert!(!at_once(&mut other, 40));
         assert!(at_once(&mut other, 30));
         assert!(at_once(&mut one, 30));
+    }
+
+    #[test]
+    fn a_wish_that_is_never_met_is_not_expected_of_others() {
+        let memory = GuestMemory::of_bytes(100);
+        let mut immodest = memory.call();
+        assert!(!at_once(&mut immodest, 101));
+        drop(immodest);
+        let (mut one, mut other) = (memory.call(), memory.call());
+        assert!(at_once(&mut one, 50));
+        assert!(at_once(&mut other, 50));
     }
 
     #[test]
