@@ -86,6 +86,16 @@ pub enum CompileLimit {
         "it is made of more than {0} instances of what is inside it, and no setting allows more; whoever built it has to compose it of fewer"
     )]
     Instances(u64),
+    /// How many names it shows.
+    #[error(
+        "it has more than {0} imports and exports, and no setting allows more; whoever built it has to leave out what is not the contract's"
+    )]
+    Names(u64),
+    /// How long one of them is.
+    #[error(
+        "an import or an export of it has a name of more than {0} bytes, and no setting allows more; whoever built it has to shorten it or leave it out"
+    )]
+    Name(u64),
     /// Wall time.
     #[error(
         "it was not done after {0:?} (limits.compile-time); if the component is to be trusted, let it take longer with limits.compile-time in its driver's file, or with --compile-time"
@@ -197,6 +207,8 @@ fn refused(path: &Path, limits: CompileLimits, refusal: Refusal) -> CompileError
         },
         Refusal::TooManyParts(most) => limit(&path, CompileLimit::Parts(most)),
         Refusal::TooManyInstances(most) => limit(&path, CompileLimit::Instances(most)),
+        Refusal::TooManyNames(most) => limit(&path, CompileLimit::Names(most)),
+        Refusal::TooLongName(most) => limit(&path, CompileLimit::Name(most)),
         Refusal::NoMemory => limit(&path, CompileLimit::Memory(limits.memory_bytes)),
     }
 }

@@ -39,6 +39,10 @@ pub(super) enum Complexity {
     Types(u64),
     /// Instances.
     Instances(u64),
+    /// Names of imports and exports.
+    Names(u64),
+    /// Bytes of one of them.
+    Name(u64),
 }
 
 /// The first place in which it differs.

@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     Broken(String),
     TooManyParts(u64),
     TooManyInstances(u64),
+    TooManyNames(u64),
+    TooLongName(u64),
     NoMemory,
 }
 

@@ -113,6 +113,8 @@ impl From<ContractError> for Refusal {
             ContractError::NotAComponent(reason) => Self::NotAComponent(reason),
             ContractError::TooComplex(Complexity::Types(most)) => Self::TooManyParts(most),
             ContractError::TooComplex(Complexity::Instances(most)) => Self::TooManyInstances(most),
+            ContractError::TooComplex(Complexity::Names(most)) => Self::TooManyNames(most),
+            ContractError::TooComplex(Complexity::Name(most)) => Self::TooLongName(most),
             ContractError::Misfit(misfit) => Self::Unfit(misfit.to_string()),
         }
     }

@@ -20,6 +20,11 @@ const MAX_PARTS: u64 = 200_000;
 /// language runtimes bring along, are a dozen.
 const MAX_INSTANCES: u64 = 1000;
 
+/// Names of what a component imports and exports itself, and bytes of each: all of them are kept in its manifest, which
+/// every call reads. Whoever imports all of WASI and exports all of the contract has fifty.
+const MAX_NAMES: u64 = 1000;
+const MAX_NAME: u64 = 256;
+
 /// The types of a component, and the names that it shows.
 pub(in crate::runtime) struct Structure {
     types: Types,
@@ -148,16 +153,29 @@ impl Reading {
         if let Payload::ComponentImportSection(section) = payload {
             for import in section.clone() {
                 let name = import.map_err(damaged)?.name.name;
+                self.check_name(name)?;
                 self.imports.push(name.to_owned());
             }
         }
         if let Payload::ComponentExportSection(section) = payload {
             for export in section.clone() {
                 let name = export.map_err(damaged)?.name.name;
+                self.check_name(name)?;
                 self.exports.push(name.to_owned());
             }
         }
         Ok(())
+    }
+
+    /// One more, before it is kept.
+    fn check_name(&self, name: &str) -> Result<(), ContractError> {
+        let known = self.imports.len() + self.exports.len();
+        let complexity = match (name.len() as u64 > MAX_NAME, known as u64 >= MAX_NAMES) {
+            (true, _) => Complexity::Name(MAX_NAME),
+            (false, true) => Complexity::Names(MAX_NAMES),
+            (false, false) => return Ok(()),
+        };
+        Err(ContractError::TooComplex(complexity))
     }
 
     fn end(&mut self, types: Types) -> Result<Option<Types>, ContractError> {
@@ -259,5 +277,56 @@ impl<'a> Interface<'a> {
             return None;
         };
         Some(Signature::of(self.world.types, &self.world.resources, id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A component that imports a resource type under each of the names.
+    fn importing(names: &[String]) -> Vec<u8> {
+        let mut imports = number(names.len());
+        for name in names {
+            imports.push(0);
+            imports.extend(number(name.len()));
+            imports.extend(name.bytes());
+            imports.extend([3, 1]);
+        }
+        let mut component = b"\0asm\x0d\0\x01\0\x0a".to_vec();
+        component.extend(number(imports.len()));
+        component.extend(imports);
+        component
+    }
+
+    /// As LEB128.
+    fn number(mut value: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push(value.to_le_bytes()[0] | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value.to_le_bytes()[0]);
+        bytes
+    }
+
+    fn refused(names: &[String]) -> Option<Complexity> {
+        match Structure::read(&importing(names)) {
+            Ok(structure) => {
+                assert_eq!(structure.imports, names);
+                None
+            }
+            Err(ContractError::TooComplex(complexity)) => Some(complexity),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn names_are_bounded_in_length_and_number() {
+        let many = |count: u32| (0..count).map(|at| format!("a{at}")).collect::<Vec<_>>();
+        assert_eq!(refused(&many(1000)), None);
+        assert_eq!(refused(&many(1001)), Some(Complexity::Names(1000)));
+        assert_eq!(refused(&["a".repeat(256)]), None);
+        assert_eq!(refused(&["a".repeat(257)]), Some(Complexity::Name(256)));
     }
 }
