@@ -4,9 +4,9 @@ mod worker;
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -76,10 +76,10 @@ pub fn run_compiler(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(not_run)?;
-    loop {
+    let status = loop {
         match child.try_wait().map_err(not_run)? {
             Some(status) if status.success() => return Ok(()),
-            Some(_) => break,
+            Some(status) => break status,
             None if Instant::now() >= deadline => {
                 if let Ok(id) = i32::try_from(child.id()) {
                     let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
@@ -89,11 +89,38 @@ pub fn run_compiler(
             }
             None => std::thread::sleep(Duration::from_millis(5)),
         }
-    }
+    };
     let mut reason = String::new();
     if let Some(stderr) = child.stderr.take() {
         // The child has ended; 8 KiB is far more than any message of ours.
         let _ = stderr.take(8 << 10).read_to_string(&mut reason);
     }
-    Err(CompilerError::Refused(reason.trim().to_owned()))
+    Err(unsuccessful(program, status, reason.trim()))
+}
+
+/// A program that somebody killed has said nothing of the component.
+fn unsuccessful(program: &Path, status: ExitStatus, reason: &str) -> CompilerError {
+    match status.signal() {
+        None => CompilerError::Refused(reason.to_owned()),
+        Some(_) => CompilerError::NotRun {
+            program: program.to_owned(),
+            source: std::io::Error::other(status.to_string()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_program_that_ended_by_itself_has_refused() {
+        let program = Path::new("/opt/drivebay");
+        let ended = |status| unsuccessful(program, ExitStatus::from_raw(status), "no");
+        assert!(matches!(ended(1 << 8), CompilerError::Refused(reason) if reason == "no"));
+        let CompilerError::NotRun { source, .. } = ended(9) else {
+            panic!("it was killed");
+        };
+        assert!(source.to_string().contains("signal: 9"), "{source}");
+    }
 }
