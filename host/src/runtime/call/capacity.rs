@@ -9,7 +9,7 @@ impl Guest {
     /// `capacity.available-capacity`: bytes.
     ///
     /// # Errors
-    /// The guest's own, or `internal` where it broke down.
+    /// The guest's own, or `internal` where it broke down or answered no number of bytes.
     pub fn available_capacity(
         &self,
         setup: CallSetup,
@@ -18,10 +18,12 @@ impl Guest {
     ) -> Result<u64, DriverError> {
         let pairs = parameters.pairs().to_vec();
         let place = place.map(|place| &place.0);
-        self.call(setup, "available-capacity", |store, instance| {
+        let bytes = self.call(setup, "available-capacity", |store, instance| {
             let capacity =
                 exports::capacity::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
             capacity.call_available_capacity(&mut *store, &pairs, place)
-        })
+        })?;
+        self.answered("capacity.available-capacity")
+            .bytes("capacity", bytes)
     }
 }
