@@ -26,7 +26,9 @@ impl Expansion {
     pub(super) fn add(&mut self, types: TypesRef<'_>) {
         let functions = (0..types.component_function_count())
             .map(|index| types.component_function_at(index))
-            .fold(0, |sum, id| sum + self.function(types, id));
+            .fold(0_u64, |sum, id| {
+                sum.saturating_add(self.function(types, id))
+            });
         let instances = (0..types.component_instance_count())
             .map(|index| types.component_instance_at(index))
             .fold(0_u64, |sum, id| {
