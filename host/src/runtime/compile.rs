@@ -13,9 +13,9 @@ use super::components::{ComponentBytes, sha256_hex};
 use super::manifest::Manifest;
 use super::{compiled, engine};
 use crate::config::Paths;
+use crate::error::GuestText;
 use crate::sys::{self, CompileLimits, CompileWorkerError};
 
-use crate::error::GuestText;
 use answer::{Answer, Refusal, Wanted};
 
 pub use worker::serve_compiler;

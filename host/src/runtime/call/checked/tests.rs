@@ -3,8 +3,7 @@
 use super::super::words::{Asked, snapshot_info, volume_info};
 use super::*;
 use crate::bindings::drivebay::driver::types as wit;
-use crate::error::Condition;
-use crate::error::GuestText;
+use crate::error::{Condition, GuestText};
 use crate::runtime::manifest::Parameter;
 use crate::volume::{CreateVolume, SnapshotId, VolumeId, VolumeSource};
 
