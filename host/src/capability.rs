@@ -104,9 +104,10 @@ impl CallContext {
 
     /// What the guest fails with. It cannot say who ran out of something: where this process had, that is what it passes on.
     pub(crate) fn failed_with(&self, error: wit::types::Error) -> DriverError {
-        match self.was_full {
-            true => from_wit(error).of_process(),
-            false => from_wit(error),
+        let error = from_wit(error);
+        match self.was_full && error.condition() == Condition::Exhausted {
+            true => error.of_process(),
+            false => error,
         }
     }
 }

@@ -114,12 +114,10 @@ impl DriverError {
         }
     }
 
-    /// The same error, of this process where something ran out.
+    /// The same error as one of this process.
     #[must_use]
     pub fn of_process(mut self) -> Self {
-        if self.condition == Condition::Exhausted {
-            self.whose = Whose::Process;
-        }
+        self.whose = Whose::Process;
         self
     }
 

@@ -84,7 +84,7 @@ impl WorkSite {
     /// The slot of all workers of one call: the one that it has, else a new one, for which it waits until then.
     ///
     /// # Errors
-    /// [`super::FaultKind::Exhausted`], with the key that says how many there are.
+    /// [`super::FaultKind::Full`], with the key that says how many there are.
     pub(super) fn slot_of_call(
         &self,
         of_call: &mut Option<Arc<ByteLocks>>,
