@@ -84,7 +84,7 @@ pub struct DriverError {
     whose: Whose,
 }
 
-/// Who ran out of what, where the condition is [`Condition::Exhausted`].
+/// On whose side the cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     /// The backend, for all that is known: it made nothing.
@@ -133,7 +133,7 @@ impl DriverError {
         self.condition
     }
 
-    /// Who ran out, where somebody did.
+    /// Whose fault it is, for all that is known.
     pub fn whose(&self) -> Whose {
         self.whose
     }
