@@ -45,10 +45,10 @@ fn family(parent: u32) -> Vec<u32> {
     all
 }
 
-/// The guest's linear memories. The engine reserves 16 MiB for each between two guards of 64 KiB; what is used of
+/// The guest's linear memories. The engine reserves 64 MiB for each between two guards of 64 KiB; what is used of
 /// it is readable, the rest is not.
 fn linear_memory(process: u32) -> Vec<u8> {
-    const RESERVED: u64 = 16 << 20;
+    const RESERVED: u64 = 64 << 20;
     const GUARD: u64 = 64 << 10;
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("ours");
     let regions: Vec<(u64, u64, &str)> = maps.lines().filter_map(region).collect();
