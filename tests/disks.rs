@@ -164,7 +164,7 @@ fn a_node_that_cannot_sign_says_what_to_run_where_the_key_is() {
 
     let refused = disk
         .expand_fs(30)
-        .fails_with("cannot use key access-key: /nowhere/id");
+        .fails_with("cannot use key access-key: its id-file");
     let said = refused.json["message"].as_str().expect("a message");
     let command = said.split('`').nth(1).expect("a command");
     assert_eq!(
