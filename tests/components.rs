@@ -139,7 +139,29 @@ fn a_version_that_is_gone_is_replaced_by_the_current_one_to_detach() {
         .fails_with("this is version 2");
     assert!(
         node.log()
-            .contains("the version that made the volume is gone"),
+            .contains("the version that made the volume cannot be used"),
+        "{}",
+        node.log()
+    );
+}
+
+/// As after an upgrade of the host, which trusts no code that an earlier one compiled.
+#[test]
+fn a_version_that_this_host_refuses_is_replaced_by_the_current_one_to_detach() {
+    let node = node();
+    node.call_driver(SHIM, &["attach", OPTIONS, "node-1"])
+        .succeeds();
+    let store = fs::read_dir(node.path("state/components/sha256")).expect("there");
+    for old in store.flatten() {
+        fs::write(old.path(), "no component").expect("ours");
+    }
+    fs::remove_dir_all(node.path("state/compiled")).expect("ours");
+    install(&node, &version(2));
+    node.call_driver(SHIM, &["detach", "data", "node-1"])
+        .fails_with("this is version 2");
+    assert!(
+        node.log()
+            .contains("the version that made the volume cannot be used"),
         "{}",
         node.log()
     );

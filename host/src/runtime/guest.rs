@@ -14,7 +14,7 @@ use super::refusals::Refusal;
 use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
 use crate::capability;
 use crate::config::{DriverConfig, Limits, Paths};
-use crate::error::DriverError;
+use crate::error::{Condition, DriverError};
 #[cfg(feature = "compiler")]
 use crate::grant::Capability;
 use crate::grant::Grants;
@@ -151,7 +151,8 @@ impl Runtime {
         self.guest(config, &self.current(config)?, deadline)
     }
 
-    /// The version that made a volume, for undoing what it did; the current one where that is gone.
+    /// The version that made a volume, for undoing what it did; the current one where that is gone, or where this host
+    /// refuses what an earlier one ran.
     ///
     /// # Errors
     /// As for [`Self::current_guest`].
@@ -161,12 +162,20 @@ impl Runtime {
         sha256: &str,
         deadline: Instant,
     ) -> Result<Arc<Guest>, DriverError> {
-        match components::locate_digest(&self.paths, sha256) {
+        let of_then = match components::locate_digest(&self.paths, sha256) {
             Ok(file) => self.guest(config, &file, deadline),
-            Err(error) => {
-                tracing::warn!(component.sha256 = sha256, %error, "the version that made the volume is gone; using the current one");
+            Err(error) => Err(DriverError::failed_precondition("it is gone").caused_by(error)),
+        };
+        match of_then {
+            Err(error) if error.condition() == Condition::FailedPrecondition => {
+                tracing::warn!(
+                    component.sha256 = sha256,
+                    error = error.chain(),
+                    "the version that made the volume cannot be used; using the current one"
+                );
                 self.current_guest(config, deadline)
             }
+            guest => guest,
         }
     }
 

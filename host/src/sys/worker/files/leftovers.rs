@@ -1,6 +1,7 @@
 //! What killed workers left: names of unfinished work that nobody holds any more.
 //!
-//! They go with the next removal or job in their directory, and count for nothing where a guest asks whether a directory is empty:
+//! They go with the next job in their directory, with the removal of what they were to become, or with that directory, and
+//! count for nothing where a guest asks whether a directory is empty:
 //! it cannot see them. On a server that other nodes work on, too, only such names are touched as this call is about.
 
 use std::ffi::{OsStr, OsString};
