@@ -202,7 +202,7 @@ fn many_calls_that_hang_share_as_many_workers_as_the_operator_says() {
     assert!((1..=4).contains(&most), "{most} workers at once");
     for shim in shims {
         let answer = Answer::of(&shim.wait_with_output().expect("ours"));
-        let ours = ["(limits.workers.at-once = 4)", "deadline"];
+        let ours = ["(limits.workers.at-once = 4)", "no device with serial"];
         let said = answer.message();
         assert!(ours.iter().any(|words| said.contains(words)), "{said}");
     }

@@ -78,7 +78,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("https [method]endpoint.authority", RETURNS, "(call $https/endpoint.authority (call $endpoint) OUT)"),
     ("https [method]endpoint.region", RETURNS, "(call $https/endpoint.region (call $endpoint) OUT)"),
     ("https [method]endpoint.send", UNANSWERED, "(call $https/endpoint.send (call $endpoint) (i32.const 0) (i32.const 1200) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
-    ("https [method]endpoint.send", UNANSWERED, "(call $encoded) (call $https/endpoint.send (call $endpoint) (i32.const 0) (i32.const 262144) (i32.const 32000) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
+    ("https [method]endpoint.send", RETURNS, "(call $encoded) (call $https/endpoint.send (call $endpoint) (i32.const 0) (i32.const 262144) (i32.const 32000) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
     ("log write", RETURNS, "(call $log/write (i32.const 3) LONG)"),
     ("mounts [resource-drop]target", ENDS, "(call $drop_target (local.get $target))"),
     ("mounts open-directory", ENDS, "(call $mounts/open-directory LONG OUT)"),
