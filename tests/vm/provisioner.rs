@@ -131,7 +131,11 @@ impl Call {
 
     #[track_caller]
     pub(crate) fn succeeds(&self) -> Value {
-        let output = self.output();
+        self.done(&self.output())
+    }
+
+    #[track_caller]
+    fn done(&self, output: &Output) -> Value {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{:?}: {said}", self.arguments);
         serde_json::from_slice(&output.stdout).expect("one object")
@@ -140,19 +144,24 @@ impl Call {
     /// Repeated, as the provisioner does, while the work goes on.
     #[track_caller]
     pub(crate) fn succeeds_at_last(&self) -> Value {
-        for _ in 0..LONGEST {
-            let output = self.output();
+        let mut output = self.output();
+        for _ in 1..LONGEST {
             if !String::from_utf8_lossy(&output.stderr).contains("drivebay: in-progress: ") {
                 break;
             }
+            output = self.output();
         }
-        self.succeeds()
+        self.done(&output)
     }
 
     /// For the reason that begins so.
     #[track_caller]
     pub(crate) fn fails(&self, condition: &str) -> String {
-        let output = self.output();
+        self.failed(&self.output(), condition)
+    }
+
+    #[track_caller]
+    fn failed(&self, output: &Output, condition: &str) -> String {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{:?}", self.arguments);
         let words = format!("drivebay: {condition}: ");
@@ -160,12 +169,13 @@ impl Call {
         said
     }
 
-    /// None where it succeeds; what it said where it fails for that reason.
+    /// None where it succeeds; what it said where it fails for that reason. Called once: the next time may be another.
     #[track_caller]
     pub(crate) fn refused_as(&self, condition: &str) -> Option<String> {
-        match self.output().status.success() {
+        let output = self.output();
+        match output.status.success() {
             true => None,
-            false => Some(self.fails(condition)),
+            false => Some(self.failed(&output, condition)),
         }
     }
 
