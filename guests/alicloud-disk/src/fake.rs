@@ -10,10 +10,12 @@ use std::cell::RefCell;
 
 use crate::bindings::drivebay::driver::https::Response;
 use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::{Error, Topology};
+use crate::bindings::drivebay::driver::types::{CapacityRange, Error, Topology};
+use crate::bindings::exports::drivebay::driver::controller::CreateRequest;
 use crate::call::{Action, Call};
 use crate::ecs::Cloud;
 use crate::signature;
+use crate::size::GIB;
 use crate::zone;
 
 /// What a node says of itself: its zone, its instance, and what categories can be attached to it.
@@ -23,6 +25,29 @@ pub(crate) fn node(zone: &str, id: &str, takes: &[&str]) -> Topology {
     let key = |category: &&str| (format!("{}{category}", zone::TAKES), "available".into());
     place.extend(takes.iter().map(key));
     place
+}
+
+/// A new disk of that size, as the provisioner asks for it.
+pub(crate) fn request(
+    name: &str,
+    gib: u64,
+    parameters: &[(&str, &str)],
+    places: Vec<Topology>,
+) -> CreateRequest {
+    CreateRequest {
+        name: name.into(),
+        capacity: CapacityRange {
+            required_bytes: Some(gib * GIB),
+            limit_bytes: None,
+        },
+        parameters: parameters
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect(),
+        capabilities: Vec::new(),
+        source_snapshot_id: None,
+        places,
+    }
 }
 
 /// What goes wrong with one call.

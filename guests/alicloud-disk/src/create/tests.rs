@@ -1,26 +1,13 @@
 //! One disk for each name, whatever gets lost.
 
 use super::*;
-use crate::bindings::drivebay::driver::types::{CapacityRange, VolumeSource};
-use crate::fake::{FakeCloud, Fault, node};
+use crate::bindings::drivebay::driver::types::VolumeSource;
+use crate::fake::{self, FakeCloud, Fault, node};
 use crate::size::GIB;
 use crate::zone;
 
 fn request(name: &str, gib: u64, parameters: &[(&str, &str)]) -> CreateRequest {
-    CreateRequest {
-        name: name.into(),
-        capacity: CapacityRange {
-            required_bytes: Some(gib * GIB),
-            limit_bytes: None,
-        },
-        parameters: parameters
-            .iter()
-            .map(|(k, v)| ((*k).into(), (*v).into()))
-            .collect(),
-        capabilities: Vec::new(),
-        source_snapshot_id: None,
-        places: vec![zone::place("cn-test-a")],
-    }
+    fake::request(name, gib, parameters, vec![zone::place("cn-test-a")])
 }
 
 fn create(cloud: &FakeCloud, request: &CreateRequest) -> Result<VolumeInfo, Error> {

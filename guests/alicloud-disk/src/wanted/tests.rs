@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::bindings::drivebay::driver::types::FilesystemAccess;
-use crate::fake::node;
-use crate::size::GIB;
+use crate::fake::{self, node};
 
 fn wanted(parameters: &[(&str, &str)], gib: u64) -> Result<Wanted<'static>, Error> {
     wanted_at(parameters, gib, Vec::new())
@@ -14,20 +13,7 @@ fn wanted_at(
     gib: u64,
     places: Vec<Topology>,
 ) -> Result<Wanted<'static>, Error> {
-    let request = CreateRequest {
-        name: "pvc-1".into(),
-        capacity: CapacityRange {
-            required_bytes: Some(gib * GIB),
-            limit_bytes: None,
-        },
-        parameters: parameters
-            .iter()
-            .map(|(k, v)| ((*k).into(), (*v).into()))
-            .collect(),
-        capabilities: Vec::new(),
-        source_snapshot_id: None,
-        places,
-    };
+    let request = fake::request("pvc-1", gib, parameters, places);
     Wanted::requested(Box::leak(Box::new(request)), "cn-hangzhou")
 }
 
