@@ -18,21 +18,6 @@ const CONTRACT: [&str; 6] = [
     "signing",
 ];
 
-/// Of WASI, those that are no stand-ins.
-const WASI: [&str; 11] = [
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-    "wasi:clocks/wall-clock",
-    "wasi:clocks/monotonic-clock",
-    "wasi:random/random",
-    "wasi:random/insecure",
-    "wasi:random/insecure-seed",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/stderr",
-];
-
 /// The version of the interfaces in `wasi.wit`.
 const WASI_VERSION: &str = "0.2.6";
 
@@ -51,10 +36,11 @@ pub fn host_functions() -> Vec<HostFunction> {
     let contract = names
         .iter()
         .flat_map(|(name, module)| of_interface(&contract, name, module));
-    let names = WASI.map(|name| (name, format!("{name}@{WASI_VERSION}")));
-    let wasi = names
+    let names = interfaces_of_wasi();
+    let names = names
         .iter()
-        .flat_map(|(name, module)| of_interface(&wasi, name, module));
+        .map(|name| (name, format!("{name}@{WASI_VERSION}")));
+    let wasi = names.flat_map(|(name, module)| of_interface(&wasi, name, &module));
     contract.chain(wasi).collect()
 }
 
@@ -63,9 +49,11 @@ pub fn guest_that_imports_all(name: &str) -> WatGuest {
     let guest = CONTRACT
         .into_iter()
         .fold(WatGuest::named(name), WatGuest::imports);
-    let guest = guest.imports_foreign(&wasi_text(), &format!("wasi:io/error@{WASI_VERSION}"));
-    let guest = WASI.into_iter().skip(1).fold(guest, |guest, interface| {
-        guest.imports_foreign("", &format!("{interface}@{WASI_VERSION}"))
+    let mut packages = wasi_text();
+    let guest = interfaces_of_wasi().iter().fold(guest, |guest, interface| {
+        // Once for all of them.
+        let packages = std::mem::take(&mut packages);
+        guest.imports_foreign(&packages, &format!("{interface}@{WASI_VERSION}"))
     });
     let imports: Vec<String> = host_functions()
         .into_iter()
@@ -81,6 +69,15 @@ pub fn linked_of_wasi() -> BTreeSet<String> {
     let list = repository().join("host/src/runtime/wasi/functions.txt");
     let list = fs::read_to_string(list).expect("readable");
     list.lines().map(str::to_owned).collect()
+}
+
+/// Those of WASI that are no stand-ins.
+fn interfaces_of_wasi() -> BTreeSet<String> {
+    let linked = linked_of_wasi();
+    let interfaces = linked.iter().filter_map(|name| name.split_once(' '));
+    interfaces
+        .map(|(interface, _)| interface.to_owned())
+        .collect()
 }
 
 fn contract() -> Resolve {
