@@ -15,12 +15,20 @@ use std::path::{Path, PathBuf};
 use drivebay_tests::{Line, files_beneath, host_code, host_source, read, repository, rust_files};
 
 /// Who may import whom, from top to bottom; everything may import itself.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     // The binaries and the command line wire the parts together.
-    ("main", &["commands", "sys"]),
+    ("main", &["commands", "sys", "worker"]),
     (
         "shim",
-        &["config", "driver", "error", "flexvolume", "log_file", "sys"],
+        &[
+            "config",
+            "driver",
+            "error",
+            "flexvolume",
+            "log_file",
+            "sys",
+            "worker",
+        ],
     ),
     (
         "commands",
@@ -35,6 +43,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "runtime",
             "sys",
             "volume",
+            "worker",
         ],
     ),
     ("flexvolume", &["driver", "volume", "error"]),
@@ -42,7 +51,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     (
         "driver",
         &[
-            "runtime", "journal", "sys", "config", "grant", "volume", "error",
+            "runtime", "journal", "sys", "worker", "config", "grant", "volume", "error",
         ],
     ),
     (
@@ -53,18 +62,20 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "config",
             "grant",
             "sys",
+            "worker",
             "volume",
             "error",
         ],
     ),
     (
         "capability",
-        &["bindings", "grant", "sys", "volume", "error"],
+        &["bindings", "grant", "sys", "worker", "volume", "error"],
     ),
     ("bindings", &["capability"]),
-    ("config", &["grant", "sys", "volume"]),
+    ("config", &["grant", "sys", "worker", "volume"]),
     ("journal", &["sys", "volume"]),
-    ("sys", &["error"]),
+    ("worker", &["sys", "error"]),
+    ("sys", &[]),
     ("grant", &[]),
     ("log_file", &["sys"]),
     ("log_stream", &[]),
@@ -86,27 +97,39 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
         &["runtime/contract"],
         "types are compared before anything is compiled",
     ),
-    ("nix", &["sys"], "sys is the one door to the kernel"),
-    ("rustix", &["sys"], "sys is the one door to the kernel"),
-    ("cap_std", &["sys"], "sys is the one door to the kernel"),
+    (
+        "nix",
+        &["sys", "worker"],
+        "sys and its workers are the one door to the kernel",
+    ),
+    (
+        "rustix",
+        &["sys", "worker"],
+        "sys and its workers are the one door to the kernel",
+    ),
+    (
+        "cap_std",
+        &["sys", "worker"],
+        "sys and its workers are the one door to the kernel",
+    ),
     (
         "std::process::Command",
-        &["sys"],
-        "sys is where child processes are made",
+        &["worker/client", "worker/server/device"],
+        "workers are child processes, and the programs that they run",
     ),
     (
         "std::net::TcpStream",
-        &["sys/worker/network", "sys/worker/https"],
+        &["worker/server/network", "worker/server/https"],
         "what speaks to the network has no privilege",
     ),
     (
         "std::net::UdpSocket",
-        &["sys/worker/network", "sys/worker/https"],
+        &["worker/server/network", "worker/server/https"],
         "what speaks to the network has no privilege",
     ),
     (
         "std::net::ToSocketAddrs",
-        &["sys/worker/network", "sys/worker/https"],
+        &["worker/server/network", "worker/server/https"],
         "what speaks to the network has no privilege",
     ),
     (
@@ -116,7 +139,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "journal",
             "runtime/manifest.rs",
             "runtime/compile/answer.rs",
-            "sys",
+            "worker",
             "capability/signing/answer.rs",
         ],
         "bytes are read and written at the edges",
@@ -128,7 +151,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "flexvolume",
             "journal",
             "runtime",
-            "sys",
+            "worker",
             "capability/signing/answer.rs",
         ],
         "bytes are read and written at the edges",
@@ -158,17 +181,17 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
     ),
     (
         "ureq",
-        &["sys/worker/https"],
+        &["worker/server/https"],
         "HTTP is spoken by a worker without privileges alone",
     ),
     (
         "rustls",
-        &["sys/worker/https"],
+        &["worker/server/https"],
         "TLS is spoken by a worker without privileges alone",
     ),
     (
         "rustls_native_certs",
-        &["sys/worker/https"],
+        &["worker/server/https"],
         "TLS is spoken by a worker without privileges alone",
     ),
     (

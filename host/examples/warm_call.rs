@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use drivebay::config::{self, Paths};
 use drivebay::driver::Driver;
-use drivebay::sys::{
-    self, Body, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Kernel, Lock, NetworkWorkers,
-    Reply, Request, SharedWorkers, WorkSite, WorkerLimits, WorkerToll,
-};
+use drivebay::sys::{self, Lock};
 use drivebay::volume::{DriverName, VolumeId};
+use drivebay::worker::client::{NetworkWorkers, SharedWorkers, WorkSite, WorkerLimits, WorkerToll};
+use drivebay::worker::{
+    Body, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Kernel, Reply, Request, server,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -34,9 +35,9 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args_os();
     if arguments
         .next()
-        .is_some_and(|program| sys::is_worker(&program))
+        .is_some_and(|program| server::is_worker(&program))
     {
-        return Ok(sys::serve_worker(arguments.next().as_deref())?);
+        return Ok(server::serve_worker(arguments.next().as_deref())?);
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [disk, origin, ca, key_id, secret] = words.as_slice() else {

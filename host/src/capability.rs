@@ -25,7 +25,7 @@ use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use crate::bindings::drivebay::driver as wit;
 use crate::error::{Condition, DriverError, GuestText};
 use crate::grant::{Capability, Grants, Refusal};
-use crate::sys::{Fault, FaultKind, Kernel, Reply, Request};
+use crate::worker::{Fault, FaultKind, Kernel, Reply, Request};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use block_devices::Device;

@@ -18,8 +18,9 @@ pub use paths::Paths;
 pub use section::{bytes, duration};
 
 use crate::grant::Grants;
-use crate::sys::{CompileLimits, JobLimits, WorkerLimits};
 use crate::volume::DriverName;
+use crate::worker::JobLimits;
+use crate::worker::client::{CompileLimits, WorkerLimits};
 
 /// One driver, as its file says.
 #[derive(Debug, Clone)]

@@ -31,19 +31,19 @@ use crate::error::{DriverError, GuestText};
 use crate::grant::Capability;
 use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_stem};
 use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
-use crate::sys::{
-    self, Afterwards, Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkSite,
-    WorkerToll,
-};
+use crate::sys::{self, Afterwards, Lock, LockError};
 use crate::volume::{
     Access, AccessType, GroupSnapshotId, NodeId, Parameters, Secrets, SnapshotId, StagingPath,
     TargetPath, VolumeId, VolumeKey,
+};
+use crate::worker::client::{
+    MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkSite, WorkerToll,
 };
 
 use mounted::Recognised;
 
 pub use crate::runtime::{Export, Scope};
-pub use crate::sys::{Measured, Room};
+pub use crate::worker::{Measured, Room};
 pub use access::StagedFor;
 pub use expand::{ExpandOnNode, Growth, Whereabouts};
 pub use figures::Figures;

@@ -10,7 +10,8 @@
 //! capability        what the host offers guests, checked against grants
 //! grant             the operator's permission; pure
 //! config            the operator's files
-//! sys               the one door to the kernel, worker processes
+//! worker            kernel work that can hang, in processes that can be killed
+//! sys               thin system calls, the one door to the kernel
 //! volume, error     the words every layer shares
 //! ```
 //!
@@ -32,3 +33,4 @@ pub mod log_stream;
 pub mod runtime;
 pub mod sys;
 pub mod volume;
+pub mod worker;

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use drivebay::sys;
+use drivebay::worker::server;
 
 fn main() -> ExitCode {
     sys::forbid_core_dumps();
     let mut arguments = std::env::args_os();
     if arguments
         .next()
-        .is_some_and(|program| sys::is_worker(&program))
+        .is_some_and(|program| server::is_worker(&program))
     {
         return work(arguments);
     }
@@ -33,9 +34,9 @@ fn main() -> ExitCode {
 /// As a worker. Its parent reads the end of its replies as failure; the code says no more, except of a compiler.
 fn work(mut arguments: std::env::ArgsOs) -> ExitCode {
     let place = arguments.next();
-    if sys::is_compiler(place.as_deref()) {
+    if server::is_compiler(place.as_deref()) {
         return commands::serve_compiler(arguments);
     }
-    let _ = sys::serve_worker(place.as_deref());
+    let _ = server::serve_worker(place.as_deref());
     ExitCode::SUCCESS
 }

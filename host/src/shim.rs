@@ -13,15 +13,16 @@ use drivebay::error::DriverError;
 use drivebay::flexvolume::{self, DriverPath, Reply};
 use drivebay::log_file::LogFile;
 use drivebay::sys;
+use drivebay::worker::server;
 
 fn main() -> ExitCode {
     sys::forbid_core_dumps();
     let mut arguments = std::env::args_os();
     let program = PathBuf::from(arguments.next().unwrap_or_default());
     let arguments: Vec<OsString> = arguments.collect();
-    if sys::is_worker(program.as_os_str()) {
+    if server::is_worker(program.as_os_str()) {
         // A worker's parent reads the end of its replies as failure; the code says nothing more.
-        let _ = sys::serve_worker(arguments.first().map(OsString::as_os_str));
+        let _ = server::serve_worker(arguments.first().map(OsString::as_os_str));
         return ExitCode::SUCCESS;
     }
     let answer = match sys::silence_standard_streams() {

@@ -5,33 +5,26 @@
 //! [`Request`] carried out by a worker process that can be killed; what cannot is an ordinary function.
 //! Nothing here knows grants, guests or front-ends: callers have decided already.
 
-mod byte_lock;
+pub(crate) mod byte_lock;
 mod clock;
-mod compiler;
 mod core_dump;
 mod directory;
 mod disk;
 mod durable;
-mod fault;
 mod host;
 mod key_file;
 mod lock;
 mod log;
 mod memory_limit;
-mod mount_option;
 mod mountinfo;
 mod random;
 mod rate;
+pub(crate) mod rlimit;
 mod socket;
 mod socket_directory;
 mod stdio;
-mod worker;
 
 pub use clock::{ThreadClock, now_seconds};
-pub use compiler::{
-    CompileLimits, CompileWorkerError, CompilerError, ask_compiler, is_compiler, run_compiler,
-    serve_compiler,
-};
 pub use core_dump::forbid_core_dumps;
 pub use directory::{
     check_directory, check_directory_itself, check_way, close_directory, close_directory_beneath,
@@ -43,15 +36,11 @@ pub use durable::{
     remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
     write_durably_by_way_of, write_program_durably,
 };
-pub use fault::{Fault, FaultKind};
 pub use host::host_name;
 pub use key_file::read_key_file;
 pub use lock::{Afterwards, Lock, LockError};
 pub use log::open_log;
 pub use memory_limit::{MemoryLimit, memory_limit};
-pub use mount_option::{
-    MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
-};
 pub use mountinfo::{
     MountEntry, is_mount_point, known_mount_at, mount_at, mount_points_beneath, mount_points_of,
 };
@@ -60,11 +49,3 @@ pub use rate::count_in_window;
 pub use socket::listen_at;
 pub use socket_directory::{connect_all, listen_in};
 pub use stdio::{Answer, silence_standard_streams};
-pub use worker::{
-    Body, Compression, DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, DirectoryOrigin,
-    Entry, EntryKind, FileOperation, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Kernel,
-    Measured, MeasuringWorkers, MountAccess, MountFlags, NamePattern, NetworkWorkers, Properties,
-    Reached, Remote, Reply, Request, Room, Server, SharedWorkers, TargetKind, Usage, WantedDevice,
-    Withheld, WithheldFor, WorkSite, WorkerCosts, WorkerLimits, WorkerToll, is_worker,
-    measure_at_once, nfs_port, serve_worker, source_text,
-};

@@ -16,7 +16,7 @@ use crate::bindings::drivebay::driver::block_devices::{
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
 use crate::grant::{BlockDevicesGrant, DevicePattern, GrantedFilesystems};
-use crate::sys::{
+use crate::worker::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, MountAccess, MountOptions,
     NamePattern, Reply, Request, WantedDevice,
 };

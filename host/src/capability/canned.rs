@@ -8,8 +8,8 @@ use wasmtime::component::ResourceTable;
 
 use super::{CallContext, CallKeys, DriverMemory, LogBudget};
 use crate::grant::Grants;
-use crate::sys::{Body, Fault, FaultKind, HttpsRequest, HttpsResponse, Kernel, Reply, Request};
 use crate::volume::DriverName;
+use crate::worker::{Body, Fault, FaultKind, HttpsRequest, HttpsResponse, Kernel, Reply, Request};
 
 /// Every name has this address; it is nobody's.
 pub(super) const ADDRESS: [u8; 4] = [93, 184, 216, 34];

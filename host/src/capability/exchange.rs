@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::CallContext;
 use crate::error::DriverError;
 use crate::grant::{AddressGrant, Method, Origin};
-use crate::sys::{self, Body, HttpsMessage, HttpsRequest, HttpsResponse, Reply, Request};
+use crate::sys;
+use crate::worker::{Body, HttpsMessage, HttpsRequest, HttpsResponse, Reply, Request};
 
 /// Whom to ask, as the operator wrote it.
 pub(super) struct Peer<'a> {

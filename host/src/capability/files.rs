@@ -7,7 +7,7 @@ use crate::bindings::drivebay::driver::types;
 use crate::capability::CallContext;
 use crate::error::{DriverError, GuestText};
 use crate::grant::{Misread, misread};
-use crate::sys::{
+use crate::worker::{
     Compression, DirectoryOrigin, EntryKind, FileOperation, Reply, Request, Withheld, WithheldFor,
 };
 
@@ -342,7 +342,7 @@ pub(super) fn check_path(path: &str) -> Result<(), DriverError> {
     }
 }
 
-fn entry(entry: crate::sys::Entry) -> wit::Entry {
+fn entry(entry: crate::worker::Entry) -> wit::Entry {
     wit::Entry {
         name: entry.name,
         kind: kind(entry.kind),

@@ -11,9 +11,10 @@ use crate::capability::files::check_path;
 use crate::capability::{CallContext, Directory, nameable};
 use crate::error::DriverError;
 use crate::grant::{MountsGrant, misread};
-use crate::sys::{
-    self, DirectoryOrigin, MountAccess, MountEntry, MountOptions, Reached, Remote, Reply, Request,
-    Server, is_hosts_to_decide, nfs_port,
+use crate::sys::MountEntry;
+use crate::worker::{
+    self, DirectoryOrigin, MountAccess, MountOptions, Reached, Remote, Reply, Request, Server,
+    is_hosts_to_decide, nfs_port, source_text,
 };
 
 /// Where a volume has to appear, lent to a guest for one call.
@@ -300,7 +301,7 @@ struct GrantedRemote {
     server: String,
     addresses: Vec<IpAddr>,
     path: String,
-    options: Vec<sys::MountOption>,
+    options: Vec<worker::MountOption>,
 }
 
 impl GrantedRemote {
@@ -337,7 +338,7 @@ impl GrantedRemote {
 
     /// As mountinfo shows it, without a slash at the end.
     fn source_text(&self) -> String {
-        let text = sys::source_text(&self.server, &self.path);
+        let text = source_text(&self.server, &self.path);
         text.trim_end_matches('/').to_owned()
     }
 }

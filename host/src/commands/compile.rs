@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use drivebay::config::{self, Paths};
 use drivebay::runtime::{self, ComponentBytes};
-use drivebay::sys::CompileLimits;
+use drivebay::worker::client::CompileLimits;
 
 /// Compile a component for this machine.
 #[derive(Debug, Args)]

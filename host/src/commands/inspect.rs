@@ -7,7 +7,7 @@ use clap::Args;
 use drivebay::error::GuestText;
 use drivebay::grant::{Capability, Grants};
 use drivebay::runtime::{self, ComponentBytes, Export, ImportProblem, Manifest, Need};
-use drivebay::sys::CompileLimits;
+use drivebay::worker::client::CompileLimits;
 
 use super::compile::Allowed;
 

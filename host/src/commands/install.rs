@@ -13,7 +13,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
 use drivebay::runtime::{self, ComponentBytes};
-use drivebay::sys::{self, CompileLimits};
+use drivebay::sys;
+use drivebay::worker::client::CompileLimits;
 
 use super::compile::Allowed;
 

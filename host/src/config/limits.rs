@@ -2,7 +2,8 @@
 
 use super::section::Section;
 use super::{ConfigError, Limits};
-use crate::sys::{CompileLimits, JobLimits, WorkerLimits};
+use crate::worker::JobLimits;
+use crate::worker::client::{CompileLimits, WorkerLimits};
 
 pub(super) fn limits(root: &mut Section<'_>) -> Result<Limits, ConfigError> {
     let defaults = Limits::default();

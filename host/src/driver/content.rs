@@ -7,8 +7,9 @@ use super::place::{Spot, known};
 use super::{Operation, VolumeReference};
 use crate::error::DriverError;
 use crate::runtime::{Guest, Purpose, StageRequest};
-use crate::sys::{Kernel, MountAccess, MountEntry, Request, device_beneath};
+use crate::sys::{MountEntry, device_beneath};
 use crate::volume::{Access, AccessType, Parameters};
+use crate::worker::{Kernel, MountAccess, Request};
 
 /// Chosen before anything is journaled; everything that can be refused has been.
 pub(super) enum Content<'a> {

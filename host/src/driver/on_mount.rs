@@ -16,8 +16,9 @@ use crate::error::{Condition, DriverError};
 use crate::journal::{
     Lasts, Placement, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
 };
-use crate::sys::{self, Kernel, Request};
+use crate::sys;
 use crate::volume::{NodeId, Parameters, VolumeKey};
+use crate::worker::{Kernel, Request};
 
 impl Driver {
     /// The key of a volume that is attached on mount. Pods may name volumes of their own alike, and kubelet

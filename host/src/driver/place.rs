@@ -14,10 +14,11 @@ use super::{Driver, Emptied, Operation};
 use crate::error::DriverError;
 use crate::journal::{JournalError, Placement, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
-    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, disk_beneath,
-    is_mount_point, known_mount_at, mount_at, mount_points_beneath, takes_writes,
+    MountEntry, disk_beneath, is_mount_point, known_mount_at, mount_at, mount_points_beneath,
+    takes_writes,
 };
 use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
+use crate::worker::{Fault, FaultKind, Kernel, MountFlags, Reply, Request, TargetKind};
 
 /// For taking back what was done, where no more time is left.
 pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);

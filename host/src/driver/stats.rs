@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::Driver;
 use crate::error::DriverError;
-use crate::sys::{Measured, measure_at_once};
 use crate::volume::VolumeKey;
+use crate::worker::Measured;
+use crate::worker::client::measure_at_once;
 
 impl Driver {
     /// What the volume that is mounted at that path holds. Waits for no other operation, and for a dead

@@ -34,7 +34,7 @@ use super::wasi::Stderr;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::{CallContext, CallKeys, DriverMemory, LogBudget};
 use crate::error::DriverError;
-use crate::sys::Kernel;
+use crate::worker::Kernel;
 
 pub use attachment::AttachRequest;
 pub use node::StageRequest;

@@ -14,7 +14,8 @@ use super::manifest::Manifest;
 use super::{compiled, engine};
 use crate::config::Paths;
 use crate::error::GuestText;
-use crate::sys::{self, CompileLimits, CompileWorkerError};
+use crate::sys;
+use crate::worker::client::{self, CompileLimits, CompileWorkerError};
 
 use answer::{Answer, Refusal, Wanted};
 
@@ -163,7 +164,7 @@ fn ask(
 ) -> Result<(Manifest, Vec<u8>), CompileError> {
     let path = &component.path;
     let question = answer::question(wanted, &component.bytes);
-    let answer = sys::ask_compiler(limits, question).map_err(|error| undone(path, error))?;
+    let answer = client::ask_compiler(limits, question).map_err(|error| undone(path, error))?;
     match answer::read(&answer).map_err(|reason| undone(path, CompileWorkerError::Ended(reason)))? {
         Answer::Done { manifest, code } => {
             let manifest = Manifest {

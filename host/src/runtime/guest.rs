@@ -18,7 +18,8 @@ use crate::error::{Condition, DriverError};
 #[cfg(feature = "compiler")]
 use crate::grant::Capability;
 use crate::grant::Grants;
-use crate::sys::{self, Afterwards, CompileLimits, CompilerError};
+use crate::sys::{self, Afterwards};
+use crate::worker::client::{self, CompileLimits, CompilerError};
 
 /// Versions of one driver's component that stay loaded: the current one, and those that volumes in use were
 /// made by.
@@ -318,7 +319,7 @@ impl Runtime {
         limits: CompileLimits,
         deadline: Instant,
     ) -> Result<(), CompilerError> {
-        let compiled = sys::run_compiler(
+        let compiled = client::run_compiler(
             &self.paths.compiler(),
             &[
                 "compile",

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::engine::FINGERPRINT;
 use crate::config::Paths;
-use crate::sys::{self, CompileLimits};
+use crate::sys;
+use crate::worker::client::CompileLimits;
 
 /// After that it is tried again: what kept the compiler may have been the node.
 const LASTS: Duration = Duration::from_secs(300);

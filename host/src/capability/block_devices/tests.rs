@@ -6,8 +6,8 @@ use wasmtime::component::ResourceTable;
 use super::*;
 use crate::capability::{CallKeys, DriverMemory, LogBudget, Purpose};
 use crate::grant::Grants;
-use crate::sys::{Fault, Kernel};
 use crate::volume::DriverName;
+use crate::worker::{Fault, Kernel};
 
 /// Says yes to everything, and remembers what it was asked.
 #[derive(Clone, Default)]

@@ -18,7 +18,8 @@ use crate::error::DriverError;
 use crate::grant::{
     AddressGrant, FieldNames, FormValues, MetadataSource, Method, OidcSource, Origin,
 };
-use crate::sys::{self, Body};
+use crate::sys;
+use crate::worker::Body;
 
 /// A metadata service answers in milliseconds, an exchange of tokens in less than a second; a call that can
 /// still go on with its old key should not lose more time than this.

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::config::section::Section;
 use crate::config::{ConfigError, DriverConfig, Paths};
 use crate::grant::{GrantedOption, GrantedOptions};
-use crate::sys::{flag_words, is_for_every_filesystem, is_hosts_to_decide};
+use crate::worker::{flag_words, is_for_every_filesystem, is_hosts_to_decide};
 
 /// As likely a slip as not, by the measure of Jaro and Winkler.
 const LIKE: f64 = 0.9;

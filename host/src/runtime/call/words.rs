@@ -5,11 +5,11 @@
 use super::checked::{Answered, Named};
 use crate::bindings::drivebay::driver::types as wit;
 use crate::error::DriverError;
-use crate::sys::{MountAccess, MountOptions};
 use crate::volume::{
     Access, AccessMode, AccessType, CapacityRange, CreateVolume, GroupSnapshotId, Parameters,
     Readiness, Snapshot, SnapshotId, VolumeCapability, VolumeId, VolumeInfo, VolumeSource,
 };
+use crate::worker::{MountAccess, MountOptions};
 
 pub(super) fn volume(
     id: &VolumeId,

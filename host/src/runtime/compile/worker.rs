@@ -22,7 +22,8 @@ use crate::runtime::guest::link_for_description;
 use crate::runtime::imports::ImportProblem;
 use crate::runtime::manifest::{Description, Manifest};
 use crate::runtime::{Guest, engine, imports};
-use crate::sys::{self, Fault, FaultKind, Kernel, Reply, Request};
+use crate::worker::server;
+use crate::worker::{Fault, FaultKind, Kernel, Reply, Request};
 
 /// A guest that needs longer to say its name is broken.
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(10);
@@ -32,7 +33,7 @@ const DESCRIBE_DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Where it cannot be bounded, or its pipes break.
 pub fn serve_compiler(arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
-    sys::serve_compiler(arguments, |question| {
+    server::serve_compiler(arguments, |question| {
         answer::write(match answer::read_question(question) {
             Ok((wanted, component)) => examine(wanted, component),
             Err(reason) => Err(Refusal::Broken(format!("the question {reason}"))),

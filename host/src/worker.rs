@@ -1,0 +1,473 @@
+//! Kernel work that can hang, as plain data.
+//!
+//! A [`Request`] goes to a worker process: this executable again, under another name, in a process group
+//! of its own, with none of our pipes. It does one thing at a time and can be killed at the deadline.
+//! Requests hold no closures and no shared memory, so that the sender can one day be a process without
+//! privileges.
+
+pub mod client;
+pub mod server;
+
+mod fault;
+mod https;
+mod job_limits;
+mod mount_option;
+mod slots;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+pub use client::measure::{Measured, Room};
+pub use fault::{Fault, FaultKind};
+pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
+pub use job_limits::JobLimits;
+pub use mount_option::{
+    MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
+};
+pub use server::device::{
+    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
+};
+pub use server::nfs::nfs_port;
+
+/// Whoever carries out requests.
+pub trait Kernel: Send {
+    /// Carries out one request, or ends it at the deadline.
+    ///
+    /// # Errors
+    /// A [`Fault`] that says which kind of thing went wrong.
+    fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault>;
+}
+
+/// What can be asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Request {
+    /// Addresses of a host name; an address literal is itself. Replies [`Reply::Addresses`]; done by a worker
+    /// without privileges.
+    Resolve {
+        /// Name or address.
+        host: String,
+    },
+    /// Which of a server's addresses takes connections. Replies [`Reply::Reached`]; done by a worker without
+    /// privileges.
+    Reach(Server),
+    /// Make the target if only its last component is missing. Replies [`Reply::Created`] or
+    /// [`Reply::Done`].
+    PrepareTarget {
+        /// Where.
+        target: PathBuf,
+        /// What for.
+        kind: TargetKind,
+    },
+    /// Remove a target that is empty and not a mount point: a directory, or the file that a device was bound to.
+    RemoveTarget {
+        /// Where.
+        target: PathBuf,
+    },
+    /// Mount a remote file system on a directory of this node.
+    MountRemote {
+        /// An existing directory, not a symlink.
+        target: PathBuf,
+        /// What.
+        remote: Remote,
+        /// Read-only or not.
+        access: MountAccess,
+    },
+    /// Bind a directory beneath another onto a target.
+    BindDirectory {
+        /// Where the path begins.
+        directory: DirectoryOrigin,
+        /// Beneath it; empty for itself.
+        path: String,
+        /// An existing directory, not a symlink.
+        target: PathBuf,
+        /// Read-only or not.
+        access: MountAccess,
+    },
+    /// Whether the target shows that very directory: [`Reply::Done`], or [`FaultKind::Exists`].
+    CompareDirectory {
+        /// Where the path begins.
+        directory: DirectoryOrigin,
+        /// Beneath it; empty for itself.
+        path: String,
+        /// A mount point.
+        target: PathBuf,
+    },
+    /// Bind one mount point onto another.
+    BindMount {
+        /// A staging path.
+        from: PathBuf,
+        /// An existing directory, or a file where a device is staged; not a symlink.
+        target: PathBuf,
+        /// Read-only or not.
+        access: MountAccess,
+    },
+    /// Take away everything mounted at the target; nothing mounted is success.
+    Unmount {
+        /// Where.
+        target: PathBuf,
+        /// How hard.
+        flags: MountFlags,
+    },
+    /// How much the volume that is mounted at a path holds; replies [`Reply::Measured`].
+    Measure {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Check that a directory can be opened; remote ones are mounted where nobody else sees them.
+    OpenDirectory {
+        /// Which.
+        directory: DirectoryOrigin,
+    },
+    /// Work beneath a directory.
+    Files {
+        /// Where.
+        directory: DirectoryOrigin,
+        /// What.
+        operation: FileOperation,
+    },
+    /// Work on a block device.
+    Device(DeviceRequest),
+    /// Something that needs the network and nothing else; done by a worker without privileges.
+    Https(HttpsRequest),
+}
+
+/// A remote file system, resolved and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// The kernel's name: `nfs`.
+    pub fs_type: String,
+    /// As the user wrote it: name, IPv4 or bare IPv6.
+    pub server: String,
+    /// What was checked, and reached; nothing else is mounted from.
+    pub address: IpAddr,
+    /// This node's own address on the way there, where it is known.
+    pub client: Option<IpAddr>,
+    /// On the server.
+    pub path: String,
+    /// In order.
+    pub options: Vec<MountOption>,
+}
+
+/// A server that something is about to be mounted from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// As the user wrote it, for messages.
+    pub name: String,
+    /// What was checked; nothing else is connected to.
+    pub addresses: Vec<IpAddr>,
+    /// Where it has to take connections; none where its transport has no such thing, and then the first address
+    /// counts as reached.
+    pub port: Option<u16>,
+}
+
+/// A way to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Which of its addresses.
+    pub server: IpAddr,
+    /// This node's own address on the way there, where it is known.
+    pub client: Option<IpAddr>,
+}
+
+impl Remote {
+    /// `server:/path`, IPv6 in brackets: what mountinfo shows.
+    pub fn source_text(&self) -> String {
+        source_text(&self.server, &self.path)
+    }
+}
+
+/// `server:/path`, IPv6 in brackets: what mountinfo shows.
+pub fn source_text(server: &str, path: &str) -> String {
+    if server.contains(':') {
+        format!("[{server}]:{path}")
+    } else {
+        format!("{server}:{path}")
+    }
+}
+
+/// Where a directory handle comes from. Each worker opens it for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DirectoryOrigin {
+    /// A directory of the node that the operator granted.
+    Local(PathBuf),
+    /// A remote file system, mounted where nobody else sees it.
+    Remote(Remote),
+}
+
+/// Whether a mount refuses writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountAccess {
+    /// Reads only.
+    ReadOnly,
+    /// Reads and writes.
+    ReadWrite,
+}
+
+/// What a volume appears as, and so what it is mounted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TargetKind {
+    /// A directory, for a filesystem.
+    Directory,
+    /// A plain file, for a raw device: a device node can be bound onto nothing else.
+    Device,
+}
+
+/// How hard to unmount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountFlags {
+    /// Busy is an error.
+    Plain,
+    /// Also end requests to a server that does not answer (MNT_FORCE).
+    Force,
+}
+
+/// Work beneath a directory; every path is relative and stays beneath it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileOperation {
+    /// With missing parents; an existing directory keeps its mode.
+    MakeDirectory {
+        /// Which.
+        path: String,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// Permission bits of one entry; empty path: the directory itself.
+    SetMode {
+        /// Which.
+        path: String,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// What lies in a directory.
+    List {
+        /// Which; empty for the directory itself.
+        path: String,
+    },
+    /// What one entry is; empty path: the directory itself.
+    Look {
+        /// Which.
+        path: String,
+    },
+    /// A small file's content.
+    Read {
+        /// Which.
+        path: String,
+    },
+    /// A small file that must not exist yet.
+    Create {
+        /// Which.
+        path: String,
+        /// All of it.
+        content: Vec<u8>,
+    },
+    /// A small file, replaced or made.
+    Write {
+        /// Which.
+        path: String,
+        /// All of it.
+        content: Vec<u8>,
+    },
+    /// Without replacing anything.
+    Rename {
+        /// From.
+        source: String,
+        /// To.
+        to: String,
+    },
+    /// A tree, not crossing file systems; missing is success.
+    Remove {
+        /// Which.
+        path: String,
+    },
+    /// A directory with nothing in it; missing is success.
+    RemoveDirectory {
+        /// Which.
+        path: String,
+    },
+    /// A tree; `to` appears whole or not at all.
+    Copy {
+        /// From.
+        source: String,
+        /// To.
+        to: String,
+    },
+    /// A tree into one tar file.
+    Archive {
+        /// From.
+        source: String,
+        /// To.
+        to: String,
+        /// Of the tar file.
+        compression: Compression,
+    },
+    /// A tar file into a new directory.
+    Extract {
+        /// From.
+        source: String,
+        /// To.
+        to: String,
+    },
+    /// How full the file system is.
+    Usage,
+}
+
+impl FileOperation {
+    /// The paths that it names; empty where there is none.
+    pub fn paths(&self) -> [&str; 2] {
+        match self {
+            Self::MakeDirectory { path, .. }
+            | Self::SetMode { path, .. }
+            | Self::List { path }
+            | Self::Look { path }
+            | Self::Read { path }
+            | Self::Create { path, .. }
+            | Self::Write { path, .. }
+            | Self::Remove { path }
+            | Self::RemoveDirectory { path } => [path, ""],
+            Self::Rename { source, to }
+            | Self::Copy { source, to }
+            | Self::Archive { source, to, .. }
+            | Self::Extract { source, to } => [source, to],
+            Self::Usage => ["", ""],
+        }
+    }
+
+    /// The content that it brings.
+    pub fn content(&self) -> &[u8] {
+        match self {
+            Self::Create { content, .. } | Self::Write { content, .. } => content,
+            Self::MakeDirectory { .. }
+            | Self::SetMode { .. }
+            | Self::List { .. }
+            | Self::Look { .. }
+            | Self::Read { .. }
+            | Self::Rename { .. }
+            | Self::Remove { .. }
+            | Self::RemoveDirectory { .. }
+            | Self::Copy { .. }
+            | Self::Archive { .. }
+            | Self::Extract { .. }
+            | Self::Usage => &[],
+        }
+    }
+}
+
+/// Of a tar file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Compression {
+    /// As it is.
+    None,
+    /// gzip.
+    Gzip,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// It is so now.
+    Done,
+    /// It is so now, and was not before.
+    Created,
+    /// For `Resolve`, in the resolver's order.
+    Addresses(Vec<IpAddr>),
+    /// For `Reach`.
+    Reached(Reached),
+    /// For `List`.
+    Entries(Vec<Entry>),
+    /// For `Look`.
+    Properties(Properties),
+    /// For `Read`.
+    Content(Vec<u8>),
+    /// For `Archive`: bytes.
+    Size(u64),
+    /// For `Extract`.
+    Extracted(Withheld),
+    /// For `Measure`.
+    Measured(Measured),
+    /// For `Usage`.
+    Usage(Usage),
+    /// For `Device`.
+    Device(DeviceReply),
+    /// For `Https`.
+    Https(HttpsResponse),
+}
+
+/// What an archive's entries did not get, because a guest may have asked for it: numbers of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// Files without set-user-ID or set-group-ID.
+    pub set_id: u64,
+    /// Files without their capabilities.
+    pub capabilities: u64,
+    /// Device nodes that are not there.
+    pub devices: u64,
+    /// Why.
+    pub reason: WithheldFor,
+}
+
+impl Withheld {
+    /// Whether there was anything.
+    pub fn is_any(&self) -> bool {
+        self.set_id + self.capabilities + self.devices > 0
+    }
+}
+
+/// Why an archive's entries did not get something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WithheldFor {
+    /// The archive is not known to be of this driver's making on this node, and unchanged since.
+    Provenance,
+    /// There were more than are remembered.
+    Number,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Without its path.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// What one entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Properties {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Of a file: bytes.
+    pub size_bytes: u64,
+    /// Seconds since 1970 UTC; 0 for anything earlier.
+    pub modified_at_seconds: u64,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A device, a socket, a pipe.
+    Other,
+}
+
+/// Of a whole file system; bytes and inodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Bytes in all.
+    pub total_bytes: u64,
+    /// Bytes an ordinary user can still write.
+    pub available_bytes: u64,
+    /// Inodes in all.
+    pub total_inodes: u64,
+    /// Inodes left.
+    pub available_inodes: u64,
+}

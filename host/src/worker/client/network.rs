@@ -1,0 +1,244 @@
+//! Workers that speak to the network.
+//!
+//! They hold no lock and no privilege, so unlike most they may outlive a call, and their connections with
+//! them. What parses the network's bytes is never this process, and never root.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::pool::Pool;
+use super::stats::WorkerToll;
+use crate::sys::{TrustError, open_trusted};
+use crate::worker::{Fault, FaultKind, HttpsRequest, Reply, Request};
+
+/// Word of such a worker's command line.
+pub(in crate::worker) const ARGUMENT: &str = "network";
+
+/// The idle workers of one process; clones share them.
+#[derive(Debug, Clone)]
+pub struct NetworkWorkers {
+    /// Of the program that has TLS.
+    requests: Pool,
+    /// Names and connections for mounts take nothing that this executable lacks; with TLS they are the same.
+    names: Pool,
+}
+
+impl NetworkWorkers {
+    /// None yet. `drivebay` is where that program is: a build without network, which is what kubelet execs,
+    /// runs it as its worker for requests. With network this executable is its own worker. What these and a
+    /// call's other workers cost is put on the `toll`.
+    pub fn new(drivebay: PathBuf, toll: WorkerToll) -> Self {
+        let names = Pool::of(PathBuf::from("/proc/self/exe"), ARGUMENT, toll.clone());
+        let requests = match cfg!(feature = "network") {
+            true => names.clone(),
+            false => Pool::of(drivebay, ARGUMENT, toll),
+        };
+        Self { requests, names }
+    }
+
+    pub(super) fn toll(&self) -> &WorkerToll {
+        self.names.toll()
+    }
+
+    /// Carries out what only speaks to the network.
+    pub(super) fn call(
+        &self,
+        request: &Request,
+        purpose: &str,
+        deadline: Instant,
+    ) -> Result<Reply, Fault> {
+        let workers = match matches!(request, Request::Https(_)) {
+            true => &self.requests,
+            false => &self.names,
+        };
+        may_run(workers.program(), purpose)?;
+        workers
+            .call(request, purpose, deadline)
+            .map_err(|fault| never_stuck(fault, purpose))
+    }
+}
+
+/// Whether a request is the network's alone, and so nothing that root should do.
+pub(super) fn is_for_the_network(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Resolve { .. } | Request::Reach(_) | Request::Https(_)
+    )
+}
+
+/// How long an answer of such a worker can be, which is not believed: it read what the network sent.
+pub(super) fn longest_answer(request: &Request) -> usize {
+    /// For addresses, or for an answer's head: what is escaped takes six times as much.
+    const MAX_TEXT: usize = 512 << 10;
+    let Request::Https(HttpsRequest::Send(message)) = request else {
+        return MAX_TEXT;
+    };
+    // Bodies are base64.
+    let body = message.max_response_bytes.div_ceil(3).saturating_mul(4);
+    body.saturating_add(MAX_TEXT)
+}
+
+/// It is root who starts it.
+fn may_run(program: &Path, purpose: &str) -> Result<(), Fault> {
+    // Of this very executable there is nothing to doubt.
+    if program.starts_with("/proc/self") {
+        return Ok(());
+    }
+    open_trusted(program).map(drop).map_err(|error| {
+        let program = program.display();
+        let message = match program_is_missing(&error) {
+            true => format!("{purpose}: {program} is missing, which makes requests to the network; run `drivebay install`"),
+            false => format!("{purpose}: {program}, which makes requests to the network, is not run: {error}; run `drivebay install`"),
+        };
+        Fault::new(FaultKind::Other, message)
+    })
+}
+
+fn program_is_missing(error: &TrustError) -> bool {
+    matches!(error, TrustError::Io(error) if error.kind() == ErrorKind::NotFound)
+}
+
+/// It holds no volume's lock, so one that the kernel does not let go is nobody's trouble.
+fn never_stuck(fault: Fault, purpose: &str) -> Fault {
+    if fault.kind != FaultKind::Stuck {
+        return fault;
+    }
+    Fault::new(
+        FaultKind::TimedOut,
+        format!("{purpose} did not end within the deadline"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use super::super::pool;
+    use super::*;
+
+    /// Workers of a few lines of shell; what they answer is a fault that says which process it was.
+    fn workers(script: &str) -> (tempfile::TempDir, NetworkWorkers) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let program = directory.path().join("worker");
+        // Written by another process: a file that is open for writing in this one, for another test's child
+        // to inherit, cannot be executed.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "sys is where child processes are made"
+        )]
+        let written = std::process::Command::new("/bin/sh")
+            .args([
+                "-c",
+                r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 700 "$0""#,
+            ])
+            .args([program.as_os_str(), script.as_ref()])
+            .status();
+        assert!(written.expect("sh runs").success());
+        (directory, running(program))
+    }
+
+    fn running(program: PathBuf) -> NetworkWorkers {
+        let pool = Pool::of(program, ARGUMENT, WorkerToll::default());
+        NetworkWorkers {
+            requests: pool.clone(),
+            names: pool,
+        }
+    }
+
+    const ANSWER: &str = r#"echo "{\"Err\":{\"kind\":\"Other\",\"message\":\"$$\"}}""#;
+
+    #[track_caller]
+    fn ask(workers: &NetworkWorkers, host: &str) -> Fault {
+        let purpose = format!("looking up {host:?}");
+        let request = Request::Resolve { host: host.into() };
+        let begun = Instant::now();
+        let answer = workers.call(&request, &purpose, begun + Duration::from_secs(1));
+        assert!(begun.elapsed() < Duration::from_secs(5), "it took too long");
+        answer.expect_err("a fault")
+    }
+
+    fn is_alive(process: &str) -> bool {
+        Path::new("/proc").join(process).exists()
+    }
+
+    #[test]
+    fn a_worker_that_answered_is_asked_again_and_ends_with_the_pool() {
+        let (_directory, workers) = workers(&format!("while read -r line; do {ANSWER}; done"));
+        let first = ask(&workers, "a").message;
+        assert_eq!(ask(&workers.clone(), "b").message, first);
+        assert!(is_alive(&first));
+        drop(workers);
+        assert!(!is_alive(&first));
+    }
+
+    #[test]
+    fn a_worker_that_has_ended_meanwhile_is_not_asked() {
+        let (_directory, workers) = workers(&format!("read -r line; {ANSWER}"));
+        let first = ask(&workers, "a").message;
+        while workers.names.any_is_alive() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_ne!(ask(&workers, "b").message, first);
+    }
+
+    #[test]
+    fn no_more_than_a_few_wait_for_work() {
+        let script = format!("while read -r line; do sleep 0.3; {ANSWER}; done");
+        let (_directory, workers) = workers(&script);
+        std::thread::scope(|scope| {
+            for _ in 0..pool::MAX_IDLE + 3 {
+                scope.spawn(|| ask(&workers, "a"));
+            }
+        });
+        assert_eq!(workers.names.idle(), pool::MAX_IDLE);
+    }
+
+    #[test]
+    fn one_that_was_idle_for_too_long_is_ended() {
+        let (_directory, workers) = workers(&format!("while read -r line; do {ANSWER}; done"));
+        let first = ask(&workers, "a").message;
+        workers.names.grow_old();
+        assert_ne!(ask(&workers, "a").message, first);
+        assert!(!is_alive(&first));
+    }
+
+    #[test]
+    fn one_that_neither_reads_nor_answers_is_killed_at_the_deadline() {
+        let (_directory, workers) = workers("exec sleep 60");
+        // More than a pipe takes.
+        let fault = ask(&workers, &"a".repeat(1 << 20));
+        assert_eq!(fault.kind, FaultKind::TimedOut);
+        assert_eq!(workers.names.idle(), 0);
+        assert_eq!(workers.toll().costs().killed_at_deadline, 1);
+    }
+
+    #[test]
+    fn one_that_answers_without_end_is_given_up() {
+        let (_directory, workers) = workers("read -r line; exec tr '\\0' x < /dev/zero");
+        let fault = ask(&workers, "a");
+        assert!(fault.message.contains("is too long"), "{}", fault.message);
+        assert_eq!(workers.names.idle(), 0);
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let workers = running(PathBuf::from("/nonexistent/drivebay"));
+        let fault = ask(&workers, "a");
+        assert_eq!(
+            fault.message,
+            "looking up \"a\": /nonexistent/drivebay is missing, which makes requests to the network; run `drivebay install`"
+        );
+    }
+
+    #[test]
+    fn a_program_that_others_could_have_written_is_not_run() {
+        let (_directory, workers) = workers(&format!("while read -r line; do {ANSWER}; done"));
+        let everyone = Permissions::from_mode(0o777);
+        std::fs::set_permissions(workers.names.program(), everyone).expect("ours");
+        let fault = ask(&workers, "a");
+        assert!(fault.message.contains("chmod go-w"), "{}", fault.message);
+    }
+}

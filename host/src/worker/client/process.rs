@@ -1,0 +1,470 @@
+//! The parent's side: start a worker, ask it, end it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use zeroize::Zeroizing;
+
+use super::measure;
+use super::network::{NetworkWorkers, is_for_the_network, longest_answer};
+use super::site::{Purpose, WorkSite};
+use crate::sys::Lock;
+use crate::sys::byte_lock::ByteLocks;
+use crate::worker::server::job;
+use crate::worker::server::serve::{Order, WORKER_NAME};
+use crate::worker::{DirectoryOrigin, Fault, FaultKind, Kernel, Reply, Request};
+
+/// How long a killed worker may take to disappear before it counts as stuck in the kernel.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The workers of one call, started when first needed.
+#[derive(Debug)]
+struct Workers {
+    site: WorkSite,
+    network: NetworkWorkers,
+    host: Option<Worker>,
+    private: Option<Worker>,
+    /// One for both of them: a call that kept one while it waited for another could wait for calls that do the same.
+    slot: Option<Arc<ByteLocks>>,
+    stuck: bool,
+    /// Last, because its file may go where no worker holds it any more.
+    lock: Lock,
+}
+
+/// Whose mounts a worker makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The node's: what it mounts stays.
+    Host,
+    /// Its own: what it mounts is gone with it, also after kill -9. Where that takes a mount namespace it makes
+    /// one, and never works for the node again.
+    Private,
+}
+
+impl Workers {
+    fn new(lock: Lock, site: WorkSite, network: NetworkWorkers) -> Self {
+        Self {
+            site,
+            network,
+            host: None,
+            private: None,
+            slot: None,
+            stuck: false,
+            lock,
+        }
+    }
+
+    fn worker(
+        &mut self,
+        place: Place,
+        purpose: Purpose,
+        deadline: Instant,
+    ) -> Result<&mut Worker, Fault> {
+        let worker = match place {
+            Place::Host => &mut self.host,
+            Place::Private => &mut self.private,
+        };
+        match worker {
+            Some(worker) => Ok(worker),
+            empty => {
+                let slot = self.site.slot_of_call(&mut self.slot, purpose, deadline)?;
+                Ok(empty.insert(Worker::start(place, &self.lock, slot)?))
+            }
+        }
+    }
+
+    fn forget(&mut self, place: Place) {
+        match place {
+            Place::Host => self.host = None,
+            Place::Private => self.private = None,
+        }
+    }
+}
+
+impl Kernel for Workers {
+    fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
+        if job::is_job(&request) {
+            return job::run(&self.site, &request, deadline);
+        }
+        if is_for_the_network(&request) {
+            return self.network.call(&request, &purpose(&request), deadline);
+        }
+        let place = place_of(&request);
+        let notes = self.site.notes.clone();
+        let worker = self.worker(place, purpose_of(&request), deadline)?;
+        match worker.ask(&request, &notes, deadline) {
+            Ok(answer) => answer,
+            Err(lost) => {
+                // A worker that did not answer is not asked again; the next request gets a fresh one.
+                let fault = worker.end(lost, &purpose(&request));
+                self.network.toll().killed(&fault);
+                tracing::warn!(%fault, "a worker was given up");
+                self.forget(place);
+                if fault.kind == FaultKind::Stuck {
+                    self.stuck = true;
+                    // That worker keeps it, for nobody knows how long; the next one counts too.
+                    self.slot = None;
+                }
+                Err(fault)
+            }
+        }
+    }
+}
+
+/// The workers of one call, asked by the driver and by its guest's host functions in turn.
+#[derive(Debug, Clone)]
+pub struct SharedWorkers(Arc<Mutex<Workers>>);
+
+impl SharedWorkers {
+    /// For one call. Every worker inherits the lock and so keeps it until it is really gone. `site` is the driver's;
+    /// `network` outlives the call.
+    pub fn new(lock: Lock, site: WorkSite, network: NetworkWorkers) -> Self {
+        Self(Arc::new(Mutex::new(Workers::new(lock, site, network))))
+    }
+
+    /// Whether a worker could not be killed: what it was asked to do may still happen.
+    pub fn is_stuck(&self) -> bool {
+        self.0.lock().map_or(true, |workers| workers.stuck)
+    }
+}
+
+impl Kernel for SharedWorkers {
+    fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
+        match self.0.lock() {
+            Ok(mut workers) => {
+                let toll = workers.network.toll().clone();
+                toll.waiting(|| workers.call(request, deadline))
+            }
+            Err(_) => Err(Fault::new(
+                FaultKind::Other,
+                "an earlier request of this call panicked",
+            )),
+        }
+    }
+}
+
+fn place_of(request: &Request) -> Place {
+    match request {
+        Request::OpenDirectory {
+            directory: DirectoryOrigin::Remote(_),
+        }
+        | Request::Files {
+            directory: DirectoryOrigin::Remote(_),
+            ..
+        } => Place::Private,
+        // Growing mounts the filesystem for a moment, which is nobody else's business.
+        Request::Device(device) if device.mounts_unseen() => Place::Private,
+        Request::Resolve { .. }
+        | Request::Reach(_)
+        | Request::PrepareTarget { .. }
+        | Request::RemoveTarget { .. }
+        | Request::MountRemote { .. }
+        | Request::BindDirectory { .. }
+        | Request::CompareDirectory { .. }
+        | Request::BindMount { .. }
+        | Request::Unmount { .. }
+        | Request::Measure { .. }
+        | Request::OpenDirectory { .. }
+        | Request::Files { .. }
+        | Request::Device(_)
+        | Request::Https(_) => Place::Host,
+    }
+}
+
+/// Taking away is never kept waiting by what was begun.
+fn purpose_of(request: &Request) -> Purpose {
+    match matches!(
+        request,
+        Request::Unmount { .. } | Request::RemoveTarget { .. }
+    ) {
+        true => Purpose::TakingAway,
+        false => Purpose::AnythingElse,
+    }
+}
+
+/// What the person who reads about a missing answer has to look at.
+fn purpose(request: &Request) -> String {
+    match request {
+        Request::Resolve { host } => format!("looking up {host:?}"),
+        Request::Reach(server) => format!("connecting to server {:?}", server.name),
+        Request::MountRemote { remote, .. } => format!("mounting {}", remote.source_text()),
+        Request::OpenDirectory {
+            directory: DirectoryOrigin::Remote(remote),
+        }
+        | Request::Files {
+            directory: DirectoryOrigin::Remote(remote),
+            ..
+        } => format!("working on {}", remote.source_text()),
+        Request::OpenDirectory {
+            directory: DirectoryOrigin::Local(path),
+        }
+        | Request::Files {
+            directory: DirectoryOrigin::Local(path),
+            ..
+        } => format!("working on {}", path.display()),
+        Request::Unmount { target, .. } => format!("unmounting {}", target.display()),
+        Request::Measure { path } => measure::purpose(path),
+        Request::PrepareTarget { target, .. }
+        | Request::RemoveTarget { target }
+        | Request::BindDirectory { target, .. }
+        | Request::CompareDirectory { target, .. }
+        | Request::BindMount { target, .. } => format!("working on {}", target.display()),
+        Request::Device(request) => request.purpose(),
+        Request::Https(request) => request.purpose(),
+    }
+}
+
+/// Why no answer came.
+pub(super) enum Lost {
+    Deadline,
+    Ended(String),
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    child: Child,
+    requests: Option<ChildStdin>,
+    replies: ChildStdout,
+    /// Held for as long as the worker is there; none where there are no more than are kept.
+    slot: Option<Arc<ByteLocks>>,
+}
+
+impl Worker {
+    fn start(place: Place, lock: &Lock, slot: Arc<ByteLocks>) -> Result<Self, Fault> {
+        let argument = match place {
+            Place::Host => "host",
+            Place::Private => "private",
+        };
+        Self::over(
+            spawn(argument, lock.as_fd().try_clone_to_owned())?,
+            Some(slot),
+        )
+    }
+
+    /// A worker that holds no lock.
+    pub(super) fn start_unlocked(program: &Path, argument: &str) -> Result<Self, Fault> {
+        Self::over(spawn_program(program, argument, Stdio::null())?, None)
+    }
+
+    /// A worker that reads nothing any more must not keep us from noticing the deadline.
+    fn over(
+        (child, requests, replies): Pipes,
+        slot: Option<Arc<ByteLocks>>,
+    ) -> Result<Self, Fault> {
+        fcntl(&requests, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .map_err(|errno| not_started(&errno))?;
+        Ok(Self {
+            child,
+            requests: Some(requests),
+            replies,
+            slot,
+        })
+    }
+
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    pub(super) fn ask(
+        &mut self,
+        request: &Request,
+        notes: &Path,
+        deadline: Instant,
+    ) -> Result<Result<Reply, Fault>, Lost> {
+        let ended = |error: &dyn std::fmt::Display| Lost::Ended(error.to_string());
+        let order = Order {
+            request,
+            left: deadline.saturating_duration_since(Instant::now()),
+            notes: notes.to_owned(),
+        };
+        let line = serde_json::to_vec(&order).map_err(|error| ended(&error))?;
+        // Requests and replies of the network hold keys.
+        let mut line = Zeroizing::new(line);
+        line.push(b'\n');
+        self.write_line(&line, deadline)?;
+        let longest = match is_for_the_network(request) {
+            true => longest_answer(request),
+            false => usize::MAX,
+        };
+        let reply = self.read_line(longest, deadline)?;
+        // The parser's own words can quote from the reply.
+        serde_json::from_slice(&reply).map_err(|_| ended(&"its answer makes no sense"))
+    }
+
+    fn write_line(&mut self, mut line: &[u8], deadline: Instant) -> Result<(), Lost> {
+        let Some(requests) = self.requests.as_mut() else {
+            return Err(Lost::Ended("it was told to stop".to_owned()));
+        };
+        while !line.is_empty() {
+            match requests.write(line) {
+                Ok(count) => line = &line[count..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    wait_for(requests.as_fd(), PollFlags::POLLOUT, deadline)?;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Lost::Ended(error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self, longest: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Lost> {
+        let mut line = Zeroizing::new(Vec::new());
+        let mut chunk = Zeroizing::new([0; 8192]);
+        loop {
+            wait_for(self.replies.as_fd(), PollFlags::POLLIN, deadline)?;
+            let count = self
+                .replies
+                .read(&mut *chunk)
+                .map_err(|error| Lost::Ended(error.to_string()))?;
+            line.extend_from_slice(&chunk[..count]);
+            if line.ends_with(b"\n") {
+                return Ok(line);
+            }
+            if line.len() > longest {
+                return Err(Lost::Ended("its answer is too long".to_owned()));
+            }
+            if count == 0 {
+                return Err(Lost::Ended("it ended without an answer".to_owned()));
+            }
+        }
+    }
+
+    /// Kills the worker with all its children and waits until it is gone, for a while.
+    pub(super) fn end(&mut self, lost: Lost, purpose: &str) -> Fault {
+        let gone = self.kill();
+        match lost {
+            Lost::Ended(reason) => Fault::new(
+                FaultKind::Other,
+                format!("{purpose}: the worker process failed: {reason}"),
+            ),
+            Lost::Deadline if gone => Fault::new(
+                FaultKind::TimedOut,
+                format!("{purpose} did not end within the deadline; check that its server answers"),
+            ),
+            Lost::Deadline => Fault::new(
+                FaultKind::Stuck,
+                format!(
+                    "{purpose}: process {} is stuck in the kernel and cannot be killed; the volume stays locked until it ends",
+                    self.child.id()
+                ),
+            ),
+        }
+    }
+
+    fn kill(&mut self) -> bool {
+        if let Ok(id) = i32::try_from(self.child.id()) {
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        }
+        let until = Instant::now() + GRACE;
+        while Instant::now() < until {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+}
+
+impl Drop for Worker {
+    /// An idle worker ends when its requests do. Waited for, because until then it holds the lock.
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        let until = Instant::now() + GRACE;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() >= until {
+                return self.leave_behind();
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
+
+impl Worker {
+    /// One that the kernel does not let go keeps its slot as long as this process lives, or it does: else a dead server
+    /// would gather any number of them.
+    fn leave_behind(&mut self) {
+        let Some(slot) = self.slot.take() else {
+            return;
+        };
+        let Ok(id) = i32::try_from(self.child.id()) else {
+            return;
+        };
+        let waiting = std::thread::Builder::new()
+            .name("stuck-worker".to_owned())
+            .spawn(move || {
+                let _ = nix::sys::wait::waitpid(Pid::from_raw(id), None);
+                drop(slot);
+            });
+        // Without a thread one more of them can be there.
+        drop(waiting);
+    }
+}
+
+/// Until the pipe is ready, or the deadline.
+fn wait_for(pipe: BorrowedFd<'_>, ready: PollFlags, deadline: Instant) -> Result<(), Lost> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pipe, ready)], timeout) {
+            Ok(0) | Err(Errno::EINTR) if Instant::now() >= deadline => return Err(Lost::Deadline),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(Lost::Ended(error.to_string())),
+        }
+    }
+}
+
+/// A worker with the way in and the way out.
+type Pipes = (Child, ChildStdin, ChildStdout);
+
+fn not_started(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(
+        FaultKind::Other,
+        format!("cannot start a worker process: {error}"),
+    )
+}
+
+/// Starts this executable as a worker that holds the lock and none of our streams.
+pub(in crate::worker) fn spawn(
+    argument: &str,
+    lock: std::io::Result<OwnedFd>,
+) -> Result<Pipes, Fault> {
+    let lock = lock.map_err(|error| not_started(&error))?;
+    // The running executable itself, even if the file was replaced by an upgrade meanwhile.
+    spawn_program(Path::new("/proc/self/exe"), argument, Stdio::from(lock))
+}
+
+fn spawn_program(program: &Path, argument: &str, stderr: Stdio) -> Result<Pipes, Fault> {
+    // Nothing that needs code between fork and exec is asked for, so that the standard library can spawn
+    // without copying this process: that is why the lock takes the place of stderr.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "sys is where child processes are made"
+    )]
+    let mut command = Command::new(program);
+    command
+        .arg0(WORKER_NAME)
+        .arg(argument)
+        .env_clear()
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(stderr);
+    let mut child = command.spawn().map_err(|error| not_started(&error))?;
+    match (child.stdin.take(), child.stdout.take()) {
+        (Some(requests), Some(replies)) => Ok((child, requests, replies)),
+        _ => Err(not_started(&"it has no pipes")),
+    }
+}

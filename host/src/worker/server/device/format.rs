@@ -1,0 +1,170 @@
+//! Formatting, and the proof that comes before it.
+//!
+//! Order is everything. The disk is opened exclusively; identity, size and blankness are read through that
+//! descriptor; the intent is made durable; mkfs opens the disk exclusively for itself, through a descriptor
+//! of ours that stays open; what it made is read back; the intent is forgotten. mkfs is never told to force
+//! anything.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::block::Block;
+use super::content::{self, Content};
+use super::filesystem::{Wish, left_alone};
+use super::find::Disk;
+use super::identity::Identity;
+use super::note::{self, Note};
+use super::partition;
+use super::program::Program;
+use super::superblock::{Family, FsType};
+use crate::worker::{Fault, FaultKind};
+
+const E2FSPROGS: &str = "e2fsprogs";
+const XFSPROGS: &str = "xfsprogs";
+
+/// A blank disk gets its filesystem.
+pub(super) fn make(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<(), Fault> {
+    let exclusive = take(disk)?;
+    let found = content::whole(&exclusive)?;
+    if !matches!(found, Content::Blank) {
+        return Err(left_alone(disk, wish, &found));
+    }
+    Note::of(disk, wish.fs_type)?.write(notes, disk)?;
+    // mkfs wants to be alone with the disk, too. `disk` keeps it open.
+    drop(exclusive);
+    run(disk, wish)?;
+    note::remove(notes, disk)
+}
+
+/// A disk that was blank, as a note says, and on which mkfs was killed, is given to mkfs again. What lies on
+/// it must be what mkfs leaves: nothing that anybody recognises, or its own unfinished superblock.
+pub(super) fn resume(
+    disk: &Disk,
+    wish: &Wish<'_>,
+    notes: &Path,
+    found: &Content,
+) -> Result<(), Fault> {
+    if !Note::of(disk, wish.fs_type)?.stands(notes, disk) {
+        return Err(left_alone(disk, wish, found));
+    }
+    let exclusive = take(disk)?;
+    let found = content::whole(&exclusive)?;
+    match &found {
+        Content::Blank | Content::Unknown => {}
+        Content::Unfinished(fs_type) if *fs_type == wish.fs_type => erase_start(disk, &exclusive)?,
+        Content::Unfinished(_) | Content::Filesystem(_) | Content::Other(_) => {
+            return Err(left_alone(disk, wish, &found));
+        }
+    }
+    drop(exclusive);
+    run(disk, wish)?;
+    note::remove(notes, disk)
+}
+
+/// The disk for ourselves alone, and still the same.
+fn take(disk: &Disk) -> Result<Block, Fault> {
+    let exclusive = disk.block.reopen_exclusively().map_err(|errno| {
+        let reason = if errno == Errno::EBUSY {
+            "somebody uses it"
+        } else {
+            errno.desc()
+        };
+        Fault::new(
+            FaultKind::Precondition,
+            format!("cannot format {}: {reason}", disk.in_words()),
+        )
+    })?;
+    let identity = Identity::read(&exclusive.sysfs());
+    let same = exclusive.number() == disk.block.number()
+        && identity.as_ref() == Some(&disk.identity)
+        && exclusive.size()? == disk.size;
+    if same && partition::of(&exclusive)?.is_empty() {
+        return Ok(exclusive);
+    }
+    Err(Fault::new(
+        FaultKind::Precondition,
+        format!(
+            "cannot format {}: it changed while it was looked at",
+            disk.in_words()
+        ),
+    ))
+}
+
+/// mkfs.xfs refuses a disk with a superblock, even with its own unfinished one.
+fn erase_start(disk: &Disk, exclusive: &Block) -> Result<(), Fault> {
+    let erased = exclusive
+        .file()
+        .write_all_at(&[0; 4096], 0)
+        .and_then(|()| exclusive.file().sync_all());
+    erased.map_err(|error: io::Error| {
+        Fault::new(
+            FaultKind::Unreachable,
+            format!("cannot write to {}: {error}", disk.in_words()),
+        )
+    })
+}
+
+fn run(disk: &Disk, wish: &Wish<'_>) -> Result<(), Fault> {
+    let path = disk.block.path_for_others();
+    let path = path.to_string_lossy();
+    let options = wish.options.iter().map(String::as_str);
+    let arguments: Vec<&str> = defaults(wish.fs_type)
+        .iter()
+        .copied()
+        .chain(options)
+        .chain([&*path])
+        .collect();
+    let program = program(wish.fs_type);
+    let outcome = program.run(&arguments)?;
+    if !outcome.is_success() {
+        return Err(Fault::new(
+            FaultKind::Other,
+            format!(
+                "{} failed on {}: {}",
+                program.name,
+                disk.in_words(),
+                outcome.said()
+            ),
+        ));
+    }
+    verify(disk, wish)
+}
+
+/// What mkfs says is one thing; what the disk gives back is another.
+fn verify(disk: &Disk, wish: &Wish<'_>) -> Result<(), Fault> {
+    let found = content::whole(&disk.block)?;
+    if matches!(&found, Content::Filesystem(held) if held.superblock.fs_type == wish.fs_type) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Other,
+        format!(
+            "{} was made {}, and reads as {}; check the format options and the disk",
+            disk.in_words(),
+            wish.fs_type.name(),
+            found.in_words()
+        ),
+    ))
+}
+
+fn program(fs_type: FsType) -> Program {
+    let (name, package) = match fs_type {
+        FsType::Ext2 => ("mkfs.ext2", E2FSPROGS),
+        FsType::Ext3 => ("mkfs.ext3", E2FSPROGS),
+        FsType::Ext4 => ("mkfs.ext4", E2FSPROGS),
+        FsType::Xfs => ("mkfs.xfs", XFSPROGS),
+    };
+    Program { name, package }
+}
+
+/// Without blocks reserved for root, as kubelet makes ext: nobody logs in on a volume. Without discarding
+/// first: the disk is blank, and discarding a large one takes minutes. The guest's options come after.
+fn defaults(fs_type: FsType) -> &'static [&'static str] {
+    match fs_type.family() {
+        Family::Ext => &["-q", "-m", "0", "-E", "nodiscard"],
+        Family::Xfs => &["-q", "-K"],
+    }
+}

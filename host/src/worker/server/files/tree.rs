@@ -1,0 +1,512 @@
+//! Walking and removing trees, whatever those who own them do meanwhile.
+//!
+//! Each step opens one bare name without following a symlink, so a walk cannot be led out. Two descriptors
+//! are open per walk however deep the tree is: the way up is `..`, believed only if it is the directory the
+//! walk came from, and where that has gone it is searched for from the top. A walk never enters another file
+//! system, nor a bind mount of the same one.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
+use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
+
+use super::failed;
+use super::way::{crossing, open_child};
+use crate::worker::server::bounds::Bounds;
+use crate::worker::{Fault, FaultKind};
+
+/// Which file it is, whatever it is called.
+pub(crate) type Identity = (u64, u64);
+
+/// Where a walk is.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) parent: BorrowedFd<'a>,
+    pub(crate) name: &'a OsStr,
+    /// For messages, and within archives.
+    pub(crate) path: &'a Path,
+}
+
+impl Site<'_> {
+    /// Whether nothing is there any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        statat(self.parent, self.name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_err_and(|error| VANISHED.contains(&error))
+    }
+}
+
+/// What the kernel says of an entry that somebody has removed: on NFS, of one that another client removed, either.
+pub(crate) const VANISHED: &[Errno] = &[Errno::NOENT, Errno::STALE];
+
+/// Whether a fault can be about an entry that has vanished.
+pub(crate) fn tells_of_nothing(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::NotFound | FaultKind::Stale)
+}
+
+/// What is done on the way. The root of a walk is the caller's.
+pub(crate) trait Visitor {
+    /// Of which entries it is enough to hear this: they are passed over.
+    const PASSED_OVER: &'static [Errno];
+    /// What the walk may take.
+    fn bounds(&self) -> &Bounds;
+    /// Before what a directory holds.
+    fn enter(&mut self, site: &Site<'_>, here: BorrowedFd<'_>, stat: &Stat) -> Result<(), Fault>;
+    /// After it, with the attributes it had before. `here` is absent where the directory has gone meanwhile, and
+    /// then the site's parent is not its own.
+    fn leave(
+        &mut self,
+        site: &Site<'_>,
+        here: Option<BorrowedFd<'_>>,
+        stat: &Stat,
+    ) -> Result<(), Fault>;
+    /// Anything but a directory.
+    fn entry(&mut self, site: &Site<'_>, stat: &Stat) -> Result<(), Fault>;
+}
+
+struct Level {
+    name: OsString,
+    stat: Stat,
+    names: Names,
+    /// Bytes of the names when all of them were there.
+    kept: usize,
+}
+
+impl Level {
+    fn read(here: BorrowedFd<'_>, name: OsString) -> io::Result<Self> {
+        let names = Names::of(here)?;
+        Ok(Self {
+            name,
+            stat: fstat(here)?,
+            kept: names.0.len(),
+            names,
+        })
+    }
+
+    fn keep(&self, bounds: &Bounds) -> Result<(), Fault> {
+        bounds.keep(self.kept)
+    }
+}
+
+/// Names of one directory, end to end: a directory may hold millions.
+struct Names(Vec<u8>);
+
+impl Names {
+    fn of(here: BorrowedFd<'_>) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        for entry in Dir::read_from(here)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                bytes.push(0);
+                bytes.extend_from_slice(name);
+            }
+        }
+        Ok(Self(bytes))
+    }
+
+    fn pop(&mut self) -> Option<OsString> {
+        let at = self.0.iter().rposition(|byte| *byte == 0)?;
+        let name = self.0.split_off(at + 1);
+        self.0.truncate(at);
+        Some(OsString::from_vec(name))
+    }
+}
+
+/// Visits everything beneath `root`. What disappears meanwhile is passed over.
+pub(crate) fn walk<V: Visitor>(root: OwnedFd, path: &Path, visitor: &mut V) -> Result<(), Fault> {
+    let mut path = path.to_owned();
+    let unread = |path: &Path, error| failed("read directory", path, error);
+    let top = fcntl_dupfd_cloexec(&root, 0).map_err(|error| unread(&path, error))?;
+    let mut here = root;
+    let first = Level::read(here.as_fd(), OsString::new()).map_err(|error| unread(&path, error))?;
+    first.keep(visitor.bounds())?;
+    let mut levels = vec![first];
+    loop {
+        let depth = levels.len();
+        let Some(level) = levels.last_mut() else {
+            return Ok(());
+        };
+        if let Some(name) = level.names.pop() {
+            path.push(&name);
+            let device = level.stat.st_dev;
+            visitor.bounds().enter(depth)?;
+            if let Some((below, level)) = step(&here, &name, &path, device, visitor)? {
+                level.keep(visitor.bounds())?;
+                levels.push(level);
+                here = below;
+            } else {
+                path.pop();
+            }
+        } else if levels.len() > 1 {
+            here = go_up(&top, here, &mut levels, &mut path, visitor)?;
+        } else {
+            return Ok(());
+        }
+    }
+}
+
+/// Leaves the deepest directory, and those above it that have gone meanwhile.
+fn go_up<V: Visitor>(
+    top: &OwnedFd,
+    here: OwnedFd,
+    levels: &mut Vec<Level>,
+    path: &mut PathBuf,
+    visitor: &mut V,
+) -> Result<OwnedFd, Fault> {
+    let above = levels
+        .iter()
+        .rev()
+        .nth(1)
+        .map(|level| identity(&level.stat));
+    let (parent, depth, seen) = match open_parent(here.as_fd(), above.unwrap_or_default()) {
+        Ok(parent) => (parent, levels.len() - 1, Some(here)),
+        // Removed, or moved elsewhere; what is left of the way is the way from the top.
+        Err(_) if V::PASSED_OVER.contains(&Errno::STALE) => {
+            let (parent, depth) = last_there(top, levels)
+                .map_err(|error| failed("go back up from", &*path, error))?;
+            (parent, depth, None)
+        }
+        Err(error) => return Err(failed("go back up from", &*path, error)),
+    };
+    while levels.len() > depth
+        && let Some(done) = levels.pop()
+    {
+        let site = Site {
+            parent: parent.as_fd(),
+            name: &done.name,
+            path,
+        };
+        visitor.leave(&site, seen.as_ref().map(AsFd::as_fd), &done.stat)?;
+        visitor.bounds().forget(done.kept);
+        path.pop();
+    }
+    Ok(parent)
+}
+
+/// The deepest directory above the present one that is where it was, and how deep that is.
+fn last_there(top: &OwnedFd, levels: &[Level]) -> io::Result<(OwnedFd, usize)> {
+    let mut here = fcntl_dupfd_cloexec(top, 0)?;
+    let above = levels.len().saturating_sub(1);
+    for (depth, level) in levels.iter().enumerate().take(above).skip(1) {
+        let below = open_child(here.as_fd(), &level.name)
+            .and_then(|below| Ok((identity(&fstat(&below)?), below)));
+        match below {
+            Ok((found, below)) if found == identity(&level.stat) => here = below,
+            Ok(_) | Err(Errno::NOENT | Errno::STALE | Errno::NOTDIR | Errno::LOOP) => {
+                return Ok((here, depth));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((here, above))
+}
+
+fn step<V: Visitor>(
+    here: &OwnedFd,
+    name: &OsStr,
+    path: &Path,
+    device: u64,
+    visitor: &mut V,
+) -> Result<Option<(OwnedFd, Level)>, Fault> {
+    let site = Site {
+        parent: here.as_fd(),
+        name,
+        path,
+    };
+    let is_gone = |error: &Errno| V::PASSED_OVER.contains(error);
+    let stat = match statat(here, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(failed("look at", path, error)),
+    };
+    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return visitor.entry(&site, &stat).map(|()| None);
+    }
+    let below = match open_child(here.as_fd(), name) {
+        Ok(below) => below,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(Errno::XDEV) => return Err(crossing(path)),
+        Err(error) => return Err(failed("open directory", path, error)),
+    };
+    let level = match Level::read(below.as_fd(), name.to_owned()) {
+        Ok(level) => level,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(failed("read directory", path, error)),
+    };
+    if level.stat.st_dev != device {
+        return Err(crossing(path));
+    }
+    match visitor.enter(&site, below.as_fd(), &level.stat) {
+        Ok(()) => Ok(Some((below, level))),
+        Err(fault) if is_gone(&Errno::STALE) && tells_of_nothing(&fault) && site.is_gone() => {
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Opens the directory above, if it is still the one expected: somebody may have moved this one elsewhere.
+pub(crate) fn open_parent(here: BorrowedFd<'_>, expected: Identity) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let parent = openat(here, "..", flags, Mode::empty())?;
+    if identity(&fstat(&parent)?) == expected {
+        Ok(parent)
+    } else {
+        Err(Errno::BUSY)
+    }
+}
+
+/// File system and inode.
+pub(crate) fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
+}
+
+/// Removes a file, or a directory with all it holds. Missing is success.
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Result<(), Fault> {
+    remove_within(&Bounds::of_a_call(), parent, name, path)
+}
+
+/// The same, as far as it is allowed. What is removed stays removed.
+pub(super) fn remove_within(
+    bounds: &Bounds,
+    parent: BorrowedFd<'_>,
+    name: &OsStr,
+    path: &Path,
+) -> Result<(), Fault> {
+    let site = Site { parent, name, path };
+    match open_child(parent, name) {
+        Ok(root) => {
+            walk(root, path, &mut Remover(bounds))?;
+            remove_directory(&site)
+        }
+        Err(Errno::NOENT) => Ok(()),
+        Err(Errno::NOTDIR | Errno::LOOP) => remove_file(&site),
+        Err(Errno::XDEV) => Err(crossing(path)),
+        Err(error) => Err(failed("open directory", path, error)),
+    }
+}
+
+struct Remover<'a>(&'a Bounds);
+
+impl Visitor for Remover<'_> {
+    /// What its server no longer knows may have been moved, and is not removed then.
+    const PASSED_OVER: &'static [Errno] = &[Errno::NOENT];
+
+    fn bounds(&self) -> &Bounds {
+        self.0
+    }
+
+    fn enter(&mut self, _: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn leave(&mut self, site: &Site<'_>, _: Option<BorrowedFd<'_>>, _: &Stat) -> Result<(), Fault> {
+        remove_directory(site)
+    }
+
+    fn entry(&mut self, site: &Site<'_>, _: &Stat) -> Result<(), Fault> {
+        remove_file(site)
+    }
+}
+
+fn remove_file(site: &Site<'_>) -> Result<(), Fault> {
+    match unlinkat(site.parent, site.name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(failed("remove", site.path, error)),
+    }
+}
+
+fn remove_directory(site: &Site<'_>) -> Result<(), Fault> {
+    match unlinkat(site.parent, site.name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        // An NFS client also keeps removed files under other names while somebody has them open.
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {
+            let message = format!(
+                "cannot remove {}: somebody still uses it or writes to it",
+                site.path.display()
+            );
+            Err(Fault::new(FaultKind::Busy, message))
+        }
+        Err(error) => Err(failed("remove directory", site.path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    fn open(path: &Path) -> OwnedFd {
+        fs::File::open(path).expect("a directory").into()
+    }
+
+    #[test]
+    fn a_tree_deeper_than_any_path_or_descriptor_table_is_removed() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let top = open(scratch.path());
+        rustix::fs::mkdirat(&top, "deep", Mode::RWXU).expect("made");
+        let mut here = open_child(top.as_fd(), OsStr::new("deep")).expect("open");
+        for _ in 0..3000 {
+            rustix::fs::mkdirat(&here, "d", Mode::RWXU).expect("made");
+            here = open_child(here.as_fd(), OsStr::new("d")).expect("open");
+        }
+        remove(top.as_fd(), OsStr::new("deep"), Path::new("deep")).expect("removed");
+        assert!(!scratch.path().join("deep").exists());
+    }
+
+    #[test]
+    fn symlinks_are_removed_and_what_they_point_to_is_not() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| -> PathBuf { scratch.path().join(name) };
+        fs::create_dir_all(at("keep")).expect("made");
+        fs::write(at("keep/file"), "x").expect("written");
+        fs::create_dir(at("tree")).expect("made");
+        std::os::unix::fs::symlink(at("keep"), at("tree/link")).expect("linked");
+        std::os::unix::fs::symlink(at("keep"), at("top-link")).expect("linked");
+        let top = open(scratch.path());
+        for name in ["tree", "top-link", "missing"] {
+            remove(top.as_fd(), OsStr::new(name), Path::new(name)).expect(name);
+            assert!(at(name).symlink_metadata().is_err(), "{name}");
+        }
+        assert!(at("keep/file").exists());
+    }
+
+    #[test]
+    fn the_way_up_is_believed_only_if_it_leads_where_the_walk_came_from() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(scratch.path().join("a/b")).expect("made");
+        fs::create_dir(scratch.path().join("elsewhere")).expect("made");
+        let a = open(&scratch.path().join("a"));
+        let b = open(&scratch.path().join("a/b"));
+        let came_from = identity(&fstat(&a).expect("stat"));
+        assert!(open_parent(b.as_fd(), came_from).is_ok());
+        fs::rename(
+            scratch.path().join("a/b"),
+            scratch.path().join("elsewhere/b"),
+        )
+        .expect("moved");
+        assert_eq!(
+            open_parent(b.as_fd(), came_from).map(drop),
+            Err(Errno::BUSY)
+        );
+    }
+
+    /// Notes what it sees, and has something moved away when it gets somewhere.
+    struct Recorder<'a> {
+        seen: Vec<PathBuf>,
+        left: Vec<PathBuf>,
+        at: &'a Path,
+        moved: (PathBuf, PathBuf),
+        bounds: Bounds,
+    }
+
+    impl Visitor for Recorder<'_> {
+        const PASSED_OVER: &'static [Errno] = VANISHED;
+
+        fn bounds(&self) -> &Bounds {
+            &self.bounds
+        }
+
+        fn enter(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
+            self.seen.push(site.path.to_owned());
+            if site.path == self.at {
+                fs::rename(&self.moved.0, &self.moved.1).expect("moved");
+            }
+            Ok(())
+        }
+
+        fn leave(
+            &mut self,
+            site: &Site<'_>,
+            _: Option<BorrowedFd<'_>>,
+            _: &Stat,
+        ) -> Result<(), Fault> {
+            self.left.push(site.path.to_owned());
+            Ok(())
+        }
+
+        fn entry(&mut self, site: &Site<'_>, _: &Stat) -> Result<(), Fault> {
+            self.seen.push(site.path.to_owned());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_directory_that_goes_away_while_it_is_read_does_not_keep_the_rest_from_being_read() {
+        for gone in ["w", "w/a", "w/a/b"] {
+            let scratch = tempfile::tempdir().expect("a directory");
+            let at = |name: &str| scratch.path().join(name);
+            fs::create_dir_all(at("tree/w/a/b/c")).expect("made");
+            for number in 0..10 {
+                fs::create_dir(at(&format!("tree/{number}"))).expect("made");
+            }
+            let mut recorder = Recorder {
+                seen: Vec::new(),
+                left: Vec::new(),
+                at: Path::new("w/a/b/c"),
+                moved: (at(&format!("tree/{gone}")), at("elsewhere")),
+                bounds: Bounds::of_a_call(),
+            };
+            walk(open(&at("tree")), Path::new(""), &mut recorder).expect("the rest is there");
+            recorder.seen.sort();
+            recorder.left.sort();
+            assert_eq!(recorder.seen.len(), 14, "{gone}: {:?}", recorder.seen);
+            assert_eq!(recorder.seen, recorder.left, "{gone}");
+        }
+    }
+
+    #[test]
+    fn names_come_back_as_they_were() {
+        let mut names = Names(b"\0a\0\xff b".to_vec());
+        assert_eq!(names.pop().expect("a name").as_bytes(), b"\xff b");
+        assert_eq!(names.pop().expect("a name"), "a");
+        assert_eq!(names.pop(), None);
+    }
+
+    #[test]
+    #[ignore = "needs root: mounts"]
+    fn a_mount_beneath_is_denied_and_what_it_holds_stays() {
+        use nix::mount::{MsFlags, mount, umount};
+        let scratch = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| -> PathBuf { scratch.path().join(name) };
+        fs::create_dir_all(at("tree/tmpfs")).expect("made");
+        fs::create_dir_all(at("tree-two/bind")).expect("made");
+        fs::create_dir_all(at("keep")).expect("made");
+        mount(
+            Some("none"),
+            &at("tree/tmpfs"),
+            Some("tmpfs"),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+        .expect("mounted");
+        mount(
+            Some(&at("keep")),
+            &at("tree-two/bind"),
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .expect("mounted");
+        fs::write(at("tree/tmpfs/file"), "x").expect("written");
+        fs::write(at("keep/file"), "x").expect("written");
+        let top = open(scratch.path());
+        let refused =
+            ["tree", "tree-two"].map(|name| remove(top.as_fd(), OsStr::new(name), Path::new(name)));
+        let kept = at("tree/tmpfs/file").exists() && at("keep/file").exists();
+        umount(&at("tree/tmpfs")).expect("unmounted");
+        umount(&at("tree-two/bind")).expect("unmounted");
+        assert!(kept);
+        assert!(
+            refused.iter().all(|refused| refused
+                .as_ref()
+                .is_err_and(|fault| fault.kind == FaultKind::Denied)),
+            "{refused:?}"
+        );
+    }
+}
