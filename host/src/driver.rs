@@ -11,11 +11,11 @@ mod defect;
 mod expand;
 mod figures;
 mod group_snapshot;
+mod mount;
 mod mounted;
 mod node;
 mod on_mount;
 mod parameters;
-mod place;
 mod provision;
 mod publish;
 mod snapshot;
@@ -529,7 +529,7 @@ impl Capabilities {
         self.exports & bit(export) != 0
     }
 
-    /// Whether volumes are staged: put in place once for the node, and from there bound to each pod. Where they
+    /// Whether volumes are staged: mounted once for the node, and from there bound to each pod. Where they
     /// are not, publishing is all there is. Those that are attached to a node are staged on it.
     pub fn stages(&self) -> bool {
         self.exports(Export::Attachment)

@@ -7,7 +7,7 @@
 //! is mounted, because what the kernel remembers of it may be older than what another node wrote to the disk since.
 
 use super::defect::Defect;
-use super::place::{Spot, is_as_noted, known};
+use super::mount::{Spot, is_as_noted, known};
 use super::{Driver, Operation};
 use crate::error::DriverError;
 use crate::journal::{Placement, Progress, Role, Use, VolumeRecord};
@@ -43,7 +43,7 @@ impl Driver {
         let Some(staging) = staging else {
             return Ok(false);
         };
-        Ok(is_in_place(&staging)?
+        Ok(is_sound(&staging)?
             && self.serves_or_goes(operation, record, &staging, (spot.access, spot.kind))?)
     }
 
@@ -75,8 +75,8 @@ impl Driver {
     }
 }
 
-/// Whether what was noted is there still, and sound: what is dead is put there anew, unless another pod has it.
-pub(super) fn is_in_place(staging: &Placement) -> Result<bool, DriverError> {
+/// Whether what was noted is there still, and sound: what is dead is mounted anew, unless another pod has it.
+pub(super) fn is_sound(staging: &Placement) -> Result<bool, DriverError> {
     let is_sound =
         |entry: MountEntry| is_as_noted(staging, &entry) && Defect::of(staging, &entry).is_none();
     Ok(known(&staging.path)?.is_some_and(is_sound))

@@ -7,8 +7,8 @@
 //! Several controllers, each with a journal of its own, may serve one backend, one after the other. So the
 //! journal says what there is to undo and by which component; whether a volume is attached is asked.
 
+use super::mount::is_mounted;
 use super::parameters::spelled;
-use super::place::is_mounted;
 use super::{AttachVolume, Driver, Operation, VolumeReference};
 use crate::error::{Condition, DriverError, Whose};
 use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};

@@ -1,9 +1,9 @@
-//! What gets mounted at a spot: whatever a guest puts there, or the volume's staging bound once more.
+//! What gets mounted at a spot: whatever a guest mounts there, or the volume's staging bound once more.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::place::{Spot, known};
+use super::mount::{Spot, known};
 use super::{Operation, VolumeReference};
 use crate::error::DriverError;
 use crate::runtime::{Guest, Purpose, StageRequest};

@@ -1,14 +1,14 @@
-//! What is mounted in its place and yet is not what was put there.
+//! What is mounted where it belongs and yet is not what was mounted there.
 //!
 //! Disks are detached behind a mount, kernels give up on filesystems, servers forget. The table of mounts shows
-//! none of it, so what a repeated call relies on is asked itself. It is put there anew where nobody uses it: under
+//! none of it, so what a repeated call relies on is asked itself. It is mounted anew where nobody uses it: under
 //! a pod that has it open, nothing is exchanged.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::place::{Spot, still_holds};
+use super::mount::{Spot, still_holds};
 use super::{Driver, Operation};
 use crate::error::DriverError;
 use crate::journal::{Placement, Role, VolumeRecord};
@@ -69,7 +69,7 @@ impl fmt::Display for Defect {
 }
 
 impl Driver {
-    /// Takes away what no longer is what was put there, so that it can be put there anew. Until it is, the journal
+    /// Unmounts what no longer is what was mounted there, so that it can be mounted anew. Until it is, the journal
     /// says that it is meant to be.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl Driver {
 }
 
 impl Defect {
-    /// Who has to go before anything can be put there anew.
+    /// Who has to go before anything can be mounted anew.
     pub(super) fn refusal(&self, spot: &Spot<'_>, user: &Path) -> DriverError {
         DriverError::failed_precondition(format!(
             "cannot use the volume at {}: {self}; unpublish it at {} first (delete the pod) and wherever else it is published, then unstage it: staging checks its filesystem and mounts it anew",

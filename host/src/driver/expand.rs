@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::mount::still_holds;
 use super::parameters::known;
-use super::place::still_holds;
 use super::provision::check_range;
 use super::{Driver, VolumeReference};
 use crate::error::{Condition, DriverError};

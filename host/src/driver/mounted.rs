@@ -1,4 +1,4 @@
-//! Whether a path holds a volume.
+//! Whether a volume is mounted at a path.
 //!
 //! The journal knows what we mounted, if that is still what is mounted there. What another driver mounted, or what an
 //! older journal knew, is shown to the guest, which says what belongs there: the host compares. That is remembered
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::place::{is_as_noted, known, look, shown};
+use super::mount::{is_as_noted, known, look, shown};
 use super::staging::{access_of, staged_devices};
 use super::{Driver, Subject};
 use crate::error::{Condition, DriverError};
@@ -155,19 +155,19 @@ impl Driver {
 }
 
 /// Where a volume can be, if a caller names that path, which comes first. CSI's volumes are known by their ids.
-fn places(key: &VolumeKey, at: &Path) -> Vec<PathBuf> {
+fn candidate_paths(key: &VolumeKey, at: &Path) -> Vec<PathBuf> {
     let devices = staged_devices(at, Some(&VolumeId(key.0.clone())));
     [at.to_owned()].into_iter().chain(devices).collect()
 }
 
-/// What is mounted at the first of those places that holds anything. Nothing beneath a mount is looked at: it hides
+/// What is mounted at the first of those paths that holds anything. Nothing beneath a mount is looked at: it hides
 /// what else is there, and where its server is dead, looking would hang whoever asks.
 fn anything_at(
     key: &VolumeKey,
     at: &Path,
     by: impl Fn(&Path) -> Result<Option<MountEntry>, DriverError>,
 ) -> Result<Option<Mounted>, DriverError> {
-    for path in places(key, at) {
+    for path in candidate_paths(key, at) {
         if let Some(entry) = by(&path)? {
             return Ok(Some(Mounted { path, entry }));
         }
@@ -231,6 +231,6 @@ mod tests {
         let plain = tempfile::tempdir().expect("a directory");
         let found = anything_at(&key, plain.path(), by).expect("told");
         assert!(found.is_none());
-        assert_eq!(asked.take(), places(&key, plain.path()));
+        assert_eq!(asked.take(), candidate_paths(&key, plain.path()));
     }
 }

@@ -8,9 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::access::is_in_place;
+use super::access::is_sound;
 use super::content::{Content, occupied};
-use super::place::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds, used_otherwise};
+use super::mount::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds, used_otherwise};
 use super::{AttachVolume, Driver, Operation, PublishVolume};
 use crate::error::{Condition, DriverError};
 use crate::journal::{
@@ -78,7 +78,7 @@ impl Driver {
             }
         };
         let record = self.record(&request.volume)?;
-        self.place(operation, record, spot, |_, _| {
+        self.mount(operation, record, spot, |_, _| {
             Ok(Content::Staging {
                 path: staging.path,
                 component: staging.component,
@@ -101,7 +101,7 @@ impl Driver {
         let Some(staging) = staging else {
             return Ok(None);
         };
-        if !is_in_place(&staging)? {
+        if !is_sound(&staging)? {
             return Ok(None);
         }
         let wanted = Use::of(spot.access, spot.kind);
@@ -152,7 +152,7 @@ impl Driver {
             access: request.access,
             kind: &request.kind,
         };
-        self.place(operation, record, &spot, |operation, record| {
+        self.mount(operation, record, &spot, |operation, record| {
             let guest = self.node_guest(operation)?;
             self.content_of(guest, record, &request.volume, publish_context)
         })?;

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::place::is_mounted;
+use super::mount::is_mounted;
 use super::{Driver, Operation, Subject, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
@@ -89,9 +89,9 @@ impl Driver {
         guest: &Guest,
         record: &VolumeRecord,
     ) -> Result<(), DriverError> {
-        let refusal = |what: &str, place: &str| {
+        let refusal = |what: &str, at: &str| {
             Err(DriverError::failed_precondition(format!(
-                "cannot delete volume {:?}: it is {what} {place}",
+                "cannot delete volume {:?}: it is {what} {at}",
                 record.id().0
             )))
         };

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::access::{StagedFor, refuse_only_read};
 use super::content::Content;
 use super::defect::Defect;
-use super::place::{
+use super::mount::{
     Spot, Standing, beneath, is_from_server, is_mounted, refuse_changed_context, standing,
     still_holds,
 };
@@ -45,7 +45,7 @@ impl Driver {
         }
         refuse_contradiction(&record, request)?;
         let staging = record.staging().cloned();
-        self.place_on(
+        self.mount_in_state(
             &mut operation,
             record,
             (&spot, standing),
@@ -113,7 +113,7 @@ impl Driver {
             return Ok(());
         }
         let publish_context = publish_context(&record, &request.publish_context);
-        self.place(&mut operation, record, &spot, |operation, record| {
+        self.mount(&mut operation, record, &spot, |operation, record| {
             let guest = self.node_guest(operation)?;
             self.content_of(guest, record, &request.volume, publish_context)
         })
@@ -130,7 +130,7 @@ impl Driver {
         target: &TargetPath,
         emptied: Emptied,
     ) -> Result<(), DriverError> {
-        self.unplace(target.as_path(), emptied)
+        self.unmount_and_forget(target.as_path(), emptied)
     }
 
     /// Takes a volume away from this node; the directory stays. Nothing there is success. Which volume it is need
@@ -152,13 +152,13 @@ impl Driver {
             let is_noted = self.journal.volume_at(&device).is_some();
             is_known |= is_noted;
             if is_noted || holds_devices && device.symlink_metadata().is_ok() {
-                self.unplace(&device, Emptied::Removed)?;
+                self.unmount_and_forget(&device, Emptied::Removed)?;
             }
         }
         if holds_devices && !is_known {
             refuse_beneath(directory)?;
         }
-        self.unplace(directory, Emptied::Kept)
+        self.unmount_and_forget(directory, Emptied::Kept)
     }
 
     pub(super) fn node_guest(&self, operation: &Operation) -> Result<Arc<Guest>, DriverError> {
@@ -255,13 +255,13 @@ fn refuse_other_staging(record: &VolumeRecord, request: &PublishVolume) -> Resul
 
 /// Where to stage it: where another driver staged it, it is taken over.
 fn staging_of(request: &StageVolume) -> Result<PathBuf, DriverError> {
-    let mut places = staged_at(&request.staging, &request.volume.id, &request.kind)?;
-    for place in places.iter().skip(1) {
-        if is_mounted(place)? && !is_mounted(&places[0])? {
-            return Ok(place.clone());
+    let mut paths = staged_at(&request.staging, &request.volume.id, &request.kind)?;
+    for path in paths.iter().skip(1) {
+        if is_mounted(path)? && !is_mounted(&paths[0])? {
+            return Ok(path.clone());
         }
     }
-    Ok(places.swap_remove(0))
+    Ok(paths.swap_remove(0))
 }
 
 /// A staging directory that is given back with something mounted in it would never be removed, and what is mounted

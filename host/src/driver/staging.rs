@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::access::StagedFor;
 use super::defect::Defect;
-use super::place::{Spot, is_as_noted, is_mounted, known, look, refuse_changed_context};
+use super::mount::{Spot, is_as_noted, is_mounted, known, look, refuse_changed_context};
 use super::{Driver, Operation, PublishVolume};
 use crate::error::DriverError;
 use crate::journal::{Placement, Progress, Role, VolumeRecord};
@@ -18,12 +18,12 @@ use crate::volume::{Access, AccessType, Parameters, StagingPath, VolumeId};
 struct Unready {
     path: PathBuf,
     access: Access,
-    /// What is wrong with it, where it was ours and in place.
+    /// What is wrong with it, where we mounted it.
     spoilt: Option<(Defect, MountEntry)>,
 }
 
 impl Driver {
-    /// The volume's record once its staging is what it has to be: put there anew where it is dead and nobody uses it,
+    /// The volume's record once its staging is what it has to be: mounted anew where it is dead and nobody uses it,
     /// taken over where another driver mounted the volume there. Without a staging the record stays as it is.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Driver {
             self.take_away(operation, &mut record, &spot, (defect, entry))?;
         }
         let publish_context = publish_context(&record, &request.publish_context);
-        self.place(operation, record, &spot, |operation, record| {
+        self.mount(operation, record, &spot, |operation, record| {
             let guest = self.node_guest(operation)?;
             self.content_of(guest, record, &request.volume, publish_context)
         })?;

@@ -173,7 +173,7 @@ impl VolumeRecord {
         self.placements.push(placement);
     }
 
-    /// What was in place there has to be put there anew.
+    /// What was mounted there has to be mounted anew.
     pub(crate) fn intend_again(&mut self, path: &Path) {
         let at = |placement: &&mut Placement| placement.path == path;
         if let Some(placement) = self.placements.iter_mut().find(at) {

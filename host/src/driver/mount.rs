@@ -1,4 +1,4 @@
-//! Putting a volume at a path, and taking it away again.
+//! Mounting a volume at a path, and unmounting it again.
 //!
 //! kubelet repeats calls, restarts in between, and may be killed anywhere; so may we. What is really
 //! mounted decides, the journal explains it: a mount we had only intended is a leftover and is redone; one
@@ -46,7 +46,7 @@ impl Spot<'_> {
 struct Before {
     was_empty: bool,
     /// Earlier, and that is what the journal goes on saying.
-    was_in_place: bool,
+    was_mounted: bool,
     /// Whether the target was made or there.
     target: Reply,
 }
@@ -67,8 +67,8 @@ pub(super) enum Standing {
 
 impl Driver {
     /// Brings the spot to hold the volume. `choose` says what to mount, and refuses what cannot be; it is
-    /// not asked where the volume is in place already.
-    pub(super) fn place<'a>(
+    /// not asked where the volume is mounted already.
+    pub(super) fn mount<'a>(
         &self,
         operation: &mut Operation,
         record: VolumeRecord,
@@ -76,11 +76,11 @@ impl Driver {
         choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<Content<'a>, DriverError>,
     ) -> Result<(), DriverError> {
         let standing = standing(record.placement(spot.path), spot)?;
-        self.place_on(operation, record, (spot, standing), choose)
+        self.mount_in_state(operation, record, (spot, standing), choose)
     }
 
     /// The same for whoever has looked already.
-    pub(super) fn place_on<'a>(
+    pub(super) fn mount_in_state<'a>(
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
@@ -116,10 +116,10 @@ impl Driver {
         };
         let before = Before {
             was_empty: found.is_none(),
-            was_in_place: was_in_place(&record, spot.path),
+            was_mounted: was_mounted(&record, spot.path),
             target: operation.workers.call(prepare, operation.deadline)?,
         };
-        let outcome = self.put_in_place(operation, &mut record, spot, &content, found);
+        let outcome = self.mount_and_record(operation, &mut record, spot, &content, found);
         if outcome.is_err() {
             self.undo(operation, &mut record, spot, &before);
         }
@@ -144,7 +144,7 @@ impl Driver {
     }
 
     /// Intent, act, proof, result: a crash between any two of them is understood later.
-    fn put_in_place(
+    fn mount_and_record(
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
@@ -165,7 +165,11 @@ impl Driver {
 
     /// Takes away whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
     /// `unmount` for directories on which nothing was ever mounted.
-    pub(super) fn unplace(&self, path: &Path, emptied: Emptied) -> Result<(), DriverError> {
+    pub(super) fn unmount_and_forget(
+        &self,
+        path: &Path,
+        emptied: Emptied,
+    ) -> Result<(), DriverError> {
         // A path nobody noted may still hold a mount: of a driver we replace, or after the journal was lost.
         let key = self
             .journal
@@ -221,7 +225,7 @@ impl Driver {
     ) -> Result<MountEntry, DriverError> {
         let entry = known(spot.path)?.ok_or_else(|| {
             DriverError::internal(format!(
-                "guest {:?} said volume {:?} is in place, but nothing is mounted at {}",
+                "guest {:?} said that volume {:?} is mounted, but nothing is mounted at {}",
                 self.config.component,
                 record.id().0,
                 spot.path.display()
@@ -267,7 +271,7 @@ impl Driver {
             }
         }
         // Who was told that it is staged comes to publish it, and not to stage it once more.
-        if spot.role == Role::Staging && before.was_in_place {
+        if spot.role == Role::Staging && before.was_mounted {
             return;
         }
         record.forget(spot.path);
@@ -362,8 +366,8 @@ fn log_unclean(cleaned: Result<(), JournalError>) {
     }
 }
 
-/// What was in place once stays noted where it cannot be put there again.
-fn was_in_place(record: &VolumeRecord, path: &Path) -> bool {
+/// What was mounted once stays noted where it cannot be mounted again.
+fn was_mounted(record: &VolumeRecord, path: &Path) -> bool {
     let noted = record.placement(path);
     noted.is_some_and(|placement| !placement.shown_as.is_empty())
 }
@@ -401,7 +405,7 @@ fn judged(
         Progress::Done if noted.use_as == Use::of(spot.access, spot.kind) => {
             Ok(Standing::Settled(entry))
         }
-        // Where it is dead, it is put there anew as it is asked for now.
+        // Where it is dead, it is mounted anew as it is asked for now.
         Progress::Done if spot.role == Role::Staging => Ok(Standing::Otherwise(entry)),
         Progress::Done => Err(used_otherwise(spot)),
     }
@@ -476,12 +480,12 @@ fn says_the_same(noted: &Parameters, given: &Parameters) -> bool {
     noted.same_as(&given.without(PROVISIONER_IDENTITY))
 }
 
-/// Whether the kernel's table shows there what it showed when that was put there.
+/// Whether the kernel's table shows there what it showed when that was mounted.
 pub(super) fn is_as_noted(noted: &Placement, entry: &MountEntry) -> bool {
     noted.shown_as == shown(entry)
 }
 
-/// Whether what was put there is there still; what cannot be told counts as there.
+/// Whether what was mounted there is there still; what cannot be told counts as there.
 pub(super) fn still_holds(placement: &Placement) -> bool {
     match known(&placement.path) {
         Ok(None) => false,
