@@ -21,7 +21,7 @@ use crate::volume::{Parameters, VolumeKey};
 use kept::Kept;
 
 pub(crate) use detached::DetachedVolumes;
-pub(crate) use record::{Attachment, Lasts, Placement, Progress, Role, Use, VolumeRecord};
+pub(crate) use record::{Attachment, Lasts, MountRecord, Progress, Role, Use, VolumeRecord};
 
 /// The form of the files; another number is not read.
 const FORMAT: u32 = 1;
@@ -269,8 +269,8 @@ mod tests {
         (directory, journal)
     }
 
-    fn placement(access: Access, progress: Progress) -> Placement {
-        Placement {
+    fn mount(access: Access, progress: Progress) -> MountRecord {
+        MountRecord {
             path: "/t".into(),
             role: Role::Target,
             use_as: Use::of(access, &AccessType::Block),
@@ -285,7 +285,7 @@ mod tests {
     fn record() -> VolumeRecord {
         let context = Parameters::new(vec![("server".into(), "filer".into())]);
         let mut record = VolumeRecord::new(&VolumeKey("k".into()), &VolumeId("v".into()), &context);
-        record.note(placement(Access::ReadOnly, Progress::Intended));
+        record.set_mount(mount(Access::ReadOnly, Progress::Intended));
         record
     }
 
@@ -314,11 +314,11 @@ mod tests {
         let stem = file_stem(b"k");
         let left = journal.unfinished().join(format!(".{stem}.json.99.tmp"));
         for change in [
-            placement(Access::ReadWrite, Progress::Done),
-            placement(Access::ReadOnly, Progress::Done),
+            mount(Access::ReadWrite, Progress::Done),
+            mount(Access::ReadOnly, Progress::Done),
         ] {
             std::fs::write(&left, "{").expect("writable");
-            record.note(change);
+            record.set_mount(change);
             journal.save(&record).expect("writable");
             assert!(!left.exists(), "it stayed");
         }
@@ -381,10 +381,7 @@ mod tests {
     #[test]
     fn noting_a_path_twice_keeps_the_later_word() {
         let mut record = record();
-        record.note(placement(Access::ReadWrite, Progress::Done));
-        assert_eq!(
-            record.placements,
-            [placement(Access::ReadWrite, Progress::Done)]
-        );
+        record.set_mount(mount(Access::ReadWrite, Progress::Done));
+        assert_eq!(record.mounts, [mount(Access::ReadWrite, Progress::Done)]);
     }
 }

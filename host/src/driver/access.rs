@@ -10,7 +10,7 @@ use super::defect::Defect;
 use super::mount::{Spot, is_as_noted, known};
 use super::{Driver, Operation};
 use crate::error::DriverError;
-use crate::journal::{Placement, Progress, Role, Use, VolumeRecord};
+use crate::journal::{MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType};
 
@@ -36,7 +36,7 @@ impl Driver {
     ) -> Result<bool, DriverError> {
         let wanted = Use::of(spot.access, spot.kind);
         let staging = record
-            .placement(spot.path)
+            .mount_at(spot.path)
             .filter(|staging| staging.progress == Progress::Done)
             .filter(|staging| staging.use_as.differs_in_access(&wanted))
             .cloned();
@@ -55,7 +55,7 @@ impl Driver {
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        staging: &Placement,
+        staging: &MountRecord,
         (access, kind): (Access, &AccessType),
     ) -> Result<bool, DriverError> {
         if staging.use_as.allows(access) {
@@ -76,7 +76,7 @@ impl Driver {
 }
 
 /// Whether what was noted is there still, and sound: what is dead is mounted anew, unless another pod has it.
-pub(super) fn is_sound(staging: &Placement) -> Result<bool, DriverError> {
+pub(super) fn is_sound(staging: &MountRecord) -> Result<bool, DriverError> {
     let is_sound =
         |entry: MountEntry| is_as_noted(staging, &entry) && Defect::of(staging, &entry).is_none();
     Ok(known(&staging.path)?.is_some_and(is_sound))
@@ -85,7 +85,7 @@ pub(super) fn is_sound(staging: &Placement) -> Result<bool, DriverError> {
 /// `failed-precondition` where a staging that is everyone's only reads.
 pub(super) fn refuse_only_read(
     record: &VolumeRecord,
-    staging: &Placement,
+    staging: &MountRecord,
     access: Access,
 ) -> Result<(), DriverError> {
     if staging.use_as.allows(access) {

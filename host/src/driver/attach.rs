@@ -61,7 +61,7 @@ impl Driver {
             lasts,
         };
         let known = Parameters::new(intended.publish_context.clone());
-        record.note_attachment(intended.clone());
+        record.set_attachment(intended.clone());
         self.journal.save(record)?;
         let arguments = AttachRequest {
             id: &request.volume.id,
@@ -71,7 +71,7 @@ impl Driver {
         };
         let answer = guest.attach_volume(operation.setup(), &arguments, request.access);
         match &answer {
-            Ok(publish_context) => record.note_attachment(Attachment {
+            Ok(publish_context) => record.set_attachment(Attachment {
                 publish_context: publish_context.pairs().to_vec(),
                 progress: Progress::Done,
                 ..intended
@@ -80,7 +80,7 @@ impl Driver {
                 record.forget_attachment(&request.node);
                 before
                     .into_iter()
-                    .for_each(|before| record.note_attachment(before));
+                    .for_each(|before| record.set_attachment(before));
             }
             Err(_) => return answer,
         }
@@ -110,8 +110,8 @@ impl Driver {
         }
         // Notes of mounts that are gone stay behind where the disk was full when they went.
         record
-            .placements
-            .retain(|placement| is_mounted(&placement.path).unwrap_or(true));
+            .mounts
+            .retain(|mount| is_mounted(&mount.path).unwrap_or(true));
         if record.is_empty() && !is_repeat {
             self.note_detached(&before);
         }

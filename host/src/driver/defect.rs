@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::mount::{Spot, still_holds};
 use super::{Driver, Operation};
 use crate::error::DriverError;
-use crate::journal::{Placement, Role, VolumeRecord};
+use crate::journal::{MountRecord, Role, VolumeRecord};
 use crate::sys::{MountEntry, disk_beneath, mount_points_of, says_shut_down, takes_writes};
 
 /// Why it is not.
@@ -31,7 +31,7 @@ pub(super) enum Defect {
 
 impl Defect {
     /// What can be told without waiting for a server.
-    pub(super) fn of(noted: &Placement, entry: &MountEntry) -> Option<Self> {
+    pub(super) fn of(noted: &MountRecord, entry: &MountEntry) -> Option<Self> {
         if is_another(noted.disk.as_deref(), disk_beneath(&noted.path, entry)) {
             return Some(Self::DiskGone);
         }
@@ -124,9 +124,9 @@ fn user(
 }
 
 /// A target that holds the volume.
-fn published(record: &VolumeRecord) -> Option<&Placement> {
-    let mut targets = record.placements.iter();
-    targets.find(|placement| placement.role == Role::Target && still_holds(placement))
+fn published(record: &VolumeRecord) -> Option<&MountRecord> {
+    let mut targets = record.mounts.iter();
+    targets.find(|mount| mount.role == Role::Target && still_holds(mount))
 }
 
 /// Where another driver bound it, which the journal does not know.

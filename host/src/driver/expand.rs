@@ -9,7 +9,7 @@ use super::parameters::known;
 use super::provision::check_range;
 use super::{Driver, VolumeReference};
 use crate::error::{Condition, DriverError};
-use crate::journal::{Placement, Progress, Role, VolumeRecord};
+use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::runtime::{Export, Scope};
 use crate::sys::{DeviceReply, DeviceRequest, Kernel, Reply, Request};
 use crate::volume::{CapacityRange, VolumeKey};
@@ -186,7 +186,7 @@ impl Driver {
         }
         let record = self.journal.load(&request.key)?;
         let (mount_point, is_block) = match (record.as_ref().and_then(mounted), found) {
-            (Some(placement), _) => (placement.path.clone(), placement.use_as.is_block()),
+            (Some(mount), _) => (mount.path.clone(), mount.use_as.is_block()),
             // Another driver mounted it, and nobody asked us for it since.
             (None, Some(found)) => {
                 let is_block = found.is_device();
@@ -243,15 +243,14 @@ fn word(text: &str) -> String {
 }
 
 /// One filesystem is behind all mounts of a volume; the staging is where it can surely be written.
-fn mounted(record: &VolumeRecord) -> Option<&Placement> {
-    let is_there =
-        |placement: &&Placement| placement.progress == Progress::Done && still_holds(placement);
+fn mounted(record: &VolumeRecord) -> Option<&MountRecord> {
+    let is_there = |mount: &&MountRecord| mount.progress == Progress::Done && still_holds(mount);
     let staged = record.staging().filter(is_there);
     let published = || {
         record
-            .placements
+            .mounts
             .iter()
-            .filter(|placement| placement.role == Role::Target)
+            .filter(|mount| mount.role == Role::Target)
             .find(is_there)
     };
     staged.or_else(published)

@@ -12,7 +12,7 @@ use super::defect::Defect;
 use super::parameters::PROVISIONER_IDENTITY;
 use super::{Driver, Emptied, Operation};
 use crate::error::DriverError;
-use crate::journal::{JournalError, Placement, Progress, Role, Use, VolumeRecord};
+use crate::journal::{JournalError, MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
     Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, disk_beneath,
     is_mount_point, known_mount_at, mount_at, mount_points_beneath, takes_writes,
@@ -75,7 +75,7 @@ impl Driver {
         spot: &Spot<'_>,
         choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<Content<'a>, DriverError>,
     ) -> Result<(), DriverError> {
-        let standing = standing(record.placement(spot.path), spot)?;
+        let standing = standing(record.mount_at(spot.path), spot)?;
         self.mount_in_state(operation, record, (spot, standing), choose)
     }
 
@@ -135,7 +135,7 @@ impl Driver {
         entry: &MountEntry,
     ) -> Option<Defect> {
         if !is_from_server(entry) {
-            return Defect::of(record.placement(spot.path)?, entry);
+            return Defect::of(record.mount_at(spot.path)?, entry);
         }
         let until = Instant::now() + STALE_TIME;
         let measured = self.measuring.measure(spot.path, &entry.fs_type, until);
@@ -201,9 +201,9 @@ impl Driver {
         progress: Progress,
         entry: Option<&MountEntry>,
     ) -> Result<(), DriverError> {
-        let before = record.placement(spot.path);
-        let shown_before = before.map(|placement| placement.shown_as.clone());
-        record.note(Placement {
+        let before = record.mount_at(spot.path);
+        let shown_before = before.map(|mount| mount.shown_as.clone());
+        record.set_mount(MountRecord {
             path: spot.path.to_owned(),
             role: spot.role,
             use_as: Use::of(spot.access, spot.kind),
@@ -325,10 +325,10 @@ impl Driver {
     /// Forgets stagings at other paths that hold nothing any more, as after a reboot, where a caller now stages
     /// elsewhere: a volume is published from the first that is noted.
     pub(super) fn forget_stagings_elsewhere(&self, record: &mut VolumeRecord, path: &Path) {
-        let is_gone = |noted: &&Placement| {
+        let is_gone = |noted: &&MountRecord| {
             noted.role == Role::Staging && noted.path != path && !still_holds(noted)
         };
-        let gone = record.placements.iter().filter(is_gone);
+        let gone = record.mounts.iter().filter(is_gone);
         let gone: Vec<PathBuf> = gone.map(|noted| noted.path.clone()).collect();
         for path in gone {
             tracing::info!(path = %path.display(), "the volume is no longer staged there, and is staged elsewhere");
@@ -368,12 +368,12 @@ fn log_unclean(cleaned: Result<(), JournalError>) {
 
 /// What was mounted once stays noted where it cannot be mounted again.
 fn was_mounted(record: &VolumeRecord, path: &Path) -> bool {
-    let noted = record.placement(path);
-    noted.is_some_and(|placement| !placement.shown_as.is_empty())
+    let noted = record.mount_at(path);
+    noted.is_some_and(|mount| !mount.shown_as.is_empty())
 }
 
 pub(super) fn standing(
-    noted: Option<&Placement>,
+    noted: Option<&MountRecord>,
     spot: &Spot<'_>,
 ) -> Result<Standing, DriverError> {
     match judged(noted, spot, known(spot.path)?)? {
@@ -387,7 +387,7 @@ pub(super) fn standing(
 }
 
 fn judged(
-    noted: Option<&Placement>,
+    noted: Option<&MountRecord>,
     spot: &Spot<'_>,
     found: Option<MountEntry>,
 ) -> Result<Standing, DriverError> {
@@ -460,15 +460,15 @@ pub(super) fn refuse_changed_context(
     context: &Parameters,
 ) -> Result<(), DriverError> {
     let in_use = record
-        .placements
+        .mounts
         .iter()
-        .find(|placement| placement.progress == Progress::Done && still_holds(placement));
+        .find(|mount| mount.progress == Progress::Done && still_holds(mount));
     match in_use {
-        Some(placement) if !says_the_same(&record.context(), context) => {
+        Some(mount) if !says_the_same(&record.context(), context) => {
             Err(DriverError::already_exists(format!(
                 "volume {:?} is mounted at {} with other parameters; unmount it first",
                 record.id().0,
-                placement.path.display()
+                mount.path.display()
             )))
         }
         _ => Ok(()),
@@ -481,15 +481,15 @@ fn says_the_same(noted: &Parameters, given: &Parameters) -> bool {
 }
 
 /// Whether the kernel's table shows there what it showed when that was mounted.
-pub(super) fn is_as_noted(noted: &Placement, entry: &MountEntry) -> bool {
+pub(super) fn is_as_noted(noted: &MountRecord, entry: &MountEntry) -> bool {
     noted.shown_as == shown(entry)
 }
 
 /// Whether what was mounted there is there still; what cannot be told counts as there.
-pub(super) fn still_holds(placement: &Placement) -> bool {
-    match known(&placement.path) {
+pub(super) fn still_holds(mount: &MountRecord) -> bool {
+    match known(&mount.path) {
         Ok(None) => false,
-        Ok(Some(entry)) => placement.progress != Progress::Done || is_as_noted(placement, &entry),
+        Ok(Some(entry)) => mount.progress != Progress::Done || is_as_noted(mount, &entry),
         Err(_) => true,
     }
 }
@@ -562,7 +562,7 @@ mod tests {
         let entry = look(&path).expect("readable").expect("mounted");
         let id = VolumeId("d-1".into());
         let mut record = VolumeRecord::new(&VolumeKey(id.0.clone()), &id, context);
-        record.note(Placement {
+        record.set_mount(MountRecord {
             path,
             role: Role::Staging,
             use_as: Use::of(Access::ReadWrite, &AccessType::Block),

@@ -119,7 +119,7 @@ impl Driver {
     /// Whether what we mounted there is what is there now.
     fn is_ours(&self, key: &VolumeKey, mounted: &Mounted) -> Result<bool, DriverError> {
         let record = self.journal.look(key)?;
-        let noted = record.as_ref().and_then(|it| it.placement(&mounted.path));
+        let noted = record.as_ref().and_then(|it| it.mount_at(&mounted.path));
         Ok(noted.is_some_and(|noted| {
             noted.progress == Progress::Done && is_as_noted(noted, &mounted.entry)
         }))

@@ -14,7 +14,7 @@ use super::mount::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds,
 use super::{AttachVolume, Driver, Operation, PublishVolume};
 use crate::error::{Condition, DriverError};
 use crate::journal::{
-    Lasts, Placement, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
+    Lasts, MountRecord, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
 };
 use crate::sys::{self, Kernel, Request};
 use crate::volume::{NodeId, Parameters, VolumeKey};
@@ -42,7 +42,7 @@ impl Driver {
             access: request.access,
             kind: &request.kind,
         };
-        match standing(record.placement(spot.path), &spot)? {
+        match standing(record.mount_at(spot.path), &spot)? {
             Standing::Settled(entry) => {
                 let defect = self.defect(&record, &spot, &entry);
                 return defect.map_or(Ok(()), |defect| Err(defect.refusal(&spot, spot.path)));
@@ -65,7 +65,7 @@ impl Driver {
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
-        staged: Option<Placement>,
+        staged: Option<MountRecord>,
         request: &PublishVolume,
         spot: &Spot<'_>,
     ) -> Result<(), DriverError> {
@@ -93,10 +93,10 @@ impl Driver {
         operation: &mut Operation,
         record: &mut VolumeRecord,
         spot: &Spot<'_>,
-    ) -> Result<Option<Placement>, DriverError> {
+    ) -> Result<Option<MountRecord>, DriverError> {
         let staging = record
             .staging()
-            .filter(|placement| placement.progress == Progress::Done)
+            .filter(|mount| mount.progress == Progress::Done)
             .cloned();
         let Some(staging) = staging else {
             return Ok(None);
@@ -118,7 +118,7 @@ impl Driver {
     /// written together with the attachment's intent.
     fn note_target(&self, record: &mut VolumeRecord, spot: &Spot<'_>) -> Result<(), DriverError> {
         self.journal.index(spot.path, &record.key())?;
-        record.note(Placement {
+        record.set_mount(MountRecord {
             path: spot.path.to_owned(),
             role: Role::Target,
             use_as: Use::of(spot.access, spot.kind),
@@ -137,7 +137,7 @@ impl Driver {
         mut record: VolumeRecord,
         node: NodeId,
         request: &PublishVolume,
-    ) -> Result<Placement, DriverError> {
+    ) -> Result<MountRecord, DriverError> {
         let attach = AttachVolume {
             volume: request.volume.clone(),
             node,
@@ -157,7 +157,7 @@ impl Driver {
             self.content_of(guest, record, &request.volume, publish_context)
         })?;
         let record = self.record(&request.volume)?;
-        record.placement(&path).cloned().ok_or_else(|| {
+        record.mount_at(&path).cloned().ok_or_else(|| {
             DriverError::internal("the journal lost the staging that it was just given")
         })
     }
@@ -210,10 +210,10 @@ impl Driver {
         mut record: VolumeRecord,
         leaving: &Path,
     ) -> Result<(), DriverError> {
-        let is_used = |placement: &Placement| {
-            placement.role == Role::Target && placement.path != leaving && still_holds(placement)
+        let is_used = |mount: &MountRecord| {
+            mount.role == Role::Target && mount.path != leaving && still_holds(mount)
         };
-        if record.placements.iter().any(is_used) {
+        if record.mounts.iter().any(is_used) {
             return Ok(());
         }
         if let Some(staging) = record.staging().cloned() {
@@ -226,9 +226,9 @@ impl Driver {
         }
         // What else is noted went with a reboot.
         let gone: Vec<PathBuf> = record
-            .placements
+            .mounts
             .iter()
-            .map(|placement| placement.path.clone())
+            .map(|mount| mount.path.clone())
             .filter(|path| path != leaving)
             .collect();
         for path in gone {
@@ -243,7 +243,7 @@ impl Driver {
     fn empty_staging(
         &self,
         operation: &mut Operation,
-        staging: &Placement,
+        staging: &MountRecord,
     ) -> Result<(), DriverError> {
         if is_mounted(&staging.path)? {
             self.unmount(operation, &staging.path)?;

@@ -96,11 +96,11 @@ impl Driver {
             )))
         };
         let mounted = record
-            .placements
+            .mounts
             .iter()
-            .find(|placement| is_mounted(&placement.path).unwrap_or(true));
-        if let Some(placement) = mounted {
-            return refusal("mounted at", &placement.path.display().to_string());
+            .find(|mount| is_mounted(&mount.path).unwrap_or(true));
+        if let Some(mount) = mounted {
+            return refusal("mounted at", &mount.path.display().to_string());
         }
         for made in &record.attachments {
             if self.is_still_attached(operation, guest, record, made)? {
@@ -117,8 +117,8 @@ impl Driver {
         let Some(mut record) = self.journal.load(key)? else {
             return Ok(());
         };
-        for placement in std::mem::take(&mut record.placements) {
-            self.journal.unindex(&placement.path)?;
+        for mount in std::mem::take(&mut record.mounts) {
+            self.journal.unindex(&mount.path)?;
         }
         record.attachments.clear();
         Ok(self.journal.save(&record)?)

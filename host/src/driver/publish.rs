@@ -14,7 +14,7 @@ use super::mount::{
 use super::staging::{publish_context, staged_at, staged_devices};
 use super::{Driver, Operation, PublishVolume, Sharing, StageVolume, Subject, VolumeReference};
 use crate::error::DriverError;
-use crate::journal::{Placement, Role, VolumeRecord};
+use crate::journal::{MountRecord, Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
 use crate::volume::{AccessType, Parameters, StagingPath, TargetPath, VolumeId};
 
@@ -39,7 +39,7 @@ impl Driver {
         let mut record = self.record(&request.volume)?;
         let spot = target(request);
         refuse_second_target(&record, request)?;
-        let standing = standing(record.placement(spot.path), &spot)?;
+        let standing = standing(record.mount_at(spot.path), &spot)?;
         if !matches!(standing, Standing::Settled(_)) {
             record = self.with_staging(&mut operation, record, request)?;
         }
@@ -80,7 +80,7 @@ impl Driver {
         refuse_second_target(&record, request)?;
         refuse_contradiction(&record, request)?;
         let spot = target(request);
-        let noted = record.placement(spot.path);
+        let noted = record.mount_at(spot.path);
         Ok(match (standing(noted, &spot)?, noted) {
             (Standing::Settled(entry), Some(noted)) => {
                 !is_from_server(&entry) && Defect::of(noted, &entry).is_none()
@@ -218,10 +218,8 @@ fn refuse_second_target(record: &VolumeRecord, request: &PublishVolume) -> Resul
     if request.sharing == Sharing::ManyTargets {
         return Ok(());
     }
-    let other = record.placements.iter().find(|placement| {
-        placement.role == Role::Target
-            && placement.path != request.target.as_path()
-            && still_holds(placement)
+    let other = record.mounts.iter().find(|mount| {
+        mount.role == Role::Target && mount.path != request.target.as_path() && still_holds(mount)
     });
     other.map_or(Ok(()), |other| {
         Err(DriverError::failed_precondition(format!(
@@ -238,8 +236,8 @@ fn refuse_other_staging(record: &VolumeRecord, request: &PublishVolume) -> Resul
     let Some(named) = &request.staging else {
         return Ok(());
     };
-    let is_there = record.staging().is_some_and(|placement| {
-        let path = &placement.path;
+    let is_there = record.staging().is_some_and(|mount| {
+        let path = &mount.path;
         path == named.as_path()
             || staged_devices(named.as_path(), Some(&request.volume.id)).contains(path)
     });
@@ -278,7 +276,7 @@ fn refuse_beneath(directory: &Path) -> Result<(), DriverError> {
 }
 
 /// A directory cannot be bound to a file, nor a file to a directory.
-fn refuse_other_kind(staging: &Placement, kind: &AccessType) -> Result<(), DriverError> {
+fn refuse_other_kind(staging: &MountRecord, kind: &AccessType) -> Result<(), DriverError> {
     let word = |is_block| match is_block {
         true => "a raw device",
         false => "a directory",

@@ -10,7 +10,7 @@ use super::defect::Defect;
 use super::mount::{Spot, is_as_noted, is_mounted, known, look, refuse_changed_context};
 use super::{Driver, Operation, PublishVolume};
 use crate::error::DriverError;
-use crate::journal::{Placement, Progress, Role, VolumeRecord};
+use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType, Parameters, StagingPath, VolumeId};
 
@@ -75,7 +75,7 @@ fn unready(record: &VolumeRecord, request: &PublishVolume) -> Result<Option<Unre
 }
 
 /// A staging of ours that is not what it was, or not what the first pod's access lets this one have.
-fn spoilt(noted: &Placement, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
+fn spoilt(noted: &MountRecord, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
     let unready = |access, spoilt| Unready {
         path: noted.path.clone(),
         access,

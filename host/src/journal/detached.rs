@@ -52,7 +52,7 @@ impl DetachedVolumes {
     /// Remembers a record, durably, before the journal forgets it.
     pub(crate) fn note(&self, record: &VolumeRecord) -> Result<(), JournalError> {
         let mut tied = record.clone();
-        tied.placements.clear();
+        tied.mounts.clear();
         let name = Name::of(record);
         self.changed(|| {
             self.remove(|known| known.key == name.key && *known != name)?;
@@ -182,7 +182,7 @@ mod tests {
         };
         let (key, id) = (VolumeKey(name.into()), VolumeId(name.into()));
         let mut record = VolumeRecord::new(&key, &id, &Parameters::new(pairs));
-        record.note_attachment(Attachment {
+        record.set_attachment(Attachment {
             node: "n".into(),
             publish_context: Vec::new(),
             component: "c".into(),

@@ -17,7 +17,9 @@ pub(crate) struct VolumeRecord {
     id: String,
     context: Vec<(String, String)>,
     pub(crate) attachments: Vec<Attachment>,
-    pub(crate) placements: Vec<Placement>,
+    // The stored name is that of the first version.
+    #[serde(rename = "placements")]
+    pub(crate) mounts: Vec<MountRecord>,
 }
 
 /// Tied to a node.
@@ -48,7 +50,7 @@ pub(crate) enum Lasts {
 
 /// Mounted somewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Placement {
+pub(crate) struct MountRecord {
     pub(crate) path: PathBuf,
     pub(crate) role: Role,
     pub(crate) use_as: Use,
@@ -102,7 +104,7 @@ impl VolumeRecord {
             id: id.0.clone(),
             context: context.pairs().to_vec(),
             attachments: Vec::new(),
-            placements: Vec::new(),
+            mounts: Vec::new(),
         }
     }
 
@@ -139,7 +141,7 @@ impl VolumeRecord {
     }
 
     /// Replaces what was noted for the same node.
-    pub(crate) fn note_attachment(&mut self, attachment: Attachment) {
+    pub(crate) fn set_attachment(&mut self, attachment: Attachment) {
         self.attachments
             .retain(|known| known.node != attachment.node);
         self.attachments.push(attachment);
@@ -155,34 +157,30 @@ impl VolumeRecord {
         self.context = context.pairs().to_vec();
     }
 
-    pub(crate) fn placement(&self, path: &Path) -> Option<&Placement> {
-        self.placements
-            .iter()
-            .find(|placement| placement.path == path)
+    pub(crate) fn mount_at(&self, path: &Path) -> Option<&MountRecord> {
+        self.mounts.iter().find(|mount| mount.path == path)
     }
 
-    pub(crate) fn staging(&self) -> Option<&Placement> {
-        self.placements
-            .iter()
-            .find(|placement| placement.role == Role::Staging)
+    pub(crate) fn staging(&self) -> Option<&MountRecord> {
+        self.mounts.iter().find(|mount| mount.role == Role::Staging)
     }
 
     /// Replaces what was noted for the same path.
-    pub(crate) fn note(&mut self, placement: Placement) {
-        self.forget(&placement.path.clone());
-        self.placements.push(placement);
+    pub(crate) fn set_mount(&mut self, mount: MountRecord) {
+        self.forget(&mount.path.clone());
+        self.mounts.push(mount);
     }
 
     /// What was mounted there has to be mounted anew.
     pub(crate) fn intend_again(&mut self, path: &Path) {
-        let at = |placement: &&mut Placement| placement.path == path;
-        if let Some(placement) = self.placements.iter_mut().find(at) {
-            placement.progress = Progress::Intended;
+        let at = |mount: &&mut MountRecord| mount.path == path;
+        if let Some(mount) = self.mounts.iter_mut().find(at) {
+            mount.progress = Progress::Intended;
         }
     }
 
     pub(crate) fn forget(&mut self, path: &Path) {
-        self.placements.retain(|placement| placement.path != path);
+        self.mounts.retain(|mount| mount.path != path);
     }
 
     /// Whether the volume is tied to this node for as long as pods have it.
@@ -193,7 +191,7 @@ impl VolumeRecord {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.attachments.is_empty() && self.placements.is_empty()
+        self.attachments.is_empty() && self.mounts.is_empty()
     }
 }
 
