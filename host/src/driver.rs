@@ -178,7 +178,7 @@ pub struct StageVolume {
     pub kind: AccessType,
 }
 
-/// `attach_volume`: a volume tied to a node.
+/// `attach_volume`: a volume attached to a node.
 #[derive(Debug)]
 pub struct AttachVolume {
     /// Which.

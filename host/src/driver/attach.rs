@@ -16,18 +16,18 @@ use crate::runtime::{AttachRequest, CallSetup, Export, Guest, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
 impl Driver {
-    /// Ties a volume to a node and returns what staging will need. Safe to repeat.
+    /// Attaches a volume to a node and returns what staging will need. Safe to repeat.
     ///
     /// # Errors
     /// The guest's own; the journal's, before anything is attached.
     pub fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
         let operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        self.tie(&operation, &mut record, request, Lasts::UntilDetached)
+        self.attach_locked(&operation, &mut record, request, Lasts::UntilDetached)
     }
 
     /// Attaches and keeps the record, given the lock.
-    pub(super) fn tie(
+    pub(super) fn attach_locked(
         &self,
         operation: &Operation,
         record: &mut VolumeRecord,
@@ -91,7 +91,7 @@ impl Driver {
         answer
     }
 
-    /// Unties a volume from a node, by the component that tied it. Unknown or already untied is success. An
+    /// Detaches a volume from a node, by the component that attached it. Unknown or already detached is success. An
     /// empty node means every node, as in CSI. The backend is asked also if we detached the volume already:
     /// another machine may have attached it since.
     ///
@@ -102,7 +102,7 @@ impl Driver {
         let journaled = self.journal.load(key)?;
         let is_repeat = journaled.is_none();
         let mut record = journaled.unwrap_or_else(|| self.unjournaled(key));
-        self.untie(&operation, &record, node)?;
+        self.detach_locked(&operation, &record, node)?;
         let before = record.clone();
         match node.0.is_empty() {
             true => record.attachments.clear(),
@@ -138,7 +138,7 @@ impl Driver {
     }
 
     /// Detaches, given the lock; the record is the caller's to change.
-    pub(super) fn untie(
+    pub(super) fn detach_locked(
         &self,
         operation: &Operation,
         record: &VolumeRecord,
@@ -167,7 +167,7 @@ impl Driver {
         guest.detach_volume(operation.setup(), &arguments)
     }
 
-    /// Whether a volume is tied to a node, as the backend has it.
+    /// Whether a volume is attached to a node, as the backend has it.
     ///
     /// # Errors
     /// The guest's own.
@@ -270,7 +270,7 @@ fn nothing_happened(error: &DriverError) -> bool {
     }
 }
 
-/// A volume is tied to a node in one way; only whoever says in which can contradict himself.
+/// A volume is attached to a node in one way; only whoever says in which can contradict himself.
 fn is_other_use(before: &Attachment, wanted: Option<&Use>) -> bool {
     let is_other = match (&before.use_as, wanted) {
         (Some(known), Some(wanted)) => known != wanted,

@@ -144,7 +144,8 @@ impl Driver {
             kind: None,
             access: request.access,
         };
-        let publish_context = self.tie(operation, &mut record, &attach, Lasts::WhileMounted)?;
+        let publish_context =
+            self.attach_locked(operation, &mut record, &attach, Lasts::WhileMounted)?;
         let path = self.make_private_staging(&record.key())?;
         let spot = Spot {
             path: &path,
@@ -221,7 +222,7 @@ impl Driver {
         }
         for made in record.attachments.clone() {
             let node = NodeId(made.node);
-            self.untie(operation, &record, &node)?;
+            self.detach_locked(operation, &record, &node)?;
             record.forget_attachment(&node);
         }
         // What else is noted went with a reboot.

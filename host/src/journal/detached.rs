@@ -51,14 +51,14 @@ impl DetachedVolumes {
 
     /// Remembers a record, durably, before the journal forgets it.
     pub(crate) fn note(&self, record: &VolumeRecord) -> Result<(), JournalError> {
-        let mut tied = record.clone();
-        tied.mounts.clear();
+        let mut attached = record.clone();
+        attached.mounts.clear();
         let name = Name::of(record);
         self.changed(|| {
             self.remove(|known| known.key == name.key && *known != name)?;
             let file = self.file(&name);
             sys::remove_leftovers(&self.directory, &file);
-            write(&file, &serde_json::to_vec_pretty(&tied)?)?;
+            write(&file, &serde_json::to_vec_pretty(&attached)?)?;
             self.prune(MOST)
         })
     }

@@ -22,7 +22,7 @@ pub(crate) struct VolumeRecord {
     pub(crate) mounts: Vec<MountRecord>,
 }
 
-/// Tied to a node.
+/// Attached to a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Attachment {
     pub(crate) node: String,
@@ -37,7 +37,7 @@ pub(crate) struct Attachment {
     pub(crate) lasts: Lasts,
 }
 
-/// Who unties a volume again.
+/// Who detaches a volume again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Lasts {
@@ -183,7 +183,7 @@ impl VolumeRecord {
         self.mounts.retain(|mount| mount.path != path);
     }
 
-    /// Whether the volume is tied to this node for as long as pods have it.
+    /// Whether the volume is attached to this node for as long as pods have it.
     pub(crate) fn lasts_while_mounted(&self) -> bool {
         self.attachments
             .iter()
