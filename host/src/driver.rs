@@ -48,7 +48,7 @@ pub use access::StagedFor;
 pub use expand::{ExpandOnNode, Growth, Whereabouts};
 pub use figures::Figures;
 pub use parameters::PROVISIONER_IDENTITY;
-pub use publish::Emptied;
+pub use publish::TargetCleanup;
 
 /// How long an operation waits for another one on the same volume before it answers `in-progress`.
 /// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.

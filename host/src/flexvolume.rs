@@ -17,7 +17,8 @@ pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
-    Driver, Emptied, ExpandOnNode, PublishVolume, Sharing, StagedFor, VolumeReference, Whereabouts,
+    Driver, ExpandOnNode, PublishVolume, Sharing, StagedFor, TargetCleanup, VolumeReference,
+    Whereabouts,
 };
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, Parameters, TargetPath, VolumeId, VolumeKey};
@@ -98,7 +99,7 @@ fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
         Callout::Mount { directory, options } => mount(driver, directory, options),
         // What the mount did is in the journal, whoever the operator says attaches now.
         Callout::Unmount { directory } => driver
-            .unpublish_volume(&target(directory)?, Emptied::Kept)
+            .unpublish_volume(&target(directory)?, TargetCleanup::Keep)
             .map(|()| Reply::success()),
         // Growing what cannot grow is a failure rather than "not supported", which kubelet takes for done: the
         // claim would show a size that the volume does not have.

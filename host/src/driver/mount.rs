@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::content::Content;
 use super::defect::Defect;
 use super::parameters::PROVISIONER_IDENTITY;
-use super::{Driver, Emptied, Operation};
+use super::{Driver, Operation, TargetCleanup};
 use crate::error::DriverError;
 use crate::journal::{JournalError, MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
@@ -168,7 +168,7 @@ impl Driver {
     pub(super) fn unmount_and_forget(
         &self,
         path: &Path,
-        emptied: Emptied,
+        cleanup: TargetCleanup,
     ) -> Result<(), DriverError> {
         // A path nobody noted may still hold a mount: of a driver we replace, or after the journal was lost.
         let key = self
@@ -179,7 +179,7 @@ impl Driver {
         if is_mounted(path)? {
             self.unmount(&mut operation, path)?;
         }
-        if emptied == Emptied::Removed {
+        if cleanup == TargetCleanup::Remove {
             let target = path.to_owned();
             let remove = Request::RemoveTarget { target };
             operation.workers.call(remove, operation.deadline)?;

@@ -18,13 +18,13 @@ use crate::journal::{MountRecord, Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
 use crate::volume::{AccessType, Parameters, StagingPath, TargetPath, VolumeId};
 
-/// What becomes of a target that was emptied.
+/// What becomes of a target that was unmounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Emptied {
+pub enum TargetCleanup {
     /// It stays: kubelet removes what it made for FlexVolume.
-    Kept,
+    Keep,
     /// It goes: in CSI whoever publishes makes the target, and removes it.
-    Removed,
+    Remove,
 }
 
 impl Driver {
@@ -128,9 +128,9 @@ impl Driver {
     pub fn unpublish_volume(
         &self,
         target: &TargetPath,
-        emptied: Emptied,
+        cleanup: TargetCleanup,
     ) -> Result<(), DriverError> {
-        self.unmount_and_forget(target.as_path(), emptied)
+        self.unmount_and_forget(target.as_path(), cleanup)
     }
 
     /// Takes a volume away from this node; the directory stays. Nothing there is success. Which volume it is need
@@ -152,13 +152,13 @@ impl Driver {
             let is_noted = self.journal.volume_at(&device).is_some();
             is_known |= is_noted;
             if is_noted || holds_devices && device.symlink_metadata().is_ok() {
-                self.unmount_and_forget(&device, Emptied::Removed)?;
+                self.unmount_and_forget(&device, TargetCleanup::Remove)?;
             }
         }
         if holds_devices && !is_known {
             refuse_beneath(directory)?;
         }
-        self.unmount_and_forget(directory, Emptied::Kept)
+        self.unmount_and_forget(directory, TargetCleanup::Keep)
     }
 
     pub(super) fn node_guest(&self, operation: &Operation) -> Result<Arc<Guest>, DriverError> {

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use drivebay::driver::{
-    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, StagedFor,
+    Driver, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup,
     Whereabouts,
 };
 use drivebay::error::DriverError;
@@ -116,7 +116,7 @@ impl Operation {
                 Ok(answer::nothing())
             }
             Self::UnpublishVolume { path } => driver
-                .unpublish_volume(&target(&path)?, Emptied::Removed)
+                .unpublish_volume(&target(&path)?, TargetCleanup::Remove)
                 .map(|()| answer::nothing()),
             Self::ExpandOnNode { id, size } => expand_on_node(driver, id, size),
             Self::GetInfo => driver.node_info().map(|info| answer::node(&info)),
