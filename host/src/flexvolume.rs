@@ -17,8 +17,8 @@ pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
-    Driver, ExpandOnNode, PublishVolume, Sharing, StagedFor, TargetCleanup, VolumeReference,
-    Whereabouts,
+    Driver, ExpandOnNode, PublishVolume, Sharing, StagedFor, TargetCleanup, VolumeLocation,
+    VolumeReference,
 };
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, Parameters, TargetPath, VolumeId, VolumeKey};
@@ -169,8 +169,8 @@ fn expand_on_node(
     let place = at.as_ref().map(directory_of);
     let request = ExpandOnNode {
         key: volume(attach, options, place)?.key,
-        at: at.map_or(Whereabouts::Unsaid, |at| {
-            Whereabouts::Perhaps(at.as_path().to_owned())
+        at: at.map_or(VolumeLocation::Unknown, |at| {
+            VolumeLocation::Perhaps(at.as_path().to_owned())
         }),
         required_bytes: bytes,
     };

@@ -14,7 +14,7 @@ use super::proto::{
 use super::{Service, answer, capabilities, request};
 use crate::driver::{
     Driver, ExpandOnNode, Measured, PublishVolume, StageVolume, StagedFor, TargetCleanup,
-    Whereabouts,
+    VolumeLocation,
 };
 use crate::error::DriverError;
 use crate::volume::{StagingPath, TargetPath, VolumeKey};
@@ -122,7 +122,7 @@ impl Node for Service {
             let required_bytes = range.required_bytes.unwrap_or_default();
             driver.expand_on_node(&ExpandOnNode {
                 key,
-                at: Whereabouts::Certain(at.as_path().to_owned()),
+                at: VolumeLocation::Certain(at.as_path().to_owned()),
                 required_bytes,
             })?;
             Ok(NodeExpandVolumeResponse {

@@ -24,16 +24,16 @@ pub struct ExpandOnNode {
     /// Which.
     pub key: VolumeKey,
     /// Where, staged or for a pod.
-    pub at: Whereabouts,
+    pub at: VolumeLocation,
     /// What its filesystem has to fill at least.
     pub required_bytes: u64,
 }
 
 /// What the caller says of where a volume is mounted.
 #[derive(Debug)]
-pub enum Whereabouts {
+pub enum VolumeLocation {
     /// Nothing.
-    Unsaid,
+    Unknown,
     /// There, if anywhere: FlexVolume's callers also ask where nothing is mounted.
     Perhaps(PathBuf),
     /// There.
@@ -174,14 +174,14 @@ impl Driver {
             return Err(DriverError::unsupported(message));
         }
         let found = match &request.at {
-            Whereabouts::Certain(at) => Some(self.mounted_at(&request.key, at)?),
-            Whereabouts::Unsaid | Whereabouts::Perhaps(_) => None,
+            VolumeLocation::Certain(at) => Some(self.mounted_at(&request.key, at)?),
+            VolumeLocation::Unknown | VolumeLocation::Perhaps(_) => None,
         };
         if !capabilities.local_filesystem() {
             return Ok(Sight::Unseen(Growth::Nothing));
         }
         let mut operation = self.begin(&request.key)?;
-        if let Whereabouts::Perhaps(at) = &request.at {
+        if let VolumeLocation::Perhaps(at) = &request.at {
             self.refuse_other_volume(at, &request.key)?;
         }
         let record = self.journal.load(&request.key)?;

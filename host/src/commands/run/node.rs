@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use drivebay::driver::{
     Driver, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup,
-    Whereabouts,
+    VolumeLocation,
 };
 use drivebay::error::DriverError;
 use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
@@ -130,7 +130,7 @@ impl Operation {
 fn expand_on_node(driver: &Driver, id: String, bytes: u64) -> Result<Value, DriverError> {
     let request = ExpandOnNode {
         key: VolumeKey(id),
-        at: Whereabouts::Unsaid,
+        at: VolumeLocation::Unknown,
         required_bytes: bytes,
     };
     let grown = match driver.expand_on_node(&request)? {
