@@ -45,7 +45,7 @@ use mounted::Recognised;
 pub use crate::runtime::{Export, Scope};
 pub use crate::sys::{Measured, Room};
 pub use access::StagedFor;
-pub use expand::{ExpandOnNode, Growth, VolumeLocation};
+pub use expand::{ExpandOnNode, ExpandOutcome, VolumeLocation};
 pub use figures::Figures;
 pub use parameters::PROVISIONER_IDENTITY;
 pub use publish::TargetCleanup;

@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 use drivebay::driver::{
-    Driver, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup,
-    VolumeLocation,
+    Driver, ExpandOnNode, ExpandOutcome, PublishVolume, Sharing, StageVolume, StagedFor,
+    TargetCleanup, VolumeLocation,
 };
 use drivebay::error::DriverError;
 use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
@@ -134,9 +134,9 @@ fn expand_on_node(driver: &Driver, id: String, bytes: u64) -> Result<Value, Driv
         required_bytes: bytes,
     };
     let grown = match driver.expand_on_node(&request)? {
-        Growth::Filesystem => "filesystem",
-        Growth::Nothing => "nothing",
-        Growth::NotMounted => "not-mounted",
+        ExpandOutcome::Filesystem => "filesystem",
+        ExpandOutcome::Nothing => "nothing",
+        ExpandOutcome::NotMounted => "not-mounted",
     };
     Ok(json!({ "grown": grown }))
 }
