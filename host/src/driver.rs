@@ -20,7 +20,7 @@ mod provision;
 mod publish;
 mod snapshot;
 mod staging;
-mod stats;
+mod volume_stats;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -6,7 +6,7 @@
 //! before and removed after, so that it may point to nothing but never lacks a volume.
 
 mod detached;
-mod kept;
+mod file_cache;
 mod record;
 
 use std::io;
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::sys;
 use crate::volume::{Parameters, VolumeKey};
 
-use kept::Kept;
+use file_cache::FileCache;
 
 pub(crate) use detached::DetachedVolumes;
 pub(crate) use record::{Attachment, Lasts, MountRecord, Progress, Role, Use, VolumeRecord};
@@ -30,8 +30,8 @@ const FORMAT: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Journal {
     directory: PathBuf,
-    records: Kept<Arc<VolumeRecord>>,
-    index: Kept<VolumeKey>,
+    records: FileCache<Arc<VolumeRecord>>,
+    index: FileCache<VolumeKey>,
 }
 
 /// Why the journal cannot be used.
@@ -52,8 +52,8 @@ impl Journal {
     pub(crate) fn new(directory: PathBuf) -> Self {
         Self {
             directory,
-            records: Kept::default(),
-            index: Kept::default(),
+            records: FileCache::default(),
+            index: FileCache::default(),
         }
     }
 

@@ -53,7 +53,7 @@ pub use mount_option::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };
 pub use mountinfo::{
-    MountEntry, is_mount_point, known_mount_at, mount_at, mount_points_beneath, mount_points_of,
+    MountEntry, cached_mount_at, is_mount_point, mount_at, mount_points_beneath, mount_points_of,
 };
 pub use random::{fill_randomly, random_bytes};
 pub use rate::count_in_window;

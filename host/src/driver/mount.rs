@@ -14,8 +14,8 @@ use super::{Driver, Operation, TargetCleanup};
 use crate::error::DriverError;
 use crate::journal::{JournalError, MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
-    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, disk_beneath,
-    is_mount_point, known_mount_at, mount_at, mount_points_beneath, takes_writes,
+    Fault, FaultKind, Kernel, MountEntry, MountFlags, Reply, Request, TargetKind, cached_mount_at,
+    disk_beneath, is_mount_point, mount_at, mount_points_beneath, takes_writes,
 };
 use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
 
@@ -500,7 +500,7 @@ pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
 
 /// As [`look`], but whether it can be written to may be out of date.
 pub(super) fn known(path: &Path) -> Result<Option<MountEntry>, DriverError> {
-    told(path, known_mount_at)
+    told(path, cached_mount_at)
 }
 
 /// What is mounted beneath a path, not at it.
