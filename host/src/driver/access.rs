@@ -6,22 +6,14 @@
 //! first case it is staged anew, once no pod has it: a filesystem is never turned from reading to writing while it
 //! is mounted, because what the kernel remembers of it may be older than what another node wrote to the disk since.
 
+use super::Driver;
 use super::defect::Defect;
 use super::mount::{Spot, is_as_noted, known};
-use super::{Driver, Operation};
+use super::operation::Operation;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType};
-
-/// Whose access a staging has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StagedFor {
-    /// Everyone's who publishes it.
-    Everyone,
-    /// The pod's that came first; others may have another.
-    FirstPod,
-}
 
 impl Driver {
     /// Whether the spot holds the volume for a pod with the other access, and so serves this one too.

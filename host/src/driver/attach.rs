@@ -7,12 +7,14 @@
 //! Several controllers, each with a journal of its own, may serve one backend, one after the other. So the
 //! journal says what there is to undo and by which component; whether a volume is attached is asked.
 
+use super::Driver;
 use super::mount::is_mounted;
+use super::operation::Operation;
 use super::parameters::spelled;
-use super::{AttachVolume, Driver, Operation, VolumeReference};
+use super::request::{AttachVolume, VolumeReference};
 use crate::error::{Condition, DriverError, Whose};
 use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};
-use crate::runtime::{AttachRequest, CallSetup, Export, Guest, Manifest, Scope};
+use crate::runtime::{AttachRequest, Export, Guest, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
 impl Driver {
@@ -237,16 +239,6 @@ impl Driver {
     fn known_to(&self, manifest: &Manifest, record: &VolumeRecord) -> Parameters {
         spelled(&manifest.description, Scope::Volume, &record.context())
             .unwrap_or_else(|_| record.context())
-    }
-}
-
-impl Operation {
-    pub(super) fn setup(&self) -> CallSetup {
-        CallSetup {
-            kernel: Box::new(self.workers.clone()),
-            deadline: self.deadline,
-            memory: self.memory.clone(),
-        }
     }
 }
 

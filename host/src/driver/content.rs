@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::mount::{Spot, known};
-use super::{Operation, VolumeReference};
+use super::operation::Operation;
+use super::request::VolumeReference;
 use crate::error::DriverError;
 use crate::runtime::{Guest, Purpose, StageRequest};
 use crate::sys::{Kernel, MountAccess, MountEntry, Request, device_beneath};

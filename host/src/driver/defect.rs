@@ -8,8 +8,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Driver;
 use super::mount::{Spot, still_holds};
-use super::{Driver, Operation};
+use super::operation::Operation;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Role, VolumeRecord};
 use crate::sys::{MountEntry, disk_beneath, mount_points_of, says_shut_down, takes_writes};

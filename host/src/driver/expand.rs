@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Driver;
 use super::mount::still_holds;
 use super::parameters::known;
 use super::provision::check_range;
-use super::{Driver, VolumeReference};
+use super::request::VolumeReference;
 use crate::error::{Condition, DriverError};
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::runtime::{Export, Scope};

@@ -7,10 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::Driver;
 use super::content::Content;
 use super::defect::Defect;
+use super::operation::Operation;
 use super::parameters::PROVISIONER_IDENTITY;
-use super::{Driver, Operation, TargetCleanup};
+use super::publish::TargetCleanup;
 use crate::error::DriverError;
 use crate::journal::{JournalError, MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::{

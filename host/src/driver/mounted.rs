@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::Driver;
 use super::mount::{is_as_noted, known, look, shown};
+use super::operation::Subject;
 use super::staging::{access_of, staged_devices};
-use super::{Driver, Subject};
 use crate::error::{Condition, DriverError};
 use crate::journal::Progress;
 use crate::runtime::{Export, Purpose, StageRequest};

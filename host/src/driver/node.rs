@@ -1,7 +1,9 @@
 //! `node_info` and `node_health`: what a guest says of this node.
 
+use super::Driver;
+use super::operation::{Operation, Subject};
 use super::parameters::known;
-use super::{Driver, Operation, Subject, VolumeReference};
+use super::request::VolumeReference;
 use crate::error::DriverError;
 use crate::runtime::{Export, Scope};
 use crate::sys;

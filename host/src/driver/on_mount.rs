@@ -8,10 +8,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::Driver;
 use super::access::is_sound;
 use super::content::{Content, occupied};
 use super::mount::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds, used_otherwise};
-use super::{AttachVolume, Driver, Operation, PublishVolume};
+use super::operation::Operation;
+use super::request::{AttachVolume, PublishVolume};
 use crate::error::{Condition, DriverError};
 use crate::journal::{
     Lasts, MountRecord, Progress, Role, Use, VolumeRecord, content_stem, file_stem,

@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use super::mount::is_mounted;
-use super::{Driver, Operation, Subject, parameters};
+use super::operation::{Operation, Subject};
+use super::{Driver, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
 use crate::runtime::{Export, Guest, Scope};

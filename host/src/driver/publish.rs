@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::access::{StagedFor, refuse_only_read};
+use super::Driver;
+use super::access::refuse_only_read;
 use super::content::Content;
 use super::defect::Defect;
 use super::mount::{
     Spot, Standing, beneath, is_from_server, is_mounted, refuse_changed_context, standing,
     still_holds,
 };
+use super::operation::{Operation, Subject};
+use super::request::{PublishVolume, Sharing, StageVolume, StagedFor, VolumeReference};
 use super::staging::{publish_context, staged_at, staged_devices};
-use super::{Driver, Operation, PublishVolume, Sharing, StageVolume, Subject, VolumeReference};
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Role, VolumeRecord};
 use crate::runtime::{Export, Guest};

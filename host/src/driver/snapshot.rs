@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use super::Driver;
+use super::operation::{Operation, Subject};
 use super::provision::check_name;
-use super::{Driver, Operation, Subject};
 use crate::error::DriverError;
 use crate::runtime::{Export, Guest, Scope};
 use crate::volume::{

@@ -5,10 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::access::StagedFor;
+use super::Driver;
 use super::defect::Defect;
 use super::mount::{Spot, is_as_noted, is_mounted, known, look, refuse_changed_context};
-use super::{Driver, Operation, PublishVolume};
+use super::operation::Operation;
+use super::request::{PublishVolume, StagedFor};
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::sys::MountEntry;
