@@ -7,16 +7,16 @@
 //! is mounted, because what the kernel remembers of it may be older than what another node wrote to the disk since.
 
 use super::Driver;
-use super::defect::Defect;
-use super::mount::{Spot, is_as_noted, known};
+use super::mount::{MountSpec, is_as_noted, known};
 use super::operation::Operation;
+use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType};
 
 impl Driver {
-    /// Whether the spot holds the volume for a pod with the other access, and so serves this one too.
+    /// Whether the path holds the volume for a pod with the other access, and so serves this one too.
     ///
     /// # Errors
     /// As for [`Self::serves_or_goes`].
@@ -24,11 +24,11 @@ impl Driver {
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
     ) -> Result<bool, DriverError> {
-        let wanted = Use::of(spot.access, spot.kind);
+        let wanted = Use::of(spec.access, spec.kind);
         let staging = record
-            .mount_at(spot.path)
+            .mount_at(spec.path)
             .filter(|staging| staging.progress == Progress::Done)
             .filter(|staging| staging.use_as.differs_in_access(&wanted))
             .cloned();
@@ -36,7 +36,7 @@ impl Driver {
             return Ok(false);
         };
         Ok(is_sound(&staging)?
-            && self.serves_or_goes(operation, record, &staging, (spot.access, spot.kind))?)
+            && self.serves_or_goes(operation, record, &staging, (spec.access, spec.kind))?)
     }
 
     /// Whether a staging serves a pod with that access. One that does not is taken away for it.
@@ -56,21 +56,27 @@ impl Driver {
         let Some(entry) = known(&staging.path)? else {
             return Ok(false);
         };
-        let spot = Spot {
+        let spec = MountSpec {
             path: &staging.path,
             role: Role::Staging,
             access,
             kind,
         };
-        self.take_away(operation, record, &spot, (&Defect::OnlyReads, &entry))?;
+        self.unmount_stale(
+            operation,
+            record,
+            &spec,
+            (&StaleMount::StagedReadOnly, &entry),
+        )?;
         Ok(false)
     }
 }
 
 /// Whether what was noted is there still, and sound: what is dead is mounted anew, unless another pod has it.
 pub(super) fn is_sound(staging: &MountRecord) -> Result<bool, DriverError> {
-    let is_sound =
-        |entry: MountEntry| is_as_noted(staging, &entry) && Defect::of(staging, &entry).is_none();
+    let is_sound = |entry: MountEntry| {
+        is_as_noted(staging, &entry) && StaleMount::of(staging, &entry).is_none()
+    };
     Ok(known(&staging.path)?.is_some_and(is_sound))
 }
 

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use super::content::Content;
-use super::defect::Defect;
+use super::mount_source::MountSource;
 use super::operation::Operation;
 use super::parameters::PROVISIONER_IDENTITY;
 use super::publish::TargetCleanup;
+use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{JournalError, MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
@@ -28,14 +28,14 @@ pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);
 const STALE_TIME: Duration = Duration::from_secs(1);
 
 /// Where a volume has to be, and how.
-pub(super) struct Spot<'a> {
+pub(super) struct MountSpec<'a> {
     pub(super) path: &'a Path,
     pub(super) role: Role,
     pub(super) access: Access,
     pub(super) kind: &'a AccessType,
 }
 
-impl Spot<'_> {
+impl MountSpec<'_> {
     fn target_kind(&self) -> TargetKind {
         match self.kind {
             AccessType::Block => TargetKind::Device,
@@ -53,32 +53,32 @@ struct Before {
     target: Reply,
 }
 
-/// What is at a spot before anything is done.
-pub(super) enum Standing {
+/// What is mounted at a path before anything is done.
+pub(super) enum MountState {
     /// Nothing.
-    Empty,
+    NotMounted,
     /// What is asked for.
-    Settled(MountEntry),
+    Mounted(MountEntry),
     /// A staging of ours that is used otherwise than is asked for.
-    Otherwise(MountEntry),
+    OtherUse(MountEntry),
     /// Half of what an earlier try of ours did.
-    Leftover,
+    Interrupted,
     /// Something that was there before us.
-    Found(MountEntry),
+    Foreign(MountEntry),
 }
 
 impl Driver {
-    /// Brings the spot to hold the volume. `choose` says what to mount, and refuses what cannot be; it is
+    /// Mounts the volume as the spec says. `choose` says what to mount, and refuses what cannot be; it is
     /// not asked where the volume is mounted already.
     pub(super) fn mount<'a>(
         &self,
         operation: &mut Operation,
         record: VolumeRecord,
-        spot: &Spot<'_>,
-        choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<Content<'a>, DriverError>,
+        spec: &MountSpec<'_>,
+        choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<MountSource<'a>, DriverError>,
     ) -> Result<(), DriverError> {
-        let standing = standing(record.mount_at(spot.path), spot)?;
-        self.mount_in_state(operation, record, (spot, standing), choose)
+        let state = mount_state(record.mount_at(spec.path), spec)?;
+        self.mount_in_state(operation, record, (spec, state), choose)
     }
 
     /// The same for whoever has looked already.
@@ -86,63 +86,63 @@ impl Driver {
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
-        (spot, standing): (&Spot<'_>, Standing),
-        choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<Content<'a>, DriverError>,
+        (spec, state): (&MountSpec<'_>, MountState),
+        choose: impl FnOnce(&Operation, &mut VolumeRecord) -> Result<MountSource<'a>, DriverError>,
     ) -> Result<(), DriverError> {
-        let found = match standing {
-            Standing::Settled(entry) => {
-                let Some(defect) = self.defect(&record, spot, &entry) else {
+        let found = match state {
+            MountState::Mounted(entry) => {
+                let Some(stale) = self.stale_mount(&record, spec, &entry) else {
                     return Ok(());
                 };
-                self.take_away(operation, &mut record, spot, (&defect, &entry))?;
+                self.unmount_stale(operation, &mut record, spec, (&stale, &entry))?;
                 None
             }
-            Standing::Otherwise(entry) => {
-                let defect = self.defect(&record, spot, &entry);
-                let defect = defect.ok_or_else(|| used_otherwise(spot))?;
-                self.take_away(operation, &mut record, spot, (&defect, &entry))?;
+            MountState::OtherUse(entry) => {
+                let stale = self.stale_mount(&record, spec, &entry);
+                let stale = stale.ok_or_else(|| used_otherwise(spec))?;
+                self.unmount_stale(operation, &mut record, spec, (&stale, &entry))?;
                 None
             }
-            Standing::Leftover => {
+            MountState::Interrupted => {
                 tracing::info!("redoing a mount that was interrupted");
-                self.unmount(operation, spot.path)?;
+                self.unmount(operation, spec.path)?;
                 None
             }
-            Standing::Empty => None,
-            Standing::Found(entry) => Some(entry),
+            MountState::NotMounted => None,
+            MountState::Foreign(entry) => Some(entry),
         };
-        let content = choose(operation, &mut record)?;
+        let source = choose(operation, &mut record)?;
         let prepare = Request::PrepareTarget {
-            target: spot.path.to_owned(),
-            kind: spot.target_kind(),
+            target: spec.path.to_owned(),
+            kind: spec.target_kind(),
         };
         let before = Before {
             was_empty: found.is_none(),
-            was_mounted: was_mounted(&record, spot.path),
+            was_mounted: was_mounted(&record, spec.path),
             target: operation.workers.call(prepare, operation.deadline)?,
         };
-        let outcome = self.mount_and_record(operation, &mut record, spot, &content, found);
+        let outcome = self.mount_and_record(operation, &mut record, spec, &source, found);
         if outcome.is_err() {
-            self.undo(operation, &mut record, spot, &before);
+            self.undo(operation, &mut record, spec, &before);
         }
         outcome
     }
 
     /// What is wrong with what is settled there. A server that does not answer has not lost it: its clients go on
     /// when it comes back.
-    pub(super) fn defect(
+    pub(super) fn stale_mount(
         &self,
         record: &VolumeRecord,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
         entry: &MountEntry,
-    ) -> Option<Defect> {
+    ) -> Option<StaleMount> {
         if !is_from_server(entry) {
-            return Defect::of(record.mount_at(spot.path)?, entry);
+            return StaleMount::of(record.mount_at(spec.path)?, entry);
         }
         let until = Instant::now() + STALE_TIME;
-        let measured = self.measuring.measure(spot.path, &entry.fs_type, until);
+        let measured = self.measuring.measure(spec.path, &entry.fs_type, until);
         let is_stale = measured.is_err_and(|fault| fault.kind == FaultKind::Stale);
-        is_stale.then_some(Defect::Forgotten)
+        is_stale.then_some(StaleMount::UnknownToServer)
     }
 
     /// Intent, act, proof, result: a crash between any two of them is understood later.
@@ -150,19 +150,19 @@ impl Driver {
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        spot: &Spot<'_>,
-        content: &Content<'_>,
+        spec: &MountSpec<'_>,
+        source: &MountSource<'_>,
         found: Option<MountEntry>,
     ) -> Result<(), DriverError> {
         let progress = match found {
             Some(_) => Progress::Adopting,
             None => Progress::Intended,
         };
-        self.journal.index(spot.path, &record.key())?;
-        self.note(record, spot, content, progress, None)?;
-        content.put(operation, spot, found)?;
-        let entry = self.look_after(record, spot)?;
-        self.note(record, spot, content, Progress::Done, Some(&entry))
+        self.journal.index(spec.path, &record.key())?;
+        self.note(record, spec, source, progress, None)?;
+        source.mount(operation, spec, found)?;
+        let entry = self.look_after(record, spec)?;
+        self.note(record, spec, source, Progress::Done, Some(&entry))
     }
 
     /// Takes away whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
@@ -198,22 +198,22 @@ impl Driver {
     fn note(
         &self,
         record: &mut VolumeRecord,
-        spot: &Spot<'_>,
-        content: &Content<'_>,
+        spec: &MountSpec<'_>,
+        source: &MountSource<'_>,
         progress: Progress,
         entry: Option<&MountEntry>,
     ) -> Result<(), DriverError> {
-        let before = record.mount_at(spot.path);
+        let before = record.mount_at(spec.path);
         let shown_before = before.map(|mount| mount.shown_as.clone());
         record.set_mount(MountRecord {
-            path: spot.path.to_owned(),
-            role: spot.role,
-            use_as: Use::of(spot.access, spot.kind),
-            component: content.component().to_owned(),
+            path: spec.path.to_owned(),
+            role: spec.role,
+            use_as: Use::of(spec.access, spec.kind),
+            component: source.component().to_owned(),
             progress,
             shown_as: entry.map(shown).or(shown_before).unwrap_or_default(),
             // One that cannot be told is not noted, and so not missed later.
-            disk: entry.and_then(|entry| disk_beneath(spot.path, entry).ok().flatten()),
+            disk: entry.and_then(|entry| disk_beneath(spec.path, entry).ok().flatten()),
             takes_writes: entry.map(|entry| !entry.read_only),
         });
         Ok(self.journal.save(record)?)
@@ -223,19 +223,19 @@ impl Driver {
     fn look_after(
         &self,
         record: &VolumeRecord,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
     ) -> Result<MountEntry, DriverError> {
-        let entry = known(spot.path)?.ok_or_else(|| {
+        let entry = known(spec.path)?.ok_or_else(|| {
             DriverError::internal(format!(
                 "guest {:?} said that volume {:?} is mounted, but nothing is mounted at {}",
                 self.config.component,
                 record.id().0,
-                spot.path.display()
+                spec.path.display()
             ))
         })?;
-        match spot.access {
+        match spec.access {
             Access::ReadOnly => {}
-            Access::ReadWrite => refuse_given_up(spot, &entry)?,
+            Access::ReadWrite => refuse_given_up(spec, &entry)?,
         }
         Ok(entry)
     }
@@ -245,7 +245,7 @@ impl Driver {
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
         before: &Before,
     ) {
         if operation.workers.is_stuck() {
@@ -255,8 +255,8 @@ impl Driver {
         }
         // What failed may have failed at the deadline.
         operation.deadline = operation.deadline.max(Instant::now() + UNDO_TIME);
-        let still_mounted = before.was_empty && is_mounted(spot.path).unwrap_or(true);
-        if still_mounted && let Err(error) = self.unmount(operation, spot.path) {
+        let still_mounted = before.was_empty && is_mounted(spec.path).unwrap_or(true);
+        if still_mounted && let Err(error) = self.unmount(operation, spec.path) {
             // The journal still says "intended", so the next try takes it away first.
             tracing::warn!(%error, "a mount could not be undone");
             return;
@@ -264,7 +264,7 @@ impl Driver {
         if before.target == Reply::Created {
             let removed = operation.workers.call(
                 Request::RemoveTarget {
-                    target: spot.path.to_owned(),
+                    target: spec.path.to_owned(),
                 },
                 operation.deadline,
             );
@@ -273,11 +273,11 @@ impl Driver {
             }
         }
         // Who was told that it is staged comes to publish it, and not to stage it once more.
-        if spot.role == Role::Staging && before.was_mounted {
+        if spec.role == Role::Staging && before.was_mounted {
             return;
         }
-        record.forget(spot.path);
-        self.clean_journal(record, spot.path);
+        record.forget(spec.path);
+        self.clean_journal(record, spec.path);
     }
 
     /// First as one should; if the server does not answer, its requests are ended by force.
@@ -374,66 +374,66 @@ fn was_mounted(record: &VolumeRecord, path: &Path) -> bool {
     noted.is_some_and(|mount| !mount.shown_as.is_empty())
 }
 
-pub(super) fn standing(
+pub(super) fn mount_state(
     noted: Option<&MountRecord>,
-    spot: &Spot<'_>,
-) -> Result<Standing, DriverError> {
-    match judged(noted, spot, known(spot.path)?)? {
+    spec: &MountSpec<'_>,
+) -> Result<MountState, DriverError> {
+    match judged(noted, spec, known(spec.path)?)? {
         // What is taken over is looked at closely, also whether it can be written to.
-        Standing::Found(_) => judged(noted, spot, look(spot.path)?),
-        standing @ (Standing::Empty
-        | Standing::Settled(_)
-        | Standing::Otherwise(_)
-        | Standing::Leftover) => Ok(standing),
+        MountState::Foreign(_) => judged(noted, spec, look(spec.path)?),
+        state @ (MountState::NotMounted
+        | MountState::Mounted(_)
+        | MountState::OtherUse(_)
+        | MountState::Interrupted) => Ok(state),
     }
 }
 
 fn judged(
     noted: Option<&MountRecord>,
-    spot: &Spot<'_>,
+    spec: &MountSpec<'_>,
     found: Option<MountEntry>,
-) -> Result<Standing, DriverError> {
+) -> Result<MountState, DriverError> {
     let Some(entry) = found else {
-        return Ok(Standing::Empty);
+        return Ok(MountState::NotMounted);
     };
     let Some(noted) = noted else {
-        return Ok(Standing::Found(entry));
+        return Ok(MountState::Foreign(entry));
     };
     match noted.progress {
-        Progress::Intended => Ok(Standing::Leftover),
-        Progress::Adopting => Ok(Standing::Found(entry)),
+        Progress::Intended => Ok(MountState::Interrupted),
+        Progress::Adopting => Ok(MountState::Foreign(entry)),
         // Ours is gone, and somebody mounted something else since.
-        Progress::Done if !is_as_noted(noted, &entry) => Ok(Standing::Found(entry)),
-        Progress::Done if noted.use_as == Use::of(spot.access, spot.kind) => {
-            Ok(Standing::Settled(entry))
+        Progress::Done if !is_as_noted(noted, &entry) => Ok(MountState::Foreign(entry)),
+        Progress::Done if noted.use_as == Use::of(spec.access, spec.kind) => {
+            Ok(MountState::Mounted(entry))
         }
         // Where it is dead, it is mounted anew as it is asked for now.
-        Progress::Done if spot.role == Role::Staging => Ok(Standing::Otherwise(entry)),
-        Progress::Done => Err(used_otherwise(spot)),
+        Progress::Done if spec.role == Role::Staging => Ok(MountState::OtherUse(entry)),
+        Progress::Done => Err(used_otherwise(spec)),
     }
 }
 
-pub(super) fn used_otherwise(spot: &Spot<'_>) -> DriverError {
+pub(super) fn used_otherwise(spec: &MountSpec<'_>) -> DriverError {
     DriverError::already_exists(format!(
         "the volume is mounted at {} with another access mode or type; unmount it first",
-        spot.path.display()
+        spec.path.display()
     ))
 }
 
 /// The kernel keeps a filesystem that it gave up until its last mount is gone: whoever mounts it once more meanwhile
 /// gets the same one. What a guest mounted read-only was never meant to be written to.
-fn refuse_given_up(spot: &Spot<'_>, entry: &MountEntry) -> Result<(), DriverError> {
+fn refuse_given_up(spec: &MountSpec<'_>, entry: &MountEntry) -> Result<(), DriverError> {
     if entry.read_only {
         return Ok(());
     }
-    let takes_writes = takes_writes(spot.path, &entry.fs_type, &entry.device);
+    let takes_writes = takes_writes(spec.path, &entry.fs_type, &entry.device);
     match takes_writes {
         Ok(true) => Ok(()),
         Ok(false) | Err(_) => Err(DriverError::failed_precondition(format!(
             "cannot use the {} filesystem of {} at {}: the kernel lets nobody write to it after an error, and it is mounted elsewhere on this node; unpublish and unstage it everywhere (delete its pods), then staging checks it and mounts it anew",
             entry.fs_type,
             entry.source,
-            spot.path.display()
+            spec.path.display()
         ))),
     }
 }

@@ -10,8 +10,10 @@ use std::time::Instant;
 
 use super::Driver;
 use super::access::is_sound;
-use super::content::{Content, occupied};
-use super::mount::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds, used_otherwise};
+use super::mount::{
+    MountSpec, MountState, UNDO_TIME, is_mounted, mount_state, still_holds, used_otherwise,
+};
+use super::mount_source::{MountSource, occupied};
 use super::operation::Operation;
 use super::request::{AttachVolume, PublishVolume};
 use crate::error::{Condition, DriverError};
@@ -38,23 +40,23 @@ impl Driver {
     pub fn attach_and_publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        let spot = Spot {
+        let spec = MountSpec {
             path: request.target.as_path(),
             role: Role::Target,
             access: request.access,
             kind: &request.kind,
         };
-        match standing(record.mount_at(spot.path), &spot)? {
-            Standing::Settled(entry) => {
-                let defect = self.defect(&record, &spot, &entry);
-                return defect.map_or(Ok(()), |defect| Err(defect.refusal(&spot, spot.path)));
+        match mount_state(record.mount_at(spec.path), &spec)? {
+            MountState::Mounted(entry) => {
+                let stale = self.stale_mount(&record, &spec, &entry);
+                return stale.map_or(Ok(()), |stale| Err(stale.refusal(&spec, spec.path)));
             }
-            Standing::Found(entry) => return Err(occupied(&spot, &entry)),
-            Standing::Otherwise(_) => return Err(used_otherwise(&spot)),
-            Standing::Empty | Standing::Leftover => {}
+            MountState::Foreign(entry) => return Err(occupied(&spec, &entry)),
+            MountState::OtherUse(_) => return Err(used_otherwise(&spec)),
+            MountState::NotMounted | MountState::Interrupted => {}
         }
-        let staged = self.staged_for(&mut operation, &mut record, &spot)?;
-        let outcome = self.carry_through(&mut operation, record, staged, request, &spot);
+        let staged = self.staged_for(&mut operation, &mut record, &spec)?;
+        let outcome = self.carry_through(&mut operation, record, staged, request, &spec);
         if let Err(error) = &outcome
             && error.condition() != Condition::InProgress
         {
@@ -69,19 +71,19 @@ impl Driver {
         mut record: VolumeRecord,
         staged: Option<MountRecord>,
         request: &PublishVolume,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
     ) -> Result<(), DriverError> {
         let staging = match staged {
             Some(staging) => staging,
             None => {
                 let node = self.this_node(operation)?;
-                self.note_target(&mut record, spot)?;
+                self.note_target(&mut record, spec)?;
                 self.attach_and_stage(operation, record, node, request)?
             }
         };
         let record = self.record(&request.volume)?;
-        self.mount(operation, record, spot, |_, _| {
-            Ok(Content::Staging {
+        self.mount(operation, record, spec, |_, _| {
+            Ok(MountSource::Staging {
                 path: staging.path,
                 component: staging.component,
             })
@@ -94,7 +96,7 @@ impl Driver {
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
     ) -> Result<Option<MountRecord>, DriverError> {
         let staging = record
             .staging()
@@ -106,24 +108,28 @@ impl Driver {
         if !is_sound(&staging)? {
             return Ok(None);
         }
-        let wanted = Use::of(spot.access, spot.kind);
+        let wanted = Use::of(spec.access, spec.kind);
         if !staging.use_as.serves(&wanted) && !staging.use_as.differs_in_access(&wanted) {
             return Err(DriverError::already_exists(
                 "another pod of this node has the volume with another type or other options",
             ));
         }
-        let serves = self.serves_or_goes(operation, record, &staging, (spot.access, spot.kind))?;
+        let serves = self.serves_or_goes(operation, record, &staging, (spec.access, spec.kind))?;
         Ok(serves.then_some(staging))
     }
 
     /// From the pod's directory to the volume, before there is anything to find. The record itself is
     /// written together with the attachment's intent.
-    fn note_target(&self, record: &mut VolumeRecord, spot: &Spot<'_>) -> Result<(), DriverError> {
-        self.journal.index(spot.path, &record.key())?;
+    fn note_target(
+        &self,
+        record: &mut VolumeRecord,
+        spec: &MountSpec<'_>,
+    ) -> Result<(), DriverError> {
+        self.journal.index(spec.path, &record.key())?;
         record.set_mount(MountRecord {
-            path: spot.path.to_owned(),
+            path: spec.path.to_owned(),
             role: Role::Target,
-            use_as: Use::of(spot.access, spot.kind),
+            use_as: Use::of(spec.access, spec.kind),
             component: String::new(),
             progress: Progress::Intended,
             shown_as: String::new(),
@@ -149,15 +155,15 @@ impl Driver {
         let publish_context =
             self.attach_locked(operation, &mut record, &attach, Lasts::WhileMounted)?;
         let path = self.make_private_staging(&record.key())?;
-        let spot = Spot {
+        let spec = MountSpec {
             path: &path,
             role: Role::Staging,
             access: request.access,
             kind: &request.kind,
         };
-        self.mount(operation, record, &spot, |operation, record| {
+        self.mount(operation, record, &spec, |operation, record| {
             let guest = self.node_guest(operation)?;
-            self.content_of(guest, record, &request.volume, publish_context)
+            self.source_of(guest, record, &request.volume, publish_context)
         })?;
         let record = self.record(&request.volume)?;
         record.mount_at(&path).cloned().ok_or_else(|| {

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use super::Driver;
 use super::access::refuse_only_read;
-use super::content::Content;
-use super::defect::Defect;
 use super::mount::{
-    Spot, Standing, beneath, is_from_server, is_mounted, refuse_changed_context, standing,
-    still_holds,
+    MountSpec, MountState, beneath, is_from_server, is_mounted, mount_state,
+    refuse_changed_context, still_holds,
 };
+use super::mount_source::MountSource;
 use super::operation::{Operation, Subject};
 use super::request::{PublishVolume, Sharing, StageVolume, StagedFor, VolumeReference};
 use super::staging::{publish_context, staged_at, staged_devices};
+use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
@@ -39,10 +39,10 @@ impl Driver {
     pub fn publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        let spot = target(request);
+        let spec = target(request);
         refuse_second_target(&record, request)?;
-        let standing = standing(record.mount_at(spot.path), &spot)?;
-        if !matches!(standing, Standing::Settled(_)) {
+        let state = mount_state(record.mount_at(spec.path), &spec)?;
+        if !matches!(state, MountState::Mounted(_)) {
             record = self.with_staging(&mut operation, record, request)?;
         }
         refuse_contradiction(&record, request)?;
@@ -50,18 +50,18 @@ impl Driver {
         self.mount_in_state(
             &mut operation,
             record,
-            (&spot, standing),
+            (&spec, state),
             |operation, record| {
                 if let Some(staging) = staging {
                     refuse_only_read(record, &staging, request.access)?;
-                    return Ok(Content::Staging {
+                    return Ok(MountSource::Staging {
                         path: staging.path,
                         component: staging.component,
                     });
                 }
                 let guest = self.node_guest(operation)?;
                 refuse_unstaged(&guest, &request.volume)?;
-                self.content_of(guest, record, &request.volume, Parameters::default())
+                self.source_of(guest, record, &request.volume, Parameters::default())
             },
         )
     }
@@ -81,11 +81,11 @@ impl Driver {
         };
         refuse_second_target(&record, request)?;
         refuse_contradiction(&record, request)?;
-        let spot = target(request);
-        let noted = record.mount_at(spot.path);
-        Ok(match (standing(noted, &spot)?, noted) {
-            (Standing::Settled(entry), Some(noted)) => {
-                !is_from_server(&entry) && Defect::of(noted, &entry).is_none()
+        let spec = target(request);
+        let noted = record.mount_at(spec.path);
+        Ok(match (mount_state(noted, &spec)?, noted) {
+            (MountState::Mounted(entry), Some(noted)) => {
+                !is_from_server(&entry) && StaleMount::of(noted, &entry).is_none()
             }
             _ => false,
         })
@@ -103,21 +103,21 @@ impl Driver {
         refuse_changed_context(&record, &request.volume.context)?;
         let path = staging_of(request)?;
         self.forget_stagings_elsewhere(&mut record, &path);
-        let spot = Spot {
+        let spec = MountSpec {
             path: &path,
             role: Role::Staging,
             access: request.access,
             kind: &request.kind,
         };
         if request.staged_for == StagedFor::FirstPod
-            && self.is_staged_for_another_pod(&mut operation, &mut record, &spot)?
+            && self.is_staged_for_another_pod(&mut operation, &mut record, &spec)?
         {
             return Ok(());
         }
         let publish_context = publish_context(&record, &request.publish_context);
-        self.mount(&mut operation, record, &spot, |operation, record| {
+        self.mount(&mut operation, record, &spec, |operation, record| {
             let guest = self.node_guest(operation)?;
-            self.content_of(guest, record, &request.volume, publish_context)
+            self.source_of(guest, record, &request.volume, publish_context)
         })
     }
 
@@ -167,16 +167,16 @@ impl Driver {
         self.guest_with(operation, Export::Node, "mount volumes")
     }
 
-    pub(super) fn content_of<'a>(
+    pub(super) fn source_of<'a>(
         &self,
         guest: Arc<Guest>,
         record: &mut VolumeRecord,
         volume: &'a VolumeReference,
         publish_context: Parameters,
-    ) -> Result<Content<'a>, DriverError> {
+    ) -> Result<MountSource<'a>, DriverError> {
         let context = self.checked(&guest.manifest, volume)?;
         record.renew(&volume.id, &volume.context);
-        Ok(Content::Guest {
+        Ok(MountSource::Guest {
             guest,
             volume,
             context,
@@ -206,8 +206,8 @@ fn refuse_contradiction(record: &VolumeRecord, request: &PublishVolume) -> Resul
     }
 }
 
-fn target(request: &PublishVolume) -> Spot<'_> {
-    Spot {
+fn target(request: &PublishVolume) -> MountSpec<'_> {
+    MountSpec {
         path: request.target.as_path(),
         role: Role::Target,
         access: request.access,

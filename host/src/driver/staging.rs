@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use super::Driver;
-use super::defect::Defect;
-use super::mount::{Spot, is_as_noted, is_mounted, known, look, refuse_changed_context};
+use super::mount::{MountSpec, is_as_noted, is_mounted, known, look, refuse_changed_context};
 use super::operation::Operation;
 use super::request::{PublishVolume, StagedFor};
+use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::sys::MountEntry;
@@ -20,7 +20,7 @@ struct Unready {
     path: PathBuf,
     access: Access,
     /// What is wrong with it, where we mounted it.
-    spoilt: Option<(Defect, MountEntry)>,
+    spoilt: Option<(StaleMount, MountEntry)>,
 }
 
 impl Driver {
@@ -38,19 +38,19 @@ impl Driver {
         let Some(unready) = unready(&record, request)? else {
             return Ok(record);
         };
-        let spot = Spot {
+        let spec = MountSpec {
             path: &unready.path,
             role: Role::Staging,
             access: unready.access,
             kind: &request.kind,
         };
-        if let Some((defect, entry)) = &unready.spoilt {
-            self.take_away(operation, &mut record, &spot, (defect, entry))?;
+        if let Some((stale, entry)) = &unready.spoilt {
+            self.unmount_stale(operation, &mut record, &spec, (stale, entry))?;
         }
         let publish_context = publish_context(&record, &request.publish_context);
-        self.mount(operation, record, &spot, |operation, record| {
+        self.mount(operation, record, &spec, |operation, record| {
             let guest = self.node_guest(operation)?;
-            self.content_of(guest, record, &request.volume, publish_context)
+            self.source_of(guest, record, &request.volume, publish_context)
         })?;
         self.record(&request.volume)
     }
@@ -95,11 +95,11 @@ fn spoilt(noted: &MountRecord, request: &PublishVolume) -> Result<Option<Unready
     if request.staged_for == StagedFor::FirstPod && !noted.use_as.allows(request.access) {
         return Ok(Some(unready(
             request.access,
-            Some((Defect::OnlyReads, entry)),
+            Some((StaleMount::StagedReadOnly, entry)),
         )));
     }
-    let defect = Defect::of(noted, &entry);
-    Ok(defect.map(|defect| unready(noted.use_as.access(), Some((defect, entry)))))
+    let stale = StaleMount::of(noted, &entry);
+    Ok(stale.map(|stale| unready(noted.use_as.access(), Some((stale, entry)))))
 }
 
 /// What is mounted where the caller says that the volume is staged, and we did not mount.

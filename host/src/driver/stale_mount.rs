@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Driver;
-use super::mount::{Spot, still_holds};
+use super::mount::{MountSpec, still_holds};
 use super::operation::Operation;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Role, VolumeRecord};
@@ -17,20 +17,20 @@ use crate::sys::{MountEntry, disk_beneath, mount_points_of, says_shut_down, take
 
 /// Why it is not.
 #[derive(Debug)]
-pub(super) enum Defect {
+pub(super) enum StaleMount {
     /// Its server does not know it any more.
-    Forgotten,
+    UnknownToServer,
     /// The disk that was beneath is gone, whatever is attached now.
     DiskGone,
     /// It took writes, and does not any more.
-    ReadOnly,
+    TurnedReadOnly,
     /// Its filesystem was shut down.
     ShutDown(io::Error),
     /// Nothing is wrong with it, but it was staged for a pod that only reads.
-    OnlyReads,
+    StagedReadOnly,
 }
 
-impl Defect {
+impl StaleMount {
     /// What can be told without waiting for a server.
     pub(super) fn of(noted: &MountRecord, entry: &MountEntry) -> Option<Self> {
         if is_another(noted.disk.as_deref(), disk_beneath(&noted.path, entry)) {
@@ -39,7 +39,7 @@ impl Defect {
         // An older version did not note how it was.
         let took_writes = noted.takes_writes?;
         match takes_writes(&noted.path, &entry.fs_type, &entry.device) {
-            Ok(takes_writes) => (took_writes && !takes_writes).then_some(Self::ReadOnly),
+            Ok(takes_writes) => (took_writes && !takes_writes).then_some(Self::TurnedReadOnly),
             Err(error) if says_shut_down(&error) => Some(Self::ShutDown(error)),
             // It could not be asked, as where too many files are open.
             Err(_) => None,
@@ -55,16 +55,18 @@ fn is_another(noted: Option<&str>, beneath: io::Result<Option<String>>) -> bool 
     }
 }
 
-impl fmt::Display for Defect {
+impl fmt::Display for StaleMount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Forgotten => f.write_str("its server no longer knows it"),
+            Self::UnknownToServer => f.write_str("its server no longer knows it"),
             Self::DiskGone => f.write_str("the disk that was mounted there is gone from this node"),
-            Self::ReadOnly => f.write_str(
+            Self::TurnedReadOnly => f.write_str(
                 "its filesystem has become read-only, to which the kernel turns it after an error",
             ),
             Self::ShutDown(error) => write!(f, "its filesystem was shut down ({error})"),
-            Self::OnlyReads => f.write_str("the pod that had it first on this node only reads"),
+            Self::StagedReadOnly => {
+                f.write_str("the pod that had it first on this node only reads")
+            }
         }
     }
 }
@@ -75,51 +77,54 @@ impl Driver {
     ///
     /// # Errors
     /// `failed-precondition` where somebody uses it.
-    pub(super) fn take_away(
+    pub(super) fn unmount_stale(
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        spot: &Spot<'_>,
-        (defect, entry): (&Defect, &MountEntry),
+        spec: &MountSpec<'_>,
+        (stale, entry): (&StaleMount, &MountEntry),
     ) -> Result<(), DriverError> {
-        if let Some(user) = user(record, spot, defect, entry)? {
-            return Err(defect.refusal(spot, &user));
+        if let Some(user) = user(record, spec, stale, entry)? {
+            return Err(stale.refusal(spec, &user));
         }
-        tracing::info!(path = %spot.path.display(), reason = %defect, "mounting anew");
-        record.intend_again(spot.path);
+        tracing::info!(path = %spec.path.display(), reason = %stale, "mounting anew");
+        record.intend_again(spec.path);
         self.journal.save(record)?;
-        self.unmount(operation, spot.path)
+        self.unmount(operation, spec.path)
     }
 }
 
-impl Defect {
+impl StaleMount {
     /// Who has to go before anything can be mounted anew.
-    pub(super) fn refusal(&self, spot: &Spot<'_>, user: &Path) -> DriverError {
+    pub(super) fn refusal(&self, spec: &MountSpec<'_>, user: &Path) -> DriverError {
         DriverError::failed_precondition(format!(
             "cannot use the volume at {}: {self}; unpublish it at {} first (delete the pod) and wherever else it is published, then unstage it: staging checks its filesystem and mounts it anew",
-            spot.path.display(),
+            spec.path.display(),
             user.display()
         ))
     }
 }
 
-/// Where somebody uses what is mounted at the spot. A pod has what is at its target; a server that forgot a mount has
+/// Where somebody uses what is mounted there. A pod has what is at its target; a server that forgot a mount has
 /// ended its use already.
 fn user(
     record: &VolumeRecord,
-    spot: &Spot<'_>,
-    defect: &Defect,
+    spec: &MountSpec<'_>,
+    stale: &StaleMount,
     entry: &MountEntry,
 ) -> Result<Option<PathBuf>, DriverError> {
-    match (spot.role, defect) {
-        (_, Defect::Forgotten) => Ok(None),
+    match (spec.role, stale) {
+        (_, StaleMount::UnknownToServer) => Ok(None),
         (
             Role::Target,
-            Defect::DiskGone | Defect::ReadOnly | Defect::ShutDown(_) | Defect::OnlyReads,
-        ) => Ok(Some(spot.path.to_owned())),
+            StaleMount::DiskGone
+            | StaleMount::TurnedReadOnly
+            | StaleMount::ShutDown(_)
+            | StaleMount::StagedReadOnly,
+        ) => Ok(Some(spec.path.to_owned())),
         (Role::Staging, _) => match published(record) {
             Some(target) => Ok(Some(target.path.clone())),
-            None => shown_elsewhere(spot.path, entry),
+            None => shown_elsewhere(spec.path, entry),
         },
     }
 }
