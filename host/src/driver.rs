@@ -12,7 +12,11 @@ mod driver_stats;
 mod expand;
 mod group_snapshot;
 mod mount;
+mod mount_rules;
 mod mount_source;
+mod mount_spec;
+mod mount_state;
+mod mount_table;
 mod mounted;
 mod node;
 mod on_mount;
@@ -23,7 +27,9 @@ mod publish;
 mod request;
 mod snapshot;
 mod staging;
+mod staging_path;
 mod stale_mount;
+mod unmount;
 mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -44,8 +50,9 @@ pub use component::Component;
 pub use driver_stats::DriverStats;
 pub use expand::{ExpandOnNode, ExpandOutcome, VolumeLocation};
 pub use parameters::PROVISIONER_IDENTITY;
-pub use publish::TargetCleanup;
-pub use request::{AttachVolume, PublishVolume, Sharing, StageVolume, StagedFor, VolumeReference};
+pub use request::{
+    AttachVolume, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup, VolumeReference,
+};
 
 /// How long an operation waits for another one on the same volume before it answers `in-progress`.
 /// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.

@@ -7,7 +7,8 @@
 //! is mounted, because what the kernel remembers of it may be older than what another node wrote to the disk since.
 
 use super::Driver;
-use super::mount::{MountSpec, is_as_noted, known};
+use super::mount_spec::MountSpec;
+use super::mount_table::{is_as_noted, known};
 use super::operation::Operation;
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;
@@ -78,20 +79,4 @@ pub(super) fn is_sound(staging: &MountRecord) -> Result<bool, DriverError> {
         is_as_noted(staging, &entry) && StaleMount::of(staging, &entry).is_none()
     };
     Ok(known(&staging.path)?.is_some_and(is_sound))
-}
-
-/// `failed-precondition` where a staging that is everyone's only reads.
-pub(super) fn refuse_only_read(
-    record: &VolumeRecord,
-    staging: &MountRecord,
-    access: Access,
-) -> Result<(), DriverError> {
-    if staging.use_as.allows(access) {
-        return Ok(());
-    }
-    Err(DriverError::failed_precondition(format!(
-        "cannot mount volume {:?} for writing: it is staged at {} for reading alone; unstage it, and stage it for writing first",
-        record.id().0,
-        staging.path.display()
-    )))
 }

@@ -8,7 +8,7 @@
 //! journal says what there is to undo and by which component; whether a volume is attached is asked.
 
 use super::Driver;
-use super::mount::is_mounted;
+use super::mount_table::is_mounted;
 use super::operation::Operation;
 use super::parameters::spelled;
 use super::request::{AttachVolume, VolumeReference};

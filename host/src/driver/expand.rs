@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use super::mount::still_holds;
+use super::mount_table::still_holds;
 use super::parameters::known;
 use super::provision::check_range;
 use super::request::VolumeReference;

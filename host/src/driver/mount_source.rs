@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::mount::{MountSpec, known};
+use super::mount_rules::occupied;
+use super::mount_spec::MountSpec;
+use super::mount_table::known;
 use super::operation::Operation;
 use super::request::VolumeReference;
 use crate::error::DriverError;
@@ -112,14 +114,4 @@ fn shows((from, staged): (&Path, &MountEntry), spec: &MountSpec<'_>, entry: &Mou
     let is_whole = matches!(spec.kind, AccessType::Block) || entry.root == staged.root;
     let refuses_writes = spec.access == Access::ReadOnly || staged.read_only;
     is_same && is_whole && entry.read_only == refuses_writes
-}
-
-/// Something is mounted there that we cannot take for the volume.
-pub(super) fn occupied(spec: &MountSpec<'_>, entry: &MountEntry) -> DriverError {
-    DriverError::already_exists(format!(
-        "{} already holds a {} mount of {}; unmount it first",
-        spec.path.display(),
-        entry.fs_type,
-        entry.source
-    ))
 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::Driver;
-use super::mount::{is_as_noted, known, look, shown};
+use super::mount_table::{is_as_noted, known, look, shown};
 use super::operation::Subject;
-use super::staging::{access_of, staged_devices};
+use super::staging::access_of;
+use super::staging_path::staged_devices;
 use crate::error::{Condition, DriverError};
 use crate::journal::Progress;
 use crate::runtime::{Export, Purpose, StageRequest};

@@ -10,12 +10,14 @@ use std::time::Instant;
 
 use super::Driver;
 use super::access::is_sound;
-use super::mount::{
-    MountSpec, MountState, UNDO_TIME, is_mounted, mount_state, still_holds, used_otherwise,
-};
-use super::mount_source::{MountSource, occupied};
+use super::mount_rules::{occupied, used_otherwise};
+use super::mount_source::MountSource;
+use super::mount_spec::MountSpec;
+use super::mount_state::{MountState, mount_state};
+use super::mount_table::{is_mounted, still_holds};
 use super::operation::Operation;
 use super::request::{AttachVolume, PublishVolume};
+use super::unmount::UNDO_TIME;
 use crate::error::{Condition, DriverError};
 use crate::journal::{
     Lasts, MountRecord, Progress, Role, Use, VolumeRecord, content_stem, file_stem,

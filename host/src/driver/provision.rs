@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::mount::is_mounted;
+use super::mount_table::is_mounted;
 use super::operation::{Operation, Subject};
 use super::{Driver, parameters};
 use crate::error::DriverError;

@@ -1,33 +1,27 @@
 //! `stage_volume`, `publish_volume` and their inverses.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Driver;
-use super::access::refuse_only_read;
-use super::mount::{
-    MountSpec, MountState, beneath, is_from_server, is_mounted, mount_state,
-    refuse_changed_context, still_holds,
+use super::mount_rules::{
+    refuse_beneath, refuse_changed_context, refuse_contradiction, refuse_only_read,
+    refuse_second_target, refuse_unstaged,
 };
 use super::mount_source::MountSource;
+use super::mount_spec::MountSpec;
+use super::mount_state::{MountState, mount_state};
+use super::mount_table::{is_from_server, is_mounted};
 use super::operation::{Operation, Subject};
-use super::request::{PublishVolume, Sharing, StageVolume, StagedFor, VolumeReference};
-use super::staging::{publish_context, staged_at, staged_devices};
+use super::request::{PublishVolume, StageVolume, StagedFor, TargetCleanup, VolumeReference};
+use super::staging::publish_context;
+use super::staging_path::{staged_at, staged_devices};
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;
-use crate::journal::{MountRecord, Role, VolumeRecord};
+use crate::journal::{Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
-use crate::volume::{AccessType, Parameters, StagingPath, TargetPath, VolumeId};
-
-/// What becomes of a target that was unmounted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetCleanup {
-    /// It stays: kubelet removes what it made for FlexVolume.
-    Keep,
-    /// It goes: in CSI whoever publishes makes the target, and removes it.
-    Remove,
-}
+use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
 impl Driver {
     /// Makes a volume appear for one pod. Safe to repeat; a target that holds it already is success,
@@ -185,71 +179,12 @@ impl Driver {
     }
 }
 
-/// A volume that has to be attached is staged once and then bound; without the staging, a guest would
-/// mount a disk a second time.
-fn refuse_unstaged(guest: &Guest, volume: &VolumeReference) -> Result<(), DriverError> {
-    if !guest.manifest.exports(Export::Attachment) {
-        return Ok(());
-    }
-    Err(DriverError::failed_precondition(format!(
-        "volume {:?} is not staged on this node (mountdevice comes before mount)",
-        volume.id.0
-    )))
-}
-
-/// What the request says has to agree with what is noted.
-fn refuse_contradiction(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
-    refuse_other_staging(record, request)?;
-    match record.staging() {
-        Some(staging) => refuse_other_kind(staging, &request.kind),
-        None => refuse_changed_context(record, &request.volume.context),
-    }
-}
-
 fn target(request: &PublishVolume) -> MountSpec<'_> {
     MountSpec {
         path: request.target.as_path(),
         role: Role::Target,
         access: request.access,
         kind: &request.kind,
-    }
-}
-
-/// A volume for one pod appears at one target.
-fn refuse_second_target(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
-    if request.sharing == Sharing::ManyTargets {
-        return Ok(());
-    }
-    let other = record.mounts.iter().find(|mount| {
-        mount.role == Role::Target && mount.path != request.target.as_path() && still_holds(mount)
-    });
-    other.map_or(Ok(()), |other| {
-        Err(DriverError::failed_precondition(format!(
-            "cannot publish volume {:?} at {}: its access mode allows one target, and it is published at {}; unpublish it there first",
-            request.volume.id.0,
-            request.target.as_path().display(),
-            other.path.display()
-        )))
-    })
-}
-
-/// A caller that names a staging directory has staged the volume there.
-fn refuse_other_staging(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
-    let Some(named) = &request.staging else {
-        return Ok(());
-    };
-    let is_there = record.staging().is_some_and(|mount| {
-        let path = &mount.path;
-        path == named.as_path()
-            || staged_devices(named.as_path(), Some(&request.volume.id)).contains(path)
-    });
-    match is_there {
-        true => Ok(()),
-        false => Err(DriverError::failed_precondition(format!(
-            "cannot publish volume {:?}: it is not staged at {}; stage it there first",
-            request.volume.id.0,
-            named.as_path().display()
-        ))),
     }
 }
 
@@ -262,35 +197,4 @@ fn staging_of(request: &StageVolume) -> Result<PathBuf, DriverError> {
         }
     }
     Ok(paths.swap_remove(0))
-}
-
-/// A staging directory that is given back with something mounted in it would never be removed, and what is mounted
-/// there never unmounted.
-fn refuse_beneath(directory: &Path) -> Result<(), DriverError> {
-    match beneath(directory)? {
-        None => Ok(()),
-        Some(point) => Err(DriverError::failed_precondition(format!(
-            "cannot unstage {}: {} is mounted beneath it, and not by this driver; unmount that first",
-            directory.display(),
-            point.display()
-        ))),
-    }
-}
-
-/// A directory cannot be bound to a file, nor a file to a directory.
-fn refuse_other_kind(staging: &MountRecord, kind: &AccessType) -> Result<(), DriverError> {
-    let word = |is_block| match is_block {
-        true => "a raw device",
-        false => "a directory",
-    };
-    let (staged, wanted) = (staging.use_as.is_block(), *kind == AccessType::Block);
-    if staged == wanted {
-        return Ok(());
-    }
-    Err(DriverError::failed_precondition(format!(
-        "the volume is staged at {} as {}, and cannot be published as {}; unstage it first",
-        staging.path.display(),
-        word(staged),
-        word(wanted)
-    )))
 }

@@ -85,3 +85,12 @@ pub enum StagedFor {
     /// The pod's that came first; others may have another.
     FirstPod,
 }
+
+/// What becomes of a target that was unmounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetCleanup {
+    /// It stays: kubelet removes what it made for FlexVolume.
+    Keep,
+    /// It goes: in CSI whoever publishes makes the target, and removes it.
+    Remove,
+}

@@ -3,17 +3,20 @@
 //! Callers stage once and publish often, maybe weeks later: by then the mount may be dead, or not be the one that we
 //! made, or another driver made it before us. It is looked at before anything is bound from it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Driver;
-use super::mount::{MountSpec, is_as_noted, is_mounted, known, look, refuse_changed_context};
+use super::mount_rules::refuse_changed_context;
+use super::mount_spec::MountSpec;
+use super::mount_table::{is_as_noted, known, look};
 use super::operation::Operation;
 use super::request::{PublishVolume, StagedFor};
+use super::staging_path::staged_at;
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::sys::MountEntry;
-use crate::volume::{Access, AccessType, Parameters, StagingPath, VolumeId};
+use crate::volume::{Access, AccessType, Parameters};
 
 /// A staging that a guest has to see to before anything is published from it.
 struct Unready {
@@ -124,60 +127,5 @@ pub(super) fn access_of(entry: &MountEntry) -> Access {
     match entry.read_only {
         true => Access::ReadOnly,
         false => Access::ReadWrite,
-    }
-}
-
-/// Where a volume of that kind can be mounted, given the directory in which it is staged. Ours comes first.
-///
-/// # Errors
-/// `already-exists` for a raw device where something is mounted at the directory: it hides what else is there, and
-/// where its server is dead, looking beneath it would hang.
-pub(super) fn staged_at(
-    staging: &StagingPath,
-    id: &VolumeId,
-    kind: &AccessType,
-) -> Result<Vec<PathBuf>, DriverError> {
-    let directory = staging.as_path();
-    match kind {
-        AccessType::Filesystem { .. } => Ok(vec![directory.to_owned()]),
-        AccessType::Block if is_mounted(directory)? => Err(DriverError::already_exists(format!(
-            "volume {:?} cannot be staged as a raw device in {}: something is mounted at the directory itself; unmount it first",
-            id.0,
-            directory.display()
-        ))),
-        AccessType::Block => Ok(staged_devices(directory, Some(id))),
-    }
-}
-
-/// The files at which a raw device is staged: ours, and that of Alibaba's driver, which has the volume's id for a
-/// name.
-pub(super) fn staged_devices(staging: &Path, id: Option<&VolumeId>) -> Vec<PathBuf> {
-    let is_name = |id: &&str| !matches!(*id, "" | "." | ".." | "device") && !id.contains('/');
-    let id = id.map(|id| id.0.as_str()).filter(is_name);
-    let theirs = id.map(|id| staging.join(id));
-    [staged_device(staging)].into_iter().chain(theirs).collect()
-}
-
-/// Where we stage a raw device.
-pub(super) fn staged_device(staging: &Path) -> PathBuf {
-    staging.join("device")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::slice;
-
-    use super::*;
-
-    #[test]
-    fn a_raw_device_is_looked_for_under_names_that_stay_in_the_staging_directory() {
-        let staging = Path::new("/mounts/x");
-        let devices = |id: &str| staged_devices(staging, Some(&VolumeId(id.into())));
-        let ours = staging.join("device");
-        assert_eq!(devices("d-1"), [ours.clone(), staging.join("d-1")]);
-        for id in ["", ".", "..", "../y", "a/b", "device"] {
-            assert_eq!(devices(id), slice::from_ref(&ours), "{id:?}");
-        }
-        assert_eq!(staged_devices(staging, None), [ours]);
     }
 }

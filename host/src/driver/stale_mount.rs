@@ -4,16 +4,22 @@
 //! none of it, so what a repeated call relies on is asked itself. It is mounted anew where nobody uses it: under
 //! a pod that has it open, nothing is exchanged.
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use super::Driver;
-use super::mount::{MountSpec, still_holds};
+use super::mount_spec::MountSpec;
+use super::mount_table::{is_from_server, still_holds};
 use super::operation::Operation;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Role, VolumeRecord};
-use crate::sys::{MountEntry, disk_beneath, mount_points_of, says_shut_down, takes_writes};
+use crate::sys::{
+    FaultKind, MountEntry, disk_beneath, mount_points_of, says_shut_down, takes_writes,
+};
+
+/// For asking a server whether it knows a mount of its own; one that answers does so in milliseconds.
+const STALE_TIME: Duration = Duration::from_secs(1);
 
 /// Why it is not.
 #[derive(Debug)]
@@ -72,6 +78,23 @@ impl fmt::Display for StaleMount {
 }
 
 impl Driver {
+    /// What is wrong with what is settled there. A server that does not answer has not lost it: its clients go on
+    /// when it comes back.
+    pub(super) fn stale_mount(
+        &self,
+        record: &VolumeRecord,
+        spec: &MountSpec<'_>,
+        entry: &MountEntry,
+    ) -> Option<StaleMount> {
+        if !is_from_server(entry) {
+            return StaleMount::of(record.mount_at(spec.path)?, entry);
+        }
+        let until = Instant::now() + STALE_TIME;
+        let measured = self.measuring.measure(spec.path, &entry.fs_type, until);
+        let is_stale = measured.is_err_and(|fault| fault.kind == FaultKind::Stale);
+        is_stale.then_some(StaleMount::UnknownToServer)
+    }
+
     /// Unmounts what no longer is what was mounted there, so that it can be mounted anew. Until it is, the journal
     /// says that it is meant to be.
     ///
