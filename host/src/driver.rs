@@ -6,6 +6,7 @@
 
 mod access;
 mod attach;
+mod attach_on_mount;
 mod capabilities;
 mod component;
 mod driver_stats;
@@ -19,7 +20,6 @@ mod mount_state;
 mod mount_table;
 mod mounted;
 mod node;
-mod on_mount;
 mod operation;
 mod parameters;
 mod provision;

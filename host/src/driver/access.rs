@@ -8,7 +8,7 @@
 
 use super::Driver;
 use super::mount_spec::MountSpec;
-use super::mount_table::{is_as_noted, known};
+use super::mount_table::{cached_mount, is_as_recorded};
 use super::operation::Operation;
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;
@@ -54,7 +54,7 @@ impl Driver {
         if staging.use_as.allows(access) {
             return Ok(true);
         }
-        let Some(entry) = known(&staging.path)? else {
+        let Some(entry) = cached_mount(&staging.path)? else {
             return Ok(false);
         };
         let spec = MountSpec {
@@ -76,7 +76,7 @@ impl Driver {
 /// Whether what was noted is there still, and sound: what is dead is mounted anew, unless another pod has it.
 pub(super) fn is_sound(staging: &MountRecord) -> Result<bool, DriverError> {
     let is_sound = |entry: MountEntry| {
-        is_as_noted(staging, &entry) && StaleMount::of(staging, &entry).is_none()
+        is_as_recorded(staging, &entry) && StaleMount::of(staging, &entry).is_none()
     };
-    Ok(known(&staging.path)?.is_some_and(is_sound))
+    Ok(cached_mount(&staging.path)?.is_some_and(is_sound))
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use super::mount_table::still_holds;
+use super::mount_table::is_still_mounted;
 use super::parameters::known;
 use super::provision::check_range;
 use super::request::VolumeReference;
@@ -246,7 +246,8 @@ fn shell_quoted(text: &str) -> String {
 
 /// One filesystem is behind all mounts of a volume; the staging is where it can surely be written.
 fn mounted(record: &VolumeRecord) -> Option<&MountRecord> {
-    let is_there = |mount: &&MountRecord| mount.progress == Progress::Done && still_holds(mount);
+    let is_there =
+        |mount: &&MountRecord| mount.progress == Progress::Done && is_still_mounted(mount);
     let staged = record.staging().filter(is_there);
     let published = || {
         record

@@ -12,7 +12,7 @@ use super::mount_rules::{refuse_given_up, used_otherwise};
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
 use super::mount_state::{MountState, mount_state};
-use super::mount_table::{is_mounted, known, shown};
+use super::mount_table::{cached_mount, identity, is_mounted};
 use super::operation::Operation;
 use super::unmount::UNDO_TIME;
 use crate::error::DriverError;
@@ -126,7 +126,7 @@ impl Driver {
             use_as: Use::of(spec.access, spec.kind),
             component: source.component().to_owned(),
             progress,
-            shown_as: entry.map(shown).or(shown_before).unwrap_or_default(),
+            shown_as: entry.map(identity).or(shown_before).unwrap_or_default(),
             // One that cannot be told is not noted, and so not missed later.
             disk: entry.and_then(|entry| disk_beneath(spec.path, entry).ok().flatten()),
             takes_writes: entry.map(|entry| !entry.read_only),
@@ -140,7 +140,7 @@ impl Driver {
         record: &VolumeRecord,
         spec: &MountSpec<'_>,
     ) -> Result<MountEntry, DriverError> {
-        let entry = known(spec.path)?.ok_or_else(|| {
+        let entry = cached_mount(spec.path)?.ok_or_else(|| {
             DriverError::internal(format!(
                 "guest {:?} said that volume {:?} is mounted, but nothing is mounted at {}",
                 self.config.component,

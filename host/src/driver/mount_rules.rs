@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::mount_spec::MountSpec;
-use super::mount_table::{beneath, still_holds};
+use super::mount_table::{beneath, is_still_mounted};
 use super::parameters::PROVISIONER_IDENTITY;
 use super::request::{PublishVolume, Sharing, VolumeReference};
 use super::staging_path::staged_devices;
@@ -92,7 +92,7 @@ pub(super) fn refuse_changed_context(
     let in_use = record
         .mounts
         .iter()
-        .find(|mount| mount.progress == Progress::Done && still_holds(mount));
+        .find(|mount| mount.progress == Progress::Done && is_still_mounted(mount));
     match in_use {
         Some(mount) if !says_the_same(&record.context(), context) => {
             Err(DriverError::already_exists(format!(
@@ -119,7 +119,9 @@ pub(super) fn refuse_second_target(
         return Ok(());
     }
     let other = record.mounts.iter().find(|mount| {
-        mount.role == Role::Target && mount.path != request.target.as_path() && still_holds(mount)
+        mount.role == Role::Target
+            && mount.path != request.target.as_path()
+            && is_still_mounted(mount)
     });
     other.map_or(Ok(()), |other| {
         Err(DriverError::failed_precondition(format!(
@@ -196,14 +198,14 @@ mod tests {
     use std::slice;
 
     use super::*;
-    use crate::driver::mount_table::{look, shown};
+    use crate::driver::mount_table::{current_mount, identity};
     use crate::journal::Use;
     use crate::volume::{VolumeId, VolumeKey};
 
     /// A record of a volume that is mounted.
     fn in_use(context: &Parameters) -> VolumeRecord {
         let path = PathBuf::from("/proc");
-        let entry = look(&path).expect("readable").expect("mounted");
+        let entry = current_mount(&path).expect("readable").expect("mounted");
         let id = VolumeId("d-1".into());
         let mut record = VolumeRecord::new(&VolumeKey(id.0.clone()), &id, context);
         record.set_mount(MountRecord {
@@ -212,7 +214,7 @@ mod tests {
             use_as: Use::of(Access::ReadWrite, &AccessType::Block),
             component: String::new(),
             progress: Progress::Done,
-            shown_as: shown(&entry),
+            shown_as: identity(&entry),
             disk: None,
             takes_writes: None,
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::mount_rules::occupied;
 use super::mount_spec::MountSpec;
-use super::mount_table::known;
+use super::mount_table::cached_mount;
 use super::operation::Operation;
 use super::request::VolumeReference;
 use crate::error::DriverError;
@@ -81,7 +81,7 @@ fn bind(
     spec: &MountSpec<'_>,
     found: Option<MountEntry>,
 ) -> Result<(), DriverError> {
-    let Some(staged) = known(&from)? else {
+    let Some(staged) = cached_mount(&from)? else {
         // After a reboot the journal still knows the staging, but the mount is gone; kubelet stages again.
         return Err(DriverError::failed_precondition(format!(
             "the volume is no longer staged at {}",

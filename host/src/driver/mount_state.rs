@@ -2,7 +2,7 @@
 
 use super::mount_rules::used_otherwise;
 use super::mount_spec::MountSpec;
-use super::mount_table::{is_as_noted, known, look};
+use super::mount_table::{cached_mount, current_mount, is_as_recorded};
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, Use};
 use crate::sys::MountEntry;
@@ -25,9 +25,9 @@ pub(super) fn mount_state(
     noted: Option<&MountRecord>,
     spec: &MountSpec<'_>,
 ) -> Result<MountState, DriverError> {
-    match judged(noted, spec, known(spec.path)?)? {
+    match judged(noted, spec, cached_mount(spec.path)?)? {
         // What is taken over is looked at closely, also whether it can be written to.
-        MountState::Foreign(_) => judged(noted, spec, look(spec.path)?),
+        MountState::Foreign(_) => judged(noted, spec, current_mount(spec.path)?),
         state @ (MountState::NotMounted
         | MountState::Mounted(_)
         | MountState::OtherUse(_)
@@ -50,7 +50,7 @@ fn judged(
         Progress::Intended => Ok(MountState::Interrupted),
         Progress::Adopting => Ok(MountState::Foreign(entry)),
         // Ours is gone, and somebody mounted something else since.
-        Progress::Done if !is_as_noted(noted, &entry) => Ok(MountState::Foreign(entry)),
+        Progress::Done if !is_as_recorded(noted, &entry) => Ok(MountState::Foreign(entry)),
         Progress::Done if noted.use_as == Use::of(spec.access, spec.kind) => {
             Ok(MountState::Mounted(entry))
         }

@@ -12,7 +12,7 @@ pub(super) fn is_from_server(entry: &MountEntry) -> bool {
 }
 
 /// What tells one mount from another in the kernel's table.
-pub(super) fn shown(entry: &MountEntry) -> String {
+pub(super) fn identity(entry: &MountEntry) -> String {
     let root = entry.root.to_string_lossy();
     // The kernel removes a device's node with the device, and it stays bound: whether the disk is still there is
     // asked by its number.
@@ -24,26 +24,26 @@ pub(super) fn shown(entry: &MountEntry) -> String {
 }
 
 /// Whether the kernel's table shows there what it showed when that was mounted.
-pub(super) fn is_as_noted(noted: &MountRecord, entry: &MountEntry) -> bool {
-    noted.shown_as == shown(entry)
+pub(super) fn is_as_recorded(noted: &MountRecord, entry: &MountEntry) -> bool {
+    noted.shown_as == identity(entry)
 }
 
 /// Whether what was mounted there is there still; what cannot be told counts as there.
-pub(super) fn still_holds(mount: &MountRecord) -> bool {
-    match known(&mount.path) {
+pub(super) fn is_still_mounted(mount: &MountRecord) -> bool {
+    match cached_mount(&mount.path) {
         Ok(None) => false,
-        Ok(Some(entry)) => mount.progress != Progress::Done || is_as_noted(mount, &entry),
+        Ok(Some(entry)) => mount.progress != Progress::Done || is_as_recorded(mount, &entry),
         Err(_) => true,
     }
 }
 
 pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
-    told(path, is_mount_point)
+    ask(path, is_mount_point)
 }
 
-/// As [`look`], but whether it can be written to may be out of date.
-pub(super) fn known(path: &Path) -> Result<Option<MountEntry>, DriverError> {
-    told(path, cached_mount_at)
+/// As [`current_mount`], but whether it can be written to may be out of date.
+pub(super) fn cached_mount(path: &Path) -> Result<Option<MountEntry>, DriverError> {
+    ask(path, cached_mount_at)
 }
 
 /// What is mounted beneath a path, not at it.
@@ -52,12 +52,12 @@ pub(super) fn beneath(path: &Path) -> Result<Option<PathBuf>, DriverError> {
     Ok(points.and_then(|points| points.into_iter().next()))
 }
 
-pub(super) fn look(path: &Path) -> Result<Option<MountEntry>, DriverError> {
-    told(path, mount_at)
+pub(super) fn current_mount(path: &Path) -> Result<Option<MountEntry>, DriverError> {
+    ask(path, mount_at)
 }
 
 /// What is mounted there, by whoever knows; nothing is the default.
-fn told<T: Default>(path: &Path, by: fn(&Path) -> std::io::Result<T>) -> Result<T, DriverError> {
+fn ask<T: Default>(path: &Path, by: fn(&Path) -> std::io::Result<T>) -> Result<T, DriverError> {
     Ok(or_nothing(path, by(path))?.unwrap_or_default())
 }
 
@@ -88,12 +88,15 @@ mod tests {
             device: "0:5".into(),
             read_only: false,
         };
-        let shown = |fs_type: &str, root: &str| shown(&entry(fs_type, root));
+        let identity = |fs_type: &str, root: &str| identity(&entry(fs_type, root));
         assert_eq!(
-            shown("devtmpfs", "/vdb//deleted"),
-            shown("devtmpfs", "/vdb")
+            identity("devtmpfs", "/vdb//deleted"),
+            identity("devtmpfs", "/vdb")
         );
-        assert_ne!(shown("devtmpfs", "/vdc"), shown("devtmpfs", "/vdb"));
-        assert_ne!(shown("ext4", "/pool/a//deleted"), shown("ext4", "/pool/a"));
+        assert_ne!(identity("devtmpfs", "/vdc"), identity("devtmpfs", "/vdb"));
+        assert_ne!(
+            identity("ext4", "/pool/a//deleted"),
+            identity("ext4", "/pool/a")
+        );
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::Driver;
-use super::mount_table::{is_as_noted, known, look, shown};
+use super::mount_table::{cached_mount, current_mount, identity, is_as_recorded};
 use super::operation::Subject;
 use super::staging::access_of;
 use super::staging_path::staged_devices;
@@ -53,7 +53,7 @@ impl Seen {
     fn of(key: &VolumeKey, mounted: &Mounted) -> Option<Self> {
         Some(Self {
             key: key.clone(),
-            shown: shown(&mounted.entry),
+            shown: identity(&mounted.entry),
             disk: disk_beneath(&mounted.path, &mounted.entry).ok()?,
         })
     }
@@ -95,7 +95,7 @@ impl Driver {
                 at.display()
             ))
         };
-        let mounted = anything_at(key, at, look)?.ok_or_else(nowhere)?;
+        let mounted = anything_at(key, at, current_mount)?.ok_or_else(nowhere)?;
         match self.recognise(key, &mounted) {
             Ok(()) => Ok(mounted),
             Err(error) if says_no(error.condition()) => Err(nowhere().caused_by(error)),
@@ -109,7 +109,7 @@ impl Driver {
         key: &VolumeKey,
         at: &Path,
     ) -> Result<Option<Mounted>, DriverError> {
-        let Some(mounted) = anything_at(key, at, known)? else {
+        let Some(mounted) = anything_at(key, at, cached_mount)? else {
             return Ok(None);
         };
         let is_noted = self.journal.volume_at(&mounted.path).as_ref() == Some(key);
@@ -123,7 +123,7 @@ impl Driver {
         let record = self.journal.look(key)?;
         let noted = record.as_ref().and_then(|it| it.mount_at(&mounted.path));
         Ok(noted.is_some_and(|noted| {
-            noted.progress == Progress::Done && is_as_noted(noted, &mounted.entry)
+            noted.progress == Progress::Done && is_as_recorded(noted, &mounted.entry)
         }))
     }
 
@@ -223,7 +223,7 @@ mod tests {
         let asked = RefCell::new(Vec::new());
         let by = |path: &Path| {
             asked.borrow_mut().push(path.to_owned());
-            known(path)
+            cached_mount(path)
         };
         let found = anything_at(&key, mount, by)
             .expect("told")

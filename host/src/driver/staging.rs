@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::Driver;
 use super::mount_rules::refuse_changed_context;
 use super::mount_spec::MountSpec;
-use super::mount_table::{is_as_noted, known, look};
+use super::mount_table::{cached_mount, current_mount, is_as_recorded};
 use super::operation::Operation;
 use super::request::{PublishVolume, StagedFor};
 use super::staging_path::staged_at;
@@ -88,11 +88,11 @@ fn spoilt(noted: &MountRecord, request: &PublishVolume) -> Result<Option<Unready
     if noted.progress != Progress::Done {
         return Ok(Some(unready(noted.use_as.access(), None)));
     }
-    let Some(entry) = known(&noted.path)? else {
+    let Some(entry) = cached_mount(&noted.path)? else {
         // As after a reboot: callers then stage again.
         return Ok(None);
     };
-    if !is_as_noted(noted, &entry) {
+    if !is_as_recorded(noted, &entry) {
         return Ok(Some(unready(access_of(&entry), None)));
     }
     if request.staged_for == StagedFor::FirstPod && !noted.use_as.allows(request.access) {
@@ -111,7 +111,7 @@ fn foreign(request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
         return Ok(None);
     };
     for path in staged_at(staging, &request.volume.id, &request.kind)? {
-        if let Some(entry) = look(&path)? {
+        if let Some(entry) = current_mount(&path)? {
             return Ok(Some(Unready {
                 access: access_of(&entry),
                 path,

@@ -10,7 +10,7 @@ use std::{fmt, io};
 
 use super::Driver;
 use super::mount_spec::MountSpec;
-use super::mount_table::{is_from_server, still_holds};
+use super::mount_table::{is_from_server, is_still_mounted};
 use super::operation::Operation;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Role, VolumeRecord};
@@ -155,7 +155,7 @@ fn user(
 /// A target that holds the volume.
 fn published(record: &VolumeRecord) -> Option<&MountRecord> {
     let mut targets = record.mounts.iter();
-    targets.find(|mount| mount.role == Role::Target && still_holds(mount))
+    targets.find(|mount| mount.role == Role::Target && is_still_mounted(mount))
 }
 
 /// Where another driver bound it, which the journal does not know.

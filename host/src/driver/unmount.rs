@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use super::mount_table::{beneath, is_mounted, still_holds};
+use super::mount_table::{beneath, is_mounted, is_still_mounted};
 use super::operation::Operation;
 use super::request::TargetCleanup;
 use crate::error::DriverError;
@@ -94,7 +94,7 @@ impl Driver {
     /// elsewhere: a volume is published from the first that is noted.
     pub(super) fn forget_stagings_elsewhere(&self, record: &mut VolumeRecord, path: &Path) {
         let is_gone = |noted: &&MountRecord| {
-            noted.role == Role::Staging && noted.path != path && !still_holds(noted)
+            noted.role == Role::Staging && noted.path != path && !is_still_mounted(noted)
         };
         let gone = record.mounts.iter().filter(is_gone);
         let gone: Vec<PathBuf> = gone.map(|noted| noted.path.clone()).collect();

@@ -14,7 +14,7 @@ use super::mount_rules::{occupied, used_otherwise};
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
 use super::mount_state::{MountState, mount_state};
-use super::mount_table::{is_mounted, still_holds};
+use super::mount_table::{is_mounted, is_still_mounted};
 use super::operation::Operation;
 use super::request::{AttachVolume, PublishVolume};
 use super::unmount::UNDO_TIME;
@@ -222,7 +222,7 @@ impl Driver {
         leaving: &Path,
     ) -> Result<(), DriverError> {
         let is_used = |mount: &MountRecord| {
-            mount.role == Role::Target && mount.path != leaving && still_holds(mount)
+            mount.role == Role::Target && mount.path != leaving && is_still_mounted(mount)
         };
         if record.mounts.iter().any(is_used) {
             return Ok(());
