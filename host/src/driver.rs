@@ -13,12 +13,13 @@ mod driver_stats;
 mod expand;
 mod group_snapshot;
 mod mount;
+mod mount_cache;
 mod mount_rules;
 mod mount_source;
 mod mount_spec;
 mod mount_state;
 mod mount_table;
-mod mounted;
+mod mounted_volume;
 mod node;
 mod operation;
 mod parameters;
@@ -40,8 +41,8 @@ use crate::journal::{DetachedVolumes, Journal};
 use crate::runtime::{DriverState, Runtime};
 use crate::sys::{MeasuringWorkers, NetworkWorkers, WorkerToll};
 
-use capabilities::Claimed;
-use mounted::Recognised;
+use capabilities::CachedCapabilities;
+use mount_cache::MountCache;
 
 pub use crate::runtime::{Export, Scope};
 pub use crate::sys::{Measured, Room};
@@ -70,8 +71,8 @@ pub struct Driver {
     measuring: MeasuringWorkers,
     toll: WorkerToll,
     memory: DriverState,
-    claimed: Arc<Mutex<Option<Claimed>>>,
-    recognised: Arc<Recognised>,
+    capabilities: Arc<Mutex<Option<CachedCapabilities>>>,
+    mount_cache: Arc<MountCache>,
     closed: Arc<OnceLock<()>>,
     patience: Patience,
 }
@@ -114,8 +115,8 @@ impl Driver {
             measuring: MeasuringWorkers::new(toll.clone()),
             toll,
             memory,
-            claimed: Arc::default(),
-            recognised: Arc::default(),
+            capabilities: Arc::default(),
+            mount_cache: Arc::default(),
             closed: Arc::default(),
             patience: Patience::default(),
         }

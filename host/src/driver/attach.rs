@@ -10,7 +10,7 @@
 use super::Driver;
 use super::mount_table::is_mounted;
 use super::operation::Operation;
-use super::parameters::spelled;
+use super::parameters::validate;
 use super::request::{AttachVolume, VolumeReference};
 use crate::error::{Condition, DriverError, Whose};
 use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};
@@ -37,7 +37,7 @@ impl Driver {
         lasts: Lasts,
     ) -> Result<Parameters, DriverError> {
         let guest = self.guest_with(operation, Export::Attachment, "attach volumes")?;
-        let context = self.checked(&guest.manifest, &request.volume)?;
+        let context = self.volume_parameters(&guest.manifest, &request.volume)?;
         let use_as = request
             .kind
             .as_ref()
@@ -162,7 +162,7 @@ impl Driver {
             .unwrap_or_default();
         let arguments = AttachRequest {
             id: &record.id(),
-            context: &self.known_to(&guest.manifest, record),
+            context: &self.recorded_parameters(&guest.manifest, record),
             publish_context: &Parameters::new(publish_context),
             node,
         };
@@ -180,7 +180,7 @@ impl Driver {
     ) -> Result<bool, DriverError> {
         let operation = self.begin(&volume.key)?;
         let guest = self.guest_with(&operation, Export::Attachment, "tell what is attached")?;
-        let context = self.checked(&guest.manifest, volume)?;
+        let context = self.volume_parameters(&guest.manifest, volume)?;
         let publish_context = self.record(volume)?.publish_context(Some(node));
         let arguments = AttachRequest {
             id: &volume.id,
@@ -206,7 +206,7 @@ impl Driver {
         }
         let arguments = AttachRequest {
             id: &record.id(),
-            context: &self.known_to(&guest.manifest, record),
+            context: &self.recorded_parameters(&guest.manifest, record),
             publish_context: &Parameters::new(made.publish_context.clone()),
             node: &NodeId(made.node.clone()),
         };
@@ -236,8 +236,8 @@ impl Driver {
 
     /// The journaled parameters in this guest's spelling. They were accepted once; a version that no longer
     /// knows one of them must still be able to undo.
-    fn known_to(&self, manifest: &Manifest, record: &VolumeRecord) -> Parameters {
-        spelled(&manifest.description, Scope::Volume, &record.context())
+    fn recorded_parameters(&self, manifest: &Manifest, record: &VolumeRecord) -> Parameters {
+        validate(&manifest.description, Scope::Volume, &record.context())
             .unwrap_or_else(|_| record.context())
     }
 }

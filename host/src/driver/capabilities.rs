@@ -14,9 +14,9 @@ pub struct Capabilities {
     local_filesystem: bool,
 }
 
-/// What the component that was asked about last can do.
+/// Of the component that was asked about last.
 #[derive(Debug)]
-pub(super) struct Claimed {
+pub(super) struct CachedCapabilities {
     pub(super) manifest: Arc<Manifest>,
     pub(super) capabilities: Capabilities,
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use super::capabilities::{Capabilities, Claimed};
+use super::capabilities::{CachedCapabilities, Capabilities};
 use super::operation::Operation;
 use super::request::VolumeReference;
 use super::{Driver, parameters};
@@ -31,19 +31,22 @@ impl Driver {
     pub fn capabilities(&self) -> Result<Capabilities, DriverError> {
         self.runtime
             .manifest(&self.config)
-            .map(|manifest| self.claimed_by(manifest))
+            .map(|manifest| self.capabilities_of(manifest))
     }
 
     /// Callers ask in each call, and names are long to read.
-    fn claimed_by(&self, manifest: Arc<Manifest>) -> Capabilities {
-        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = claimed.as_ref()
+    fn capabilities_of(&self, manifest: Arc<Manifest>) -> Capabilities {
+        let mut cached = self
+            .capabilities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cached.as_ref()
             && Arc::ptr_eq(&known.manifest, &manifest)
         {
             return known.capabilities;
         }
         let capabilities = Capabilities::of(&manifest);
-        *claimed = Some(Claimed {
+        *cached = Some(CachedCapabilities {
             manifest,
             capabilities,
         });
@@ -58,7 +61,7 @@ impl Driver {
         let deadline = self.deadline(Instant::now());
         self.runtime
             .prepared_manifest(&self.config, deadline)
-            .map(|manifest| self.claimed_by(manifest))
+            .map(|manifest| self.capabilities_of(manifest))
     }
 
     /// Which component serves now.
@@ -121,21 +124,21 @@ impl Driver {
     }
 
     /// The parameters as the guest spells them; unknown and missing ones are named.
-    pub(super) fn checked(
+    pub(super) fn volume_parameters(
         &self,
         manifest: &Manifest,
         volume: &VolumeReference,
     ) -> Result<Parameters, DriverError> {
-        parameters::spelled(&manifest.description, Scope::Volume, &volume.context)
+        parameters::validate(&manifest.description, Scope::Volume, &volume.context)
     }
 
     /// The same for parameters of another scope.
-    pub(super) fn spelled(
+    pub(super) fn parameters_of(
         &self,
         guest: &Guest,
         scope: Scope,
         given: &Parameters,
     ) -> Result<Parameters, DriverError> {
-        parameters::spelled(&guest.manifest.description, scope, given)
+        parameters::validate(&guest.manifest.description, scope, given)
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Driver;
 use super::mount_table::is_still_mounted;
-use super::parameters::known;
+use super::parameters::validate_partial;
 use super::provision::check_range;
 use super::request::VolumeReference;
 use crate::error::{Condition, DriverError};
@@ -77,7 +77,8 @@ impl Driver {
         let operation = self.begin(&volume.key)?;
         let guest = self.guest_with(&operation, Export::Expansion, "grow volumes")?;
         // CSI grows a volume by its id alone.
-        let context = known(&guest.manifest.description, Scope::Volume, &volume.context)?;
+        let context =
+            validate_partial(&guest.manifest.description, Scope::Volume, &volume.context)?;
         guest.expand_volume(operation.setup(), &volume.id, &context, capacity)
     }
 

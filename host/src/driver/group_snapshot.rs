@@ -24,7 +24,7 @@ impl Driver {
         let sources = in_order(&request.sources)?;
         let operation = self.begin_on(Subject::NewGroupSnapshot(&request.name))?;
         let guest = self.group_snapshots(&operation, "create group snapshots")?;
-        let parameters = self.spelled(&guest, Scope::GroupSnapshot, &request.parameters)?;
+        let parameters = self.parameters_of(&guest, Scope::GroupSnapshot, &request.parameters)?;
         let request = CreateGroupSnapshot {
             name: request.name.clone(),
             sources,

@@ -4,7 +4,23 @@ use std::path::{Path, PathBuf};
 
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress};
-use crate::sys::{MountEntry, cached_mount_at, is_mount_point, mount_at, mount_points_beneath};
+use crate::sys::{
+    MountEntry, cached_mount_at, device_beneath, is_mount_point, mount_at, mount_points_beneath,
+};
+
+/// A path at which something is mounted.
+#[derive(Debug)]
+pub(super) struct FoundMount {
+    pub(super) path: PathBuf,
+    pub(super) entry: MountEntry,
+}
+
+impl FoundMount {
+    /// Whether it is a raw device.
+    pub(super) fn is_device(&self) -> bool {
+        !self.entry.is_on_device() && device_beneath(&self.path, &self.entry).is_some()
+    }
+}
 
 /// Whether somebody else keeps what is mounted: `server:/path`, as the kernel writes such sources.
 pub(super) fn is_from_server(entry: &MountEntry) -> bool {

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use super::operation::{Operation, Subject};
-use super::parameters::known;
+use super::parameters::validate_partial;
 use super::request::VolumeReference;
 use crate::error::DriverError;
 use crate::runtime::{Export, Scope};
@@ -38,7 +38,7 @@ impl Driver {
             [] => record.context(),
             _ => volume.context.clone(),
         };
-        let context = known(&guest.manifest.description, Scope::Volume, &context)?;
+        let context = validate_partial(&guest.manifest.description, Scope::Volume, &context)?;
         let publish_context = record.publish_context(None);
         guest.get_health(operation.setup(), &volume.id, &context, &publish_context)
     }

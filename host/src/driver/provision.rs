@@ -33,7 +33,7 @@ impl Driver {
         check_range(request.capacity)?;
         let operation = self.begin_on(Subject::NewVolume(&request.name))?;
         let guest = self.controller(&operation, "create volumes")?;
-        let parameters = self.spelled(&guest, Scope::Creation, &request.parameters)?;
+        let parameters = self.parameters_of(&guest, Scope::Creation, &request.parameters)?;
         let request = CreateVolume {
             parameters,
             ..request.clone()
@@ -137,7 +137,8 @@ impl Driver {
     ) -> Result<(), DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.controller(&operation, "validate volumes")?;
-        let context = parameters::known(&guest.manifest.description, Scope::Volume, context)?;
+        let context =
+            parameters::validate_partial(&guest.manifest.description, Scope::Volume, context)?;
         guest.validate_volume(operation.setup(), id, &context, capabilities)
     }
 
@@ -177,7 +178,7 @@ impl Driver {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.guest_with(&operation, Export::Capacity, "tell what room there is")?;
         let parameters =
-            parameters::known(&guest.manifest.description, Scope::Creation, parameters)?;
+            parameters::validate_partial(&guest.manifest.description, Scope::Creation, parameters)?;
         guest.available_capacity(operation.setup(), &parameters, place)
     }
 
@@ -188,7 +189,7 @@ impl Driver {
     pub fn modify_volume(&self, id: &VolumeId, parameters: &Parameters) -> Result<(), DriverError> {
         let operation = self.begin(&VolumeKey(id.0.clone()))?;
         let guest = self.guest_with(&operation, Export::Modification, "modify volumes")?;
-        let parameters = self.spelled(&guest, Scope::Modification, parameters)?;
+        let parameters = self.parameters_of(&guest, Scope::Modification, parameters)?;
         guest.modify_volume(operation.setup(), id, &parameters)
     }
 

@@ -168,7 +168,7 @@ impl Driver {
         volume: &'a VolumeReference,
         publish_context: Parameters,
     ) -> Result<MountSource<'a>, DriverError> {
-        let context = self.checked(&guest.manifest, volume)?;
+        let context = self.volume_parameters(&guest.manifest, volume)?;
         record.renew(&volume.id, &volume.context);
         Ok(MountSource::Guest {
             guest,

@@ -23,7 +23,7 @@ impl Driver {
         check_name(&request.name)?;
         let operation = self.begin_on(Subject::NewSnapshot(&request.name))?;
         let guest = self.snapshots(&operation, "create snapshots")?;
-        let parameters = self.spelled(&guest, Scope::Snapshot, &request.parameters)?;
+        let parameters = self.parameters_of(&guest, Scope::Snapshot, &request.parameters)?;
         let request = CreateSnapshot {
             parameters,
             ..request.clone()
