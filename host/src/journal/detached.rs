@@ -10,7 +10,10 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{JournalError, VolumeRecord, content_stem, file_stem, read_record};
+use super::error::JournalError;
+use super::file_name::{content_stem, file_stem};
+use super::record::VolumeRecord;
+use super::record_file::read_record;
 use crate::sys;
 use crate::volume::VolumeKey;
 

@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::if_there;
-
 /// More volumes than a node has of one driver; of any more, some are read again.
 const MAX_FILES: usize = 2048;
 
@@ -104,6 +102,15 @@ impl Identity {
         SystemTime::now()
             .duration_since(changed_at)
             .is_ok_and(|age| age > SETTLED)
+    }
+}
+
+/// A file that does not exist is no failure.
+pub(super) fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::FORMAT;
-use crate::volume::{Access, AccessType, NodeId, Parameters, VolumeId, VolumeKey};
+use super::mount_use::Use;
+use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
+
+/// The form of the files; another number is not read.
+pub(super) const FORMAT: u32 = 1;
 
 /// One volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,13 +68,6 @@ pub(crate) struct MountRecord {
     /// Whether it took writes then, whatever was asked for; unknown of what an older version mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) takes_writes: Option<bool>,
-}
-
-/// How a mount is used; asking for another use of the same path is a contradiction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Use {
-    read_only: bool,
-    kind: String,
 }
 
 /// What a mount is for.
@@ -192,50 +188,5 @@ impl VolumeRecord {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.attachments.is_empty() && self.mounts.is_empty()
-    }
-}
-
-impl Use {
-    pub(crate) fn of(access: Access, kind: &AccessType) -> Self {
-        let kind = match kind {
-            AccessType::Block => "block".to_owned(),
-            AccessType::Filesystem {
-                fs_type,
-                mount_options,
-            } => format!("filesystem {fs_type} {}", mount_options.join(",")),
-        };
-        Self {
-            read_only: access == Access::ReadOnly,
-            kind,
-        }
-    }
-
-    pub(crate) fn access(&self) -> Access {
-        match self.read_only {
-            true => Access::ReadOnly,
-            false => Access::ReadWrite,
-        }
-    }
-
-    pub(crate) fn is_block(&self) -> bool {
-        self.kind == "block"
-    }
-
-    /// Whether what is mounted so can be shown again with that access: what can be written can also be read.
-    pub(crate) fn allows(&self, access: Access) -> bool {
-        match access {
-            Access::ReadOnly => true,
-            Access::ReadWrite => !self.read_only,
-        }
-    }
-
-    /// Whether the one only reads, the other writes too, and all else is alike.
-    pub(crate) fn differs_in_access(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.read_only != other.read_only
-    }
-
-    /// Whether what is mounted so can be shown again as `wanted`.
-    pub(crate) fn serves(&self, wanted: &Self) -> bool {
-        self.kind == wanted.kind && self.allows(wanted.access())
     }
 }
