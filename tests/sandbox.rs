@@ -165,7 +165,7 @@ fn recursion_with_large_frames_runs_out_of_stack_and_not_of_host() {
 #[test]
 fn saying_done_without_mounting_is_found_out() {
     mount_by("")
-        .fails_with(r#"guest "hostile" said volume "" is in place, but nothing is mounted at"#);
+        .fails_with(r#"guest "hostile" said that volume "" is mounted, but nothing is mounted at"#);
 }
 
 #[test]

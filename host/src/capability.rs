@@ -35,7 +35,7 @@ pub(crate) use guest_memory::{CallMemory, NoMemory};
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use https::Endpoint;
 pub(crate) use log::LogBudget;
-pub use memory::DriverMemory;
+pub use memory::DriverState;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use mounts::{Purpose, Target};
 pub(crate) use signing::CallKeys;
@@ -50,7 +50,7 @@ pub(crate) struct CallContext {
     pub(crate) deadline: Instant,
     pub(crate) log: LogBudget,
     /// What outlives the call.
-    pub(crate) memory: DriverMemory,
+    pub(crate) memory: DriverState,
     /// What it may take of this process's memory.
     pub(crate) taken: CallMemory,
     /// Keys that were used already: one call signs with one key, whatever is refreshed meanwhile.

@@ -17,7 +17,8 @@ pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
-    Driver, Emptied, ExpandOnNode, PublishVolume, Sharing, StagedFor, VolumeReference, Whereabouts,
+    Driver, ExpandOnNode, PublishVolume, Sharing, StagedFor, TargetCleanup, VolumeLocation,
+    VolumeReference,
 };
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, Parameters, TargetPath, VolumeId, VolumeKey};
@@ -98,7 +99,7 @@ fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
         Callout::Mount { directory, options } => mount(driver, directory, options),
         // What the mount did is in the journal, whoever the operator says attaches now.
         Callout::Unmount { directory } => driver
-            .unpublish_volume(&target(directory)?, Emptied::Kept)
+            .unpublish_volume(&target(directory)?, TargetCleanup::Keep)
             .map(|()| Reply::success()),
         // Growing what cannot grow is a failure rather than "not supported", which kubelet takes for done: the
         // claim would show a size that the volume does not have.
@@ -168,8 +169,8 @@ fn expand_on_node(
     let place = at.as_ref().map(directory_of);
     let request = ExpandOnNode {
         key: volume(attach, options, place)?.key,
-        at: at.map_or(Whereabouts::Unsaid, |at| {
-            Whereabouts::Perhaps(at.as_path().to_owned())
+        at: at.map_or(VolumeLocation::Unknown, |at| {
+            VolumeLocation::Perhaps(at.as_path().to_owned())
         }),
         required_bytes: bytes,
     };

@@ -6,54 +6,43 @@
 //! before and removed after, so that it may point to nothing but never lacks a volume.
 
 mod detached;
-mod kept;
+mod error;
+mod file_cache;
+mod file_name;
+mod mount_use;
 mod record;
+mod record_file;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use crate::sys;
-use crate::volume::{Parameters, VolumeKey};
+use crate::volume::VolumeKey;
 
-use kept::Kept;
+use file_cache::FileCache;
+use record_file::{parse_record, read_record};
 
 pub(crate) use detached::DetachedVolumes;
-pub(crate) use record::{Attachment, Lasts, Placement, Progress, Role, Use, VolumeRecord};
-
-/// The form of the files; another number is not read.
-const FORMAT: u32 = 1;
+pub(crate) use error::JournalError;
+pub(crate) use file_name::{content_stem, file_stem};
+pub(crate) use mount_use::Use;
+pub(crate) use record::{Attachment, Lasts, MountRecord, Progress, Role, VolumeRecord};
 
 /// The journal of one driver.
 #[derive(Debug)]
 pub(crate) struct Journal {
     directory: PathBuf,
-    records: Kept<Arc<VolumeRecord>>,
-    index: Kept<VolumeKey>,
-}
-
-/// Why the journal cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum JournalError {
-    #[error("cannot write the journal in {}", directory.display())]
-    Unwritable {
-        directory: PathBuf,
-        source: io::Error,
-    },
-    #[error("cannot read the journal at {}", file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
-    #[error("journal entry {} makes no sense ({reason}); move it away if the volume is not in use", file.display())]
-    Damaged { file: PathBuf, reason: String },
+    records: FileCache<Arc<VolumeRecord>>,
+    index: FileCache<VolumeKey>,
 }
 
 impl Journal {
     pub(crate) fn new(directory: PathBuf) -> Self {
         Self {
             directory,
-            records: Kept::default(),
-            index: Kept::default(),
+            records: FileCache::default(),
+            index: FileCache::default(),
         }
     }
 
@@ -66,7 +55,7 @@ impl Journal {
     /// The same for whoever only looks at it.
     pub(crate) fn look(&self, key: &VolumeKey) -> Result<Option<Arc<VolumeRecord>>, JournalError> {
         let file = self.record_file(key);
-        let record = |bytes| record_in(bytes).map(Arc::new);
+        let record = |bytes| parse_record(bytes).map(Arc::new);
         let record = self.records.read(&file, record);
         record.map_err(|reason| reason.of(file))
     }
@@ -182,83 +171,9 @@ impl Journal {
     }
 }
 
-/// Why a record cannot be had.
-enum Reason {
-    Unreadable(io::Error),
-    Damaged(String),
-}
-
-impl From<io::Error> for Reason {
-    fn from(error: io::Error) -> Self {
-        Self::Unreadable(error)
-    }
-}
-
-impl Reason {
-    fn of(self, file: PathBuf) -> JournalError {
-        match self {
-            Self::Unreadable(source) => JournalError::Unreadable { file, source },
-            Self::Damaged(reason) => JournalError::Damaged { file, reason },
-        }
-    }
-}
-
-fn read_record(file: PathBuf) -> Result<Option<VolumeRecord>, JournalError> {
-    let bytes = if_there(std::fs::read(&file)).map_err(Reason::Unreadable);
-    let record = bytes.and_then(|bytes| bytes.map(record_in).transpose());
-    record.map_err(|reason| reason.of(file))
-}
-
-/// A file that does not exist is no failure.
-fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
-    match outcome {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn record_in(bytes: Vec<u8>) -> Result<VolumeRecord, Reason> {
-    let record: VolumeRecord =
-        serde_json::from_slice(&bytes).map_err(|error| Reason::Damaged(error.to_string()))?;
-    if record.format != FORMAT {
-        let reason = format!("it has format {}, not {FORMAT}", record.format);
-        return Err(Reason::Damaged(reason));
-    }
-    Ok(record)
-}
-
-/// Keys and paths have characters and lengths that file names cannot have.
-pub(crate) fn file_stem(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digest = Sha256::digest(bytes);
-    let digits = digest
-        .iter()
-        .take(20)
-        .flat_map(|byte| [byte >> 4, byte & 15]);
-    let mut stem = String::with_capacity(40);
-    stem.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
-    stem
-}
-
-/// The same for what is said of a volume, however it is spelled and in whatever order.
-pub(crate) fn content_stem(context: &Parameters) -> String {
-    let mut pairs: Vec<String> = context
-        .pairs()
-        .iter()
-        // With lengths, because a value may hold whatever would separate it from the next.
-        .map(|(key, value)| {
-            let key = key.to_ascii_lowercase();
-            format!("{} {key}{} {value}", key.len(), value.len())
-        })
-        .collect();
-    pairs.sort();
-    file_stem(pairs.concat().as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::volume::{Access, AccessType, VolumeId};
+    use crate::volume::{Access, AccessType, Parameters, VolumeId};
 
     use super::*;
 
@@ -269,8 +184,8 @@ mod tests {
         (directory, journal)
     }
 
-    fn placement(access: Access, progress: Progress) -> Placement {
-        Placement {
+    fn mount(access: Access, progress: Progress) -> MountRecord {
+        MountRecord {
             path: "/t".into(),
             role: Role::Target,
             use_as: Use::of(access, &AccessType::Block),
@@ -285,7 +200,7 @@ mod tests {
     fn record() -> VolumeRecord {
         let context = Parameters::new(vec![("server".into(), "filer".into())]);
         let mut record = VolumeRecord::new(&VolumeKey("k".into()), &VolumeId("v".into()), &context);
-        record.note(placement(Access::ReadOnly, Progress::Intended));
+        record.set_mount(mount(Access::ReadOnly, Progress::Intended));
         record
     }
 
@@ -314,11 +229,11 @@ mod tests {
         let stem = file_stem(b"k");
         let left = journal.unfinished().join(format!(".{stem}.json.99.tmp"));
         for change in [
-            placement(Access::ReadWrite, Progress::Done),
-            placement(Access::ReadOnly, Progress::Done),
+            mount(Access::ReadWrite, Progress::Done),
+            mount(Access::ReadOnly, Progress::Done),
         ] {
             std::fs::write(&left, "{").expect("writable");
-            record.note(change);
+            record.set_mount(change);
             journal.save(&record).expect("writable");
             assert!(!left.exists(), "it stayed");
         }
@@ -366,25 +281,9 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_written_can_be_shown_read_only_and_not_the_other_way() {
-        let of = |access| Use::of(access, &AccessType::Block);
-        assert!(of(Access::ReadWrite).serves(&of(Access::ReadOnly)));
-        assert!(of(Access::ReadOnly).serves(&of(Access::ReadOnly)));
-        assert!(!of(Access::ReadOnly).serves(&of(Access::ReadWrite)));
-        let directory = AccessType::Filesystem {
-            fs_type: String::new(),
-            mount_options: Vec::new(),
-        };
-        assert!(!of(Access::ReadWrite).serves(&Use::of(Access::ReadWrite, &directory)));
-    }
-
-    #[test]
     fn noting_a_path_twice_keeps_the_later_word() {
         let mut record = record();
-        record.note(placement(Access::ReadWrite, Progress::Done));
-        assert_eq!(
-            record.placements,
-            [placement(Access::ReadWrite, Progress::Done)]
-        );
+        record.set_mount(mount(Access::ReadWrite, Progress::Done));
+        assert_eq!(record.mounts, [mount(Access::ReadWrite, Progress::Done)]);
     }
 }

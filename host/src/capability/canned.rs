@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 
-use super::{CallContext, CallKeys, DriverMemory, LogBudget};
+use super::{CallContext, CallKeys, DriverState, LogBudget};
 use crate::grant::Grants;
 use crate::volume::DriverName;
 use crate::worker::{Body, Fault, FaultKind, HttpsRequest, HttpsResponse, Kernel, Reply, Request};
@@ -35,11 +35,11 @@ impl Canned {
     }
 
     pub(super) fn context(&self, grants: Grants, run: &Path) -> CallContext {
-        let memory = DriverMemory::new(DriverName("driver".into()), run.to_owned());
+        let memory = DriverState::new(DriverName("driver".into()), run.to_owned());
         self.context_with(grants, memory)
     }
 
-    pub(super) fn context_with(&self, grants: Grants, memory: DriverMemory) -> CallContext {
+    pub(super) fn context_with(&self, grants: Grants, memory: DriverState) -> CallContext {
         CallContext {
             table: ResourceTable::new(),
             grants,

@@ -12,7 +12,7 @@ use crate::volume::DriverName;
 
 /// One for each driver of a process; clones share it.
 #[derive(Debug, Clone)]
-pub struct DriverMemory(Arc<Memory>);
+pub struct DriverState(Arc<Memory>);
 
 #[derive(Debug)]
 struct Memory {
@@ -23,7 +23,7 @@ struct Memory {
     guests: GuestMemory,
 }
 
-impl DriverMemory {
+impl DriverState {
     /// Of that driver, with the directory that is gone after a reboot. Its guests have no bound but their own,
     /// as where a process makes one call and ends.
     pub fn new(name: DriverName, run: PathBuf) -> Self {

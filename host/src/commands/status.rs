@@ -68,7 +68,7 @@ fn ask(mut connection: UnixStream) -> io::Result<Samples> {
     connection.take(MAX_ANSWER).read_to_string(&mut answer)?;
     let unexpected = || {
         let line = answer.lines().next().unwrap_or_default();
-        io::Error::other(format!("it answered {line:?} instead of its figures"))
+        io::Error::other(format!("it answered {line:?} instead of its metrics"))
     };
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(unexpected)?;
     let status = head.split(' ').nth(1);

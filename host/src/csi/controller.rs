@@ -1,4 +1,4 @@
-//! Volumes come and go, are tied to nodes, grow and change.
+//! Volumes come and go, are attached to nodes, grow and change.
 
 use tonic::{Request, Response, Status};
 

@@ -13,7 +13,8 @@ use super::proto::{
 };
 use super::{Service, answer, capabilities, request};
 use crate::driver::{
-    Driver, Emptied, ExpandOnNode, Measured, PublishVolume, StageVolume, StagedFor, Whereabouts,
+    Driver, ExpandOnNode, Measured, PublishVolume, StageVolume, StagedFor, TargetCleanup,
+    VolumeLocation,
 };
 use crate::error::DriverError;
 use crate::volume::{StagingPath, TargetPath, VolumeKey};
@@ -83,7 +84,7 @@ impl Node for Service {
         self.answer("NodeUnpublishVolume", request, |driver, message| {
             request::volume_id(&message.volume_id)?;
             let target = request::target(&message.target_path)?;
-            driver.unpublish_volume(&target, Emptied::Removed)?;
+            driver.unpublish_volume(&target, TargetCleanup::Remove)?;
             Ok(NodeUnpublishVolumeResponse {})
         })
         .await
@@ -121,7 +122,7 @@ impl Node for Service {
             let required_bytes = range.required_bytes.unwrap_or_default();
             driver.expand_on_node(&ExpandOnNode {
                 key,
-                at: Whereabouts::Certain(at.as_path().to_owned()),
+                at: VolumeLocation::Certain(at.as_path().to_owned()),
                 required_bytes,
             })?;
             Ok(NodeExpandVolumeResponse {

@@ -6,25 +6,18 @@
 //! first case it is staged anew, once no pod has it: a filesystem is never turned from reading to writing while it
 //! is mounted, because what the kernel remembers of it may be older than what another node wrote to the disk since.
 
-use super::defect::Defect;
-use super::place::{Spot, is_as_noted, known};
-use super::{Driver, Operation};
+use super::Driver;
+use super::mount_spec::MountSpec;
+use super::mount_table::{cached_mount, is_as_recorded};
+use super::operation::Operation;
+use super::stale_mount::StaleMount;
 use crate::error::DriverError;
-use crate::journal::{Placement, Progress, Role, Use, VolumeRecord};
+use crate::journal::{MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType};
 
-/// Whose access a staging has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StagedFor {
-    /// Everyone's who publishes it.
-    Everyone,
-    /// The pod's that came first; others may have another.
-    FirstPod,
-}
-
 impl Driver {
-    /// Whether the spot holds the volume for a pod with the other access, and so serves this one too.
+    /// Whether the path holds the volume for a pod with the other access, and so serves this one too.
     ///
     /// # Errors
     /// As for [`Self::serves_or_goes`].
@@ -32,19 +25,19 @@ impl Driver {
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
     ) -> Result<bool, DriverError> {
-        let wanted = Use::of(spot.access, spot.kind);
+        let wanted = Use::of(spec.access, spec.kind);
         let staging = record
-            .placement(spot.path)
+            .mount_at(spec.path)
             .filter(|staging| staging.progress == Progress::Done)
             .filter(|staging| staging.use_as.differs_in_access(&wanted))
             .cloned();
         let Some(staging) = staging else {
             return Ok(false);
         };
-        Ok(is_in_place(&staging)?
-            && self.serves_or_goes(operation, record, &staging, (spot.access, spot.kind))?)
+        Ok(is_sound(&staging)?
+            && self.serves_or_goes(operation, record, &staging, (spec.access, spec.kind))?)
     }
 
     /// Whether a staging serves a pod with that access. One that does not is taken away for it.
@@ -55,45 +48,35 @@ impl Driver {
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        staging: &Placement,
+        staging: &MountRecord,
         (access, kind): (Access, &AccessType),
     ) -> Result<bool, DriverError> {
         if staging.use_as.allows(access) {
             return Ok(true);
         }
-        let Some(entry) = known(&staging.path)? else {
+        let Some(entry) = cached_mount(&staging.path)? else {
             return Ok(false);
         };
-        let spot = Spot {
+        let spec = MountSpec {
             path: &staging.path,
             role: Role::Staging,
             access,
             kind,
         };
-        self.take_away(operation, record, &spot, (&Defect::OnlyReads, &entry))?;
+        self.unmount_stale(
+            operation,
+            record,
+            &spec,
+            (&StaleMount::StagedReadOnly, &entry),
+        )?;
         Ok(false)
     }
 }
 
-/// Whether what was noted is there still, and sound: what is dead is put there anew, unless another pod has it.
-pub(super) fn is_in_place(staging: &Placement) -> Result<bool, DriverError> {
-    let is_sound =
-        |entry: MountEntry| is_as_noted(staging, &entry) && Defect::of(staging, &entry).is_none();
-    Ok(known(&staging.path)?.is_some_and(is_sound))
-}
-
-/// `failed-precondition` where a staging that is everyone's only reads.
-pub(super) fn refuse_only_read(
-    record: &VolumeRecord,
-    staging: &Placement,
-    access: Access,
-) -> Result<(), DriverError> {
-    if staging.use_as.allows(access) {
-        return Ok(());
-    }
-    Err(DriverError::failed_precondition(format!(
-        "cannot mount volume {:?} for writing: it is staged at {} for reading alone; unstage it, and stage it for writing first",
-        record.id().0,
-        staging.path.display()
-    )))
+/// Whether what was noted is there still, and sound: what is dead is mounted anew, unless another pod has it.
+pub(super) fn is_sound(staging: &MountRecord) -> Result<bool, DriverError> {
+    let is_sound = |entry: MountEntry| {
+        is_as_recorded(staging, &entry) && StaleMount::of(staging, &entry).is_none()
+    };
+    Ok(cached_mount(&staging.path)?.is_some_and(is_sound))
 }

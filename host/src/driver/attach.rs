@@ -7,27 +7,29 @@
 //! Several controllers, each with a journal of its own, may serve one backend, one after the other. So the
 //! journal says what there is to undo and by which component; whether a volume is attached is asked.
 
-use super::parameters::spelled;
-use super::place::is_mounted;
-use super::{AttachVolume, Driver, Operation, VolumeReference};
+use super::Driver;
+use super::mount_table::is_mounted;
+use super::operation::Operation;
+use super::parameters::validate;
+use super::request::{AttachVolume, VolumeReference};
 use crate::error::{Condition, DriverError, Whose};
 use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};
-use crate::runtime::{AttachRequest, CallSetup, Export, Guest, Manifest, Scope};
+use crate::runtime::{AttachRequest, Export, Guest, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
 impl Driver {
-    /// Ties a volume to a node and returns what staging will need. Safe to repeat.
+    /// Attaches a volume to a node and returns what staging will need. Safe to repeat.
     ///
     /// # Errors
     /// The guest's own; the journal's, before anything is attached.
     pub fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
         let operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        self.tie(&operation, &mut record, request, Lasts::UntilDetached)
+        self.attach_locked(&operation, &mut record, request, Lasts::UntilDetached)
     }
 
     /// Attaches and keeps the record, given the lock.
-    pub(super) fn tie(
+    pub(super) fn attach_locked(
         &self,
         operation: &Operation,
         record: &mut VolumeRecord,
@@ -35,7 +37,7 @@ impl Driver {
         lasts: Lasts,
     ) -> Result<Parameters, DriverError> {
         let guest = self.guest_with(operation, Export::Attachment, "attach volumes")?;
-        let context = self.checked(&guest.manifest, &request.volume)?;
+        let context = self.volume_parameters(&guest.manifest, &request.volume)?;
         let use_as = request
             .kind
             .as_ref()
@@ -61,7 +63,7 @@ impl Driver {
             lasts,
         };
         let known = Parameters::new(intended.publish_context.clone());
-        record.note_attachment(intended.clone());
+        record.set_attachment(intended.clone());
         self.journal.save(record)?;
         let arguments = AttachRequest {
             id: &request.volume.id,
@@ -71,7 +73,7 @@ impl Driver {
         };
         let answer = guest.attach_volume(operation.setup(), &arguments, request.access);
         match &answer {
-            Ok(publish_context) => record.note_attachment(Attachment {
+            Ok(publish_context) => record.set_attachment(Attachment {
                 publish_context: publish_context.pairs().to_vec(),
                 progress: Progress::Done,
                 ..intended
@@ -80,7 +82,7 @@ impl Driver {
                 record.forget_attachment(&request.node);
                 before
                     .into_iter()
-                    .for_each(|before| record.note_attachment(before));
+                    .for_each(|before| record.set_attachment(before));
             }
             Err(_) => return answer,
         }
@@ -91,7 +93,7 @@ impl Driver {
         answer
     }
 
-    /// Unties a volume from a node, by the component that tied it. Unknown or already untied is success. An
+    /// Detaches a volume from a node, by the component that attached it. Unknown or already detached is success. An
     /// empty node means every node, as in CSI. The backend is asked also if we detached the volume already:
     /// another machine may have attached it since.
     ///
@@ -102,7 +104,7 @@ impl Driver {
         let journaled = self.journal.load(key)?;
         let is_repeat = journaled.is_none();
         let mut record = journaled.unwrap_or_else(|| self.unjournaled(key));
-        self.untie(&operation, &record, node)?;
+        self.detach_locked(&operation, &record, node)?;
         let before = record.clone();
         match node.0.is_empty() {
             true => record.attachments.clear(),
@@ -110,8 +112,8 @@ impl Driver {
         }
         // Notes of mounts that are gone stay behind where the disk was full when they went.
         record
-            .placements
-            .retain(|placement| is_mounted(&placement.path).unwrap_or(true));
+            .mounts
+            .retain(|mount| is_mounted(&mount.path).unwrap_or(true));
         if record.is_empty() && !is_repeat {
             self.note_detached(&before);
         }
@@ -138,7 +140,7 @@ impl Driver {
     }
 
     /// Detaches, given the lock; the record is the caller's to change.
-    pub(super) fn untie(
+    pub(super) fn detach_locked(
         &self,
         operation: &Operation,
         record: &VolumeRecord,
@@ -160,14 +162,14 @@ impl Driver {
             .unwrap_or_default();
         let arguments = AttachRequest {
             id: &record.id(),
-            context: &self.known_to(&guest.manifest, record),
+            context: &self.recorded_parameters(&guest.manifest, record),
             publish_context: &Parameters::new(publish_context),
             node,
         };
         guest.detach_volume(operation.setup(), &arguments)
     }
 
-    /// Whether a volume is tied to a node, as the backend has it.
+    /// Whether a volume is attached to a node, as the backend has it.
     ///
     /// # Errors
     /// The guest's own.
@@ -178,7 +180,7 @@ impl Driver {
     ) -> Result<bool, DriverError> {
         let operation = self.begin(&volume.key)?;
         let guest = self.guest_with(&operation, Export::Attachment, "tell what is attached")?;
-        let context = self.checked(&guest.manifest, volume)?;
+        let context = self.volume_parameters(&guest.manifest, volume)?;
         let publish_context = self.record(volume)?.publish_context(Some(node));
         let arguments = AttachRequest {
             id: &volume.id,
@@ -204,7 +206,7 @@ impl Driver {
         }
         let arguments = AttachRequest {
             id: &record.id(),
-            context: &self.known_to(&guest.manifest, record),
+            context: &self.recorded_parameters(&guest.manifest, record),
             publish_context: &Parameters::new(made.publish_context.clone()),
             node: &NodeId(made.node.clone()),
         };
@@ -234,19 +236,9 @@ impl Driver {
 
     /// The journaled parameters in this guest's spelling. They were accepted once; a version that no longer
     /// knows one of them must still be able to undo.
-    fn known_to(&self, manifest: &Manifest, record: &VolumeRecord) -> Parameters {
-        spelled(&manifest.description, Scope::Volume, &record.context())
+    fn recorded_parameters(&self, manifest: &Manifest, record: &VolumeRecord) -> Parameters {
+        validate(&manifest.description, Scope::Volume, &record.context())
             .unwrap_or_else(|_| record.context())
-    }
-}
-
-impl Operation {
-    pub(super) fn setup(&self) -> CallSetup {
-        CallSetup {
-            kernel: Box::new(self.workers.clone()),
-            deadline: self.deadline,
-            memory: self.memory.clone(),
-        }
     }
 }
 
@@ -270,7 +262,7 @@ fn nothing_happened(error: &DriverError) -> bool {
     }
 }
 
-/// A volume is tied to a node in one way; only whoever says in which can contradict himself.
+/// A volume is attached to a node in one way; only whoever says in which can contradict himself.
 fn is_other_use(before: &Attachment, wanted: Option<&Use>) -> bool {
     let is_other = match (&before.use_as, wanted) {
         (Some(known), Some(wanted)) => known != wanted,

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::parameters::known;
-use super::place::still_holds;
+use super::Driver;
+use super::mount_table::is_still_mounted;
+use super::parameters::validate_partial;
 use super::provision::check_range;
-use super::{Driver, VolumeReference};
+use super::request::VolumeReference;
 use crate::error::{Condition, DriverError};
-use crate::journal::{Placement, Progress, Role, VolumeRecord};
+use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::runtime::{Export, Scope};
 use crate::volume::{CapacityRange, VolumeKey};
 use crate::worker::{DeviceReply, DeviceRequest, Kernel, Reply, Request};
@@ -24,16 +25,16 @@ pub struct ExpandOnNode {
     /// Which.
     pub key: VolumeKey,
     /// Where, staged or for a pod.
-    pub at: Whereabouts,
+    pub at: VolumeLocation,
     /// What its filesystem has to fill at least.
     pub required_bytes: u64,
 }
 
 /// What the caller says of where a volume is mounted.
 #[derive(Debug)]
-pub enum Whereabouts {
+pub enum VolumeLocation {
     /// Nothing.
-    Unsaid,
+    Unknown,
     /// There, if anywhere: FlexVolume's callers also ask where nothing is mounted.
     Perhaps(PathBuf),
     /// There.
@@ -42,7 +43,7 @@ pub enum Whereabouts {
 
 /// What there was to do on the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Growth {
+pub enum ExpandOutcome {
     /// The filesystem fills the volume now.
     Filesystem,
     /// A raw device, or a directory of a larger file system: there is nothing to grow.
@@ -53,13 +54,13 @@ pub enum Growth {
 
 /// What the node could tell of the volume's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sight {
+enum SizeOnNode {
     /// It is as large as it should be.
-    Enough(Growth),
+    Reached(ExpandOutcome),
     /// Nothing: only its backend knows.
-    Unseen(Growth),
+    Unknown(ExpandOutcome),
     /// Its device is smaller, and nothing was done: its backend has not grown it, or the node has not heard of it.
-    Behind { bytes: u64 },
+    TooSmall { bytes: u64 },
 }
 
 impl Driver {
@@ -76,7 +77,8 @@ impl Driver {
         let operation = self.begin(&volume.key)?;
         let guest = self.guest_with(&operation, Export::Expansion, "grow volumes")?;
         // CSI grows a volume by its id alone.
-        let context = known(&guest.manifest.description, Scope::Volume, &volume.context)?;
+        let context =
+            validate_partial(&guest.manifest.description, Scope::Volume, &volume.context)?;
         guest.expand_volume(operation.setup(), &volume.id, &context, capacity)
     }
 
@@ -91,25 +93,25 @@ impl Driver {
         volume: &VolumeReference,
         request: &ExpandOnNode,
     ) -> Result<(), DriverError> {
-        let sight = self.grow_on_node(request)?;
-        if matches!(sight, Sight::Enough(_)) {
+        let size = self.expand_mounted(request)?;
+        if matches!(size, SizeOnNode::Reached(_)) {
             return Ok(());
         }
         let capacity = CapacityRange {
             required_bytes: Some(request.required_bytes),
             limit_bytes: None,
         };
-        match (self.expand_volume(volume, capacity), sight) {
-            (Ok(_), Sight::Behind { .. }) => self.await_growth(request),
-            (Ok(_), Sight::Enough(_) | Sight::Unseen(_)) => Ok(()),
+        match (self.expand_volume(volume, capacity), size) {
+            (Ok(_), SizeOnNode::TooSmall { .. }) => self.await_growth(request),
+            (Ok(_), SizeOnNode::Reached(_) | SizeOnNode::Unknown(_)) => Ok(()),
             // Such a directory has what room its file system has, and no size that a pod could be kept from.
-            (Err(error), Sight::Unseen(Growth::Nothing))
+            (Err(error), SizeOnNode::Unknown(ExpandOutcome::Nothing))
                 if error.condition() == Condition::Unsupported =>
             {
                 tracing::warn!(reason = error.chain(), "there was nothing to grow");
                 Ok(())
             }
-            (Err(error), _) => Err(self.grown_elsewhere(volume, request.required_bytes, error)),
+            (Err(error), _) => Err(self.cannot_expand_here(volume, request.required_bytes, error)),
         }
     }
 
@@ -117,18 +119,18 @@ impl Driver {
     fn await_growth(&self, request: &ExpandOnNode) -> Result<(), DriverError> {
         let until = self.deadline(Instant::now()).min(Instant::now() + SHOWS);
         loop {
-            match self.grow_on_node(request)? {
-                Sight::Behind { bytes } if Instant::now() >= until => {
-                    return Err(behind(request, bytes));
+            match self.expand_mounted(request)? {
+                SizeOnNode::TooSmall { bytes } if Instant::now() >= until => {
+                    return Err(too_small(request, bytes));
                 }
-                Sight::Behind { .. } => thread::sleep(LOOK_AGAIN),
-                Sight::Enough(_) | Sight::Unseen(_) => return Ok(()),
+                SizeOnNode::TooSmall { .. } => thread::sleep(LOOK_AGAIN),
+                SizeOnNode::Reached(_) | SizeOnNode::Unknown(_) => return Ok(()),
             }
         }
     }
 
     /// Nodes often have no key, or one that may not do this.
-    fn grown_elsewhere(
+    fn cannot_expand_here(
         &self,
         volume: &VolumeReference,
         bytes: u64,
@@ -138,13 +140,14 @@ impl Driver {
             return error;
         }
         let parameters = volume.context.pairs().iter();
-        let parameters = parameters
-            .map(|(key, value)| format!(" --parameter {}", word(&format!("{key}={value}"))));
+        let parameters = parameters.map(|(key, value)| {
+            format!(" --parameter {}", shell_quoted(&format!("{key}={value}")))
+        });
         let message = format!(
             "cannot grow volume {:?} from this node; where driver {name} has a key that may, run `drivebay run {name} \
              expand-volume {} --size {bytes}{}`",
             volume.id.0,
-            word(&volume.id.0),
+            shell_quoted(&volume.id.0),
             parameters.collect::<String>(),
             name = self.config.name,
         );
@@ -157,14 +160,14 @@ impl Driver {
     /// `unsupported` where the component does not grow volumes; `failed-precondition` where the directory
     /// holds another volume, `not-found` where the caller is certain that it holds this one; `unavailable` while its
     /// device is smaller.
-    pub fn expand_on_node(&self, request: &ExpandOnNode) -> Result<Growth, DriverError> {
-        match self.grow_on_node(request)? {
-            Sight::Behind { bytes } => Err(behind(request, bytes)),
-            Sight::Enough(growth) | Sight::Unseen(growth) => Ok(growth),
+    pub fn expand_on_node(&self, request: &ExpandOnNode) -> Result<ExpandOutcome, DriverError> {
+        match self.expand_mounted(request)? {
+            SizeOnNode::TooSmall { bytes } => Err(too_small(request, bytes)),
+            SizeOnNode::Reached(outcome) | SizeOnNode::Unknown(outcome) => Ok(outcome),
         }
     }
 
-    fn grow_on_node(&self, request: &ExpandOnNode) -> Result<Sight, DriverError> {
+    fn expand_mounted(&self, request: &ExpandOnNode) -> Result<SizeOnNode, DriverError> {
         let capabilities = self.prepared_capabilities()?;
         if !capabilities.exports(Export::Expansion) {
             let message = format!(
@@ -174,25 +177,25 @@ impl Driver {
             return Err(DriverError::unsupported(message));
         }
         let found = match &request.at {
-            Whereabouts::Certain(at) => Some(self.mounted_at(&request.key, at)?),
-            Whereabouts::Unsaid | Whereabouts::Perhaps(_) => None,
+            VolumeLocation::Certain(at) => Some(self.mounted_at(&request.key, at)?),
+            VolumeLocation::Unknown | VolumeLocation::Perhaps(_) => None,
         };
         if !capabilities.local_filesystem() {
-            return Ok(Sight::Unseen(Growth::Nothing));
+            return Ok(SizeOnNode::Unknown(ExpandOutcome::Nothing));
         }
         let mut operation = self.begin(&request.key)?;
-        if let Whereabouts::Perhaps(at) = &request.at {
+        if let VolumeLocation::Perhaps(at) = &request.at {
             self.refuse_other_volume(at, &request.key)?;
         }
         let record = self.journal.load(&request.key)?;
         let (mount_point, is_block) = match (record.as_ref().and_then(mounted), found) {
-            (Some(placement), _) => (placement.path.clone(), placement.use_as.is_block()),
+            (Some(mount), _) => (mount.path.clone(), mount.use_as.is_block()),
             // Another driver mounted it, and nobody asked us for it since.
             (None, Some(found)) => {
                 let is_block = found.is_device();
                 (found.path, is_block)
             }
-            (None, None) => return Ok(Sight::Unseen(Growth::NotMounted)),
+            (None, None) => return Ok(SizeOnNode::Unknown(ExpandOutcome::NotMounted)),
         };
         let grow = DeviceRequest::GrowMounted {
             mount_point,
@@ -203,10 +206,10 @@ impl Driver {
             .call(Request::Device(grow), operation.deadline)?;
         Ok(match (reply, is_block) {
             (Reply::Device(DeviceReply::Size(bytes)), _) if bytes < request.required_bytes => {
-                Sight::Behind { bytes }
+                SizeOnNode::TooSmall { bytes }
             }
-            (_, true) => Sight::Enough(Growth::Nothing),
-            (_, false) => Sight::Enough(Growth::Filesystem),
+            (_, true) => SizeOnNode::Reached(ExpandOutcome::Nothing),
+            (_, false) => SizeOnNode::Reached(ExpandOutcome::Filesystem),
         })
     }
 
@@ -226,7 +229,7 @@ impl Driver {
 }
 
 /// The device does not have yet what it should have.
-fn behind(request: &ExpandOnNode, bytes: u64) -> DriverError {
+fn too_small(request: &ExpandOnNode, bytes: u64) -> DriverError {
     DriverError::unavailable(format!(
         "the device of volume {:?} has {bytes} bytes and not yet the {} it should have; try again",
         request.key.0, request.required_bytes
@@ -234,7 +237,7 @@ fn behind(request: &ExpandOnNode, bytes: u64) -> DriverError {
 }
 
 /// An argument as a shell takes it.
-fn word(text: &str) -> String {
+fn shell_quoted(text: &str) -> String {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&b);
     match !text.is_empty() && text.bytes().all(is_plain) {
         true => text.to_owned(),
@@ -243,15 +246,15 @@ fn word(text: &str) -> String {
 }
 
 /// One filesystem is behind all mounts of a volume; the staging is where it can surely be written.
-fn mounted(record: &VolumeRecord) -> Option<&Placement> {
+fn mounted(record: &VolumeRecord) -> Option<&MountRecord> {
     let is_there =
-        |placement: &&Placement| placement.progress == Progress::Done && still_holds(placement);
+        |mount: &&MountRecord| mount.progress == Progress::Done && is_still_mounted(mount);
     let staged = record.staging().filter(is_there);
     let published = || {
         record
-            .placements
+            .mounts
             .iter()
-            .filter(|placement| placement.role == Role::Target)
+            .filter(|mount| mount.role == Role::Target)
             .find(is_there)
     };
     staged.or_else(published)
@@ -263,10 +266,10 @@ mod tests {
 
     #[test]
     fn an_argument_is_what_a_shell_makes_of_it() {
-        assert_eq!(word("d-bp1"), "d-bp1");
-        assert_eq!(word("volumeId=d-bp1"), "volumeId=d-bp1");
-        assert_eq!(word("my pv; rm"), "'my pv; rm'");
-        assert_eq!(word("it's"), r"'it'\''s'");
-        assert_eq!(word(""), "''");
+        assert_eq!(shell_quoted("d-bp1"), "d-bp1");
+        assert_eq!(shell_quoted("volumeId=d-bp1"), "volumeId=d-bp1");
+        assert_eq!(shell_quoted("my pv; rm"), "'my pv; rm'");
+        assert_eq!(shell_quoted("it's"), r"'it'\''s'");
+        assert_eq!(shell_quoted(""), "''");
     }
 }

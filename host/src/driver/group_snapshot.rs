@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
+use super::Driver;
+use super::operation::{Operation, Subject};
 use super::provision::check_name;
-use super::{Driver, Operation, Subject};
 use crate::error::DriverError;
 use crate::runtime::{Export, Guest, Scope};
 use crate::volume::{CreateGroupSnapshot, GroupSnapshot, GroupSnapshotId, SnapshotId, VolumeId};
@@ -23,7 +24,7 @@ impl Driver {
         let sources = in_order(&request.sources)?;
         let operation = self.begin_on(Subject::NewGroupSnapshot(&request.name))?;
         let guest = self.group_snapshots(&operation, "create group snapshots")?;
-        let parameters = self.spelled(&guest, Scope::GroupSnapshot, &request.parameters)?;
+        let parameters = self.parameters_of(&guest, Scope::GroupSnapshot, &request.parameters)?;
         let request = CreateGroupSnapshot {
             name: request.name.clone(),
             sources,

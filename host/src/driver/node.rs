@@ -1,7 +1,9 @@
 //! `node_info` and `node_health`: what a guest says of this node.
 
-use super::parameters::known;
-use super::{Driver, Operation, Subject, VolumeReference};
+use super::Driver;
+use super::operation::{Operation, Subject};
+use super::parameters::validate_partial;
+use super::request::VolumeReference;
 use crate::error::DriverError;
 use crate::runtime::{Export, Scope};
 use crate::sys;
@@ -36,7 +38,7 @@ impl Driver {
             [] => record.context(),
             _ => volume.context.clone(),
         };
-        let context = known(&guest.manifest.description, Scope::Volume, &context)?;
+        let context = validate_partial(&guest.manifest.description, Scope::Volume, &context)?;
         let publish_context = record.publish_context(None);
         guest.get_health(operation.setup(), &volume.id, &context, &publish_context)
     }

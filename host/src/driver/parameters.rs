@@ -1,4 +1,5 @@
-//! The user's words against the guest's: spelled its way, unknown and missing ones refused by name.
+//! The user's parameters against those that the guest describes: in its spelling, unknown and missing ones refused by
+//! name.
 //!
 //! A volume that exists may carry words of others: of the driver that made it, and of whoever keeps notes beside it.
 //! Those are left out rather than refused; a person's misspelt word is not among them, because it has neither a
@@ -17,12 +18,12 @@ pub const PROVISIONER_IDENTITY: &str = "storage.kubernetes.io/csiProvisionerIden
 ///
 /// # Errors
 /// `invalid-argument` naming the first unknown, contradictory or missing parameter.
-pub(super) fn spelled(
+pub(super) fn validate(
     description: &Description,
     scope: Scope,
     given: &Parameters,
 ) -> Result<Parameters, DriverError> {
-    let spelled = known(description, scope, given)?;
+    let spelled = validate_partial(description, scope, given)?;
     let missing = description.of_scope(scope).find(|parameter| {
         parameter.need == Need::Required && spelled.get(&parameter.name).is_none()
     });
@@ -43,7 +44,7 @@ pub(super) fn spelled(
 ///
 /// # Errors
 /// `invalid-argument` naming the first unknown or contradictory parameter.
-pub(super) fn known(
+pub(super) fn validate_partial(
     description: &Description,
     scope: Scope,
     given: &Parameters,
@@ -66,12 +67,12 @@ pub(super) fn known(
         refuse_second(scope, &written, key, &name)?;
         written.push((key, name));
     }
-    tell_ignored(&ignored);
+    log_ignored(&ignored);
     Ok(Parameters::new(spelled))
 }
 
 /// A bare key may also be one that a person misspelt in what a provisioner had written first.
-fn tell_ignored(keys: &[&str]) {
+fn log_ignored(keys: &[&str]) {
     let (qualified, bare): (Vec<&str>, Vec<&str>) = keys.iter().partition(|key| key.contains('/'));
     if !bare.is_empty() {
         tracing::info!(parameters.ignored = ?bare, "the driver knows no such parameters of a volume; they are taken for its provisioner's");
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn any_case_becomes_the_guests_spelling() {
-        let spelled = spelled(
+        let spelled = validate(
             &description(),
             Scope::Volume,
             &given(&[("SERVER", "a"), ("mountoptions", "ro")]),
@@ -225,14 +226,14 @@ mod tests {
         };
         let given = given(&[("server", "a"), ("ReadOnly", "true")]);
         assert_eq!(
-            spelled(&description(), Scope::Volume, &given)
+            validate(&description(), Scope::Volume, &given)
                 .expect("the host's")
                 .pairs(),
             [("server".into(), "a".into())]
         );
         knowing.parameters.push(parameter);
         assert_eq!(
-            spelled(&knowing, Scope::Volume, &given)
+            validate(&knowing, Scope::Volume, &given)
                 .expect("known")
                 .get("readonly"),
             Some("true")
@@ -241,7 +242,7 @@ mod tests {
 
     #[test]
     fn unknown_and_missing_parameters_are_named() {
-        let error = spelled(
+        let error = validate(
             &description(),
             Scope::Volume,
             &given(&[("server", "a"), ("mountOption", "x")]),
@@ -251,7 +252,7 @@ mod tests {
             error.to_string(),
             "driver nfs knows no volume parameter \"mountOption\"; did you mean \"mountOptions\"?"
         );
-        let error = spelled(&description(), Scope::Volume, &given(&[])).expect_err("missing");
+        let error = validate(&description(), Scope::Volume, &given(&[])).expect_err("missing");
         assert_eq!(
             error.to_string(),
             "the volume lacks parameter \"server\" of driver nfs: the server"
@@ -260,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_volumes_words_that_others_wrote_are_left_out() {
-        let known = |pairs: &[(&str, &str)]| known(&description(), Scope::Volume, &given(pairs));
+        let partial =
+            |pairs: &[(&str, &str)]| validate_partial(&description(), Scope::Volume, &given(pairs));
         let qualified = [
             ("server", "a"),
             (
@@ -280,7 +282,7 @@ mod tests {
         ];
         for pairs in [&qualified[..], &provisioned] {
             assert_eq!(
-                known(pairs).expect("left out").pairs(),
+                partial(pairs).expect("left out").pairs(),
                 [("server".into(), "a".into())]
             );
         }
@@ -290,13 +292,13 @@ mod tests {
     fn a_persons_unknown_word_is_refused_and_so_is_anybodys_in_a_class() {
         for key in ["shared", "Example.com/a", "example/a", "example.com", "/a"] {
             assert!(
-                known(&description(), Scope::Volume, &given(&[(key, "x")])).is_err(),
+                validate_partial(&description(), Scope::Volume, &given(&[(key, "x")])).is_err(),
                 "{key}"
             );
         }
         let qualified = given(&[("csi.alibabacloud.com/label-prefix/team", "x")]);
         for scope in [Scope::Creation, Scope::Snapshot, Scope::Modification] {
-            assert!(known(&description(), scope, &qualified).is_err());
+            assert!(validate_partial(&description(), scope, &qualified).is_err());
         }
     }
 
@@ -304,20 +306,22 @@ mod tests {
     fn one_parameter_in_two_cases_is_refused_and_two_endings_in_two_cases_are_two() {
         let mut tagged = description();
         tagged.parameters[1].name = GuestText::name("tags/*");
-        let known = |pairs: &[(&str, &str)]| known(&tagged, Scope::Volume, &given(pairs));
+        let partial =
+            |pairs: &[(&str, &str)]| validate_partial(&tagged, Scope::Volume, &given(pairs));
         for twice in ["server", "readOnly"] {
-            let error = known(&[(twice, "a"), (&twice.to_uppercase(), "b")]).expect_err(twice);
+            let error = partial(&[(twice, "a"), (&twice.to_uppercase(), "b")]).expect_err(twice);
             assert!(error.to_string().contains("the same parameter"), "{error}");
         }
-        let both = known(&[("Tags/Team", "a"), ("tags/team", "b")]).expect("two");
+        let both = partial(&[("Tags/Team", "a"), ("tags/team", "b")]).expect("two");
         assert_eq!(both.pairs().len(), 2);
     }
 
     #[test]
     fn where_a_volume_is_known_by_its_id_parameters_may_be_missing_but_not_unknown() {
-        let known = |pairs: &[(&str, &str)]| known(&description(), Scope::Volume, &given(pairs));
-        assert!(known(&[]).expect("nothing needed").pairs().is_empty());
-        assert!(known(&[("sever", "a")]).is_err());
+        let partial =
+            |pairs: &[(&str, &str)]| validate_partial(&description(), Scope::Volume, &given(pairs));
+        assert!(partial(&[]).expect("nothing needed").pairs().is_empty());
+        assert!(partial(&[("sever", "a")]).is_err());
     }
 
     #[test]
@@ -331,7 +335,8 @@ mod tests {
         };
         let mut both = description();
         both.parameters.push(creation);
-        let spelled = |given: &[(&str, &str)]| spelled(&both, Scope::Creation, &self::given(given));
+        let spelled =
+            |given: &[(&str, &str)]| validate(&both, Scope::Creation, &self::given(given));
         assert_eq!(
             spelled(&[("Pool", "a")]).expect("known").pairs(),
             [("pool".into(), "a".into())]

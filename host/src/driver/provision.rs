@@ -8,8 +8,9 @@
 
 use std::sync::Arc;
 
-use super::place::is_mounted;
-use super::{Driver, Operation, Subject, parameters};
+use super::mount_table::is_mounted;
+use super::operation::{Operation, Subject};
+use super::{Driver, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
 use crate::runtime::{Export, Guest, Scope};
@@ -32,7 +33,7 @@ impl Driver {
         check_range(request.capacity)?;
         let operation = self.begin_on(Subject::NewVolume(&request.name))?;
         let guest = self.controller(&operation, "create volumes")?;
-        let parameters = self.spelled(&guest, Scope::Creation, &request.parameters)?;
+        let parameters = self.parameters_of(&guest, Scope::Creation, &request.parameters)?;
         let request = CreateVolume {
             parameters,
             ..request.clone()
@@ -89,18 +90,18 @@ impl Driver {
         guest: &Guest,
         record: &VolumeRecord,
     ) -> Result<(), DriverError> {
-        let refusal = |what: &str, place: &str| {
+        let refusal = |what: &str, at: &str| {
             Err(DriverError::failed_precondition(format!(
-                "cannot delete volume {:?}: it is {what} {place}",
+                "cannot delete volume {:?}: it is {what} {at}",
                 record.id().0
             )))
         };
         let mounted = record
-            .placements
+            .mounts
             .iter()
-            .find(|placement| is_mounted(&placement.path).unwrap_or(true));
-        if let Some(placement) = mounted {
-            return refusal("mounted at", &placement.path.display().to_string());
+            .find(|mount| is_mounted(&mount.path).unwrap_or(true));
+        if let Some(mount) = mounted {
+            return refusal("mounted at", &mount.path.display().to_string());
         }
         for made in &record.attachments {
             if self.is_still_attached(operation, guest, record, made)? {
@@ -117,8 +118,8 @@ impl Driver {
         let Some(mut record) = self.journal.load(key)? else {
             return Ok(());
         };
-        for placement in std::mem::take(&mut record.placements) {
-            self.journal.unindex(&placement.path)?;
+        for mount in std::mem::take(&mut record.mounts) {
+            self.journal.unindex(&mount.path)?;
         }
         record.attachments.clear();
         Ok(self.journal.save(&record)?)
@@ -136,7 +137,8 @@ impl Driver {
     ) -> Result<(), DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.controller(&operation, "validate volumes")?;
-        let context = parameters::known(&guest.manifest.description, Scope::Volume, context)?;
+        let context =
+            parameters::validate_partial(&guest.manifest.description, Scope::Volume, context)?;
         guest.validate_volume(operation.setup(), id, &context, capabilities)
     }
 
@@ -176,7 +178,7 @@ impl Driver {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.guest_with(&operation, Export::Capacity, "tell what room there is")?;
         let parameters =
-            parameters::known(&guest.manifest.description, Scope::Creation, parameters)?;
+            parameters::validate_partial(&guest.manifest.description, Scope::Creation, parameters)?;
         guest.available_capacity(operation.setup(), &parameters, place)
     }
 
@@ -187,7 +189,7 @@ impl Driver {
     pub fn modify_volume(&self, id: &VolumeId, parameters: &Parameters) -> Result<(), DriverError> {
         let operation = self.begin(&VolumeKey(id.0.clone()))?;
         let guest = self.guest_with(&operation, Export::Modification, "modify volumes")?;
-        let parameters = self.spelled(&guest, Scope::Modification, parameters)?;
+        let parameters = self.parameters_of(&guest, Scope::Modification, parameters)?;
         guest.modify_volume(operation.setup(), id, &parameters)
     }
 

@@ -1,31 +1,27 @@
 //! `stage_volume`, `publish_volume` and their inverses.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::access::{StagedFor, refuse_only_read};
-use super::content::Content;
-use super::defect::Defect;
-use super::place::{
-    Spot, Standing, beneath, is_from_server, is_mounted, refuse_changed_context, standing,
-    still_holds,
+use super::Driver;
+use super::mount_rules::{
+    refuse_beneath, refuse_changed_context, refuse_contradiction, refuse_only_read,
+    refuse_second_target, refuse_unstaged,
 };
-use super::staging::{publish_context, staged_at, staged_devices};
-use super::{Driver, Operation, PublishVolume, Sharing, StageVolume, Subject, VolumeReference};
+use super::mount_source::MountSource;
+use super::mount_spec::MountSpec;
+use super::mount_state::{MountState, mount_state};
+use super::mount_table::{is_from_server, is_mounted};
+use super::operation::{Operation, Subject};
+use super::request::{PublishVolume, StageVolume, StagedFor, TargetCleanup, VolumeReference};
+use super::staging::publish_context;
+use super::staging_path::{staged_at, staged_devices};
+use super::stale_mount::StaleMount;
 use crate::error::DriverError;
-use crate::journal::{Placement, Role, VolumeRecord};
+use crate::journal::{Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
-use crate::volume::{AccessType, Parameters, StagingPath, TargetPath, VolumeId};
-
-/// What becomes of a target that was emptied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Emptied {
-    /// It stays: kubelet removes what it made for FlexVolume.
-    Kept,
-    /// It goes: in CSI whoever publishes makes the target, and removes it.
-    Removed,
-}
+use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
 impl Driver {
     /// Makes a volume appear for one pod. Safe to repeat; a target that holds it already is success,
@@ -37,29 +33,29 @@ impl Driver {
     pub fn publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        let spot = target(request);
+        let spec = target(request);
         refuse_second_target(&record, request)?;
-        let standing = standing(record.placement(spot.path), &spot)?;
-        if !matches!(standing, Standing::Settled(_)) {
+        let state = mount_state(record.mount_at(spec.path), &spec)?;
+        if !matches!(state, MountState::Mounted(_)) {
             record = self.with_staging(&mut operation, record, request)?;
         }
         refuse_contradiction(&record, request)?;
         let staging = record.staging().cloned();
-        self.place_on(
+        self.mount_in_state(
             &mut operation,
             record,
-            (&spot, standing),
+            (&spec, state),
             |operation, record| {
                 if let Some(staging) = staging {
                     refuse_only_read(record, &staging, request.access)?;
-                    return Ok(Content::Staging {
+                    return Ok(MountSource::Staging {
                         path: staging.path,
                         component: staging.component,
                     });
                 }
                 let guest = self.node_guest(operation)?;
                 refuse_unstaged(&guest, &request.volume)?;
-                self.content_of(guest, record, &request.volume, Parameters::default())
+                self.source_of(guest, record, &request.volume, Parameters::default())
             },
         )
     }
@@ -79,11 +75,11 @@ impl Driver {
         };
         refuse_second_target(&record, request)?;
         refuse_contradiction(&record, request)?;
-        let spot = target(request);
-        let noted = record.placement(spot.path);
-        Ok(match (standing(noted, &spot)?, noted) {
-            (Standing::Settled(entry), Some(noted)) => {
-                !is_from_server(&entry) && Defect::of(noted, &entry).is_none()
+        let spec = target(request);
+        let noted = record.mount_at(spec.path);
+        Ok(match (mount_state(noted, &spec)?, noted) {
+            (MountState::Mounted(entry), Some(noted)) => {
+                !is_from_server(&entry) && StaleMount::of(noted, &entry).is_none()
             }
             _ => false,
         })
@@ -101,21 +97,21 @@ impl Driver {
         refuse_changed_context(&record, &request.volume.context)?;
         let path = staging_of(request)?;
         self.forget_stagings_elsewhere(&mut record, &path);
-        let spot = Spot {
+        let spec = MountSpec {
             path: &path,
             role: Role::Staging,
             access: request.access,
             kind: &request.kind,
         };
         if request.staged_for == StagedFor::FirstPod
-            && self.is_staged_for_another_pod(&mut operation, &mut record, &spot)?
+            && self.is_staged_for_another_pod(&mut operation, &mut record, &spec)?
         {
             return Ok(());
         }
         let publish_context = publish_context(&record, &request.publish_context);
-        self.place(&mut operation, record, &spot, |operation, record| {
+        self.mount(&mut operation, record, &spec, |operation, record| {
             let guest = self.node_guest(operation)?;
-            self.content_of(guest, record, &request.volume, publish_context)
+            self.source_of(guest, record, &request.volume, publish_context)
         })
     }
 
@@ -128,9 +124,9 @@ impl Driver {
     pub fn unpublish_volume(
         &self,
         target: &TargetPath,
-        emptied: Emptied,
+        cleanup: TargetCleanup,
     ) -> Result<(), DriverError> {
-        self.unplace(target.as_path(), emptied)
+        self.unmount_and_forget(target.as_path(), cleanup)
     }
 
     /// Takes a volume away from this node; the directory stays. Nothing there is success. Which volume it is need
@@ -152,29 +148,29 @@ impl Driver {
             let is_noted = self.journal.volume_at(&device).is_some();
             is_known |= is_noted;
             if is_noted || holds_devices && device.symlink_metadata().is_ok() {
-                self.unplace(&device, Emptied::Removed)?;
+                self.unmount_and_forget(&device, TargetCleanup::Remove)?;
             }
         }
         if holds_devices && !is_known {
             refuse_beneath(directory)?;
         }
-        self.unplace(directory, Emptied::Kept)
+        self.unmount_and_forget(directory, TargetCleanup::Keep)
     }
 
     pub(super) fn node_guest(&self, operation: &Operation) -> Result<Arc<Guest>, DriverError> {
         self.guest_with(operation, Export::Node, "mount volumes")
     }
 
-    pub(super) fn content_of<'a>(
+    pub(super) fn source_of<'a>(
         &self,
         guest: Arc<Guest>,
         record: &mut VolumeRecord,
         volume: &'a VolumeReference,
         publish_context: Parameters,
-    ) -> Result<Content<'a>, DriverError> {
-        let context = self.checked(&guest.manifest, volume)?;
+    ) -> Result<MountSource<'a>, DriverError> {
+        let context = self.volume_parameters(&guest.manifest, volume)?;
         record.renew(&volume.id, &volume.context);
-        Ok(Content::Guest {
+        Ok(MountSource::Guest {
             guest,
             volume,
             context,
@@ -183,29 +179,8 @@ impl Driver {
     }
 }
 
-/// A volume that has to be attached is staged once and then bound; without the staging, a guest would
-/// mount a disk a second time.
-fn refuse_unstaged(guest: &Guest, volume: &VolumeReference) -> Result<(), DriverError> {
-    if !guest.manifest.exports(Export::Attachment) {
-        return Ok(());
-    }
-    Err(DriverError::failed_precondition(format!(
-        "volume {:?} is not staged on this node (mountdevice comes before mount)",
-        volume.id.0
-    )))
-}
-
-/// What the request says has to agree with what is noted.
-fn refuse_contradiction(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
-    refuse_other_staging(record, request)?;
-    match record.staging() {
-        Some(staging) => refuse_other_kind(staging, &request.kind),
-        None => refuse_changed_context(record, &request.volume.context),
-    }
-}
-
-fn target(request: &PublishVolume) -> Spot<'_> {
-    Spot {
+fn target(request: &PublishVolume) -> MountSpec<'_> {
+    MountSpec {
         path: request.target.as_path(),
         role: Role::Target,
         access: request.access,
@@ -213,84 +188,13 @@ fn target(request: &PublishVolume) -> Spot<'_> {
     }
 }
 
-/// A volume for one pod appears at one target.
-fn refuse_second_target(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
-    if request.sharing == Sharing::ManyTargets {
-        return Ok(());
-    }
-    let other = record.placements.iter().find(|placement| {
-        placement.role == Role::Target
-            && placement.path != request.target.as_path()
-            && still_holds(placement)
-    });
-    other.map_or(Ok(()), |other| {
-        Err(DriverError::failed_precondition(format!(
-            "cannot publish volume {:?} at {}: its access mode allows one target, and it is published at {}; unpublish it there first",
-            request.volume.id.0,
-            request.target.as_path().display(),
-            other.path.display()
-        )))
-    })
-}
-
-/// A caller that names a staging directory has staged the volume there.
-fn refuse_other_staging(record: &VolumeRecord, request: &PublishVolume) -> Result<(), DriverError> {
-    let Some(named) = &request.staging else {
-        return Ok(());
-    };
-    let is_there = record.staging().is_some_and(|placement| {
-        let path = &placement.path;
-        path == named.as_path()
-            || staged_devices(named.as_path(), Some(&request.volume.id)).contains(path)
-    });
-    match is_there {
-        true => Ok(()),
-        false => Err(DriverError::failed_precondition(format!(
-            "cannot publish volume {:?}: it is not staged at {}; stage it there first",
-            request.volume.id.0,
-            named.as_path().display()
-        ))),
-    }
-}
-
 /// Where to stage it: where another driver staged it, it is taken over.
 fn staging_of(request: &StageVolume) -> Result<PathBuf, DriverError> {
-    let mut places = staged_at(&request.staging, &request.volume.id, &request.kind)?;
-    for place in places.iter().skip(1) {
-        if is_mounted(place)? && !is_mounted(&places[0])? {
-            return Ok(place.clone());
+    let mut paths = staged_at(&request.staging, &request.volume.id, &request.kind)?;
+    for path in paths.iter().skip(1) {
+        if is_mounted(path)? && !is_mounted(&paths[0])? {
+            return Ok(path.clone());
         }
     }
-    Ok(places.swap_remove(0))
-}
-
-/// A staging directory that is given back with something mounted in it would never be removed, and what is mounted
-/// there never unmounted.
-fn refuse_beneath(directory: &Path) -> Result<(), DriverError> {
-    match beneath(directory)? {
-        None => Ok(()),
-        Some(point) => Err(DriverError::failed_precondition(format!(
-            "cannot unstage {}: {} is mounted beneath it, and not by this driver; unmount that first",
-            directory.display(),
-            point.display()
-        ))),
-    }
-}
-
-/// A directory cannot be bound to a file, nor a file to a directory.
-fn refuse_other_kind(staging: &Placement, kind: &AccessType) -> Result<(), DriverError> {
-    let word = |is_block| match is_block {
-        true => "a raw device",
-        false => "a directory",
-    };
-    let (staged, wanted) = (staging.use_as.is_block(), *kind == AccessType::Block);
-    if staged == wanted {
-        return Ok(());
-    }
-    Err(DriverError::failed_precondition(format!(
-        "the volume is staged at {} as {}, and cannot be published as {}; unstage it first",
-        staging.path.display(),
-        word(staged),
-        word(wanted)
-    )))
+    Ok(paths.swap_remove(0))
 }

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use super::Driver;
+use super::operation::{Operation, Subject};
 use super::provision::check_name;
-use super::{Driver, Operation, Subject};
 use crate::error::DriverError;
 use crate::runtime::{Export, Guest, Scope};
 use crate::volume::{
@@ -22,7 +23,7 @@ impl Driver {
         check_name(&request.name)?;
         let operation = self.begin_on(Subject::NewSnapshot(&request.name))?;
         let guest = self.snapshots(&operation, "create snapshots")?;
-        let parameters = self.spelled(&guest, Scope::Snapshot, &request.parameters)?;
+        let parameters = self.parameters_of(&guest, Scope::Snapshot, &request.parameters)?;
         let request = CreateSnapshot {
             parameters,
             ..request.clone()

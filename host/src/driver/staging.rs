@@ -3,27 +3,31 @@
 //! Callers stage once and publish often, maybe weeks later: by then the mount may be dead, or not be the one that we
 //! made, or another driver made it before us. It is looked at before anything is bound from it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::access::StagedFor;
-use super::defect::Defect;
-use super::place::{Spot, is_as_noted, is_mounted, known, look, refuse_changed_context};
-use super::{Driver, Operation, PublishVolume};
+use super::Driver;
+use super::mount_rules::refuse_changed_context;
+use super::mount_spec::MountSpec;
+use super::mount_table::{cached_mount, current_mount, is_as_recorded};
+use super::operation::Operation;
+use super::request::{PublishVolume, StagedFor};
+use super::staging_path::staged_at;
+use super::stale_mount::StaleMount;
 use crate::error::DriverError;
-use crate::journal::{Placement, Progress, Role, VolumeRecord};
+use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::sys::MountEntry;
-use crate::volume::{Access, AccessType, Parameters, StagingPath, VolumeId};
+use crate::volume::{Access, AccessType, Parameters};
 
 /// A staging that a guest has to see to before anything is published from it.
 struct Unready {
     path: PathBuf,
     access: Access,
-    /// What is wrong with it, where it was ours and in place.
-    spoilt: Option<(Defect, MountEntry)>,
+    /// What is wrong with it, where we mounted it.
+    spoilt: Option<(StaleMount, MountEntry)>,
 }
 
 impl Driver {
-    /// The volume's record once its staging is what it has to be: put there anew where it is dead and nobody uses it,
+    /// The volume's record once its staging is what it has to be: mounted anew where it is dead and nobody uses it,
     /// taken over where another driver mounted the volume there. Without a staging the record stays as it is.
     ///
     /// # Errors
@@ -37,19 +41,19 @@ impl Driver {
         let Some(unready) = unready(&record, request)? else {
             return Ok(record);
         };
-        let spot = Spot {
+        let spec = MountSpec {
             path: &unready.path,
             role: Role::Staging,
             access: unready.access,
             kind: &request.kind,
         };
-        if let Some((defect, entry)) = &unready.spoilt {
-            self.take_away(operation, &mut record, &spot, (defect, entry))?;
+        if let Some((stale, entry)) = &unready.spoilt {
+            self.unmount_stale(operation, &mut record, &spec, (stale, entry))?;
         }
         let publish_context = publish_context(&record, &request.publish_context);
-        self.place(operation, record, &spot, |operation, record| {
+        self.mount(operation, record, &spec, |operation, record| {
             let guest = self.node_guest(operation)?;
-            self.content_of(guest, record, &request.volume, publish_context)
+            self.source_of(guest, record, &request.volume, publish_context)
         })?;
         self.record(&request.volume)
     }
@@ -75,7 +79,7 @@ fn unready(record: &VolumeRecord, request: &PublishVolume) -> Result<Option<Unre
 }
 
 /// A staging of ours that is not what it was, or not what the first pod's access lets this one have.
-fn spoilt(noted: &Placement, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
+fn spoilt(noted: &MountRecord, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
     let unready = |access, spoilt| Unready {
         path: noted.path.clone(),
         access,
@@ -84,21 +88,21 @@ fn spoilt(noted: &Placement, request: &PublishVolume) -> Result<Option<Unready>,
     if noted.progress != Progress::Done {
         return Ok(Some(unready(noted.use_as.access(), None)));
     }
-    let Some(entry) = known(&noted.path)? else {
+    let Some(entry) = cached_mount(&noted.path)? else {
         // As after a reboot: callers then stage again.
         return Ok(None);
     };
-    if !is_as_noted(noted, &entry) {
+    if !is_as_recorded(noted, &entry) {
         return Ok(Some(unready(access_of(&entry), None)));
     }
     if request.staged_for == StagedFor::FirstPod && !noted.use_as.allows(request.access) {
         return Ok(Some(unready(
             request.access,
-            Some((Defect::OnlyReads, entry)),
+            Some((StaleMount::StagedReadOnly, entry)),
         )));
     }
-    let defect = Defect::of(noted, &entry);
-    Ok(defect.map(|defect| unready(noted.use_as.access(), Some((defect, entry)))))
+    let stale = StaleMount::of(noted, &entry);
+    Ok(stale.map(|stale| unready(noted.use_as.access(), Some((stale, entry)))))
 }
 
 /// What is mounted where the caller says that the volume is staged, and we did not mount.
@@ -107,7 +111,7 @@ fn foreign(request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
         return Ok(None);
     };
     for path in staged_at(staging, &request.volume.id, &request.kind)? {
-        if let Some(entry) = look(&path)? {
+        if let Some(entry) = current_mount(&path)? {
             return Ok(Some(Unready {
                 access: access_of(&entry),
                 path,
@@ -123,60 +127,5 @@ pub(super) fn access_of(entry: &MountEntry) -> Access {
     match entry.read_only {
         true => Access::ReadOnly,
         false => Access::ReadWrite,
-    }
-}
-
-/// Where a volume of that kind can be mounted, given the directory in which it is staged. Ours comes first.
-///
-/// # Errors
-/// `already-exists` for a raw device where something is mounted at the directory: it hides what else is there, and
-/// where its server is dead, looking beneath it would hang.
-pub(super) fn staged_at(
-    staging: &StagingPath,
-    id: &VolumeId,
-    kind: &AccessType,
-) -> Result<Vec<PathBuf>, DriverError> {
-    let directory = staging.as_path();
-    match kind {
-        AccessType::Filesystem { .. } => Ok(vec![directory.to_owned()]),
-        AccessType::Block if is_mounted(directory)? => Err(DriverError::already_exists(format!(
-            "volume {:?} cannot be staged as a raw device in {}: something is mounted at the directory itself; unmount it first",
-            id.0,
-            directory.display()
-        ))),
-        AccessType::Block => Ok(staged_devices(directory, Some(id))),
-    }
-}
-
-/// The files at which a raw device is staged: ours, and that of Alibaba's driver, which has the volume's id for a
-/// name.
-pub(super) fn staged_devices(staging: &Path, id: Option<&VolumeId>) -> Vec<PathBuf> {
-    let is_name = |id: &&str| !matches!(*id, "" | "." | ".." | "device") && !id.contains('/');
-    let id = id.map(|id| id.0.as_str()).filter(is_name);
-    let theirs = id.map(|id| staging.join(id));
-    [staged_device(staging)].into_iter().chain(theirs).collect()
-}
-
-/// Where we stage a raw device.
-pub(super) fn staged_device(staging: &Path) -> PathBuf {
-    staging.join("device")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::slice;
-
-    use super::*;
-
-    #[test]
-    fn a_raw_device_is_looked_for_under_names_that_stay_in_the_staging_directory() {
-        let staging = Path::new("/mounts/x");
-        let devices = |id: &str| staged_devices(staging, Some(&VolumeId(id.into())));
-        let ours = staging.join("device");
-        assert_eq!(devices("d-1"), [ours.clone(), staging.join("d-1")]);
-        for id in ["", ".", "..", "../y", "a/b", "device"] {
-            assert_eq!(devices(id), slice::from_ref(&ours), "{id:?}");
-        }
-        assert_eq!(staged_devices(staging, None), [ours]);
     }
 }

@@ -10,7 +10,10 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{JournalError, VolumeRecord, content_stem, file_stem, read_record};
+use super::error::JournalError;
+use super::file_name::{content_stem, file_stem};
+use super::record::VolumeRecord;
+use super::record_file::read_record;
 use crate::sys;
 use crate::volume::VolumeKey;
 
@@ -51,14 +54,14 @@ impl DetachedVolumes {
 
     /// Remembers a record, durably, before the journal forgets it.
     pub(crate) fn note(&self, record: &VolumeRecord) -> Result<(), JournalError> {
-        let mut tied = record.clone();
-        tied.placements.clear();
+        let mut attached = record.clone();
+        attached.mounts.clear();
         let name = Name::of(record);
         self.changed(|| {
             self.remove(|known| known.key == name.key && *known != name)?;
             let file = self.file(&name);
             sys::remove_leftovers(&self.directory, &file);
-            write(&file, &serde_json::to_vec_pretty(&tied)?)?;
+            write(&file, &serde_json::to_vec_pretty(&attached)?)?;
             self.prune(MOST)
         })
     }
@@ -182,7 +185,7 @@ mod tests {
         };
         let (key, id) = (VolumeKey(name.into()), VolumeId(name.into()));
         let mut record = VolumeRecord::new(&key, &id, &Parameters::new(pairs));
-        record.note_attachment(Attachment {
+        record.set_attachment(Attachment {
             node: "n".into(),
             publish_context: Vec::new(),
             component: "c".into(),

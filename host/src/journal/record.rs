@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::FORMAT;
-use crate::volume::{Access, AccessType, NodeId, Parameters, VolumeId, VolumeKey};
+use super::mount_use::Use;
+use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
+
+/// The form of the files; another number is not read.
+pub(super) const FORMAT: u32 = 1;
 
 /// One volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +20,12 @@ pub(crate) struct VolumeRecord {
     id: String,
     context: Vec<(String, String)>,
     pub(crate) attachments: Vec<Attachment>,
-    pub(crate) placements: Vec<Placement>,
+    // The stored name is that of the first version.
+    #[serde(rename = "placements")]
+    pub(crate) mounts: Vec<MountRecord>,
 }
 
-/// Tied to a node.
+/// Attached to a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Attachment {
     pub(crate) node: String,
@@ -35,7 +40,7 @@ pub(crate) struct Attachment {
     pub(crate) lasts: Lasts,
 }
 
-/// Who unties a volume again.
+/// Who detaches a volume again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Lasts {
@@ -48,7 +53,7 @@ pub(crate) enum Lasts {
 
 /// Mounted somewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Placement {
+pub(crate) struct MountRecord {
     pub(crate) path: PathBuf,
     pub(crate) role: Role,
     pub(crate) use_as: Use,
@@ -63,13 +68,6 @@ pub(crate) struct Placement {
     /// Whether it took writes then, whatever was asked for; unknown of what an older version mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) takes_writes: Option<bool>,
-}
-
-/// How a mount is used; asking for another use of the same path is a contradiction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Use {
-    read_only: bool,
-    kind: String,
 }
 
 /// What a mount is for.
@@ -102,7 +100,7 @@ impl VolumeRecord {
             id: id.0.clone(),
             context: context.pairs().to_vec(),
             attachments: Vec::new(),
-            placements: Vec::new(),
+            mounts: Vec::new(),
         }
     }
 
@@ -139,7 +137,7 @@ impl VolumeRecord {
     }
 
     /// Replaces what was noted for the same node.
-    pub(crate) fn note_attachment(&mut self, attachment: Attachment) {
+    pub(crate) fn set_attachment(&mut self, attachment: Attachment) {
         self.attachments
             .retain(|known| known.node != attachment.node);
         self.attachments.push(attachment);
@@ -155,37 +153,33 @@ impl VolumeRecord {
         self.context = context.pairs().to_vec();
     }
 
-    pub(crate) fn placement(&self, path: &Path) -> Option<&Placement> {
-        self.placements
-            .iter()
-            .find(|placement| placement.path == path)
+    pub(crate) fn mount_at(&self, path: &Path) -> Option<&MountRecord> {
+        self.mounts.iter().find(|mount| mount.path == path)
     }
 
-    pub(crate) fn staging(&self) -> Option<&Placement> {
-        self.placements
-            .iter()
-            .find(|placement| placement.role == Role::Staging)
+    pub(crate) fn staging(&self) -> Option<&MountRecord> {
+        self.mounts.iter().find(|mount| mount.role == Role::Staging)
     }
 
     /// Replaces what was noted for the same path.
-    pub(crate) fn note(&mut self, placement: Placement) {
-        self.forget(&placement.path.clone());
-        self.placements.push(placement);
+    pub(crate) fn set_mount(&mut self, mount: MountRecord) {
+        self.forget(&mount.path.clone());
+        self.mounts.push(mount);
     }
 
-    /// What was in place there has to be put there anew.
+    /// What was mounted there has to be mounted anew.
     pub(crate) fn intend_again(&mut self, path: &Path) {
-        let at = |placement: &&mut Placement| placement.path == path;
-        if let Some(placement) = self.placements.iter_mut().find(at) {
-            placement.progress = Progress::Intended;
+        let at = |mount: &&mut MountRecord| mount.path == path;
+        if let Some(mount) = self.mounts.iter_mut().find(at) {
+            mount.progress = Progress::Intended;
         }
     }
 
     pub(crate) fn forget(&mut self, path: &Path) {
-        self.placements.retain(|placement| placement.path != path);
+        self.mounts.retain(|mount| mount.path != path);
     }
 
-    /// Whether the volume is tied to this node for as long as pods have it.
+    /// Whether the volume is attached to this node for as long as pods have it.
     pub(crate) fn lasts_while_mounted(&self) -> bool {
         self.attachments
             .iter()
@@ -193,51 +187,6 @@ impl VolumeRecord {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.attachments.is_empty() && self.placements.is_empty()
-    }
-}
-
-impl Use {
-    pub(crate) fn of(access: Access, kind: &AccessType) -> Self {
-        let kind = match kind {
-            AccessType::Block => "block".to_owned(),
-            AccessType::Filesystem {
-                fs_type,
-                mount_options,
-            } => format!("filesystem {fs_type} {}", mount_options.join(",")),
-        };
-        Self {
-            read_only: access == Access::ReadOnly,
-            kind,
-        }
-    }
-
-    pub(crate) fn access(&self) -> Access {
-        match self.read_only {
-            true => Access::ReadOnly,
-            false => Access::ReadWrite,
-        }
-    }
-
-    pub(crate) fn is_block(&self) -> bool {
-        self.kind == "block"
-    }
-
-    /// Whether what is mounted so can be shown again with that access: what can be written can also be read.
-    pub(crate) fn allows(&self, access: Access) -> bool {
-        match access {
-            Access::ReadOnly => true,
-            Access::ReadWrite => !self.read_only,
-        }
-    }
-
-    /// Whether the one only reads, the other writes too, and all else is alike.
-    pub(crate) fn differs_in_access(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.read_only != other.read_only
-    }
-
-    /// Whether what is mounted so can be shown again as `wanted`.
-    pub(crate) fn serves(&self, wanted: &Self) -> bool {
-        self.kind == wanted.kind && self.allows(wanted.access())
+        self.attachments.is_empty() && self.mounts.is_empty()
     }
 }

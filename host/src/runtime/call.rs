@@ -32,7 +32,7 @@ use super::guest::Guest;
 use super::limiter::{Budget, LimitError, Limiter, MAX_INSTANCES};
 use super::wasi::Stderr;
 use crate::bindings::drivebay::driver::types as wit;
-use crate::capability::{CallContext, CallKeys, DriverMemory, LogBudget};
+use crate::capability::{CallContext, CallKeys, DriverState, LogBudget};
 use crate::error::DriverError;
 use crate::worker::Kernel;
 
@@ -57,7 +57,7 @@ pub struct CallSetup {
     /// When everything has to be over.
     pub deadline: Instant,
     /// What the driver's calls have in common.
-    pub memory: DriverMemory,
+    pub memory: DriverState,
 }
 
 impl std::fmt::Debug for CallSetup {

@@ -4,7 +4,7 @@
 //! it does not tell is read from the table of all mounts, `/proc/self/mountinfo` (proc(5)). Neither asks a file
 //! system anything: a dead server's mount answers too, where an ordinary `stat` hangs.
 
-mod known;
+mod cached;
 mod others;
 mod point;
 mod statmount;
@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-pub use known::known_mount_at;
+pub use cached::cached_mount_at;
 pub use others::{mount_points_beneath, mount_points_of};
 pub use point::is_mount_point;
 

@@ -1,4 +1,4 @@
-//! `attachment`: a volume is tied to a node.
+//! `attachment`: a volume is attached to a node.
 
 use clap::Subcommand;
 use drivebay::driver::{AttachVolume, Driver};
@@ -11,7 +11,7 @@ use super::json as answer;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {
-    /// Tie a volume to a node; shows what stage-volume will need
+    /// Attach a volume to a node; shows what stage-volume will need
     AttachVolume {
         #[command(flatten)]
         volume: Volume,
@@ -21,7 +21,7 @@ pub(super) enum Operation {
         #[command(flatten)]
         reading: Reading,
     },
-    /// Untie a volume from a node
+    /// Detach a volume from a node
     DetachVolume {
         /// The volume's id
         id: String,
@@ -29,7 +29,7 @@ pub(super) enum Operation {
         #[arg(long)]
         node: String,
     },
-    /// Ask whether a volume is tied to a node
+    /// Ask whether a volume is attached to a node
     IsAttached {
         #[command(flatten)]
         volume: Volume,

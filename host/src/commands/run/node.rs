@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 use drivebay::driver::{
-    Driver, Emptied, ExpandOnNode, Growth, PublishVolume, Sharing, StageVolume, StagedFor,
-    Whereabouts,
+    Driver, ExpandOnNode, ExpandOutcome, PublishVolume, Sharing, StageVolume, StagedFor,
+    TargetCleanup, VolumeLocation,
 };
 use drivebay::error::DriverError;
 use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
@@ -116,7 +116,7 @@ impl Operation {
                 Ok(answer::nothing())
             }
             Self::UnpublishVolume { path } => driver
-                .unpublish_volume(&target(&path)?, Emptied::Removed)
+                .unpublish_volume(&target(&path)?, TargetCleanup::Remove)
                 .map(|()| answer::nothing()),
             Self::ExpandOnNode { id, size } => expand_on_node(driver, id, size),
             Self::GetInfo => driver.node_info().map(|info| answer::node(&info)),
@@ -130,13 +130,13 @@ impl Operation {
 fn expand_on_node(driver: &Driver, id: String, bytes: u64) -> Result<Value, DriverError> {
     let request = ExpandOnNode {
         key: VolumeKey(id),
-        at: Whereabouts::Unsaid,
+        at: VolumeLocation::Unknown,
         required_bytes: bytes,
     };
     let grown = match driver.expand_on_node(&request)? {
-        Growth::Filesystem => "filesystem",
-        Growth::Nothing => "nothing",
-        Growth::NotMounted => "not-mounted",
+        ExpandOutcome::Filesystem => "filesystem",
+        ExpandOutcome::Nothing => "nothing",
+        ExpandOutcome::NotMounted => "not-mounted",
     };
     Ok(json!({ "grown": grown }))
 }

@@ -1,4 +1,4 @@
-//! A process's figures as lines for people.
+//! A process's metrics as lines for people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -187,7 +187,7 @@ fn duration(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    const FIGURES: &str = r#"# TYPE drivebay_rpcs counter
+    const METRICS: &str = r#"# TYPE drivebay_rpcs counter
 drivebay_rpcs_in_flight{driver="nfs"} 2
 drivebay_rpcs_total{driver="nfs",method="NodePublishVolume",code="OK"} 3
 drivebay_rpcs_total{driver="nfs",method="NodePublishVolume",code="Aborted"} 1
@@ -218,7 +218,7 @@ nfs (process 4711): component nfs 0.2.0 (sha256 0123456789ab)
 
     #[test]
     fn a_driver_is_shown_with_everything_that_is_known_of_it() {
-        let samples = Samples::parse(FIGURES).expect("understood");
+        let samples = Samples::parse(METRICS).expect("understood");
         assert_eq!(report("4711", &samples), SHOWN);
     }
 

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Unit;
 
-use crate::driver::{Driver, Figures};
+use crate::driver::{Driver, DriverStats};
 
 /// By name. One that is served on several sockets counts once, with all of them together.
 #[derive(Debug, Clone)]
@@ -41,12 +41,12 @@ impl Drivers {
             .collect()
     }
 
-    fn figures(&self) -> Vec<(&str, Figures)> {
+    fn stats(&self) -> Vec<(&str, DriverStats)> {
         let of = |drivers: &[Driver]| {
             drivers
                 .iter()
-                .map(Driver::figures)
-                .fold(Figures::default(), Figures::plus)
+                .map(Driver::stats)
+                .fold(DriverStats::default(), DriverStats::plus)
         };
         self.0
             .iter()
@@ -57,19 +57,19 @@ impl Drivers {
 
 impl Collector for Drivers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let figures = self.figures();
+        let stats = self.stats();
         for (name, help, of) in TIMES {
             let mut family =
                 encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
-            for (driver, figures) in &figures {
-                let seconds = ConstCounter::new(of(figures).as_secs_f64());
+            for (driver, stats) in &stats {
+                let seconds = ConstCounter::new(of(stats).as_secs_f64());
                 seconds.encode(family.encode_family(&[("driver", *driver)])?)?;
             }
         }
         for (name, help, label, of) in COUNTS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for (driver, figures) in &figures {
-                for (value, count) in of(figures) {
+            for (driver, stats) in &stats {
+                for (value, count) in of(stats) {
                     let labels = [("driver", *driver), (label, *value)];
                     ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
                 }
@@ -80,18 +80,18 @@ impl Collector for Drivers {
 }
 
 /// Name, help, value.
-type Times = (&'static str, &'static str, fn(&Figures) -> Duration);
+type Times = (&'static str, &'static str, fn(&DriverStats) -> Duration);
 
 const TIMES: [Times; 2] = [
     (
         "guest",
         "Time in the component, without what its host functions waited",
-        |figures| figures.guest,
+        |stats| stats.guest,
     ),
     (
         "host",
         "Time waiting for the kernel's workers and the network",
-        |figures| figures.host,
+        |stats| stats.host,
     ),
 ];
 
@@ -100,7 +100,7 @@ type Counts = (
     &'static str,
     &'static str,
     &'static str,
-    fn(&Figures) -> &[(&'static str, u64)],
+    fn(&DriverStats) -> &[(&'static str, u64)],
 );
 
 const COUNTS: [Counts; 2] = [
@@ -108,13 +108,13 @@ const COUNTS: [Counts; 2] = [
         "workers_killed",
         "Worker processes given up and killed",
         "reason",
-        |figures| &figures.workers_killed,
+        |stats| &stats.workers_killed,
     ),
     (
         "refusals",
         "What the component asked for and was not granted",
         "capability",
-        |figures| &figures.refusals,
+        |stats| &stats.refusals,
     ),
 ];
 

@@ -68,7 +68,7 @@ pub fn is_mount_point(path: &Path) -> io::Result<bool> {
     match at(path) {
         Point::Plain => Ok(false),
         Point::Root(_) => Ok(true),
-        Point::Untold => super::known_mount_at(path).map(|entry| entry.is_some()),
+        Point::Untold => super::cached_mount_at(path).map(|entry| entry.is_some()),
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
     use nix::mount::{MntFlags, MsFlags, mount, umount2};
     use tempfile::TempDir;
 
-    use super::super::{MountEntry, in_table, known, mount_at};
+    use super::super::{MountEntry, cached, in_table, mount_at};
     use super::*;
 
     /// A directory in which everything is unmounted again.
@@ -134,7 +134,7 @@ mod tests {
             let entry = mount_at(&path).expect("told");
             assert_eq!(in_table(&path).ok().flatten(), entry, "{name} in the table");
             assert_eq!(
-                known::in_known_table(&path).ok().flatten(),
+                cached::in_cached_table(&path).ok().flatten(),
                 entry,
                 "{name} in the table that is kept"
             );

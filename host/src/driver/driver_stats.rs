@@ -6,7 +6,7 @@ use super::Driver;
 
 /// At one moment; each number only grows, and is lost with the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct DriverStats {
     /// Time in guests, without the time that their host functions waited.
     pub guest: Duration,
     /// Time that operations, and the host functions of their guests, waited for the kernel's workers and the
@@ -18,7 +18,7 @@ pub struct Figures {
     pub refusals: Vec<(&'static str, u64)>,
 }
 
-impl Figures {
+impl DriverStats {
     /// Both together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -47,9 +47,9 @@ fn sums(
 
 impl Driver {
     /// What its work has cost by now.
-    pub fn figures(&self) -> Figures {
+    pub fn stats(&self) -> DriverStats {
         let costs = self.toll.costs();
-        Figures {
+        DriverStats {
             guest: self.memory.guest_time(),
             host: costs.waited,
             workers_killed: vec![
@@ -72,15 +72,15 @@ mod tests {
 
     #[test]
     fn figures_add_up_by_name() {
-        let figures = |seconds: u64, refusals: &[(&'static str, u64)]| Figures {
+        let stats = |seconds: u64, refusals: &[(&'static str, u64)]| DriverStats {
             guest: Duration::from_secs(seconds),
             host: Duration::from_secs(10 * seconds),
             workers_killed: Vec::new(),
             refusals: refusals.to_vec(),
         };
-        let sum = Figures::default()
-            .plus(figures(1, &[("https", 1), ("mounts", 2)]))
-            .plus(figures(2, &[("mounts", 3)]));
-        assert_eq!(sum, figures(3, &[("https", 1), ("mounts", 5)]));
+        let sum = DriverStats::default()
+            .plus(stats(1, &[("https", 1), ("mounts", 2)]))
+            .plus(stats(2, &[("mounts", 3)]));
+        assert_eq!(sum, stats(3, &[("https", 1), ("mounts", 5)]));
     }
 }

@@ -1,4 +1,4 @@
-//! The journal's files as they were read last, so that a repeated call costs a look instead of a read.
+//! The journal's files as they were read last, so that a repeated call costs a stat(2) instead of a read.
 //!
 //! Writers replace a file whole, by renaming, and may be other processes. A file that is the same by number,
 //! size and time of change has the content that was read, unless it changed at the very moment of reading and
@@ -12,17 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::if_there;
-
 /// More volumes than a node has of one driver; of any more, some are read again.
-const MOST: usize = 2048;
+const MAX_FILES: usize = 2048;
 
 /// Kernels before 6.13 tell times of change in steps of up to 10 ms.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// What was read, by path.
 #[derive(Debug)]
-pub(super) struct Kept<T>(Mutex<HashMap<PathBuf, (Identity, T)>>);
+pub(super) struct FileCache<T>(Mutex<HashMap<PathBuf, (Identity, T)>>);
 
 /// What tells one file, and one change of it, from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +31,13 @@ struct Identity {
     changed_at: (i64, i64),
 }
 
-impl<T> Default for Kept<T> {
+impl<T> Default for FileCache<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T: Clone> Kept<T> {
+impl<T: Clone> FileCache<T> {
     /// The file's content, if there is such a file. `parsed` is asked only where it changed since.
     pub(super) fn read<E: From<io::Error>>(
         &self,
@@ -61,14 +59,14 @@ impl<T: Clone> Kept<T> {
         let content = parsed(bytes)?;
         // What was read may be newer than what was looked at; then the next look differs.
         if identity.is_settled() {
-            self.keep(path, identity, content.clone());
+            self.insert(path, identity, content.clone());
         }
         Ok(Some(content))
     }
 
-    fn keep(&self, path: &Path, identity: Identity, content: T) {
+    fn insert(&self, path: &Path, identity: Identity, content: T) {
         let mut files = self.lock();
-        if files.len() >= MOST
+        if files.len() >= MAX_FILES
             && let Some(any) = files.keys().next().cloned()
         {
             files.remove(&any);
@@ -107,6 +105,15 @@ impl Identity {
     }
 }
 
+/// A file that does not exist is no failure.
+pub(super) fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,29 +136,30 @@ mod tests {
     fn what_was_replaced_is_read_again_also_where_it_has_the_same_size() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("record");
-        let kept = Kept::default();
-        assert_eq!(kept.read(&path, text).expect("no file"), None);
+        let cache = FileCache::default();
+        assert_eq!(cache.read(&path, text).expect("no file"), None);
         for content in ["one", "two", "three"] {
             replace(&path, content);
-            let read = kept.read(&path, text).expect("readable");
+            let read = cache.read(&path, text).expect("readable");
             assert_eq!(read.as_deref(), Some(content));
         }
         fs::remove_file(&path).expect("there");
-        assert_eq!(kept.read(&path, text).expect("no file"), None);
+        assert_eq!(cache.read(&path, text).expect("no file"), None);
     }
 
     #[test]
     fn what_changed_just_now_is_not_kept_and_what_is_older_is() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("record");
-        let kept = Kept::default();
+        let cache = FileCache::default();
         replace(&path, "one");
-        kept.read(&path, text).expect("readable");
-        kept.read(&path, unread)
+        cache.read(&path, text).expect("readable");
+        cache
+            .read(&path, unread)
             .expect_err("it could still change within the same tick");
         std::thread::sleep(SETTLED + Duration::from_millis(50));
-        kept.read(&path, text).expect("readable");
-        let read = kept.read(&path, unread).expect("not read");
+        cache.read(&path, text).expect("readable");
+        let read = cache.read(&path, unread).expect("not read");
         assert_eq!(read.as_deref(), Some("one"));
     }
 }

@@ -1,10 +1,13 @@
-//! What gets mounted at a spot: whatever a guest puts there, or the volume's staging bound once more.
+//! What gets mounted at a path: whatever a guest mounts there, or the volume's staging bound once more.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::place::{Spot, known};
-use super::{Operation, VolumeReference};
+use super::mount_rules::occupied;
+use super::mount_spec::MountSpec;
+use super::mount_table::cached_mount;
+use super::operation::Operation;
+use super::request::VolumeReference;
 use crate::error::DriverError;
 use crate::runtime::{Guest, Purpose, StageRequest};
 use crate::sys::{MountEntry, device_beneath};
@@ -12,7 +15,7 @@ use crate::volume::{Access, AccessType, Parameters};
 use crate::worker::{Kernel, MountAccess, Request};
 
 /// Chosen before anything is journaled; everything that can be refused has been.
-pub(super) enum Content<'a> {
+pub(super) enum MountSource<'a> {
     /// A guest decides.
     Guest {
         /// Which one.
@@ -33,7 +36,7 @@ pub(super) enum Content<'a> {
     },
 }
 
-impl Content<'_> {
+impl MountSource<'_> {
     /// SHA-256 of the component that is answerable for it.
     pub(super) fn component(&self) -> &str {
         match self {
@@ -43,10 +46,10 @@ impl Content<'_> {
     }
 
     /// Mounts it, given what is mounted there already.
-    pub(super) fn put(
+    pub(super) fn mount(
         &self,
         operation: &mut Operation,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
         found: Option<MountEntry>,
     ) -> Result<(), DriverError> {
         match self {
@@ -60,15 +63,15 @@ impl Content<'_> {
                     id: &volume.id,
                     context,
                     publish_context,
-                    access: spot.access,
-                    kind: spot.kind,
-                    target: spot.path.to_owned(),
+                    access: spec.access,
+                    kind: spec.kind,
+                    target: spec.path.to_owned(),
                     mounted: found,
                     purpose: Purpose::Place,
                 };
                 guest.stage_volume(operation.setup(), &request)
             }
-            Self::Staging { path, .. } => bind(operation, path.clone(), spot, found),
+            Self::Staging { path, .. } => bind(operation, path.clone(), spec, found),
         }
     }
 }
@@ -76,10 +79,10 @@ impl Content<'_> {
 fn bind(
     operation: &mut Operation,
     from: PathBuf,
-    spot: &Spot<'_>,
+    spec: &MountSpec<'_>,
     found: Option<MountEntry>,
 ) -> Result<(), DriverError> {
-    let Some(staged) = known(&from)? else {
+    let Some(staged) = cached_mount(&from)? else {
         // After a reboot the journal still knows the staging, but the mount is gone; kubelet stages again.
         return Err(DriverError::failed_precondition(format!(
             "the volume is no longer staged at {}",
@@ -87,39 +90,29 @@ fn bind(
         )));
     };
     if let Some(entry) = found {
-        return match shows((&from, &staged), spot, &entry) {
+        return match shows((&from, &staged), spec, &entry) {
             true => Ok(()),
-            false => Err(occupied(spot, &entry)),
+            false => Err(occupied(spec, &entry)),
         };
     }
-    let access = match spot.access {
+    let access = match spec.access {
         Access::ReadOnly => MountAccess::ReadOnly,
         Access::ReadWrite => MountAccess::ReadWrite,
     };
     let request = Request::BindMount {
         from,
-        target: spot.path.to_owned(),
+        target: spec.path.to_owned(),
         access,
     };
     operation.workers.call(request, operation.deadline)?;
     Ok(())
 }
 
-/// Whether what is mounted at the spot is the volume already, as another driver bound it there.
-fn shows((from, staged): (&Path, &MountEntry), spot: &Spot<'_>, entry: &MountEntry) -> bool {
+/// Whether what is mounted there is the volume already, as another driver bound it there.
+fn shows((from, staged): (&Path, &MountEntry), spec: &MountSpec<'_>, entry: &MountEntry) -> bool {
     let device = device_beneath(from, staged);
-    let is_same = device.is_some() && device == device_beneath(spot.path, entry);
-    let is_whole = matches!(spot.kind, AccessType::Block) || entry.root == staged.root;
-    let refuses_writes = spot.access == Access::ReadOnly || staged.read_only;
+    let is_same = device.is_some() && device == device_beneath(spec.path, entry);
+    let is_whole = matches!(spec.kind, AccessType::Block) || entry.root == staged.root;
+    let refuses_writes = spec.access == Access::ReadOnly || staged.read_only;
     is_same && is_whole && entry.read_only == refuses_writes
-}
-
-/// Something is mounted there that we cannot take for the volume.
-pub(super) fn occupied(spot: &Spot<'_>, entry: &MountEntry) -> DriverError {
-    DriverError::already_exists(format!(
-        "{} already holds a {} mount of {}; unmount it first",
-        spot.path.display(),
-        entry.fs_type,
-        entry.source
-    ))
 }

@@ -8,13 +8,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::access::is_in_place;
-use super::content::{Content, occupied};
-use super::place::{Spot, Standing, UNDO_TIME, is_mounted, standing, still_holds, used_otherwise};
-use super::{AttachVolume, Driver, Operation, PublishVolume};
+use super::Driver;
+use super::access::is_sound;
+use super::mount_rules::{occupied, used_otherwise};
+use super::mount_source::MountSource;
+use super::mount_spec::MountSpec;
+use super::mount_state::{MountState, mount_state};
+use super::mount_table::{is_mounted, is_still_mounted};
+use super::operation::Operation;
+use super::request::{AttachVolume, PublishVolume};
+use super::unmount::UNDO_TIME;
 use crate::error::{Condition, DriverError};
 use crate::journal::{
-    Lasts, Placement, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
+    Lasts, MountRecord, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
 };
 use crate::sys;
 use crate::volume::{NodeId, Parameters, VolumeKey};
@@ -37,23 +43,23 @@ impl Driver {
     pub fn attach_and_publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        let spot = Spot {
+        let spec = MountSpec {
             path: request.target.as_path(),
             role: Role::Target,
             access: request.access,
             kind: &request.kind,
         };
-        match standing(record.placement(spot.path), &spot)? {
-            Standing::Settled(entry) => {
-                let defect = self.defect(&record, &spot, &entry);
-                return defect.map_or(Ok(()), |defect| Err(defect.refusal(&spot, spot.path)));
+        match mount_state(record.mount_at(spec.path), &spec)? {
+            MountState::Mounted(entry) => {
+                let stale = self.stale_mount(&record, &spec, &entry);
+                return stale.map_or(Ok(()), |stale| Err(stale.refusal(&spec, spec.path)));
             }
-            Standing::Found(entry) => return Err(occupied(&spot, &entry)),
-            Standing::Otherwise(_) => return Err(used_otherwise(&spot)),
-            Standing::Empty | Standing::Leftover => {}
+            MountState::Foreign(entry) => return Err(occupied(&spec, &entry)),
+            MountState::OtherUse(_) => return Err(used_otherwise(&spec)),
+            MountState::NotMounted | MountState::Interrupted => {}
         }
-        let staged = self.staged_for(&mut operation, &mut record, &spot)?;
-        let outcome = self.carry_through(&mut operation, record, staged, request, &spot);
+        let staged = self.staged_for(&mut operation, &mut record, &spec)?;
+        let outcome = self.carry_through(&mut operation, record, staged, request, &spec);
         if let Err(error) = &outcome
             && error.condition() != Condition::InProgress
         {
@@ -66,21 +72,21 @@ impl Driver {
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
-        staged: Option<Placement>,
+        staged: Option<MountRecord>,
         request: &PublishVolume,
-        spot: &Spot<'_>,
+        spec: &MountSpec<'_>,
     ) -> Result<(), DriverError> {
         let staging = match staged {
             Some(staging) => staging,
             None => {
                 let node = self.this_node(operation)?;
-                self.note_target(&mut record, spot)?;
+                self.note_target(&mut record, spec)?;
                 self.attach_and_stage(operation, record, node, request)?
             }
         };
         let record = self.record(&request.volume)?;
-        self.place(operation, record, spot, |_, _| {
-            Ok(Content::Staging {
+        self.mount(operation, record, spec, |_, _| {
+            Ok(MountSource::Staging {
                 path: staging.path,
                 component: staging.component,
             })
@@ -93,36 +99,40 @@ impl Driver {
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
-        spot: &Spot<'_>,
-    ) -> Result<Option<Placement>, DriverError> {
+        spec: &MountSpec<'_>,
+    ) -> Result<Option<MountRecord>, DriverError> {
         let staging = record
             .staging()
-            .filter(|placement| placement.progress == Progress::Done)
+            .filter(|mount| mount.progress == Progress::Done)
             .cloned();
         let Some(staging) = staging else {
             return Ok(None);
         };
-        if !is_in_place(&staging)? {
+        if !is_sound(&staging)? {
             return Ok(None);
         }
-        let wanted = Use::of(spot.access, spot.kind);
+        let wanted = Use::of(spec.access, spec.kind);
         if !staging.use_as.serves(&wanted) && !staging.use_as.differs_in_access(&wanted) {
             return Err(DriverError::already_exists(
                 "another pod of this node has the volume with another type or other options",
             ));
         }
-        let serves = self.serves_or_goes(operation, record, &staging, (spot.access, spot.kind))?;
+        let serves = self.serves_or_goes(operation, record, &staging, (spec.access, spec.kind))?;
         Ok(serves.then_some(staging))
     }
 
     /// From the pod's directory to the volume, before there is anything to find. The record itself is
     /// written together with the attachment's intent.
-    fn note_target(&self, record: &mut VolumeRecord, spot: &Spot<'_>) -> Result<(), DriverError> {
-        self.journal.index(spot.path, &record.key())?;
-        record.note(Placement {
-            path: spot.path.to_owned(),
+    fn note_target(
+        &self,
+        record: &mut VolumeRecord,
+        spec: &MountSpec<'_>,
+    ) -> Result<(), DriverError> {
+        self.journal.index(spec.path, &record.key())?;
+        record.set_mount(MountRecord {
+            path: spec.path.to_owned(),
             role: Role::Target,
-            use_as: Use::of(spot.access, spot.kind),
+            use_as: Use::of(spec.access, spec.kind),
             component: String::new(),
             progress: Progress::Intended,
             shown_as: String::new(),
@@ -138,27 +148,28 @@ impl Driver {
         mut record: VolumeRecord,
         node: NodeId,
         request: &PublishVolume,
-    ) -> Result<Placement, DriverError> {
+    ) -> Result<MountRecord, DriverError> {
         let attach = AttachVolume {
             volume: request.volume.clone(),
             node,
             kind: None,
             access: request.access,
         };
-        let publish_context = self.tie(operation, &mut record, &attach, Lasts::WhileMounted)?;
+        let publish_context =
+            self.attach_locked(operation, &mut record, &attach, Lasts::WhileMounted)?;
         let path = self.make_private_staging(&record.key())?;
-        let spot = Spot {
+        let spec = MountSpec {
             path: &path,
             role: Role::Staging,
             access: request.access,
             kind: &request.kind,
         };
-        self.place(operation, record, &spot, |operation, record| {
+        self.mount(operation, record, &spec, |operation, record| {
             let guest = self.node_guest(operation)?;
-            self.content_of(guest, record, &request.volume, publish_context)
+            self.source_of(guest, record, &request.volume, publish_context)
         })?;
         let record = self.record(&request.volume)?;
-        record.placement(&path).cloned().ok_or_else(|| {
+        record.mount_at(&path).cloned().ok_or_else(|| {
             DriverError::internal("the journal lost the staging that it was just given")
         })
     }
@@ -211,10 +222,10 @@ impl Driver {
         mut record: VolumeRecord,
         leaving: &Path,
     ) -> Result<(), DriverError> {
-        let is_used = |placement: &Placement| {
-            placement.role == Role::Target && placement.path != leaving && still_holds(placement)
+        let is_used = |mount: &MountRecord| {
+            mount.role == Role::Target && mount.path != leaving && is_still_mounted(mount)
         };
-        if record.placements.iter().any(is_used) {
+        if record.mounts.iter().any(is_used) {
             return Ok(());
         }
         if let Some(staging) = record.staging().cloned() {
@@ -222,14 +233,14 @@ impl Driver {
         }
         for made in record.attachments.clone() {
             let node = NodeId(made.node);
-            self.untie(operation, &record, &node)?;
+            self.detach_locked(operation, &record, &node)?;
             record.forget_attachment(&node);
         }
         // What else is noted went with a reboot.
         let gone: Vec<PathBuf> = record
-            .placements
+            .mounts
             .iter()
-            .map(|placement| placement.path.clone())
+            .map(|mount| mount.path.clone())
             .filter(|path| path != leaving)
             .collect();
         for path in gone {
@@ -244,7 +255,7 @@ impl Driver {
     fn empty_staging(
         &self,
         operation: &mut Operation,
-        staging: &Placement,
+        staging: &MountRecord,
     ) -> Result<(), DriverError> {
         if is_mounted(&staging.path)? {
             self.unmount(operation, &staging.path)?;

@@ -1,0 +1,118 @@
+//! What the kernel says is mounted, and whether it is what the journal has.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::DriverError;
+use crate::journal::{MountRecord, Progress};
+use crate::sys::{
+    MountEntry, cached_mount_at, device_beneath, is_mount_point, mount_at, mount_points_beneath,
+};
+
+/// A path at which something is mounted.
+#[derive(Debug)]
+pub(super) struct FoundMount {
+    pub(super) path: PathBuf,
+    pub(super) entry: MountEntry,
+}
+
+impl FoundMount {
+    /// Whether it is a raw device.
+    pub(super) fn is_device(&self) -> bool {
+        !self.entry.is_on_device() && device_beneath(&self.path, &self.entry).is_some()
+    }
+}
+
+/// Whether somebody else keeps what is mounted: `server:/path`, as the kernel writes such sources.
+pub(super) fn is_from_server(entry: &MountEntry) -> bool {
+    entry.source.contains(':')
+}
+
+/// What tells one mount from another in the kernel's table.
+pub(super) fn identity(entry: &MountEntry) -> String {
+    let root = entry.root.to_string_lossy();
+    // The kernel removes a device's node with the device, and it stays bound: whether the disk is still there is
+    // asked by its number.
+    let root = match entry.fs_type.as_str() {
+        "devtmpfs" => root.trim_end_matches("//deleted"),
+        _ => &root,
+    };
+    format!("{} {} {root}", entry.fs_type, entry.source)
+}
+
+/// Whether the kernel's table shows there what it showed when that was mounted.
+pub(super) fn is_as_recorded(noted: &MountRecord, entry: &MountEntry) -> bool {
+    noted.shown_as == identity(entry)
+}
+
+/// Whether what was mounted there is there still; what cannot be told counts as there.
+pub(super) fn is_still_mounted(mount: &MountRecord) -> bool {
+    match cached_mount(&mount.path) {
+        Ok(None) => false,
+        Ok(Some(entry)) => mount.progress != Progress::Done || is_as_recorded(mount, &entry),
+        Err(_) => true,
+    }
+}
+
+pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
+    ask(path, is_mount_point)
+}
+
+/// As [`current_mount`], but whether it can be written to may be out of date.
+pub(super) fn cached_mount(path: &Path) -> Result<Option<MountEntry>, DriverError> {
+    ask(path, cached_mount_at)
+}
+
+/// What is mounted beneath a path, not at it.
+pub(super) fn beneath(path: &Path) -> Result<Option<PathBuf>, DriverError> {
+    let points = or_nothing(path, mount_points_beneath(path))?;
+    Ok(points.and_then(|points| points.into_iter().next()))
+}
+
+pub(super) fn current_mount(path: &Path) -> Result<Option<MountEntry>, DriverError> {
+    ask(path, mount_at)
+}
+
+/// What is mounted there, by whoever knows; nothing is the default.
+fn ask<T: Default>(path: &Path, by: fn(&Path) -> std::io::Result<T>) -> Result<T, DriverError> {
+    Ok(or_nothing(path, by(path))?.unwrap_or_default())
+}
+
+/// No parent, no mount; making the target will say more.
+fn or_nothing<T>(path: &Path, told: std::io::Result<T>) -> Result<Option<T>, DriverError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match told {
+        Ok(told) => Ok(Some(told)),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
+        Err(error) => Err(DriverError::internal(format!(
+            "cannot tell what is mounted at {}",
+            path.display()
+        ))
+        .caused_by(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_node_of_a_disk_that_is_gone_shows_as_the_same_mount_and_a_removed_directory_does_not() {
+        let entry = |fs_type: &str, root: &str| MountEntry {
+            fs_type: fs_type.into(),
+            source: "x".into(),
+            root: root.into(),
+            device: "0:5".into(),
+            read_only: false,
+        };
+        let identity = |fs_type: &str, root: &str| identity(&entry(fs_type, root));
+        assert_eq!(
+            identity("devtmpfs", "/vdb//deleted"),
+            identity("devtmpfs", "/vdb")
+        );
+        assert_ne!(identity("devtmpfs", "/vdc"), identity("devtmpfs", "/vdb"));
+        assert_ne!(
+            identity("ext4", "/pool/a//deleted"),
+            identity("ext4", "/pool/a")
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! What callers ask of a driver: a volume, and what is to be done with it.
+
+use crate::volume::{
+    Access, AccessType, NodeId, Parameters, Secrets, StagingPath, TargetPath, VolumeId, VolumeKey,
+};
+
+/// A volume, as the caller speaks of it.
+#[derive(Debug, Clone)]
+pub struct VolumeReference {
+    /// Under which it is locked and journaled.
+    pub key: VolumeKey,
+    /// The backend's name of it.
+    pub id: VolumeId,
+    /// Its parameters.
+    pub context: Parameters,
+}
+
+/// `publish_volume`: a volume for one pod.
+#[derive(Debug)]
+pub struct PublishVolume {
+    /// Which.
+    pub volume: VolumeReference,
+    /// Where.
+    pub target: TargetPath,
+    /// Read-only or not.
+    pub access: Access,
+    /// Device or directory.
+    pub kind: AccessType,
+    /// Whether other targets may hold it meanwhile.
+    pub sharing: Sharing,
+    /// Where it was staged, if the caller says so; it is then published from nowhere else.
+    pub staging: Option<StagingPath>,
+    /// What attaching returned; what the journal knows if empty.
+    pub publish_context: Parameters,
+    /// Whose access that staging has.
+    pub staged_for: StagedFor,
+    /// For the host alone; no guest sees them.
+    pub secrets: Secrets,
+}
+
+/// How many targets a volume may appear at on one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// One.
+    OneTarget,
+    /// Any number.
+    ManyTargets,
+}
+
+/// `stage_volume`: a volume for this node.
+#[derive(Debug)]
+pub struct StageVolume {
+    /// Which.
+    pub volume: VolumeReference,
+    /// Where.
+    pub staging: StagingPath,
+    /// What attaching returned; what the journal knows if empty.
+    pub publish_context: Parameters,
+    /// Read-only or not.
+    pub access: Access,
+    /// Whose access that is.
+    pub staged_for: StagedFor,
+    /// Device or directory.
+    pub kind: AccessType,
+}
+
+/// `attach_volume`: a volume attached to a node.
+#[derive(Debug)]
+pub struct AttachVolume {
+    /// Which.
+    pub volume: VolumeReference,
+    /// To which node.
+    pub node: NodeId,
+    /// How it is going to be used there, for callers that cannot mean the same attachment otherwise.
+    pub kind: Option<AccessType>,
+    /// Read-only or not.
+    pub access: Access,
+}
+
+/// Whose access a staging has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StagedFor {
+    /// Everyone's who publishes it.
+    Everyone,
+    /// The pod's that came first; others may have another.
+    FirstPod,
+}
+
+/// What becomes of a target that was unmounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetCleanup {
+    /// It stays: kubelet removes what it made for FlexVolume.
+    Keep,
+    /// It goes: in CSI whoever publishes makes the target, and removes it.
+    Remove,
+}
