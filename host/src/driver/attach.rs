@@ -13,7 +13,7 @@ use super::operation::Operation;
 use super::parameters::validate;
 use super::request::{AttachVolume, VolumeReference};
 use crate::error::{Condition, DriverError, Whose};
-use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};
+use crate::journal::{Attachment, Lifetime, Progress, Use, VolumeRecord};
 use crate::runtime::{AttachRequest, Export, Guest, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
@@ -25,7 +25,7 @@ impl Driver {
     pub fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
         let operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        self.attach_locked(&operation, &mut record, request, Lasts::UntilDetached)
+        self.attach_locked(&operation, &mut record, request, Lifetime::UntilDetached)
     }
 
     /// Attaches and keeps the record, given the lock.
@@ -34,7 +34,7 @@ impl Driver {
         operation: &Operation,
         record: &mut VolumeRecord,
         request: &AttachVolume,
-        lasts: Lasts,
+        lifetime: Lifetime,
     ) -> Result<Parameters, DriverError> {
         let guest = self.guest_with(operation, Export::Attachment, "attach volumes")?;
         let context = self.volume_parameters(&guest.manifest, &request.volume)?;
@@ -60,7 +60,7 @@ impl Driver {
             component: guest.manifest.component_sha256.clone(),
             progress: Progress::Intended,
             use_as,
-            lasts,
+            lifetime,
         };
         let known = Parameters::new(intended.publish_context.clone());
         record.set_attachment(intended.clone());

@@ -20,7 +20,7 @@ use super::request::{AttachVolume, PublishVolume};
 use super::unmount::UNDO_TIME;
 use crate::error::{Condition, DriverError};
 use crate::journal::{
-    Lasts, MountRecord, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
+    Lifetime, MountRecord, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
 };
 use crate::sys::{self, Kernel, Request};
 use crate::volume::{NodeId, Parameters, VolumeKey};
@@ -155,7 +155,7 @@ impl Driver {
             access: request.access,
         };
         let publish_context =
-            self.attach_locked(operation, &mut record, &attach, Lasts::WhileMounted)?;
+            self.attach_locked(operation, &mut record, &attach, Lifetime::WhileMounted)?;
         let path = self.make_private_staging(&record.key())?;
         let spec = MountSpec {
             path: &path,

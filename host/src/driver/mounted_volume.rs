@@ -51,15 +51,15 @@ impl Driver {
         let Some(mounted) = anything_at(key, at, cached_mount)? else {
             return Ok(None);
         };
-        let is_noted = self.journal.volume_at(&mounted.path).as_ref() == Some(key);
+        let is_recorded = self.journal.volume_at(&mounted.path).as_ref() == Some(key);
         let is_known =
-            is_noted && self.is_ours(key, &mounted)? || self.mount_cache.holds(key, &mounted);
+            is_recorded && self.is_ours(key, &mounted)? || self.mount_cache.holds(key, &mounted);
         Ok(is_known.then_some(mounted))
     }
 
     /// Whether what we mounted there is what is there now.
     fn is_ours(&self, key: &VolumeKey, mounted: &FoundMount) -> Result<bool, DriverError> {
-        let record = self.journal.look(key)?;
+        let record = self.journal.load_shared(key)?;
         let noted = record.as_ref().and_then(|it| it.mount_at(&mounted.path));
         Ok(noted.is_some_and(|noted| {
             noted.progress == Progress::Done && is_as_recorded(noted, &mounted.entry)

@@ -183,7 +183,7 @@ impl From<JournalError> for DriverError {
             JournalError::Unwritable { .. } | JournalError::Unreadable { .. } => {
                 Self::unavailable(message).caused_by(error)
             }
-            JournalError::Damaged { .. } => {
+            JournalError::Corrupt { .. } => {
                 Self::internal("cannot tell what was done to the volume").caused_by(error)
             }
         }

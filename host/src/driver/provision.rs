@@ -66,7 +66,7 @@ impl Driver {
         let _held = held.collect::<Result<Vec<_>, _>>()?;
         let keys = [&[key], &others[..]].concat();
         for key in &keys {
-            if let Some(record) = self.journal.look(key)? {
+            if let Some(record) = self.journal.load_shared(key)? {
                 self.refuse_in_use(&operation, &guest, &record)?;
             }
         }

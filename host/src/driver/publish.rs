@@ -70,7 +70,7 @@ impl Driver {
         let Ok(_lock) = self.lock(Subject::Volume(&request.volume.key), Instant::now()) else {
             return Ok(false);
         };
-        let Some(record) = self.journal.look(&request.volume.key)? else {
+        let Some(record) = self.journal.load_shared(&request.volume.key)? else {
             return Ok(false);
         };
         refuse_second_target(&record, request)?;
@@ -145,9 +145,9 @@ impl Driver {
         let holds_devices = !is_mounted(directory)?;
         let mut is_known = self.journal.volume_at(directory).is_some();
         for device in staged_devices(directory, volume) {
-            let is_noted = self.journal.volume_at(&device).is_some();
-            is_known |= is_noted;
-            if is_noted || holds_devices && device.symlink_metadata().is_ok() {
+            let is_recorded = self.journal.volume_at(&device).is_some();
+            is_known |= is_recorded;
+            if is_recorded || holds_devices && device.symlink_metadata().is_ok() {
                 self.unmount_and_forget(&device, TargetCleanup::Remove)?;
             }
         }

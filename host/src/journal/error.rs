@@ -14,5 +14,5 @@ pub(crate) enum JournalError {
     #[error("cannot read the journal at {}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("journal entry {} makes no sense ({reason}); move it away if the volume is not in use", file.display())]
-    Damaged { file: PathBuf, reason: String },
+    Corrupt { file: PathBuf, reason: String },
 }
