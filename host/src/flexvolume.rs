@@ -132,7 +132,7 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
         && !capabilities.local_filesystem()
     {
         // `init` told kubelet not to change owners: on a share that is slow, and refused by root_squash.
-        tracing::info!(fs_group = group, "owners on the share are left as they are");
+        tracing::info!(fs_group = group, "fsGroup is not applied to a share");
     }
     let attach = Attach::chosen(driver, capabilities);
     let request = PublishVolume {

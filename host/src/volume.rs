@@ -77,9 +77,7 @@ pub struct TargetPath(PathBuf);
 
 /// Why a path given by a caller cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "path {path:?} is not absolute and plain: it has to start with / and hold neither . nor .. nor control characters"
-)]
+#[error("path {path:?} must be absolute, and must not contain ., .. or control characters")]
 pub struct PathError {
     path: String,
 }

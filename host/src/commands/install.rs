@@ -125,7 +125,7 @@ fn create(
     let hidden = plugin_dir.join(format!(".{}", name.directory()));
     make_directory(&hidden)?;
     replace(shim, &hidden.join(&name.driver))?;
-    fs::rename(&hidden, directory).with_context(|| format!("cannot make {}", directory.display()))
+    fs::rename(&hidden, directory).with_context(|| format!("cannot create {}", directory.display()))
 }
 
 /// Copies an executable over another by a rename; whoever runs the old one keeps it.
@@ -149,7 +149,7 @@ fn make_directory(directory: &Path) -> anyhow::Result<()> {
     made.recursive(true)
         .mode(0o755)
         .create(directory)
-        .with_context(|| format!("cannot make {}", directory.display()))
+        .with_context(|| format!("cannot create {}", directory.display()))
 }
 
 /// What installs that were killed have left.

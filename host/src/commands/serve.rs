@@ -124,10 +124,10 @@ fn by_csi_name(paths: &Paths, name: &str) -> anyhow::Result<DriverConfig> {
     }
     let known: Vec<String> = configs.iter().map(in_words).collect();
     bail!(
-        "there is no driver {name:?} in {}; there is {}",
+        "no driver {name:?} in {}; the drivers there are: {}",
         paths.drivers().display(),
         match known.is_empty() {
-            true => "none at all".to_owned(),
+            true => "none".to_owned(),
             false => known.join(", "),
         }
     )

@@ -220,7 +220,9 @@ async fn serve_all(
         Ok(())
     });
     drained.await.unwrap_or_else(|_| {
-        tracing::warn!("some callers were still connected when the time was up");
+        tracing::warn!(
+            "stopping with callers still connected, after waiting for the longest deadline"
+        );
         Ok(())
     })
 }

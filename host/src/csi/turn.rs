@@ -85,8 +85,8 @@ impl Turns {
         // Nobody closes them.
         turn.ok().and_then(Result::ok).ok_or_else(|| {
             DriverError::overloaded(format!(
-                "driver {driver} runs {bound} calls at once in this process, which is as many as it may, and none of \
-                 them ended until this one's deadline; see in the log what they wait for"
+                "driver {driver} already runs {bound} calls in this process, which is the maximum, and none of them \
+                 ended before this one's deadline; the log says what they wait for"
             ))
         })
     }
@@ -124,7 +124,10 @@ mod tests {
             let error = turn(&turns, "CreateVolume").await.expect_err("full");
             assert_eq!(error.condition(), Condition::Exhausted);
             let said = error.to_string();
-            assert!(said.starts_with("driver nfs runs 112 calls"), "{said}");
+            assert!(
+                said.starts_with("driver nfs already runs 112 calls"),
+                "{said}"
+            );
         });
     }
 

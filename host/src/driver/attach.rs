@@ -134,7 +134,7 @@ impl Driver {
         if let Err(error) = self.detached.note(record) {
             tracing::warn!(
                 error = DriverError::from(error).chain(),
-                "whoever detaches this volume once more can only name it"
+                "the volume is detached, but not noted as such: a repeated detach has its name alone"
             );
         }
     }
@@ -179,7 +179,7 @@ impl Driver {
         node: &NodeId,
     ) -> Result<bool, DriverError> {
         let operation = self.begin(&volume.key)?;
-        let guest = self.guest_with(&operation, Export::Attachment, "tell what is attached")?;
+        let guest = self.guest_with(&operation, Export::Attachment, "report attachments")?;
         let context = self.volume_parameters(&guest.manifest, volume)?;
         let publish_context = self.record(volume)?.publish_context(Some(node));
         let arguments = AttachRequest {

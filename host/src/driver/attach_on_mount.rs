@@ -169,7 +169,7 @@ impl Driver {
         })?;
         let record = self.record(&request.volume)?;
         record.mount_at(&path).cloned().ok_or_else(|| {
-            DriverError::internal("the journal lost the staging that it was just given")
+            DriverError::internal("the journal has no record of the staging that was just made")
         })
     }
 
@@ -184,7 +184,7 @@ impl Driver {
         let path = self.private_staging(key);
         let parent = path.parent().unwrap_or(&path);
         sys::create_root_only_directory(parent).map_err(|error| {
-            DriverError::unavailable(format!("cannot make {}", parent.display())).caused_by(error)
+            DriverError::unavailable(format!("cannot create {}", parent.display())).caused_by(error)
         })?;
         Ok(path)
     }

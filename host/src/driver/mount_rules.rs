@@ -155,7 +155,7 @@ pub(super) fn refuse_only_read(
         return Ok(());
     }
     Err(DriverError::failed_precondition(format!(
-        "cannot mount volume {:?} for writing: it is staged at {} for reading alone; unstage it, and stage it for writing first",
+        "cannot mount volume {:?} for writing: it is staged read-only at {}; unstage it, and stage it for writing first",
         record.id().0,
         staging.path.display()
     )))

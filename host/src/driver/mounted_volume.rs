@@ -69,7 +69,7 @@ impl Driver {
     /// Asks the guest what belongs there, and compares.
     fn identify(&self, key: &VolumeKey, mounted: &FoundMount) -> Result<(), DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.guest_with(&operation, Export::Node, "tell what is mounted")?;
+        let guest = self.guest_with(&operation, Export::Node, "identify mounted volumes")?;
         let record = self.journal.load(key)?;
         let record = record.as_ref();
         let (context, publish_context) = record.map_or_else(Default::default, |record| {

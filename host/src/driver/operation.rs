@@ -94,9 +94,11 @@ impl Driver {
             return Ok(());
         }
         let unsafe_to_use = |error| {
-            DriverError::failed_precondition("cannot rely on what the host keeps on this node")
-                .caused_by(error)
-                .of_process()
+            DriverError::failed_precondition(
+                "cannot trust the directories of the host on this node",
+            )
+            .caused_by(error)
+            .of_process()
         };
         self.paths.close().map_err(unsafe_to_use)?;
         for directory in self.paths.kept(&self.config.name) {
@@ -184,7 +186,7 @@ impl From<JournalError> for DriverError {
                 Self::unavailable(message).caused_by(error)
             }
             JournalError::Corrupt { .. } => {
-                Self::internal("cannot tell what was done to the volume").caused_by(error)
+                Self::internal("the journal of the volume is corrupt").caused_by(error)
             }
         }
     }

@@ -176,7 +176,7 @@ impl Driver {
         place: Option<&Topology>,
     ) -> Result<u64, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.guest_with(&operation, Export::Capacity, "tell what room there is")?;
+        let guest = self.guest_with(&operation, Export::Capacity, "report available capacity")?;
         let parameters =
             parameters::validate_partial(&guest.manifest.description, Scope::Creation, parameters)?;
         guest.available_capacity(operation.setup(), &parameters, place)
@@ -204,7 +204,7 @@ pub(super) fn check_name(name: &str) -> Result<(), DriverError> {
         return Ok(());
     }
     Err(DriverError::invalid_argument(format!(
-        "the name {name:?} has {} bytes, not 1 to {LONGEST_NAME}",
+        "the name {name:?} has {} bytes; it must have 1 to {LONGEST_NAME}",
         name.len()
     )))
 }

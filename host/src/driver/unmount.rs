@@ -37,9 +37,9 @@ impl Driver {
             let remove = Request::RemoveTarget { target };
             operation.workers.call(remove, operation.deadline)?;
         }
-        // A record that makes no sense must not keep a pod from ending; `forget` says so in the log.
+        // A corrupt record must not keep a pod from ending; `forget` says so in the log.
         let record = self.journal.load(&key).ok().flatten();
-        if let Some(record) = record.filter(VolumeRecord::lasts_while_mounted) {
+        if let Some(record) = record.filter(VolumeRecord::is_attached_while_mounted) {
             self.release(&mut operation, record, path)?;
         }
         self.forget(&key, path);

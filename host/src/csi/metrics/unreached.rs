@@ -38,7 +38,7 @@ impl Unreached {
             rpc,
             code = ?status.code(),
             reason,
-            "a call was refused before it began, and others like it will be without a word"
+            "a call was refused before it began; further ones like it are not logged"
         );
     }
 
