@@ -2,23 +2,23 @@
 //!
 //! ```text
 //! proto             the messages, transcribed
-//! call              one RPC: patience, a thread of its own, log line
+//! call              one RPC: deadline, a thread of its own, log line
 //! identity          who is there; never waits
 //! controller, node  one method for each RPC: words in, one operation, words out
 //! group_controller  the same for what is done to several volumes at once
-//! request, answer   their words and ours
+//! request, response  their words and ours
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
-//! turn              how many calls of a driver run at once
+//! concurrency       how many calls of a driver run at once
 //! endpoint, serve   the socket, and stopping
 //! metrics           what was done, in numbers
 //! ```
 //!
 //! CSI's words end here. There is no SnapshotMetadata: the contract has nothing like it.
 
-mod answer;
 mod call;
 mod capabilities;
+mod concurrency;
 mod controller;
 mod endpoint;
 mod group_controller;
@@ -27,20 +27,20 @@ mod metrics;
 mod node;
 mod proto;
 mod request;
+mod response;
 mod serve;
 mod status;
-mod turn;
 
 use std::sync::Arc;
 
 use crate::driver::Driver;
 use crate::error::DriverError;
 use crate::volume::NodeId;
-use turn::Turns;
+use concurrency::ConcurrencyLimit;
 
 pub use capabilities::{controller_rpcs, group_controller_rpcs, node_rpcs};
 pub use endpoint::{Endpoint, EndpointError};
-pub use serve::{Observation, Plugin, ServeError, serve};
+pub use serve::{MetricsConfig, Plugin, ServeError, serve};
 
 /// Which of CSI's services a process offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ struct Shared {
     mode: Mode,
     /// The cluster's name of this node, for backends that have none of their own.
     node: Option<NodeId>,
-    turns: Turns,
+    concurrency: ConcurrencyLimit,
 }
 
 impl Service {
@@ -91,7 +91,7 @@ impl Service {
             driver: plugin.driver,
             mode: plugin.mode,
             node: plugin.node,
-            turns: Turns::new(),
+            concurrency: ConcurrencyLimit::new(),
         })))
     }
 }

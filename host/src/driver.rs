@@ -59,7 +59,7 @@ pub use request::{
 /// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// One driver on this machine. Clones share everything but their patience.
+/// One driver on this machine. Clones share everything but their timeouts.
 #[derive(Debug, Clone)]
 pub struct Driver {
     config: Arc<DriverConfig>,
@@ -74,19 +74,19 @@ pub struct Driver {
     capabilities: Arc<Mutex<Option<CachedCapabilities>>>,
     mount_cache: Arc<MountCache>,
     closed: Arc<OnceLock<()>>,
-    patience: Patience,
+    timeouts: CallTimeouts,
 }
 
 /// How long a caller waits.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct CallTimeouts {
     /// For the answer; the driver's own deadline counts where it comes sooner.
     pub answer: Option<Instant>,
     /// For another operation on the same volume, before the answer is `in-progress`.
     pub lock: Duration,
 }
 
-impl Default for Patience {
+impl Default for CallTimeouts {
     /// Of callers that do not say.
     fn default() -> Self {
         Self {
@@ -118,15 +118,15 @@ impl Driver {
             capabilities: Arc::default(),
             mount_cache: Arc::default(),
             closed: Arc::default(),
-            patience: Patience::default(),
+            timeouts: CallTimeouts::default(),
         }
     }
 
-    /// The same driver, for a caller with that patience.
+    /// The same driver, for a caller with those timeouts.
     #[must_use]
-    pub fn with_patience(&self, patience: Patience) -> Self {
+    pub fn with_timeouts(&self, timeouts: CallTimeouts) -> Self {
         Self {
-            patience,
+            timeouts,
             ..self.clone()
         }
     }
@@ -144,7 +144,7 @@ impl Driver {
     /// When a call that begins now has to be over.
     pub fn deadline(&self, now: Instant) -> Instant {
         let own = now + self.config.limits.deadline;
-        self.patience.answer.map_or(own, |answer| answer.min(own))
+        self.timeouts.answer.map_or(own, |answer| answer.min(own))
     }
 
     /// Which driver this is.

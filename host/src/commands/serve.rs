@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use drivebay::config::{self, DriverConfig, Paths};
-use drivebay::csi::{self, Endpoint, Mode, Observation, Plugin};
+use drivebay::csi::{self, Endpoint, MetricsConfig, Mode, Plugin};
 use drivebay::driver::Driver;
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
@@ -96,11 +96,11 @@ impl Serve {
                 })
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let observation = Observation {
+        let metrics_config = MetricsConfig {
             directory: paths.serving(),
             address: self.metrics_address,
         };
-        csi::serve(plugins, &observation)?;
+        csi::serve(plugins, &metrics_config)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -8,7 +8,7 @@ use super::proto::{
     GetPluginCapabilitiesRequest, GetPluginCapabilitiesResponse, GetPluginInfoRequest,
     GetPluginInfoResponse, ProbeRequest, ProbeResponse,
 };
-use super::status::{Reading, status};
+use super::status::{RpcKind, status};
 use super::{Service, capabilities};
 
 #[tonic::async_trait]
@@ -35,7 +35,7 @@ impl Identity for Service {
         _request: Request<GetPluginCapabilitiesRequest>,
     ) -> Result<Response<GetPluginCapabilitiesResponse>, Status> {
         let known = self.0.driver.capabilities();
-        let known = known.map_err(|error| status(&error, Reading::Plain))?;
+        let known = known.map_err(|error| status(&error, RpcKind::Plain))?;
         Ok(Response::new(GetPluginCapabilitiesResponse {
             capabilities: capabilities::of_plugin(known, self.0.mode),
         }))

@@ -17,7 +17,7 @@
 //! ```text
 //! call              one RPC, counted from its first byte to the end of its work
 //! method            CSI's methods by name
-//! unreached         calls that are answered before a service sees them, for the log
+//! rejected         calls that are answered before a service sees them, for the log
 //! drivers           what the drivers counted themselves
 //! connections       which are being answered, and which has to go
 //! listener          GET /metrics and GET /healthz
@@ -28,7 +28,7 @@ mod connections;
 mod drivers;
 mod listener;
 mod method;
-mod unreached;
+mod rejected;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answer::READ_ONLY;
 use super::proto;
+use super::response::READ_ONLY;
 use crate::driver::{Driver, PROVISIONER_IDENTITY, Scope, Sharing, VolumeReference};
 use crate::error::DriverError;
 use crate::volume::{

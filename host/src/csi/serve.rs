@@ -19,7 +19,7 @@ use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
-use super::{Mode, Service, turn};
+use super::{Mode, Service, concurrency};
 use crate::driver::Driver;
 use crate::error::DriverError;
 use crate::sys;
@@ -43,7 +43,7 @@ pub struct Plugin {
 
 /// Where this process says what it does.
 #[derive(Debug)]
-pub struct Observation {
+pub struct MetricsConfig {
     /// For `drivebay status`: a directory that gets a socket of this process.
     pub directory: PathBuf,
     /// For Prometheus, if wanted: plain HTTP, without asking who is there.
@@ -89,13 +89,13 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`], before anything is served where that is possible.
-pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), ServeError> {
+pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(), ServeError> {
     let longest = plugins
         .iter()
         .map(|plugin| plugin.driver.config().limits.deadline)
         .max()
         .unwrap_or_default();
-    let listeners = observation.listen()?;
+    let listeners = metrics_config.listen()?;
     let listening = plugins
         .into_iter()
         .map(Listening::start)
@@ -105,7 +105,7 @@ pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), Serv
     // This thread carries all messages, and does what waits for nothing: a second one would spend more on
     // handing over than on carrying. The work itself has threads of its own.
     let runtime = runtime::Builder::new_current_thread()
-        .max_blocking_threads(turn::THREADS * listening.len().max(1))
+        .max_blocking_threads(concurrency::THREADS * listening.len().max(1))
         .thread_name("csi")
         .enable_all()
         .build()?;
@@ -118,7 +118,7 @@ pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), Serv
     outcome
 }
 
-impl Observation {
+impl MetricsConfig {
     fn listen(&self) -> Result<Listeners, ServeError> {
         match (Listeners::open(&self.directory, self.address), self.address) {
             (Ok(listeners), _) => Ok(listeners),

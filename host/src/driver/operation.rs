@@ -130,17 +130,15 @@ impl Driver {
         subject: Subject<'_>,
         deadline: Instant,
     ) -> Result<Lock, DriverError> {
-        let patience = deadline.min(Instant::now() + self.patience.lock);
-        self.lock_file(subject, patience)
-            .map_err(|error| match error {
-                error @ LockError::Held => {
-                    DriverError::in_progress(format!("cannot work on {subject} now"))
-                        .caused_by(error)
-                }
-                error @ LockError::Io { .. } => {
-                    DriverError::unavailable(format!("cannot work on {subject}")).caused_by(error)
-                }
-            })
+        let until = deadline.min(Instant::now() + self.timeouts.lock);
+        self.lock_file(subject, until).map_err(|error| match error {
+            error @ LockError::Held => {
+                DriverError::in_progress(format!("cannot work on {subject} now")).caused_by(error)
+            }
+            error @ LockError::Io { .. } => {
+                DriverError::unavailable(format!("cannot work on {subject}")).caused_by(error)
+            }
+        })
     }
 
     /// The file of a volume's lock stays while the journal has the volume; of what comes and goes in one call,

@@ -10,7 +10,7 @@ use crate::volume::VolumeKey;
 
 impl Driver {
     /// What the volume that is mounted at that path holds. Waits for no other operation, and for a dead
-    /// server no longer than the caller's patience.
+    /// server no longer than the caller's deadline.
     ///
     /// # Errors
     /// `not-found` where the path does not hold that volume; `unavailable` where its server does not answer.

@@ -15,7 +15,7 @@ use tonic::codegen::{Service, http};
 use tonic::{Code, Status};
 use tower_layer::Layer;
 
-use super::unreached::Unreached;
+use super::rejected::Rejected;
 use super::{Metrics, method};
 
 /// Clones have part in the same call.
@@ -47,7 +47,7 @@ impl Call {
     }
 
     /// What the work came to; what was said first counts.
-    pub(in crate::csi) fn came_to<A>(&self, outcome: &Result<A, Status>) {
+    pub(in crate::csi) fn finish<A>(&self, outcome: &Result<A, Status>) {
         self.ended(outcome.as_ref().map_or_else(Status::code, |_| Code::Ok));
     }
 
@@ -77,7 +77,7 @@ pub(in crate::csi) struct Counting {
     metrics: Metrics,
     driver: Arc<str>,
     in_flight: Gauge,
-    unreached: Unreached,
+    rejected: Rejected,
 }
 
 impl Counting {
@@ -86,7 +86,7 @@ impl Counting {
             in_flight: metrics.in_flight(driver),
             metrics,
             driver: driver.into(),
-            unreached: Unreached::default(),
+            rejected: Rejected::default(),
         }
     }
 }
@@ -127,7 +127,7 @@ where
         // What the others are called is what the caller wrote.
         let asked = (method == method::UNKNOWN).then(|| request.uri().path().to_owned());
         let call = Call::begin(&self.counting, method);
-        let unreached = self.counting.unreached.clone();
+        let rejected = self.counting.rejected.clone();
         request.extensions_mut().insert(call.clone());
         let answering = self.inner.call(request);
         Box::pin(async move {
@@ -137,7 +137,7 @@ where
                 let status = Status::from_header_map(response.headers());
                 let is_news = call.ended(status.as_ref().map_or(Code::Ok, Status::code));
                 if let Some(status) = status.filter(|_| is_news) {
-                    unreached.tell(&call.0.driver, method, asked.as_deref(), &status);
+                    rejected.tell(&call.0.driver, method, asked.as_deref(), &status);
                 }
             }
             answer
@@ -168,8 +168,8 @@ mod tests {
         drop(call);
         shows(&metrics, "drivebay_rpcs_in_flight{driver=\"nfs\"} 1");
         assert!(!metrics.text().expect("written").contains("rpcs_total{"));
-        work.came_to::<()>(&Err(Status::aborted("busy")));
-        work.came_to(&Ok(()));
+        work.finish::<()>(&Err(Status::aborted("busy")));
+        work.finish(&Ok(()));
         drop(work);
         shows(&metrics, "drivebay_rpcs_in_flight{driver=\"nfs\"} 0");
         shows(

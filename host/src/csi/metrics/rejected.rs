@@ -14,9 +14,9 @@ const MAX_PATH: usize = 100;
 
 /// What of one driver was told; clones share it. Bounded, as methods and codes are.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Unreached(Arc<Mutex<HashSet<(&'static str, Code)>>>);
+pub(super) struct Rejected(Arc<Mutex<HashSet<(&'static str, Code)>>>);
 
-impl Unreached {
+impl Rejected {
     /// The method as it is counted, and as the caller wrote it where nobody knows it.
     pub(super) fn tell(
         &self,
@@ -54,10 +54,10 @@ mod tests {
 
     #[test]
     fn each_method_and_code_is_told_once() {
-        let unreached = Unreached::default();
-        assert!(unreached.is_first("CreateVolume", Code::OutOfRange));
-        assert!(!unreached.clone().is_first("CreateVolume", Code::OutOfRange));
-        assert!(unreached.is_first("CreateVolume", Code::Unimplemented));
-        assert!(unreached.is_first("unknown", Code::Unimplemented));
+        let rejected = Rejected::default();
+        assert!(rejected.is_first("CreateVolume", Code::OutOfRange));
+        assert!(!rejected.clone().is_first("CreateVolume", Code::OutOfRange));
+        assert!(rejected.is_first("CreateVolume", Code::Unimplemented));
+        assert!(rejected.is_first("unknown", Code::Unimplemented));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each runs on a thread that may wait for a guest, a server or a lock until its deadline. So each driver has threads of
 //! its own: calls of one that all hang leave those of the others alone. And so have calls that take a volume away,
-//! which run no guest: however many hang that want one, a pod can go. `Probe` needs no thread at all.
+//! which run no guest: however many hang that want one, a pod can be torn down. `Probe` needs no thread at all.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,31 +15,31 @@ use crate::error::DriverError;
 
 /// Calls of one driver at once that may run its guest: the most that a sidecar makes by itself is a hundred
 /// (external-provisioner's `--worker-threads`).
-const GUESTS: usize = 112;
+const MAX_GUEST_CALLS: usize = 112;
 
 /// And those that take a volume from a pod or from the node; kubelet makes a few at a time.
-const TEARDOWNS: usize = 16;
+const MAX_TEARDOWNS: usize = 16;
 
 /// Threads that the calls of one driver can come to.
-pub(super) const THREADS: usize = GUESTS + TEARDOWNS;
+pub(super) const THREADS: usize = MAX_GUEST_CALLS + MAX_TEARDOWNS;
 
-/// The turns of one driver.
+/// Of the calls of one driver.
 #[derive(Debug)]
-pub(super) struct Turns {
-    guests: Arc<Semaphore>,
+pub(super) struct ConcurrencyLimit {
+    guest_calls: Arc<Semaphore>,
     teardowns: Arc<Semaphore>,
 }
 
 /// What a call does, as far as it matters whom it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CallKind {
     /// It may run a guest.
     Guest,
     /// It takes a volume away, which the host does alone.
     Teardown,
 }
 
-impl Kind {
+impl CallKind {
     fn of(rpc: &str) -> Self {
         match rpc {
             "NodeUnpublishVolume" | "NodeUnstageVolume" => Self::Teardown,
@@ -48,11 +48,11 @@ impl Kind {
     }
 }
 
-impl Turns {
+impl ConcurrencyLimit {
     pub(super) fn new() -> Self {
         Self {
-            guests: Arc::new(Semaphore::new(GUESTS)),
-            teardowns: Arc::new(Semaphore::new(TEARDOWNS)),
+            guest_calls: Arc::new(Semaphore::new(MAX_GUEST_CALLS)),
+            teardowns: Arc::new(Semaphore::new(MAX_TEARDOWNS)),
         }
     }
 
@@ -61,29 +61,29 @@ impl Turns {
     ///
     /// # Errors
     /// `exhausted` when its deadline comes first.
-    pub(super) async fn turn(
+    pub(super) async fn acquire(
         &self,
         rpc: &str,
         driver: &Driver,
     ) -> Result<OwnedSemaphorePermit, DriverError> {
         let deadline = driver.deadline(Instant::now());
-        let (kind, name) = (Kind::of(rpc), &driver.config().name.0);
-        self.turn_until(deadline, kind, name).await
+        let (kind, name) = (CallKind::of(rpc), &driver.config().name.0);
+        self.acquire_until(deadline, kind, name).await
     }
 
-    async fn turn_until(
+    async fn acquire_until(
         &self,
         deadline: Instant,
-        kind: Kind,
+        kind: CallKind,
         driver: &str,
     ) -> Result<OwnedSemaphorePermit, DriverError> {
-        let (turns, bound) = match kind {
-            Kind::Guest => (&self.guests, GUESTS),
-            Kind::Teardown => (&self.teardowns, TEARDOWNS),
+        let (permits, bound) = match kind {
+            CallKind::Guest => (&self.guest_calls, MAX_GUEST_CALLS),
+            CallKind::Teardown => (&self.teardowns, MAX_TEARDOWNS),
         };
-        let turn = timeout_at(deadline.into(), Arc::clone(turns).acquire_owned()).await;
+        let permit = timeout_at(deadline.into(), Arc::clone(permits).acquire_owned()).await;
         // Nobody closes them.
-        turn.ok().and_then(Result::ok).ok_or_else(|| {
+        permit.ok().and_then(Result::ok).ok_or_else(|| {
             DriverError::overloaded(format!(
                 "driver {driver} already runs {bound} calls in this process, which is the maximum, and none of them \
                  ended before this one's deadline; the log says what they wait for"
@@ -104,24 +104,29 @@ mod tests {
         runtime.expect("a runtime").block_on(future)
     }
 
-    async fn turn(turns: &Turns, rpc: &str) -> Result<OwnedSemaphorePermit, DriverError> {
-        turns.turn_until(Instant::now(), Kind::of(rpc), "nfs").await
+    async fn acquire(
+        limit: &ConcurrencyLimit,
+        rpc: &str,
+    ) -> Result<OwnedSemaphorePermit, DriverError> {
+        limit
+            .acquire_until(Instant::now(), CallKind::of(rpc), "nfs")
+            .await
     }
 
-    async fn taken(turns: &Turns, rpc: &str, count: usize) -> Vec<OwnedSemaphorePermit> {
+    async fn taken(limit: &ConcurrencyLimit, rpc: &str, count: usize) -> Vec<OwnedSemaphorePermit> {
         let mut taken = Vec::new();
         for _ in 0..count {
-            taken.push(turn(turns, rpc).await.expect("free"));
+            taken.push(acquire(limit, rpc).await.expect("free"));
         }
         taken
     }
 
     #[test]
     fn a_call_too_many_is_told_whose_calls_and_how_many() {
-        let turns = Turns::new();
+        let limit = ConcurrencyLimit::new();
         block_on(async {
-            let _taken = taken(&turns, "NodePublishVolume", GUESTS).await;
-            let error = turn(&turns, "CreateVolume").await.expect_err("full");
+            let _taken = taken(&limit, "NodePublishVolume", MAX_GUEST_CALLS).await;
+            let error = acquire(&limit, "CreateVolume").await.expect_err("full");
             assert_eq!(error.condition(), Condition::Exhausted);
             let said = error.to_string();
             assert!(
@@ -133,14 +138,14 @@ mod tests {
 
     #[test]
     fn volumes_are_taken_away_however_many_calls_want_a_guest_and_are_bounded_too() {
-        let turns = Turns::new();
+        let limit = ConcurrencyLimit::new();
         block_on(async {
-            let _taken = taken(&turns, "NodePublishVolume", GUESTS).await;
-            let _unstaged = taken(&turns, "NodeUnstageVolume", TEARDOWNS - 1).await;
-            let last = turn(&turns, "NodeUnpublishVolume").await.expect("free");
-            assert!(turn(&turns, "NodeUnpublishVolume").await.is_err());
+            let _taken = taken(&limit, "NodePublishVolume", MAX_GUEST_CALLS).await;
+            let _unstaged = taken(&limit, "NodeUnstageVolume", MAX_TEARDOWNS - 1).await;
+            let last = acquire(&limit, "NodeUnpublishVolume").await.expect("free");
+            assert!(acquire(&limit, "NodeUnpublishVolume").await.is_err());
             drop(last);
-            assert!(turn(&turns, "NodeUnpublishVolume").await.is_ok());
+            assert!(acquire(&limit, "NodeUnpublishVolume").await.is_ok());
         });
     }
 }
