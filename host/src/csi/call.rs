@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tonic::{Request, Response, Status};
 use tracing::field;
 
-use super::Service;
 use super::capabilities;
 use super::metrics::Call;
+use super::service::Service;
 use super::status::{RpcKind, status};
 use crate::driver::{CallTimeouts, Driver};
 use crate::error::DriverError;

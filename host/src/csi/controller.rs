@@ -17,7 +17,8 @@ use super::proto::{
     ValidateVolumeCapabilitiesResponse, controller_get_volume_response, list_snapshots_response,
     list_volumes_response, validate_volume_capabilities_response,
 };
-use super::{Service, capabilities, request, response};
+use super::service::Service;
+use super::{capabilities, request, response};
 use crate::driver::{AttachVolume, Scope, VolumeReference};
 use crate::error::{Condition, DriverError};
 use crate::volume::{

@@ -9,7 +9,8 @@ use super::proto::{
     GetVolumeGroupSnapshotRequest, GetVolumeGroupSnapshotResponse,
     GroupControllerGetCapabilitiesRequest, GroupControllerGetCapabilitiesResponse,
 };
-use super::{Service, capabilities, request, response};
+use super::service::Service;
+use super::{capabilities, request, response};
 use crate::driver::Scope;
 use crate::volume::CreateGroupSnapshot;
 

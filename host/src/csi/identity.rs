@@ -3,13 +3,14 @@
 
 use tonic::{Request, Response, Status};
 
+use super::capabilities;
 use super::proto::identity_server::Identity;
 use super::proto::{
     GetPluginCapabilitiesRequest, GetPluginCapabilitiesResponse, GetPluginInfoRequest,
     GetPluginInfoResponse, ProbeRequest, ProbeResponse,
 };
+use super::service::Service;
 use super::status::{RpcKind, status};
-use super::{Service, capabilities};
 
 #[tonic::async_trait]
 impl Identity for Service {

@@ -41,7 +41,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tonic::Code;
 
-use super::Service;
+use super::service::Service;
+
 use drivers::Drivers;
 
 pub(super) use call::{Call, Counting};

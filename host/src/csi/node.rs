@@ -11,7 +11,8 @@ use super::proto::{
     NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse, NodeUnstageVolumeRequest,
     NodeUnstageVolumeResponse,
 };
-use super::{Service, capabilities, request, response};
+use super::service::Service;
+use super::{capabilities, request, response};
 use crate::driver::{
     Driver, ExpandOnNode, Measured, PublishVolume, StageVolume, StagedFor, TargetCleanup,
     VolumeLocation,

@@ -13,33 +13,19 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
+use super::concurrency;
 use super::endpoint::Endpoint;
 use super::metrics::{Counting, Listeners, Metrics};
 use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
-use super::{Mode, Service, concurrency};
-use crate::driver::Driver;
+use super::service::{Plugin, Service};
 use crate::error::DriverError;
 use crate::sys;
-use crate::volume::NodeId;
 
 /// After a signal to stop: how much longer than their deadline operations may take.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
-
-/// One driver on one socket.
-#[derive(Debug)]
-pub struct Plugin {
-    /// Which.
-    pub driver: Driver,
-    /// Where.
-    pub endpoint: Endpoint,
-    /// With which services.
-    pub mode: Mode,
-    /// The cluster's name of this node.
-    pub node: Option<NodeId>,
-}
 
 /// Where this process says what it does.
 #[derive(Debug)]
