@@ -3,6 +3,22 @@
 //! Here is what every storage driver needs and none should write again: one operation at a time for each
 //! volume, intent in the journal before anything happens, repeated calls answered from what is really
 //! mounted, deadlines, and undoing by the version that did. No transport is in sight.
+//!
+//! What a guest answers is an operation's error, and `unsupported` where the component lacks the export; an
+//! operation's own documentation has what the host adds.
+//!
+//! ```text
+//! operation, request      one call, under the lock of what it changes; what callers ask
+//! component, capabilities which component serves, and what it can do
+//! provision, expand       volumes come, grow and go
+//! snapshot, group_snapshot
+//! attach, attach_on_mount to a node: asked for by itself, or because a pod mounts
+//! publish, staging        stage, publish and their inverses; the staging that pods share
+//! mount, unmount          at one path; mount_spec, mount_source, mount_state: what, from where, what is there
+//! mount_rules             what may be mounted where, repeated mounts, read-only after writable
+//! mount_table             what the kernel shows
+//! stale_mount             a mount that is no longer what was mounted
+//! ```
 
 mod access;
 mod attach;

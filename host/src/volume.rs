@@ -63,9 +63,6 @@ pub struct PathError {
 
 impl StagingPath {
     /// Accepts absolute paths without `.`, `..` or control characters.
-    ///
-    /// # Errors
-    /// [`PathError`] for anything else.
     pub fn new(path: &str) -> Result<Self, PathError> {
         plain_absolute(path).map(Self)
     }
@@ -78,9 +75,6 @@ impl StagingPath {
 
 impl TargetPath {
     /// Accepts absolute paths without `.`, `..` or control characters.
-    ///
-    /// # Errors
-    /// [`PathError`] for anything else.
     pub fn new(path: &str) -> Result<Self, PathError> {
         plain_absolute(path).map(Self)
     }

@@ -38,6 +38,10 @@ pub struct MetricsConfig {
 
 /// Why serving ended badly.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name and type say"
+)]
 pub enum ServeError {
     /// The driver cannot be served.
     #[error(transparent)]
@@ -45,17 +49,13 @@ pub enum ServeError {
     /// The socket cannot be had.
     #[error("cannot listen at {endpoint}")]
     Listen {
-        /// Where.
         endpoint: Endpoint,
-        /// Why.
         source: io::Error,
     },
     /// The address for metrics cannot be had.
     #[error("cannot serve metrics at {address}; give another address, or end what listens there")]
     Metrics {
-        /// Where.
         address: SocketAddr,
-        /// Why.
         source: io::Error,
     },
     /// Threads, signals.
@@ -64,9 +64,7 @@ pub enum ServeError {
     /// From the transport.
     #[error("cannot serve at {endpoint}")]
     Transport {
-        /// Where.
         endpoint: Endpoint,
-        /// Why.
         source: tonic::transport::Error,
     },
 }

@@ -31,12 +31,13 @@ impl Mode {
 
 /// One driver on one socket.
 #[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name and type say"
+)]
 pub struct Plugin {
-    /// Which.
     pub driver: Driver,
-    /// Where.
     pub endpoint: Endpoint,
-    /// With which services.
     pub mode: Mode,
     /// The cluster's name of this node.
     pub node: Option<NodeId>,

@@ -18,9 +18,6 @@ use crate::volume::{Access, AccessType};
 
 impl Driver {
     /// Whether the path holds the volume for a pod with the other access, and so serves this one too.
-    ///
-    /// # Errors
-    /// As for [`Self::serves_or_goes`].
     pub(super) fn is_staged_for_another_pod(
         &self,
         operation: &mut Operation,

@@ -96,9 +96,6 @@ impl Driver {
     /// Detaches a volume from a node, by the component that attached it. Unknown or already detached is success. An
     /// empty node means every node, as in CSI. The backend is asked also if we detached the volume already:
     /// another machine may have attached it since.
-    ///
-    /// # Errors
-    /// The guest's own.
     pub fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
         let operation = self.begin(key)?;
         let journaled = self.journal.load(key)?;
@@ -170,9 +167,6 @@ impl Driver {
     }
 
     /// Whether a volume is attached to a node, as the backend has it.
-    ///
-    /// # Errors
-    /// The guest's own.
     pub fn is_attached(
         &self,
         volume: &VolumeReference,

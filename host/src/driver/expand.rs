@@ -21,8 +21,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// `expand_on_node`: a volume whose backend has grown it.
 #[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name and type say"
+)]
 pub struct ExpandOnNode {
-    /// Which.
     pub key: VolumeKey,
     /// Where, staged or for a pod.
     pub at: VolumeLocation,
@@ -67,7 +70,7 @@ impl Driver {
     /// Grows a volume into a range and returns its size then, in bytes. Safe to repeat.
     ///
     /// # Errors
-    /// `unsupported` where the component does not grow volumes; the guest's own.
+    /// `unsupported` where the component does not grow volumes.
     pub fn expand_volume(
         &self,
         volume: &VolumeReference,

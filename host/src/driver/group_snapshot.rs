@@ -15,7 +15,7 @@ impl Driver {
     /// Cuts a snapshot of each volume, all at one moment, or finds those that an earlier try cut.
     ///
     /// # Errors
-    /// `invalid-argument`: the name, the volumes or a parameter. The guest's own.
+    /// `invalid-argument`: the name, the volumes or a parameter.
     pub fn create_group_snapshot(
         &self,
         request: &CreateGroupSnapshot,
@@ -36,7 +36,7 @@ impl Driver {
     /// Removes a group with all its snapshots; one that does not exist is success. Safe to repeat.
     ///
     /// # Errors
-    /// `invalid-argument`: those are not its snapshots. The guest's own.
+    /// `invalid-argument`: those are not its snapshots.
     pub fn delete_group_snapshot(
         &self,
         id: &GroupSnapshotId,
@@ -50,7 +50,7 @@ impl Driver {
     /// One group, as the backend has it now.
     ///
     /// # Errors
-    /// `not-found`; `invalid-argument`: those are not its snapshots; the guest's own.
+    /// `not-found`; `invalid-argument`: those are not its snapshots.
     pub fn get_group_snapshot(
         &self,
         id: &GroupSnapshotId,

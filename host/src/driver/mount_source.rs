@@ -17,9 +17,7 @@ use crate::volume::{Access, AccessType, Parameters};
 pub(super) enum MountSource<'a> {
     /// A guest decides.
     Guest {
-        /// Which one.
         guest: Arc<Guest>,
-        /// Which volume.
         volume: &'a VolumeReference,
         /// Its parameters in the guest's spelling.
         context: Parameters,
@@ -28,9 +26,8 @@ pub(super) enum MountSource<'a> {
     },
     /// The volume is mounted for the node already.
     Staging {
-        /// Where.
         path: PathBuf,
-        /// By which component, SHA-256.
+        /// SHA-256.
         component: String,
     },
 }

@@ -11,9 +11,6 @@ use crate::volume::{Health, NodeId, NodeInfo};
 
 impl Driver {
     /// What this node can hold, and where it is if that matters: two exports, one answer.
-    ///
-    /// # Errors
-    /// `unsupported` where the component has nothing to do on nodes; the guest's own.
     pub fn node_info(&self) -> Result<NodeInfo, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.guest_with(&operation, Export::Node, "describe this node")?;
@@ -26,9 +23,6 @@ impl Driver {
 
     /// How a volume is doing, seen from this node. Waits for no other operation: a volume that hangs is the
     /// one that is asked about.
-    ///
-    /// # Errors
-    /// `unsupported` where the component has nothing to do on nodes; the guest's own.
     pub fn node_health(&self, volume: &VolumeReference) -> Result<Health, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.guest_with(&operation, Export::Node, "report the health of volumes")?;

@@ -27,7 +27,7 @@ impl Driver {
     ///
     /// # Errors
     /// `invalid-argument`: the name, the sizes or a parameter. `unsupported`: content that the component cannot
-    /// start from, because it lacks the export. The guest's own.
+    /// start from, because it lacks the export.
     pub fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
         check_name(&request.name)?;
         check_range(request.capacity)?;
@@ -128,7 +128,7 @@ impl Driver {
     /// Whether a volume exists and can be used so.
     ///
     /// # Errors
-    /// `not-found`; `unsupported` with the reason; the guest's own.
+    /// `not-found`; `unsupported` with the reason.
     pub fn validate_volume(
         &self,
         id: &VolumeId,
@@ -145,7 +145,7 @@ impl Driver {
     /// One volume, as the backend has it now.
     ///
     /// # Errors
-    /// `not-found`; the guest's own.
+    /// `not-found`.
     pub fn get_volume(&self, id: &VolumeId) -> Result<VolumeInfo, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.controller(&operation, "look up volumes")?;
@@ -185,7 +185,7 @@ impl Driver {
     /// Changes what can change while the volume lives.
     ///
     /// # Errors
-    /// `invalid-argument`: a parameter, and then nothing was changed. The guest's own.
+    /// `invalid-argument`: a parameter, and then nothing was changed.
     pub fn modify_volume(&self, id: &VolumeId, parameters: &Parameters) -> Result<(), DriverError> {
         let operation = self.begin(&VolumeKey(id.0.clone()))?;
         let guest = self.guest_with(&operation, Export::Modification, "modify volumes")?;

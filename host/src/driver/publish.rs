@@ -88,9 +88,6 @@ impl Driver {
     /// Makes a volume appear once for this node. Safe to repeat. A raw device appears as the file `device`
     /// in the staging directory: CSI's callers make a directory for either kind. A staging that is the first
     /// pod's serves also one with another access, if it can.
-    ///
-    /// # Errors
-    /// As for [`Self::publish_volume`].
     pub fn stage_volume(&self, request: &StageVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
@@ -131,9 +128,6 @@ impl Driver {
 
     /// Takes a volume away from this node; the directory stays. Nothing there is success. Which volume it is need
     /// be known for a raw device alone that another driver staged.
-    ///
-    /// # Errors
-    /// As for [`Self::unpublish_volume`].
     pub fn unstage_volume(
         &self,
         staging: &StagingPath,

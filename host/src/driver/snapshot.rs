@@ -18,7 +18,7 @@ impl Driver {
     /// Cuts a snapshot, or finds the one that an earlier try cut.
     ///
     /// # Errors
-    /// `invalid-argument`: the name or a parameter. The guest's own.
+    /// `invalid-argument`: the name or a parameter.
     pub fn create_snapshot(&self, request: &CreateSnapshot) -> Result<Snapshot, DriverError> {
         check_name(&request.name)?;
         let operation = self.begin_on(Subject::NewSnapshot(&request.name))?;
@@ -32,9 +32,6 @@ impl Driver {
     }
 
     /// Removes a snapshot; one that does not exist is success. Safe to repeat.
-    ///
-    /// # Errors
-    /// The guest's own.
     pub fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), DriverError> {
         let operation = self.begin_on(Subject::Snapshot(id))?;
         let guest = self.snapshots(&operation, "delete snapshots")?;
@@ -44,7 +41,7 @@ impl Driver {
     /// One snapshot, as the backend has it now.
     ///
     /// # Errors
-    /// `not-found`; the guest's own.
+    /// `not-found`.
     pub fn get_snapshot(&self, id: &SnapshotId) -> Result<Snapshot, DriverError> {
         let operation = self.begin_on(Subject::Nothing)?;
         let guest = self.snapshots(&operation, "look up snapshots")?;

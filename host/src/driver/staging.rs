@@ -31,7 +31,7 @@ impl Driver {
     /// taken over where another driver mounted the volume there. Without a staging the record stays as it is.
     ///
     /// # Errors
-    /// `failed-precondition` where it is dead and in use; whatever the guest answers.
+    /// `failed-precondition` where it is dead and in use.
     pub(super) fn with_staging(
         &self,
         operation: &mut Operation,

@@ -24,9 +24,6 @@ impl Driver {
     }
 
     /// The same where nobody has to be waited for: none where a server or a guest would be asked.
-    ///
-    /// # Errors
-    /// As for [`Self::volume_stats`].
     pub fn volume_stats_at_once(
         &self,
         key: &VolumeKey,
