@@ -20,7 +20,6 @@
 //! stale_mount             a mount that is no longer what was mounted
 //! ```
 
-mod access;
 mod attach;
 mod attach_on_mount;
 mod capabilities;
@@ -44,6 +43,7 @@ mod publish;
 mod request;
 mod snapshot;
 mod staging;
+mod staging_access;
 mod staging_path;
 mod stale_mount;
 mod unmount;

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Driver;
-use super::access::is_sound;
 use super::mount_rules::{occupied, used_otherwise};
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
@@ -17,6 +16,7 @@ use super::mount_state::{MountState, mount_state};
 use super::mount_table::{is_mounted, is_still_mounted};
 use super::operation::Operation;
 use super::request::{AttachVolume, PublishVolume};
+use super::staging_access::is_sound;
 use super::unmount::UNDO_TIME;
 use crate::error::{Condition, DriverError};
 use crate::journal::{
@@ -57,17 +57,17 @@ impl Driver {
             MountState::OtherUse(_) => return Err(used_otherwise(&spec)),
             MountState::NotMounted | MountState::Interrupted => {}
         }
-        let staged = self.staged_for(&mut operation, &mut record, &spec)?;
-        let outcome = self.carry_through(&mut operation, record, staged, request, &spec);
+        let staged = self.usable_staging(&mut operation, &mut record, &spec)?;
+        let outcome = self.stage_and_bind(&mut operation, record, staged, request, &spec);
         if let Err(error) = &outcome
             && error.condition() != Condition::InProgress
         {
-            self.take_back(&mut operation, request);
+            self.roll_back_attach(&mut operation, request);
         }
         outcome
     }
 
-    fn carry_through(
+    fn stage_and_bind(
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
@@ -94,7 +94,7 @@ impl Driver {
 
     /// The staging that another pod's mount made, if it is still there. It serves this pod too, or this pod
     /// cannot have the volume now.
-    fn staged_for(
+    fn usable_staging(
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
@@ -116,7 +116,8 @@ impl Driver {
                 "another pod of this node has the volume with another type or other options",
             ));
         }
-        let serves = self.serves_or_goes(operation, record, &staging, (spec.access, spec.kind))?;
+        let serves =
+            self.serves_or_is_unmounted(operation, record, &staging, (spec.access, spec.kind))?;
         Ok(serves.then_some(staging))
     }
 
@@ -190,7 +191,7 @@ impl Driver {
     }
 
     /// After a failure: kubelet forgets a mount that failed, and nobody would ever unmount it.
-    fn take_back(&self, operation: &mut Operation, request: &PublishVolume) {
+    fn roll_back_attach(&self, operation: &mut Operation, request: &PublishVolume) {
         if operation.workers.is_stuck() {
             // The mount may still happen; the journal leads `unmount` and the next `mount` to it.
             return;
@@ -198,7 +199,7 @@ impl Driver {
         operation.deadline = operation.deadline.max(Instant::now() + UNDO_TIME);
         let target = request.target.as_path();
         let released = match self.journal.load(&request.volume.key) {
-            Ok(Some(record)) => self.release(operation, record, target),
+            Ok(Some(record)) => self.release_from_node(operation, record, target),
             Ok(None) => Ok(()),
             Err(error) => Err(error.into()),
         };
@@ -215,7 +216,7 @@ impl Driver {
 
     /// Takes the volume off this node if no pod but the one that leaves has it. The note of the one that
     /// leaves stays until the caller removes it: until then a retry comes here again.
-    pub(super) fn release(
+    pub(super) fn release_from_node(
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
@@ -228,7 +229,7 @@ impl Driver {
             return Ok(());
         }
         if let Some(staging) = record.staging().cloned() {
-            self.empty_staging(operation, &staging)?;
+            self.unmount_staging(operation, &staging)?;
         }
         for made in record.attachments.clone() {
             let node = NodeId(made.node);
@@ -251,7 +252,7 @@ impl Driver {
         Ok(self.journal.save(&record)?)
     }
 
-    fn empty_staging(
+    fn unmount_staging(
         &self,
         operation: &mut Operation,
         staging: &MountRecord,

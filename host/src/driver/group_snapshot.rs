@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Driver;
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::provision::check_name;
 use crate::error::DriverError;
 use crate::runtime::{Export, Guest, Scope};
@@ -22,7 +22,7 @@ impl Driver {
     ) -> Result<GroupSnapshot, DriverError> {
         check_name(&request.name)?;
         let sources = in_order(&request.sources)?;
-        let operation = self.begin_on(Subject::NewGroupSnapshot(&request.name))?;
+        let operation = self.begin_on(LockScope::NewGroupSnapshot(&request.name))?;
         let guest = self.group_snapshots(&operation, "create group snapshots")?;
         let parameters = self.parameters_of(&guest, Scope::GroupSnapshot, &request.parameters)?;
         let request = CreateGroupSnapshot {
@@ -42,7 +42,7 @@ impl Driver {
         id: &GroupSnapshotId,
         snapshots: &[SnapshotId],
     ) -> Result<(), DriverError> {
-        let operation = self.begin_on(Subject::GroupSnapshot(id))?;
+        let operation = self.begin_on(LockScope::GroupSnapshot(id))?;
         let guest = self.group_snapshots(&operation, "delete group snapshots")?;
         guest.delete_group_snapshot(operation.setup(), id, snapshots)
     }
@@ -56,7 +56,7 @@ impl Driver {
         id: &GroupSnapshotId,
         snapshots: &[SnapshotId],
     ) -> Result<GroupSnapshot, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.group_snapshots(&operation, "look up group snapshots")?;
         guest.get_group_snapshot(operation.setup(), id, snapshots)
     }

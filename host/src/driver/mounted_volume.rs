@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::mount_table::{FoundMount, cached_mount, current_mount, is_as_recorded};
-use super::operation::Subject;
+use super::operation::LockScope;
 use super::staging::access_of;
 use super::staging_path::staged_devices;
 use super::{Driver, parameters};
@@ -68,7 +68,7 @@ impl Driver {
 
     /// Asks the guest what belongs there, and compares.
     fn identify(&self, key: &VolumeKey, mounted: &FoundMount) -> Result<(), DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::Node, "identify mounted volumes")?;
         let record = self.journal.load(key)?;
         let record = record.as_ref();

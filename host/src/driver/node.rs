@@ -1,7 +1,7 @@
 //! `node_info` and `node_health`: what a guest says of this node.
 
 use super::Driver;
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::parameters::validate_partial;
 use super::request::VolumeReference;
 use crate::error::DriverError;
@@ -12,7 +12,7 @@ use crate::volume::{Health, NodeId, NodeInfo};
 impl Driver {
     /// What this node can hold, and where it is if that matters: two exports, one answer.
     pub fn node_info(&self) -> Result<NodeInfo, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::Node, "describe this node")?;
         let mut info = guest.get_info(operation.setup())?;
         if guest.manifest.exports(Export::Accessibility) {
@@ -24,7 +24,7 @@ impl Driver {
     /// How a volume is doing, seen from this node. Waits for no other operation: a volume that hangs is the
     /// one that is asked about.
     pub fn node_health(&self, volume: &VolumeReference) -> Result<Health, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::Node, "report the health of volumes")?;
         let record = self.record(volume)?;
         // CSI asks by the id alone; with what the volume was mounted, the journal knows.

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::mount_table::is_mounted;
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::{Driver, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
@@ -31,7 +31,7 @@ impl Driver {
     pub fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
         check_name(&request.name)?;
         check_range(request.capacity)?;
-        let operation = self.begin_on(Subject::NewVolume(&request.name))?;
+        let operation = self.begin_on(LockScope::NewVolume(&request.name))?;
         let guest = self.controller(&operation, "create volumes")?;
         let parameters = self.parameters_of(&guest, Scope::Creation, &request.parameters)?;
         let request = CreateVolume {
@@ -62,7 +62,9 @@ impl Driver {
         let guest = self.controller(&operation, "delete volumes")?;
         let others = self.other_keys(id, &key)?;
         // What is being done to it under another name would be missed.
-        let held = others.iter().map(|key| self.hold(key, operation.deadline));
+        let held = others
+            .iter()
+            .map(|key| self.lock_volume(key, operation.deadline));
         let _held = held.collect::<Result<Vec<_>, _>>()?;
         let keys = [&[key], &others[..]].concat();
         for key in &keys {
@@ -135,7 +137,7 @@ impl Driver {
         context: &Parameters,
         capabilities: &[VolumeCapability],
     ) -> Result<(), DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.controller(&operation, "validate volumes")?;
         let context =
             parameters::validate_partial(&guest.manifest.description, Scope::Volume, context)?;
@@ -147,7 +149,7 @@ impl Driver {
     /// # Errors
     /// `not-found`.
     pub fn get_volume(&self, id: &VolumeId) -> Result<VolumeInfo, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.controller(&operation, "look up volumes")?;
         guest.get_volume(operation.setup(), id)
     }
@@ -161,7 +163,7 @@ impl Driver {
         max_entries: u32,
         from: Option<&PageToken>,
     ) -> Result<VolumePage, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::VolumeListing, "list volumes")?;
         guest.list_volumes(operation.setup(), max_entries, from)
     }
@@ -175,7 +177,7 @@ impl Driver {
         parameters: &Parameters,
         place: Option<&Topology>,
     ) -> Result<u64, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::Capacity, "report available capacity")?;
         let parameters =
             parameters::validate_partial(&guest.manifest.description, Scope::Creation, parameters)?;

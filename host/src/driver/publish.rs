@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use super::Driver;
 use super::mount_rules::{
-    refuse_beneath, refuse_changed_context, refuse_contradiction, refuse_only_read,
+    refuse_changed_context, refuse_contradiction, refuse_mounted_beneath, refuse_only_read,
     refuse_second_target, refuse_unstaged,
 };
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
 use super::mount_state::{MountState, mount_state};
 use super::mount_table::{is_from_server, is_mounted};
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::request::{PublishVolume, StageVolume, StagedFor, TargetCleanup, VolumeReference};
 use super::staging::publish_context;
 use super::staging_path::{staged_at, staged_devices};
@@ -37,7 +37,7 @@ impl Driver {
         refuse_second_target(&record, request)?;
         let state = mount_state(record.mount_at(spec.path), &spec)?;
         if !matches!(state, MountState::Mounted(_)) {
-            record = self.with_staging(&mut operation, record, request)?;
+            record = self.ensure_staging(&mut operation, record, request)?;
         }
         refuse_contradiction(&record, request)?;
         let staging = record.staging().cloned();
@@ -67,7 +67,7 @@ impl Driver {
     }
 
     fn has_published(&self, request: &PublishVolume) -> Result<bool, DriverError> {
-        let Ok(_lock) = self.lock(Subject::Volume(&request.volume.key), Instant::now()) else {
+        let Ok(_lock) = self.lock(LockScope::Volume(&request.volume.key), Instant::now()) else {
             return Ok(false);
         };
         let Some(record) = self.journal.load_shared(&request.volume.key)? else {
@@ -146,7 +146,7 @@ impl Driver {
             }
         }
         if holds_devices && !is_known {
-            refuse_beneath(directory)?;
+            refuse_mounted_beneath(directory)?;
         }
         self.unmount_and_forget(directory, TargetCleanup::Keep)
     }

@@ -40,7 +40,7 @@ impl Driver {
         // A corrupt record must not keep a pod from ending; `forget` says so in the log.
         let record = self.journal.load(&key).ok().flatten();
         if let Some(record) = record.filter(VolumeRecord::is_attached_while_mounted) {
-            self.release(&mut operation, record, path)?;
+            self.release_from_node(&mut operation, record, path)?;
         }
         self.forget(&key, path);
         Ok(())

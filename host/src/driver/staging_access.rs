@@ -34,14 +34,19 @@ impl Driver {
             return Ok(false);
         };
         Ok(is_sound(&staging)?
-            && self.serves_or_goes(operation, record, &staging, (spec.access, spec.kind))?)
+            && self.serves_or_is_unmounted(
+                operation,
+                record,
+                &staging,
+                (spec.access, spec.kind),
+            )?)
     }
 
     /// Whether a staging serves a pod with that access. One that does not is taken away for it.
     ///
     /// # Errors
     /// `failed-precondition` where a pod that only reads still has it. What the kernel says otherwise.
-    pub(super) fn serves_or_goes(
+    pub(super) fn serves_or_is_unmounted(
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
