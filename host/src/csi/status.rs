@@ -16,7 +16,7 @@
 
 use tonic::{Code, Status};
 
-use crate::error::{Condition, DriverError, Whose};
+use crate::error::{Condition, DriverError, ErrorOrigin};
 
 /// What callers read out of a code, besides what went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +45,11 @@ impl RpcKind {
 
 /// With a sentence for people and, as CSI wants it, no details.
 pub(super) fn status(error: &DriverError, kind: RpcKind) -> Status {
-    let code = match (error.whose(), kind) {
-        (Whose::Backend, _) | (Whose::Process, RpcKind::Plain) => code(error.condition(), kind),
-        (Whose::Process, _) => Code::Unavailable,
+    let code = match (error.origin(), kind) {
+        (ErrorOrigin::Backend, _) | (ErrorOrigin::Process, RpcKind::Plain) => {
+            code(error.condition(), kind)
+        }
+        (ErrorOrigin::Process, _) => Code::Unavailable,
     };
     Status::new(code, error.chain())
 }

@@ -12,7 +12,7 @@ use super::mount_table::is_mounted;
 use super::operation::Operation;
 use super::parameters::validate;
 use super::request::{AttachVolume, VolumeReference};
-use crate::error::{Condition, DriverError, Whose};
+use crate::error::{Condition, DriverError, ErrorOrigin};
 use crate::journal::{Attachment, Lifetime, Progress, Use, VolumeRecord};
 use crate::runtime::{AttachRequest, Export, Guest, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
@@ -248,7 +248,7 @@ fn nothing_happened(error: &DriverError) -> bool {
         | Condition::Unsupported => true,
         // A node that is full refuses at once. A limit on requests, which is also met by a guest that asks
         // whether what it began is done, is `unavailable`. What this process lacks cuts a guest off wherever it is.
-        Condition::Exhausted => error.whose() == Whose::Backend,
+        Condition::Exhausted => error.origin() == ErrorOrigin::Backend,
         Condition::AlreadyExists
         | Condition::InProgress
         | Condition::Unavailable

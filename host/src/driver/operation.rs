@@ -98,7 +98,7 @@ impl Driver {
                 "cannot trust the directories of the host on this node",
             )
             .caused_by(error)
-            .of_process()
+            .from_process()
         };
         self.paths.close().map_err(unsafe_to_use)?;
         for directory in self.paths.kept(&self.config.name) {
