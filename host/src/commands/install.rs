@@ -15,7 +15,7 @@ use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
 use drivebay::runtime::{self, ComponentBytes};
 use drivebay::sys::{self, CompileLimits};
 
-use super::compile::Allowed;
+use super::compile::LimitArguments;
 
 /// Install components and the shim on this node.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(crate) struct Install {
     /// Component files to put into the store, each under the name of its file
     components: Vec<PathBuf>,
     #[command(flatten)]
-    allowed: Allowed,
+    limits: LimitArguments,
     /// kubelet's --volume-plugin-dir; without it the shim is not installed
     #[arg(long, env = "DRIVEBAY_PLUGIN_DIR")]
     plugin_dir: Option<PathBuf>,
@@ -42,7 +42,7 @@ impl Install {
         for driver in &drivers {
             let file = runtime::locate(paths, &driver.component)?;
             let component = ComponentBytes::read(&file.path)?;
-            let limits = self.allowed.or(driver.limits.compile);
+            let limits = self.limits.or(driver.limits.compile);
             let manifest = runtime::compile(paths, &component, limits)?;
             println!(
                 "driver {}: {} {} compiled",
@@ -69,7 +69,7 @@ impl Install {
             bail!("{} is not named NAME.wasm", file.display());
         }
         let component = ComponentBytes::read(file)?;
-        let limits = self.allowed.or(allowed_by(drivers, name));
+        let limits = self.limits.or(allowed_by(drivers, name));
         runtime::compile(paths, &component, limits)?;
         let stored = runtime::install(paths, name, &component)?;
         println!("component {name}: sha256 {}", stored.sha256);

@@ -15,7 +15,7 @@ use tonic::transport::Server;
 
 use super::concurrency;
 use super::endpoint::Endpoint;
-use super::metrics::{Counting, Listeners, Metrics};
+use super::metrics::{CountLayer, Listeners, Metrics};
 use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
@@ -160,9 +160,9 @@ impl Listening {
             .then(|| GroupControllerServer::new(service.clone()));
         let node = mode.has_node().then(|| NodeServer::new(service.clone()));
         tracing::info!(driver.name = service.0.driver.config().name.0, csi.name = service.0.name, %endpoint, "serving");
-        let counting = Counting::new(metrics, &service.0.driver.config().name.0);
+        let layer = CountLayer::new(metrics, &service.0.driver.config().name.0);
         let served = Server::builder()
-            .layer(counting)
+            .layer(layer)
             .add_service(IdentityServer::new(service))
             .add_optional_service(controller)
             .add_optional_service(group_controller)

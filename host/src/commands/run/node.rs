@@ -9,7 +9,7 @@ use drivebay::error::DriverError;
 use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
 use serde_json::{Value, json};
 
-use super::arguments::{Kind, Reading, Volume, pair, parameters};
+use super::arguments::{Kind, ReadOnlyFlag, Volume, pair, parameters};
 use super::json as answer;
 use crate::commands::size;
 
@@ -28,7 +28,7 @@ pub(super) enum Operation {
         #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
         publish_context: Vec<(String, String)>,
         #[command(flatten)]
-        reading: Reading,
+        read_only: ReadOnlyFlag,
     },
     /// Take a volume away from this node
     UnstageVolume {
@@ -46,7 +46,7 @@ pub(super) enum Operation {
         #[command(flatten)]
         kind: Kind,
         #[command(flatten)]
-        reading: Reading,
+        read_only: ReadOnlyFlag,
     },
     /// Take a volume away from one pod
     UnpublishVolume {
@@ -79,13 +79,13 @@ impl Operation {
                 path,
                 kind,
                 publish_context,
-                reading,
+                read_only,
             } => {
                 let request = StageVolume {
                     volume: volume.reference()?,
                     staging: staging(&path)?,
                     publish_context: parameters(publish_context)?,
-                    access: reading.access(),
+                    access: read_only.access(),
                     staged_for: StagedFor::Everyone,
                     kind: kind.access_type(),
                 };
@@ -99,12 +99,12 @@ impl Operation {
                 volume,
                 path,
                 kind,
-                reading,
+                read_only,
             } => {
                 let request = PublishVolume {
                     volume: volume.reference()?,
                     target: target(&path)?,
-                    access: reading.access(),
+                    access: read_only.access(),
                     kind: kind.access_type(),
                     sharing: Sharing::ManyTargets,
                     staging: None,
