@@ -47,7 +47,7 @@ pub(crate) struct Serve {
         value_name = "NAME"
     )]
     node_id: Option<String>,
-    /// Tell Prometheus at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
+    /// Serve Prometheus metrics at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
     #[arg(long, value_name = "IP:PORT")]
     metrics_address: Option<SocketAddr>,
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! How many calls of one driver run at once.
 //!
 //! Each runs on a thread that may wait for a guest, a server or a lock until its deadline. So each driver has threads of
-//! its own: calls of one that all hang leave those of the others alone. And so have calls that take a volume away,
+//! its own: calls of one that all hang leave those of the others alone. And so have calls that unmount a volume,
 //! which run no guest: however many hang that want one, a pod can be torn down. `Probe` needs no thread at all.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::error::DriverError;
 /// (external-provisioner's `--worker-threads`).
 const MAX_GUEST_CALLS: usize = 112;
 
-/// And those that take a volume from a pod or from the node; kubelet makes a few at a time.
+/// And those that unmount a volume from a pod or from the node; kubelet makes a few at a time.
 const MAX_TEARDOWNS: usize = 16;
 
 /// Threads that the calls of one driver can come to.
@@ -35,7 +35,7 @@ pub(super) struct ConcurrencyLimit {
 enum CallKind {
     /// It may run a guest.
     Guest,
-    /// It takes a volume away, which the host does alone.
+    /// It unmounts a volume, which the host does alone.
     Teardown,
 }
 

@@ -33,7 +33,7 @@ impl Driver {
         VolumeKey(format!("{name}#{}", &digest[..16]))
     }
 
-    /// Makes a volume appear for one pod, attaching and staging it first where no other pod has it. Safe to
+    /// Mounts a volume for one pod, attaching and staging it first where no other pod has it. Safe to
     /// repeat. [`Self::unpublish_volume`] undoes it.
     ///
     /// # Errors
@@ -214,7 +214,7 @@ impl Driver {
         }
     }
 
-    /// Takes the volume off this node if no pod but the one that leaves has it. The note of the one that
+    /// Unstages and detaches the volume if no pod but the one that leaves has it. The note of the one that
     /// leaves stays until the caller removes it: until then a retry comes here again.
     pub(super) fn release_from_node(
         &self,

@@ -165,14 +165,14 @@ impl Driver {
     ) {
         if operation.workers.is_stuck() {
             // The mount may still happen. The journal says "intended", and whoever gets the lock after the
-            // worker is gone takes it away first.
+            // worker is gone unmounts it first.
             return;
         }
         // What failed may have failed at the deadline.
         operation.deadline = operation.deadline.max(Instant::now() + UNDO_TIME);
         let still_mounted = before.was_empty && is_mounted(spec.path).unwrap_or(true);
         if still_mounted && let Err(error) = self.unmount(operation, spec.path) {
-            // The journal still says "intended", so the next try takes it away first.
+            // The journal still says "intended", so the next try unmounts it first.
             tracing::warn!(%error, "a mount could not be undone");
             return;
         }

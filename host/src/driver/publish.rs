@@ -24,7 +24,7 @@ use crate::runtime::{Export, Guest};
 use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
 impl Driver {
-    /// Makes a volume appear for one pod. Safe to repeat; a target that holds it already is success,
+    /// Mounts a volume for one pod. Safe to repeat; a target that holds it already is success,
     /// without asking the guest.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Driver {
         })
     }
 
-    /// Makes a volume appear once for this node. Safe to repeat. A raw device appears as the file `device`
+    /// Mounts a volume once for this node. Safe to repeat. A raw device appears as the file `device`
     /// in the staging directory: CSI's callers make a directory for either kind. A staging that is the first
     /// pod's serves also one with another access, if it can.
     pub fn stage_volume(&self, request: &StageVolume) -> Result<(), DriverError> {
@@ -112,7 +112,7 @@ impl Driver {
         })
     }
 
-    /// Takes a volume away from one pod, and from the node where it was attached for the pods' sake and
+    /// Unmounts a volume from one pod's target, and detaches it from the node where it was attached for the pods' sake and
     /// this was the last. Nothing there is success.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl Driver {
         self.unmount_and_forget(target.as_path(), cleanup)
     }
 
-    /// Takes a volume away from this node; the directory stays. Nothing there is success. Which volume it is need
+    /// Unmounts a volume from this node; the directory stays. Nothing there is success. Which volume it is need
     /// be known for a raw device alone that another driver staged.
     pub fn unstage_volume(
         &self,

@@ -42,7 +42,7 @@ impl Driver {
             )?)
     }
 
-    /// Whether a staging serves a pod with that access. One that does not is taken away for it.
+    /// Whether a staging serves a pod with that access. One that does not is unmounted for it.
     ///
     /// # Errors
     /// `failed-precondition` where a pod that only reads still has it. What the kernel says otherwise.

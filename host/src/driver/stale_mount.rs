@@ -53,7 +53,7 @@ impl StaleMount {
     }
 }
 
-/// Whether the disk that was noted is gone. What cannot be told is no reason to take a mount away.
+/// Whether the disk that was noted is gone. What cannot be told is no reason to unmount it.
 fn is_another(noted: Option<&str>, beneath: io::Result<Option<String>>) -> bool {
     match (noted, beneath) {
         (Some(noted), Ok(beneath)) => beneath.as_deref() != Some(noted),

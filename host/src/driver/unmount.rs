@@ -16,7 +16,7 @@ use crate::volume::{Parameters, VolumeId, VolumeKey};
 pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);
 
 impl Driver {
-    /// Takes away whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
+    /// Unmounts whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
     /// `unmount` for directories on which nothing was ever mounted.
     pub(super) fn unmount_and_forget(
         &self,

@@ -15,7 +15,7 @@ use crate::commands::size;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {
-    /// Make a volume appear once for this node
+    /// Stage a volume: mount it once for this node
     StageVolume {
         #[command(flatten)]
         volume: Volume,
@@ -30,13 +30,13 @@ pub(super) enum Operation {
         #[command(flatten)]
         read_only: ReadOnlyFlag,
     },
-    /// Take a volume away from this node
+    /// Unstage a volume: unmount it from this node
     UnstageVolume {
         /// The staging directory
         #[arg(long)]
         path: String,
     },
-    /// Make a volume appear for one pod
+    /// Publish a volume: mount it for one pod
     PublishVolume {
         #[command(flatten)]
         volume: Volume,
@@ -48,13 +48,13 @@ pub(super) enum Operation {
         #[command(flatten)]
         read_only: ReadOnlyFlag,
     },
-    /// Take a volume away from one pod
+    /// Unpublish a volume: unmount it from one pod
     UnpublishVolume {
         /// The pod's directory, or file for a raw device; it is removed
         #[arg(long)]
         path: String,
     },
-    /// Let a mounted filesystem fill the volume that expand-volume has grown
+    /// Expand a mounted filesystem to the size that expand-volume has given its volume
     ExpandOnNode {
         /// The volume's id
         id: String,
