@@ -86,7 +86,7 @@ pub struct Driver {
     network: NetworkWorkers,
     measuring: MeasuringWorkers,
     toll: WorkerToll,
-    memory: DriverState,
+    state: DriverState,
     capabilities: Arc<Mutex<Option<CachedCapabilities>>>,
     mount_cache: Arc<MountCache>,
     closed: Arc<OnceLock<()>>,
@@ -120,7 +120,7 @@ impl Driver {
         let detached = Arc::new(DetachedVolumes::new(paths.detached().join(&config.name.0)));
         let toll = WorkerToll::default();
         let network = NetworkWorkers::new(paths.compiler(), toll.clone());
-        let memory = DriverState::new(config.name.clone(), paths.run.clone());
+        let state = DriverState::new(config.name.clone(), paths.run.clone());
         Self {
             config: Arc::new(config),
             paths: Arc::new(paths),
@@ -130,7 +130,7 @@ impl Driver {
             network,
             measuring: MeasuringWorkers::new(toll.clone()),
             toll,
-            memory,
+            state,
             capabilities: Arc::default(),
             mount_cache: Arc::default(),
             closed: Arc::default(),
@@ -152,7 +152,7 @@ impl Driver {
     pub fn with_guests_within(self, bytes: usize) -> Self {
         let (name, run) = (self.config.name.clone(), self.paths.run.clone());
         Self {
-            memory: DriverState::of_guests_within(bytes, name, run),
+            state: DriverState::of_guests_within(bytes, name, run),
             ..self
         }
     }

@@ -15,7 +15,7 @@ use crate::volume::{GroupSnapshotId, SnapshotId, VolumeKey};
 pub(super) struct Operation {
     pub(super) deadline: Instant,
     pub(super) workers: SharedWorkers,
-    memory: DriverState,
+    state: DriverState,
 }
 
 impl Operation {
@@ -23,7 +23,7 @@ impl Operation {
         CallSetup {
             kernel: Box::new(self.workers.clone()),
             deadline: self.deadline,
-            memory: self.memory.clone(),
+            memory: self.state.clone(),
         }
     }
 }
@@ -84,7 +84,7 @@ impl Driver {
         Ok(Operation {
             deadline,
             workers: SharedWorkers::new(lock, self.work_site(), self.network.clone()),
-            memory: self.memory.clone(),
+            state: self.state.clone(),
         })
     }
 
