@@ -209,7 +209,7 @@ fn directories_that_are_not_absolute_and_plain() {
     let json = volume.options();
     node.unchanged_by(|| {
         for directory in ["", "web", "./web", "/", "..", &climbing, &broken] {
-            let words = "is not absolute and plain";
+            let words = "must be absolute";
             node.call(&["mount", directory, &json]).fails_with(words);
             node.call(&["mountdevice", directory, DEVICE, &json])
                 .fails_with(words);
@@ -248,7 +248,7 @@ fn a_device_that_attach_never_answered() {
             "claimed-by=node-1",
         ] {
             node.call(&["mountdevice", text(&staging), device, &volume.options()])
-                .fails_with("is not what this driver answered to attach");
+                .fails_with("is not a device that this driver returned from attach");
         }
         node.call(&[
             "mountdevice",

@@ -310,7 +310,7 @@ fn a_damaged_journal_entry_is_named_and_nothing_is_done() {
         fs::write(record, damage).expect("writable");
         node.unchanged_by(|| {
             volume.mount(&pod).fails_with(text(record));
-            volume.attach().fails_with("makes no sense");
+            volume.attach().fails_with("is corrupt");
         });
     }
 }

@@ -264,7 +264,7 @@ fn option_keys_are_found_in_any_case() {
 fn an_unknown_option_is_refused_by_name_with_the_nearest_known_one() {
     let node = Node::with_local("v1");
     let volume = Volume::new(&node, "v1", &[("voluem", "v1")]);
-    let words = r#"driver local knows no volume parameter "voluem"; did you mean "volume"?"#;
+    let words = r#"driver local has no volume parameter "voluem"; did you mean "volume"?"#;
     node.unchanged_by(|| {
         volume.attach().fails_with(words);
         volume.is_attached().fails_with(words);

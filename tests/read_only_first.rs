@@ -176,7 +176,7 @@ fn csi_publishes_nothing_for_writing_that_was_staged_to_be_read() {
     let refusal = writes.publish("writer").expect_err("staged to be read");
     assert_eq!(refusal.code(), Code::FailedPrecondition, "{refusal:?}");
     assert!(
-        refusal.message().contains("for reading alone"),
+        refusal.message().contains("staged read-only"),
         "{refusal:?}"
     );
     reads.publish("reader").expect("published");

@@ -221,7 +221,7 @@ fn parameters_are_checked_by_where_they_stand() {
     fails(
         &node,
         &with("volume=v1"),
-        "invalid-argument: driver local knows no creation parameter \"volume\"; did you mean \"pool\"?",
+        "invalid-argument: driver local has no creation parameter \"volume\"; did you mean \"pool\"?",
     );
     fails(&node, &with("readOnly=true"), "no creation parameter");
     fails(

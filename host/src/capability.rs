@@ -106,7 +106,7 @@ impl CallContext {
     pub(crate) fn failed_with(&self, error: wit::types::Error) -> DriverError {
         let error = from_wit(error);
         match self.was_full && error.condition() == Condition::Exhausted {
-            true => error.of_process(),
+            true => error.from_process(),
             false => error,
         }
     }
@@ -213,7 +213,7 @@ fn from_wit(error: wit::types::Error) -> DriverError {
 mod tests {
     use super::wit::types::Error as Told;
     use super::*;
-    use crate::error::Whose;
+    use crate::error::ErrorOrigin;
     use crate::grant::{BlockDevicesGrant, MountsGrant};
 
     #[test]
@@ -240,17 +240,20 @@ mod tests {
         let mut context = canned::Canned::default().context(Grants::default(), "".as_ref());
         context.kernel = Box::new(Full);
         let exhausted = || wit::types::Error::Exhausted("full".to_owned());
-        assert_eq!(context.failed_with(exhausted()).whose(), Whose::Backend);
+        assert_eq!(
+            context.failed_with(exhausted()).origin(),
+            ErrorOrigin::Backend
+        );
         let host = "filer".to_owned();
         let error = context.ask(Request::Resolve { host }).expect_err("full");
-        assert_eq!(error.whose(), Whose::Process);
+        assert_eq!(error.origin(), ErrorOrigin::Process);
         let passed_on = context.failed_with(exhausted());
         assert_eq!(
-            (passed_on.condition(), passed_on.whose()),
-            (Condition::Exhausted, Whose::Process)
+            (passed_on.condition(), passed_on.origin()),
+            (Condition::Exhausted, ErrorOrigin::Process)
         );
         let other = wit::types::Error::NotFound("gone".to_owned());
-        assert_eq!(context.failed_with(other).whose(), Whose::Backend);
+        assert_eq!(context.failed_with(other).origin(), ErrorOrigin::Backend);
     }
 
     /// A context with grants of nothing, and the message of a refusal in it.

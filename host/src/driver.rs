@@ -3,8 +3,23 @@
 //! Here is what every storage driver needs and none should write again: one operation at a time for each
 //! volume, intent in the journal before anything happens, repeated calls answered from what is really
 //! mounted, deadlines, and undoing by the version that did. No transport is in sight.
+//!
+//! What a guest answers is an operation's error, and `unsupported` where the component lacks the export; an
+//! operation's own documentation has what the host adds.
+//!
+//! ```text
+//! operation, request      one call, under the lock of what it changes; what callers ask
+//! component, capabilities which component serves, and what it can do
+//! provision, expand       volumes come, grow and go
+//! snapshot, group_snapshot
+//! attach, attach_on_mount to a node: asked for by itself, or because a pod mounts
+//! publish, staging        stage, publish and their inverses; the staging that pods share
+//! mount, unmount          at one path; mount_spec, mount_source, mount_state: what, from where, what is there
+//! mount_rules             what may be mounted where, repeated mounts, read-only after writable
+//! mount_table             what the kernel shows
+//! stale_mount             a mount that is no longer what was mounted
+//! ```
 
-mod access;
 mod attach;
 mod attach_on_mount;
 mod capabilities;
@@ -28,6 +43,7 @@ mod publish;
 mod request;
 mod snapshot;
 mod staging;
+mod staging_access;
 mod staging_path;
 mod stale_mount;
 mod unmount;
@@ -59,7 +75,7 @@ pub use request::{
 /// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// One driver on this machine. Clones share everything but their patience.
+/// One driver on this machine. Clones share everything but their timeouts.
 #[derive(Debug, Clone)]
 pub struct Driver {
     config: Arc<DriverConfig>,
@@ -70,23 +86,23 @@ pub struct Driver {
     network: NetworkWorkers,
     measuring: MeasuringWorkers,
     toll: WorkerToll,
-    memory: DriverState,
+    state: DriverState,
     capabilities: Arc<Mutex<Option<CachedCapabilities>>>,
     mount_cache: Arc<MountCache>,
     closed: Arc<OnceLock<()>>,
-    patience: Patience,
+    timeouts: CallTimeouts,
 }
 
 /// How long a caller waits.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct CallTimeouts {
     /// For the answer; the driver's own deadline counts where it comes sooner.
     pub answer: Option<Instant>,
     /// For another operation on the same volume, before the answer is `in-progress`.
     pub lock: Duration,
 }
 
-impl Default for Patience {
+impl Default for CallTimeouts {
     /// Of callers that do not say.
     fn default() -> Self {
         Self {
@@ -104,7 +120,7 @@ impl Driver {
         let detached = Arc::new(DetachedVolumes::new(paths.detached().join(&config.name.0)));
         let toll = WorkerToll::default();
         let network = NetworkWorkers::new(paths.compiler(), toll.clone());
-        let memory = DriverState::new(config.name.clone(), paths.run.clone());
+        let state = DriverState::new(config.name.clone(), paths.run.clone());
         Self {
             config: Arc::new(config),
             paths: Arc::new(paths),
@@ -114,19 +130,19 @@ impl Driver {
             network,
             measuring: MeasuringWorkers::new(toll.clone()),
             toll,
-            memory,
+            state,
             capabilities: Arc::default(),
             mount_cache: Arc::default(),
             closed: Arc::default(),
-            patience: Patience::default(),
+            timeouts: CallTimeouts::default(),
         }
     }
 
-    /// The same driver, for a caller with that patience.
+    /// The same driver, for a caller with those timeouts.
     #[must_use]
-    pub fn with_patience(&self, patience: Patience) -> Self {
+    pub fn with_timeouts(&self, timeouts: CallTimeouts) -> Self {
         Self {
-            patience,
+            timeouts,
             ..self.clone()
         }
     }
@@ -136,7 +152,7 @@ impl Driver {
     pub fn with_guests_within(self, bytes: usize) -> Self {
         let (name, run) = (self.config.name.clone(), self.paths.run.clone());
         Self {
-            memory: DriverState::of_guests_within(bytes, name, run),
+            state: DriverState::of_guests_within(bytes, name, run),
             ..self
         }
     }
@@ -144,7 +160,7 @@ impl Driver {
     /// When a call that begins now has to be over.
     pub fn deadline(&self, now: Instant) -> Instant {
         let own = now + self.config.limits.deadline;
-        self.patience.answer.map_or(own, |answer| answer.min(own))
+        self.timeouts.answer.map_or(own, |answer| answer.min(own))
     }
 
     /// Which driver this is.

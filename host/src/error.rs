@@ -81,12 +81,12 @@ pub struct DriverError {
     condition: Condition,
     message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
-    whose: Whose,
+    origin: ErrorOrigin,
 }
 
-/// On whose side the cause is.
+/// Where the cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub enum ErrorOrigin {
     /// The backend, for all that is known: it made nothing.
     Backend,
     /// This process. What an earlier try of the same caller did at the backend is not known.
@@ -102,22 +102,22 @@ impl DriverError {
             condition,
             message: one_line(&message.into(), LONGEST_CHAIN),
             source: None,
-            whose: Whose::Backend,
+            origin: ErrorOrigin::Backend,
         }
     }
 
     /// [`Condition::Exhausted`], by the calls of this process: the same call may succeed later.
     pub fn overloaded(message: impl Into<String>) -> Self {
         Self {
-            whose: Whose::Process,
+            origin: ErrorOrigin::Process,
             ..Self::new(Condition::Exhausted, message)
         }
     }
 
     /// The same error as one of this process.
     #[must_use]
-    pub fn of_process(mut self) -> Self {
-        self.whose = Whose::Process;
+    pub fn from_process(mut self) -> Self {
+        self.origin = ErrorOrigin::Process;
         self
     }
 
@@ -133,9 +133,9 @@ impl DriverError {
         self.condition
     }
 
-    /// Whose fault it is, for all that is known.
-    pub fn whose(&self) -> Whose {
-        self.whose
+    /// Where it comes from, for all that is known.
+    pub fn origin(&self) -> ErrorOrigin {
+        self.origin
     }
 
     /// The message followed by those of its causes, as one bounded and harmless line: what a server, a program or a disk

@@ -5,10 +5,12 @@
 //! one object, on stdout, with exit code 0. `null` is never written: kubelet dereferences it.
 
 mod attach;
+mod attach_mode;
 mod callout;
 mod device;
 mod options;
 mod reply;
+mod volume;
 
 use std::ffi::OsString;
 
@@ -18,11 +20,11 @@ pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
     Driver, ExpandOnNode, PublishVolume, Sharing, StagedFor, TargetCleanup, VolumeLocation,
-    VolumeReference,
 };
 use crate::error::DriverError;
-use crate::volume::{CapacityRange, Parameters, TargetPath, VolumeId, VolumeKey};
-use attach::Attach;
+use crate::volume::{CapacityRange, Parameters, TargetPath};
+use attach_mode::AttachMode;
+use volume::{directory_of, volume};
 
 /// The driver's name as kubelet spells it: the last two parts of the executable's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +92,7 @@ pub fn answer(
 
 fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
     match callout {
-        Callout::Init => Ok(Reply::initialised(attach::told_to_kubelet(
+        Callout::Init => Ok(Reply::initialised(attach::init_capabilities(
             driver,
             driver.capabilities()?,
         ))),
@@ -108,7 +110,7 @@ fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
                 required_bytes: Some(*bytes),
                 limit_bytes: None,
             };
-            let volume = volume(Attach::of(driver)?, options, None)?;
+            let volume = volume(AttachMode::of(driver)?, options, None)?;
             driver.expand_volume(&volume, capacity).map(Reply::grown)
         }
         Callout::ExpandFs {
@@ -132,9 +134,9 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
         && !capabilities.local_filesystem()
     {
         // `init` told kubelet not to change owners: on a share that is slow, and refused by root_squash.
-        tracing::info!(fs_group = group, "owners on the share are left as they are");
+        tracing::info!(fs_group = group, "fsGroup is not applied to a share");
     }
-    let attach = Attach::chosen(driver, capabilities);
+    let attach = AttachMode::configured(driver, capabilities);
     let request = PublishVolume {
         volume: volume(attach, options, Some(directory_of(&target)))?,
         target,
@@ -148,8 +150,8 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
         secrets: options.secrets().clone(),
     };
     match attach {
-        Attach::Never | Attach::ByKubelet => driver.publish_volume(&request)?,
-        Attach::OnMount => driver.attach_and_publish_volume(&request)?,
+        AttachMode::Never | AttachMode::ByKubelet => driver.publish_volume(&request)?,
+        AttachMode::OnMount => driver.attach_and_publish_volume(&request)?,
     }
     Ok(Reply::success())
 }
@@ -164,7 +166,7 @@ fn expand_on_node(
     directory: &str,
     bytes: u64,
 ) -> Result<Reply, DriverError> {
-    let attach = Attach::of(driver)?;
+    let attach = AttachMode::of(driver)?;
     let at = target(directory).ok();
     let place = at.as_ref().map(directory_of);
     let request = ExpandOnNode {
@@ -176,40 +178,6 @@ fn expand_on_node(
     };
     driver.expand_from_node(&volume(attach, options, None)?, &request)?;
     Ok(Reply::success())
-}
-
-/// The volume, under the key that tells it from all others.
-///
-/// Inline volumes of two pods can have one name; what is unique about a mount without attachment is where
-/// it is. Attached by kubelet it is the name, which is all that `detach` gets: its staging serves all pods.
-/// Attached on mount it is the name and what the options say: the last of the pods that share it detaches.
-fn volume(
-    attach: Attach,
-    options: &Options,
-    directory: Option<String>,
-) -> Result<VolumeReference, DriverError> {
-    let context = options.context();
-    let key = match (attach, directory) {
-        (Attach::Never, Some(directory)) => VolumeKey(directory),
-        (Attach::Never, None) | (Attach::ByKubelet, _) => volume_name(options)?,
-        (Attach::OnMount, _) => Driver::key_by_content(&volume_name(options)?.0, &context),
-    };
-    Ok(VolumeReference {
-        key,
-        id: VolumeId(options.volume_name().unwrap_or_default().to_owned()),
-        context,
-    })
-}
-
-fn directory_of(target: &TargetPath) -> String {
-    target.as_path().to_string_lossy().into_owned()
-}
-
-fn volume_name(options: &Options) -> Result<VolumeKey, DriverError> {
-    let name = options.volume_name().filter(|name| !name.is_empty());
-    name.map(|name| VolumeKey(name.to_owned())).ok_or_else(|| {
-        DriverError::invalid_argument("the options lack kubernetes.io/pvOrVolumeName")
-    })
 }
 
 fn target(directory: &str) -> Result<TargetPath, DriverError> {

@@ -27,7 +27,7 @@ pub(crate) use detached::DetachedVolumes;
 pub(crate) use error::JournalError;
 pub(crate) use file_name::{content_stem, file_stem};
 pub(crate) use mount_use::Use;
-pub(crate) use record::{Attachment, Lasts, MountRecord, Progress, Role, VolumeRecord};
+pub(crate) use record::{Attachment, Lifetime, MountRecord, Progress, Role, VolumeRecord};
 
 /// The journal of one driver.
 #[derive(Debug)]
@@ -48,12 +48,15 @@ impl Journal {
 
     /// The volume's record, if it has one.
     pub(crate) fn load(&self, key: &VolumeKey) -> Result<Option<VolumeRecord>, JournalError> {
-        let record = self.look(key)?;
+        let record = self.load_shared(key)?;
         Ok(record.map(Arc::unwrap_or_clone))
     }
 
     /// The same for whoever only looks at it.
-    pub(crate) fn look(&self, key: &VolumeKey) -> Result<Option<Arc<VolumeRecord>>, JournalError> {
+    pub(crate) fn load_shared(
+        &self,
+        key: &VolumeKey,
+    ) -> Result<Option<Arc<VolumeRecord>>, JournalError> {
         let file = self.record_file(key);
         let record = |bytes| parse_record(bytes).map(Arc::new);
         let record = self.records.read(&file, record);

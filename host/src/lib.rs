@@ -2,18 +2,68 @@
 //! not handed.
 //!
 //! ```text
-//! csi               kubelet's and the sidecars' gRPC contract
-//! flexvolume        kubelet's exec contract: argv in, one JSON object out
-//! driver            operations, per-volume lock, journal, idempotency; knows no transport
-//! journal           what was mounted and attached, durable, so that it can be undone
-//! runtime           one fresh instance per call; limits; compiled code
-//! capability        what the host offers guests, checked against grants
-//! grant             the operator's permission; pure
-//! config            the operator's files
-//! worker            kernel work that can hang, in processes that can be killed
-//! sys               thin system calls, the one door to the kernel
-//! volume, error     the words every layer shares
+//! kubelet, controller-manager      kubelet, CSI sidecars        an operator, an author
+//!   exec <vendor~driver>/<driver>    gRPC on a Unix socket        drivebay check, run, …
+//!             │                              │                           │
+//!        flexvolume                         csi                      commands    the only rooms that know their protocol
+//!             └──────────────┬───────────────┴───────────────────────────┘
+//!                         driver           operations, per-volume lock, idempotency; knows no transport
+//!                            ├── journal   what was mounted and attached, durable, so that it can be undone
+//!                         runtime          one fresh instance per call; limits; compiled code
+//!                            │
+//!                     guest component      holds handles, never paths
+//!                            │
+//!                       capability         what the host offers guests, checked against grants
+//!                            │
+//!                         worker           kernel work that can hang, in processes that can be killed
+//!                            │
+//!                           sys            thin system calls, the one door to the kernel
 //! ```
+//!
+//! | look for | in |
+//! |---|---|
+//! | the contract, one capability per file | `wit/` |
+//! | FlexVolume's words | [`flexvolume`] |
+//! | CSI's words, and the messages | [`csi`], `host/proto/csi.proto` |
+//! | where a volume is mounted, by which rules | [`driver`]: `mount`, `mount_rules` |
+//! | what stays true between calls | [`driver`], `journal` |
+//! | what a guest may do | [`grant`], `capability` |
+//! | the operator's files | [`config`] |
+//! | what workers do: mount, NFS, disks, files, HTTPS | `worker::server` |
+//! | system calls | [`sys`] |
+//! | the command line | `commands`, of the binary |
+//! | guests, a workspace of their own | `guests/` |
+//! | promises, tested from outside | `tests/` |
+//! | the ECS API for tests, and Alibaba's SDKs that hold it to account | `tests/ecs-emulator/`, `tests/sdk/` |
+//! | the task runner | `tests/xtask/` |
+//! | grants files | `deploy/` |
+//!
+//! # Words
+//!
+//! One word for each idea, of whoever owns it: CSI, FlexVolume, mount(2), the component model.
+//!
+//! | word | here |
+//! |---|---|
+//! | host | the native binary |
+//! | guest, component | a backend's code, compiled to WebAssembly; a component is its file, a guest one that runs |
+//! | driver | what Kubernetes addresses: a component, its grants and its names |
+//! | backend | the storage system far away |
+//! | capability | an interface that the host offers guests |
+//! | grant | the operator's permission to use one, with its limits |
+//! | export | an interface that a component offers: what it exports is what it can do |
+//! | call-out | a FlexVolume command |
+//! | stage, publish | mount once for the node, mount for one pod; staging path, target path |
+//! | attach | make a backend's volume appear on a node, before it is mounted there |
+//! | volume context, publish context | parameters of a volume, and what attaching returned |
+//! | mount spec, source, state | how a volume is asked to be mounted, what from, and what is mounted there now |
+//! | stale mount | one that is no longer what was mounted: ESTALE, a disk that is gone, a filesystem shut down |
+//! | place | a topology of CSI, as a backend names it; nothing else |
+//! | condition | why something failed, one to one with the contract's errors; each front-end has one table of codes |
+//! | operation | one call of a driver, under the lock of what it changes |
+//! | record | what the journal has of one volume |
+//! | worker | a process for what can hang or needs privileges, which can be killed |
+//! | stats | what something has counted or used up |
+//! | cache | what is kept to save work, and can be lost |
 //!
 //! Each layer imports only those below it; `tests/architecture.rs` asserts the table. The library exists
 //! for the two binaries; its interface is not promised to anyone else.

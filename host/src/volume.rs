@@ -1,7 +1,8 @@
 //! The words every layer shares: volumes, paths, parameters, secrets.
 //!
-//! Imports nothing of ours. Strings that could be swapped have types of their own.
+//! Imports nothing of ours.
 
+mod id;
 mod node;
 mod provision;
 mod snapshot;
@@ -11,38 +12,16 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+pub use id::{DriverName, GroupSnapshotId, NodeId, PageToken, SnapshotId, VolumeId, VolumeKey};
 pub use node::{Health, NodeInfo};
 pub use provision::{
-    AccessMode, CapacityRange, CreateVolume, PageToken, Topology, VolumeCapability, VolumeInfo,
-    VolumePage, VolumeSource,
+    AccessMode, CapacityRange, CreateVolume, Topology, VolumeCapability, VolumeInfo, VolumePage,
+    VolumeSource,
 };
 pub use snapshot::{
-    CreateGroupSnapshot, CreateSnapshot, GroupSnapshot, GroupSnapshotId, Readiness, Snapshot,
-    SnapshotFilter, SnapshotId, SnapshotPage,
+    CreateGroupSnapshot, CreateSnapshot, GroupSnapshot, Readiness, Snapshot, SnapshotFilter,
+    SnapshotPage,
 };
-
-/// The backend's name of a volume, as the guest knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VolumeId(pub String);
-
-/// The key under which a volume is locked and journaled on this machine. Often the volume's name; the
-/// front-end chooses something else where names are not unique.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VolumeKey(pub String);
-
-/// The cluster's or the backend's name of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeId(pub String);
-
-/// The driver's name: the stem of its grants file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DriverName(pub String);
-
-impl fmt::Display for DriverName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Whether a pod may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,18 +56,13 @@ pub struct TargetPath(PathBuf);
 
 /// Why a path given by a caller cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "path {path:?} is not absolute and plain: it has to start with / and hold neither . nor .. nor control characters"
-)]
+#[error("path {path:?} must be absolute, and must not contain ., .. or control characters")]
 pub struct PathError {
     path: String,
 }
 
 impl StagingPath {
     /// Accepts absolute paths without `.`, `..` or control characters.
-    ///
-    /// # Errors
-    /// [`PathError`] for anything else.
     pub fn new(path: &str) -> Result<Self, PathError> {
         plain_absolute(path).map(Self)
     }
@@ -101,9 +75,6 @@ impl StagingPath {
 
 impl TargetPath {
     /// Accepts absolute paths without `.`, `..` or control characters.
-    ///
-    /// # Errors
-    /// [`PathError`] for anything else.
     pub fn new(path: &str) -> Result<Self, PathError> {
         plain_absolute(path).map(Self)
     }

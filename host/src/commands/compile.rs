@@ -15,14 +15,14 @@ pub(crate) struct Compile {
     /// The component
     file: PathBuf,
     #[command(flatten)]
-    allowed: Allowed,
+    limits: LimitArguments,
 }
 
 impl Compile {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         paths.close()?;
         let component = ComponentBytes::read(&self.file)?;
-        let limits = self.allowed.or(CompileLimits::default());
+        let limits = self.limits.or(CompileLimits::default());
         let manifest = runtime::compile(paths, &component, limits)?;
         let said = &manifest.description;
         println!(
@@ -35,7 +35,7 @@ impl Compile {
 
 /// What compiling may take, for this time.
 #[derive(Debug, Args)]
-pub(super) struct Allowed {
+pub(super) struct LimitArguments {
     /// How long compiling a component may take, such as 90s
     #[arg(long, value_name = "TIME", value_parser = config::duration)]
     compile_time: Option<Duration>,
@@ -44,7 +44,7 @@ pub(super) struct Allowed {
     compile_memory: Option<usize>,
 }
 
-impl Allowed {
+impl LimitArguments {
     /// That, or what was allowed before.
     pub(super) fn or(&self, before: CompileLimits) -> CompileLimits {
         CompileLimits {

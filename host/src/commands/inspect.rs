@@ -9,7 +9,7 @@ use drivebay::grant::{Capability, Grants};
 use drivebay::runtime::{self, ComponentBytes, Export, ImportProblem, Manifest, Need};
 use drivebay::worker::client::CompileLimits;
 
-use super::compile::Allowed;
+use super::compile::LimitArguments;
 
 /// Print what a component wants, before anyone grants it.
 #[derive(Debug, Args)]
@@ -17,13 +17,13 @@ pub(crate) struct Inspect {
     /// The component
     file: PathBuf,
     #[command(flatten)]
-    allowed: Allowed,
+    limits: LimitArguments,
 }
 
 impl Inspect {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let component = ComponentBytes::read(&self.file)?;
-        let manifest = runtime::inspect(&component, self.allowed.or(CompileLimits::default()))?;
+        let manifest = runtime::inspect(&component, self.limits.or(CompileLimits::default()))?;
         let said = &manifest.description;
         println!("{} {}: {}", said.name, said.version, said.summary);
         println!("sha256   {}", manifest.component_sha256);

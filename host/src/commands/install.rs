@@ -16,7 +16,7 @@ use drivebay::runtime::{self, ComponentBytes};
 use drivebay::sys;
 use drivebay::worker::client::CompileLimits;
 
-use super::compile::Allowed;
+use super::compile::LimitArguments;
 
 /// Install components and the shim on this node.
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(crate) struct Install {
     /// Component files to put into the store, each under the name of its file
     components: Vec<PathBuf>,
     #[command(flatten)]
-    allowed: Allowed,
+    limits: LimitArguments,
     /// kubelet's --volume-plugin-dir; without it the shim is not installed
     #[arg(long, env = "DRIVEBAY_PLUGIN_DIR")]
     plugin_dir: Option<PathBuf>,
@@ -43,7 +43,7 @@ impl Install {
         for driver in &drivers {
             let file = runtime::locate(paths, &driver.component)?;
             let component = ComponentBytes::read(&file.path)?;
-            let limits = self.allowed.or(driver.limits.compile);
+            let limits = self.limits.or(driver.limits.compile);
             let manifest = runtime::compile(paths, &component, limits)?;
             println!(
                 "driver {}: {} {} compiled",
@@ -70,7 +70,7 @@ impl Install {
             bail!("{} is not named NAME.wasm", file.display());
         }
         let component = ComponentBytes::read(file)?;
-        let limits = self.allowed.or(allowed_by(drivers, name));
+        let limits = self.limits.or(allowed_by(drivers, name));
         runtime::compile(paths, &component, limits)?;
         let stored = runtime::install(paths, name, &component)?;
         println!("component {name}: sha256 {}", stored.sha256);
@@ -126,7 +126,7 @@ fn create(
     let hidden = plugin_dir.join(format!(".{}", name.directory()));
     make_directory(&hidden)?;
     replace(shim, &hidden.join(&name.driver))?;
-    fs::rename(&hidden, directory).with_context(|| format!("cannot make {}", directory.display()))
+    fs::rename(&hidden, directory).with_context(|| format!("cannot create {}", directory.display()))
 }
 
 /// Copies an executable over another by a rename; whoever runs the old one keeps it.
@@ -150,7 +150,7 @@ fn make_directory(directory: &Path) -> anyhow::Result<()> {
     made.recursive(true)
         .mode(0o755)
         .create(directory)
-        .with_context(|| format!("cannot make {}", directory.display()))
+        .with_context(|| format!("cannot create {}", directory.display()))
 }
 
 /// What installs that were killed have left.

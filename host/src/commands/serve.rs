@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use drivebay::config::{self, DriverConfig, Paths};
-use drivebay::csi::{self, Endpoint, Mode, Observation, Plugin};
+use drivebay::csi::{self, Endpoint, MetricsConfig, Mode, Plugin};
 use drivebay::driver::Driver;
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
@@ -47,7 +47,7 @@ pub(crate) struct Serve {
         value_name = "NAME"
     )]
     node_id: Option<String>,
-    /// Tell Prometheus at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
+    /// Serve Prometheus metrics at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
     #[arg(long, value_name = "IP:PORT")]
     metrics_address: Option<SocketAddr>,
     #[command(flatten)]
@@ -96,11 +96,11 @@ impl Serve {
                 })
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let observation = Observation {
+        let metrics_config = MetricsConfig {
             directory: paths.serving(),
             address: self.metrics_address,
         };
-        csi::serve(plugins, &observation)?;
+        csi::serve(plugins, &metrics_config)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -124,10 +124,10 @@ fn by_csi_name(paths: &Paths, name: &str) -> anyhow::Result<DriverConfig> {
     }
     let known: Vec<String> = configs.iter().map(in_words).collect();
     bail!(
-        "there is no driver {name:?} in {}; there is {}",
+        "no driver {name:?} in {}; the drivers there are: {}",
         paths.drivers().display(),
         match known.is_empty() {
-            true => "none at all".to_owned(),
+            true => "none".to_owned(),
             false => known.join(", "),
         }
     )

@@ -45,7 +45,7 @@ impl Status {
             match ask(connection) {
                 Ok(samples) => print!("{}", report(process, &samples)),
                 Err(error) => {
-                    println!("process {process} serves and does not answer: {error}");
+                    println!("process {process} does not answer: {error}");
                     code = ExitCode::FAILURE;
                 }
             }

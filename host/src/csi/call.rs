@@ -1,4 +1,4 @@
-//! One RPC: the caller's patience, a thread that may wait, and the way back.
+//! One RPC: the caller's deadline, a thread that may wait, and the way back.
 //!
 //! CSI has no cancellation: a caller that gives up repeats the call with the same fields. So the work goes
 //! on when its caller is gone, and holds the volume's lock until it is really over.
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use tonic::{Request, Response, Status};
 use tracing::field;
 
-use super::Service;
 use super::capabilities;
 use super::metrics::Call;
-use super::status::{Reading, status};
-use crate::driver::{Driver, Patience};
+use super::service::Service;
+use super::status::{RpcKind, status};
+use crate::driver::{CallTimeouts, Driver};
 use crate::error::DriverError;
 
 /// How long a call waits for another one on the same volume: long enough for two pods that start together,
@@ -33,7 +33,7 @@ struct Pending {
 }
 
 impl Service {
-    /// Carries out one operation with the caller's patience, on a thread that may block.
+    /// Carries out one operation with the caller's deadline, on a thread that may block.
     pub(super) async fn answer<M, A>(
         &self,
         rpc: &'static str,
@@ -49,15 +49,15 @@ impl Service {
             .await
     }
 
-    /// The same, unless the answer is known where the message arrived: a thread costs more than looking.
-    /// `look` may read files of the host's own, and waits for no guest, no lock and no server; it says
+    /// The same, unless the answer is known where the message arrived: a thread costs more than a look.
+    /// `fast` may read files of the host's own, and waits for no guest, no lock and no server; it says
     /// nothing where one of these is needed.
-    pub(super) async fn look_and_answer<M, W, A>(
+    pub(super) async fn answer_fast_or_on_thread<M, W, A>(
         &self,
         rpc: &'static str,
         request: Request<M>,
         wanted: impl FnOnce(&Driver, M) -> Result<W, DriverError>,
-        look: impl FnOnce(&Driver, &W) -> Result<Option<A>, DriverError>,
+        fast: impl FnOnce(&Driver, &W) -> Result<Option<A>, DriverError>,
         operation: impl FnOnce(&Driver, &W) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status>
     where
@@ -65,11 +65,11 @@ impl Service {
         A: Send + 'static,
     {
         let (pending, message) = self.pending(rpc, request);
-        let seen = pending.span.in_scope(|| {
+        let outcome = pending.span.in_scope(|| {
             let wanted = wanted(&pending.driver, message)?;
-            Ok((look(&pending.driver, &wanted)?, wanted))
+            Ok((fast(&pending.driver, &wanted)?, wanted))
         });
-        match seen {
+        match outcome {
             Err(error) => pending.end(Err(error)),
             Ok((Some(answer), _)) => pending.end(Ok(answer)),
             Ok((None, wanted)) => {
@@ -91,22 +91,26 @@ impl Service {
         pending.end(outcome)
     }
 
-    /// When it is the driver's turn; until then the caller waits, and nothing has begun.
+    /// Once the driver may run one more call; until then the caller waits, and nothing has begun.
     async fn on_a_thread<A: Send + 'static>(
         &self,
         pending: Pending,
         operation: impl FnOnce(&Driver) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status> {
-        let turn = self.0.turns.turn(pending.rpc, &pending.driver).await;
-        let turn = match turn {
-            Ok(turn) => turn,
+        let permit = self
+            .0
+            .concurrency
+            .acquire(pending.rpc, &pending.driver)
+            .await;
+        let permit = match permit {
+            Ok(permit) => permit,
             Err(error) => return pending.end(Err(error)),
         };
-        let reading = Reading::of(pending.rpc);
+        let kind = RpcKind::of(pending.rpc);
         let call = pending.call.clone();
         let work = move || {
-            // Held to the end of the work, which is later than the end of a caller's patience.
-            let _turn = turn;
+            // Held to the end of the work, which is later than the end of a caller's deadline.
+            let _permit = permit;
             let outcome = pending.span.in_scope(|| operation(&pending.driver));
             pending.end(outcome)
         };
@@ -114,22 +118,22 @@ impl Service {
             let error = DriverError::internal(
                 "the operation panicked, which is a bug of the host; its log says where",
             );
-            let outcome = Err(status(&error, reading));
+            let outcome = Err(status(&error, kind));
             if let Some(call) = call {
-                call.came_to(&outcome);
+                call.finish(&outcome);
             }
             outcome
         })
     }
 
     fn pending<M>(&self, rpc: &'static str, request: Request<M>) -> (Pending, M) {
-        let patience = Patience {
-            answer: patience(request.metadata(), Instant::now()),
+        let timeouts = CallTimeouts {
+            answer: answer_by(request.metadata(), Instant::now()),
             lock: LOCK_WAIT,
         };
         let pending = Pending {
             rpc,
-            driver: self.0.driver.with_patience(patience),
+            driver: self.0.driver.with_timeouts(timeouts),
             span: self.span(rpc),
             call: request.extensions().get::<Call>().cloned(),
         };
@@ -161,16 +165,16 @@ impl Service {
 
 impl Pending {
     /// Where the component lacks the RPC itself, nothing can have been done, and UNIMPLEMENTED says so.
-    fn reading(&self) -> Reading {
+    fn kind(&self) -> RpcKind {
         match self.driver.capabilities() {
-            Ok(has) if !capabilities::offers(has, self.rpc) => Reading::Plain,
-            Ok(_) | Err(_) => Reading::of(self.rpc),
+            Ok(has) if !capabilities::offers(has, self.rpc) => RpcKind::Plain,
+            Ok(_) | Err(_) => RpcKind::of(self.rpc),
         }
     }
 
     /// One line for each call. Messages hold no secrets, and requests are not shown.
     fn end<A>(self, outcome: Result<A, DriverError>) -> Result<Response<A>, Status> {
-        let outcome = outcome.map_err(|error| status(&error, self.reading()));
+        let outcome = outcome.map_err(|error| status(&error, self.kind()));
         self.span.in_scope(|| match &outcome {
             Ok(_) => tracing::debug!("done"),
             Err(status) => {
@@ -178,14 +182,14 @@ impl Pending {
             }
         });
         if let Some(call) = self.call {
-            call.came_to(&outcome);
+            call.finish(&outcome);
         }
         outcome.map(Response::new)
     }
 }
 
 /// Until when the answer has to be on its way, by the deadline that gRPC callers send along.
-fn patience(metadata: &tonic::metadata::MetadataMap, now: Instant) -> Option<Instant> {
+fn answer_by(metadata: &tonic::metadata::MetadataMap, now: Instant) -> Option<Instant> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let whole = timeout(text)?;
     now.checked_add(whole - HEAD_START.min(whole / 10))
@@ -219,7 +223,7 @@ mod tests {
         let left = |header: &str| {
             let mut metadata = tonic::metadata::MetadataMap::new();
             metadata.insert("grpc-timeout", header.parse().expect("a header"));
-            patience(&metadata, now).map(|until| until - now)
+            answer_by(&metadata, now).map(|until| until - now)
         };
         assert_eq!(left("2M"), Some(Duration::from_secs(119)));
         assert_eq!(left("120S"), Some(Duration::from_secs(119)));
@@ -231,7 +235,7 @@ mod tests {
     #[test]
     fn a_caller_without_a_deadline_waits_as_long_as_the_driver_may_take() {
         assert_eq!(
-            patience(&tonic::metadata::MetadataMap::new(), Instant::now()),
+            answer_by(&tonic::metadata::MetadataMap::new(), Instant::now()),
             None
         );
     }

@@ -3,7 +3,6 @@
 //! VOLUME_CONDITION is absent on purpose: CSI 1.13 takes it away again. SINGLE_NODE_MULTI_WRITER is the
 //! host's own: it keeps single writers apart for every backend.
 
-use super::Mode;
 use super::proto::controller_service_capability::rpc::Type as ControllerRpc;
 use super::proto::group_controller_service_capability::rpc::Type as GroupControllerRpc;
 use super::proto::node_service_capability::rpc::Type as NodeRpc;
@@ -14,6 +13,7 @@ use super::proto::{
     PluginCapability, controller_service_capability, group_controller_service_capability,
     node_service_capability, plugin_capability,
 };
+use super::service::Mode;
 use crate::driver::{Capabilities, Export};
 
 pub(super) fn of_plugin(capabilities: Capabilities, mode: Mode) -> Vec<PluginCapability> {

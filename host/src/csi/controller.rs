@@ -17,7 +17,8 @@ use super::proto::{
     ValidateVolumeCapabilitiesResponse, controller_get_volume_response, list_snapshots_response,
     list_volumes_response, validate_volume_capabilities_response,
 };
-use super::{Service, answer, capabilities, request};
+use super::service::Service;
+use super::{capabilities, request, response};
 use crate::driver::{AttachVolume, Scope, VolumeReference};
 use crate::error::{Condition, DriverError};
 use crate::volume::{
@@ -44,7 +45,7 @@ impl Controller for Service {
                 places: request::places(message.accessibility_requirements),
             })?;
             Ok(CreateVolumeResponse {
-                volume: Some(answer::volume(created)),
+                volume: Some(response::volume(created)),
             })
         })
         .await
@@ -75,7 +76,7 @@ impl Controller for Service {
                 kind: Some(capability.kind),
             })?;
             Ok(ControllerPublishVolumeResponse {
-                publish_context: answer::publish_context(&publish_context, message.readonly),
+                publish_context: response::publish_context(&publish_context, message.readonly),
             })
         })
         .await
@@ -135,10 +136,10 @@ impl Controller for Service {
             let page = driver.list_volumes(max, from.as_ref())?;
             let entry = |mut info: crate::volume::VolumeInfo| list_volumes_response::Entry {
                 status: Some(list_volumes_response::VolumeStatus {
-                    published_node_ids: answer::nodes(std::mem::take(&mut info.nodes)),
+                    published_node_ids: response::nodes(std::mem::take(&mut info.nodes)),
                     volume_condition: None,
                 }),
-                volume: Some(answer::volume(info)),
+                volume: Some(response::volume(info)),
             };
             Ok(ListVolumesResponse {
                 entries: page.volumes.into_iter().map(entry).collect(),
@@ -158,7 +159,7 @@ impl Controller for Service {
             let place = message.accessible_topology.map(request::topology);
             let bytes = driver.available_capacity(&parameters, place.as_ref())?;
             Ok(GetCapacityResponse {
-                available_capacity: answer::signed(bytes),
+                available_capacity: response::signed(bytes),
                 maximum_volume_size: None,
                 minimum_volume_size: None,
             })
@@ -194,7 +195,7 @@ impl Controller for Service {
                 )?,
             })?;
             Ok(CreateSnapshotResponse {
-                snapshot: Some(answer::snapshot(snapshot)),
+                snapshot: Some(response::snapshot(snapshot)),
             })
         })
         .await
@@ -224,7 +225,7 @@ impl Controller for Service {
             };
             let page = driver.list_snapshots(&filter, max, from.as_ref())?;
             let entry = |snapshot| list_snapshots_response::Entry {
-                snapshot: Some(answer::snapshot(snapshot)),
+                snapshot: Some(response::snapshot(snapshot)),
             };
             Ok(ListSnapshotsResponse {
                 entries: page.snapshots.into_iter().map(entry).collect(),
@@ -241,7 +242,7 @@ impl Controller for Service {
         self.answer("GetSnapshot", request, |driver, message| {
             let snapshot = driver.get_snapshot(&request::snapshot_id(&message.snapshot_id)?)?;
             Ok(GetSnapshotResponse {
-                snapshot: Some(answer::snapshot(snapshot)),
+                snapshot: Some(response::snapshot(snapshot)),
             })
         })
         .await
@@ -269,7 +270,7 @@ impl Controller for Service {
             };
             let bytes = driver.expand_volume(&volume, range)?;
             Ok(ControllerExpandVolumeResponse {
-                capacity_bytes: answer::signed(bytes),
+                capacity_bytes: response::signed(bytes),
                 node_expansion_required: driver.capabilities()?.local_filesystem() && !is_block,
             })
         })
@@ -284,10 +285,10 @@ impl Controller for Service {
             let mut info = driver.get_volume(&request::volume_id(&message.volume_id)?)?;
             Ok(ControllerGetVolumeResponse {
                 status: Some(controller_get_volume_response::VolumeStatus {
-                    published_node_ids: answer::nodes(std::mem::take(&mut info.nodes)),
+                    published_node_ids: response::nodes(std::mem::take(&mut info.nodes)),
                     volume_condition: None,
                 }),
-                volume: Some(answer::volume(info)),
+                volume: Some(response::volume(info)),
             })
         })
         .await

@@ -21,9 +21,6 @@ impl Endpoint {
     /// Accepts `unix:///path/csi.sock`, the shorter `unix:/path/csi.sock`, and the bare path that
     /// `CSI_ENDPOINT` may hold. Also `unix://path/csi.sock`: drivers written in Go take what follows the two
     /// slashes and begin it with another, and manifests are written so.
-    ///
-    /// # Errors
-    /// [`EndpointError`] for anything else.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let path = path_in(text);
         let fits = path.starts_with('/')

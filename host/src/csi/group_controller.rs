@@ -9,7 +9,8 @@ use super::proto::{
     GetVolumeGroupSnapshotRequest, GetVolumeGroupSnapshotResponse,
     GroupControllerGetCapabilitiesRequest, GroupControllerGetCapabilitiesResponse,
 };
-use super::{Service, answer, capabilities, request};
+use super::service::Service;
+use super::{capabilities, request, response};
 use crate::driver::Scope;
 use crate::volume::CreateGroupSnapshot;
 
@@ -42,7 +43,7 @@ impl GroupController for Service {
                 )?,
             })?;
             Ok(CreateVolumeGroupSnapshotResponse {
-                group_snapshot: Some(answer::group_snapshot(group)),
+                group_snapshot: Some(response::group_snapshot(group)),
             })
         })
         .await
@@ -72,7 +73,7 @@ impl GroupController for Service {
                 &request::snapshot_ids(message.snapshot_ids)?,
             )?;
             Ok(GetVolumeGroupSnapshotResponse {
-                group_snapshot: Some(answer::group_snapshot(group)),
+                group_snapshot: Some(response::group_snapshot(group)),
             })
         })
         .await

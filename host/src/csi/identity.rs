@@ -3,13 +3,14 @@
 
 use tonic::{Request, Response, Status};
 
+use super::capabilities;
 use super::proto::identity_server::Identity;
 use super::proto::{
     GetPluginCapabilitiesRequest, GetPluginCapabilitiesResponse, GetPluginInfoRequest,
     GetPluginInfoResponse, ProbeRequest, ProbeResponse,
 };
-use super::status::{Reading, status};
-use super::{Service, capabilities};
+use super::service::Service;
+use super::status::{RpcKind, status};
 
 #[tonic::async_trait]
 impl Identity for Service {
@@ -35,7 +36,7 @@ impl Identity for Service {
         _request: Request<GetPluginCapabilitiesRequest>,
     ) -> Result<Response<GetPluginCapabilitiesResponse>, Status> {
         let known = self.0.driver.capabilities();
-        let known = known.map_err(|error| status(&error, Reading::Plain))?;
+        let known = known.map_err(|error| status(&error, RpcKind::Plain))?;
         Ok(Response::new(GetPluginCapabilitiesResponse {
             capabilities: capabilities::of_plugin(known, self.0.mode),
         }))

@@ -17,7 +17,7 @@
 //! ```text
 //! call              one RPC, counted from its first byte to the end of its work
 //! method            CSI's methods by name
-//! unreached         calls that are answered before a service sees them, for the log
+//! rejected         calls that are answered before a service sees them, for the log
 //! drivers           what the drivers counted themselves
 //! connections       which are being answered, and which has to go
 //! listener          GET /metrics and GET /healthz
@@ -28,7 +28,7 @@ mod connections;
 mod drivers;
 mod listener;
 mod method;
-mod unreached;
+mod rejected;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,10 +41,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tonic::Code;
 
-use super::Service;
+use super::service::Service;
+
 use drivers::Drivers;
 
-pub(super) use call::{Call, Counting};
+pub(super) use call::{Call, CountLayer};
 pub(super) use listener::Listeners;
 
 /// Seconds. Most calls end within milliseconds; a disk may take minutes to attach.
@@ -60,25 +61,25 @@ pub(super) struct Metrics(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     registry: Registry,
-    rpcs: Family<Ended, Counter>,
-    durations: Family<Method, Histogram, fn() -> Histogram>,
-    in_flight: Family<Of, Gauge>,
+    rpcs: Family<RpcLabels, Counter>,
+    durations: Family<MethodLabels, Histogram, fn() -> Histogram>,
+    in_flight: Family<DriverLabel, Gauge>,
     drivers: Drivers,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Of {
+struct DriverLabel {
     driver: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Method {
+struct MethodLabels {
     driver: Arc<str>,
     method: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ended {
+struct RpcLabels {
     driver: Arc<str>,
     method: &'static str,
     code: &'static str,
@@ -89,7 +90,7 @@ impl Metrics {
     pub(super) fn of(services: &[&Service]) -> Self {
         let drivers = Drivers::of(services.iter().map(|service| service.0.driver.clone()));
         let rpcs = Family::default();
-        let durations: Family<Method, Histogram, fn() -> Histogram> =
+        let durations: Family<MethodLabels, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(BUCKETS));
         let in_flight = Family::default();
         let mut registry = Registry::with_prefix("drivebay");
@@ -132,20 +133,20 @@ impl Metrics {
     }
 
     fn in_flight(&self, driver: &str) -> Gauge {
-        let labels = Of {
+        let labels = DriverLabel {
             driver: driver.into(),
         };
         self.0.in_flight.get_or_create_owned(&labels)
     }
 
     fn count(&self, driver: Arc<str>, method: &'static str, code: Code, took: Duration) {
-        let ended = Ended {
+        let labels = RpcLabels {
             driver: Arc::clone(&driver),
             method,
             code: code_name(code),
         };
-        self.0.rpcs.get_or_create(&ended).inc();
-        let method = Method { driver, method };
+        self.0.rpcs.get_or_create(&labels).inc();
+        let method = MethodLabels { driver, method };
         self.0
             .durations
             .get_or_create(&method)

@@ -11,7 +11,8 @@ use super::proto::{
     NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse, NodeUnstageVolumeRequest,
     NodeUnstageVolumeResponse,
 };
-use super::{Service, answer, capabilities, request};
+use super::service::Service;
+use super::{capabilities, request, response};
 use crate::driver::{
     Driver, ExpandOnNode, Measured, PublishVolume, StageVolume, StagedFor, TargetCleanup,
     VolumeLocation,
@@ -64,7 +65,7 @@ impl Node for Service {
             let is_published = driver.is_published(wanted);
             Ok(is_published.then_some(NodePublishVolumeResponse {}))
         };
-        self.look_and_answer(
+        self.answer_fast_or_on_thread(
             "NodePublishVolume",
             request,
             published,
@@ -98,7 +99,7 @@ impl Node for Service {
             let measured = driver.volume_stats_at_once(key, at.as_path())?;
             Ok(measured.map(stats))
         };
-        self.look_and_answer(
+        self.answer_fast_or_on_thread(
             "NodeGetVolumeStats",
             request,
             |_, message| {
@@ -126,7 +127,7 @@ impl Node for Service {
                 required_bytes,
             })?;
             Ok(NodeExpandVolumeResponse {
-                capacity_bytes: answer::signed(required_bytes),
+                capacity_bytes: response::signed(required_bytes),
             })
         })
         .await
@@ -159,7 +160,7 @@ impl Node for Service {
             Ok(NodeGetInfoResponse {
                 node_id: node.0,
                 max_volumes_per_node: i64::from(info.max_volumes),
-                accessible_topology: has_place.then(|| answer::topology(info.place)),
+                accessible_topology: has_place.then(|| response::topology(info.place)),
             })
         })
         .await
@@ -190,7 +191,7 @@ fn published(
 
 fn stats(measured: Measured) -> NodeGetVolumeStatsResponse {
     NodeGetVolumeStatsResponse {
-        usage: answer::usage(measured),
+        usage: response::usage(measured),
         volume_condition: None,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answer::READ_ONLY;
 use super::proto;
+use super::response::READ_ONLY;
 use crate::driver::{Driver, PROVISIONER_IDENTITY, Scope, Sharing, VolumeReference};
 use crate::error::DriverError;
 use crate::volume::{
@@ -127,7 +127,7 @@ fn check_size(field: &str, map: &Map) -> Result<(), DriverError> {
     match size {
         0..=MAX_MAP => Ok(()),
         _ => Err(DriverError::invalid_argument(format!(
-            "{field} has {size} bytes, and at most {MAX_MAP} are allowed"
+            "{field} has {size} bytes; the maximum is {MAX_MAP}"
         ))),
     }
 }
@@ -244,7 +244,7 @@ pub(super) fn range(given: Option<proto::CapacityRange>) -> Result<CapacityRange
         Ok(0) => Ok(None),
         Ok(bytes) => Ok(Some(bytes)),
         Err(_) => Err(DriverError::invalid_argument(format!(
-            "capacity_range.{field} is {value}, which is less than nothing"
+            "capacity_range.{field} is {value}, and must not be negative"
         ))),
     };
     Ok(CapacityRange {
@@ -298,7 +298,7 @@ pub(super) fn page(
 ) -> Result<(u32, Option<PageToken>), DriverError> {
     let max = u32::try_from(max_entries).map_err(|_| {
         DriverError::invalid_argument(format!(
-            "max_entries is {max_entries}, which is less than nothing"
+            "max_entries is {max_entries}, and must not be negative"
         ))
     })?;
     let token = (!starting_token.is_empty()).then_some(PageToken(starting_token));

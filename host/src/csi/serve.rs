@@ -13,37 +13,23 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
+use super::concurrency;
 use super::endpoint::Endpoint;
-use super::metrics::{Counting, Listeners, Metrics};
+use super::metrics::{CountLayer, Listeners, Metrics};
 use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
-use super::{Mode, Service, turn};
-use crate::driver::Driver;
+use super::service::{Plugin, Service};
 use crate::error::DriverError;
 use crate::sys;
-use crate::volume::NodeId;
 
 /// After a signal to stop: how much longer than their deadline operations may take.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
-/// One driver on one socket.
-#[derive(Debug)]
-pub struct Plugin {
-    /// Which.
-    pub driver: Driver,
-    /// Where.
-    pub endpoint: Endpoint,
-    /// With which services.
-    pub mode: Mode,
-    /// The cluster's name of this node.
-    pub node: Option<NodeId>,
-}
-
 /// Where this process says what it does.
 #[derive(Debug)]
-pub struct Observation {
+pub struct MetricsConfig {
     /// For `drivebay status`: a directory that gets a socket of this process.
     pub directory: PathBuf,
     /// For Prometheus, if wanted: plain HTTP, without asking who is there.
@@ -52,6 +38,10 @@ pub struct Observation {
 
 /// Why serving ended badly.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name and type say"
+)]
 pub enum ServeError {
     /// The driver cannot be served.
     #[error(transparent)]
@@ -59,17 +49,13 @@ pub enum ServeError {
     /// The socket cannot be had.
     #[error("cannot listen at {endpoint}")]
     Listen {
-        /// Where.
         endpoint: Endpoint,
-        /// Why.
         source: io::Error,
     },
     /// The address for metrics cannot be had.
     #[error("cannot serve metrics at {address}; give another address, or end what listens there")]
     Metrics {
-        /// Where.
         address: SocketAddr,
-        /// Why.
         source: io::Error,
     },
     /// Threads, signals.
@@ -78,9 +64,7 @@ pub enum ServeError {
     /// From the transport.
     #[error("cannot serve at {endpoint}")]
     Transport {
-        /// Where.
         endpoint: Endpoint,
-        /// Why.
         source: tonic::transport::Error,
     },
 }
@@ -89,13 +73,13 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`], before anything is served where that is possible.
-pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), ServeError> {
+pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(), ServeError> {
     let longest = plugins
         .iter()
         .map(|plugin| plugin.driver.config().limits.deadline)
         .max()
         .unwrap_or_default();
-    let listeners = observation.listen()?;
+    let listeners = metrics_config.listen()?;
     let listening = plugins
         .into_iter()
         .map(Listening::start)
@@ -105,7 +89,7 @@ pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), Serv
     // This thread carries all messages, and does what waits for nothing: a second one would spend more on
     // handing over than on carrying. The work itself has threads of its own.
     let runtime = runtime::Builder::new_current_thread()
-        .max_blocking_threads(turn::THREADS * listening.len().max(1))
+        .max_blocking_threads(concurrency::THREADS * listening.len().max(1))
         .thread_name("csi")
         .enable_all()
         .build()?;
@@ -118,7 +102,7 @@ pub fn serve(plugins: Vec<Plugin>, observation: &Observation) -> Result<(), Serv
     outcome
 }
 
-impl Observation {
+impl MetricsConfig {
     fn listen(&self) -> Result<Listeners, ServeError> {
         match (Listeners::open(&self.directory, self.address), self.address) {
             (Ok(listeners), _) => Ok(listeners),
@@ -176,9 +160,9 @@ impl Listening {
             .then(|| GroupControllerServer::new(service.clone()));
         let node = mode.has_node().then(|| NodeServer::new(service.clone()));
         tracing::info!(driver.name = service.0.driver.config().name.0, csi.name = service.0.name, %endpoint, "serving");
-        let counting = Counting::new(metrics, &service.0.driver.config().name.0);
+        let layer = CountLayer::new(metrics, &service.0.driver.config().name.0);
         let served = Server::builder()
-            .layer(counting)
+            .layer(layer)
             .add_service(IdentityServer::new(service))
             .add_optional_service(controller)
             .add_optional_service(group_controller)
@@ -220,7 +204,9 @@ async fn serve_all(
         Ok(())
     });
     drained.await.unwrap_or_else(|_| {
-        tracing::warn!("some callers were still connected when the time was up");
+        tracing::warn!(
+            "stopping with callers still connected, after waiting for the longest deadline"
+        );
         Ok(())
     })
 }

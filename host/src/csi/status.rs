@@ -16,11 +16,11 @@
 
 use tonic::{Code, Status};
 
-use crate::error::{Condition, DriverError, Whose};
+use crate::error::{Condition, DriverError, ErrorOrigin};
 
-/// What a code is read for, besides what went wrong.
+/// What callers read out of a code, besides what went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum RpcKind {
     /// Nothing.
     Plain,
     /// Whether something was made, or still may be.
@@ -31,7 +31,7 @@ pub(super) enum Reading {
     Modification,
 }
 
-impl Reading {
+impl RpcKind {
     /// By the RPC's name.
     pub(super) fn of(rpc: &str) -> Self {
         match rpc {
@@ -44,20 +44,22 @@ impl Reading {
 }
 
 /// With a sentence for people and, as CSI wants it, no details.
-pub(super) fn status(error: &DriverError, reading: Reading) -> Status {
-    let code = match (error.whose(), reading) {
-        (Whose::Backend, _) | (Whose::Process, Reading::Plain) => code(error.condition(), reading),
-        (Whose::Process, _) => Code::Unavailable,
+pub(super) fn status(error: &DriverError, kind: RpcKind) -> Status {
+    let code = match (error.origin(), kind) {
+        (ErrorOrigin::Backend, _) | (ErrorOrigin::Process, RpcKind::Plain) => {
+            code(error.condition(), kind)
+        }
+        (ErrorOrigin::Process, _) => Code::Unavailable,
     };
     Status::new(code, error.chain())
 }
 
-fn code(condition: Condition, reading: Reading) -> Code {
-    match reading {
-        Reading::Plain => plain(condition),
+fn code(condition: Condition, kind: RpcKind) -> Code {
+    match kind {
+        RpcKind::Plain => plain(condition),
         // Never so, which one code alone says.
-        Reading::Modification if condition == Condition::OutOfRange => Code::InvalidArgument,
-        Reading::Creation | Reading::Expansion | Reading::Modification => of_change(condition),
+        RpcKind::Modification if condition == Condition::OutOfRange => Code::InvalidArgument,
+        RpcKind::Creation | RpcKind::Expansion | RpcKind::Modification => of_change(condition),
     }
 }
 
@@ -114,8 +116,8 @@ mod tests {
 
     /// Each condition's code in those three, in that order.
     fn codes(condition: Condition) -> [Code; 3] {
-        [Reading::Creation, Reading::Expansion, Reading::Modification]
-            .map(|reading| code(condition, reading))
+        [RpcKind::Creation, RpcKind::Expansion, RpcKind::Modification]
+            .map(|kind| code(condition, kind))
     }
 
     #[test]
@@ -181,17 +183,17 @@ mod tests {
 
     #[test]
     fn every_rpc_that_makes_or_changes_something_at_a_backend_is_read_closely() {
-        for (rpc, reading) in [
-            ("CreateVolume", Reading::Creation),
-            ("CreateSnapshot", Reading::Creation),
-            ("CreateVolumeGroupSnapshot", Reading::Creation),
-            ("ControllerExpandVolume", Reading::Expansion),
-            ("ControllerModifyVolume", Reading::Modification),
-            ("DeleteVolume", Reading::Plain),
-            ("ControllerPublishVolume", Reading::Plain),
-            ("NodeExpandVolume", Reading::Plain),
+        for (rpc, kind) in [
+            ("CreateVolume", RpcKind::Creation),
+            ("CreateSnapshot", RpcKind::Creation),
+            ("CreateVolumeGroupSnapshot", RpcKind::Creation),
+            ("ControllerExpandVolume", RpcKind::Expansion),
+            ("ControllerModifyVolume", RpcKind::Modification),
+            ("DeleteVolume", RpcKind::Plain),
+            ("ControllerPublishVolume", RpcKind::Plain),
+            ("NodeExpandVolume", RpcKind::Plain),
         ] {
-            assert_eq!(Reading::of(rpc), reading, "{rpc}");
+            assert_eq!(RpcKind::of(rpc), kind, "{rpc}");
         }
     }
 
@@ -199,14 +201,14 @@ mod tests {
     fn a_status_has_the_whole_chain_as_its_message_and_no_details() {
         let error = DriverError::unavailable("cannot mount")
             .caused_by(std::io::Error::other("no route to host"));
-        let status = status(&error, Reading::Plain);
+        let status = status(&error, RpcKind::Plain);
         assert_eq!(status.message(), "cannot mount: no route to host");
         assert!(status.details().is_empty());
     }
 
     #[test]
     fn a_full_process_is_final_for_nothing_that_may_have_been_made() {
-        let code = |rpc| status(&DriverError::overloaded("full"), Reading::of(rpc)).code();
+        let code = |rpc| status(&DriverError::overloaded("full"), RpcKind::of(rpc)).code();
         assert_eq!(code("NodePublishVolume"), Code::ResourceExhausted);
         for rpc in [
             "CreateVolume",

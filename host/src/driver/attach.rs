@@ -12,8 +12,8 @@ use super::mount_table::is_mounted;
 use super::operation::Operation;
 use super::parameters::validate;
 use super::request::{AttachVolume, VolumeReference};
-use crate::error::{Condition, DriverError, Whose};
-use crate::journal::{Attachment, Lasts, Progress, Use, VolumeRecord};
+use crate::error::{Condition, DriverError, ErrorOrigin};
+use crate::journal::{Attachment, Lifetime, Progress, Use, VolumeRecord};
 use crate::runtime::{AttachRequest, Export, Guest, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
@@ -25,7 +25,7 @@ impl Driver {
     pub fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
         let operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        self.attach_locked(&operation, &mut record, request, Lasts::UntilDetached)
+        self.attach_locked(&operation, &mut record, request, Lifetime::UntilDetached)
     }
 
     /// Attaches and keeps the record, given the lock.
@@ -34,7 +34,7 @@ impl Driver {
         operation: &Operation,
         record: &mut VolumeRecord,
         request: &AttachVolume,
-        lasts: Lasts,
+        lifetime: Lifetime,
     ) -> Result<Parameters, DriverError> {
         let guest = self.guest_with(operation, Export::Attachment, "attach volumes")?;
         let context = self.volume_parameters(&guest.manifest, &request.volume)?;
@@ -60,7 +60,7 @@ impl Driver {
             component: guest.manifest.component_sha256.clone(),
             progress: Progress::Intended,
             use_as,
-            lasts,
+            lifetime,
         };
         let known = Parameters::new(intended.publish_context.clone());
         record.set_attachment(intended.clone());
@@ -96,9 +96,6 @@ impl Driver {
     /// Detaches a volume from a node, by the component that attached it. Unknown or already detached is success. An
     /// empty node means every node, as in CSI. The backend is asked also if we detached the volume already:
     /// another machine may have attached it since.
-    ///
-    /// # Errors
-    /// The guest's own.
     pub fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
         let operation = self.begin(key)?;
         let journaled = self.journal.load(key)?;
@@ -134,7 +131,7 @@ impl Driver {
         if let Err(error) = self.detached.note(record) {
             tracing::warn!(
                 error = DriverError::from(error).chain(),
-                "whoever detaches this volume once more can only name it"
+                "the volume is detached, but not noted as such: a repeated detach has its name alone"
             );
         }
     }
@@ -170,16 +167,13 @@ impl Driver {
     }
 
     /// Whether a volume is attached to a node, as the backend has it.
-    ///
-    /// # Errors
-    /// The guest's own.
     pub fn is_attached(
         &self,
         volume: &VolumeReference,
         node: &NodeId,
     ) -> Result<bool, DriverError> {
         let operation = self.begin(&volume.key)?;
-        let guest = self.guest_with(&operation, Export::Attachment, "tell what is attached")?;
+        let guest = self.guest_with(&operation, Export::Attachment, "report attachments")?;
         let context = self.volume_parameters(&guest.manifest, volume)?;
         let publish_context = self.record(volume)?.publish_context(Some(node));
         let arguments = AttachRequest {
@@ -254,7 +248,7 @@ fn nothing_happened(error: &DriverError) -> bool {
         | Condition::Unsupported => true,
         // A node that is full refuses at once. A limit on requests, which is also met by a guest that asks
         // whether what it began is done, is `unavailable`. What this process lacks cuts a guest off wherever it is.
-        Condition::Exhausted => error.whose() == Whose::Backend,
+        Condition::Exhausted => error.origin() == ErrorOrigin::Backend,
         Condition::AlreadyExists
         | Condition::InProgress
         | Condition::Unavailable

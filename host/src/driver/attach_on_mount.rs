@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Driver;
-use super::access::is_sound;
 use super::mount_rules::{occupied, used_otherwise};
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
@@ -17,10 +16,11 @@ use super::mount_state::{MountState, mount_state};
 use super::mount_table::{is_mounted, is_still_mounted};
 use super::operation::Operation;
 use super::request::{AttachVolume, PublishVolume};
+use super::staging_access::is_sound;
 use super::unmount::UNDO_TIME;
 use crate::error::{Condition, DriverError};
 use crate::journal::{
-    Lasts, MountRecord, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
+    Lifetime, MountRecord, Progress, Role, Use, VolumeRecord, content_stem, file_stem,
 };
 use crate::sys;
 use crate::volume::{NodeId, Parameters, VolumeKey};
@@ -34,7 +34,7 @@ impl Driver {
         VolumeKey(format!("{name}#{}", &digest[..16]))
     }
 
-    /// Makes a volume appear for one pod, attaching and staging it first where no other pod has it. Safe to
+    /// Mounts a volume for one pod, attaching and staging it first where no other pod has it. Safe to
     /// repeat. [`Self::unpublish_volume`] undoes it.
     ///
     /// # Errors
@@ -58,17 +58,17 @@ impl Driver {
             MountState::OtherUse(_) => return Err(used_otherwise(&spec)),
             MountState::NotMounted | MountState::Interrupted => {}
         }
-        let staged = self.staged_for(&mut operation, &mut record, &spec)?;
-        let outcome = self.carry_through(&mut operation, record, staged, request, &spec);
+        let staged = self.usable_staging(&mut operation, &mut record, &spec)?;
+        let outcome = self.stage_and_bind(&mut operation, record, staged, request, &spec);
         if let Err(error) = &outcome
             && error.condition() != Condition::InProgress
         {
-            self.take_back(&mut operation, request);
+            self.roll_back_attach(&mut operation, request);
         }
         outcome
     }
 
-    fn carry_through(
+    fn stage_and_bind(
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
@@ -95,7 +95,7 @@ impl Driver {
 
     /// The staging that another pod's mount made, if it is still there. It serves this pod too, or this pod
     /// cannot have the volume now.
-    fn staged_for(
+    fn usable_staging(
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
@@ -117,7 +117,8 @@ impl Driver {
                 "another pod of this node has the volume with another type or other options",
             ));
         }
-        let serves = self.serves_or_goes(operation, record, &staging, (spec.access, spec.kind))?;
+        let serves =
+            self.serves_or_is_unmounted(operation, record, &staging, (spec.access, spec.kind))?;
         Ok(serves.then_some(staging))
     }
 
@@ -156,7 +157,7 @@ impl Driver {
             access: request.access,
         };
         let publish_context =
-            self.attach_locked(operation, &mut record, &attach, Lasts::WhileMounted)?;
+            self.attach_locked(operation, &mut record, &attach, Lifetime::WhileMounted)?;
         let path = self.make_private_staging(&record.key())?;
         let spec = MountSpec {
             path: &path,
@@ -170,7 +171,7 @@ impl Driver {
         })?;
         let record = self.record(&request.volume)?;
         record.mount_at(&path).cloned().ok_or_else(|| {
-            DriverError::internal("the journal lost the staging that it was just given")
+            DriverError::internal("the journal has no record of the staging that was just made")
         })
     }
 
@@ -185,13 +186,13 @@ impl Driver {
         let path = self.private_staging(key);
         let parent = path.parent().unwrap_or(&path);
         sys::create_root_only_directory(parent).map_err(|error| {
-            DriverError::unavailable(format!("cannot make {}", parent.display())).caused_by(error)
+            DriverError::unavailable(format!("cannot create {}", parent.display())).caused_by(error)
         })?;
         Ok(path)
     }
 
     /// After a failure: kubelet forgets a mount that failed, and nobody would ever unmount it.
-    fn take_back(&self, operation: &mut Operation, request: &PublishVolume) {
+    fn roll_back_attach(&self, operation: &mut Operation, request: &PublishVolume) {
         if operation.workers.is_stuck() {
             // The mount may still happen; the journal leads `unmount` and the next `mount` to it.
             return;
@@ -199,7 +200,7 @@ impl Driver {
         operation.deadline = operation.deadline.max(Instant::now() + UNDO_TIME);
         let target = request.target.as_path();
         let released = match self.journal.load(&request.volume.key) {
-            Ok(Some(record)) => self.release(operation, record, target),
+            Ok(Some(record)) => self.release_from_node(operation, record, target),
             Ok(None) => Ok(()),
             Err(error) => Err(error.into()),
         };
@@ -214,9 +215,9 @@ impl Driver {
         }
     }
 
-    /// Takes the volume off this node if no pod but the one that leaves has it. The note of the one that
+    /// Unstages and detaches the volume if no pod but the one that leaves has it. The note of the one that
     /// leaves stays until the caller removes it: until then a retry comes here again.
-    pub(super) fn release(
+    pub(super) fn release_from_node(
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
@@ -229,7 +230,7 @@ impl Driver {
             return Ok(());
         }
         if let Some(staging) = record.staging().cloned() {
-            self.empty_staging(operation, &staging)?;
+            self.unmount_staging(operation, &staging)?;
         }
         for made in record.attachments.clone() {
             let node = NodeId(made.node);
@@ -252,7 +253,7 @@ impl Driver {
         Ok(self.journal.save(&record)?)
     }
 
-    fn empty_staging(
+    fn unmount_staging(
         &self,
         operation: &mut Operation,
         staging: &MountRecord,

@@ -13,10 +13,12 @@ use crate::volume::Parameters;
 
 /// A component, as it calls itself and as its bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name and type say"
+)]
 pub struct Component {
-    /// Its own name.
     pub name: GuestText,
-    /// Its own version.
     pub version: GuestText,
     /// SHA-256, hex.
     pub sha256: String,
@@ -65,9 +67,6 @@ impl Driver {
     }
 
     /// Which component serves now.
-    ///
-    /// # Errors
-    /// As for [`Self::capabilities`].
     pub fn component(&self) -> Result<Component, DriverError> {
         let manifest = self.runtime.manifest(&self.config)?;
         Ok(Component {
@@ -115,9 +114,6 @@ impl Driver {
     }
 
     /// Whether the driver's component describes that parameter.
-    ///
-    /// # Errors
-    /// As for [`Self::capabilities`].
     pub fn knows(&self, scope: Scope, key: &str) -> Result<bool, DriverError> {
         let manifest = self.runtime.manifest(&self.config)?;
         Ok(manifest.description.spelling(scope, key).is_some())

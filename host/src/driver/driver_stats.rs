@@ -50,7 +50,7 @@ impl Driver {
     pub fn stats(&self) -> DriverStats {
         let costs = self.toll.costs();
         DriverStats {
-            guest: self.memory.guest_time(),
+            guest: self.state.guest_time(),
             host: costs.waited,
             workers_killed: vec![
                 ("deadline", costs.killed_at_deadline),
@@ -58,7 +58,7 @@ impl Driver {
                 ("failure", costs.killed_after_failure),
             ],
             refusals: self
-                .memory
+                .state
                 .refusals()
                 .map(|(capability, count)| (capability.name(), count))
                 .collect(),

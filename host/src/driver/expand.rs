@@ -21,8 +21,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// `expand_on_node`: a volume whose backend has grown it.
 #[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name and type say"
+)]
 pub struct ExpandOnNode {
-    /// Which.
     pub key: VolumeKey,
     /// Where, staged or for a pod.
     pub at: VolumeLocation,
@@ -67,7 +70,7 @@ impl Driver {
     /// Grows a volume into a range and returns its size then, in bytes. Safe to repeat.
     ///
     /// # Errors
-    /// `unsupported` where the component does not grow volumes; the guest's own.
+    /// `unsupported` where the component does not grow volumes.
     pub fn expand_volume(
         &self,
         volume: &VolumeReference,
@@ -75,7 +78,7 @@ impl Driver {
     ) -> Result<u64, DriverError> {
         check_range(capacity)?;
         let operation = self.begin(&volume.key)?;
-        let guest = self.guest_with(&operation, Export::Expansion, "grow volumes")?;
+        let guest = self.guest_with(&operation, Export::Expansion, "expand volumes")?;
         // CSI grows a volume by its id alone.
         let context =
             validate_partial(&guest.manifest.description, Scope::Volume, &volume.context)?;
@@ -108,7 +111,7 @@ impl Driver {
             (Err(error), SizeOnNode::Unknown(ExpandOutcome::Nothing))
                 if error.condition() == Condition::Unsupported =>
             {
-                tracing::warn!(reason = error.chain(), "there was nothing to grow");
+                tracing::warn!(reason = error.chain(), "nothing to expand");
                 Ok(())
             }
             (Err(error), _) => Err(self.cannot_expand_here(volume, request.required_bytes, error)),
@@ -144,7 +147,7 @@ impl Driver {
             format!(" --parameter {}", shell_quoted(&format!("{key}={value}")))
         });
         let message = format!(
-            "cannot grow volume {:?} from this node; where driver {name} has a key that may, run `drivebay run {name} \
+            "cannot expand volume {:?} from this node; on a machine where driver {name} has a key that is allowed to, run `drivebay run {name} \
              expand-volume {} --size {bytes}{}`",
             volume.id.0,
             shell_quoted(&volume.id.0),
@@ -171,7 +174,7 @@ impl Driver {
         let capabilities = self.prepared_capabilities()?;
         if !capabilities.exports(Export::Expansion) {
             let message = format!(
-                "driver {} has no file system that could be grown on this node",
+                "driver {} has no file system to expand on this node",
                 self.config.name
             );
             return Err(DriverError::unsupported(message));
@@ -218,7 +221,7 @@ impl Driver {
     fn refuse_other_volume(&self, at: &Path, key: &VolumeKey) -> Result<(), DriverError> {
         match self.journal.volume_at(at) {
             Some(other) if other != *key => Err(DriverError::failed_precondition(format!(
-                "cannot grow volume {:?} at {}: that is where volume {:?} is mounted",
+                "cannot expand volume {:?} at {}: volume {:?} is mounted there",
                 key.0,
                 at.display(),
                 other.0
@@ -231,7 +234,7 @@ impl Driver {
 /// The device does not have yet what it should have.
 fn too_small(request: &ExpandOnNode, bytes: u64) -> DriverError {
     DriverError::unavailable(format!(
-        "the device of volume {:?} has {bytes} bytes and not yet the {} it should have; try again",
+        "the device of volume {:?} has {bytes} bytes, and must have {} first; try again",
         request.key.0, request.required_bytes
     ))
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Driver;
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::provision::check_name;
 use crate::error::DriverError;
 use crate::runtime::{Export, Guest, Scope};
@@ -15,14 +15,14 @@ impl Driver {
     /// Cuts a snapshot of each volume, all at one moment, or finds those that an earlier try cut.
     ///
     /// # Errors
-    /// `invalid-argument`: the name, the volumes or a parameter. The guest's own.
+    /// `invalid-argument`: the name, the volumes or a parameter.
     pub fn create_group_snapshot(
         &self,
         request: &CreateGroupSnapshot,
     ) -> Result<GroupSnapshot, DriverError> {
         check_name(&request.name)?;
         let sources = in_order(&request.sources)?;
-        let operation = self.begin_on(Subject::NewGroupSnapshot(&request.name))?;
+        let operation = self.begin_on(LockScope::NewGroupSnapshot(&request.name))?;
         let guest = self.group_snapshots(&operation, "create group snapshots")?;
         let parameters = self.parameters_of(&guest, Scope::GroupSnapshot, &request.parameters)?;
         let request = CreateGroupSnapshot {
@@ -36,13 +36,13 @@ impl Driver {
     /// Removes a group with all its snapshots; one that does not exist is success. Safe to repeat.
     ///
     /// # Errors
-    /// `invalid-argument`: those are not its snapshots. The guest's own.
+    /// `invalid-argument`: those are not its snapshots.
     pub fn delete_group_snapshot(
         &self,
         id: &GroupSnapshotId,
         snapshots: &[SnapshotId],
     ) -> Result<(), DriverError> {
-        let operation = self.begin_on(Subject::GroupSnapshot(id))?;
+        let operation = self.begin_on(LockScope::GroupSnapshot(id))?;
         let guest = self.group_snapshots(&operation, "delete group snapshots")?;
         guest.delete_group_snapshot(operation.setup(), id, snapshots)
     }
@@ -50,13 +50,13 @@ impl Driver {
     /// One group, as the backend has it now.
     ///
     /// # Errors
-    /// `not-found`; `invalid-argument`: those are not its snapshots; the guest's own.
+    /// `not-found`; `invalid-argument`: those are not its snapshots.
     pub fn get_group_snapshot(
         &self,
         id: &GroupSnapshotId,
         snapshots: &[SnapshotId],
     ) -> Result<GroupSnapshot, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.group_snapshots(&operation, "look up group snapshots")?;
         guest.get_group_snapshot(operation.setup(), id, snapshots)
     }

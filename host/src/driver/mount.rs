@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Driver;
-use super::mount_rules::{refuse_given_up, used_otherwise};
+use super::mount_rules::{refuse_read_only_after_error, used_otherwise};
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
 use super::mount_state::{MountState, mount_state};
@@ -86,7 +86,7 @@ impl Driver {
         };
         let outcome = self.mount_and_record(operation, &mut record, spec, &source, found);
         if outcome.is_err() {
-            self.undo(operation, &mut record, spec, &before);
+            self.roll_back_mount(operation, &mut record, spec, &before);
         }
         outcome
     }
@@ -105,13 +105,13 @@ impl Driver {
             None => Progress::Intended,
         };
         self.journal.index(spec.path, &record.key())?;
-        self.note(record, spec, source, progress, None)?;
+        self.record_mount(record, spec, source, progress, None)?;
         source.mount(operation, spec, found)?;
-        let entry = self.look_after(record, spec)?;
-        self.note(record, spec, source, Progress::Done, Some(&entry))
+        let entry = self.verify_mounted(record, spec)?;
+        self.record_mount(record, spec, source, Progress::Done, Some(&entry))
     }
 
-    fn note(
+    fn record_mount(
         &self,
         record: &mut VolumeRecord,
         spec: &MountSpec<'_>,
@@ -136,7 +136,7 @@ impl Driver {
     }
 
     /// A guest that says it is done has mounted something, and it can be used.
-    fn look_after(
+    fn verify_mounted(
         &self,
         record: &VolumeRecord,
         spec: &MountSpec<'_>,
@@ -151,13 +151,13 @@ impl Driver {
         })?;
         match spec.access {
             Access::ReadOnly => {}
-            Access::ReadWrite => refuse_given_up(spec, &entry)?,
+            Access::ReadWrite => refuse_read_only_after_error(spec, &entry)?,
         }
         Ok(entry)
     }
 
     /// After a failure: nothing of ours stays mounted, made or noted.
-    fn undo(
+    fn roll_back_mount(
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,
@@ -166,14 +166,14 @@ impl Driver {
     ) {
         if operation.workers.is_stuck() {
             // The mount may still happen. The journal says "intended", and whoever gets the lock after the
-            // worker is gone takes it away first.
+            // worker is gone unmounts it first.
             return;
         }
         // What failed may have failed at the deadline.
         operation.deadline = operation.deadline.max(Instant::now() + UNDO_TIME);
         let still_mounted = before.was_empty && is_mounted(spec.path).unwrap_or(true);
         if still_mounted && let Err(error) = self.unmount(operation, spec.path) {
-            // The journal still says "intended", so the next try takes it away first.
+            // The journal still says "intended", so the next try unmounts it first.
             tracing::warn!(%error, "a mount could not be undone");
             return;
         }

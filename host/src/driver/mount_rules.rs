@@ -155,7 +155,7 @@ pub(super) fn refuse_only_read(
         return Ok(());
     }
     Err(DriverError::failed_precondition(format!(
-        "cannot mount volume {:?} for writing: it is staged at {} for reading alone; unstage it, and stage it for writing first",
+        "cannot mount volume {:?} for writing: it is staged read-only at {}; unstage it, and stage it for writing first",
         record.id().0,
         staging.path.display()
     )))
@@ -163,7 +163,10 @@ pub(super) fn refuse_only_read(
 
 /// The kernel keeps a filesystem that it gave up until its last mount is gone: whoever mounts it once more meanwhile
 /// gets the same one. What a guest mounted read-only was never meant to be written to.
-pub(super) fn refuse_given_up(spec: &MountSpec<'_>, entry: &MountEntry) -> Result<(), DriverError> {
+pub(super) fn refuse_read_only_after_error(
+    spec: &MountSpec<'_>,
+    entry: &MountEntry,
+) -> Result<(), DriverError> {
     if entry.read_only {
         return Ok(());
     }
@@ -181,7 +184,7 @@ pub(super) fn refuse_given_up(spec: &MountSpec<'_>, entry: &MountEntry) -> Resul
 
 /// A staging directory that is given back with something mounted in it would never be removed, and what is mounted
 /// there never unmounted.
-pub(super) fn refuse_beneath(directory: &Path) -> Result<(), DriverError> {
+pub(super) fn refuse_mounted_beneath(directory: &Path) -> Result<(), DriverError> {
     match beneath(directory)? {
         None => Ok(()),
         Some(point) => Err(DriverError::failed_precondition(format!(

@@ -18,9 +18,7 @@ use crate::worker::{Kernel, MountAccess, Request};
 pub(super) enum MountSource<'a> {
     /// A guest decides.
     Guest {
-        /// Which one.
         guest: Arc<Guest>,
-        /// Which volume.
         volume: &'a VolumeReference,
         /// Its parameters in the guest's spelling.
         context: Parameters,
@@ -29,9 +27,8 @@ pub(super) enum MountSource<'a> {
     },
     /// The volume is mounted for the node already.
     Staging {
-        /// Where.
         path: PathBuf,
-        /// By which component, SHA-256.
+        /// SHA-256.
         component: String,
     },
 }

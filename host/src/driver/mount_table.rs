@@ -84,7 +84,7 @@ fn or_nothing<T>(path: &Path, told: std::io::Result<T>) -> Result<Option<T>, Dri
         Ok(told) => Ok(Some(told)),
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(error) => Err(DriverError::internal(format!(
-            "cannot tell what is mounted at {}",
+            "cannot read what is mounted at {}",
             path.display()
         ))
         .caused_by(error)),

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::mount_table::{FoundMount, cached_mount, current_mount, is_as_recorded};
-use super::operation::Subject;
+use super::operation::LockScope;
 use super::staging::access_of;
 use super::staging_path::staged_devices;
 use super::{Driver, parameters};
@@ -51,15 +51,15 @@ impl Driver {
         let Some(mounted) = anything_at(key, at, cached_mount)? else {
             return Ok(None);
         };
-        let is_noted = self.journal.volume_at(&mounted.path).as_ref() == Some(key);
+        let is_recorded = self.journal.volume_at(&mounted.path).as_ref() == Some(key);
         let is_known =
-            is_noted && self.is_ours(key, &mounted)? || self.mount_cache.holds(key, &mounted);
+            is_recorded && self.is_ours(key, &mounted)? || self.mount_cache.holds(key, &mounted);
         Ok(is_known.then_some(mounted))
     }
 
     /// Whether what we mounted there is what is there now.
     fn is_ours(&self, key: &VolumeKey, mounted: &FoundMount) -> Result<bool, DriverError> {
-        let record = self.journal.look(key)?;
+        let record = self.journal.load_shared(key)?;
         let noted = record.as_ref().and_then(|it| it.mount_at(&mounted.path));
         Ok(noted.is_some_and(|noted| {
             noted.progress == Progress::Done && is_as_recorded(noted, &mounted.entry)
@@ -68,8 +68,8 @@ impl Driver {
 
     /// Asks the guest what belongs there, and compares.
     fn identify(&self, key: &VolumeKey, mounted: &FoundMount) -> Result<(), DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.guest_with(&operation, Export::Node, "tell what is mounted")?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
+        let guest = self.guest_with(&operation, Export::Node, "identify mounted volumes")?;
         let record = self.journal.load(key)?;
         let record = record.as_ref();
         let (context, publish_context) = record.map_or_else(Default::default, |record| {

@@ -1,7 +1,7 @@
 //! `node_info` and `node_health`: what a guest says of this node.
 
 use super::Driver;
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::parameters::validate_partial;
 use super::request::VolumeReference;
 use crate::error::DriverError;
@@ -11,12 +11,9 @@ use crate::volume::{Health, NodeId, NodeInfo};
 
 impl Driver {
     /// What this node can hold, and where it is if that matters: two exports, one answer.
-    ///
-    /// # Errors
-    /// `unsupported` where the component has nothing to do on nodes; the guest's own.
     pub fn node_info(&self) -> Result<NodeInfo, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.guest_with(&operation, Export::Node, "work on nodes")?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
+        let guest = self.guest_with(&operation, Export::Node, "describe this node")?;
         let mut info = guest.get_info(operation.setup())?;
         if guest.manifest.exports(Export::Accessibility) {
             info.place = guest.get_place(operation.setup())?;
@@ -26,12 +23,9 @@ impl Driver {
 
     /// How a volume is doing, seen from this node. Waits for no other operation: a volume that hangs is the
     /// one that is asked about.
-    ///
-    /// # Errors
-    /// `unsupported` where the component has nothing to do on nodes; the guest's own.
     pub fn node_health(&self, volume: &VolumeReference) -> Result<Health, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.guest_with(&operation, Export::Node, "look after volumes on nodes")?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
+        let guest = self.guest_with(&operation, Export::Node, "report the health of volumes")?;
         let record = self.record(volume)?;
         // CSI asks by the id alone; with what the volume was mounted, the journal knows.
         let context = match volume.context.pairs() {
@@ -45,7 +39,7 @@ impl Driver {
 
     /// The backend's name of this node; the cluster's where it has none of its own.
     pub(super) fn this_node(&self, operation: &Operation) -> Result<NodeId, DriverError> {
-        let guest = self.guest_with(operation, Export::Node, "work on nodes")?;
+        let guest = self.guest_with(operation, Export::Node, "describe this node")?;
         if let Some(id) = guest.get_info(operation.setup())?.id {
             return Ok(id);
         }
@@ -53,7 +47,7 @@ impl Driver {
         sys::host_name()
             .map(|name| NodeId(name.to_lowercase()))
             .map_err(|error| {
-                DriverError::unavailable("cannot tell the name of this node").caused_by(error)
+                DriverError::unavailable("cannot read the name of this node").caused_by(error)
             })
     }
 }

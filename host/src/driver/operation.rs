@@ -16,7 +16,7 @@ use crate::worker::client::{SharedWorkers, WorkSite};
 pub(super) struct Operation {
     pub(super) deadline: Instant,
     pub(super) workers: SharedWorkers,
-    memory: DriverState,
+    state: DriverState,
 }
 
 impl Operation {
@@ -24,14 +24,14 @@ impl Operation {
         CallSetup {
             kernel: Box::new(self.workers.clone()),
             deadline: self.deadline,
-            memory: self.memory.clone(),
+            memory: self.state.clone(),
         }
     }
 }
 
 /// What an operation changes, and is locked under.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Subject<'a> {
+pub(super) enum LockScope<'a> {
     /// A volume that exists.
     Volume(&'a VolumeKey),
     /// One that is being made, by its name.
@@ -45,10 +45,10 @@ pub(super) enum Subject<'a> {
     /// One that is being cut, by its name.
     NewGroupSnapshot(&'a str),
     /// Nothing is changed: such operations wait for nobody, and nobody for them.
-    Nothing,
+    ReadOnly,
 }
 
-impl fmt::Display for Subject<'_> {
+impl fmt::Display for LockScope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Volume(key) => write!(f, "volume {:?}", key.0),
@@ -57,35 +57,35 @@ impl fmt::Display for Subject<'_> {
             Self::NewSnapshot(name) => write!(f, "the snapshot named {name:?}"),
             Self::GroupSnapshot(id) => write!(f, "group snapshot {:?}", id.0),
             Self::NewGroupSnapshot(name) => write!(f, "the group snapshot named {name:?}"),
-            Self::Nothing => write!(f, "anything"),
+            Self::ReadOnly => write!(f, "anything"),
         }
     }
 }
 
 impl Driver {
     pub(super) fn begin(&self, key: &VolumeKey) -> Result<Operation, DriverError> {
-        self.begin_on(Subject::Volume(key))
+        self.begin_on(LockScope::Volume(key))
     }
 
-    pub(super) fn begin_on(&self, subject: Subject<'_>) -> Result<Operation, DriverError> {
+    pub(super) fn begin_on(&self, scope: LockScope<'_>) -> Result<Operation, DriverError> {
         let span = tracing::Span::current();
         span.record("driver.name", self.config.name.0.as_str());
-        match subject {
-            Subject::Volume(key) => span.record("volume.id", key.0.as_str()),
-            Subject::NewVolume(name) => span.record("volume.name", name),
-            Subject::Snapshot(id) => span.record("snapshot.id", id.0.as_str()),
-            Subject::NewSnapshot(name) => span.record("snapshot.name", name),
-            Subject::GroupSnapshot(id) => span.record("group.id", id.0.as_str()),
-            Subject::NewGroupSnapshot(name) => span.record("group.name", name),
-            Subject::Nothing => &span,
+        match scope {
+            LockScope::Volume(key) => span.record("volume.id", key.0.as_str()),
+            LockScope::NewVolume(name) => span.record("volume.name", name),
+            LockScope::Snapshot(id) => span.record("snapshot.id", id.0.as_str()),
+            LockScope::NewSnapshot(name) => span.record("snapshot.name", name),
+            LockScope::GroupSnapshot(id) => span.record("group.id", id.0.as_str()),
+            LockScope::NewGroupSnapshot(name) => span.record("group.name", name),
+            LockScope::ReadOnly => &span,
         };
         self.close_directories()?;
         let deadline = self.deadline(Instant::now());
-        let lock = self.lock(subject, deadline)?;
+        let lock = self.lock(scope, deadline)?;
         Ok(Operation {
             deadline,
             workers: SharedWorkers::new(lock, self.work_site(), self.network.clone()),
-            memory: self.memory.clone(),
+            state: self.state.clone(),
         })
     }
 
@@ -95,9 +95,11 @@ impl Driver {
             return Ok(());
         }
         let unsafe_to_use = |error| {
-            DriverError::failed_precondition("cannot rely on what the host keeps on this node")
-                .caused_by(error)
-                .of_process()
+            DriverError::failed_precondition(
+                "cannot trust the directories of the host on this node",
+            )
+            .caused_by(error)
+            .from_process()
         };
         self.paths.close().map_err(unsafe_to_use)?;
         for directory in self.paths.kept(&self.config.name) {
@@ -120,31 +122,33 @@ impl Driver {
     }
 
     /// Keeps others from working on a volume, beside the one that an operation is about.
-    pub(super) fn hold(&self, key: &VolumeKey, deadline: Instant) -> Result<Lock, DriverError> {
-        self.lock(Subject::Volume(key), deadline)
+    pub(super) fn lock_volume(
+        &self,
+        key: &VolumeKey,
+        deadline: Instant,
+    ) -> Result<Lock, DriverError> {
+        self.lock(LockScope::Volume(key), deadline)
     }
 
     pub(super) fn lock(
         &self,
-        subject: Subject<'_>,
+        scope: LockScope<'_>,
         deadline: Instant,
     ) -> Result<Lock, DriverError> {
-        let patience = deadline.min(Instant::now() + self.patience.lock);
-        self.lock_file(subject, patience)
-            .map_err(|error| match error {
-                error @ LockError::Held => {
-                    DriverError::in_progress(format!("cannot work on {subject} now"))
-                        .caused_by(error)
-                }
-                error @ LockError::Io { .. } => {
-                    DriverError::unavailable(format!("cannot work on {subject}")).caused_by(error)
-                }
-            })
+        let until = deadline.min(Instant::now() + self.timeouts.lock);
+        self.lock_file(scope, until).map_err(|error| match error {
+            error @ LockError::Held => {
+                DriverError::in_progress(format!("cannot work on {scope} now")).caused_by(error)
+            }
+            error @ LockError::Io { .. } => {
+                DriverError::unavailable(format!("cannot work on {scope}")).caused_by(error)
+            }
+        })
     }
 
     /// The file of a volume's lock stays while the journal has the volume; of what comes and goes in one call,
     /// nothing stays.
-    fn lock_file(&self, subject: Subject<'_>, deadline: Instant) -> Result<Lock, LockError> {
+    fn lock_file(&self, scope: LockScope<'_>, deadline: Instant) -> Result<Lock, LockError> {
         let file = |prefix: &str, name: &str| {
             self.paths
                 .locks()
@@ -155,18 +159,18 @@ impl Driver {
             let lock = Lock::acquire(&file(prefix, name), deadline)?;
             Ok(lock.and(Afterwards::Goes))
         };
-        match subject {
-            Subject::Volume(key) => {
+        match scope {
+            LockScope::Volume(key) => {
                 let lock = Lock::acquire(&file("", &key.0), deadline)?;
                 let record = self.journal.record_file(key);
                 Ok(lock.and(Afterwards::StaysWith(record)))
             }
-            Subject::NewVolume(name) => passing("new-volume-", name),
-            Subject::Snapshot(id) => passing("snapshot-", &id.0),
-            Subject::NewSnapshot(name) => passing("new-snapshot-", name),
-            Subject::GroupSnapshot(id) => passing("group-snapshot-", &id.0),
-            Subject::NewGroupSnapshot(name) => passing("new-group-snapshot-", name),
-            Subject::Nothing => Lock::share(&file("readers-", "")),
+            LockScope::NewVolume(name) => passing("new-volume-", name),
+            LockScope::Snapshot(id) => passing("snapshot-", &id.0),
+            LockScope::NewSnapshot(name) => passing("new-snapshot-", name),
+            LockScope::GroupSnapshot(id) => passing("group-snapshot-", &id.0),
+            LockScope::NewGroupSnapshot(name) => passing("new-group-snapshot-", name),
+            LockScope::ReadOnly => Lock::share(&file("readers-", "")),
         }
     }
 
@@ -184,8 +188,8 @@ impl From<JournalError> for DriverError {
             JournalError::Unwritable { .. } | JournalError::Unreadable { .. } => {
                 Self::unavailable(message).caused_by(error)
             }
-            JournalError::Damaged { .. } => {
-                Self::internal("cannot tell what was done to the volume").caused_by(error)
+            JournalError::Corrupt { .. } => {
+                Self::internal("the journal of the volume is corrupt").caused_by(error)
             }
         }
     }

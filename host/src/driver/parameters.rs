@@ -75,7 +75,7 @@ pub(super) fn validate_partial(
 fn log_ignored(keys: &[&str]) {
     let (qualified, bare): (Vec<&str>, Vec<&str>) = keys.iter().partition(|key| key.contains('/'));
     if !bare.is_empty() {
-        tracing::info!(parameters.ignored = ?bare, "the driver knows no such parameters of a volume; they are taken for its provisioner's");
+        tracing::info!(parameters.ignored = ?bare, "the driver has no such volume parameters; they are ignored, because the volume was made by a provisioner");
     }
     if !qualified.is_empty() {
         tracing::debug!(parameters.ignored = ?qualified, "some parameters of the volume are another program's");
@@ -160,7 +160,7 @@ fn unknown(description: &Description, scope: Scope, key: &str) -> DriverError {
         .map(|parameter| format!("; did you mean {:?}?", parameter.name))
         .unwrap_or_default();
     DriverError::invalid_argument(format!(
-        "driver {} knows no {} parameter {key:?}{hint}",
+        "driver {} has no {} parameter {key:?}{hint}",
         description.name,
         kind(scope)
     ))
@@ -250,7 +250,7 @@ mod tests {
         .expect_err("unknown");
         assert_eq!(
             error.to_string(),
-            "driver nfs knows no volume parameter \"mountOption\"; did you mean \"mountOptions\"?"
+            "driver nfs has no volume parameter \"mountOption\"; did you mean \"mountOptions\"?"
         );
         let error = validate(&description(), Scope::Volume, &given(&[])).expect_err("missing");
         assert_eq!(
@@ -344,11 +344,11 @@ mod tests {
         for (given, words) in [
             (
                 &[("pool", "a"), ("server", "b")][..],
-                "knows no creation parameter \"server\"; did you mean \"pool\"?",
+                "has no creation parameter \"server\"; did you mean \"pool\"?",
             ),
             (
                 &[("pool", "a"), ("readOnly", "true")],
-                "knows no creation parameter \"readOnly\"",
+                "has no creation parameter \"readOnly\"",
             ),
             (&[], "the creation of a volume lacks parameter \"pool\""),
         ] {

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::mount_table::is_mounted;
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::{Driver, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
@@ -27,11 +27,11 @@ impl Driver {
     ///
     /// # Errors
     /// `invalid-argument`: the name, the sizes or a parameter. `unsupported`: content that the component cannot
-    /// start from, because it lacks the export. The guest's own.
+    /// start from, because it lacks the export.
     pub fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
         check_name(&request.name)?;
         check_range(request.capacity)?;
-        let operation = self.begin_on(Subject::NewVolume(&request.name))?;
+        let operation = self.begin_on(LockScope::NewVolume(&request.name))?;
         let guest = self.controller(&operation, "create volumes")?;
         let parameters = self.parameters_of(&guest, Scope::Creation, &request.parameters)?;
         let request = CreateVolume {
@@ -62,11 +62,13 @@ impl Driver {
         let guest = self.controller(&operation, "delete volumes")?;
         let others = self.other_keys(id, &key)?;
         // What is being done to it under another name would be missed.
-        let held = others.iter().map(|key| self.hold(key, operation.deadline));
+        let held = others
+            .iter()
+            .map(|key| self.lock_volume(key, operation.deadline));
         let _held = held.collect::<Result<Vec<_>, _>>()?;
         let keys = [&[key], &others[..]].concat();
         for key in &keys {
-            if let Some(record) = self.journal.look(key)? {
+            if let Some(record) = self.journal.load_shared(key)? {
                 self.refuse_in_use(&operation, &guest, &record)?;
             }
         }
@@ -128,14 +130,14 @@ impl Driver {
     /// Whether a volume exists and can be used so.
     ///
     /// # Errors
-    /// `not-found`; `unsupported` with the reason; the guest's own.
+    /// `not-found`; `unsupported` with the reason.
     pub fn validate_volume(
         &self,
         id: &VolumeId,
         context: &Parameters,
         capabilities: &[VolumeCapability],
     ) -> Result<(), DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.controller(&operation, "validate volumes")?;
         let context =
             parameters::validate_partial(&guest.manifest.description, Scope::Volume, context)?;
@@ -145,9 +147,9 @@ impl Driver {
     /// One volume, as the backend has it now.
     ///
     /// # Errors
-    /// `not-found`; the guest's own.
+    /// `not-found`.
     pub fn get_volume(&self, id: &VolumeId) -> Result<VolumeInfo, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.controller(&operation, "look up volumes")?;
         guest.get_volume(operation.setup(), id)
     }
@@ -161,7 +163,7 @@ impl Driver {
         max_entries: u32,
         from: Option<&PageToken>,
     ) -> Result<VolumePage, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::VolumeListing, "list volumes")?;
         guest.list_volumes(operation.setup(), max_entries, from)
     }
@@ -175,8 +177,8 @@ impl Driver {
         parameters: &Parameters,
         place: Option<&Topology>,
     ) -> Result<u64, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
-        let guest = self.guest_with(&operation, Export::Capacity, "tell what room there is")?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
+        let guest = self.guest_with(&operation, Export::Capacity, "report available capacity")?;
         let parameters =
             parameters::validate_partial(&guest.manifest.description, Scope::Creation, parameters)?;
         guest.available_capacity(operation.setup(), &parameters, place)
@@ -185,7 +187,7 @@ impl Driver {
     /// Changes what can change while the volume lives.
     ///
     /// # Errors
-    /// `invalid-argument`: a parameter, and then nothing was changed. The guest's own.
+    /// `invalid-argument`: a parameter, and then nothing was changed.
     pub fn modify_volume(&self, id: &VolumeId, parameters: &Parameters) -> Result<(), DriverError> {
         let operation = self.begin(&VolumeKey(id.0.clone()))?;
         let guest = self.guest_with(&operation, Export::Modification, "modify volumes")?;
@@ -204,7 +206,7 @@ pub(super) fn check_name(name: &str) -> Result<(), DriverError> {
         return Ok(());
     }
     Err(DriverError::invalid_argument(format!(
-        "the name {name:?} has {} bytes, not 1 to {LONGEST_NAME}",
+        "the name {name:?} has {} bytes; it must have 1 to {LONGEST_NAME}",
         name.len()
     )))
 }

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use super::Driver;
 use super::mount_rules::{
-    refuse_beneath, refuse_changed_context, refuse_contradiction, refuse_only_read,
+    refuse_changed_context, refuse_contradiction, refuse_mounted_beneath, refuse_only_read,
     refuse_second_target, refuse_unstaged,
 };
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
 use super::mount_state::{MountState, mount_state};
 use super::mount_table::{is_from_server, is_mounted};
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::request::{PublishVolume, StageVolume, StagedFor, TargetCleanup, VolumeReference};
 use super::staging::publish_context;
 use super::staging_path::{staged_at, staged_devices};
@@ -24,7 +24,7 @@ use crate::runtime::{Export, Guest};
 use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
 impl Driver {
-    /// Makes a volume appear for one pod. Safe to repeat; a target that holds it already is success,
+    /// Mounts a volume for one pod. Safe to repeat; a target that holds it already is success,
     /// without asking the guest.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Driver {
         refuse_second_target(&record, request)?;
         let state = mount_state(record.mount_at(spec.path), &spec)?;
         if !matches!(state, MountState::Mounted(_)) {
-            record = self.with_staging(&mut operation, record, request)?;
+            record = self.ensure_staging(&mut operation, record, request)?;
         }
         refuse_contradiction(&record, request)?;
         let staging = record.staging().cloned();
@@ -67,10 +67,10 @@ impl Driver {
     }
 
     fn has_published(&self, request: &PublishVolume) -> Result<bool, DriverError> {
-        let Ok(_lock) = self.lock(Subject::Volume(&request.volume.key), Instant::now()) else {
+        let Ok(_lock) = self.lock(LockScope::Volume(&request.volume.key), Instant::now()) else {
             return Ok(false);
         };
-        let Some(record) = self.journal.look(&request.volume.key)? else {
+        let Some(record) = self.journal.load_shared(&request.volume.key)? else {
             return Ok(false);
         };
         refuse_second_target(&record, request)?;
@@ -85,12 +85,9 @@ impl Driver {
         })
     }
 
-    /// Makes a volume appear once for this node. Safe to repeat. A raw device appears as the file `device`
+    /// Mounts a volume once for this node. Safe to repeat. A raw device appears as the file `device`
     /// in the staging directory: CSI's callers make a directory for either kind. A staging that is the first
     /// pod's serves also one with another access, if it can.
-    ///
-    /// # Errors
-    /// As for [`Self::publish_volume`].
     pub fn stage_volume(&self, request: &StageVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
@@ -115,7 +112,7 @@ impl Driver {
         })
     }
 
-    /// Takes a volume away from one pod, and from the node where it was attached for the pods' sake and
+    /// Unmounts a volume from one pod's target, and detaches it from the node where it was attached for the pods' sake and
     /// this was the last. Nothing there is success.
     ///
     /// # Errors
@@ -129,11 +126,8 @@ impl Driver {
         self.unmount_and_forget(target.as_path(), cleanup)
     }
 
-    /// Takes a volume away from this node; the directory stays. Nothing there is success. Which volume it is need
+    /// Unmounts a volume from this node; the directory stays. Nothing there is success. Which volume it is need
     /// be known for a raw device alone that another driver staged.
-    ///
-    /// # Errors
-    /// As for [`Self::unpublish_volume`].
     pub fn unstage_volume(
         &self,
         staging: &StagingPath,
@@ -145,14 +139,14 @@ impl Driver {
         let holds_devices = !is_mounted(directory)?;
         let mut is_known = self.journal.volume_at(directory).is_some();
         for device in staged_devices(directory, volume) {
-            let is_noted = self.journal.volume_at(&device).is_some();
-            is_known |= is_noted;
-            if is_noted || holds_devices && device.symlink_metadata().is_ok() {
+            let is_recorded = self.journal.volume_at(&device).is_some();
+            is_known |= is_recorded;
+            if is_recorded || holds_devices && device.symlink_metadata().is_ok() {
                 self.unmount_and_forget(&device, TargetCleanup::Remove)?;
             }
         }
         if holds_devices && !is_known {
-            refuse_beneath(directory)?;
+            refuse_mounted_beneath(directory)?;
         }
         self.unmount_and_forget(directory, TargetCleanup::Keep)
     }

@@ -1,5 +1,10 @@
 //! What callers ask of a driver: a volume, and what is to be done with it.
 
+#![expect(
+    missing_docs,
+    reason = "a field without a comment is what its name and type say"
+)]
+
 use crate::volume::{
     Access, AccessType, NodeId, Parameters, Secrets, StagingPath, TargetPath, VolumeId, VolumeKey,
 };
@@ -9,22 +14,16 @@ use crate::volume::{
 pub struct VolumeReference {
     /// Under which it is locked and journaled.
     pub key: VolumeKey,
-    /// The backend's name of it.
     pub id: VolumeId,
-    /// Its parameters.
     pub context: Parameters,
 }
 
 /// `publish_volume`: a volume for one pod.
 #[derive(Debug)]
 pub struct PublishVolume {
-    /// Which.
     pub volume: VolumeReference,
-    /// Where.
     pub target: TargetPath,
-    /// Read-only or not.
     pub access: Access,
-    /// Device or directory.
     pub kind: AccessType,
     /// Whether other targets may hold it meanwhile.
     pub sharing: Sharing,
@@ -50,30 +49,23 @@ pub enum Sharing {
 /// `stage_volume`: a volume for this node.
 #[derive(Debug)]
 pub struct StageVolume {
-    /// Which.
     pub volume: VolumeReference,
-    /// Where.
     pub staging: StagingPath,
     /// What attaching returned; what the journal knows if empty.
     pub publish_context: Parameters,
-    /// Read-only or not.
     pub access: Access,
     /// Whose access that is.
     pub staged_for: StagedFor,
-    /// Device or directory.
     pub kind: AccessType,
 }
 
 /// `attach_volume`: a volume attached to a node.
 #[derive(Debug)]
 pub struct AttachVolume {
-    /// Which.
     pub volume: VolumeReference,
-    /// To which node.
     pub node: NodeId,
     /// How it is going to be used there, for callers that cannot mean the same attachment otherwise.
     pub kind: Option<AccessType>,
-    /// Read-only or not.
     pub access: Access,
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Driver;
-use super::operation::{Operation, Subject};
+use super::operation::{LockScope, Operation};
 use super::provision::check_name;
 use crate::error::DriverError;
 use crate::runtime::{Export, Guest, Scope};
@@ -18,10 +18,10 @@ impl Driver {
     /// Cuts a snapshot, or finds the one that an earlier try cut.
     ///
     /// # Errors
-    /// `invalid-argument`: the name or a parameter. The guest's own.
+    /// `invalid-argument`: the name or a parameter.
     pub fn create_snapshot(&self, request: &CreateSnapshot) -> Result<Snapshot, DriverError> {
         check_name(&request.name)?;
-        let operation = self.begin_on(Subject::NewSnapshot(&request.name))?;
+        let operation = self.begin_on(LockScope::NewSnapshot(&request.name))?;
         let guest = self.snapshots(&operation, "create snapshots")?;
         let parameters = self.parameters_of(&guest, Scope::Snapshot, &request.parameters)?;
         let request = CreateSnapshot {
@@ -32,11 +32,8 @@ impl Driver {
     }
 
     /// Removes a snapshot; one that does not exist is success. Safe to repeat.
-    ///
-    /// # Errors
-    /// The guest's own.
     pub fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), DriverError> {
-        let operation = self.begin_on(Subject::Snapshot(id))?;
+        let operation = self.begin_on(LockScope::Snapshot(id))?;
         let guest = self.snapshots(&operation, "delete snapshots")?;
         guest.delete_snapshot(operation.setup(), id)
     }
@@ -44,9 +41,9 @@ impl Driver {
     /// One snapshot, as the backend has it now.
     ///
     /// # Errors
-    /// `not-found`; the guest's own.
+    /// `not-found`.
     pub fn get_snapshot(&self, id: &SnapshotId) -> Result<Snapshot, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.snapshots(&operation, "look up snapshots")?;
         guest.get_snapshot(operation.setup(), id)
     }
@@ -61,7 +58,7 @@ impl Driver {
         max_entries: u32,
         from: Option<&PageToken>,
     ) -> Result<SnapshotPage, DriverError> {
-        let operation = self.begin_on(Subject::Nothing)?;
+        let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::SnapshotListing, "list snapshots")?;
         guest.list_snapshots(operation.setup(), filter, max_entries, from)
     }

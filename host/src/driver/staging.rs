@@ -23,7 +23,7 @@ struct Unready {
     path: PathBuf,
     access: Access,
     /// What is wrong with it, where we mounted it.
-    spoilt: Option<(StaleMount, MountEntry)>,
+    stale: Option<(StaleMount, MountEntry)>,
 }
 
 impl Driver {
@@ -31,8 +31,8 @@ impl Driver {
     /// taken over where another driver mounted the volume there. Without a staging the record stays as it is.
     ///
     /// # Errors
-    /// `failed-precondition` where it is dead and in use; whatever the guest answers.
-    pub(super) fn with_staging(
+    /// `failed-precondition` where it is dead and in use.
+    pub(super) fn ensure_staging(
         &self,
         operation: &mut Operation,
         mut record: VolumeRecord,
@@ -47,7 +47,7 @@ impl Driver {
             access: unready.access,
             kind: &request.kind,
         };
-        if let Some((stale, entry)) = &unready.spoilt {
+        if let Some((stale, entry)) = &unready.stale {
             self.unmount_stale(operation, &mut record, &spec, (stale, entry))?;
         }
         let publish_context = publish_context(&record, &request.publish_context);
@@ -70,7 +70,7 @@ pub(super) fn publish_context(record: &VolumeRecord, given: &Parameters) -> Para
 fn unready(record: &VolumeRecord, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
     match record.staging() {
         Some(noted) if noted.use_as.is_block() != (request.kind == AccessType::Block) => Ok(None),
-        Some(noted) => spoilt(noted, request),
+        Some(noted) => stale(noted, request),
         None => {
             refuse_changed_context(record, &request.volume.context)?;
             foreign(request)
@@ -79,11 +79,11 @@ fn unready(record: &VolumeRecord, request: &PublishVolume) -> Result<Option<Unre
 }
 
 /// A staging of ours that is not what it was, or not what the first pod's access lets this one have.
-fn spoilt(noted: &MountRecord, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
-    let unready = |access, spoilt| Unready {
+fn stale(noted: &MountRecord, request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
+    let unready = |access, stale| Unready {
         path: noted.path.clone(),
         access,
-        spoilt,
+        stale,
     };
     if noted.progress != Progress::Done {
         return Ok(Some(unready(noted.use_as.access(), None)));
@@ -115,7 +115,7 @@ fn foreign(request: &PublishVolume) -> Result<Option<Unready>, DriverError> {
             return Ok(Some(Unready {
                 access: access_of(&entry),
                 path,
-                spoilt: None,
+                stale: None,
             }));
         }
     }

@@ -52,7 +52,7 @@ impl StaleMount {
     }
 }
 
-/// Whether the disk that was noted is gone. What cannot be told is no reason to take a mount away.
+/// Whether the disk that was noted is gone. What cannot be told is no reason to unmount it.
 fn is_another(noted: Option<&str>, beneath: io::Result<Option<String>>) -> bool {
     match (noted, beneath) {
         (Some(noted), Ok(beneath)) => beneath.as_deref() != Some(noted),
@@ -163,7 +163,7 @@ fn shown_elsewhere(path: &Path, entry: &MountEntry) -> Result<Option<PathBuf>, D
         return Ok(None);
     }
     let points = mount_points_of(entry).map_err(|error| {
-        DriverError::internal("cannot tell what is mounted on this node").caused_by(error)
+        DriverError::internal("cannot read what is mounted on this node").caused_by(error)
     })?;
     // A container that sees the node beneath a directory of its own sees the same mount there.
     let same = path.strip_prefix("/").unwrap_or(path);

@@ -16,7 +16,7 @@ use crate::worker::{Fault, FaultKind, Kernel, MountFlags, Request};
 pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);
 
 impl Driver {
-    /// Takes away whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
+    /// Unmounts whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
     /// `unmount` for directories on which nothing was ever mounted.
     pub(super) fn unmount_and_forget(
         &self,
@@ -37,10 +37,10 @@ impl Driver {
             let remove = Request::RemoveTarget { target };
             operation.workers.call(remove, operation.deadline)?;
         }
-        // A record that makes no sense must not keep a pod from ending; `forget` says so in the log.
+        // A corrupt record must not keep a pod from ending; `forget` says so in the log.
         let record = self.journal.load(&key).ok().flatten();
-        if let Some(record) = record.filter(VolumeRecord::lasts_while_mounted) {
-            self.release(&mut operation, record, path)?;
+        if let Some(record) = record.filter(VolumeRecord::is_attached_while_mounted) {
+            self.release_from_node(&mut operation, record, path)?;
         }
         self.forget(&key, path);
         Ok(())

@@ -11,7 +11,7 @@ use crate::worker::client::measure_at_once;
 
 impl Driver {
     /// What the volume that is mounted at that path holds. Waits for no other operation, and for a dead
-    /// server no longer than the caller's patience.
+    /// server no longer than the caller's deadline.
     ///
     /// # Errors
     /// `not-found` where the path does not hold that volume; `unavailable` where its server does not answer.
@@ -25,9 +25,6 @@ impl Driver {
     }
 
     /// The same where nobody has to be waited for: none where a server or a guest would be asked.
-    ///
-    /// # Errors
-    /// As for [`Self::volume_stats`].
     pub fn volume_stats_at_once(
         &self,
         key: &VolumeKey,

@@ -32,7 +32,7 @@ pub(super) fn decode(device: &str) -> Result<Parameters, DriverError> {
     });
     pairs.map(Parameters::new).ok_or_else(|| {
         DriverError::invalid_argument(format!(
-            "device {device:?} is not what this driver answered to attach"
+            "device {device:?} is not a device that this driver returned from attach"
         ))
     })
 }

@@ -52,9 +52,6 @@ pub enum OptionsError {
 
 impl Options {
     /// From the one argument that holds them.
-    ///
-    /// # Errors
-    /// [`OptionsError`].
     pub fn parse(text: &str) -> Result<Self, OptionsError> {
         if text.len() > MAX_BYTES {
             return Err(OptionsError::TooLong(text.len()));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::attach::Attach;
+use super::attach_mode::AttachMode;
 use crate::driver::{Capabilities, Export};
 use crate::error::{Condition, DriverError};
 
@@ -50,10 +50,10 @@ impl FlexCapabilities {
     /// kubelet attaches what it is told to. Relabelling, chown and statfs by it are right for a file system of
     /// this node's own kernel; on a share they are slow, refused by root_squash, or hang with the server. Growing is
     /// ours for both: `expandfs`, which kubelet calls only where this says so, is the one call in which anything grows.
-    pub(super) fn of(attach: Attach, capabilities: Capabilities) -> Self {
+    pub(super) fn of(attach: AttachMode, capabilities: Capabilities) -> Self {
         let local = capabilities.local_filesystem();
         Self {
-            attach: attach == Attach::ByKubelet,
+            attach: attach == AttachMode::ByKubelet,
             selinux_relabel: local,
             supports_metrics: local,
             fs_group: local,
@@ -175,7 +175,7 @@ mod tests {
     fn a_share_claims_nothing_that_kubelet_would_do_to_it_and_growing_where_it_can() {
         let share = Capabilities::default();
         for (share, grows) in [(share, "false"), (share.with(Export::Expansion), "true")] {
-            let told = FlexCapabilities::of(Attach::Never, share);
+            let told = FlexCapabilities::of(AttachMode::Never, share);
             let said = format!(
                 "{{\"status\":\"Success\",\"capabilities\":{{\"attach\":false,\"selinuxRelabel\":false,\
                  \"supportsMetrics\":false,\"fsGroup\":false,\"requiresFSResize\":{grows}}}}}\n"

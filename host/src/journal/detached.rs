@@ -19,7 +19,7 @@ use crate::volume::VolumeKey;
 
 /// kubelet and the controller repeat for minutes. This is more than they detach in hours, and costs a few
 /// MiB at most.
-const MOST: usize = 1024;
+const MAX_VOLUMES: usize = 1024;
 
 /// The notes of one driver.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl DetachedVolumes {
             let file = self.file(&name);
             sys::remove_leftovers(&self.directory, &file);
             write(&file, &serde_json::to_vec_pretty(&attached)?)?;
-            self.prune(MOST)
+            self.prune(MAX_VOLUMES)
         })
     }
 
@@ -167,7 +167,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::journal::{Attachment, Lasts, Progress};
+    use crate::journal::{Attachment, Lifetime, Progress};
     use crate::volume::{Parameters, VolumeId};
 
     /// The directory goes with the first value.
@@ -191,7 +191,7 @@ mod tests {
             component: "c".into(),
             progress: Progress::Done,
             use_as: None,
-            lasts: Lasts::UntilDetached,
+            lifetime: Lifetime::UntilDetached,
         });
         record
     }

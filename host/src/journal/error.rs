@@ -13,6 +13,6 @@ pub(crate) enum JournalError {
     },
     #[error("cannot read the journal at {}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
-    #[error("journal entry {} makes no sense ({reason}); move it away if the volume is not in use", file.display())]
-    Damaged { file: PathBuf, reason: String },
+    #[error("journal entry {} is corrupt ({reason}); move it away if the volume is not in use", file.display())]
+    Corrupt { file: PathBuf, reason: String },
 }

@@ -36,14 +36,14 @@ pub(crate) struct Attachment {
     /// How it is going to be used there, where the caller says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) use_as: Option<Use>,
-    #[serde(default)]
-    pub(crate) lasts: Lasts,
+    #[serde(default, rename = "lasts")]
+    pub(crate) lifetime: Lifetime,
 }
 
 /// Who detaches a volume again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Lasts {
+pub(crate) enum Lifetime {
     /// The caller, by detaching it.
     #[default]
     UntilDetached,
@@ -180,10 +180,10 @@ impl VolumeRecord {
     }
 
     /// Whether the volume is attached to this node for as long as pods have it.
-    pub(crate) fn lasts_while_mounted(&self) -> bool {
+    pub(crate) fn is_attached_while_mounted(&self) -> bool {
         self.attachments
             .iter()
-            .any(|made| made.lasts == Lasts::WhileMounted)
+            .any(|made| made.lifetime == Lifetime::WhileMounted)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -10,7 +10,7 @@ use super::record::{FORMAT, VolumeRecord};
 /// Why a record cannot be had.
 pub(super) enum Reason {
     Unreadable(io::Error),
-    Damaged(String),
+    Corrupt(String),
 }
 
 impl From<io::Error> for Reason {
@@ -23,7 +23,7 @@ impl Reason {
     pub(super) fn of(self, file: PathBuf) -> JournalError {
         match self {
             Self::Unreadable(source) => JournalError::Unreadable { file, source },
-            Self::Damaged(reason) => JournalError::Damaged { file, reason },
+            Self::Corrupt(reason) => JournalError::Corrupt { file, reason },
         }
     }
 }
@@ -36,10 +36,10 @@ pub(super) fn read_record(file: PathBuf) -> Result<Option<VolumeRecord>, Journal
 
 pub(super) fn parse_record(bytes: Vec<u8>) -> Result<VolumeRecord, Reason> {
     let record: VolumeRecord =
-        serde_json::from_slice(&bytes).map_err(|error| Reason::Damaged(error.to_string()))?;
+        serde_json::from_slice(&bytes).map_err(|error| Reason::Corrupt(error.to_string()))?;
     if record.format != FORMAT {
         let reason = format!("it has format {}, not {FORMAT}", record.format);
-        return Err(Reason::Damaged(reason));
+        return Err(Reason::Corrupt(reason));
     }
     Ok(record)
 }

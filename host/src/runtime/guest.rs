@@ -291,7 +291,7 @@ impl Runtime {
                 config.component
             ))
             .caused_by(error)
-            .of_process()
+            .from_process()
         })?;
         let _lock = lock.and(Afterwards::Goes);
         let (engine, _) = self.engine()?;

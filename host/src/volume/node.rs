@@ -1,6 +1,7 @@
 //! What a backend says of this node, and of a volume seen from it.
 
-use super::{NodeId, Topology};
+use super::id::NodeId;
+use super::provision::Topology;
 
 /// This node, as the backend knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

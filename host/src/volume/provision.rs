@@ -1,6 +1,7 @@
 //! Volumes that come and go: what is asked of a backend, and what it answers.
 
-use super::{AccessType, Parameters, VolumeId};
+use super::id::{NodeId, PageToken, SnapshotId, VolumeId};
+use super::{AccessType, Parameters};
 
 /// Who may use a volume at once; the names are CSI's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct Topology(pub Vec<(String, String)>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VolumeSource {
     /// What a volume held at one moment.
-    Snapshot(super::SnapshotId),
+    Snapshot(SnapshotId),
     /// Another volume.
     Volume(VolumeId),
 }
@@ -63,12 +64,8 @@ pub struct VolumeInfo {
     /// From where it can be reached; empty means everywhere.
     pub places: Vec<Topology>,
     /// The nodes it is attached to, where the backend knows.
-    pub nodes: Vec<super::NodeId>,
+    pub nodes: Vec<NodeId>,
 }
-
-/// Where the next page of a list begins; the backend's own word.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageToken(pub String);
 
 /// Some of the volumes.
 #[derive(Debug, Clone, PartialEq, Eq)]

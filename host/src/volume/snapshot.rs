@@ -1,14 +1,7 @@
 //! The content of volumes at one moment.
 
-use super::{PageToken, Parameters, VolumeId};
-
-/// The backend's name of a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SnapshotId(pub String);
-
-/// The backend's name of snapshots that were cut together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupSnapshotId(pub String);
+use super::Parameters;
+use super::id::{GroupSnapshotId, PageToken, SnapshotId, VolumeId};
 
 /// Whether a snapshot can be used as a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -80,17 +80,17 @@ impl From<Fault> for DriverError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Whose;
+    use crate::error::ErrorOrigin;
 
     #[test]
     fn what_this_process_has_no_room_for_is_not_the_backends_limit() {
         for (kind, whose) in [
-            (FaultKind::Full, Whose::Process),
-            (FaultKind::Exhausted, Whose::Backend),
+            (FaultKind::Full, ErrorOrigin::Process),
+            (FaultKind::Exhausted, ErrorOrigin::Backend),
         ] {
             let error = DriverError::from(Fault::new(kind, "why"));
             assert_eq!(
-                (error.condition(), error.whose()),
+                (error.condition(), error.origin()),
                 (Condition::Exhausted, whose)
             );
         }

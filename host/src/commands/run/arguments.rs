@@ -29,13 +29,13 @@ impl Volume {
 
 /// Whether pods may write.
 #[derive(Debug, Args)]
-pub(super) struct Reading {
+pub(super) struct ReadOnlyFlag {
     /// Refuse writes
     #[arg(long)]
     read_only: bool,
 }
 
-impl Reading {
+impl ReadOnlyFlag {
     pub(super) fn access(&self) -> Access {
         match self.read_only {
             true => Access::ReadOnly,

@@ -6,7 +6,7 @@ use drivebay::error::DriverError;
 use drivebay::volume::{NodeId, VolumeKey};
 use serde_json::{Value, json};
 
-use super::arguments::{Reading, Volume};
+use super::arguments::{ReadOnlyFlag, Volume};
 use super::json as answer;
 
 #[derive(Debug, Subcommand)]
@@ -19,7 +19,7 @@ pub(super) enum Operation {
         #[arg(long)]
         node: String,
         #[command(flatten)]
-        reading: Reading,
+        read_only: ReadOnlyFlag,
     },
     /// Detach a volume from a node
     DetachVolume {
@@ -45,13 +45,13 @@ impl Operation {
             Self::AttachVolume {
                 volume,
                 node,
-                reading,
+                read_only,
             } => {
                 let request = AttachVolume {
                     volume: volume.reference()?,
                     node: NodeId(node),
                     kind: None,
-                    access: reading.access(),
+                    access: read_only.access(),
                 };
                 let context = driver.attach_volume(&request)?;
                 Ok(json!({ "publish-context": answer::pairs(&context) }))

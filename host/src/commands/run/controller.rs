@@ -14,9 +14,9 @@ use crate::commands::size;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {
-    /// Make a volume, or find the one that an earlier try made
+    /// Create a volume, or find the one that an earlier try created
     CreateVolume(Create),
-    /// Remove a volume
+    /// Delete a volume
     DeleteVolume {
         /// The volume's id
         id: String,
@@ -35,16 +35,16 @@ pub(super) enum Operation {
     },
     /// Show a page of volumes
     ListVolumes(Page),
-    /// Show how much room there is
+    /// Show the available capacity
     AvailableCapacity {
-        /// A parameter of the volumes to be made
+        /// A parameter of the volumes to be created
         #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair)]
         parameters: Vec<(String, String)>,
-        /// Where
+        /// The topology that is asked about
         #[arg(long, value_name = "KEY=VALUE,…", value_parser = place)]
         place: Option<Topology>,
     },
-    /// Grow a volume at the backend
+    /// Expand a volume at the backend
     ExpandVolume {
         #[command(flatten)]
         volume: Volume,

@@ -11,7 +11,7 @@ use super::json as answer;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {
-    /// Cut a snapshot of each volume at one moment, or find those that an earlier try cut
+    /// Create a snapshot of each volume at one moment, or find those that an earlier try created
     #[command(name = "create-group-snapshot")]
     Create {
         /// The group's name; a retry with the same one finds the same group
@@ -24,7 +24,7 @@ pub(super) enum Operation {
         #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair)]
         parameters: Vec<(String, String)>,
     },
-    /// Remove a group with all its snapshots
+    /// Delete a group with all its snapshots
     #[command(name = "delete-group-snapshot")]
     Delete(Group),
     /// Show a group as the backend has it

@@ -9,13 +9,13 @@ use drivebay::error::DriverError;
 use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
 use serde_json::{Value, json};
 
-use super::arguments::{Kind, Reading, Volume, pair, parameters};
+use super::arguments::{Kind, ReadOnlyFlag, Volume, pair, parameters};
 use super::json as answer;
 use crate::commands::size;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {
-    /// Make a volume appear once for this node
+    /// Stage a volume: mount it once for this node
     StageVolume {
         #[command(flatten)]
         volume: Volume,
@@ -28,15 +28,15 @@ pub(super) enum Operation {
         #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
         publish_context: Vec<(String, String)>,
         #[command(flatten)]
-        reading: Reading,
+        read_only: ReadOnlyFlag,
     },
-    /// Take a volume away from this node
+    /// Unstage a volume: unmount it from this node
     UnstageVolume {
         /// The staging directory
         #[arg(long)]
         path: String,
     },
-    /// Make a volume appear for one pod
+    /// Publish a volume: mount it for one pod
     PublishVolume {
         #[command(flatten)]
         volume: Volume,
@@ -46,15 +46,15 @@ pub(super) enum Operation {
         #[command(flatten)]
         kind: Kind,
         #[command(flatten)]
-        reading: Reading,
+        read_only: ReadOnlyFlag,
     },
-    /// Take a volume away from one pod
+    /// Unpublish a volume: unmount it from one pod
     UnpublishVolume {
         /// The pod's directory, or file for a raw device; it is removed
         #[arg(long)]
         path: String,
     },
-    /// Let a mounted filesystem fill the volume that expand-volume has grown
+    /// Expand a mounted filesystem to the size that expand-volume has given its volume
     ExpandOnNode {
         /// The volume's id
         id: String,
@@ -79,13 +79,13 @@ impl Operation {
                 path,
                 kind,
                 publish_context,
-                reading,
+                read_only,
             } => {
                 let request = StageVolume {
                     volume: volume.reference()?,
                     staging: staging(&path)?,
                     publish_context: parameters(publish_context)?,
-                    access: reading.access(),
+                    access: read_only.access(),
                     staged_for: StagedFor::Everyone,
                     kind: kind.access_type(),
                 };
@@ -99,12 +99,12 @@ impl Operation {
                 volume,
                 path,
                 kind,
-                reading,
+                read_only,
             } => {
                 let request = PublishVolume {
                     volume: volume.reference()?,
                     target: target(&path)?,
-                    access: reading.access(),
+                    access: read_only.access(),
                     kind: kind.access_type(),
                     sharing: Sharing::ManyTargets,
                     staging: None,

@@ -11,7 +11,7 @@ use super::json as answer;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {
-    /// Cut a snapshot, or find the one that an earlier try cut
+    /// Create a snapshot, or find the one that an earlier try created
     CreateSnapshot {
         /// The name; a retry with the same one finds the same snapshot
         #[arg(long)]
@@ -23,7 +23,7 @@ pub(super) enum Operation {
         #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair)]
         parameters: Vec<(String, String)>,
     },
-    /// Remove a snapshot
+    /// Delete a snapshot
     DeleteSnapshot {
         /// The snapshot's id
         id: String,

@@ -20,13 +20,13 @@ pub(super) struct Verbosity {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Level {
-    /// What is broken
+    /// Failures of the host
     Error,
-    /// And what did not work, or was refused
+    /// Also what failed or was refused
     Warn,
-    /// And what a process says once
+    /// Also what a process logs once
     Info,
-    /// And every call
+    /// Also every call
     Debug,
     /// Everything
     Trace,

@@ -13,44 +13,48 @@ pub(super) fn report(process: &str, samples: &Samples) -> String {
     let drivers: BTreeSet<&str> = samples.drivers("drivebay_rpcs_in_flight").collect();
     drivers
         .into_iter()
-        .map(|driver| of_driver(process, &Of { samples, driver }))
+        .map(|driver| of_driver(process, &DriverSamples { samples, driver }))
         .collect()
 }
 
 /// One driver's share.
-struct Of<'a> {
+struct DriverSamples<'a> {
     samples: &'a Samples,
     driver: &'a str,
 }
 
-fn of_driver(process: &str, of: &Of<'_>) -> String {
+fn of_driver(process: &str, samples: &DriverSamples<'_>) -> String {
     let mut text = String::new();
-    let in_flight = of.sum("drivebay_rpcs_in_flight");
+    let in_flight = samples.sum("drivebay_rpcs_in_flight");
     let lines = [
-        format!("{} (process {process}): {}", of.driver, of.component()),
+        format!(
+            "{} (process {process}): {}",
+            samples.driver,
+            samples.component()
+        ),
         format!("  calls in flight  {in_flight}"),
         format!(
             "  time             guest {}, host {}",
-            duration(of.sum("drivebay_guest_seconds_total")),
-            duration(of.sum("drivebay_host_seconds_total"))
+            duration(samples.sum("drivebay_guest_seconds_total")),
+            duration(samples.sum("drivebay_host_seconds_total"))
         ),
         format!(
             "  workers killed   {}",
-            of.parts("drivebay_workers_killed_total", "reason")
+            samples.parts("drivebay_workers_killed_total", "reason")
         ),
         format!(
             "  refused          {}",
-            of.parts("drivebay_refusals_total", "capability")
+            samples.parts("drivebay_refusals_total", "capability")
         ),
     ];
     for line in lines {
         text.push_str(&line);
         text.push('\n');
     }
-    text + &of.methods()
+    text + &samples.methods()
 }
 
-impl Of<'_> {
+impl DriverSamples<'_> {
     fn sum(&self, name: &str) -> f64 {
         let samples = self.samples.of(name, self.driver);
         samples.map(|sample| sample.value).sum()

@@ -15,7 +15,7 @@ use tonic::codegen::{Service, http};
 use tonic::{Code, Status};
 use tower_layer::Layer;
 
-use super::unreached::Unreached;
+use super::rejected::Rejected;
 use super::{Metrics, method};
 
 /// Clones have part in the same call.
@@ -33,12 +33,12 @@ struct InFlight {
 }
 
 impl Call {
-    fn begin(counting: &Counting, method: &'static str) -> Self {
-        let gauge = counting.in_flight.clone();
+    fn begin(layer: &CountLayer, method: &'static str) -> Self {
+        let gauge = layer.in_flight.clone();
         gauge.inc();
         Self(Arc::new(InFlight {
-            metrics: counting.metrics.clone(),
-            driver: Arc::clone(&counting.driver),
+            metrics: layer.metrics.clone(),
+            driver: Arc::clone(&layer.driver),
             method,
             begun: Instant::now(),
             gauge,
@@ -47,7 +47,7 @@ impl Call {
     }
 
     /// What the work came to; what was said first counts.
-    pub(in crate::csi) fn came_to<A>(&self, outcome: &Result<A, Status>) {
+    pub(in crate::csi) fn finish<A>(&self, outcome: &Result<A, Status>) {
         self.ended(outcome.as_ref().map_or_else(Status::code, |_| Code::Ok));
     }
 
@@ -73,43 +73,43 @@ impl Drop for InFlight {
 
 /// Counts every RPC of one driver.
 #[derive(Debug, Clone)]
-pub(in crate::csi) struct Counting {
+pub(in crate::csi) struct CountLayer {
     metrics: Metrics,
     driver: Arc<str>,
     in_flight: Gauge,
-    unreached: Unreached,
+    rejected: Rejected,
 }
 
-impl Counting {
+impl CountLayer {
     pub(in crate::csi) fn new(metrics: Metrics, driver: &str) -> Self {
         Self {
             in_flight: metrics.in_flight(driver),
             metrics,
             driver: driver.into(),
-            unreached: Unreached::default(),
+            rejected: Rejected::default(),
         }
     }
 }
 
-impl<S> Layer<S> for Counting {
-    type Service = Counted<S>;
+impl<S> Layer<S> for CountLayer {
+    type Service = CountService<S>;
 
-    fn layer(&self, inner: S) -> Counted<S> {
-        Counted {
+    fn layer(&self, inner: S) -> CountService<S> {
+        CountService {
             inner,
-            counting: self.clone(),
+            layer: self.clone(),
         }
     }
 }
 
 /// A service whose calls count.
 #[derive(Debug, Clone)]
-pub(in crate::csi) struct Counted<S> {
+pub(in crate::csi) struct CountService<S> {
     inner: S,
-    counting: Counting,
+    layer: CountLayer,
 }
 
-impl<S, B, R> Service<http::Request<B>> for Counted<S>
+impl<S, B, R> Service<http::Request<B>> for CountService<S>
 where
     S: Service<http::Request<B>, Response = http::Response<R>>,
     S::Future: Send + 'static,
@@ -126,8 +126,8 @@ where
         let method = method::name(request.uri().path());
         // What the others are called is what the caller wrote.
         let asked = (method == method::UNKNOWN).then(|| request.uri().path().to_owned());
-        let call = Call::begin(&self.counting, method);
-        let unreached = self.counting.unreached.clone();
+        let call = Call::begin(&self.layer, method);
+        let rejected = self.layer.rejected.clone();
         request.extensions_mut().insert(call.clone());
         let answering = self.inner.call(request);
         Box::pin(async move {
@@ -137,7 +137,7 @@ where
                 let status = Status::from_header_map(response.headers());
                 let is_news = call.ended(status.as_ref().map_or(Code::Ok, Status::code));
                 if let Some(status) = status.filter(|_| is_news) {
-                    unreached.tell(&call.0.driver, method, asked.as_deref(), &status);
+                    rejected.tell(&call.0.driver, method, asked.as_deref(), &status);
                 }
             }
             answer
@@ -151,8 +151,8 @@ mod tests {
 
     fn call() -> (Metrics, Call) {
         let metrics = Metrics::of(&[]);
-        let counting = Counting::new(metrics.clone(), "nfs");
-        (metrics, Call::begin(&counting, "NodePublishVolume"))
+        let layer = CountLayer::new(metrics.clone(), "nfs");
+        (metrics, Call::begin(&layer, "NodePublishVolume"))
     }
 
     #[track_caller]
@@ -168,8 +168,8 @@ mod tests {
         drop(call);
         shows(&metrics, "drivebay_rpcs_in_flight{driver=\"nfs\"} 1");
         assert!(!metrics.text().expect("written").contains("rpcs_total{"));
-        work.came_to::<()>(&Err(Status::aborted("busy")));
-        work.came_to(&Ok(()));
+        work.finish::<()>(&Err(Status::aborted("busy")));
+        work.finish(&Ok(()));
         drop(work);
         shows(&metrics, "drivebay_rpcs_in_flight{driver=\"nfs\"} 0");
         shows(

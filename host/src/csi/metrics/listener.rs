@@ -40,14 +40,14 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 #[derive(Debug)]
 pub(in crate::csi) struct Listeners {
     address: Option<std::net::TcpListener>,
-    socket: Option<(Removed, std::os::unix::net::UnixListener)>,
+    socket: Option<(SocketFile, std::os::unix::net::UnixListener)>,
 }
 
-/// A socket of ours, until this is dropped.
+/// A socket of ours; removed when this is dropped.
 #[derive(Debug)]
-pub(in crate::csi) struct Removed(PathBuf);
+pub(in crate::csi) struct SocketFile(PathBuf);
 
-impl Drop for Removed {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
@@ -66,7 +66,7 @@ impl Listeners {
             tracing::info!(address = %listener.local_addr()?, "metrics at /metrics, health at /healthz");
         }
         let socket = sys::listen_in(directory).and_then(|(path, listener)| {
-            let path = Removed(path);
+            let path = SocketFile(path);
             listener.set_nonblocking(true)?;
             Ok((path, listener))
         });
@@ -80,7 +80,7 @@ impl Listeners {
     }
 
     /// Answers until the runtime ends. What comes back has to be kept as long as that.
-    pub(in crate::csi) fn answer(self, metrics: &Metrics) -> io::Result<Option<Removed>> {
+    pub(in crate::csi) fn answer(self, metrics: &Metrics) -> io::Result<Option<SocketFile>> {
         if let Some(listener) = self.address {
             let incoming = TcpListenerStream::new(TcpListener::from_std(listener)?);
             tokio::spawn(answer_all(incoming, metrics.clone()));

@@ -14,9 +14,9 @@ const MAX_PATH: usize = 100;
 
 /// What of one driver was told; clones share it. Bounded, as methods and codes are.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Unreached(Arc<Mutex<HashSet<(&'static str, Code)>>>);
+pub(super) struct Rejected(Arc<Mutex<HashSet<(&'static str, Code)>>>);
 
-impl Unreached {
+impl Rejected {
     /// The method as it is counted, and as the caller wrote it where nobody knows it.
     pub(super) fn tell(
         &self,
@@ -38,7 +38,7 @@ impl Unreached {
             rpc,
             code = ?status.code(),
             reason,
-            "a call was refused before it began, and others like it will be without a word"
+            "a call was refused before it began; further ones like it are not logged"
         );
     }
 
@@ -54,10 +54,10 @@ mod tests {
 
     #[test]
     fn each_method_and_code_is_told_once() {
-        let unreached = Unreached::default();
-        assert!(unreached.is_first("CreateVolume", Code::OutOfRange));
-        assert!(!unreached.clone().is_first("CreateVolume", Code::OutOfRange));
-        assert!(unreached.is_first("CreateVolume", Code::Unimplemented));
-        assert!(unreached.is_first("unknown", Code::Unimplemented));
+        let rejected = Rejected::default();
+        assert!(rejected.is_first("CreateVolume", Code::OutOfRange));
+        assert!(!rejected.clone().is_first("CreateVolume", Code::OutOfRange));
+        assert!(rejected.is_first("CreateVolume", Code::Unimplemented));
+        assert!(rejected.is_first("unknown", Code::Unimplemented));
     }
 }

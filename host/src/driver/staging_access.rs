@@ -18,9 +18,6 @@ use crate::volume::{Access, AccessType};
 
 impl Driver {
     /// Whether the path holds the volume for a pod with the other access, and so serves this one too.
-    ///
-    /// # Errors
-    /// As for [`Self::serves_or_goes`].
     pub(super) fn is_staged_for_another_pod(
         &self,
         operation: &mut Operation,
@@ -37,14 +34,19 @@ impl Driver {
             return Ok(false);
         };
         Ok(is_sound(&staging)?
-            && self.serves_or_goes(operation, record, &staging, (spec.access, spec.kind))?)
+            && self.serves_or_is_unmounted(
+                operation,
+                record,
+                &staging,
+                (spec.access, spec.kind),
+            )?)
     }
 
-    /// Whether a staging serves a pod with that access. One that does not is taken away for it.
+    /// Whether a staging serves a pod with that access. One that does not is unmounted for it.
     ///
     /// # Errors
     /// `failed-precondition` where a pod that only reads still has it. What the kernel says otherwise.
-    pub(super) fn serves_or_goes(
+    pub(super) fn serves_or_is_unmounted(
         &self,
         operation: &mut Operation,
         record: &mut VolumeRecord,

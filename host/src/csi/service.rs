@@ -1,0 +1,77 @@
+//! One driver, as CSI's callers see it.
+
+use std::sync::Arc;
+
+use super::concurrency::ConcurrencyLimit;
+use super::endpoint::Endpoint;
+use crate::driver::Driver;
+use crate::error::DriverError;
+use crate::volume::NodeId;
+
+/// Which of CSI's services a process offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Beside the cluster's controllers.
+    Controller,
+    /// On a node.
+    Node,
+    /// Both.
+    All,
+}
+
+impl Mode {
+    pub(super) fn has_controller(self) -> bool {
+        matches!(self, Self::Controller | Self::All)
+    }
+
+    pub(super) fn has_node(self) -> bool {
+        matches!(self, Self::Node | Self::All)
+    }
+}
+
+/// One driver on one socket.
+#[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name and type say"
+)]
+pub struct Plugin {
+    pub driver: Driver,
+    pub endpoint: Endpoint,
+    pub mode: Mode,
+    /// The cluster's name of this node.
+    pub node: Option<NodeId>,
+}
+
+/// One driver, as CSI's callers see it; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Service(pub(super) Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) driver: Driver,
+    pub(super) name: String,
+    pub(super) mode: Mode,
+    /// The cluster's name of this node, for backends that have none of their own.
+    pub(super) node: Option<NodeId>,
+    pub(super) concurrency: ConcurrencyLimit,
+}
+
+impl Service {
+    pub(super) fn new(plugin: Plugin) -> Result<Self, DriverError> {
+        let config = plugin.driver.config();
+        let name = config.csi_name.clone().ok_or_else(|| {
+            DriverError::invalid_argument(format!(
+                "driver {} has no csi-name; set it in its file",
+                config.name
+            ))
+        })?;
+        Ok(Self(Arc::new(Shared {
+            name,
+            driver: plugin.driver,
+            mode: plugin.mode,
+            node: plugin.node,
+            concurrency: ConcurrencyLimit::new(),
+        })))
+    }
+}
