@@ -34,8 +34,8 @@ const DIFFERENT: [(&str, &str, &str, &str); 8] = [
     ),
     (
         "identity controller",
-        "        nodes: list<string>,\n",
-        "        nodes: list<string>,\n        color: string,\n",
+        "        published-node-ids: list<string>,\n",
+        "        published-node-ids: list<string>,\n        color: string,\n",
         "in create-volume of drivebay:driver/controller@0.1.0, result.ok.color is string, and in the contract it is nothing",
     ),
     (

@@ -312,7 +312,7 @@ fn in_the_pool(data: &str, calls: &str) -> WatGuest {
             r#"
             (import "drivebay:driver/mounts@0.1.0" "open-directory" (func $open (param i32 i32 i32)))
             (import "drivebay:driver/files@0.1.0" "[method]directory.create-file" (func $create (param i32 i32 i32 i32 i32 i32)))
-            (import "drivebay:driver/files@0.1.0" "[method]directory.set-mode" (func $set_mode (param i32 i32 i32 i32 i32)))
+            (import "drivebay:driver/files@0.1.0" "[method]directory.chmod" (func $set_mode (param i32 i32 i32 i32 i32)))
             (import "drivebay:driver/files@0.1.0" "[method]directory.archive-tree" (func $archive (param i32 i32 i32 i32 i32 i32 i32)))
             (import "drivebay:driver/files@0.1.0" "[method]directory.extract-archive" (func $extract (param i32 i32 i32 i32 i32 i32)))
             (data (i32.const 1024) "pool") (data (i32.const 1032) "from") (data (i32.const 1040) "to")

@@ -92,7 +92,7 @@ impl Cloud for HostCloud {
     }
 
     fn pause(&self, milliseconds: u64) -> Result<(), Error> {
-        https::pause(u32::try_from(milliseconds).unwrap_or(u32::MAX))
+        https::sleep(u32::try_from(milliseconds).unwrap_or(u32::MAX))
     }
 
     fn chance(&self) -> u8 {

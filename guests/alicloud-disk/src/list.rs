@@ -68,7 +68,11 @@ mod tests {
         cloud.attach(&id, "i-1");
         let info = get_volume(Ecs { cloud: &cloud }, &id).expect("a disk");
         assert_eq!(
-            (info.capacity_bytes, info.nodes.len(), info.places.len()),
+            (
+                info.capacity_bytes,
+                info.published_node_ids.len(),
+                info.accessible_topology.len()
+            ),
             (20 << 30, 1, 1)
         );
         for missing in ["d-gone", "fake"] {

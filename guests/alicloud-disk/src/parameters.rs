@@ -5,9 +5,7 @@
 //! driver. A volume made by the latter carries its StorageClass's words along, so those are known there too.
 //! `detachFromOtherNode` is ours.
 
-use crate::bindings::exports::drivebay::driver::identity::{
-    Parameter, ParameterScope, Requirement,
-};
+use crate::bindings::exports::drivebay::driver::identity::{Parameter, ParameterScope};
 
 pub(crate) const VOLUME_ID: &str = "volumeId";
 pub(crate) const TYPE: &str = "type";
@@ -337,9 +335,9 @@ fn parameter(scope: ParameterScope, name: &str, default: Option<&str>, meaning: 
     Parameter {
         name: name.into(),
         scope,
-        need: Requirement::Optional,
+        required: false,
         default: default.map(String::from),
-        meaning: meaning.into(),
+        description: meaning.into(),
     }
 }
 
@@ -362,7 +360,7 @@ mod tests {
     #[test]
     fn every_meaning_is_a_sentence() {
         for parameter in described() {
-            assert!(parameter.meaning.ends_with('.'), "{}", parameter.name);
+            assert!(parameter.description.ends_with('.'), "{}", parameter.name);
         }
     }
 

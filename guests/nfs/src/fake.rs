@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use crate::bindings::drivebay::driver::files::{EntryKind, Properties};
+use crate::bindings::drivebay::driver::files::{EntryKind, FileStatus};
 use crate::bindings::drivebay::driver::types::Error;
 use crate::tree::Tree;
 
@@ -238,12 +238,12 @@ impl FakeTree {
 }
 
 impl Tree for FakeTree {
-    fn look(&self, path: &str) -> Result<Properties, Error> {
+    fn look(&self, path: &str) -> Result<FileStatus, Error> {
         self.tick();
         self.reach(path)?;
         let node = self.node(path)?;
         let size = node.content.as_ref().map_or(0, Vec::len);
-        Ok(Properties {
+        Ok(FileStatus {
             kind: if node.content.is_some() {
                 EntryKind::File
             } else {
@@ -251,7 +251,7 @@ impl Tree for FakeTree {
             },
             mode: node.mode,
             size_bytes: u64::try_from(size).expect("small"),
-            modified_at_seconds: node.modified,
+            mtime_seconds: node.modified,
         })
     }
 

@@ -6,9 +6,7 @@
 //! and Kubernetes' CSI driver for NFS, whose StorageClasses work too (`server`, `share`, `subDir`,
 //! `mountPermissions`, `onDelete`). `subPath` and `createSubPath` are ours.
 
-use crate::bindings::exports::drivebay::driver::identity::{
-    Parameter, ParameterScope, Requirement,
-};
+use crate::bindings::exports::drivebay::driver::identity::{Parameter, ParameterScope};
 
 pub(crate) const SERVER: &str = "server";
 pub(crate) const SHARE: &str = "share";
@@ -188,7 +186,7 @@ fn of_snapshot_classes() -> Vec<Parameter> {
 
 fn required(name: &str, meaning: &str) -> Parameter {
     Parameter {
-        need: Requirement::Required,
+        required: true,
         ..optional(name, None, meaning)
     }
 }
@@ -197,9 +195,9 @@ fn optional(name: &str, default: Option<&str>, meaning: &str) -> Parameter {
     Parameter {
         name: name.into(),
         scope: ParameterScope::Volume,
-        need: Requirement::Optional,
+        required: false,
         default: default.map(String::from),
-        meaning: meaning.into(),
+        description: meaning.into(),
     }
 }
 
@@ -221,7 +219,7 @@ mod tests {
     #[test]
     fn every_meaning_is_a_sentence() {
         for parameter in described() {
-            assert!(parameter.meaning.ends_with('.'), "{}", parameter.name);
+            assert!(parameter.description.ends_with('.'), "{}", parameter.name);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! nothing writes to it any more, and the record keeps both.
 
 use crate::bindings::drivebay::driver::files::EntryKind;
-use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Readiness, Snapshot};
+use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::given::Given;
 use crate::options::Share;
@@ -135,7 +135,7 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
     let record = SnapshotRecord {
         state: State::Ready,
         size_bytes: found.size_bytes,
-        created_at_seconds: found.modified_at_seconds,
+        created_at_seconds: found.mtime_seconds,
         ..record
     };
     store.replace(&record.name, &record)?;
@@ -163,8 +163,8 @@ pub(crate) fn get(tree: &dyn Tree, id: &SnapshotId) -> Result<Snapshot, Error> {
         id: id.to_string(),
         source_volume_id: format!("{}#{}##", id.export.in_id(), id.source()),
         size_bytes: found.size_bytes,
-        created_at_seconds: found.modified_at_seconds,
-        readiness: Readiness::Ready,
+        created_at_seconds: found.mtime_seconds,
+        ready_to_use: true,
         group_id: None,
     })
 }
@@ -237,7 +237,7 @@ fn info(record: &SnapshotRecord) -> Snapshot {
         source_volume_id: record.source_volume_id.clone(),
         size_bytes: record.size_bytes,
         created_at_seconds: record.created_at_seconds,
-        readiness: Readiness::Ready,
+        ready_to_use: true,
         group_id: None,
     }
 }

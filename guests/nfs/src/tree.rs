@@ -1,6 +1,6 @@
 //! What is done on a share: the host's `files`, as far as volumes and snapshots need it.
 
-use crate::bindings::drivebay::driver::files::{Compression, Directory, EntryKind, Properties};
+use crate::bindings::drivebay::driver::files::{Compression, Directory, EntryKind, FileStatus};
 use crate::bindings::drivebay::driver::types::Error;
 
 /// Of directories that are made without anybody asking for a mode: what the Kubernetes driver leaves behind.
@@ -8,7 +8,7 @@ pub(crate) const DIRECTORY_MODE: u32 = 0o755;
 
 /// The root of a share; every path is below it.
 pub(crate) trait Tree {
-    fn look(&self, path: &str) -> Result<Properties, Error>;
+    fn look(&self, path: &str) -> Result<FileStatus, Error>;
     /// What lies in a directory; `exhausted` past what the host lists.
     fn names(&self, directory: &str) -> Result<Vec<String>, Error>;
     fn read(&self, path: &str) -> Result<Vec<u8>, Error>;
@@ -64,12 +64,12 @@ pub(crate) fn there_is_done(answer: Result<(), Error>) -> Result<(), Error> {
 }
 
 impl Tree for Directory {
-    fn look(&self, path: &str) -> Result<Properties, Error> {
-        self.look(path)
+    fn look(&self, path: &str) -> Result<FileStatus, Error> {
+        self.stat(path)
     }
 
     fn names(&self, directory: &str) -> Result<Vec<String>, Error> {
-        let entries = self.list_entries(directory)?;
+        let entries = self.readdir(directory)?;
         Ok(entries.into_iter().map(|entry| entry.name).collect())
     }
 
@@ -86,11 +86,11 @@ impl Tree for Directory {
     }
 
     fn make_directory(&self, path: &str, mode: u32) -> Result<(), Error> {
-        self.make_directory(path, mode)
+        self.mkdir(path, mode)
     }
 
     fn set_mode(&self, path: &str, mode: u32) -> Result<(), Error> {
-        self.set_mode(path, mode)
+        self.chmod(path, mode)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
@@ -102,7 +102,7 @@ impl Tree for Directory {
     }
 
     fn remove_directory(&self, path: &str) -> Result<(), Error> {
-        self.remove_directory(path)
+        self.rmdir(path)
     }
 
     fn copy_tree(&self, from: &str, to: &str) -> Result<(), Error> {
@@ -119,6 +119,6 @@ impl Tree for Directory {
     }
 
     fn available_bytes(&self) -> Result<u64, Error> {
-        self.usage().map(|usage| usage.available_bytes)
+        self.statfs().map(|found| found.available_bytes)
     }
 }

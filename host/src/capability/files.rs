@@ -105,28 +105,19 @@ fn sendable(operation: &FileOperation) -> Result<(), DriverError> {
 impl wit::Host for CallContext {}
 
 impl wit::HostDirectory for CallContext {
-    fn make_directory(
-        &mut self,
-        directory: Resource<Directory>,
-        path: String,
-        mode: u32,
-    ) -> Answer<()> {
+    fn mkdir(&mut self, directory: Resource<Directory>, path: String, mode: u32) -> Answer<()> {
         self.change(
             &directory,
-            "make-directory",
+            "mkdir",
             FileOperation::MakeDirectory { path, mode },
         )
     }
 
-    fn set_mode(&mut self, directory: Resource<Directory>, path: String, mode: u32) -> Answer<()> {
-        self.change(
-            &directory,
-            "set-mode",
-            FileOperation::SetMode { path, mode },
-        )
+    fn chmod(&mut self, directory: Resource<Directory>, path: String, mode: u32) -> Answer<()> {
+        self.change(&directory, "chmod", FileOperation::SetMode { path, mode })
     }
 
-    fn look(&mut self, directory: Resource<Directory>, path: String) -> Answer<wit::Properties> {
+    fn stat(&mut self, directory: Resource<Directory>, path: String) -> Answer<wit::FileStatus> {
         self.work(
             &directory,
             Effect::Looks,
@@ -135,21 +126,17 @@ impl wit::HostDirectory for CallContext {
                 let Reply::Properties(found) = reply else {
                     return None;
                 };
-                Some(wit::Properties {
+                Some(wit::FileStatus {
                     kind: kind(found.kind),
                     mode: found.mode,
                     size_bytes: found.size_bytes,
-                    modified_at_seconds: found.modified_at_seconds,
+                    mtime_seconds: found.modified_at_seconds,
                 })
             },
         )
     }
 
-    fn list_entries(
-        &mut self,
-        directory: Resource<Directory>,
-        path: String,
-    ) -> Answer<Vec<wit::Entry>> {
+    fn readdir(&mut self, directory: Resource<Directory>, path: String) -> Answer<Vec<wit::Entry>> {
         if let Err(error) = self.take_buffer(LIST_BYTES) {
             return Ok(Err(self.tell(&error)));
         }
@@ -214,12 +201,8 @@ impl wit::HostDirectory for CallContext {
         self.change(&directory, "remove-tree", FileOperation::Remove { path })
     }
 
-    fn remove_directory(&mut self, directory: Resource<Directory>, path: String) -> Answer<()> {
-        self.change(
-            &directory,
-            "remove-directory",
-            FileOperation::RemoveDirectory { path },
-        )
+    fn rmdir(&mut self, directory: Resource<Directory>, path: String) -> Answer<()> {
+        self.change(&directory, "rmdir", FileOperation::RemoveDirectory { path })
     }
 
     fn copy_tree(
@@ -287,12 +270,12 @@ impl wit::HostDirectory for CallContext {
         )
     }
 
-    fn usage(&mut self, directory: Resource<Directory>) -> Answer<wit::DiskUsage> {
+    fn statfs(&mut self, directory: Resource<Directory>) -> Answer<wit::FilesystemStatistics> {
         self.work(&directory, Effect::Looks, FileOperation::Usage, |reply| {
             let Reply::Usage(usage) = reply else {
                 return None;
             };
-            Some(wit::DiskUsage {
+            Some(wit::FilesystemStatistics {
                 total_bytes: usage.total_bytes,
                 available_bytes: usage.available_bytes,
                 total_inodes: usage.total_inodes,

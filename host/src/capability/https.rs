@@ -36,7 +36,7 @@ impl Host for CallContext {
     }
 
     /// Sleeping costs no processor time, so only the deadline can forbid it.
-    fn pause(&mut self, milliseconds: u32) -> Answer<()> {
+    fn sleep(&mut self, milliseconds: u32) -> Answer<()> {
         let pause = Duration::from_millis(milliseconds.into());
         if Instant::now() + pause >= self.deadline {
             let error = DriverError::unavailable(format!(

@@ -18,7 +18,10 @@ impl controller::Guest for CloudDisk {
         let snapshot = request.source_snapshot_id.as_deref();
         let gigabytes = api::gigabytes(&request.capacity)?;
         let kind = get(&request.parameters, TYPE).unwrap_or(DEFAULT_TYPE);
-        let zone = request.places.first().and_then(|place| get(place, ZONE));
+        let zone = request
+            .accessibility_requirements
+            .first()
+            .and_then(|place| get(place, ZONE));
         // The name is the token: a retry gets the disk that the first try made.
         let wanted = json!({
             "token": request.name, "gigabytes": gigabytes, "type": kind, "zone": zone, "snapshot": snapshot,
@@ -133,8 +136,8 @@ fn info(disk: Disk) -> VolumeInfo {
         id: disk.id,
         context: Vec::new(),
         source: disk.snapshot.map(VolumeSource::Snapshot),
-        places: vec![vec![(ZONE.into(), disk.zone)]],
-        nodes: disk.node.into_iter().collect(),
+        accessible_topology: vec![vec![(ZONE.into(), disk.zone)]],
+        published_node_ids: disk.node.into_iter().collect(),
     }
 }
 

@@ -11,9 +11,7 @@ mod controller;
 mod node;
 mod snapshots;
 
-use bindings::exports::drivebay::driver::identity::{
-    self, Description, Parameter, ParameterScope, Requirement,
-};
+use bindings::exports::drivebay::driver::identity::{self, Description, Parameter, ParameterScope};
 
 /// The disk's type, in StorageClasses and in VolumeAttributesClasses.
 const TYPE: &str = "type";
@@ -34,9 +32,9 @@ impl identity::Guest for CloudDisk {
         let parameter = |scope, default: Option<&str>, meaning: &str| Parameter {
             name: TYPE.into(),
             scope,
-            need: Requirement::Optional,
+            required: false,
             default: default.map(String::from),
-            meaning: meaning.into(),
+            description: meaning.into(),
         };
         Description {
             name: env!("CARGO_PKG_NAME").into(),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::api::{self, GIB, Page, path_of};
 use crate::bindings::drivebay::driver::https::Method;
-use crate::bindings::drivebay::driver::types::{Error, Readiness, Snapshot};
+use crate::bindings::drivebay::driver::types::{Error, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
 use crate::bindings::exports::drivebay::driver::snapshots::{self, CreateRequest};
 use crate::{CloudDisk, cloud};
@@ -55,11 +55,7 @@ fn snapshot(snapshot: api::Snapshot) -> Snapshot {
         id: snapshot.id,
         source_volume_id: snapshot.disk,
         created_at_seconds: snapshot.created_at,
-        readiness: if snapshot.ready {
-            Readiness::Ready
-        } else {
-            Readiness::Pending
-        },
+        ready_to_use: snapshot.ready,
         group_id: None,
     }
 }

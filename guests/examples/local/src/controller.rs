@@ -129,7 +129,7 @@ fn fill(pool: &Pool, place: &Place, record: &Record) -> Result<(), Error> {
         return Ok(());
     }
     match &record.source {
-        None => pool.directory.make_directory(&place.directory, MODE),
+        None => pool.directory.mkdir(&place.directory, MODE),
         Some(source) => pool.directory.copy_tree(source, &place.directory),
     }
 }
@@ -149,8 +149,8 @@ pub(crate) fn info(pool: &Pool, place: &Place, record: &Record) -> Result<Volume
         context: place.context(),
         source,
         // From everywhere, as far as the guest can tell: a pool may be on a shared filesystem.
-        places: Vec::new(),
-        nodes: pool
+        accessible_topology: Vec::new(),
+        published_node_ids: pool
             .claim(&place.directory)?
             .into_iter()
             .map(|claim| claim.node)

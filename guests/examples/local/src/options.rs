@@ -1,9 +1,7 @@
 //! Parameters and ids become a [`Place`]. Pure: nothing here calls the host.
 
 use crate::bindings::drivebay::driver::types::{Error, Volume};
-use crate::bindings::exports::drivebay::driver::identity::{
-    Parameter, ParameterScope, Requirement,
-};
+use crate::bindings::exports::drivebay::driver::identity::{Parameter, ParameterScope};
 
 const POOL: &str = "pool";
 const VOLUME: &str = "volume";
@@ -22,9 +20,9 @@ pub(crate) fn described() -> Vec<Parameter> {
     let parameter = |name: &str, scope, default: &str, meaning: &str| Parameter {
         name: name.into(),
         scope,
-        need: Requirement::Optional,
+        required: false,
         default: Some(default.into()),
-        meaning: meaning.into(),
+        description: meaning.into(),
     };
     vec![
         parameter(

@@ -27,7 +27,7 @@ impl Pool {
 
     /// Whether the volume is there. A listing is all that the contract has for that question.
     pub(crate) fn holds(&self, volume: &str) -> Result<bool, Error> {
-        match self.directory.list_entries(volume) {
+        match self.directory.readdir(volume) {
             Ok(_) | Err(Error::Exhausted(_)) => Ok(true),
             Err(Error::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
@@ -47,7 +47,7 @@ impl Pool {
 
     /// The volumes made for claims, sorted.
     pub(crate) fn volumes(&self) -> Result<Vec<String>, Error> {
-        let entries = match self.directory.list_entries(STATE) {
+        let entries = match self.directory.readdir(STATE) {
             Err(Error::NotFound(_)) => return Ok(Vec::new()),
             entries => entries?,
         };
@@ -106,7 +106,7 @@ impl Pool {
     }
 
     fn create(&self, path: &str, content: &[u8]) -> Result<(), Error> {
-        self.directory.make_directory(STATE, 0o700)?;
+        self.directory.mkdir(STATE, 0o700)?;
         self.directory.create_file(path, content)
     }
 

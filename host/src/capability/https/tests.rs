@@ -140,10 +140,10 @@ fn a_pause_ends_before_the_deadline_or_does_not_begin() {
     let run = tempfile::tempdir().expect("a directory");
     let mut context = Canned::default().context(Grants::default(), run.path());
     let begun = Instant::now();
-    assert!(context.pause(20).expect("no trap").is_ok());
+    assert!(context.sleep(20).expect("no trap").is_ok());
     assert!(begun.elapsed() >= Duration::from_millis(20));
     let begun = Instant::now();
-    let answer = context.pause(60_000).expect("no trap");
+    let answer = context.sleep(60_000).expect("no trap");
     assert!(matches!(answer, Err(types::Error::Unavailable(_))));
     assert!(begun.elapsed() < Duration::from_secs(5));
 }

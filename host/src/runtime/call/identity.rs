@@ -103,7 +103,7 @@ fn parameter(
     answered: Answered<'_>,
     said: exports::identity::Parameter,
 ) -> Result<Parameter, DriverError> {
-    use exports::identity::{ParameterScope, Requirement};
+    use exports::identity::ParameterScope;
     let scope = match said.scope {
         ParameterScope::Volume => Scope::Volume,
         ParameterScope::Creation => Scope::Creation,
@@ -111,15 +111,15 @@ fn parameter(
         ParameterScope::GroupSnapshot => Scope::GroupSnapshot,
         ParameterScope::Modification => Scope::Modification,
     };
-    let need = match said.need {
-        Requirement::Required => Need::Required,
-        Requirement::Optional => Need::Optional,
+    let need = match said.required {
+        true => Need::Required,
+        false => Need::Optional,
     };
     Ok(Parameter {
         name: name(answered, "parameter", said.name)?,
         scope,
         need,
         default: said.default.as_deref().map(GuestText::sentence),
-        meaning: GuestText::sentence(&said.meaning),
+        meaning: GuestText::sentence(&said.description),
     })
 }

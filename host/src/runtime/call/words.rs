@@ -98,7 +98,7 @@ pub(super) fn request_word(request: &CreateVolume) -> wit::CreateRequest {
         parameters: request.parameters.pairs().to_vec(),
         capabilities: capability_words(&request.capabilities),
         source_snapshot_id,
-        places: request.places.iter().map(|place| place.0.clone()).collect(),
+        accessibility_requirements: request.places.iter().map(|place| place.0.clone()).collect(),
     }
 }
 
@@ -124,8 +124,8 @@ pub(super) fn volume_info(
     let source = said.source.map(|source| volume_source(answered, source));
     let source = source.transpose()?;
     let (places, nodes) = (
-        answered.places("places", said.places)?,
-        answered.nodes("nodes", said.nodes)?,
+        answered.places("accessible-topology", said.accessible_topology)?,
+        answered.nodes("published-node-ids", said.published_node_ids)?,
     );
     let (id, capacity_bytes, context) = match asked {
         Asked::Made(request) => (
@@ -197,9 +197,9 @@ pub(super) fn snapshot_info(
         source: VolumeId(known("source-volume-id", said.source_volume_id)?),
         size_bytes: answered.bytes("size-bytes", said.size_bytes)?,
         created_at_seconds: answered.seconds("created-at-seconds", said.created_at_seconds)?,
-        readiness: match said.readiness {
-            wit::Readiness::Pending => Readiness::Pending,
-            wit::Readiness::Ready => Readiness::Ready,
+        readiness: match said.ready_to_use {
+            false => Readiness::Pending,
+            true => Readiness::Ready,
         },
         group: group.map(GroupSnapshotId),
     })
