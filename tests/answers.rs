@@ -15,7 +15,10 @@ const EXPORTS: &str = "identity controller volume-listing capacity cloning attac
 /// A guest that exports everything and knows one parameter of volumes, one of classes.
 fn guest() -> WatGuest {
     let parameter = |name: &str, scope: &str| json!({"name": name, "scope": scope, "required": false, "default": null, "description": name});
-    let parameters = [parameter("share", "volume"), parameter("type", "creation")];
+    let parameters = [
+        parameter("share", "volume"),
+        parameter("type", "storage-class"),
+    ];
     WatGuest::named("guest").exports(EXPORTS).answers(
         "identity.describe",
         json!({"name": "guest", "version": "1.0.0", "summary": "A guest.", "parameters": parameters}),

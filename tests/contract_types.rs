@@ -45,10 +45,10 @@ const DIFFERENT: [(&str, &str, &str, &str); 8] = [
         "result.err.busy is a case with u32, and in the contract it is nothing",
     ),
     (
-        "identity controller",
-        "        multi-node-multi-writer,\n",
-        "        multi-node-multi-writer,\n        nobody,\n",
-        "request.capabilities[].mode.nobody is a case, and in the contract it is nothing",
+        "identity attachment",
+        "        read-write,\n",
+        "        read-write,\n        nobody,\n",
+        "in attach-volume of drivebay:driver/attachment@0.1.0, access.nobody is a case, and in the contract it is nothing",
     ),
     (
         "identity expansion",

@@ -11,6 +11,7 @@ mod exchange;
 mod files;
 mod guest_memory;
 mod https;
+mod known_value;
 mod log;
 mod memory;
 mod mounts;
@@ -34,6 +35,8 @@ pub use files::Directory;
 pub(crate) use guest_memory::{CallMemory, NoMemory};
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use https::Endpoint;
+#[cfg(feature = "compiler")]
+pub(crate) use known_value::value_of;
 pub(crate) use log::LogBudget;
 pub use memory::DriverMemory;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]

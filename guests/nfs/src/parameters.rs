@@ -6,7 +6,7 @@
 //! and Kubernetes' CSI driver for NFS, whose StorageClasses work too (`server`, `share`, `subDir`,
 //! `mountPermissions`, `onDelete`). `subPath` and `createSubPath` are ours.
 
-use crate::bindings::exports::drivebay::driver::identity::{Parameter, ParameterScope};
+use crate::bindings::exports::drivebay::driver::identity::Parameter;
 
 pub(crate) const SERVER: &str = "server";
 pub(crate) const SHARE: &str = "share";
@@ -152,7 +152,7 @@ fn of_classes() -> Vec<Parameter> {
         ),
     ];
     all.iter_mut()
-        .for_each(|one| one.scope = ParameterScope::Creation);
+        .for_each(|one| one.scope = "storage-class".into());
     all
 }
 
@@ -180,7 +180,7 @@ fn of_snapshot_classes() -> Vec<Parameter> {
         ),
     ];
     all.iter_mut()
-        .for_each(|one| one.scope = ParameterScope::Snapshot);
+        .for_each(|one| one.scope = "volume-snapshot-class".into());
     all
 }
 
@@ -194,7 +194,7 @@ fn required(name: &str, meaning: &str) -> Parameter {
 fn optional(name: &str, default: Option<&str>, meaning: &str) -> Parameter {
     Parameter {
         name: name.into(),
-        scope: ParameterScope::Volume,
+        scope: "volume".into(),
         required: false,
         default: default.map(String::from),
         description: meaning.into(),
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn no_two_parameters_differ_in_case_only() {
         let described = described();
-        let name = |p: &Parameter| (p.scope as u8, p.name.to_lowercase());
+        let name = |p: &Parameter| (p.scope.clone(), p.name.to_lowercase());
         let mut names: Vec<_> = described.iter().map(name).collect();
         names.sort();
         let all = names.len();

@@ -3,7 +3,6 @@
 //! The record comes first, then the archive, which appears whole or not at all; its time is the snapshot's, since
 //! nothing writes to it any more, and the record keeps both.
 
-use crate::bindings::drivebay::driver::files::EntryKind;
 use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::given::Given;
@@ -13,7 +12,7 @@ use crate::provision;
 use crate::record::{SnapshotRecord, State};
 use crate::snapshot_id::SnapshotId;
 use crate::store::Store;
-use crate::tree::{Tree, there_is_done};
+use crate::tree::{FILE, Tree, there_is_done};
 use crate::volume_id::Export;
 
 /// An archive holds what each of the volume's users may not read of another's.
@@ -177,7 +176,7 @@ pub(crate) fn find_archive(tree: &dyn Tree, written: &str) -> Result<String, Err
         return Err(missing(written));
     }
     for archive in id.archives() {
-        if tree.kind(&archive)? == Some(EntryKind::File) {
+        if tree.kind(&archive)?.as_deref() == Some(FILE) {
             return Ok(archive);
         }
     }

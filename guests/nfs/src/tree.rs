@@ -1,10 +1,14 @@
 //! What is done on a share: the host's `files`, as far as volumes and snapshots need it.
 
-use crate::bindings::drivebay::driver::files::{Compression, Directory, EntryKind, FileStatus};
+use crate::bindings::drivebay::driver::files::{Directory, FileStatus};
 use crate::bindings::drivebay::driver::types::Error;
 
 /// Of directories that are made without anybody asking for a mode: what the Kubernetes driver leaves behind.
 pub(crate) const DIRECTORY_MODE: u32 = 0o755;
+
+/// Kinds of entries, as the host names them.
+pub(crate) const DIRECTORY: &str = "directory";
+pub(crate) const FILE: &str = "file";
 
 /// The root of a share; every path is below it.
 pub(crate) trait Tree {
@@ -28,11 +32,11 @@ pub(crate) trait Tree {
 impl dyn Tree + '_ {
     /// Whether a directory is there. A symlink is none: what it leads to is somebody else's.
     pub(crate) fn has_directory(&self, path: &str) -> Result<bool, Error> {
-        Ok(self.kind(path)? == Some(EntryKind::Directory))
+        Ok(self.kind(path)?.as_deref() == Some(DIRECTORY))
     }
 
     /// What is there, if anything.
-    pub(crate) fn kind(&self, path: &str) -> Result<Option<EntryKind>, Error> {
+    pub(crate) fn kind(&self, path: &str) -> Result<Option<String>, Error> {
         missing_is_none(self.look(path).map(|found| found.kind))
     }
 
@@ -111,7 +115,7 @@ impl Tree for Directory {
 
     /// The size is asked for when all is done: a retry that finds the archive there gets none here.
     fn archive_tree(&self, from: &str, to: &str) -> Result<(), Error> {
-        self.archive_tree(from, to, Compression::Gzip).map(drop)
+        self.archive_tree(from, to, "gzip").map(drop)
     }
 
     fn extract_archive(&self, from: &str, to: &str) -> Result<(), Error> {

@@ -181,9 +181,8 @@ mod tests {
     }
 
     fn with(kind: AccessType) -> Vec<VolumeCapability> {
-        use crate::bindings::drivebay::driver::types::AccessMode;
         vec![VolumeCapability {
-            mode: AccessMode::MultiNodeMultiWriter,
+            mode: "MULTI_NODE_MULTI_WRITER".into(),
             kind,
         }]
     }

@@ -5,6 +5,7 @@ use wasmtime::component::Resource;
 use crate::bindings::drivebay::driver::files as wit;
 use crate::bindings::drivebay::driver::types;
 use crate::capability::CallContext;
+use crate::capability::known_value::known_value;
 use crate::error::{DriverError, GuestText};
 use crate::grant::{Misread, misread};
 use crate::sys::{
@@ -22,6 +23,10 @@ pub struct Directory {
 /// A list of as many names as a worker tells, 1 MiB of them, on its way to the guest: six times as long where every
 /// character has to be escaped.
 const LIST_BYTES: usize = 8 << 20;
+
+/// As the contract names them.
+const COMPRESSIONS: [(&str, Compression); 2] =
+    [("none", Compression::None), ("gzip", Compression::Gzip)];
 
 /// Whether an operation changes anything.
 enum Effect {
@@ -221,9 +226,9 @@ impl wit::HostDirectory for CallContext {
         to: String,
         compression: wit::Compression,
     ) -> Answer<u64> {
-        let compression = match compression {
-            wit::Compression::None => Compression::None,
-            wit::Compression::Gzip => Compression::Gzip,
+        let compression = match known_value("compression", &compression, &COMPRESSIONS) {
+            Ok(compression) => compression,
+            Err(unknown) => return Ok(Err(self.tell(&unknown))),
         };
         let operation = FileOperation::Archive {
             source,
@@ -334,11 +339,12 @@ fn entry(entry: crate::sys::Entry) -> wit::Entry {
 
 fn kind(kind: EntryKind) -> wit::EntryKind {
     match kind {
-        EntryKind::Directory => wit::EntryKind::Directory,
-        EntryKind::File => wit::EntryKind::File,
-        EntryKind::Symlink => wit::EntryKind::Symlink,
-        EntryKind::Other => wit::EntryKind::Other,
+        EntryKind::Directory => "directory",
+        EntryKind::File => "file",
+        EntryKind::Symlink => "symlink",
+        EntryKind::Other => "other",
     }
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -363,6 +369,30 @@ mod tests {
             to: "a/".repeat(4096),
         };
         assert_eq!(condition(copy), Condition::InvalidArgument);
+    }
+
+    #[test]
+    fn a_compression_that_is_not_known_is_refused_with_those_that_are() {
+        let known = |said| known_value("compression", said, &COMPRESSIONS);
+        assert_eq!(known("gzip").expect("known"), Compression::Gzip);
+        assert_eq!(known("none").expect("known"), Compression::None);
+        let grants = Grants {
+            files: Some(FilesGrant::ReadWrite),
+            ..Grants::default()
+        };
+        let mut context = Canned::default().context(grants, "".as_ref());
+        let origin = DirectoryOrigin::Local("/srv/pool".into());
+        let directory = context.table.push(Directory { origin }).expect("room");
+        let (source, to) = ("a".to_owned(), "b".to_owned());
+        let packed =
+            wit::HostDirectory::archive_tree(&mut context, directory, source, to, "zstd".into());
+        let Err(types::Error::Unsupported(said)) = packed.expect("no trap") else {
+            panic!("not refused");
+        };
+        assert_eq!(
+            said,
+            r#"compression "zstd" is not known to this host, which knows "none", "gzip""#
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod controller;
 mod node;
 mod snapshots;
 
-use bindings::exports::drivebay::driver::identity::{self, Description, Parameter, ParameterScope};
+use bindings::exports::drivebay::driver::identity::{self, Description, Parameter};
 
 /// The disk's type, in StorageClasses and in VolumeAttributesClasses.
 const TYPE: &str = "type";
@@ -29,9 +29,9 @@ pub struct CloudDisk;
 
 impl identity::Guest for CloudDisk {
     fn describe() -> Description {
-        let parameter = |scope, default: Option<&str>, meaning: &str| Parameter {
+        let parameter = |scope: &str, default: Option<&str>, meaning: &str| Parameter {
             name: TYPE.into(),
-            scope,
+            scope: scope.into(),
             required: false,
             default: default.map(String::from),
             description: meaning.into(),
@@ -42,12 +42,12 @@ impl identity::Guest for CloudDisk {
             summary: "disks of an imaginary cloud".into(),
             parameters: vec![
                 parameter(
-                    ParameterScope::Creation,
+                    "storage-class",
                     Some(DEFAULT_TYPE),
                     "Type of the disk: standard or fast.",
                 ),
                 parameter(
-                    ParameterScope::Modification,
+                    "volume-attributes-class",
                     None,
                     "Type to change the disk to: standard or fast.",
                 ),

@@ -1,6 +1,6 @@
 //! A granted directory, and the files in its `.drivebay` that say what is in it.
 
-use crate::bindings::drivebay::driver::files::{Directory, EntryKind};
+use crate::bindings::drivebay::driver::files::Directory;
 use crate::bindings::drivebay::driver::mounts;
 use crate::bindings::drivebay::driver::types::Error;
 use crate::state::{Claim, Record};
@@ -51,7 +51,7 @@ impl Pool {
             Err(Error::NotFound(_)) => return Ok(Vec::new()),
             entries => entries?,
         };
-        let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+        let files = entries.iter().filter(|entry| entry.kind == "file");
         let mut volumes: Vec<String> = files
             .filter_map(|entry| entry.name.strip_suffix(".record"))
             .map(String::from)

@@ -138,9 +138,17 @@ fn a_guest_signs_without_seeing_the_secret() {
     let key = key.expect("granted");
     let lent = || Resource::new_borrow(key.rep());
     let message = b"what do ya want for nothing?".to_vec();
-    let signature = context.sign(lent(), Algorithm::HmacSha1, message);
+    let signature = context.sign(lent(), "hmac-sha1".into(), message);
     let signature = signature.expect("no trap").expect("signed");
     assert_eq!(signature[..4], [0xef, 0xfc, 0xdf, 0x6a]);
+    let unknown = context.sign(lent(), "hmac-md5".into(), Vec::new());
+    let Err(types::Error::Unsupported(said)) = unknown.expect("no trap") else {
+        panic!("not refused");
+    };
+    assert_eq!(
+        said,
+        "algorithm \"hmac-md5\" is not known to this host, which knows \"hmac-sha1\", \"hmac-sha256\""
+    );
     assert_eq!(
         context.id(lent()).expect("no trap").expect("an id"),
         "LTAI4"

@@ -59,16 +59,18 @@ pub(super) fn mount_access(access: Access) -> MountAccess {
     }
 }
 
-pub(super) fn mode_word(mode: AccessMode) -> wit::AccessMode {
+/// By CSI's names.
+fn mode_word(mode: AccessMode) -> wit::AccessMode {
     match mode {
-        AccessMode::SingleNodeWriter => wit::AccessMode::SingleNodeWriter,
-        AccessMode::SingleNodeReaderOnly => wit::AccessMode::SingleNodeReaderOnly,
-        AccessMode::MultiNodeReaderOnly => wit::AccessMode::MultiNodeReaderOnly,
-        AccessMode::MultiNodeSingleWriter => wit::AccessMode::MultiNodeSingleWriter,
-        AccessMode::MultiNodeMultiWriter => wit::AccessMode::MultiNodeMultiWriter,
-        AccessMode::SingleNodeSingleWriter => wit::AccessMode::SingleNodeSingleWriter,
-        AccessMode::SingleNodeMultiWriter => wit::AccessMode::SingleNodeMultiWriter,
+        AccessMode::SingleNodeWriter => "SINGLE_NODE_WRITER",
+        AccessMode::SingleNodeReaderOnly => "SINGLE_NODE_READER_ONLY",
+        AccessMode::MultiNodeReaderOnly => "MULTI_NODE_READER_ONLY",
+        AccessMode::MultiNodeSingleWriter => "MULTI_NODE_SINGLE_WRITER",
+        AccessMode::MultiNodeMultiWriter => "MULTI_NODE_MULTI_WRITER",
+        AccessMode::SingleNodeSingleWriter => "SINGLE_NODE_SINGLE_WRITER",
+        AccessMode::SingleNodeMultiWriter => "SINGLE_NODE_MULTI_WRITER",
     }
+    .to_owned()
 }
 
 pub(super) fn capability_words(capabilities: &[VolumeCapability]) -> Vec<wit::VolumeCapability> {
