@@ -10,6 +10,7 @@ mod capacity;
 mod checked;
 mod cloning;
 mod controller;
+mod convert;
 mod expansion;
 mod filesystem;
 mod group_snapshots;
@@ -20,7 +21,6 @@ mod node;
 mod snapshot_listing;
 mod snapshots;
 mod volume_listing;
-mod words;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Each rule, with what it lets through and what it refuses.
 
-use super::super::words::{Asked, snapshot_info, volume_info};
+use super::super::convert::{Asked, snapshot_info, volume_info};
 use super::*;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::error::{Condition, GuestText};
