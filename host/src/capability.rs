@@ -10,13 +10,13 @@ mod canned;
 mod exchange;
 mod files;
 mod guest_memory;
+mod guest_stats;
 mod https;
 mod known_value;
 mod log;
 mod memory;
 mod mounts;
 mod signing;
-mod tally;
 mod told;
 
 use std::time::{Duration, Instant};
@@ -155,7 +155,7 @@ impl wit::types::Host for CallContext {}
 /// A refusal is logged and counted here, once, and becomes `denied`.
 impl From<Refusal> for DriverError {
     fn from(refusal: Refusal) -> Self {
-        tally::note_refusal(&refusal);
+        guest_stats::note_refusal(&refusal);
         Self::denied(refusal.to_string())
     }
 }

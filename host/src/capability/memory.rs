@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::guest_memory::{CallMemory, GuestMemory};
+use super::guest_stats::GuestStats;
 use super::signing::KeyCache;
-use super::tally::Tally;
 use crate::volume::DriverName;
 
 /// One for each driver of a process; clones share it.
@@ -19,7 +19,7 @@ struct Memory {
     name: DriverName,
     run: PathBuf,
     keys: KeyCache,
-    tally: Tally,
+    guest_stats: GuestStats,
     guests: GuestMemory,
 }
 
@@ -40,7 +40,7 @@ impl DriverMemory {
             name,
             run,
             keys: KeyCache::default(),
-            tally: Tally::default(),
+            guest_stats: GuestStats::default(),
             guests,
         }))
     }
@@ -60,8 +60,8 @@ impl DriverMemory {
         &self.0.keys
     }
 
-    pub(super) fn tally(&self) -> &Tally {
-        &self.0.tally
+    pub(super) fn guest_stats(&self) -> &GuestStats {
+        &self.0.guest_stats
     }
 
     /// Where requests to an endpoint are counted.

@@ -10,7 +10,7 @@ use crate::grant::{Capability, Refusal};
 
 /// Counted from the start of the process.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct GuestStats {
     guest_nanoseconds: AtomicU64,
     /// In the order of `Capability::ALL`.
     refusals: [AtomicU64; Capability::ALL.len()],
@@ -47,19 +47,19 @@ impl DriverMemory {
     /// A guest ran for so long.
     pub(crate) fn add_guest_time(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.tally()
+        self.guest_stats()
             .guest_nanoseconds
             .fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
     /// How long guests ran, without the time that their host functions waited for workers.
     pub fn guest_time(&self) -> Duration {
-        Duration::from_nanos(self.tally().guest_nanoseconds.load(Ordering::Relaxed))
+        Duration::from_nanos(self.guest_stats().guest_nanoseconds.load(Ordering::Relaxed))
     }
 
     /// How often each capability refused.
     pub fn refusals(&self) -> impl Iterator<Item = (Capability, u64)> {
-        let counts = self.tally().refusals.iter();
+        let counts = self.guest_stats().refusals.iter();
         Capability::ALL
             .into_iter()
             .zip(counts.map(|count| count.load(Ordering::Relaxed)))
@@ -84,7 +84,7 @@ pub(super) fn note_refusal(refusal: &Refusal) {
             .iter()
             .position(|one| *one == refusal.capability);
         if let Some(place) = place {
-            memory.tally().refusals[place].fetch_add(1, Ordering::Relaxed);
+            memory.guest_stats().refusals[place].fetch_add(1, Ordering::Relaxed);
         }
     });
 }
