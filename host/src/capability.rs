@@ -5,9 +5,9 @@
 //! privileges.
 
 mod block_devices;
-#[cfg(test)]
-mod canned;
 mod exchange;
+#[cfg(test)]
+mod fake_worker;
 mod files;
 mod guest_memory;
 mod guest_stats;
@@ -240,7 +240,8 @@ mod tests {
 
     #[test]
     fn what_a_guest_passes_on_of_this_process_is_not_the_backends_limit() {
-        let mut context = canned::Canned::default().context(Grants::default(), "".as_ref());
+        let mut context =
+            fake_worker::FakeWorker::default().context(Grants::default(), "".as_ref());
         context.kernel = Box::new(Full);
         let exhausted = || wit::types::Error::Exhausted("full".to_owned());
         assert_eq!(context.failed_with(exhausted()).whose(), Whose::Backend);
@@ -266,7 +267,7 @@ mod tests {
             }),
             ..Grants::default()
         };
-        let mut context = canned::Canned::default().context(grants, "".as_ref());
+        let mut context = fake_worker::FakeWorker::default().context(grants, "".as_ref());
         match ask(&mut context).expect("no trap") {
             Err(Told::InvalidArgument(said)) => said,
             Err(other) => panic!("{other:?}"),

@@ -350,7 +350,7 @@ fn kind(kind: EntryKind) -> wit::EntryKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capability::canned::Canned;
+    use crate::capability::fake_worker::FakeWorker;
     use crate::error::Condition;
     use crate::grant::{FilesGrant, Grants};
 
@@ -380,7 +380,7 @@ mod tests {
             files: Some(FilesGrant::ReadWrite),
             ..Grants::default()
         };
-        let mut context = Canned::default().context(grants, "".as_ref());
+        let mut context = FakeWorker::default().context(grants, "".as_ref());
         let origin = DirectoryOrigin::Local("/srv/pool".into());
         let directory = context.table.push(Directory { origin }).expect("room");
         let (source, to) = ("a".to_owned(), "b".to_owned());
@@ -401,7 +401,7 @@ mod tests {
             files: Some(FilesGrant::ReadWrite),
             ..Grants::default()
         };
-        let mut context = Canned::default().context(grants, "".as_ref());
+        let mut context = FakeWorker::default().context(grants, "".as_ref());
         let origin = DirectoryOrigin::Local("/srv/pool".into());
         let directory = context.table.push(Directory { origin }).expect("room");
         let removed = wit::HostDirectory::remove_tree(&mut context, directory, "../".repeat(4096));

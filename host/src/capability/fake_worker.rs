@@ -16,12 +16,12 @@ pub(super) const ADDRESS: [u8; 4] = [93, 184, 216, 34];
 
 /// Answers in turn, and what was asked for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Canned {
+pub(super) struct FakeWorker {
     answers: Arc<Mutex<Vec<(u16, String)>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Canned {
+impl FakeWorker {
     pub(super) fn answers(self, status: u16, body: &str) -> Self {
         let mut answers = self.answers.lock().expect("no panic");
         answers.push((status, body.to_owned()));
@@ -56,7 +56,7 @@ impl Canned {
     }
 }
 
-impl Kernel for Canned {
+impl Kernel for FakeWorker {
     fn call(&mut self, request: Request, _deadline: Instant) -> Result<Reply, Fault> {
         let none = || Fault::new(FaultKind::Unreachable, "nobody answers");
         let Request::Https(request) = request else {
