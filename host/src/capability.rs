@@ -5,12 +5,12 @@
 //! privileges.
 
 mod block_devices;
-mod exchange;
 #[cfg(test)]
 mod fake_worker;
 mod files;
 mod guest_memory;
 mod guest_stats;
+mod http_exchange;
 mod https;
 mod known_value;
 mod log;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use super::exchange::Peer;
+use super::http_exchange::Peer;
 use super::{CallContext, nameable};
 use crate::bindings::drivebay::driver::https::{Host, HostEndpoint, Request, Response};
 use crate::bindings::drivebay::driver::types;

@@ -4,7 +4,7 @@
 //! pattern, headers that speak for the host, characters that would end a line.
 
 use crate::bindings::drivebay::driver::https::Request;
-use crate::capability::exchange::Message;
+use crate::capability::http_exchange::Message;
 use crate::capability::known_value::known_value;
 use crate::error::DriverError;
 use crate::grant::{HttpsGrant, Method, Misread, misread};
