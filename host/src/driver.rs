@@ -54,7 +54,7 @@ pub use publish::Emptied;
 /// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// One driver on this machine. Clones share everything but their patience.
+/// One driver on this machine. Clones share everything but their timeouts.
 #[derive(Debug, Clone)]
 pub struct Driver {
     config: Arc<DriverConfig>,
@@ -69,7 +69,7 @@ pub struct Driver {
     claimed: Arc<Mutex<Option<Claimed>>>,
     recognised: Arc<Recognised>,
     closed: Arc<OnceLock<()>>,
-    patience: Patience,
+    timeouts: CallTimeouts,
 }
 
 /// What the component that was asked about last can do.
@@ -81,14 +81,14 @@ struct Claimed {
 
 /// How long a caller waits.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct CallTimeouts {
     /// For the answer; the driver's own deadline counts where it comes sooner.
     pub answer: Option<Instant>,
     /// For another operation on the same volume, before the answer is `in-progress`.
     pub lock: Duration,
 }
 
-impl Default for Patience {
+impl Default for CallTimeouts {
     /// Of callers that do not say.
     fn default() -> Self {
         Self {
@@ -213,15 +213,15 @@ impl Driver {
             claimed: Arc::default(),
             recognised: Arc::default(),
             closed: Arc::default(),
-            patience: Patience::default(),
+            timeouts: CallTimeouts::default(),
         }
     }
 
-    /// The same driver, for a caller with that patience.
+    /// The same driver, for a caller with those timeouts.
     #[must_use]
-    pub fn with_patience(&self, patience: Patience) -> Self {
+    pub fn with_timeouts(&self, timeouts: CallTimeouts) -> Self {
         Self {
-            patience,
+            timeouts,
             ..self.clone()
         }
     }
@@ -239,7 +239,7 @@ impl Driver {
     /// When a call that begins now has to be over.
     pub fn deadline(&self, now: Instant) -> Instant {
         let own = now + self.config.limits.deadline;
-        self.patience.answer.map_or(own, |answer| answer.min(own))
+        self.timeouts.answer.map_or(own, |answer| answer.min(own))
     }
 
     /// What its component can do. Neither compiles nor goes anywhere: kubelet holds a lock over all
@@ -366,7 +366,7 @@ impl Driver {
     }
 
     fn lock(&self, subject: Subject<'_>, deadline: Instant) -> Result<Lock, DriverError> {
-        let patience = deadline.min(Instant::now() + self.patience.lock);
+        let patience = deadline.min(Instant::now() + self.timeouts.lock);
         self.lock_file(subject, patience)
             .map_err(|error| match error {
                 error @ LockError::Held => {

@@ -13,7 +13,7 @@ use super::Service;
 use super::capabilities;
 use super::metrics::Call;
 use super::status::{Reading, status};
-use crate::driver::{Driver, Patience};
+use crate::driver::{CallTimeouts, Driver};
 use crate::error::DriverError;
 
 /// How long a call waits for another one on the same volume: long enough for two pods that start together,
@@ -123,13 +123,13 @@ impl Service {
     }
 
     fn pending<M>(&self, rpc: &'static str, request: Request<M>) -> (Pending, M) {
-        let patience = Patience {
+        let timeouts = CallTimeouts {
             answer: patience(request.metadata(), Instant::now()),
             lock: LOCK_WAIT,
         };
         let pending = Pending {
             rpc,
-            driver: self.0.driver.with_patience(patience),
+            driver: self.0.driver.with_timeouts(timeouts),
             span: self.span(rpc),
             call: request.extensions().get::<Call>().cloned(),
         };
