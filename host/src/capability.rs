@@ -5,6 +5,7 @@
 //! privileges.
 
 mod block_devices;
+mod driver_state;
 #[cfg(test)]
 mod fake_worker;
 mod files;
@@ -14,7 +15,6 @@ mod http_exchange;
 mod https;
 mod known_value;
 mod log;
-mod memory;
 mod mounts;
 mod signing;
 mod told;
@@ -30,6 +30,7 @@ use crate::sys::{Fault, FaultKind, Kernel, Reply, Request};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use block_devices::Device;
+pub use driver_state::DriverState;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use files::Directory;
 pub(crate) use guest_memory::{CallMemory, NoMemory};
@@ -38,7 +39,6 @@ pub use https::Endpoint;
 #[cfg(feature = "compiler")]
 pub(crate) use known_value::value_of;
 pub(crate) use log::LogBudget;
-pub use memory::DriverMemory;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use mounts::{Purpose, Target};
 pub(crate) use signing::CallKeys;
@@ -53,7 +53,7 @@ pub(crate) struct CallContext {
     pub(crate) deadline: Instant,
     pub(crate) log: LogBudget,
     /// What outlives the call.
-    pub(crate) memory: DriverMemory,
+    pub(crate) driver: DriverState,
     /// What it may take of this process's memory.
     pub(crate) taken: CallMemory,
     /// Keys that were used already: one call signs with one key, whatever is refreshed meanwhile.

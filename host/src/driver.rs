@@ -30,7 +30,7 @@ use crate::config::{DriverConfig, Paths};
 use crate::error::{DriverError, GuestText};
 use crate::grant::Capability;
 use crate::journal::{DetachedVolumes, Journal, JournalError, VolumeRecord, file_stem};
-use crate::runtime::{DriverMemory, Guest, Manifest, Runtime};
+use crate::runtime::{DriverState, Guest, Manifest, Runtime};
 use crate::sys::{
     self, Afterwards, Lock, LockError, MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkSite,
     WorkerToll,
@@ -65,7 +65,7 @@ pub struct Driver {
     network: NetworkWorkers,
     measuring: MeasuringWorkers,
     toll: WorkerToll,
-    memory: DriverMemory,
+    memory: DriverState,
     claimed: Arc<Mutex<Option<Claimed>>>,
     recognised: Arc<Recognised>,
     closed: Arc<OnceLock<()>>,
@@ -199,7 +199,7 @@ impl Driver {
         let detached = Arc::new(DetachedVolumes::new(paths.detached().join(&config.name.0)));
         let toll = WorkerToll::default();
         let network = NetworkWorkers::new(paths.compiler(), toll.clone());
-        let memory = DriverMemory::new(config.name.clone(), paths.run.clone());
+        let memory = DriverState::new(config.name.clone(), paths.run.clone());
         Self {
             config: Arc::new(config),
             paths: Arc::new(paths),
@@ -231,7 +231,7 @@ impl Driver {
     pub fn with_guests_within(self, bytes: usize) -> Self {
         let (name, run) = (self.config.name.clone(), self.paths.run.clone());
         Self {
-            memory: DriverMemory::of_guests_within(bytes, name, run),
+            memory: DriverState::of_guests_within(bytes, name, run),
             ..self
         }
     }
@@ -471,7 +471,7 @@ impl Driver {
 struct Operation {
     deadline: Instant,
     workers: SharedWorkers,
-    memory: DriverMemory,
+    memory: DriverState,
 }
 
 /// What an operation changes, and is locked under.

@@ -21,7 +21,7 @@ mod refusals;
 mod wasi;
 mod wasi_stubs;
 
-pub use crate::capability::{DriverMemory, Purpose};
+pub use crate::capability::{DriverState, Purpose};
 pub use call::{AttachRequest, CallSetup, StageRequest};
 #[cfg(feature = "compiler")]
 pub use compile::{CompileError, CompileLimit, compile, inspect, serve_compiler};

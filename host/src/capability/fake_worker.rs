@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 
-use super::{CallContext, CallKeys, DriverMemory, LogBudget};
+use super::{CallContext, CallKeys, DriverState, LogBudget};
 use crate::grant::Grants;
 use crate::sys::{Body, Fault, FaultKind, HttpsRequest, HttpsResponse, Kernel, Reply, Request};
 use crate::volume::DriverName;
@@ -35,19 +35,19 @@ impl FakeWorker {
     }
 
     pub(super) fn context(&self, grants: Grants, run: &Path) -> CallContext {
-        let memory = DriverMemory::new(DriverName("driver".into()), run.to_owned());
-        self.context_with(grants, memory)
+        let driver = DriverState::new(DriverName("driver".into()), run.to_owned());
+        self.context_with(grants, driver)
     }
 
-    pub(super) fn context_with(&self, grants: Grants, memory: DriverMemory) -> CallContext {
+    pub(super) fn context_with(&self, grants: Grants, driver: DriverState) -> CallContext {
         CallContext {
             table: ResourceTable::new(),
             grants,
             kernel: Box::new(self.clone()),
             deadline: Instant::now() + Duration::from_secs(30),
             log: LogBudget::new(0),
-            taken: memory.call(),
-            memory,
+            taken: driver.call(),
+            driver,
             keys: CallKeys::default(),
             unanswered: None,
             was_full: false,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{DriverMemory, LogBudget};
+use super::{DriverState, LogBudget};
 use crate::error::GuestText;
 use crate::grant::{Capability, Refusal};
 
@@ -25,7 +25,7 @@ thread_local! {
 /// Who counts what a guest was refused, and what may be logged of it.
 #[derive(Debug)]
 struct Runner {
-    memory: DriverMemory,
+    memory: DriverState,
     log: LogBudget,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Running {
     before: Option<Runner>,
 }
 
-impl DriverMemory {
+impl DriverState {
     /// A guest of this driver runs on this thread from now on, in a call that may log so much.
     pub(crate) fn running(&self, log: LogBudget) -> Running {
         let memory = self.clone();
@@ -116,13 +116,13 @@ mod tests {
         });
     }
 
-    fn refused(memory: &DriverMemory) -> Vec<(Capability, u64)> {
+    fn refused(memory: &DriverState) -> Vec<(Capability, u64)> {
         memory.refusals().filter(|(_, count)| *count > 0).collect()
     }
 
     #[test]
     fn a_refusal_counts_for_the_driver_whose_guest_runs_and_for_no_other() {
-        let memory = |name: &str| DriverMemory::new(DriverName(name.into()), PathBuf::new());
+        let memory = |name: &str| DriverState::new(DriverName(name.into()), PathBuf::new());
         let (one, other) = (memory("one"), memory("other"));
         let running = one.running(LogBudget::new(0));
         refuse(Capability::Mounts);

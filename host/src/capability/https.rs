@@ -117,7 +117,7 @@ impl CallContext {
     /// Fixed minutes of the clock, as clouds count them.
     fn count_request(&self, grant: &HttpsGrant) -> Result<(), DriverError> {
         let now = sys::now_seconds();
-        let file = self.memory.rate_file(&grant.name);
+        let file = self.driver.rate_file(&grant.name);
         let count = sys::count_in_window(&file, now / 60, self.deadline).map_err(|error| {
             DriverError::unavailable(format!("cannot count requests to endpoint {}", grant.name))
                 .caused_by(error)

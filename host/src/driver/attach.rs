@@ -245,7 +245,7 @@ impl Operation {
         CallSetup {
             kernel: Box::new(self.workers.clone()),
             deadline: self.deadline,
-            memory: self.memory.clone(),
+            driver: self.memory.clone(),
         }
     }
 }

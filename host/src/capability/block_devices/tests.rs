@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use wasmtime::component::ResourceTable;
 
 use super::*;
-use crate::capability::{CallKeys, DriverMemory, LogBudget, Purpose};
+use crate::capability::{CallKeys, DriverState, LogBudget, Purpose};
 use crate::grant::Grants;
 use crate::sys::{Fault, Kernel};
 use crate::volume::DriverName;
@@ -43,7 +43,7 @@ struct Call {
 
 fn call(grant: Option<BlockDevicesGrant>) -> Call {
     let asked = Willing::default();
-    let memory = DriverMemory::new(DriverName("driver".into()), PathBuf::new());
+    let driver = DriverState::new(DriverName("driver".into()), PathBuf::new());
     let context = CallContext {
         table: ResourceTable::new(),
         grants: Grants {
@@ -57,8 +57,8 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
         was_full: false,
         waited: Duration::ZERO,
         keys: CallKeys::default(),
-        taken: memory.call(),
-        memory,
+        taken: driver.call(),
+        driver,
     };
     Call { context, asked }
 }

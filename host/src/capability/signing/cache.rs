@@ -50,8 +50,8 @@ impl CallContext {
         fetch: impl FnOnce(&mut Self) -> Result<Key, DriverError>,
     ) -> Result<Arc<Key>, DriverError> {
         let now = sys::now_seconds();
-        let memory = self.memory.clone();
-        let kept = memory.keys().get(name);
+        let driver = self.driver.clone();
+        let kept = driver.keys().get(name);
         if let Some(Cached { key, not_before }) = &kept
             && (key.left(now) > refresh_before.as_secs() || now < *not_before && key.left(now) > 0)
         {
@@ -60,7 +60,7 @@ impl CallContext {
         match (fetch(self), kept) {
             (Ok(key), _) => {
                 let key = Arc::new(key);
-                memory.keys().keep(name, Arc::clone(&key), 0);
+                driver.keys().keep(name, Arc::clone(&key), 0);
                 Ok(key)
             }
             (Err(error), Some(Cached { key, .. })) if key.left(sys::now_seconds()) > 0 => {
@@ -70,7 +70,7 @@ impl CallContext {
                     seconds_left = key.left(now),
                     "the key was not renewed; the old one is still good"
                 );
-                memory
+                driver
                     .keys()
                     .keep(name, Arc::clone(&key), now + PAUSE_SECONDS);
                 Ok(key)

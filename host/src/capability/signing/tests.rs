@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::capability::DriverMemory;
+use crate::capability::DriverState;
 use crate::capability::fake_worker::{ADDRESS, FakeWorker};
 use crate::grant::{
     AddressGrant, EnvironmentSource, FieldNames, Grants, MetadataSource, OidcSource, SessionToken,
@@ -81,15 +81,15 @@ fn answer(id: &str, seconds: u64) -> String {
     )
 }
 
-fn memory() -> DriverMemory {
-    DriverMemory::new(DriverName("driver".into()), PathBuf::new())
+fn memory() -> DriverState {
+    DriverState::new(DriverName("driver".into()), PathBuf::new())
 }
 
 /// The id that a call of its own sees.
 fn id_in_a_call(
     worker: &FakeWorker,
     source: &KeySource,
-    memory: &DriverMemory,
+    memory: &DriverState,
 ) -> Result<String, types::Error> {
     let mut context = worker.context_with(grants(source.clone()), memory.clone());
     let key = context.open_key("access-key".into()).expect("no trap")?;

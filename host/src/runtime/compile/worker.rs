@@ -11,7 +11,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
 use super::answer::{self, Refusal, Wanted};
-use crate::capability::DriverMemory;
+use crate::capability::DriverState;
 use crate::config::Limits;
 use crate::error::{DriverError, GuestText};
 use crate::grant::Grants;
@@ -102,7 +102,7 @@ fn describe(
     guest.describe(CallSetup {
         kernel: Box::new(NoKernel),
         deadline: Instant::now() + DESCRIBE_DEADLINE,
-        memory: DriverMemory::of_nobody(),
+        driver: DriverState::of_nobody(),
     })
 }
 

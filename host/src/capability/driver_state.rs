@@ -12,10 +12,10 @@ use crate::volume::DriverName;
 
 /// One for each driver of a process; clones share it.
 #[derive(Debug, Clone)]
-pub struct DriverMemory(Arc<Memory>);
+pub struct DriverState(Arc<Shared>);
 
 #[derive(Debug)]
-struct Memory {
+struct Shared {
     name: DriverName,
     run: PathBuf,
     keys: KeyCache,
@@ -23,7 +23,7 @@ struct Memory {
     guests: GuestMemory,
 }
 
-impl DriverMemory {
+impl DriverState {
     /// Of that driver, with the directory that is gone after a reboot. Its guests have no bound but their own,
     /// as where a process makes one call and ends.
     pub fn new(name: DriverName, run: PathBuf) -> Self {
@@ -36,7 +36,7 @@ impl DriverMemory {
     }
 
     fn with_guests(name: DriverName, run: PathBuf, guests: GuestMemory) -> Self {
-        Self(Arc::new(Memory {
+        Self(Arc::new(Shared {
             name,
             run,
             keys: KeyCache::default(),
@@ -66,7 +66,7 @@ impl DriverMemory {
 
     /// Where requests to an endpoint are counted.
     pub(super) fn rate_file(&self, endpoint: &str) -> PathBuf {
-        let Memory { name, run, .. } = &*self.0;
+        let Shared { name, run, .. } = &*self.0;
         run.join("rates").join(&name.0).join(endpoint)
     }
 }
