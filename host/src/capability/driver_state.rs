@@ -1,13 +1,16 @@
-//! What of a driver outlives its calls: keys and figures in memory, counts beneath the run directory.
+//! What of a driver outlives its calls: keys and counts in memory, rates beneath the run directory.
 //!
 //! Nothing of a guest is in it, and no guest reads it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::guest_memory::{CallMemory, GuestMemory};
-use super::guest_stats::GuestStats;
+use super::guest_stats::{GuestStats, Running};
+use super::log_budget::LogBudget;
 use super::signing::KeyCache;
+use crate::grant::Capability;
 use crate::volume::DriverName;
 
 /// One for each driver of a process; clones share it.
@@ -19,7 +22,7 @@ struct Shared {
     name: DriverName,
     run: PathBuf,
     keys: KeyCache,
-    guest_stats: GuestStats,
+    guest_stats: Arc<GuestStats>,
     guests: GuestMemory,
 }
 
@@ -40,7 +43,7 @@ impl DriverState {
             name,
             run,
             keys: KeyCache::default(),
-            guest_stats: GuestStats::default(),
+            guest_stats: Arc::default(),
             guests,
         }))
     }
@@ -60,8 +63,24 @@ impl DriverState {
         &self.0.keys
     }
 
-    pub(super) fn guest_stats(&self) -> &GuestStats {
-        &self.0.guest_stats
+    /// A guest of this driver runs on this thread from now on, in a call that may log so much.
+    pub(crate) fn running(&self, log: LogBudget) -> Running {
+        self.0.guest_stats.running(log)
+    }
+
+    /// A guest ran for so long.
+    pub(crate) fn add_guest_time(&self, time: Duration) {
+        self.0.guest_stats.add_guest_time(time);
+    }
+
+    /// How long guests ran, without the time that their host functions waited for workers.
+    pub fn guest_time(&self) -> Duration {
+        self.0.guest_stats.guest_time()
+    }
+
+    /// How often each capability refused.
+    pub fn refusals(&self) -> impl Iterator<Item = (Capability, u64)> {
+        self.0.guest_stats.refusals()
     }
 
     /// Where requests to an endpoint are counted.

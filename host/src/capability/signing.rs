@@ -8,9 +8,9 @@ mod cache;
 mod key;
 mod local;
 mod remote;
+mod renewal;
 mod time;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -25,6 +25,7 @@ use crate::grant::{Capability, KeySource, Refusal, SigningGrant};
 use crate::sys;
 
 pub(crate) use cache::KeyCache;
+pub(crate) use key::CallKeys;
 use key::{Algorithm, Key};
 
 /// What a `signing-key` handle stands for.
@@ -34,9 +35,6 @@ pub struct SigningKey {
     /// In the driver's grants.
     name: String,
 }
-
-/// Keys that a call has used, by their names.
-pub(crate) type CallKeys = BTreeMap<String, Arc<Key>>;
 
 type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 

@@ -1,5 +1,8 @@
 //! One key, and what is done with it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
@@ -33,6 +36,9 @@ pub(crate) struct Key {
     /// Seconds since 1970, where it ends.
     pub(super) expires: Option<u64>,
 }
+
+/// Keys that a call has used, by their names.
+pub(crate) type CallKeys = BTreeMap<String, Arc<Key>>;
 
 impl Key {
     /// Seconds it is still good for.
