@@ -14,8 +14,11 @@ const EXPORTS: &str = "identity controller volume-listing capacity cloning attac
 
 /// A guest that exports everything and knows one parameter of volumes, one of classes.
 fn guest() -> WatGuest {
-    let parameter = |name: &str, scope: &str| json!({"name": name, "scope": scope, "need": "optional", "default": null, "meaning": name});
-    let parameters = [parameter("share", "volume"), parameter("type", "creation")];
+    let parameter = |name: &str, scope: &str| json!({"name": name, "scope": scope, "required": false, "default": null, "description": name});
+    let parameters = [
+        parameter("share", "volume"),
+        parameter("type", "storage-class"),
+    ];
     WatGuest::named("guest").exports(EXPORTS).answers(
         "identity.describe",
         json!({"name": "guest", "version": "1.0.0", "summary": "A guest.", "parameters": parameters}),
@@ -27,11 +30,11 @@ fn install(node: &Node, guest: &WatGuest) {
 }
 
 fn volume() -> Value {
-    json!({"id": "v-1", "capacity-bytes": 10, "context": [["share", "a"]], "source": null, "places": [], "nodes": []})
+    json!({"id": "v-1", "capacity-bytes": 10, "context": [["share", "a"]], "source": null, "accessible-topology": [], "published-node-ids": []})
 }
 
 fn snapshot() -> Value {
-    json!({"id": "s-1", "source-volume-id": "v-1", "size-bytes": 1, "created-at-seconds": 1, "readiness": "ready", "group-id": null})
+    json!({"id": "s-1", "source-volume-id": "v-1", "size-bytes": 1, "created-at-seconds": 1, "ready-to-use": true, "group-id": null})
 }
 
 /// The same with other fields.
@@ -226,8 +229,8 @@ fn rows() -> Vec<Row> {
                     "wrong id: it has 129 bytes",
                 ),
                 (
-                    made(json!({"places": [[["zone", "a b"]]]})),
-                    "wrong places: \"a b\" of zone is no value",
+                    made(json!({"accessible-topology": [[["zone", "a b"]]]})),
+                    "wrong accessible-topology: \"a b\" of zone is no value",
                 ),
             ],
         ),
@@ -260,8 +263,8 @@ fn rows() -> Vec<Row> {
                     "wrong id: it is \"v-2\", and \"v-1\" was asked for",
                 ),
                 (
-                    made(json!({"nodes": ["a\nb"]})),
-                    "wrong nodes: \"a\\nb\" holds",
+                    made(json!({"published-node-ids": ["a\nb"]})),
+                    "wrong published-node-ids: \"a\\nb\" holds",
                 ),
                 (
                     made(json!({"capacity-bytes": u64::MAX})),
@@ -488,7 +491,7 @@ fn a_wrong_place_of_the_node_is_not_registered() {
     let placed = |place: Value| {
         let guest = guest()
             .answers("node.get-info", ok(json!({"id": "n-1", "max-volumes": 3})))
-            .answers("accessibility.get-place", ok(place));
+            .answers("accessibility.get-topology", ok(place));
         install(&node, &guest);
     };
     placed(json!([["topology.kubernetes.io/zone", "a"]]));
@@ -505,7 +508,7 @@ fn a_wrong_place_of_the_node_is_not_registered() {
         placed(place);
         let message = refused(info(&csi), Code::Internal);
         assert!(
-            message.contains("answered accessibility.get-place with a wrong place: "),
+            message.contains("answered accessibility.get-topology with a wrong place: "),
             "{message}"
         );
         assert!(message.contains(words), "{message}");
@@ -519,7 +522,7 @@ fn a_description_that_cannot_be_one_is_refused_before_anything_is_installed() {
         let good = json!({"name": "guest", "version": "1.0.0", "summary": "", "parameters": []});
         WatGuest::named("guest").answers("identity.describe", with(good, fields))
     };
-    let parameter = |name: &str| json!({"name": name, "scope": "volume", "need": "optional", "default": null, "meaning": ""});
+    let parameter = |name: &str| json!({"name": name, "scope": "volume", "required": false, "default": null, "description": ""});
     for (fields, words) in [
         (json!({"name": ""}), "wrong name: it is empty"),
         (

@@ -7,7 +7,8 @@
 
 use std::fs;
 
-use drivebay_tests::{Node, WatGuest, text};
+use drivebay_tests::{Node, WatGuest, repository, text};
+use wit_parser::Resolve;
 
 const GRANTS: &str = "component = \"guest\"\nflexvolume = \"drivebay/guest\"\ncsi-name = \"guest.example.com\"\n[grants.mounts]\n";
 const SHIM: &str = "drivebay~guest/guest";
@@ -34,8 +35,8 @@ const DIFFERENT: [(&str, &str, &str, &str); 8] = [
     ),
     (
         "identity controller",
-        "        nodes: list<string>,\n",
-        "        nodes: list<string>,\n        color: string,\n",
+        "        published-node-ids: list<string>,\n",
+        "        published-node-ids: list<string>,\n        color: string,\n",
         "in create-volume of drivebay:driver/controller@0.1.0, result.ok.color is string, and in the contract it is nothing",
     ),
     (
@@ -45,10 +46,10 @@ const DIFFERENT: [(&str, &str, &str, &str); 8] = [
         "result.err.busy is a case with u32, and in the contract it is nothing",
     ),
     (
-        "identity controller",
-        "        multi-node-multi-writer,\n",
-        "        multi-node-multi-writer,\n        nobody,\n",
-        "request.capabilities[].mode.nobody is a case, and in the contract it is nothing",
+        "identity attachment",
+        "        read-write,\n",
+        "        read-write,\n        nobody,\n",
+        "in attach-volume of drivebay:driver/attachment@0.1.0, access.nobody is a case, and in the contract it is nothing",
     ),
     (
         "identity expansion",
@@ -137,4 +138,40 @@ fn a_later_contract_of_the_line_may_have_more_functions_and_one_that_is_imported
         .write(node.path("guest.wasm"));
     let words = "it imports flush of drivebay:driver/log@0.1.0 as func(patience: u32), which this host does not have";
     refuses(&node, &["inspect", text(&file)], words);
+}
+
+#[test]
+fn an_author_can_target_each_world_and_begin_a_world_with_the_basic_one() {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve
+        .push_dir(repository().join("wit"))
+        .expect("valid WIT");
+    let own = "package test:own;\nworld own { include drivebay:driver/basic@0.1.0; import drivebay:driver/https@0.1.0; export drivebay:driver/expansion@0.1.0; }";
+    let own = resolve.push_str("own.wit", own).expect("valid WIT");
+    let exports = |package, world| {
+        let world = resolve.select_world(&[package], Some(world));
+        let world = &resolve.worlds[world.expect("it is there")];
+        let names = world.exports.keys();
+        let names: Vec<String> = names.map(|name| resolve.name_world_key(name)).collect();
+        names
+            .join(" ")
+            .replace("drivebay:driver/", "")
+            .replace("@0.1.0", "")
+    };
+    for world in [
+        "everything",
+        "basic",
+        "share",
+        "provisioned-share",
+        "cloud-disk",
+        "local",
+    ] {
+        let exported = exports(package, world);
+        assert!(
+            exported.contains("identity") && exported.contains("node"),
+            "{exported}"
+        );
+    }
+    assert_eq!(exports(package, "basic"), "identity controller node");
+    assert_eq!(exports(own, "own"), "identity controller node expansion");
 }

@@ -125,7 +125,7 @@ fn reading(path: &str) -> WatGuest {
 fn making(path: &str) -> WatGuest {
     beneath_the_pool(
         path,
-        r#"(import "drivebay:driver/files@0.1.0" "[method]directory.make-directory" (func $make (param i32 i32 i32 i32 i32)))"#,
+        r#"(import "drivebay:driver/files@0.1.0" "[method]directory.mkdir" (func $make (param i32 i32 i32 i32 i32)))"#,
         "(call $make (i32.load (i32.const 68)) (global.get $path) (global.get $length) (i32.const 0x1ff) (i32.const 64))",
     )
 }
@@ -281,8 +281,7 @@ fn a_directory_granted_for_reading_is_not_written() {
             .replace("ACCESS", "read-only"),
     );
     node.install(&[&guest.write(node.path("hostile.wasm"))]);
-    mount_hostile(&node)
-        .fails_with("make-directory is not granted (grants.files.access = \"read-only\")");
+    mount_hostile(&node).fails_with("mkdir is not granted (grants.files.access = \"read-only\")");
     assert!(!node.path("pool/made").exists());
 }
 

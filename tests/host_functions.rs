@@ -57,28 +57,30 @@ const CASES: &[(&str, &str, &str)] = &[
     ("block-devices [method]device.mount", RETURNS, "(call $block-devices/device.mount (call $device) (local.get $target) (i32.const 262144) (call $options) OUT)"),
     ("block-devices [method]device.bind", ENDS, "(call $block-devices/device.bind (call $device) (local.get $target) OUT)"),
     ("files [resource-drop]directory", RETURNS, "(call $files/drop-directory (call $directory))"),
-    ("files [method]directory.make-directory", ENDS, "(call $files/directory.make-directory (call $directory) LONG (i32.const -1) OUT)"),
-    ("files [method]directory.set-mode", ENDS, "(call $files/directory.set-mode (call $directory) LONG (i32.const -1) OUT)"),
-    ("files [method]directory.look", ENDS, "(call $files/directory.look (call $directory) LONG OUT)"),
-    ("files [method]directory.list-entries", ENDS, "(call $files/directory.list-entries (call $directory) LONG OUT)"),
-    ("files [method]directory.list-entries", RETURNS, "(call $files/directory.list-entries (call $directory) (i32.const 1168) (i32.const 4) OUT)"),
+    ("files [method]directory.mkdir", ENDS, "(call $files/directory.mkdir (call $directory) LONG (i32.const -1) OUT)"),
+    ("files [method]directory.chmod", ENDS, "(call $files/directory.chmod (call $directory) LONG (i32.const -1) OUT)"),
+    ("files [method]directory.stat", ENDS, "(call $files/directory.stat (call $directory) LONG OUT)"),
+    ("files [method]directory.readdir", ENDS, "(call $files/directory.readdir (call $directory) LONG OUT)"),
+    ("files [method]directory.readdir", RETURNS, "(call $files/directory.readdir (call $directory) (i32.const 1168) (i32.const 4) OUT)"),
     ("files [method]directory.read-file", RETURNS, "(call $files/directory.read-file (call $directory) (i32.const 1152) (i32.const 4) OUT)"),
     ("files [method]directory.create-file", ENDS, "(call $files/directory.create-file (call $directory) (i32.const 1184) (i32.const 3) (i32.const 262144) (i32.const 1900000) OUT)"),
     ("files [method]directory.write-file", RETURNS, "(call $files/directory.write-file (call $directory) (i32.const 1152) (i32.const 4) (i32.const 262144) (i32.const 1000) OUT)"),
     ("files [method]directory.rename", ENDS, "(call $files/directory.rename (call $directory) (i32.const 1152) (i32.const 4) LONG OUT)"),
     ("files [method]directory.remove-tree", ENDS, "(call $files/directory.remove-tree (call $directory) LONG OUT)"),
-    ("files [method]directory.remove-directory", ENDS, "(call $files/directory.remove-directory (call $directory) LONG OUT)"),
+    ("files [method]directory.rmdir", ENDS, "(call $files/directory.rmdir (call $directory) LONG OUT)"),
     ("files [method]directory.copy-tree", RETURNS, "(call $files/directory.copy-tree (call $directory) (i32.const 1152) (i32.const 4) (i32.const 1184) (i32.const 3) OUT)"),
-    ("files [method]directory.archive-tree", RETURNS, "(call $files/directory.archive-tree (call $directory) (i32.const 1152) (i32.const 4) (i32.const 1184) (i32.const 3) (i32.const 1) OUT)"),
+    ("files [method]directory.archive-tree", RETURNS, "(call $files/directory.archive-tree (call $directory) (i32.const 1152) (i32.const 4) (i32.const 1184) (i32.const 3) (i32.const 1280) (i32.const 4) OUT)"),
+    ("files [method]directory.archive-tree", RETURNS, "(call $files/directory.archive-tree (call $directory) (i32.const 1152) (i32.const 4) (i32.const 1184) (i32.const 3) LONG OUT)"),
     ("files [method]directory.extract-archive", RETURNS, "(call $files/directory.extract-archive (call $directory) (i32.const 1152) (i32.const 4) (i32.const 1184) (i32.const 3) OUT)"),
-    ("files [method]directory.usage", RETURNS, "(call $files/directory.usage (call $directory) OUT)"),
+    ("files [method]directory.statfs", RETURNS, "(call $files/directory.statfs (call $directory) OUT)"),
     ("https [resource-drop]endpoint", RETURNS, "(call $https/drop-endpoint (call $endpoint))"),
     ("https open-endpoint", ENDS, "(call $https/open-endpoint LONG OUT)"),
-    ("https pause", RETURNS, "(call $https/pause (i32.const -1) OUT)"),
+    ("https sleep", RETURNS, "(call $https/sleep (i32.const -1) OUT)"),
     ("https [method]endpoint.authority", RETURNS, "(call $https/endpoint.authority (call $endpoint) OUT)"),
     ("https [method]endpoint.region", RETURNS, "(call $https/endpoint.region (call $endpoint) OUT)"),
-    ("https [method]endpoint.send", UNANSWERED, "(call $https/endpoint.send (call $endpoint) (i32.const 0) (i32.const 1200) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
-    ("https [method]endpoint.send", RETURNS, "(call $encoded) (call $https/endpoint.send (call $endpoint) (i32.const 0) (i32.const 262144) (i32.const 32000) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
+    ("https [method]endpoint.send", UNANSWERED, "(call $https/endpoint.send (call $endpoint) (i32.const 1296) (i32.const 3) (i32.const 1200) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
+    ("https [method]endpoint.send", RETURNS, "(call $encoded) (call $https/endpoint.send (call $endpoint) (i32.const 1296) (i32.const 3) (i32.const 262144) (i32.const 32000) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
+    ("https [method]endpoint.send", RETURNS, "(call $https/endpoint.send (call $endpoint) LONG (i32.const 1200) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
     ("log write", RETURNS, "(call $log/write (i32.const 3) LONG)"),
     ("mounts [resource-drop]target", ENDS, "(call $drop_target (local.get $target))"),
     ("mounts open-directory", ENDS, "(call $mounts/open-directory LONG OUT)"),
@@ -93,7 +95,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("signing sha256", RETURNS, "(call $signing/sha256 LONG OUT)"),
     ("signing [method]signing-key.id", UNANSWERED, "(call $signing/signing-key.id (call $key) OUT)"),
     ("signing [method]signing-key.session-token", UNANSWERED, "(call $signing/signing-key.session-token (call $key) OUT)"),
-    ("signing [method]signing-key.sign", UNANSWERED, "(call $signing/signing-key.sign (call $key) (i32.const 1) LONG OUT)"),
+    ("signing [method]signing-key.sign", UNANSWERED, "(call $signing/signing-key.sign (call $key) (i32.const 1312) (i32.const 11) LONG OUT)"),
+    ("signing [method]signing-key.sign", RETURNS, "(call $signing/signing-key.sign (call $key) LONG (i32.const 1200) (i32.const 1) OUT)"),
     // Of WASI. No stream ever fails, so that there is no handle of an error.
     ("wasi:io/error [resource-drop]error", TRAPS, "(call $error/drop-error (i32.const 1))"),
     ("wasi:io/error [method]error.to-debug-string", TRAPS, "(call $error/error.to-debug-string (i32.const 1) OUT)"),
@@ -149,7 +152,8 @@ fn core(port: u16) -> String {
         (data (i32.const 1120) "no-such-1") (data (i32.const 1136) "ext4") (data (i32.const 1152) "fifo")
         (data (i32.const 1168) "full") (data (i32.const 1184) "new") (data (i32.const 1200) "/")
         (data (i32.const 1216) "port") (data (i32.const 1232) "{port:05}") (data (i32.const 1248) "drive-0001")
-        (data (i32.const 1264) "-q")
+        (data (i32.const 1264) "-q") (data (i32.const 1280) "gzip") (data (i32.const 1296) "GET")
+        (data (i32.const 1312) "hmac-sha256")
         (func $directory (result i32)
             (call $mounts/open-directory (i32.const 1024) (i32.const 4) (i32.const 8192)) (call $opened))
         (func $endpoint (result i32)

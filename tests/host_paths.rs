@@ -199,7 +199,7 @@ fn node_asking(origin: &str, more: &str) -> Node {
         {more}
         "#
     );
-    hostile_node(&asking("api", 0, "/"), &grants)
+    hostile_node(&asking("api", "GET", "/"), &grants)
 }
 
 #[test]

@@ -18,8 +18,8 @@ use drivebay_tests::{
 };
 use nix::sys::signal::Signal;
 
-const GET: u32 = 0;
-const POST: u32 = 2;
+const GET: &str = "GET";
+const POST: &str = "POST";
 
 /// Grants for an endpoint `api`, with more keys as the test wants them.
 fn grants(origin: &str, more: &str) -> String {

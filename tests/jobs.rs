@@ -35,7 +35,7 @@ fn guest() -> WatGuest {
     let core = r#"
         (import "drivebay:driver/mounts@0.1.0" "open-directory" (func $open (param i32 i32 i32)))
         (import "drivebay:driver/files@0.1.0" "[method]directory.extract-archive" (func $extract (param i32 i32 i32 i32 i32 i32)))
-        (import "drivebay:driver/files@0.1.0" "[method]directory.remove-directory" (func $remove (param i32 i32 i32 i32)))
+        (import "drivebay:driver/files@0.1.0" "[method]directory.rmdir" (func $remove (param i32 i32 i32 i32)))
         (data (i32.const 1024) "poolarchive")
     "#;
     let stage = format!(

@@ -312,11 +312,11 @@ fn in_the_pool(data: &str, calls: &str) -> WatGuest {
             r#"
             (import "drivebay:driver/mounts@0.1.0" "open-directory" (func $open (param i32 i32 i32)))
             (import "drivebay:driver/files@0.1.0" "[method]directory.create-file" (func $create (param i32 i32 i32 i32 i32 i32)))
-            (import "drivebay:driver/files@0.1.0" "[method]directory.set-mode" (func $set_mode (param i32 i32 i32 i32 i32)))
-            (import "drivebay:driver/files@0.1.0" "[method]directory.archive-tree" (func $archive (param i32 i32 i32 i32 i32 i32 i32)))
+            (import "drivebay:driver/files@0.1.0" "[method]directory.chmod" (func $set_mode (param i32 i32 i32 i32 i32)))
+            (import "drivebay:driver/files@0.1.0" "[method]directory.archive-tree" (func $archive (param i32 i32 i32 i32 i32 i32 i32 i32)))
             (import "drivebay:driver/files@0.1.0" "[method]directory.extract-archive" (func $extract (param i32 i32 i32 i32 i32 i32)))
             (data (i32.const 1024) "pool") (data (i32.const 1032) "from") (data (i32.const 1040) "to")
-            (data (i32.const 1048) "tree") (data (i32.const 2048) "{data}")
+            (data (i32.const 1048) "tree") (data (i32.const 1056) "gzip") (data (i32.const 2048) "{data}")
             (func $pool (result i32) (i32.load (i32.const 132)))
             (func $create_from (param $length i32) (call $create (call $pool) (i32.const 1032) (i32.const 4) (i32.const 2048) (local.get $length) (i32.const {RESULT})))
             (func $extract_from (call $extract (call $pool) (i32.const 1032) (i32.const 4) (i32.const 1040) (i32.const 2) (i32.const {RESULT})))
@@ -416,7 +416,7 @@ fn an_archive_that_a_guest_wrote_gives_no_privilege_and_the_log_says_what_is_mis
 /// Packs `tree`, and unpacks what was packed in another call.
 fn packing_and_unpacking() -> [WatGuest; 2] {
     let pack = format!(
-        "(call $archive (call $pool) (i32.const 1048) (i32.const 4) (i32.const 1032) (i32.const 4) (i32.const 1) (i32.const 160))
+        "(call $archive (call $pool) (i32.const 1048) (i32.const 4) (i32.const 1032) (i32.const 4) (i32.const 1056) (i32.const 4) (i32.const 160))
          (if (i32.load8_u (i32.const 160)) (then {}))",
         WatGuest::failing(10, 1024, 4)
     );

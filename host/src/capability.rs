@@ -5,115 +5,46 @@
 //! privileges.
 
 mod block_devices;
+mod call_context;
+mod convert;
+mod driver_state;
 #[cfg(test)]
-mod canned;
-mod exchange;
+mod fake_worker;
 mod files;
 mod guest_memory;
+mod guest_stats;
+mod http_exchange;
 mod https;
+mod known_value;
 mod log;
-mod memory;
+mod log_budget;
 mod mounts;
 mod signing;
-mod tally;
 mod told;
 
-use std::time::{Duration, Instant};
-
-use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::drivebay::driver as wit;
-use crate::error::{Condition, DriverError, GuestText};
-use crate::grant::{Capability, Grants, Refusal};
-use crate::worker::{Fault, FaultKind, Kernel, Reply, Request};
+use crate::error::DriverError;
+use crate::grant::{Capability, Refusal};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use block_devices::Device;
+pub(crate) use call_context::CallContext;
+pub use driver_state::DriverState;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use files::Directory;
-pub(crate) use guest_memory::{CallMemory, NoMemory};
+pub(crate) use guest_memory::NoMemory;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use https::Endpoint;
-pub(crate) use log::LogBudget;
-pub use memory::DriverState;
+#[cfg(feature = "compiler")]
+pub(crate) use known_value::value_of;
+pub(crate) use log_budget::LogBudget;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use mounts::{Purpose, Target};
 pub(crate) use signing::CallKeys;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use signing::SigningKey;
-
-/// Everything one call of a guest may touch; dropped with the call.
-pub(crate) struct CallContext {
-    pub(crate) table: ResourceTable,
-    pub(crate) grants: Grants,
-    pub(crate) kernel: Box<dyn Kernel>,
-    pub(crate) deadline: Instant,
-    pub(crate) log: LogBudget,
-    /// What outlives the call.
-    pub(crate) memory: DriverState,
-    /// What it may take of this process's memory.
-    pub(crate) taken: CallMemory,
-    /// Keys that were used already: one call signs with one key, whatever is refreshed meanwhile.
-    pub(crate) keys: CallKeys,
-    /// The request that got no answer before the deadline: the reason why there is no time left.
-    pub(crate) unanswered: Option<Fault>,
-    /// Whether a request was refused because this process or this node had too much to do.
-    pub(crate) was_full: bool,
-    /// How long host functions waited for workers and the network.
-    pub(crate) waited: Duration,
-}
-
-impl CallContext {
-    /// For an answer that is large, before it is asked for.
-    fn take_buffer(&mut self, bytes: usize) -> Result<(), DriverError> {
-        let taken = self.taken.take_buffer(bytes, self.deadline);
-        taken.map_err(|error| {
-            DriverError::unavailable("cannot take in an answer now").caused_by(error)
-        })
-    }
-
-    fn ask(&mut self, request: Request) -> Result<Reply, DriverError> {
-        self.ask_until(request, self.deadline)
-    }
-
-    /// The same with less patience.
-    fn ask_until(&mut self, request: Request, until: Instant) -> Result<Reply, DriverError> {
-        let begun = Instant::now();
-        let answer = self.kernel.call(request, until.min(self.deadline));
-        self.waited += begun.elapsed();
-        self.was_full |= matches!(&answer, Err(fault) if fault.kind == FaultKind::Full);
-        if let Err(fault) = &answer
-            && until >= self.deadline
-            && self.used_up_the_time(fault.kind)
-        {
-            self.unanswered = Some(fault.clone());
-        }
-        Ok(answer?)
-    }
-
-    /// Whether that is why there is none left: it waited until now for an answer, for another job or for a slot.
-    fn used_up_the_time(&self, kind: FaultKind) -> bool {
-        let is_up = self.deadline <= Instant::now() + LAST_MOMENT;
-        matches!(kind, FaultKind::TimedOut | FaultKind::Stuck)
-            || is_up
-                && matches!(
-                    kind,
-                    FaultKind::Busy | FaultKind::Exhausted | FaultKind::Full
-                )
-    }
-
-    /// What the guest fails with. It cannot say who ran out of something: where this process had, that is what it passes on.
-    pub(crate) fn failed_with(&self, error: wit::types::Error) -> DriverError {
-        let error = from_wit(error);
-        match self.was_full && error.condition() == Condition::Exhausted {
-            true => error.from_process(),
-            false => error,
-        }
-    }
-}
-
-/// Whoever waits for something that may become free looks for it at most so long before the deadline for the last time.
-const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 /// How the linker gets from a store's state to the call's context.
 type Get<T> = fn(&mut T) -> &mut CallContext;
@@ -152,7 +83,7 @@ impl wit::types::Host for CallContext {}
 /// A refusal is logged and counted here, once, and becomes `denied`.
 impl From<Refusal> for DriverError {
     fn from(refusal: Refusal) -> Self {
-        tally::note_refusal(&refusal);
+        guest_stats::note_refusal(&refusal);
         Self::denied(refusal.to_string())
     }
 }
@@ -172,49 +103,16 @@ fn nameable(name: &str) -> Result<(), DriverError> {
     }
 }
 
-/// For the guest: the condition, and a message in words that it may read.
-fn into_wit(condition: Condition, message: String) -> wit::types::Error {
-    use wit::types::Error as Wit;
-    match condition {
-        Condition::InvalidArgument => Wit::InvalidArgument(message),
-        Condition::OutOfRange => Wit::OutOfRange(message),
-        Condition::NotFound => Wit::NotFound(message),
-        Condition::AlreadyExists => Wit::AlreadyExists(message),
-        Condition::InProgress => Wit::InProgress(message),
-        Condition::Unavailable => Wit::Unavailable(message),
-        Condition::Exhausted => Wit::Exhausted(message),
-        Condition::FailedPrecondition => Wit::FailedPrecondition(message),
-        Condition::Denied => Wit::Denied(message),
-        Condition::Unsupported => Wit::Unsupported(message),
-        Condition::Internal => Wit::Internal(message),
-    }
-}
-
-/// From the guest, whose sentence is text from a stranger.
-fn from_wit(error: wit::types::Error) -> DriverError {
-    use wit::types::Error as Wit;
-    let (condition, message) = match error {
-        Wit::InvalidArgument(message) => (Condition::InvalidArgument, message),
-        Wit::OutOfRange(message) => (Condition::OutOfRange, message),
-        Wit::NotFound(message) => (Condition::NotFound, message),
-        Wit::AlreadyExists(message) => (Condition::AlreadyExists, message),
-        Wit::InProgress(message) => (Condition::InProgress, message),
-        Wit::Unavailable(message) => (Condition::Unavailable, message),
-        Wit::Exhausted(message) => (Condition::Exhausted, message),
-        Wit::FailedPrecondition(message) => (Condition::FailedPrecondition, message),
-        Wit::Denied(message) => (Condition::Denied, message),
-        Wit::Unsupported(message) => (Condition::Unsupported, message),
-        Wit::Internal(message) => (Condition::Internal, message),
-    };
-    DriverError::new(condition, GuestText::sentence(&message))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use super::convert::{from_wit, into_wit};
     use super::wit::types::Error as Told;
     use super::*;
-    use crate::error::ErrorOrigin;
-    use crate::grant::{BlockDevicesGrant, MountsGrant};
+    use crate::error::{Condition, ErrorOrigin};
+    use crate::grant::{BlockDevicesGrant, Grants, MountsGrant};
+    use crate::worker::{Fault, FaultKind, Kernel, Reply, Request};
 
     #[test]
     fn every_condition_survives_the_way_to_a_guest_and_back() {
@@ -237,7 +135,8 @@ mod tests {
 
     #[test]
     fn what_a_guest_passes_on_of_this_process_is_not_the_backends_limit() {
-        let mut context = canned::Canned::default().context(Grants::default(), "".as_ref());
+        let mut context =
+            fake_worker::FakeWorker::default().context(Grants::default(), "".as_ref());
         context.kernel = Box::new(Full);
         let exhausted = || wit::types::Error::Exhausted("full".to_owned());
         assert_eq!(
@@ -266,7 +165,7 @@ mod tests {
             }),
             ..Grants::default()
         };
-        let mut context = canned::Canned::default().context(grants, "".as_ref());
+        let mut context = fake_worker::FakeWorker::default().context(grants, "".as_ref());
         match ask(&mut context).expect("no trap") {
             Err(Told::InvalidArgument(said)) => said,
             Err(other) => panic!("{other:?}"),

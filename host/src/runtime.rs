@@ -4,7 +4,6 @@
 //! from a root-only directory and is checked before it is mapped. A trap, a limit or a deadline becomes
 //! an error that names guest and export; nothing of a guest survives it.
 
-mod absent;
 mod call;
 mod clock;
 #[cfg(feature = "compiler")]
@@ -20,6 +19,7 @@ mod limiter;
 mod manifest;
 mod refusals;
 mod wasi;
+mod wasi_stubs;
 
 pub use crate::capability::{DriverState, Purpose};
 pub use call::{AttachRequest, CallSetup, StageRequest};

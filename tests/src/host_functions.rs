@@ -24,12 +24,12 @@ const WASI_VERSION: &str = "0.2.6";
 /// One function, as a core module imports it.
 #[derive(Debug)]
 pub struct HostFunction {
-    /// `wasi:io/poll [method]pollable.block`, `https pause`.
+    /// `wasi:io/poll [method]pollable.block`, `https sleep`.
     pub name: String,
     import: String,
 }
 
-/// All of them, with how a text calls each: `$poll/pollable.block`, `$https/pause`, `$poll/drop-pollable`.
+/// All of them, with how a text calls each: `$poll/pollable.block`, `$https/sleep`, `$poll/drop-pollable`.
 pub fn host_functions() -> Vec<HostFunction> {
     let (contract, wasi) = (contract(), wasi_packages());
     let names = CONTRACT.map(|name| (name, format!("drivebay:driver/{name}@0.1.0")));

@@ -3,15 +3,15 @@
 use crate::WatGuest;
 
 /// A guest that sends one request when it is asked to stage a volume. It fails with the host's error, or with
-/// `answer NNN: BODY`. The method is the contract's, counted from 0: get, head, post, put, patch, delete.
-pub fn asking(endpoint: &str, method: u32, path: &str) -> WatGuest {
-    let (e, p) = (endpoint.len(), path.len());
+/// `answer NNN: BODY`.
+pub fn asking(endpoint: &str, method: &str, path: &str) -> WatGuest {
+    let (e, m, p) = (endpoint.len(), method.len(), path.len());
     WatGuest::named("hostile")
         .imports("https")
         .core(&format!(
             r#"(import "drivebay:driver/https@0.1.0" "open-endpoint" (func $open (param i32 i32 i32)))
-               (import "drivebay:driver/https@0.1.0" "[method]endpoint.send" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-               (data (i32.const 1024) "{endpoint}") (data (i32.const 2048) "{path}") (data (i32.const 4096) "answer ...: ")
+               (import "drivebay:driver/https@0.1.0" "[method]endpoint.send" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+               (data (i32.const 1024) "{endpoint}") (data (i32.const 1536) "{method}") (data (i32.const 2048) "{path}") (data (i32.const 4096) "answer ...: ")
                (func $digit (param $at i32) (param $number i32)
                  (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.rem_u (local.get $number) (i32.const 10)))))
                (func $tell (local $status i32)
@@ -26,7 +26,7 @@ pub fn asking(endpoint: &str, method: u32, path: &str) -> WatGuest {
         .stage(&format!(
             "(call $open (i32.const 1024) (i32.const {e}) (i32.const 64))
              (if (i32.eqz (i32.load8_u (i32.const 64))) (then
-               (call $send (i32.load (i32.const 68)) (i32.const {method}) (i32.const 2048) (i32.const {p})
+               (call $send (i32.load (i32.const 68)) (i32.const 1536) (i32.const {m}) (i32.const 2048) (i32.const {p})
                  (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))
                (if (i32.eqz (i32.load8_u (i32.const 64))) (then (call $tell)))))"
         ))
@@ -64,8 +64,8 @@ pub fn using_key(name: &str, key_use: KeyUse) -> WatGuest {
         ),
         KeyUse::Sign => (
             "sign",
-            "i32 i32 i32 i32 i32",
-            "(i32.const 0) (i32.const 3072) (i32.const 28)",
+            "i32 i32 i32 i32 i32 i32",
+            "(i32.const 2560) (i32.const 9) (i32.const 3072) (i32.const 28)",
             format!(
                 "(call $hex (local.get $kept) (i32.load (i32.const 72))) {}",
                 tell("(i32.const 4096)", "(i32.const 40)")
@@ -77,7 +77,7 @@ pub fn using_key(name: &str, key_use: KeyUse) -> WatGuest {
         .core(&format!(
             r#"(import "drivebay:driver/signing@0.1.0" "open-key" (func $open (param i32 i32 i32)))
                (import "drivebay:driver/signing@0.1.0" "[method]signing-key.{function}" (func $use (param {signature})))
-               (data (i32.const 1024) "{name}") (data (i32.const 2048) "0123456789abcdef")
+               (data (i32.const 1024) "{name}") (data (i32.const 2048) "0123456789abcdef") (data (i32.const 2560) "hmac-sha1")
                (data (i32.const 3072) "what do ya want for nothing?")
                (func $hex (param $from i32) (param $left i32) (local $to i32) (local $byte i32)
                  (local.set $to (i32.const 4096))

@@ -1,8 +1,8 @@
 //! The outside as it is: endpoints, keys and time, all of them the host's.
 
-use crate::bindings::drivebay::driver::https::{self, Method, Request, Response};
+use crate::bindings::drivebay::driver::https::{self, Request, Response};
 use crate::bindings::drivebay::driver::log::{self, Level};
-use crate::bindings::drivebay::driver::signing::{self, Algorithm};
+use crate::bindings::drivebay::driver::signing;
 use crate::bindings::drivebay::driver::types::Error;
 use crate::call::Call;
 use crate::ecs::Cloud;
@@ -47,13 +47,13 @@ impl Cloud for HostCloud {
             signature::headers(&authority, call.action.name(), &date, &nonce, &signer);
         let canonical = signature::canonical_query_request(&call.query, &headers);
         let text = signature::text_to_sign(&signing::sha256(canonical.as_bytes()));
-        let signed = key.sign(Algorithm::HmacSha256, text.as_bytes())?;
+        let signed = key.sign("hmac-sha256", text.as_bytes())?;
         let authorization = signature::authorization(&signer, &headers, &signed);
         headers.retain(|(name, _)| name != "host");
         headers.push(("accept".into(), "application/json".into()));
         headers.push(("authorization".into(), authorization));
         endpoint.send(&Request {
-            method: Method::Post,
+            method: "POST".into(),
             path: "/".into(),
             query: call.query.clone(),
             headers,
@@ -72,9 +72,9 @@ impl Cloud for HostCloud {
                  [grants.https.metadata] in the driver's file"
             ))
         })?;
-        let ask = |method, path: &str, header: (&str, &str)| {
+        let ask = |method: &str, path: &str, header: (&str, &str)| {
             let response = endpoint.send(&Request {
-                method,
+                method: method.into(),
                 path: path.into(),
                 query: Vec::new(),
                 headers: vec![(header.0.into(), header.1.into())],
@@ -83,16 +83,16 @@ impl Cloud for HostCloud {
             metadata_text(path, response)
         };
         let lifetime = ("x-aliyun-ecs-metadata-token-ttl-seconds", TOKEN_SECONDS);
-        let token = ask(Method::Put, "/latest/api/token", lifetime)?;
+        let token = ask("PUT", "/latest/api/token", lifetime)?;
         ask(
-            Method::Get,
+            "GET",
             path,
             ("x-aliyun-ecs-metadata-token", token.trim_ascii()),
         )
     }
 
     fn pause(&self, milliseconds: u64) -> Result<(), Error> {
-        https::pause(u32::try_from(milliseconds).unwrap_or(u32::MAX))
+        https::sleep(u32::try_from(milliseconds).unwrap_or(u32::MAX))
     }
 
     fn chance(&self) -> u8 {

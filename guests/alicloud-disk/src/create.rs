@@ -40,7 +40,7 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
     if disk.is_ephemeral()
         && disk.nodes.is_empty()
         && let (Some(place), Some(node)) = (
-            info.places.first_mut(),
+            info.accessible_topology.first_mut(),
             wanted.instance_in(disk.zone, disk.category),
         )
     {

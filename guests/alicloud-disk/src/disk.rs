@@ -169,8 +169,8 @@ impl Disk {
             capacity_bytes: self.bytes(),
             context: Vec::new(),
             source: self.snapshot.map(|id| VolumeSource::Snapshot(id.into())),
-            places: self.places(),
-            nodes: self.nodes.iter().map(|node| node.as_str().into()).collect(),
+            accessible_topology: self.places(),
+            published_node_ids: self.nodes.iter().map(|node| node.as_str().into()).collect(),
         }
     }
 }
@@ -352,7 +352,7 @@ mod tests {
             let disk = read(&format!(
                 r#"{{"DiskId":"d-1","Category":"{category}","ZoneId":"z"}}"#
             ));
-            disk.expect("a disk").info().places.len()
+            disk.expect("a disk").info().accessible_topology.len()
         };
         assert_eq!(
             (places("cloud_ssd"), places("cloud_regional_disk_auto")),

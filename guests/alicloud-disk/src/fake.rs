@@ -46,7 +46,7 @@ pub(crate) fn request(
             .collect(),
         capabilities: Vec::new(),
         source_snapshot_id: None,
-        places,
+        accessibility_requirements: places,
     }
 }
 

@@ -194,7 +194,7 @@ impl node::Guest for AlicloudDisk {
 }
 
 impl accessibility::Guest for AlicloudDisk {
-    fn get_place() -> Result<Topology, Error> {
+    fn get_topology() -> Result<Topology, Error> {
         instance::place(ECS)
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn list_volumes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::drivebay::driver::types::{AccessMode, AccessType};
+    use crate::bindings::drivebay::driver::types::AccessType;
     use crate::fake::{FakeCloud, Fault};
 
     #[test]
@@ -68,7 +68,11 @@ mod tests {
         cloud.attach(&id, "i-1");
         let info = get_volume(Ecs { cloud: &cloud }, &id).expect("a disk");
         assert_eq!(
-            (info.capacity_bytes, info.nodes.len(), info.places.len()),
+            (
+                info.capacity_bytes,
+                info.published_node_ids.len(),
+                info.accessible_topology.len()
+            ),
             (20 << 30, 1, 1)
         );
         for missing in ["d-gone", "fake"] {
@@ -113,25 +117,25 @@ mod tests {
     fn validation_tells_missing_from_unfit() {
         let cloud = FakeCloud::new();
         let id = cloud.add_disk("cloud_ssd", 20);
-        let validate = |id: &str, mode| {
+        let validate = |id: &str, mode: &str| {
             let volume = Volume {
                 id: id.into(),
                 context: Vec::new(),
                 publish_context: Vec::new(),
             };
             let capability = VolumeCapability {
-                mode,
+                mode: mode.into(),
                 kind: AccessType::Block,
             };
             validate_volume(Ecs { cloud: &cloud }, &volume, &[capability])
         };
-        validate(&id, AccessMode::SingleNodeWriter).expect("fit");
+        validate(&id, "SINGLE_NODE_WRITER").expect("fit");
         assert!(matches!(
-            validate(&id, AccessMode::MultiNodeMultiWriter),
+            validate(&id, "MULTI_NODE_MULTI_WRITER"),
             Err(Error::Unsupported(_))
         ));
         assert!(matches!(
-            validate("fake", AccessMode::SingleNodeWriter),
+            validate("fake", "SINGLE_NODE_WRITER"),
             Err(Error::NotFound(_))
         ));
     }

@@ -5,9 +5,7 @@
 //! driver. A volume made by the latter carries its StorageClass's words along, so those are known there too.
 //! `detachFromOtherNode` is ours.
 
-use crate::bindings::exports::drivebay::driver::identity::{
-    Parameter, ParameterScope, Requirement,
-};
+use crate::bindings::exports::drivebay::driver::identity::Parameter;
 
 pub(crate) const VOLUME_ID: &str = "volumeId";
 pub(crate) const TYPE: &str = "type";
@@ -277,27 +275,31 @@ const VOLUME: &[Line] = &[(
     "The disk: d- and what follows it in the ECS console.",
 )];
 
+/// Where a parameter may stand, as the host names it.
+const IN_VOLUMES: &str = "volume";
+const IN_CLASSES: &str = "storage-class";
+
 /// All of them, as `describe` answers.
 pub(crate) fn described() -> Vec<Parameter> {
     let mut all = Vec::new();
     for (scope, lines) in [
-        (ParameterScope::Volume, VOLUME),
-        (ParameterScope::Creation, CREATION),
-        (ParameterScope::Snapshot, SNAPSHOT),
-        (ParameterScope::GroupSnapshot, GROUP_SNAPSHOT),
-        (ParameterScope::Modification, MODIFICATION),
+        (IN_VOLUMES, VOLUME),
+        (IN_CLASSES, CREATION),
+        ("volume-snapshot-class", SNAPSHOT),
+        ("volume-group-snapshot-class", GROUP_SNAPSHOT),
+        ("volume-attributes-class", MODIFICATION),
     ] {
         for (name, default, meaning) in lines {
             all.push(parameter(scope, name, *default, meaning));
             // A volume carries the words it was made by; `readOnly` there is the host's, and so is it to leave out
             // those with a domain.
-            if scope == ParameterScope::Creation && *name != READ_ONLY && !name.contains('.') {
+            if scope == IN_CLASSES && *name != READ_ONLY && !name.contains('.') {
                 let in_volumes = if matters_to_nodes(name) {
                     meaning
                 } else {
                     CARRIED_ALONG
                 };
-                all.push(parameter(ParameterScope::Volume, name, None, in_volumes));
+                all.push(parameter(IN_VOLUMES, name, None, in_volumes));
             }
         }
     }
@@ -308,8 +310,8 @@ pub(crate) fn described() -> Vec<Parameter> {
         } else {
             CARRIED_ALONG
         };
-        all.push(parameter(ParameterScope::Volume, name, None, in_volumes));
-        all.push(parameter(ParameterScope::Creation, name, None, &refused));
+        all.push(parameter(IN_VOLUMES, name, None, in_volumes));
+        all.push(parameter(IN_CLASSES, name, None, &refused));
     }
     all
 }
@@ -333,13 +335,13 @@ fn matters_to_nodes(name: &str) -> bool {
     [FS_TYPE, MKFS_OPTIONS, DETACH_FROM_OTHER_NODE].contains(&name)
 }
 
-fn parameter(scope: ParameterScope, name: &str, default: Option<&str>, meaning: &str) -> Parameter {
+fn parameter(scope: &str, name: &str, default: Option<&str>, meaning: &str) -> Parameter {
     Parameter {
         name: name.into(),
-        scope,
-        need: Requirement::Optional,
+        scope: scope.into(),
+        required: false,
         default: default.map(String::from),
-        meaning: meaning.into(),
+        description: meaning.into(),
     }
 }
 
@@ -362,7 +364,7 @@ mod tests {
     #[test]
     fn every_meaning_is_a_sentence() {
         for parameter in described() {
-            assert!(parameter.meaning.ends_with('.'), "{}", parameter.name);
+            assert!(parameter.description.ends_with('.'), "{}", parameter.name);
         }
     }
 
@@ -372,11 +374,11 @@ mod tests {
         let is_in_volumes = |name: &str| {
             described
                 .iter()
-                .any(|p| p.scope == ParameterScope::Volume && p.name == name)
+                .any(|p| p.scope == IN_VOLUMES && p.name == name)
         };
         for parameter in &described {
             let is_hosts = parameter.name == READ_ONLY || parameter.name.contains('.');
-            if parameter.scope == ParameterScope::Creation && !is_hosts {
+            if parameter.scope == IN_CLASSES && !is_hosts {
                 assert!(is_in_volumes(&parameter.name), "{}", parameter.name);
             }
         }

@@ -1,7 +1,7 @@
 //! Snapshots: the content of a disk at one moment.
 
 use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::{Error, Readiness, Snapshot as Info};
+use crate::bindings::drivebay::driver::types::{Error, Snapshot as Info};
 use crate::bindings::exports::drivebay::driver::snapshot_listing::{Filter, SnapshotPage};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::call::{Action, Call};
@@ -64,11 +64,7 @@ impl Snapshot {
             source_volume_id: self.source.into(),
             size_bytes: self.gib.saturating_mul(GIB),
             created_at_seconds: time::read(self.created).unwrap_or_default(),
-            readiness: if self.available {
-                Readiness::Ready
-            } else {
-                Readiness::Pending
-            },
+            ready_to_use: self.available,
             group_id: self.group.map(|group| group.as_str().into()),
         }
     }

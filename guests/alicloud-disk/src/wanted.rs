@@ -1,8 +1,7 @@
 //! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
 
 use crate::bindings::drivebay::driver::types::{
-    AccessMode, AccessType, CapacityRange, CreateRequest, Error, Parameters, Topology,
-    VolumeCapability,
+    AccessType, CapacityRange, CreateRequest, Error, Parameters, Topology, VolumeCapability,
 };
 use crate::category::Kind;
 use crate::disk::{Disk, MultiAttach, add_word};
@@ -91,8 +90,8 @@ impl<'a> Wanted<'a> {
                 (Some(_), None) => Vec::new(),
                 _ => Kind::wanted(&given)?,
             },
-            zones: zone::wanted(&given, &request.places, region)?,
-            places: &request.places,
+            zones: zone::wanted(&given, &request.accessibility_requirements, region)?,
+            places: &request.accessibility_requirements,
             encrypted,
             kms_key,
             roles: roles(&given)?,
@@ -333,32 +332,32 @@ pub(crate) fn check_capabilities(
 ) -> Result<(), Error> {
     for capability in capabilities {
         let is_block = matches!(capability.kind, AccessType::Block);
-        let reason = match (capability.mode, multi_attach) {
+        let reason = match (capability.mode.as_str(), multi_attach) {
             (
-                AccessMode::SingleNodeWriter
-                | AccessMode::SingleNodeReaderOnly
-                | AccessMode::SingleNodeSingleWriter
-                | AccessMode::SingleNodeMultiWriter,
+                "SINGLE_NODE_WRITER"
+                | "SINGLE_NODE_READER_ONLY"
+                | "SINGLE_NODE_SINGLE_WRITER"
+                | "SINGLE_NODE_MULTI_WRITER",
                 _,
             )
-            | (AccessMode::MultiNodeReaderOnly, MultiAttach::Enabled) => continue,
-            (
-                AccessMode::MultiNodeSingleWriter | AccessMode::MultiNodeMultiWriter,
-                MultiAttach::Enabled,
-            ) if is_block => {
+            | ("MULTI_NODE_READER_ONLY", MultiAttach::Enabled) => continue,
+            ("MULTI_NODE_SINGLE_WRITER" | "MULTI_NODE_MULTI_WRITER", MultiAttach::Enabled)
+                if is_block =>
+            {
                 continue;
             }
+            ("MULTI_NODE_SINGLE_WRITER" | "MULTI_NODE_MULTI_WRITER", MultiAttach::Enabled) => {
+                "a filesystem that several nodes write to is destroyed: use volumeMode Block"
+            }
             (
-                AccessMode::MultiNodeSingleWriter | AccessMode::MultiNodeMultiWriter,
-                MultiAttach::Enabled,
-            ) => "a filesystem that several nodes write to is destroyed: use volumeMode Block",
-            (
-                AccessMode::MultiNodeReaderOnly
-                | AccessMode::MultiNodeSingleWriter
-                | AccessMode::MultiNodeMultiWriter,
+                "MULTI_NODE_READER_ONLY" | "MULTI_NODE_SINGLE_WRITER" | "MULTI_NODE_MULTI_WRITER",
                 MultiAttach::Disabled,
             ) => {
                 "the disk can be attached to one node at a time: set multiAttach in the StorageClass"
+            }
+            (unknown, _) => {
+                let reason = format!("the driver does not know the access mode {unknown:?}");
+                return Err(Error::Unsupported(reason));
             }
         };
         return Err(Error::Unsupported(reason.into()));

@@ -5,7 +5,6 @@
 //! nothing is left of it. A client of NFS remembers for a while what was not there; but it asks what is in a directory
 //! that it opens, so it is directories that are looked into here.
 
-use crate::bindings::drivebay::driver::files::EntryKind;
 use crate::bindings::drivebay::driver::types::Error;
 use crate::name::key;
 use crate::record::{Record, SnapshotRecord, State, VolumeRecord};
@@ -416,7 +415,7 @@ impl Store<'_> {
     /// Some servers have one file under both names. Letters of other scripts are not told.
     fn takes_capitals_for_small(&self) -> Result<bool, Error> {
         let capitals = format!("{}{HIDDEN_IN_CAPITALS}", self.root);
-        Ok(self.tree.kind(&capitals)? == Some(EntryKind::Directory))
+        self.tree.has_directory(&capitals)
     }
 
     /// Our own directory.

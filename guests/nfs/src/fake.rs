@@ -3,9 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use crate::bindings::drivebay::driver::files::{EntryKind, Properties};
+use crate::bindings::drivebay::driver::files::FileStatus;
 use crate::bindings::drivebay::driver::types::Error;
-use crate::tree::Tree;
+use crate::tree::{self, Tree};
 
 /// What the host calls work that is not finished, and shows nobody.
 pub(crate) const PARTIAL: &str = ".drivebay-partial";
@@ -238,20 +238,20 @@ impl FakeTree {
 }
 
 impl Tree for FakeTree {
-    fn look(&self, path: &str) -> Result<Properties, Error> {
+    fn look(&self, path: &str) -> Result<FileStatus, Error> {
         self.tick();
         self.reach(path)?;
         let node = self.node(path)?;
         let size = node.content.as_ref().map_or(0, Vec::len);
-        Ok(Properties {
+        Ok(FileStatus {
             kind: if node.content.is_some() {
-                EntryKind::File
+                tree::FILE.into()
             } else {
-                EntryKind::Directory
+                tree::DIRECTORY.into()
             },
             mode: node.mode,
             size_bytes: u64::try_from(size).expect("small"),
-            modified_at_seconds: node.modified,
+            mtime_seconds: node.modified,
         })
     }
 

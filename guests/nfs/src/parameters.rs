@@ -6,9 +6,7 @@
 //! and Kubernetes' CSI driver for NFS, whose StorageClasses work too (`server`, `share`, `subDir`,
 //! `mountPermissions`, `onDelete`). `subPath` and `createSubPath` are ours.
 
-use crate::bindings::exports::drivebay::driver::identity::{
-    Parameter, ParameterScope, Requirement,
-};
+use crate::bindings::exports::drivebay::driver::identity::Parameter;
 
 pub(crate) const SERVER: &str = "server";
 pub(crate) const SHARE: &str = "share";
@@ -154,7 +152,7 @@ fn of_classes() -> Vec<Parameter> {
         ),
     ];
     all.iter_mut()
-        .for_each(|one| one.scope = ParameterScope::Creation);
+        .for_each(|one| one.scope = "storage-class".into());
     all
 }
 
@@ -182,13 +180,13 @@ fn of_snapshot_classes() -> Vec<Parameter> {
         ),
     ];
     all.iter_mut()
-        .for_each(|one| one.scope = ParameterScope::Snapshot);
+        .for_each(|one| one.scope = "volume-snapshot-class".into());
     all
 }
 
 fn required(name: &str, meaning: &str) -> Parameter {
     Parameter {
-        need: Requirement::Required,
+        required: true,
         ..optional(name, None, meaning)
     }
 }
@@ -196,10 +194,10 @@ fn required(name: &str, meaning: &str) -> Parameter {
 fn optional(name: &str, default: Option<&str>, meaning: &str) -> Parameter {
     Parameter {
         name: name.into(),
-        scope: ParameterScope::Volume,
-        need: Requirement::Optional,
+        scope: "volume".into(),
+        required: false,
         default: default.map(String::from),
-        meaning: meaning.into(),
+        description: meaning.into(),
     }
 }
 
@@ -210,7 +208,7 @@ mod tests {
     #[test]
     fn no_two_parameters_differ_in_case_only() {
         let described = described();
-        let name = |p: &Parameter| (p.scope as u8, p.name.to_lowercase());
+        let name = |p: &Parameter| (p.scope.clone(), p.name.to_lowercase());
         let mut names: Vec<_> = described.iter().map(name).collect();
         names.sort();
         let all = names.len();
@@ -221,7 +219,7 @@ mod tests {
     #[test]
     fn every_meaning_is_a_sentence() {
         for parameter in described() {
-            assert!(parameter.meaning.ends_with('.'), "{}", parameter.name);
+            assert!(parameter.description.ends_with('.'), "{}", parameter.name);
         }
     }
 }

@@ -4,7 +4,6 @@
 //! the record says that it is there. Removing goes the other way round. Whatever is cut off in between, the retry
 //! finds the record and goes on from there.
 
-use crate::bindings::drivebay::driver::files::EntryKind;
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error, VolumeInfo, VolumeSource};
 use crate::directories::Removal;
 use crate::name::key;
@@ -13,7 +12,7 @@ use crate::record::{State, VolumeRecord};
 use crate::snapshot;
 use crate::store::Store;
 use crate::sub_dir::SubDir;
-use crate::tree::{DIRECTORY_MODE, Tree, there_is_done};
+use crate::tree::{DIRECTORY, DIRECTORY_MODE, Tree, there_is_done};
 use crate::volume_id::{OnDelete, VolumeId};
 use crate::wanted::{self, Wanted};
 
@@ -52,17 +51,18 @@ fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<VolumeRecord, Error> {
     store.refuse_overlap(&wanted.record)?;
     for parent in directory.parents() {
         // Behind a symlink would be a directory that has another name, and perhaps a volume.
-        if !matches!(store.tree.kind(parent)?, None | Some(EntryKind::Directory)) {
+        if !matches!(store.tree.kind(parent)?.as_deref(), None | Some(DIRECTORY)) {
             return Err(taken(parent, "no directory"));
         }
     }
-    match (store.tree.kind(directory.as_str())?, &wanted.record.source) {
+    let kind = store.tree.kind(directory.as_str())?;
+    match (kind.as_deref(), &wanted.record.source) {
         // What is there was retained, or put there for this volume.
-        (None, _) | (Some(EntryKind::Directory), None) => {}
-        (Some(EntryKind::Directory), Some(_)) => {
+        (None, _) | (Some(DIRECTORY), None) => {}
+        (Some(DIRECTORY), Some(_)) => {
             return Err(taken(directory.as_str(), "there, with other content"));
         }
-        (Some(EntryKind::File | EntryKind::Symlink | EntryKind::Other), _) => {
+        (Some(_), _) => {
             return Err(taken(directory.as_str(), "no directory"));
         }
     }

@@ -3,8 +3,7 @@
 //! The record comes first, then the archive, which appears whole or not at all; its time is the snapshot's, since
 //! nothing writes to it any more, and the record keeps both.
 
-use crate::bindings::drivebay::driver::files::EntryKind;
-use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Readiness, Snapshot};
+use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::given::Given;
 use crate::options::Share;
@@ -13,7 +12,7 @@ use crate::provision;
 use crate::record::{SnapshotRecord, State};
 use crate::snapshot_id::SnapshotId;
 use crate::store::Store;
-use crate::tree::{Tree, there_is_done};
+use crate::tree::{FILE, Tree, there_is_done};
 use crate::volume_id::Export;
 
 /// An archive holds what each of the volume's users may not read of another's.
@@ -135,7 +134,7 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
     let record = SnapshotRecord {
         state: State::Ready,
         size_bytes: found.size_bytes,
-        created_at_seconds: found.modified_at_seconds,
+        created_at_seconds: found.mtime_seconds,
         ..record
     };
     store.replace(&record.name, &record)?;
@@ -163,8 +162,8 @@ pub(crate) fn get(tree: &dyn Tree, id: &SnapshotId) -> Result<Snapshot, Error> {
         id: id.to_string(),
         source_volume_id: format!("{}#{}##", id.export.in_id(), id.source()),
         size_bytes: found.size_bytes,
-        created_at_seconds: found.modified_at_seconds,
-        readiness: Readiness::Ready,
+        created_at_seconds: found.mtime_seconds,
+        ready_to_use: true,
         group_id: None,
     })
 }
@@ -177,7 +176,7 @@ pub(crate) fn find_archive(tree: &dyn Tree, written: &str) -> Result<String, Err
         return Err(missing(written));
     }
     for archive in id.archives() {
-        if tree.kind(&archive)? == Some(EntryKind::File) {
+        if tree.kind(&archive)?.as_deref() == Some(FILE) {
             return Ok(archive);
         }
     }
@@ -237,7 +236,7 @@ fn info(record: &SnapshotRecord) -> Snapshot {
         source_volume_id: record.source_volume_id.clone(),
         size_bytes: record.size_bytes,
         created_at_seconds: record.created_at_seconds,
-        readiness: Readiness::Ready,
+        ready_to_use: true,
         group_id: None,
     }
 }

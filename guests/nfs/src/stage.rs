@@ -67,7 +67,7 @@ fn create(share: &Share) -> Result<(), Error> {
             Err(Error::NotFound(_)) => continue,
             Err(error) => return Err(error),
             Ok(directory) => {
-                directory.make_directory(missing, share.mode.unwrap_or(options::DEFAULT_MODE))?;
+                directory.mkdir(missing, share.mode.unwrap_or(options::DEFAULT_MODE))?;
                 log::write(
                     Level::Info,
                     &format!("made {missing} in {parent} of {}", share.server),

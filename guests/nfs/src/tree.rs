@@ -1,14 +1,18 @@
 //! What is done on a share: the host's `files`, as far as volumes and snapshots need it.
 
-use crate::bindings::drivebay::driver::files::{Compression, Directory, EntryKind, Properties};
+use crate::bindings::drivebay::driver::files::{Directory, FileStatus};
 use crate::bindings::drivebay::driver::types::Error;
 
 /// Of directories that are made without anybody asking for a mode: what the Kubernetes driver leaves behind.
 pub(crate) const DIRECTORY_MODE: u32 = 0o755;
 
+/// Kinds of entries, as the host names them.
+pub(crate) const DIRECTORY: &str = "directory";
+pub(crate) const FILE: &str = "file";
+
 /// The root of a share; every path is below it.
 pub(crate) trait Tree {
-    fn look(&self, path: &str) -> Result<Properties, Error>;
+    fn look(&self, path: &str) -> Result<FileStatus, Error>;
     /// What lies in a directory; `exhausted` past what the host lists.
     fn names(&self, directory: &str) -> Result<Vec<String>, Error>;
     fn read(&self, path: &str) -> Result<Vec<u8>, Error>;
@@ -28,11 +32,11 @@ pub(crate) trait Tree {
 impl dyn Tree + '_ {
     /// Whether a directory is there. A symlink is none: what it leads to is somebody else's.
     pub(crate) fn has_directory(&self, path: &str) -> Result<bool, Error> {
-        Ok(self.kind(path)? == Some(EntryKind::Directory))
+        Ok(self.kind(path)?.as_deref() == Some(DIRECTORY))
     }
 
     /// What is there, if anything.
-    pub(crate) fn kind(&self, path: &str) -> Result<Option<EntryKind>, Error> {
+    pub(crate) fn kind(&self, path: &str) -> Result<Option<String>, Error> {
         missing_is_none(self.look(path).map(|found| found.kind))
     }
 
@@ -64,12 +68,12 @@ pub(crate) fn there_is_done(answer: Result<(), Error>) -> Result<(), Error> {
 }
 
 impl Tree for Directory {
-    fn look(&self, path: &str) -> Result<Properties, Error> {
-        self.look(path)
+    fn look(&self, path: &str) -> Result<FileStatus, Error> {
+        self.stat(path)
     }
 
     fn names(&self, directory: &str) -> Result<Vec<String>, Error> {
-        let entries = self.list_entries(directory)?;
+        let entries = self.readdir(directory)?;
         Ok(entries.into_iter().map(|entry| entry.name).collect())
     }
 
@@ -86,11 +90,11 @@ impl Tree for Directory {
     }
 
     fn make_directory(&self, path: &str, mode: u32) -> Result<(), Error> {
-        self.make_directory(path, mode)
+        self.mkdir(path, mode)
     }
 
     fn set_mode(&self, path: &str, mode: u32) -> Result<(), Error> {
-        self.set_mode(path, mode)
+        self.chmod(path, mode)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
@@ -102,7 +106,7 @@ impl Tree for Directory {
     }
 
     fn remove_directory(&self, path: &str) -> Result<(), Error> {
-        self.remove_directory(path)
+        self.rmdir(path)
     }
 
     fn copy_tree(&self, from: &str, to: &str) -> Result<(), Error> {
@@ -111,7 +115,7 @@ impl Tree for Directory {
 
     /// The size is asked for when all is done: a retry that finds the archive there gets none here.
     fn archive_tree(&self, from: &str, to: &str) -> Result<(), Error> {
-        self.archive_tree(from, to, Compression::Gzip).map(drop)
+        self.archive_tree(from, to, "gzip").map(drop)
     }
 
     fn extract_archive(&self, from: &str, to: &str) -> Result<(), Error> {
@@ -119,6 +123,6 @@ impl Tree for Directory {
     }
 
     fn available_bytes(&self) -> Result<u64, Error> {
-        self.usage().map(|usage| usage.available_bytes)
+        self.statfs().map(|found| found.available_bytes)
     }
 }

@@ -98,8 +98,8 @@ pub(crate) fn info(id: &VolumeId, record: &VolumeRecord) -> VolumeInfo {
         capacity_bytes: record.capacity_bytes,
         context,
         source: record.source.clone(),
-        places: Vec::new(),
-        nodes: Vec::new(),
+        accessible_topology: Vec::new(),
+        published_node_ids: Vec::new(),
     }
 }
 
@@ -175,15 +175,14 @@ mod tests {
             parameters: all.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
             capabilities,
             source_snapshot_id: None,
-            places: Vec::new(),
+            accessibility_requirements: Vec::new(),
         };
         Wanted::requested(&request, None)
     }
 
     fn with(kind: AccessType) -> Vec<VolumeCapability> {
-        use crate::bindings::drivebay::driver::types::AccessMode;
         vec![VolumeCapability {
-            mode: AccessMode::MultiNodeMultiWriter,
+            mode: "MULTI_NODE_MULTI_WRITER".into(),
             kind,
         }]
     }

@@ -5,6 +5,7 @@ use wasmtime::component::Resource;
 use crate::bindings::drivebay::driver::files as wit;
 use crate::bindings::drivebay::driver::types;
 use crate::capability::CallContext;
+use crate::capability::known_value::known_value;
 use crate::error::{DriverError, GuestText};
 use crate::grant::{Misread, misread};
 use crate::worker::{
@@ -22,6 +23,10 @@ pub struct Directory {
 /// A list of as many names as a worker tells, 1 MiB of them, on its way to the guest: six times as long where every
 /// character has to be escaped.
 const LIST_BYTES: usize = 8 << 20;
+
+/// As the contract names them.
+const COMPRESSIONS: [(&str, Compression); 2] =
+    [("none", Compression::None), ("gzip", Compression::Gzip)];
 
 /// Whether an operation changes anything.
 enum Effect {
@@ -105,28 +110,19 @@ fn sendable(operation: &FileOperation) -> Result<(), DriverError> {
 impl wit::Host for CallContext {}
 
 impl wit::HostDirectory for CallContext {
-    fn make_directory(
-        &mut self,
-        directory: Resource<Directory>,
-        path: String,
-        mode: u32,
-    ) -> Answer<()> {
+    fn mkdir(&mut self, directory: Resource<Directory>, path: String, mode: u32) -> Answer<()> {
         self.change(
             &directory,
-            "make-directory",
+            "mkdir",
             FileOperation::MakeDirectory { path, mode },
         )
     }
 
-    fn set_mode(&mut self, directory: Resource<Directory>, path: String, mode: u32) -> Answer<()> {
-        self.change(
-            &directory,
-            "set-mode",
-            FileOperation::SetMode { path, mode },
-        )
+    fn chmod(&mut self, directory: Resource<Directory>, path: String, mode: u32) -> Answer<()> {
+        self.change(&directory, "chmod", FileOperation::SetMode { path, mode })
     }
 
-    fn look(&mut self, directory: Resource<Directory>, path: String) -> Answer<wit::Properties> {
+    fn stat(&mut self, directory: Resource<Directory>, path: String) -> Answer<wit::FileStatus> {
         self.work(
             &directory,
             Effect::Looks,
@@ -135,21 +131,17 @@ impl wit::HostDirectory for CallContext {
                 let Reply::Properties(found) = reply else {
                     return None;
                 };
-                Some(wit::Properties {
+                Some(wit::FileStatus {
                     kind: kind(found.kind),
                     mode: found.mode,
                     size_bytes: found.size_bytes,
-                    modified_at_seconds: found.modified_at_seconds,
+                    mtime_seconds: found.modified_at_seconds,
                 })
             },
         )
     }
 
-    fn list_entries(
-        &mut self,
-        directory: Resource<Directory>,
-        path: String,
-    ) -> Answer<Vec<wit::Entry>> {
+    fn readdir(&mut self, directory: Resource<Directory>, path: String) -> Answer<Vec<wit::Entry>> {
         if let Err(error) = self.take_buffer(LIST_BYTES) {
             return Ok(Err(self.tell(&error)));
         }
@@ -214,12 +206,8 @@ impl wit::HostDirectory for CallContext {
         self.change(&directory, "remove-tree", FileOperation::Remove { path })
     }
 
-    fn remove_directory(&mut self, directory: Resource<Directory>, path: String) -> Answer<()> {
-        self.change(
-            &directory,
-            "remove-directory",
-            FileOperation::RemoveDirectory { path },
-        )
+    fn rmdir(&mut self, directory: Resource<Directory>, path: String) -> Answer<()> {
+        self.change(&directory, "rmdir", FileOperation::RemoveDirectory { path })
     }
 
     fn copy_tree(
@@ -238,9 +226,9 @@ impl wit::HostDirectory for CallContext {
         to: String,
         compression: wit::Compression,
     ) -> Answer<u64> {
-        let compression = match compression {
-            wit::Compression::None => Compression::None,
-            wit::Compression::Gzip => Compression::Gzip,
+        let compression = match known_value("compression", &compression, &COMPRESSIONS) {
+            Ok(compression) => compression,
+            Err(unknown) => return Ok(Err(self.tell(&unknown))),
         };
         let operation = FileOperation::Archive {
             source,
@@ -287,12 +275,12 @@ impl wit::HostDirectory for CallContext {
         )
     }
 
-    fn usage(&mut self, directory: Resource<Directory>) -> Answer<wit::DiskUsage> {
+    fn statfs(&mut self, directory: Resource<Directory>) -> Answer<wit::FilesystemStatistics> {
         self.work(&directory, Effect::Looks, FileOperation::Usage, |reply| {
             let Reply::Usage(usage) = reply else {
                 return None;
             };
-            Some(wit::DiskUsage {
+            Some(wit::FilesystemStatistics {
                 total_bytes: usage.total_bytes,
                 available_bytes: usage.available_bytes,
                 total_inodes: usage.total_inodes,
@@ -351,17 +339,18 @@ fn entry(entry: crate::worker::Entry) -> wit::Entry {
 
 fn kind(kind: EntryKind) -> wit::EntryKind {
     match kind {
-        EntryKind::Directory => wit::EntryKind::Directory,
-        EntryKind::File => wit::EntryKind::File,
-        EntryKind::Symlink => wit::EntryKind::Symlink,
-        EntryKind::Other => wit::EntryKind::Other,
+        EntryKind::Directory => "directory",
+        EntryKind::File => "file",
+        EntryKind::Symlink => "symlink",
+        EntryKind::Other => "other",
     }
+    .to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capability::canned::Canned;
+    use crate::capability::fake_worker::FakeWorker;
     use crate::error::Condition;
     use crate::grant::{FilesGrant, Grants};
 
@@ -383,12 +372,36 @@ mod tests {
     }
 
     #[test]
+    fn a_compression_that_is_not_known_is_refused_with_those_that_are() {
+        let known = |said| known_value("compression", said, &COMPRESSIONS);
+        assert_eq!(known("gzip").expect("known"), Compression::Gzip);
+        assert_eq!(known("none").expect("known"), Compression::None);
+        let grants = Grants {
+            files: Some(FilesGrant::ReadWrite),
+            ..Grants::default()
+        };
+        let mut context = FakeWorker::default().context(grants, "".as_ref());
+        let origin = DirectoryOrigin::Local("/srv/pool".into());
+        let directory = context.table.push(Directory { origin }).expect("room");
+        let (source, to) = ("a".to_owned(), "b".to_owned());
+        let packed =
+            wit::HostDirectory::archive_tree(&mut context, directory, source, to, "zstd".into());
+        let Err(types::Error::Unsupported(said)) = packed.expect("no trap") else {
+            panic!("not refused");
+        };
+        assert_eq!(
+            said,
+            r#"compression "zstd" is not known to this host, which knows "none", "gzip""#
+        );
+    }
+
+    #[test]
     fn a_path_is_bounded_before_it_is_quoted() {
         let grants = Grants {
             files: Some(FilesGrant::ReadWrite),
             ..Grants::default()
         };
-        let mut context = Canned::default().context(grants, "".as_ref());
+        let mut context = FakeWorker::default().context(grants, "".as_ref());
         let origin = DirectoryOrigin::Local("/srv/pool".into());
         let directory = context.table.push(Directory { origin }).expect("room");
         let removed = wit::HostDirectory::remove_tree(&mut context, directory, "../".repeat(4096));

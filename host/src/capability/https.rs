@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use super::exchange::Peer;
+use super::http_exchange::Peer;
 use super::{CallContext, nameable};
 use crate::bindings::drivebay::driver::https::{Host, HostEndpoint, Request, Response};
 use crate::bindings::drivebay::driver::types;
@@ -36,7 +36,7 @@ impl Host for CallContext {
     }
 
     /// Sleeping costs no processor time, so only the deadline can forbid it.
-    fn pause(&mut self, milliseconds: u32) -> Answer<()> {
+    fn sleep(&mut self, milliseconds: u32) -> Answer<()> {
         let pause = Duration::from_millis(milliseconds.into());
         if Instant::now() + pause >= self.deadline {
             let error = DriverError::unavailable(format!(
@@ -117,7 +117,7 @@ impl CallContext {
     /// Fixed minutes of the clock, as clouds count them.
     fn count_request(&self, grant: &HttpsGrant) -> Result<(), DriverError> {
         let now = sys::now_seconds();
-        let file = self.memory.rate_file(&grant.name);
+        let file = self.driver.rate_file(&grant.name);
         let count = sys::count_in_window(&file, now / 60, self.deadline).map_err(|error| {
             DriverError::unavailable(format!("cannot count requests to endpoint {}", grant.name))
                 .caused_by(error)

@@ -8,23 +8,25 @@ mod cache;
 mod key;
 mod local;
 mod remote;
+mod renewal;
 mod time;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Resource;
 
+use super::known_value::known_value;
 use super::{CallContext, nameable};
-use crate::bindings::drivebay::driver::signing::{Algorithm, Host, HostSigningKey};
+use crate::bindings::drivebay::driver::signing::{Host, HostSigningKey};
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
 use crate::grant::{Capability, KeySource, Refusal, SigningGrant};
 use crate::sys;
 
 pub(crate) use cache::KeyCache;
-use key::Key;
+pub(crate) use key::CallKeys;
+use key::{Algorithm, Key};
 
 /// What a `signing-key` handle stands for.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -33,9 +35,6 @@ pub struct SigningKey {
     /// In the driver's grants.
     name: String,
 }
-
-/// Keys that a call has used, by their names.
-pub(crate) type CallKeys = BTreeMap<String, Arc<Key>>;
 
 type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
@@ -74,10 +73,13 @@ impl HostSigningKey for CallContext {
     fn sign(
         &mut self,
         key: Resource<SigningKey>,
-        algorithm: Algorithm,
+        algorithm: String,
         message: Vec<u8>,
     ) -> Answer<Vec<u8>> {
-        self.with_key(&key, |key| key.sign(algorithm, &message))
+        match known_value("algorithm", &algorithm, &Algorithm::NAMED) {
+            Ok(algorithm) => self.with_key(&key, |key| key.sign(algorithm, &message)),
+            Err(unknown) => Ok(Err(self.tell(&unknown))),
+        }
     }
 
     fn drop(&mut self, key: Resource<SigningKey>) -> wasmtime::Result<()> {

@@ -7,7 +7,8 @@
 
 use std::path::Path;
 
-use super::{CallContext, Target, into_wit};
+use super::convert::into_wit;
+use super::{CallContext, Target};
 use crate::bindings::drivebay::driver::types;
 use crate::error::{DriverError, GuestText};
 use crate::grant::{KeySource, SigningGrant};

@@ -16,7 +16,7 @@ impl Driver {
         let guest = self.guest_with(&operation, Export::Node, "describe this node")?;
         let mut info = guest.get_info(operation.setup())?;
         if guest.manifest.exports(Export::Accessibility) {
-            info.place = guest.get_place(operation.setup())?;
+            info.place = guest.get_topology(operation.setup())?;
         }
         Ok(info)
     }

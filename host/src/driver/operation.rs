@@ -24,7 +24,7 @@ impl Operation {
         CallSetup {
             kernel: Box::new(self.workers.clone()),
             deadline: self.deadline,
-            memory: self.state.clone(),
+            driver: self.state.clone(),
         }
     }
 }

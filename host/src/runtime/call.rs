@@ -10,6 +10,7 @@ mod capacity;
 mod checked;
 mod cloning;
 mod controller;
+mod convert;
 mod expansion;
 mod filesystem;
 mod group_snapshots;
@@ -20,7 +21,6 @@ mod node;
 mod snapshot_listing;
 mod snapshots;
 mod volume_listing;
-mod words;
 
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ pub struct CallSetup {
     /// When everything has to be over.
     pub deadline: Instant,
     /// What the driver's calls have in common.
-    pub memory: DriverState,
+    pub driver: DriverState,
 }
 
 impl std::fmt::Debug for CallSetup {
@@ -170,13 +170,13 @@ impl Guest {
         export: &str,
         run: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, wit::Error>>,
     ) -> Result<T, DriverError> {
-        let memory = setup.memory.clone();
+        let driver = setup.driver.clone();
         let mut store = self.store(setup);
         let ticking = self.clock.tick().map_err(|error| {
             DriverError::overloaded("cannot start a clock for the guest").caused_by(error)
         })?;
         let begun = Instant::now();
-        let running = memory.running(store.data().context.log.clone());
+        let running = driver.running(store.data().context.log.clone());
         let outcome = store
             .data_mut()
             .take(CALL_BYTES)
@@ -185,7 +185,7 @@ impl Guest {
         drop((running, ticking));
         let context = &store.data().context;
         let waited = context.waited + context.taken.waited;
-        memory.add_guest_time(begun.elapsed().saturating_sub(waited));
+        driver.add_guest_time(begun.elapsed().saturating_sub(waited));
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(context.failed_with(error)),
@@ -203,8 +203,8 @@ impl Guest {
             kernel: setup.kernel,
             deadline: setup.deadline,
             log: LogBudget::new(self.limits.log_lines),
-            taken: setup.memory.call(),
-            memory: setup.memory,
+            taken: setup.driver.call(),
+            driver: setup.driver,
             keys: CallKeys::default(),
             unanswered: None,
             was_full: false,

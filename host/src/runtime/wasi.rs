@@ -22,8 +22,8 @@ use wasmtime::component::{
 };
 use wasmtime::{Engine, StoreContextMut};
 
-use super::absent;
 use super::call::State;
+use super::wasi_stubs;
 
 /// The newest version of which these interfaces are known to be the same as in 0.2.0; the linker takes any
 /// of that track for any other.
@@ -59,7 +59,7 @@ pub(super) fn link(
     component: &Component,
 ) -> wasmtime::Result<()> {
     link_real(linker)?;
-    absent::stand_in(linker, engine, component, |name| {
+    wasi_stubs::define_stubs(linker, engine, component, |name| {
         name.starts_with("wasi:") && !is_real(name)
     })
 }

@@ -32,7 +32,7 @@ fn a_disk_is_made_as_asked_for() {
     let disk = &cloud.disks()[0];
     assert_eq!((disk.iops, disk.bursting, disk.gib), (100, true, 20));
     assert_eq!(
-        (info.capacity_bytes, &info.places),
+        (info.capacity_bytes, &info.accessible_topology),
         (20 * GIB, &vec![zone::place("cn-test-a")])
     );
     let context = [
@@ -247,7 +247,7 @@ fn a_small_size_is_rounded_up_where_the_class_says_so() {
 fn without_any_zone_it_is_the_nodes_own_or_an_explanation() {
     let cloud = FakeCloud::new();
     let anywhere = CreateRequest {
-        places: Vec::new(),
+        accessibility_requirements: Vec::new(),
         ..request("pvc-1", 20, &TWO)
     };
     let error = create(&cloud, &anywhere);
@@ -303,15 +303,15 @@ fn a_long_name_and_a_strange_one_get_a_disk() {
 fn the_first_category_that_the_chosen_node_takes_is_made() {
     let cloud = FakeCloud::new();
     let mut request = request("pvc-1", 20, &TWO);
-    request.places = vec![
+    request.accessibility_requirements = vec![
         node("cn-test-a", "i-1", &["cloud_efficiency"]),
         node("cn-test-a", "i-2", &["cloud_essd"]),
     ];
     let info = create(&cloud, &request).expect("made");
     assert_eq!(cloud.disks()[0].category, "cloud_efficiency");
-    assert_eq!(info.places, [zone::place("cn-test-a")]);
+    assert_eq!(info.accessible_topology, [zone::place("cn-test-a")]);
     request.name = "pvc-2".into();
-    request.places = vec![node("cn-test-a", "i-3", &["cloud_ssd"])];
+    request.accessibility_requirements = vec![node("cn-test-a", "i-3", &["cloud_ssd"])];
     let error = create(&cloud, &request).expect_err("no category is left");
     assert!(matches!(error, Error::Exhausted(m) if m.contains("i-3")));
     assert_eq!(cloud.disks().len(), 1);
@@ -322,14 +322,14 @@ fn an_ephemeral_disk_belongs_to_the_chosen_instance_from_the_first_answer_on() {
     let cloud = FakeCloud::new();
     let class = [("type", "elastic_ephemeral_disk_premium")];
     let mut request = request("pvc-1", 64, &class);
-    request.places = vec![node("cn-test-a", "i-1", &[])];
+    request.accessibility_requirements = vec![node("cn-test-a", "i-1", &[])];
     for _ in 0..2 {
         let info = create(&cloud, &request).expect("made");
-        assert_eq!(info.places, [node("cn-test-a", "i-1", &[])]);
+        assert_eq!(info.accessible_topology, [node("cn-test-a", "i-1", &[])]);
     }
     cloud.attach(&cloud.disks()[0].id, "i-2");
     let info = create(&cloud, &request).expect("found");
-    assert_eq!(info.places, [node("cn-test-a", "i-2", &[])]);
+    assert_eq!(info.accessible_topology, [node("cn-test-a", "i-2", &[])]);
 }
 
 #[test]
@@ -337,7 +337,10 @@ fn a_regional_disk_can_be_reached_from_its_region() {
     let cloud = FakeCloud::new();
     let class = [("type", "cloud_regional_disk_auto")];
     let info = create(&cloud, &request("pvc-1", 20, &class)).expect("made");
-    assert_eq!(info.places, [[(zone::REGION.into(), "cn-test".into())]]);
+    assert_eq!(
+        info.accessible_topology,
+        [[(zone::REGION.into(), "cn-test".into())]]
+    );
 }
 
 #[test]
@@ -387,7 +390,7 @@ fn a_disk_that_exists_becomes_the_volume_if_it_is_what_is_asked_for() {
         );
     }
     let mut elsewhere = request("pvc-2", 40, &[word]);
-    elsewhere.places = vec![zone::place("cn-test-b")];
+    elsewhere.accessibility_requirements = vec![zone::place("cn-test-b")];
     assert!(matches!(
         create(&cloud, &elsewhere),
         Err(Error::Exhausted(_))
@@ -424,17 +427,17 @@ fn no_disk_goes_to_this_nodes_zone_where_only_a_region_is_said() {
     let cloud = FakeCloud::new();
     cloud.grant_metadata("i-1", "node");
     let mut request = request("pvc-1", 20, &TWO);
-    request.places = vec![vec![(zone::REGION.into(), "cn-test".into())]];
+    request.accessibility_requirements = vec![vec![(zone::REGION.into(), "cn-test".into())]];
     let error = create(&cloud, &request).expect_err("in which zone?");
     assert!(
         matches!(&error, Error::InvalidArgument(m) if m.contains(zone::STANDARD_ZONE)),
         "{error:?}"
     );
     assert!(cloud.disks().is_empty());
-    request.places.clear();
+    request.accessibility_requirements.clear();
     create(&cloud, &request).expect("as asked for by hand");
     request.name = "pvc-2".into();
-    request.places = vec![vec![(zone::REGION.into(), "cn-test".into())]];
+    request.accessibility_requirements = vec![vec![(zone::REGION.into(), "cn-test".into())]];
     request
         .parameters
         .push(("zoneId".into(), "cn-test-b".into()));
@@ -446,10 +449,10 @@ fn no_disk_goes_to_this_nodes_zone_where_only_a_region_is_said() {
 fn without_a_pod_a_node_that_does_not_take_the_category_is_no_obstacle() {
     let cloud = FakeCloud::new();
     let mut request = request("pvc-1", 20, &[("type", "cloud_essd")]);
-    request.places = vec![
+    request.accessibility_requirements = vec![
         node("cn-test-a", "i-1", &["cloud_ssd"]),
         node("cn-test-a", "i-2", &["cloud_essd"]),
     ];
     let info = create(&cloud, &request).expect("made for another node of the zone");
-    assert_eq!(info.places, [zone::place("cn-test-a")]);
+    assert_eq!(info.accessible_topology, [zone::place("cn-test-a")]);
 }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::bindings::drivebay::driver::types::Readiness;
 use crate::bindings::exports::drivebay::driver::snapshot_listing::Filter;
 use crate::fake::{FakeCloud, Fault};
 use crate::size::GIB;
@@ -78,7 +77,7 @@ fn each_snapshot_tells_its_disk_its_size_and_its_group() {
     assert_eq!(told, [(one.as_str(), 20 * GIB), (&other, 40 * GIB)]);
     let ecs = Ecs { cloud: &cloud };
     for snapshot in &group.snapshots {
-        assert_eq!(snapshot.readiness, Readiness::Ready);
+        assert!(snapshot.ready_to_use);
         assert_eq!(snapshot.group_id.as_ref(), Some(&group.id));
         let alone = get_snapshot(ecs, &snapshot.id).expect("there");
         assert_eq!(alone.group_id.as_ref(), Some(&group.id));

@@ -251,7 +251,12 @@ fn contradictions_are_refused() {
 
 #[test]
 fn several_nodes_share_a_disk_only_where_that_is_safe() {
-    let capability = |mode, kind| [VolumeCapability { mode, kind }];
+    let capability = |mode: &str, kind| {
+        [VolumeCapability {
+            mode: mode.into(),
+            kind,
+        }]
+    };
     let files = || {
         AccessType::Filesystem(FilesystemAccess {
             fs_type: String::new(),
@@ -260,20 +265,17 @@ fn several_nodes_share_a_disk_only_where_that_is_safe() {
     };
     let (enabled, disabled) = (MultiAttach::Enabled, MultiAttach::Disabled);
     for (shared, mode, kind) in [
-        (disabled, AccessMode::SingleNodeWriter, files()),
-        (enabled, AccessMode::MultiNodeReaderOnly, files()),
-        (enabled, AccessMode::MultiNodeMultiWriter, AccessType::Block),
+        (disabled, "SINGLE_NODE_WRITER", files()),
+        (enabled, "MULTI_NODE_READER_ONLY", files()),
+        (enabled, "MULTI_NODE_MULTI_WRITER", AccessType::Block),
     ] {
         check_capabilities(shared, &capability(mode, kind)).expect("safe");
     }
     for (shared, mode, kind) in [
-        (disabled, AccessMode::MultiNodeReaderOnly, files()),
-        (
-            disabled,
-            AccessMode::MultiNodeMultiWriter,
-            AccessType::Block,
-        ),
-        (enabled, AccessMode::MultiNodeMultiWriter, files()),
+        (disabled, "MULTI_NODE_READER_ONLY", files()),
+        (disabled, "MULTI_NODE_MULTI_WRITER", AccessType::Block),
+        (enabled, "MULTI_NODE_MULTI_WRITER", files()),
+        (enabled, "SOME_NODES_WRITER", AccessType::Block),
     ] {
         let refused = check_capabilities(shared, &capability(mode, kind));
         assert!(matches!(refused, Err(Error::Unsupported(_))));

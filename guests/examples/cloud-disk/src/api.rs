@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::bindings::drivebay::driver::https::{Method, Request, Response};
+use crate::bindings::drivebay::driver::https::{Request, Response};
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error};
 
 /// The unit of the API's sizes.
@@ -54,10 +54,10 @@ pub(crate) struct Node {
 }
 
 /// A request, not yet signed; without a body where that is `null`.
-pub(crate) fn request(method: Method, path: &str, body: Value) -> Request {
+pub(crate) fn request(method: &str, path: &str, body: Value) -> Request {
     let body = Some(body).filter(|body| !body.is_null());
     Request {
-        method,
+        method: method.into(),
         path: path.into(),
         query: Vec::new(),
         headers: vec![("content-type".into(), "application/json".into())],
@@ -74,7 +74,7 @@ pub(crate) fn list(path: &str, filters: &[(&str, Option<String>)]) -> Request {
         .filter_map(|(name, value)| Some(((*name).into(), value.clone()?)));
     Request {
         query: given.collect(),
-        ..request(Method::Get, path, Value::Null)
+        ..request("GET", path, Value::Null)
     }
 }
 
@@ -94,15 +94,7 @@ pub(crate) fn path_of(collection: &str, id: &str) -> String {
 
 /// What the signature covers, a line each: method, authority, path, query pairs, digest of the body.
 pub(crate) fn text_to_sign(request: &Request, authority: &str, body_digest: &[u8]) -> String {
-    let method = match request.method {
-        Method::Get => "GET",
-        Method::Head => "HEAD",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Patch => "PATCH",
-        Method::Delete => "DELETE",
-    };
-    let mut text = format!("{method}\n{authority}\n{}\n", request.path);
+    let mut text = format!("{}\n{authority}\n{}\n", request.method, request.path);
     for (name, value) in &request.query {
         text += &format!("{name}={value}\n");
     }

@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::api;
-use crate::bindings::drivebay::driver::https::{self, Method, Request};
-use crate::bindings::drivebay::driver::signing::{self, Algorithm};
+use crate::bindings::drivebay::driver::https::{self, Request};
+use crate::bindings::drivebay::driver::signing;
 use crate::bindings::drivebay::driver::types::Error;
 
 /// Call the API. `what` begins each error: "reading disk d-1".
@@ -14,7 +14,7 @@ pub(crate) fn call<T: DeserializeOwned>(what: &str, mut request: Request) -> Res
     let key = signing::open_key("access-key")?;
     let digest = signing::sha256(&request.body);
     let text = api::text_to_sign(&request, &endpoint.authority(), &digest);
-    let signature = api::hex(&key.sign(Algorithm::HmacSha256, text.as_bytes())?);
+    let signature = api::hex(&key.sign("hmac-sha256", text.as_bytes())?);
     let authorization = format!("HMAC-SHA256 key={}, signature={signature}", key.id()?);
     request
         .headers
@@ -28,7 +28,7 @@ pub(crate) fn call<T: DeserializeOwned>(what: &str, mut request: Request) -> Res
 /// Ask the metadata service about this node; it trusts whoever runs there.
 pub(crate) fn this_node() -> Result<api::Node, Error> {
     let endpoint = https::open_endpoint("metadata")?;
-    let response = endpoint.send(&api::request(Method::Get, "/node", Value::Null))?;
+    let response = endpoint.send(&api::request("GET", "/node", Value::Null))?;
     api::parse("reading this node's metadata", &response)
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn this_node() -> Result<api::Node, Error> {
 pub(crate) fn read<T: DeserializeOwned>(what: &str, path: &str) -> Result<T, Error> {
     call(
         &format!("reading {what}"),
-        api::request(Method::Get, path, Value::Null),
+        api::request("GET", path, Value::Null),
     )
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn read<T: DeserializeOwned>(what: &str, path: &str) -> Result<T, Err
 pub(crate) fn delete(what: &str, path: &str) -> Result<(), Error> {
     match call(
         &format!("deleting {what}"),
-        api::request(Method::Delete, path, Value::Null),
+        api::request("DELETE", path, Value::Null),
     ) {
         Err(Error::NotFound(_)) => Ok(()),
         answer => answer,

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::api::{self, Disk, GIB, Page, path_of};
-use crate::bindings::drivebay::driver::https::Method;
 use crate::bindings::drivebay::driver::types::{
-    Access, AccessMode, CapacityRange, CreateRequest, Error, Parameters, Volume, VolumeCapability,
-    VolumeInfo, VolumeSource,
+    Access, CapacityRange, CreateRequest, Error, Parameters, Volume, VolumeCapability, VolumeInfo,
+    VolumeSource,
 };
 use crate::bindings::exports::drivebay::driver::volume_listing::{self, VolumePage};
 use crate::bindings::exports::drivebay::driver::{attachment, controller, expansion, modification};
@@ -18,13 +17,16 @@ impl controller::Guest for CloudDisk {
         let snapshot = request.source_snapshot_id.as_deref();
         let gigabytes = api::gigabytes(&request.capacity)?;
         let kind = get(&request.parameters, TYPE).unwrap_or(DEFAULT_TYPE);
-        let zone = request.places.first().and_then(|place| get(place, ZONE));
+        let zone = request
+            .accessibility_requirements
+            .first()
+            .and_then(|place| get(place, ZONE));
         // The name is the token: a retry gets the disk that the first try made.
         let wanted = json!({
             "token": request.name, "gigabytes": gigabytes, "type": kind, "zone": zone, "snapshot": snapshot,
         });
         let what = format!("making a disk for {}", request.name);
-        let disk: Disk = cloud::call(&what, api::request(Method::Post, "/disks", wanted))?;
+        let disk: Disk = cloud::call(&what, api::request("POST", "/disks", wanted))?;
         if disk.gigabytes != gigabytes
             || disk.r#type != kind
             || disk.snapshot.as_deref() != snapshot
@@ -72,7 +74,7 @@ impl attachment::Guest for CloudDisk {
         let wanted = json!({ "node": node_id, "read_only": access == Access::ReadOnly });
         let what = format!("attaching disk {} to node {node_id}", volume.id);
         // The API answers `in-use`, and names the node, where the disk is attached to another.
-        let disk: Disk = cloud::call(&what, api::request(Method::Post, &path, wanted))?;
+        let disk: Disk = cloud::call(&what, api::request("POST", &path, wanted))?;
         if disk.state != "attached" {
             return Err(Error::InProgress(format!("{what}: it is {}", disk.state)));
         }
@@ -123,7 +125,7 @@ fn disk(id: &str) -> Result<Disk, Error> {
 }
 
 fn change(id: &str, properties: Value) -> Result<Disk, Error> {
-    let call = api::request(Method::Patch, &path_of("disks", id), properties);
+    let call = api::request("PATCH", &path_of("disks", id), properties);
     cloud::call(&format!("changing disk {id}"), call)
 }
 
@@ -133,22 +135,23 @@ fn info(disk: Disk) -> VolumeInfo {
         id: disk.id,
         context: Vec::new(),
         source: disk.snapshot.map(VolumeSource::Snapshot),
-        places: vec![vec![(ZONE.into(), disk.zone)]],
-        nodes: disk.node.into_iter().collect(),
+        accessible_topology: vec![vec![(ZONE.into(), disk.zone)]],
+        published_node_ids: disk.node.into_iter().collect(),
     }
 }
 
 fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<(), Error> {
-    let shared = |capability: &VolumeCapability| match capability.mode {
-        AccessMode::MultiNodeReaderOnly
-        | AccessMode::MultiNodeSingleWriter
-        | AccessMode::MultiNodeMultiWriter => true,
-        AccessMode::SingleNodeWriter
-        | AccessMode::SingleNodeReaderOnly
-        | AccessMode::SingleNodeSingleWriter
-        | AccessMode::SingleNodeMultiWriter => false,
+    // A mode that the driver does not know may be one of several nodes.
+    let is_known = |capability: &VolumeCapability| {
+        matches!(
+            capability.mode.as_str(),
+            "SINGLE_NODE_WRITER"
+                | "SINGLE_NODE_READER_ONLY"
+                | "SINGLE_NODE_SINGLE_WRITER"
+                | "SINGLE_NODE_MULTI_WRITER"
+        )
     };
-    if capabilities.iter().any(shared) {
+    if !capabilities.iter().all(is_known) {
         return Err(Error::Unsupported(
             "a disk can be attached to one node at a time".into(),
         ));

@@ -11,9 +11,7 @@ mod controller;
 mod node;
 mod snapshots;
 
-use bindings::exports::drivebay::driver::identity::{
-    self, Description, Parameter, ParameterScope, Requirement,
-};
+use bindings::exports::drivebay::driver::identity::{self, Description, Parameter};
 
 /// The disk's type, in StorageClasses and in VolumeAttributesClasses.
 const TYPE: &str = "type";
@@ -31,12 +29,12 @@ pub struct CloudDisk;
 
 impl identity::Guest for CloudDisk {
     fn describe() -> Description {
-        let parameter = |scope, default: Option<&str>, meaning: &str| Parameter {
+        let parameter = |scope: &str, default: Option<&str>, meaning: &str| Parameter {
             name: TYPE.into(),
-            scope,
-            need: Requirement::Optional,
+            scope: scope.into(),
+            required: false,
             default: default.map(String::from),
-            meaning: meaning.into(),
+            description: meaning.into(),
         };
         Description {
             name: env!("CARGO_PKG_NAME").into(),
@@ -44,12 +42,12 @@ impl identity::Guest for CloudDisk {
             summary: "disks of an imaginary cloud".into(),
             parameters: vec![
                 parameter(
-                    ParameterScope::Creation,
+                    "storage-class",
                     Some(DEFAULT_TYPE),
                     "Type of the disk: standard or fast.",
                 ),
                 parameter(
-                    ParameterScope::Modification,
+                    "volume-attributes-class",
                     None,
                     "Type to change the disk to: standard or fast.",
                 ),

@@ -58,7 +58,7 @@ impl node::Guest for CloudDisk {
 }
 
 impl accessibility::Guest for CloudDisk {
-    fn get_place() -> Result<Topology, Error> {
+    fn get_topology() -> Result<Topology, Error> {
         Ok(vec![(ZONE.into(), cloud::this_node()?.zone)])
     }
 }

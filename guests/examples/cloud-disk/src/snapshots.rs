@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use crate::api::{self, GIB, Page, path_of};
-use crate::bindings::drivebay::driver::https::Method;
-use crate::bindings::drivebay::driver::types::{Error, Readiness, Snapshot};
+use crate::bindings::drivebay::driver::types::{Error, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
 use crate::bindings::exports::drivebay::driver::snapshots::{self, CreateRequest};
 use crate::{CloudDisk, cloud};
@@ -15,7 +14,7 @@ impl snapshots::Guest for CloudDisk {
         let what = format!("cutting a snapshot of disk {disk} for {name}");
         // As with disks, the name is the token; the API answers `different` for that of another disk.
         let body = json!({ "token": name, "disk": disk });
-        cloud::call(&what, api::request(Method::Post, "/snapshots", body)).map(snapshot)
+        cloud::call(&what, api::request("POST", "/snapshots", body)).map(snapshot)
     }
 
     fn delete_snapshot(id: String) -> Result<(), Error> {
@@ -55,11 +54,7 @@ fn snapshot(snapshot: api::Snapshot) -> Snapshot {
         id: snapshot.id,
         source_volume_id: snapshot.disk,
         created_at_seconds: snapshot.created_at,
-        readiness: if snapshot.ready {
-            Readiness::Ready
-        } else {
-            Readiness::Pending
-        },
+        ready_to_use: snapshot.ready,
         group_id: None,
     }
 }

@@ -9,6 +9,6 @@ use crate::pool::Pool;
 impl Guest for Local {
     fn available_capacity(parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
         let pool = Pool::open(&options::pool(&parameters))?;
-        Ok(pool.directory.usage()?.available_bytes)
+        Ok(pool.directory.statfs()?.available_bytes)
     }
 }

@@ -6,8 +6,7 @@
 use crate::Local;
 use crate::bindings::drivebay::driver::log::{self, Level};
 use crate::bindings::drivebay::driver::types::{
-    AccessMode, AccessType, CreateRequest, Error, Volume, VolumeCapability, VolumeInfo,
-    VolumeSource,
+    AccessType, CreateRequest, Error, Volume, VolumeCapability, VolumeInfo, VolumeSource,
 };
 use crate::bindings::exports::drivebay::driver::controller::Guest;
 use crate::options::Place;
@@ -96,14 +95,13 @@ fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<(), Error> {
                 "a directory cannot be a block device".into(),
             ));
         }
-        match capability.mode {
-            AccessMode::SingleNodeWriter
-            | AccessMode::SingleNodeReaderOnly
-            | AccessMode::SingleNodeSingleWriter
-            | AccessMode::SingleNodeMultiWriter => {}
-            AccessMode::MultiNodeReaderOnly
-            | AccessMode::MultiNodeSingleWriter
-            | AccessMode::MultiNodeMultiWriter => {
+        match capability.mode.as_str() {
+            "SINGLE_NODE_WRITER"
+            | "SINGLE_NODE_READER_ONLY"
+            | "SINGLE_NODE_SINGLE_WRITER"
+            | "SINGLE_NODE_MULTI_WRITER" => {}
+            // Several nodes, or one that the driver does not know.
+            _ => {
                 return Err(Error::Unsupported(
                     "a volume can be used by one node at a time".into(),
                 ));
@@ -129,7 +127,7 @@ fn fill(pool: &Pool, place: &Place, record: &Record) -> Result<(), Error> {
         return Ok(());
     }
     match &record.source {
-        None => pool.directory.make_directory(&place.directory, MODE),
+        None => pool.directory.mkdir(&place.directory, MODE),
         Some(source) => pool.directory.copy_tree(source, &place.directory),
     }
 }
@@ -149,8 +147,8 @@ pub(crate) fn info(pool: &Pool, place: &Place, record: &Record) -> Result<Volume
         context: place.context(),
         source,
         // From everywhere, as far as the guest can tell: a pool may be on a shared filesystem.
-        places: Vec::new(),
-        nodes: pool
+        accessible_topology: Vec::new(),
+        published_node_ids: pool
             .claim(&place.directory)?
             .into_iter()
             .map(|claim| claim.node)

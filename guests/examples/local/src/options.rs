@@ -1,9 +1,7 @@
 //! Parameters and ids become a [`Place`]. Pure: nothing here calls the host.
 
 use crate::bindings::drivebay::driver::types::{Error, Volume};
-use crate::bindings::exports::drivebay::driver::identity::{
-    Parameter, ParameterScope, Requirement,
-};
+use crate::bindings::exports::drivebay::driver::identity::Parameter;
 
 const POOL: &str = "pool";
 const VOLUME: &str = "volume";
@@ -19,29 +17,29 @@ const READABLE: usize = 32;
 
 /// The words this driver understands.
 pub(crate) fn described() -> Vec<Parameter> {
-    let parameter = |name: &str, scope, default: &str, meaning: &str| Parameter {
+    let parameter = |name: &str, scope: &str, default: &str, meaning: &str| Parameter {
         name: name.into(),
-        scope,
-        need: Requirement::Optional,
+        scope: scope.into(),
+        required: false,
         default: Some(default.into()),
-        meaning: meaning.into(),
+        description: meaning.into(),
     };
     vec![
         parameter(
             POOL,
-            ParameterScope::Volume,
+            "volume",
             DEFAULT_POOL,
             "Granted directory that the volume is in.",
         ),
         parameter(
             VOLUME,
-            ParameterScope::Volume,
+            "volume",
             "the volume's id",
             "The volume's directory in the pool.",
         ),
         parameter(
             POOL,
-            ParameterScope::Creation,
+            "storage-class",
             DEFAULT_POOL,
             "Granted directory to make the volume in.",
         ),

@@ -1,6 +1,6 @@
 //! A granted directory, and the files in its `.drivebay` that say what is in it.
 
-use crate::bindings::drivebay::driver::files::{Directory, EntryKind};
+use crate::bindings::drivebay::driver::files::Directory;
 use crate::bindings::drivebay::driver::mounts;
 use crate::bindings::drivebay::driver::types::Error;
 use crate::state::{Claim, Record};
@@ -27,7 +27,7 @@ impl Pool {
 
     /// Whether the volume is there. A listing is all that the contract has for that question.
     pub(crate) fn holds(&self, volume: &str) -> Result<bool, Error> {
-        match self.directory.list_entries(volume) {
+        match self.directory.readdir(volume) {
             Ok(_) | Err(Error::Exhausted(_)) => Ok(true),
             Err(Error::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
@@ -47,11 +47,11 @@ impl Pool {
 
     /// The volumes made for claims, sorted.
     pub(crate) fn volumes(&self) -> Result<Vec<String>, Error> {
-        let entries = match self.directory.list_entries(STATE) {
+        let entries = match self.directory.readdir(STATE) {
             Err(Error::NotFound(_)) => return Ok(Vec::new()),
             entries => entries?,
         };
-        let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+        let files = entries.iter().filter(|entry| entry.kind == "file");
         let mut volumes: Vec<String> = files
             .filter_map(|entry| entry.name.strip_suffix(".record"))
             .map(String::from)
@@ -106,7 +106,7 @@ impl Pool {
     }
 
     fn create(&self, path: &str, content: &[u8]) -> Result<(), Error> {
-        self.directory.make_directory(STATE, 0o700)?;
+        self.directory.mkdir(STATE, 0o700)?;
         self.directory.create_file(path, content)
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn wanted_from(
         parameters: all.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
         capabilities: Vec::new(),
         source_snapshot_id: None,
-        places: Vec::new(),
+        accessibility_requirements: Vec::new(),
     };
     Wanted::requested(&request, source).expect("good")
 }

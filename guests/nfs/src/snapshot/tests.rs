@@ -20,7 +20,7 @@ fn volume(name: &str, source: Option<&str>) -> crate::wanted::Wanted {
             .into(),
         capabilities: Vec::new(),
         source_snapshot_id: None,
-        places: Vec::new(),
+        accessibility_requirements: Vec::new(),
     };
     let source = source.map(|id| VolumeSource::Snapshot(id.into()));
     crate::wanted::Wanted::requested(&request, source).expect("good")

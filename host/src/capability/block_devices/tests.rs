@@ -43,7 +43,7 @@ struct Call {
 
 fn call(grant: Option<BlockDevicesGrant>) -> Call {
     let asked = Willing::default();
-    let memory = DriverState::new(DriverName("driver".into()), PathBuf::new());
+    let driver = DriverState::new(DriverName("driver".into()), PathBuf::new());
     let context = CallContext {
         table: ResourceTable::new(),
         grants: Grants {
@@ -57,8 +57,8 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
         was_full: false,
         waited: Duration::ZERO,
         keys: CallKeys::default(),
-        taken: memory.call(),
-        memory,
+        taken: driver.call(),
+        driver,
     };
     Call { context, asked }
 }

@@ -3,8 +3,9 @@
 //! What would mean something else on the wire than it says here is refused: paths that lead out of a
 //! pattern, headers that speak for the host, characters that would end a line.
 
-use crate::bindings::drivebay::driver::https::{Method as WitMethod, Request};
-use crate::capability::exchange::Message;
+use crate::bindings::drivebay::driver::https::Request;
+use crate::capability::http_exchange::Message;
+use crate::capability::known_value::known_value;
 use crate::error::DriverError;
 use crate::grant::{HttpsGrant, Method, Misread, misread};
 
@@ -39,7 +40,8 @@ const MAX_DECODINGS: usize = 8;
 const USER_AGENT: &str = concat!("drivebay/", env!("CARGO_PKG_VERSION"));
 
 pub(super) fn checked(grant: &HttpsGrant, request: Request) -> Result<Message, DriverError> {
-    let method = method(request.method);
+    let methods = Method::ALL.map(|method| (method.name(), method));
+    let method = known_value("method", &request.method, &methods)?;
     grant.allows_method(method)?;
     // Before it is quoted or encoded anywhere.
     check_size(plain_size(&request))?;
@@ -72,17 +74,6 @@ fn plain_size(request: &Request) -> usize {
     let query = request.query.iter();
     let query = query.map(|(name, value)| "&=".len() + name.len() + value.len());
     request.path.len() + query.sum::<usize>()
-}
-
-fn method(method: WitMethod) -> Method {
-    match method {
-        WitMethod::Get => Method::Get,
-        WitMethod::Head => Method::Head,
-        WitMethod::Post => Method::Post,
-        WitMethod::Put => Method::Put,
-        WitMethod::Patch => Method::Patch,
-        WitMethod::Delete => Method::Delete,
-    }
 }
 
 /// Servers and what stands before them decode and tidy paths, some of them twice: a pattern only means
@@ -395,7 +386,7 @@ mod tests {
         assert!(check_size(MAX_TARGET_BYTES).is_ok());
         assert!(check_size(MAX_TARGET_BYTES + 1).is_err());
         let request = Request {
-            method: WitMethod::Get,
+            method: "GET".into(),
             path: "/a".into(),
             query: vec![("b".into(), "\0".into()), ("c".into(), String::new())],
             headers: Vec::new(),

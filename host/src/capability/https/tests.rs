@@ -1,6 +1,5 @@
 use super::*;
-use crate::bindings::drivebay::driver::https::Method as WitMethod;
-use crate::capability::canned::Canned;
+use crate::capability::fake_worker::FakeWorker;
 use crate::grant::{AddressGrant, Grants, Method};
 
 fn grants(origin: &str, rate: u32) -> Grants {
@@ -26,9 +25,9 @@ fn grants(origin: &str, rate: u32) -> Grants {
     }
 }
 
-fn request(method: WitMethod, path: &str) -> Request {
+fn request(method: &str, path: &str) -> Request {
     Request {
-        method,
+        method: method.into(),
         path: path.into(),
         query: vec![("Action".into(), "a b".into())],
         headers: vec![("x-a".into(), "b".into())],
@@ -50,13 +49,13 @@ fn send(context: &mut CallContext, request: Request) -> Result<Response, types::
 #[test]
 fn what_is_granted_is_looked_up_and_sent_as_it_was_written() {
     let run = tempfile::tempdir().expect("a directory");
-    let canned = Canned::default().answers(503, "busy");
-    let mut context = canned.context(grants("https://ecs.example.com", 9), run.path());
-    let response = send(&mut context, request(WitMethod::Post, "/")).expect("an answer");
+    let worker = FakeWorker::default().answers(503, "busy");
+    let mut context = worker.context(grants("https://ecs.example.com", 9), run.path());
+    let response = send(&mut context, request("POST", "/")).expect("an answer");
     assert_eq!((response.status, response.body), (503, b"busy".to_vec()));
     let agent = concat!("user-agent: drivebay/", env!("CARGO_PKG_VERSION"));
     assert_eq!(
-        canned.asked(),
+        worker.asked(),
         [
             "RESOLVE ecs.example.com".to_owned(),
             format!("POST https://ecs.example.com /?Action=a%20b\nx-a: b\n{agent}\nbody"),
@@ -74,8 +73,8 @@ fn what_is_granted_is_looked_up_and_sent_as_it_was_written() {
 #[test]
 fn what_is_not_granted_is_denied_before_anything_is_asked() {
     let run = tempfile::tempdir().expect("a directory");
-    let canned = Canned::default();
-    let mut context = canned.context(grants("https://ecs.example.com", 9), run.path());
+    let worker = FakeWorker::default();
+    let mut context = worker.context(grants("https://ecs.example.com", 9), run.path());
     let Err(types::Error::Denied(said)) = open(&mut context, "sts") else {
         panic!("not denied");
     };
@@ -83,13 +82,21 @@ fn what_is_not_granted_is_denied_before_anything_is_asked() {
         said,
         "endpoint \"sts\" is not granted (grants.https has [\"ecs\"])"
     );
-    for (method, path) in [(WitMethod::Put, "/"), (WitMethod::Post, "/other")] {
+    for (method, path) in [("PUT", "/"), ("POST", "/other")] {
         let answer = send(&mut context, request(method, path));
         assert!(matches!(answer, Err(types::Error::Denied(_))), "{path}");
     }
-    let answer = send(&mut context, request(WitMethod::Post, "/../"));
+    let answer = send(&mut context, request("TRACE", "/"));
+    let Err(types::Error::Unsupported(said)) = answer else {
+        panic!("not refused");
+    };
+    assert_eq!(
+        said,
+        "method \"TRACE\" is not known to this host, which knows \"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\""
+    );
+    let answer = send(&mut context, request("POST", "/../"));
     assert!(matches!(answer, Err(types::Error::InvalidArgument(_))));
-    assert_eq!(canned.asked(), Vec::<String>::new());
+    assert_eq!(worker.asked(), Vec::<String>::new());
     assert!(!run.path().join("rates").exists(), "it was counted");
 }
 
@@ -101,26 +108,26 @@ fn an_address_that_is_not_granted_is_never_connected_to() {
         "http://[::ffff:10.0.0.1]",
         "http://100.100.100.200",
     ] {
-        let canned = Canned::default();
-        let mut context = canned.context(grants(origin, 9), run.path());
-        let answer = send(&mut context, request(WitMethod::Post, "/"));
+        let worker = FakeWorker::default();
+        let mut context = worker.context(grants(origin, 9), run.path());
+        let answer = send(&mut context, request("POST", "/"));
         let Err(types::Error::Denied(said)) = answer else {
             panic!("{origin} was not denied");
         };
         assert!(said.contains("grants.https.ecs.addresses = []"), "{said}");
-        assert_eq!(canned.asked(), Vec::<String>::new());
+        assert_eq!(worker.asked(), Vec::<String>::new());
     }
 }
 
 #[test]
 fn more_requests_than_granted_have_to_wait_and_the_key_that_decides_is_named() {
     let run = tempfile::tempdir().expect("a directory");
-    let canned = Canned::default();
-    let mut context = canned.context(grants("https://192.0.2.1", 2), run.path());
+    let worker = FakeWorker::default();
+    let mut context = worker.context(grants("https://192.0.2.1", 2), run.path());
     let mut last = Ok(());
     // The minute can end in between, but not more than once.
     for _ in 0..5 {
-        let answer = send(&mut context, request(WitMethod::Post, "/"));
+        let answer = send(&mut context, request("POST", "/"));
         last = answer.map(drop);
         if matches!(last, Err(types::Error::Unavailable(_))) {
             break;
@@ -138,12 +145,12 @@ fn more_requests_than_granted_have_to_wait_and_the_key_that_decides_is_named() {
 #[test]
 fn a_pause_ends_before_the_deadline_or_does_not_begin() {
     let run = tempfile::tempdir().expect("a directory");
-    let mut context = Canned::default().context(Grants::default(), run.path());
+    let mut context = FakeWorker::default().context(Grants::default(), run.path());
     let begun = Instant::now();
-    assert!(context.pause(20).expect("no trap").is_ok());
+    assert!(context.sleep(20).expect("no trap").is_ok());
     assert!(begun.elapsed() >= Duration::from_millis(20));
     let begun = Instant::now();
-    let answer = context.pause(60_000).expect("no trap");
+    let answer = context.sleep(60_000).expect("no trap");
     assert!(matches!(answer, Err(types::Error::Unavailable(_))));
     assert!(begun.elapsed() < Duration::from_secs(5));
 }

@@ -1,35 +1,27 @@
-//! Temporary keys, kept in memory between the calls of a process and renewed before they end.
+//! Temporary keys, kept in memory between the calls of a process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::key::Key;
-use crate::capability::CallContext;
-use crate::error::DriverError;
-use crate::sys;
-
-/// After a renewal failed while the old key is still good, calls go on with that one for so long before the
-/// next attempt, which may take seconds to fail.
-const PAUSE_SECONDS: u64 = 30;
 
 /// The temporary keys of one driver. Never written anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache(Mutex<BTreeMap<String, Cached>>);
 
 #[derive(Debug, Clone)]
-struct Cached {
-    key: Arc<Key>,
+pub(super) struct Cached {
+    pub(super) key: Arc<Key>,
     /// Not asked for anew before.
-    not_before: u64,
+    pub(super) not_before: u64,
 }
 
 impl KeyCache {
-    fn get(&self, name: &str) -> Option<Cached> {
+    pub(super) fn get(&self, name: &str) -> Option<Cached> {
         self.lock().get(name).cloned()
     }
 
-    fn keep(&self, name: &str, key: Arc<Key>, not_before: u64) {
+    pub(super) fn keep(&self, name: &str, key: Arc<Key>, not_before: u64) {
         let cached = Cached { key, not_before };
         self.lock().insert(name.to_owned(), cached);
     }
@@ -37,45 +29,5 @@ impl KeyCache {
     /// A panic elsewhere leaves the keys as they were.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Cached>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl CallContext {
-    /// The kept key while it lasts, else one that is fetched now. A renewal that fails does not fail the call
-    /// as long as the old key is good. Two calls that renew at once disturb nobody, so neither waits.
-    pub(super) fn current(
-        &mut self,
-        name: &str,
-        refresh_before: Duration,
-        fetch: impl FnOnce(&mut Self) -> Result<Key, DriverError>,
-    ) -> Result<Arc<Key>, DriverError> {
-        let now = sys::now_seconds();
-        let memory = self.memory.clone();
-        let kept = memory.keys().get(name);
-        if let Some(Cached { key, not_before }) = &kept
-            && (key.left(now) > refresh_before.as_secs() || now < *not_before && key.left(now) > 0)
-        {
-            return Ok(Arc::clone(key));
-        }
-        match (fetch(self), kept) {
-            (Ok(key), _) => {
-                let key = Arc::new(key);
-                memory.keys().keep(name, Arc::clone(&key), 0);
-                Ok(key)
-            }
-            (Err(error), Some(Cached { key, .. })) if key.left(sys::now_seconds()) > 0 => {
-                tracing::warn!(
-                    key = name,
-                    error = error.chain(),
-                    seconds_left = key.left(now),
-                    "the key was not renewed; the old one is still good"
-                );
-                memory
-                    .keys()
-                    .keep(name, Arc::clone(&key), now + PAUSE_SECONDS);
-                Ok(key)
-            }
-            (Err(error), _) => Err(error),
-        }
     }
 }

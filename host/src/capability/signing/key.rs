@@ -1,12 +1,29 @@
 //! One key, and what is done with it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
 
-use crate::bindings::drivebay::driver::signing::Algorithm;
 use crate::error::DriverError;
 use crate::volume::Secret;
+
+/// How a message is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    HmacSha1,
+    HmacSha256,
+}
+
+impl Algorithm {
+    /// As the contract names them.
+    pub(super) const NAMED: [(&'static str, Self); 2] = [
+        ("hmac-sha1", Self::HmacSha1),
+        ("hmac-sha256", Self::HmacSha256),
+    ];
+}
 
 /// A key, its secret parts wiped when nobody needs it any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +36,9 @@ pub(crate) struct Key {
     /// Seconds since 1970, where it ends.
     pub(super) expires: Option<u64>,
 }
+
+/// Keys that a call has used, by their names.
+pub(crate) type CallKeys = BTreeMap<String, Arc<Key>>;
 
 impl Key {
     /// Seconds it is still good for.

@@ -12,7 +12,7 @@ use super::answer::key_in;
 use super::key::Key;
 use super::{local, time};
 use crate::capability::CallContext;
-use crate::capability::exchange::{Message, Peer};
+use crate::capability::http_exchange::{Message, Peer};
 use crate::capability::https::percent_encoded;
 use crate::error::DriverError;
 use crate::grant::{

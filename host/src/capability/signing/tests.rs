@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::capability::DriverState;
-use crate::capability::canned::{ADDRESS, Canned};
+use crate::capability::fake_worker::{ADDRESS, FakeWorker};
 use crate::grant::{
     AddressGrant, EnvironmentSource, FieldNames, Grants, MetadataSource, OidcSource, SessionToken,
 };
@@ -87,11 +87,11 @@ fn memory() -> DriverState {
 
 /// The id that a call of its own sees.
 fn id_in_a_call(
-    canned: &Canned,
+    worker: &FakeWorker,
     source: &KeySource,
     memory: &DriverState,
 ) -> Result<String, types::Error> {
-    let mut context = canned.context_with(grants(source.clone()), memory.clone());
+    let mut context = worker.context_with(grants(source.clone()), memory.clone());
     let key = context.open_key("access-key".into()).expect("no trap")?;
     context.id(key).expect("no trap")
 }
@@ -104,7 +104,7 @@ fn only_granted_names_open_a_key() {
         session_token: None,
     };
     let grants = grants(KeySource::Environment(source));
-    let mut context = Canned::default().context_with(grants, memory());
+    let mut context = FakeWorker::default().context_with(grants, memory());
     let Err(types::Error::Denied(said)) = context.open_key("root".into()).expect("no trap") else {
         panic!("not denied");
     };
@@ -133,14 +133,22 @@ fn a_guest_signs_without_seeing_the_secret() {
         secret: file("secret", "Jefe\n"),
         session_token: None,
     };
-    let mut context = Canned::default().context_with(grants(KeySource::File(source)), memory());
+    let mut context = FakeWorker::default().context_with(grants(KeySource::File(source)), memory());
     let key = context.open_key("access-key".into()).expect("no trap");
     let key = key.expect("granted");
     let lent = || Resource::new_borrow(key.rep());
     let message = b"what do ya want for nothing?".to_vec();
-    let signature = context.sign(lent(), Algorithm::HmacSha1, message);
+    let signature = context.sign(lent(), "hmac-sha1".into(), message);
     let signature = signature.expect("no trap").expect("signed");
     assert_eq!(signature[..4], [0xef, 0xfc, 0xdf, 0x6a]);
+    let unknown = context.sign(lent(), "hmac-md5".into(), Vec::new());
+    let Err(types::Error::Unsupported(said)) = unknown.expect("no trap") else {
+        panic!("not refused");
+    };
+    assert_eq!(
+        said,
+        "algorithm \"hmac-md5\" is not known to this host, which knows \"hmac-sha1\", \"hmac-sha256\""
+    );
     assert_eq!(
         context.id(lent()).expect("no trap").expect("an id"),
         "LTAI4"
@@ -167,7 +175,7 @@ fn a_guest_signs_without_seeing_the_secret() {
 
 #[test]
 fn hashes_numbers_and_the_time_are_the_hosts() {
-    let mut context = Canned::default().context_with(Grants::default(), memory());
+    let mut context = FakeWorker::default().context_with(Grants::default(), memory());
     let hash = context.sha256(b"abc".to_vec()).expect("no trap");
     assert_eq!(hash[..4], [0xba, 0x78, 0x16, 0xbf]);
     let (one, two) = (context.nonce(), context.nonce());
@@ -178,14 +186,14 @@ fn hashes_numbers_and_the_time_are_the_hosts() {
 
 #[test]
 fn a_metadata_service_is_asked_for_a_session_then_a_role_then_the_key() {
-    let canned = Canned::default()
+    let worker = FakeWorker::default()
         .answers(200, "session-1\n")
         .answers(200, "node-role\n")
         .answers(200, &answer("STS.1", 3600));
     let source = KeySource::Metadata(metadata());
     let memory = memory();
     assert_eq!(
-        id_in_a_call(&canned, &source, &memory).expect("a key"),
+        id_in_a_call(&worker, &source, &memory).expect("a key"),
         "STS.1"
     );
     let expected = [
@@ -195,30 +203,30 @@ fn a_metadata_service_is_asked_for_a_session_then_a_role_then_the_key() {
             "GET http://100.100.100.200 /ram/security-credentials/node-role\nx-token: session-1{AGENT}"
         ),
     ];
-    assert_eq!(canned.asked(), expected);
+    assert_eq!(worker.asked(), expected);
     // The next call finds it in memory; another driver does not.
     assert_eq!(
-        id_in_a_call(&canned, &source, &memory).expect("a key"),
+        id_in_a_call(&worker, &source, &memory).expect("a key"),
         "STS.1"
     );
-    assert_eq!(canned.asked().len(), 3);
-    assert!(id_in_a_call(&canned, &source, &self::memory()).is_err());
+    assert_eq!(worker.asked().len(), 3);
+    assert!(id_in_a_call(&worker, &source, &self::memory()).is_err());
 }
 
 #[test]
 fn a_role_that_is_named_is_not_asked_for() {
-    let canned = Canned::default().answers(200, &answer("STS.1", 3600));
+    let worker = FakeWorker::default().answers(200, &answer("STS.1", 3600));
     let source = KeySource::Metadata(MetadataSource {
         role: Some("r".into()),
         token: None,
         ..metadata()
     });
     assert_eq!(
-        id_in_a_call(&canned, &source, &memory()).expect("a key"),
+        id_in_a_call(&worker, &source, &memory()).expect("a key"),
         "STS.1"
     );
     let expected = format!("GET http://100.100.100.200 /ram/security-credentials/r{AGENT}");
-    assert_eq!(canned.asked(), [expected]);
+    assert_eq!(worker.asked(), [expected]);
 }
 
 #[test]
@@ -226,14 +234,14 @@ fn a_token_is_exchanged_in_the_body_and_not_in_the_address() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("token");
     std::fs::write(&file, "ey{now}J/+=\n").expect("written");
-    let canned = Canned::default().answers(200, &answer("STS.2", 3600));
+    let worker = FakeWorker::default().answers(200, &answer("STS.2", 3600));
     let source = KeySource::Oidc(oidc(file));
     assert_eq!(
-        id_in_a_call(&canned, &source, &memory()).expect("a key"),
+        id_in_a_call(&worker, &source, &memory()).expect("a key"),
         "STS.2"
     );
     assert_eq!(
-        canned.asked(),
+        worker.asked(),
         [
             "RESOLVE sts.example.com".to_owned(),
             format!(
@@ -250,21 +258,21 @@ fn a_key_is_renewed_before_it_ends_and_the_old_one_used_while_that_fails() {
         token: None,
         ..metadata()
     });
-    let canned = Canned::default()
+    let worker = FakeWorker::default()
         .answers(200, &answer("old", 600))
         .answers(500, "s3cret")
         .answers(200, &answer("new", 3600));
     let memory = memory();
-    let id = || id_in_a_call(&canned, &source, &memory).expect("a key");
+    let id = || id_in_a_call(&worker, &source, &memory).expect("a key");
     assert_eq!(id(), "old");
     assert_eq!(id(), "old");
     assert_eq!(
-        canned.asked().len(),
+        worker.asked().len(),
         2,
         "it was to be renewed, which failed"
     );
     assert_eq!(id(), "old");
-    assert_eq!(canned.asked().len(), 2, "not at every call");
+    assert_eq!(worker.asked().len(), 2, "not at every call");
 }
 
 #[test]
@@ -274,11 +282,11 @@ fn a_key_that_is_nearly_over_is_replaced() {
         token: None,
         ..metadata()
     });
-    let canned = Canned::default()
+    let worker = FakeWorker::default()
         .answers(200, &answer("old", 600))
         .answers(200, &answer("new", 3600));
     let memory = memory();
-    let id = || id_in_a_call(&canned, &source, &memory).expect("a key");
+    let id = || id_in_a_call(&worker, &source, &memory).expect("a key");
     assert_eq!([id(), id(), id()], ["old", "new", "new"]);
 }
 
@@ -302,29 +310,29 @@ fn what_cannot_be_fetched_is_explained_without_the_answer() {
         ),
     ];
     for (status, body, reason) in answers {
-        let canned = Canned::default().answers(status, &body);
+        let worker = FakeWorker::default().answers(status, &body);
         let source = KeySource::Metadata(MetadataSource {
             role: Some("r".into()),
             token: None,
             ..metadata()
         });
-        let Err(types::Error::Unavailable(said)) = id_in_a_call(&canned, &source, &memory()) else {
+        let Err(types::Error::Unavailable(said)) = id_in_a_call(&worker, &source, &memory()) else {
             panic!("not unavailable");
         };
         assert!(said.contains(reason) && !said.contains("s3cret"), "{said}");
     }
     for word in ["../../user-data", "a b", "a\r\nx: y", ""] {
-        let canned = Canned::default().answers(200, word);
+        let worker = FakeWorker::default().answers(200, word);
         let source = KeySource::Metadata(MetadataSource {
             token: None,
             ..metadata()
         });
-        let said = id_in_a_call(&canned, &source, &memory());
+        let said = id_in_a_call(&worker, &source, &memory());
         assert!(
             matches!(said, Err(types::Error::Unavailable(_))),
             "{word:?}"
         );
-        assert_eq!(canned.asked().len(), 1, "{word:?}");
+        assert_eq!(worker.asked().len(), 1, "{word:?}");
     }
 }
 
@@ -334,9 +342,9 @@ fn a_metadata_service_that_is_not_named_is_not_asked() {
         addresses: addresses("100.64.0.0/10"),
         ..metadata()
     });
-    let canned = Canned::default();
-    let said = id_in_a_call(&canned, &source, &memory());
+    let worker = FakeWorker::default();
+    let said = id_in_a_call(&worker, &source, &memory());
     assert!(matches!(said, Err(types::Error::Denied(_))), "{said:?}");
-    assert_eq!(canned.asked(), Vec::<String>::new());
+    assert_eq!(worker.asked(), Vec::<String>::new());
     assert_ne!(ADDRESS, [100, 100, 100, 200]);
 }

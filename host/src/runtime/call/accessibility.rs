@@ -6,17 +6,17 @@ use crate::error::DriverError;
 use crate::volume::Topology;
 
 impl Guest {
-    /// `accessibility.get-place`
+    /// `accessibility.get-topology`
     ///
     /// # Errors
     /// The guest's own, or `internal` where it broke down.
-    pub fn get_place(&self, setup: CallSetup) -> Result<Topology, DriverError> {
-        let said = self.call(setup, "get-place", |store, instance| {
+    pub fn get_topology(&self, setup: CallSetup) -> Result<Topology, DriverError> {
+        let said = self.call(setup, "get-topology", |store, instance| {
             let accessibility = exports::accessibility::GuestIndices::new(&self.ready)?
                 .load(&mut *store, instance)?;
-            accessibility.call_get_place(&mut *store)
+            accessibility.call_get_topology(&mut *store)
         })?;
-        self.answered("accessibility.get-place")
+        self.answered("accessibility.get-topology")
             .topology("place", said)
     }
 }

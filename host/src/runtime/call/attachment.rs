@@ -1,6 +1,6 @@
 //! `attachment`: a volume is tied to a node.
 
-use super::words::{access_word, volume};
+use super::convert::{volume, wit_access};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -34,12 +34,7 @@ impl Guest {
         let attached = self.call(setup, "attach-volume", |store, instance| {
             let attachment =
                 exports::attachment::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            attachment.call_attach_volume(
-                &mut *store,
-                &volume,
-                &request.node.0,
-                access_word(access),
-            )
+            attachment.call_attach_volume(&mut *store, &volume, &request.node.0, wit_access(access))
         })?;
         self.answered("attachment.attach-volume")
             .publish_context(attached)

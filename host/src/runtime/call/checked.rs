@@ -80,7 +80,7 @@ impl Guest {
 
 impl<'a> Answered<'a> {
     #[cfg(test)]
-    fn by(manifest: &'a Manifest, export: &'static str) -> Self {
+    pub(super) fn by(manifest: &'a Manifest, export: &'static str) -> Self {
         Self { manifest, export }
     }
 

@@ -1,6 +1,6 @@
 //! `cloning`: volumes that start with another volume's content.
 
-use super::words::{Asked, request_word, volume_info};
+use super::convert::{Asked, volume_info, wit_create_request};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -18,7 +18,7 @@ impl Guest {
         source: &VolumeId,
     ) -> Result<VolumeInfo, DriverError> {
         self.refuse_unmakeable(request)?;
-        let arguments = request_word(request);
+        let arguments = wit_create_request(request);
         let said = self.call(setup, "clone-volume", |store, instance| {
             let cloning =
                 exports::cloning::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;

@@ -1,6 +1,6 @@
 //! `controller`: volumes come and go.
 
-use super::words::{Asked, capability_words, request_word, volume, volume_info};
+use super::convert::{Asked, volume, volume_info, wit_capabilities, wit_create_request};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -17,7 +17,7 @@ impl Guest {
         request: &CreateVolume,
     ) -> Result<VolumeInfo, DriverError> {
         self.refuse_unmakeable(request)?;
-        let arguments = request_word(request);
+        let arguments = wit_create_request(request);
         let said = self.call(setup, "create-volume", |store, instance| {
             let controller =
                 exports::controller::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
@@ -55,7 +55,7 @@ impl Guest {
     ) -> Result<(), DriverError> {
         self.refuse_unmountable(capabilities, context)?;
         let volume = volume(id, context, &Parameters::default());
-        let capabilities = capability_words(capabilities);
+        let capabilities = wit_capabilities(capabilities);
         self.call(setup, "validate-volume", |store, instance| {
             let controller =
                 exports::controller::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;

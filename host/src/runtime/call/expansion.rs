@@ -1,6 +1,6 @@
 //! `expansion`: a volume grows.
 
-use super::words::{capacity_word, volume};
+use super::convert::{volume, wit_capacity};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -22,7 +22,7 @@ impl Guest {
         let said = self.call(setup, "expand-volume", |store, instance| {
             let expansion =
                 exports::expansion::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            expansion.call_expand_volume(&mut *store, &volume, capacity_word(capacity))
+            expansion.call_expand_volume(&mut *store, &volume, wit_capacity(capacity))
         })?;
         self.answered("expansion.expand-volume")
             .size("size", said, capacity)

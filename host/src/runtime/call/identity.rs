@@ -8,6 +8,7 @@ use wasmtime::component::Instance;
 use super::checked::Answered;
 use super::{CallSetup, Guest, State};
 use crate::bindings::exports::drivebay::driver as exports;
+use crate::capability::value_of;
 use crate::error::{DriverError, GuestText};
 use crate::runtime::imports::Export;
 use crate::runtime::manifest::{Description, Need, Parameter, Scope};
@@ -17,6 +18,15 @@ const LONGEST_NAME: usize = 128;
 
 /// More than any driver has, several times.
 const MAX_PARAMETERS: usize = 1024;
+
+/// As the contract names them.
+const SCOPES: [(&str, Scope); 5] = [
+    ("volume", Scope::Volume),
+    ("storage-class", Scope::Creation),
+    ("volume-snapshot-class", Scope::Snapshot),
+    ("volume-group-snapshot-class", Scope::GroupSnapshot),
+    ("volume-attributes-class", Scope::Modification),
+];
 
 impl Guest {
     /// `identity.describe`; and each function that the guest exports is found as a call will want it.
@@ -103,23 +113,56 @@ fn parameter(
     answered: Answered<'_>,
     said: exports::identity::Parameter,
 ) -> Result<Parameter, DriverError> {
-    use exports::identity::{ParameterScope, Requirement};
-    let scope = match said.scope {
-        ParameterScope::Volume => Scope::Volume,
-        ParameterScope::Creation => Scope::Creation,
-        ParameterScope::Snapshot => Scope::Snapshot,
-        ParameterScope::GroupSnapshot => Scope::GroupSnapshot,
-        ParameterScope::Modification => Scope::Modification,
-    };
-    let need = match said.need {
-        Requirement::Required => Need::Required,
-        Requirement::Optional => Need::Optional,
+    let scope = value_of("scope", &said.scope, &SCOPES)
+        .map_err(|unknown| answered.wrong("parameter", unknown))?;
+    let need = match said.required {
+        true => Need::Required,
+        false => Need::Optional,
     };
     Ok(Parameter {
         name: name(answered, "parameter", said.name)?,
         scope,
         need,
         default: said.default.as_deref().map(GuestText::sentence),
-        meaning: GuestText::sentence(&said.meaning),
+        meaning: GuestText::sentence(&said.description),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::manifest::Manifest;
+
+    fn told(scope: &str) -> Result<Parameter, DriverError> {
+        let manifest = Manifest {
+            component_sha256: String::new(),
+            code_sha256: String::new(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+            description: Description {
+                name: GuestText::default(),
+                version: GuestText::default(),
+                summary: GuestText::default(),
+                parameters: Vec::new(),
+            },
+        };
+        let said = exports::identity::Parameter {
+            name: "pool".to_owned(),
+            scope: scope.to_owned(),
+            required: true,
+            default: None,
+            description: String::new(),
+        };
+        parameter(Answered::by(&manifest, "identity.describe"), said)
+    }
+
+    #[test]
+    fn a_scope_is_one_of_those_that_the_contract_lists() {
+        for (name, scope) in SCOPES {
+            assert_eq!(told(name).expect("known").scope, scope);
+        }
+        let text = told("pod").expect_err("unknown").to_string();
+        let words = r#"with a wrong parameter: scope "pod" is not known to this host, which knows "volume", "storage-class", "volume-snapshot-class""#;
+        assert!(text.contains(words), "{text}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use wasmtime::component::Resource;
 
-use super::words::{access_word, mount_access, use_word, volume};
+use super::convert::{mount_access, volume, wit_access, wit_use};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::{Purpose, Target};
@@ -41,7 +41,7 @@ impl Guest {
         setup: CallSetup,
         request: &StageRequest<'_>,
     ) -> Result<(), DriverError> {
-        let (access, kind) = use_word(request.access, request.kind);
+        let (access, kind) = wit_use(request.access, request.kind);
         let target = Target {
             path: request.target.clone(),
             access: mount_access(access),
@@ -50,7 +50,7 @@ impl Guest {
         };
         let arguments = exports::node::StageRequest {
             volume: volume(request.id, request.context, request.publish_context),
-            access: access_word(access),
+            access: wit_access(access),
             kind,
         };
         self.call(setup, "stage-volume", |store, instance| {

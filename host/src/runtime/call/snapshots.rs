@@ -1,7 +1,7 @@
 //! `snapshots`: the content of a volume at one moment.
 
 use super::checked::Named;
-use super::words::snapshot_info;
+use super::convert::snapshot_info;
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;

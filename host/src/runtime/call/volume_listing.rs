@@ -1,6 +1,6 @@
 //! `volume-listing`: which volumes there are.
 
-use super::words::{Asked, volume_info};
+use super::convert::{Asked, volume_info};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;

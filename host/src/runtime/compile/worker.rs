@@ -103,7 +103,7 @@ fn describe(
     guest.describe(CallSetup {
         kernel: Box::new(NoKernel),
         deadline: Instant::now() + DESCRIBE_DEADLINE,
-        memory: DriverState::of_nobody(),
+        driver: DriverState::of_nobody(),
     })
 }
 

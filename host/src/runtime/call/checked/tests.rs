@@ -1,6 +1,6 @@
 //! Each rule, with what it lets through and what it refuses.
 
-use super::super::words::{Asked, snapshot_info, volume_info};
+use super::super::convert::{Asked, snapshot_info, volume_info};
 use super::*;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::error::{Condition, GuestText};
@@ -70,8 +70,8 @@ fn volume() -> wit::VolumeInfo {
         capacity_bytes: 15,
         context: texts(&[("volumeid", "d-1"), ("tags/Team", "a"), ("tags/team", "b")]),
         source: Some(wit::VolumeSource::Snapshot("s-1".to_owned())),
-        places: vec![texts(&[("topology.kubernetes.io/zone", "a")])],
-        nodes: vec!["node-1".to_owned()],
+        accessible_topology: vec![texts(&[("topology.kubernetes.io/zone", "a")])],
+        published_node_ids: vec!["node-1".to_owned()],
     }
 }
 
@@ -81,7 +81,7 @@ fn snapshot() -> wit::Snapshot {
         source_volume_id: "d-1".to_owned(),
         size_bytes: 1,
         created_at_seconds: 1_800_000_000,
-        readiness: wit::Readiness::Ready,
+        ready_to_use: true,
         group_id: Some("g-1".to_owned()),
     }
 }
@@ -121,14 +121,14 @@ const OF_ANY_VOLUME: [Wrong<wit::VolumeInfo>; 17] = [
     ("source", "U+001B", |volume| {
         volume.source = Some(wit::VolumeSource::Snapshot("\u{1b}".to_owned()))
     }),
-    ("places", "no key of a topology", |volume| {
-        volume.places[0][0].0 = "a/b/c".to_owned()
+    ("accessible-topology", "no key of a topology", |volume| {
+        volume.accessible_topology[0][0].0 = "a/b/c".to_owned()
     }),
-    ("places", "no value of a topology", |volume| {
-        volume.places[0][0].1 = "a b".to_owned()
+    ("accessible-topology", "no value of a topology", |volume| {
+        volume.accessible_topology[0][0].1 = "a b".to_owned()
     }),
-    ("places", "in different cases", |volume| {
-        volume.places[0].extend(
+    ("accessible-topology", "in different cases", |volume| {
+        volume.accessible_topology[0].extend(
             texts(&[
                 ("Topology.kubernetes.io/zone", "b"),
                 ("ZONE", "a"),
@@ -138,14 +138,14 @@ const OF_ANY_VOLUME: [Wrong<wit::VolumeInfo>; 17] = [
             .skip(1),
         )
     }),
-    ("places", "128 may be", |volume| {
-        volume.places = vec![Vec::new(); 129]
+    ("accessible-topology", "128 may be", |volume| {
+        volume.accessible_topology = vec![Vec::new(); 129]
     }),
-    ("nodes", "it has 193 bytes", |volume| {
-        volume.nodes[0] = "x".repeat(193)
+    ("published-node-ids", "it has 193 bytes", |volume| {
+        volume.published_node_ids[0] = "x".repeat(193)
     }),
-    ("nodes", "1024 may be", |volume| {
-        volume.nodes = vec!["n".to_owned(); 1025]
+    ("published-node-ids", "1024 may be", |volume| {
+        volume.published_node_ids = vec!["n".to_owned(); 1025]
     }),
 ];
 

@@ -1,4 +1,4 @@
-//! Stand-ins for interfaces that this host does not hand out.
+//! Stubs for those interfaces of WASI that this host does not hand out.
 //!
 //! A function that lists something answers with an empty list, one that may have an answer has none, every
 //! other traps. A resource that an interface merely uses from another one is an alias and must not be
@@ -8,22 +8,22 @@ use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem, Type};
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType, Val};
 
-/// Defines everything in those of the component's imports that `is_absent` names.
+/// Defines everything in those of the component's imports that `is_stub` names.
 ///
 /// # Errors
 /// From the linker.
-pub(super) fn stand_in<T: 'static>(
+pub(super) fn define_stubs<T: 'static>(
     linker: &mut Linker<T>,
     engine: &Engine,
     component: &Component,
-    is_absent: impl Fn(&str) -> bool,
+    is_stub: impl Fn(&str) -> bool,
 ) -> wasmtime::Result<()> {
     let mut seen = Vec::new();
     for (name, item) in component.component_type().imports(engine) {
         let ComponentItem::ComponentInstance(interface) = item.ty else {
             continue;
         };
-        if is_absent(name) {
+        if is_stub(name) {
             define(&mut linker.instance(name)?, engine, &interface, &seen)?;
         }
         seen.extend(
@@ -46,7 +46,7 @@ fn define<T: 'static>(
             instance.func_new(name, |_, kind, _, results| answer(&kind, results))?;
         }
         if resource(&item.ty).is_some_and(|kind| !seen.contains(&kind)) {
-            instance.resource(name, ResourceType::host::<Absent>(), |_, _| Ok(()))?;
+            instance.resource(name, ResourceType::host::<Stub>(), |_, _| Ok(()))?;
         }
     }
     Ok(())
@@ -77,5 +77,5 @@ fn resource(item: &ComponentItem) -> Option<ResourceType> {
     }
 }
 
-/// What a handle of an absent interface stands for; there is never one.
-struct Absent;
+/// What a handle of a stub stands for; there is never one.
+struct Stub;

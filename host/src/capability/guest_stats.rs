@@ -1,16 +1,17 @@
 //! What guests of one driver did, in numbers: time in their own code, and what they were refused.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{DriverState, LogBudget};
+use super::log_budget::LogBudget;
 use crate::error::GuestText;
 use crate::grant::{Capability, Refusal};
 
 /// Counted from the start of the process.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct GuestStats {
     guest_nanoseconds: AtomicU64,
     /// In the order of `Capability::ALL`.
     refusals: [AtomicU64; Capability::ALL.len()],
@@ -25,7 +26,7 @@ thread_local! {
 /// Who counts what a guest was refused, and what may be logged of it.
 #[derive(Debug)]
 struct Runner {
-    memory: DriverState,
+    stats: Arc<GuestStats>,
     log: LogBudget,
 }
 
@@ -35,31 +36,28 @@ pub(crate) struct Running {
     before: Option<Runner>,
 }
 
-impl DriverState {
+impl GuestStats {
     /// A guest of this driver runs on this thread from now on, in a call that may log so much.
-    pub(crate) fn running(&self, log: LogBudget) -> Running {
-        let memory = self.clone();
+    pub(super) fn running(self: &Arc<Self>, log: LogBudget) -> Running {
+        let stats = Arc::clone(self);
         Running {
-            before: RUNNING_FOR.replace(Some(Runner { memory, log })),
+            before: RUNNING_FOR.replace(Some(Runner { stats, log })),
         }
     }
 
-    /// A guest ran for so long.
-    pub(crate) fn add_guest_time(&self, time: Duration) {
+    pub(super) fn add_guest_time(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.tally()
-            .guest_nanoseconds
+        self.guest_nanoseconds
             .fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
-    /// How long guests ran, without the time that their host functions waited for workers.
-    pub fn guest_time(&self) -> Duration {
-        Duration::from_nanos(self.tally().guest_nanoseconds.load(Ordering::Relaxed))
+    pub(super) fn guest_time(&self) -> Duration {
+        Duration::from_nanos(self.guest_nanoseconds.load(Ordering::Relaxed))
     }
 
     /// How often each capability refused.
-    pub fn refusals(&self) -> impl Iterator<Item = (Capability, u64)> {
-        let counts = self.tally().refusals.iter();
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (Capability, u64)> {
+        let counts = self.refusals.iter();
         Capability::ALL
             .into_iter()
             .zip(counts.map(|count| count.load(Ordering::Relaxed)))
@@ -76,7 +74,7 @@ impl Drop for Running {
 /// is not granted as often as it likes. While a component is described, nobody counts.
 pub(super) fn note_refusal(refusal: &Refusal) {
     RUNNING_FOR.with_borrow(|running| {
-        let Some(Runner { memory, log }) = running else {
+        let Some(Runner { stats, log }) = running else {
             return warn_of(refusal);
         };
         log.spend(|| warn_of(refusal));
@@ -84,7 +82,7 @@ pub(super) fn note_refusal(refusal: &Refusal) {
             .iter()
             .position(|one| *one == refusal.capability);
         if let Some(place) = place {
-            memory.tally().refusals[place].fetch_add(1, Ordering::Relaxed);
+            stats.refusals[place].fetch_add(1, Ordering::Relaxed);
         }
     });
 }
@@ -101,12 +99,9 @@ fn warn_of(refusal: &Refusal) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::error::DriverError;
     use crate::grant::Refusal;
-    use crate::volume::DriverName;
 
     fn refuse(capability: Capability) {
         let _ = DriverError::from(Refusal {
@@ -116,14 +111,13 @@ mod tests {
         });
     }
 
-    fn refused(memory: &DriverState) -> Vec<(Capability, u64)> {
-        memory.refusals().filter(|(_, count)| *count > 0).collect()
+    fn refused(stats: &GuestStats) -> Vec<(Capability, u64)> {
+        stats.refusals().filter(|(_, count)| *count > 0).collect()
     }
 
     #[test]
     fn a_refusal_counts_for_the_driver_whose_guest_runs_and_for_no_other() {
-        let memory = |name: &str| DriverState::new(DriverName(name.into()), PathBuf::new());
-        let (one, other) = (memory("one"), memory("other"));
+        let (one, other) = (Arc::new(GuestStats::default()), GuestStats::default());
         let running = one.running(LogBudget::new(0));
         refuse(Capability::Mounts);
         refuse(Capability::Https);

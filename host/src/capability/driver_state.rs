@@ -1,25 +1,28 @@
-//! What of a driver outlives its calls: keys and figures in memory, counts beneath the run directory.
+//! What of a driver outlives its calls: keys and counts in memory, rates beneath the run directory.
 //!
 //! Nothing of a guest is in it, and no guest reads it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::guest_memory::{CallMemory, GuestMemory};
+use super::guest_stats::{GuestStats, Running};
+use super::log_budget::LogBudget;
 use super::signing::KeyCache;
-use super::tally::Tally;
+use crate::grant::Capability;
 use crate::volume::DriverName;
 
 /// One for each driver of a process; clones share it.
 #[derive(Debug, Clone)]
-pub struct DriverState(Arc<Memory>);
+pub struct DriverState(Arc<Shared>);
 
 #[derive(Debug)]
-struct Memory {
+struct Shared {
     name: DriverName,
     run: PathBuf,
     keys: KeyCache,
-    tally: Tally,
+    guest_stats: Arc<GuestStats>,
     guests: GuestMemory,
 }
 
@@ -36,11 +39,11 @@ impl DriverState {
     }
 
     fn with_guests(name: DriverName, run: PathBuf, guests: GuestMemory) -> Self {
-        Self(Arc::new(Memory {
+        Self(Arc::new(Shared {
             name,
             run,
             keys: KeyCache::default(),
-            tally: Tally::default(),
+            guest_stats: Arc::default(),
             guests,
         }))
     }
@@ -60,13 +63,29 @@ impl DriverState {
         &self.0.keys
     }
 
-    pub(super) fn tally(&self) -> &Tally {
-        &self.0.tally
+    /// A guest of this driver runs on this thread from now on, in a call that may log so much.
+    pub(crate) fn running(&self, log: LogBudget) -> Running {
+        self.0.guest_stats.running(log)
+    }
+
+    /// A guest ran for so long.
+    pub(crate) fn add_guest_time(&self, time: Duration) {
+        self.0.guest_stats.add_guest_time(time);
+    }
+
+    /// How long guests ran, without the time that their host functions waited for workers.
+    pub fn guest_time(&self) -> Duration {
+        self.0.guest_stats.guest_time()
+    }
+
+    /// How often each capability refused.
+    pub fn refusals(&self) -> impl Iterator<Item = (Capability, u64)> {
+        self.0.guest_stats.refusals()
     }
 
     /// Where requests to an endpoint are counted.
     pub(super) fn rate_file(&self, endpoint: &str) -> PathBuf {
-        let Memory { name, run, .. } = &*self.0;
+        let Shared { name, run, .. } = &*self.0;
         run.join("rates").join(&name.0).join(endpoint)
     }
 }

@@ -1,4 +1,4 @@
-//! Our words in the contract's, and back.
+//! The host's types as the contract's, and back.
 //!
 //! On the way back each field is checked.
 
@@ -23,7 +23,7 @@ pub(super) fn volume(
     }
 }
 
-pub(super) fn access_word(access: Access) -> wit::Access {
+pub(super) fn wit_access(access: Access) -> wit::Access {
     match access {
         Access::ReadOnly => wit::Access::ReadOnly,
         Access::ReadWrite => wit::Access::ReadWrite,
@@ -32,7 +32,7 @@ pub(super) fn access_word(access: Access) -> wit::Access {
 
 /// How a volume is used by who may use it so. A guest is told of mount options what the words that every
 /// filesystem knows leave of them; read-only is an access, whoever says so.
-pub(super) fn use_word(access: Access, kind: &AccessType) -> (Access, wit::AccessType) {
+pub(super) fn wit_use(access: Access, kind: &AccessType) -> (Access, wit::AccessType) {
     let AccessType::Filesystem {
         fs_type,
         mount_options,
@@ -59,27 +59,29 @@ pub(super) fn mount_access(access: Access) -> MountAccess {
     }
 }
 
-pub(super) fn mode_word(mode: AccessMode) -> wit::AccessMode {
+/// By CSI's names.
+fn wit_access_mode(mode: AccessMode) -> wit::AccessMode {
     match mode {
-        AccessMode::SingleNodeWriter => wit::AccessMode::SingleNodeWriter,
-        AccessMode::SingleNodeReaderOnly => wit::AccessMode::SingleNodeReaderOnly,
-        AccessMode::MultiNodeReaderOnly => wit::AccessMode::MultiNodeReaderOnly,
-        AccessMode::MultiNodeSingleWriter => wit::AccessMode::MultiNodeSingleWriter,
-        AccessMode::MultiNodeMultiWriter => wit::AccessMode::MultiNodeMultiWriter,
-        AccessMode::SingleNodeSingleWriter => wit::AccessMode::SingleNodeSingleWriter,
-        AccessMode::SingleNodeMultiWriter => wit::AccessMode::SingleNodeMultiWriter,
+        AccessMode::SingleNodeWriter => "SINGLE_NODE_WRITER",
+        AccessMode::SingleNodeReaderOnly => "SINGLE_NODE_READER_ONLY",
+        AccessMode::MultiNodeReaderOnly => "MULTI_NODE_READER_ONLY",
+        AccessMode::MultiNodeSingleWriter => "MULTI_NODE_SINGLE_WRITER",
+        AccessMode::MultiNodeMultiWriter => "MULTI_NODE_MULTI_WRITER",
+        AccessMode::SingleNodeSingleWriter => "SINGLE_NODE_SINGLE_WRITER",
+        AccessMode::SingleNodeMultiWriter => "SINGLE_NODE_MULTI_WRITER",
     }
+    .to_owned()
 }
 
-pub(super) fn capability_words(capabilities: &[VolumeCapability]) -> Vec<wit::VolumeCapability> {
+pub(super) fn wit_capabilities(capabilities: &[VolumeCapability]) -> Vec<wit::VolumeCapability> {
     let word = |capability: &VolumeCapability| wit::VolumeCapability {
-        mode: mode_word(capability.mode),
-        kind: use_word(Access::ReadWrite, &capability.kind).1,
+        mode: wit_access_mode(capability.mode),
+        kind: wit_use(Access::ReadWrite, &capability.kind).1,
     };
     capabilities.iter().map(word).collect()
 }
 
-pub(super) fn capacity_word(capacity: CapacityRange) -> wit::CapacityRange {
+pub(super) fn wit_capacity(capacity: CapacityRange) -> wit::CapacityRange {
     wit::CapacityRange {
         required_bytes: capacity.required_bytes,
         limit_bytes: capacity.limit_bytes,
@@ -87,18 +89,18 @@ pub(super) fn capacity_word(capacity: CapacityRange) -> wit::CapacityRange {
 }
 
 /// Another volume as the source is an argument of its own, to those that can clone.
-pub(super) fn request_word(request: &CreateVolume) -> wit::CreateRequest {
+pub(super) fn wit_create_request(request: &CreateVolume) -> wit::CreateRequest {
     let source_snapshot_id = match &request.source {
         Some(VolumeSource::Snapshot(id)) => Some(id.0.clone()),
         Some(VolumeSource::Volume(_)) | None => None,
     };
     wit::CreateRequest {
         name: request.name.clone(),
-        capacity: capacity_word(request.capacity),
+        capacity: wit_capacity(request.capacity),
         parameters: request.parameters.pairs().to_vec(),
-        capabilities: capability_words(&request.capabilities),
+        capabilities: wit_capabilities(&request.capabilities),
         source_snapshot_id,
-        places: request.places.iter().map(|place| place.0.clone()).collect(),
+        accessibility_requirements: request.places.iter().map(|place| place.0.clone()).collect(),
     }
 }
 
@@ -124,8 +126,8 @@ pub(super) fn volume_info(
     let source = said.source.map(|source| volume_source(answered, source));
     let source = source.transpose()?;
     let (places, nodes) = (
-        answered.places("places", said.places)?,
-        answered.nodes("nodes", said.nodes)?,
+        answered.places("accessible-topology", said.accessible_topology)?,
+        answered.nodes("published-node-ids", said.published_node_ids)?,
     );
     let (id, capacity_bytes, context) = match asked {
         Asked::Made(request) => (
@@ -197,9 +199,9 @@ pub(super) fn snapshot_info(
         source: VolumeId(known("source-volume-id", said.source_volume_id)?),
         size_bytes: answered.bytes("size-bytes", said.size_bytes)?,
         created_at_seconds: answered.seconds("created-at-seconds", said.created_at_seconds)?,
-        readiness: match said.readiness {
-            wit::Readiness::Pending => Readiness::Pending,
-            wit::Readiness::Ready => Readiness::Ready,
+        readiness: match said.ready_to_use {
+            false => Readiness::Pending,
+            true => Readiness::Ready,
         },
         group: group.map(GroupSnapshotId),
     })
@@ -214,7 +216,7 @@ mod tests {
             fs_type: String::new(),
             mount_options: mount_options.iter().map(|o| (*o).to_owned()).collect(),
         };
-        match use_word(access, &kind) {
+        match wit_use(access, &kind) {
             (access, wit::AccessType::Filesystem(told)) => (access, told.mount_options.join(" ")),
             (_, wit::AccessType::Block) => panic!("not a block device"),
         }

@@ -16,12 +16,12 @@ pub(super) const ADDRESS: [u8; 4] = [93, 184, 216, 34];
 
 /// Answers in turn, and what was asked for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Canned {
+pub(super) struct FakeWorker {
     answers: Arc<Mutex<Vec<(u16, String)>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Canned {
+impl FakeWorker {
     pub(super) fn answers(self, status: u16, body: &str) -> Self {
         let mut answers = self.answers.lock().expect("no panic");
         answers.push((status, body.to_owned()));
@@ -35,19 +35,19 @@ impl Canned {
     }
 
     pub(super) fn context(&self, grants: Grants, run: &Path) -> CallContext {
-        let memory = DriverState::new(DriverName("driver".into()), run.to_owned());
-        self.context_with(grants, memory)
+        let driver = DriverState::new(DriverName("driver".into()), run.to_owned());
+        self.context_with(grants, driver)
     }
 
-    pub(super) fn context_with(&self, grants: Grants, memory: DriverState) -> CallContext {
+    pub(super) fn context_with(&self, grants: Grants, driver: DriverState) -> CallContext {
         CallContext {
             table: ResourceTable::new(),
             grants,
             kernel: Box::new(self.clone()),
             deadline: Instant::now() + Duration::from_secs(30),
             log: LogBudget::new(0),
-            taken: memory.call(),
-            memory,
+            taken: driver.call(),
+            driver,
             keys: CallKeys::default(),
             unanswered: None,
             was_full: false,
@@ -56,7 +56,7 @@ impl Canned {
     }
 }
 
-impl Kernel for Canned {
+impl Kernel for FakeWorker {
     fn call(&mut self, request: Request, _deadline: Instant) -> Result<Reply, Fault> {
         let none = || Fault::new(FaultKind::Unreachable, "nobody answers");
         let Request::Https(request) = request else {
