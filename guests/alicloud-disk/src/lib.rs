@@ -48,6 +48,7 @@ mod time;
 mod wanted;
 mod zone;
 
+pub use bindings::AlicloudDisk;
 use bindings::drivebay::driver::mounts::Target;
 use bindings::drivebay::driver::types::{
     Access, CapacityRange, CreateRequest, Error, Parameters, Snapshot, Topology, Volume,
@@ -68,10 +69,6 @@ const ECS: Ecs<'static> = Ecs { cloud: &HostCloud };
 
 // What the exports below call is never inlined into them: the compiler would copy the code that hands out an
 // error for every place one comes from, which is a tenth of this guest.
-
-/// The guest.
-#[derive(Debug)]
-pub struct AlicloudDisk;
 
 impl identity::Guest for AlicloudDisk {
     fn describe() -> Description {

@@ -37,6 +37,7 @@ mod version;
 mod volume_id;
 mod wanted;
 
+pub use bindings::Nfs;
 use bindings::drivebay::driver::files::Directory;
 use bindings::drivebay::driver::mounts::Target;
 use bindings::drivebay::driver::types::{
@@ -52,10 +53,6 @@ use snapshot_id::SnapshotId;
 use tree::Tree;
 use volume_id::{Export, VolumeId};
 use wanted::Wanted;
-
-/// The guest.
-#[derive(Debug)]
-pub struct Nfs;
 
 impl identity::Guest for Nfs {
     fn describe() -> Description {
