@@ -6,8 +6,7 @@
 use std::fmt;
 
 use crate::bindings::drivebay::driver::types::Error;
-use crate::disk::add_word;
-use crate::given::{Given, malformed};
+use crate::given::{Given, add_word, malformed};
 use crate::parameters;
 
 /// What a disk is made of.

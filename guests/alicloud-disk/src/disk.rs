@@ -4,6 +4,7 @@ use crate::bindings::drivebay::driver::types::{Error, Topology, VolumeInfo, Volu
 use crate::call::{Action, Call};
 use crate::category::{Category, Kind, Level};
 use crate::ecs::Ecs;
+use crate::given::add_word;
 use crate::id::{DiskId, InstanceId};
 use crate::json::Json;
 use crate::size::GIB;
@@ -211,14 +212,6 @@ fn nodes(json: &'static Json) -> &'static [InstanceId<'static>] {
         }
     }
     nodes.leak()
-}
-
-/// Words in a message, separated by commas.
-pub(crate) fn add_word(words: &mut String, word: &str) {
-    if !words.is_empty() {
-        *words += ", ";
-    }
-    *words += word;
 }
 
 /// Whether a disk or a snapshot has a tag; with any value, where none is given.

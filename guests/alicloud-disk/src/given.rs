@@ -68,6 +68,14 @@ pub(crate) fn malformed(name: &str, written: &str, accepted: &str) -> Error {
     Error::InvalidArgument(format!("{name} \"{written}\": {accepted}"))
 }
 
+/// Words in a message, separated by commas.
+pub(crate) fn add_word(words: &mut String, word: &str) {
+    if !words.is_empty() {
+        *words += ", ";
+    }
+    *words += word;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

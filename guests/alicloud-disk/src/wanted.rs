@@ -5,8 +5,8 @@ use crate::bindings::drivebay::driver::types::{
     VolumeCapability,
 };
 use crate::category::Kind;
-use crate::disk::{Disk, MultiAttach, add_word};
-use crate::given::{Given, malformed};
+use crate::disk::{Disk, MultiAttach};
+use crate::given::{Given, add_word, malformed};
 use crate::json::Json;
 use crate::parameters as names;
 use crate::size::{self, TooSmall};

@@ -5,8 +5,7 @@
 
 use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::category::Kind;
-use crate::disk::add_word;
-use crate::given::Given;
+use crate::given::{Given, add_word};
 use crate::parameters;
 
 /// The key that Alibaba's CSI driver gave to nodes, and that its volumes ask for; ours do too.
