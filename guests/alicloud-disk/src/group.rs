@@ -7,13 +7,13 @@ use crate::bindings::drivebay::driver::types::Error;
 use crate::bindings::exports::drivebay::driver::group_snapshots::{CreateRequest, GroupSnapshot};
 use crate::call::{Action, Call};
 use crate::disk::has_tag;
+use crate::disk_snapshot::{self, Snapshot};
 use crate::ecs::Ecs;
 use crate::given::Given;
 use crate::id::{DiskId, GroupId, SnapshotId};
 use crate::json::Json;
 use crate::once::{self, Seen, Thing};
 use crate::parameters;
-use crate::snapshot::{self, Snapshot};
 use crate::tags;
 use crate::time;
 
@@ -102,7 +102,7 @@ impl Ecs<'_> {
     fn delete_group(&self, id: GroupId<'_>) -> Result<(), Error> {
         let region = self.cloud.region()?;
         let call = call(Action::DeleteSnapshotGroup, id).with("RegionId", &region);
-        snapshot::remove(*self, &call)
+        disk_snapshot::remove(*self, &call)
     }
 }
 
@@ -238,7 +238,7 @@ pub(crate) fn delete_group_snapshot(
     let ids: Vec<&str> = plain(snapshot_ids).collect();
     let left = ecs.snapshots(&ids)?;
     for snapshot in left.iter().filter(|snapshot| snapshot.group == Some(id)) {
-        snapshot::remove(ecs, &snapshot::deletion(snapshot.id))?;
+        disk_snapshot::remove(ecs, &disk_snapshot::deletion(snapshot.id))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!                                                         what is done with disks, each a story of its own
 //! instance stage                                          what is done on nodes
 //! wanted parameters given category size zone tags page    what is asked for; pure
-//! disk id                                                 what ECS has
+//! disk disk_snapshot id                                   what ECS has
 //! once ecs                                                patience: one thing for each name, looking until it is so
 //! cloud call failure condition signature json time        how ECS is asked, and what its answers mean
 //! ```
@@ -22,6 +22,7 @@ mod condition;
 mod create;
 mod delete;
 mod disk;
+mod disk_snapshot;
 mod ecs;
 mod existing;
 mod expand;
