@@ -8,7 +8,7 @@
 //! provision snapshot                               volumes and snapshots come and go
 //! wanted options given parameters mount_options    what is asked for; pure
 //! version remote_path sub_dir volume_id snapshot_id name   how it is spelled; pure
-//! store record directories                         what is written down on the share
+//! store record directories existing                what is written down on the share
 //! tree                                             how the share is worked on
 //! ```
 //!
@@ -17,6 +17,7 @@
 
 mod bindings;
 mod directories;
+mod existing;
 #[cfg(test)]
 mod fake;
 mod given;
@@ -87,7 +88,7 @@ impl controller::Guest for Nfs {
         match is_mounted_as_it_is(&volume) {
             // Its parameters say where it is.
             true => stage::open_export(&wanted::share_of(volume, &capabilities)?).map(drop),
-            false => provision::find(&holding(&volume.id)?, &volume.id).map(drop),
+            false => existing::find(&holding(&volume.id)?, &volume.id).map(drop),
         }
     }
 
@@ -187,7 +188,7 @@ fn make(wanted: &Wanted) -> Result<VolumeInfo, Error> {
 
 /// The share that a volume's id names; `not-found` for what is no id.
 fn holding(id: &str) -> Result<Directory, Error> {
-    open(&provision::parsed(id)?.export)
+    open(&existing::parsed(id)?.export)
 }
 
 /// By an id alone, the mount options of a class are not known: any version of NFS will do.

@@ -7,13 +7,14 @@
 use crate::bindings::drivebay::driver::files::EntryKind;
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error, VolumeInfo, VolumeSource};
 use crate::directories::Removal;
+use crate::existing;
 use crate::name::key;
 use crate::parameters as names;
 use crate::record::{State, VolumeRecord};
 use crate::snapshot;
 use crate::store::Store;
 use crate::sub_dir::SubDir;
-use crate::tree::{DIRECTORY_MODE, Tree, there_is_done};
+use crate::tree::{DIRECTORY_MODE, Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::{OnDelete, VolumeId};
 use crate::wanted::{self, Wanted};
 
@@ -34,7 +35,7 @@ pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<VolumeInfo, Err
         State::Deleting => {
             if record.source.is_some() {
                 // Perhaps a copy whose source went, of which nobody knows but who asks here.
-                delete(tree, &parsed(&record.id)?)?;
+                delete(tree, &existing::parsed(&record.id)?)?;
             }
             Err(Error::InProgress(format!(
                 "the volume for {name} is being deleted; ask again"
@@ -151,25 +152,10 @@ fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(),
         .map_or(Ok(()), |mode| tree.ensure_mode(directory, mode))
 }
 
-/// What vanishes while it is copied is left out, so a copy is whole only if its source is still there afterwards. And
-/// only what is missing then is gone: the answer decides what becomes of the copy.
-pub(crate) fn whole_if_still_there(
-    copied: Result<(), Error>,
-    look_again: impl FnOnce() -> Result<(), Error>,
-) -> Result<(), Error> {
-    match copied {
-        Ok(()) => look_again(),
-        Err(Error::NotFound(reason)) => {
-            look_again().and(Err(Error::Unavailable(format!("{reason}; ask again"))))
-        }
-        error => error,
-    }
-}
-
 /// The directory or the archive to start from. Work is done within one share, because a handle reaches no further.
 fn find_source(tree: &dyn Tree, wanted: &Wanted, source: &VolumeSource) -> Result<String, Error> {
     let export = match source {
-        VolumeSource::Volume(id) => parsed(id)?.export,
+        VolumeSource::Volume(id) => existing::parsed(id)?.export,
         VolumeSource::Snapshot(id) => snapshot::parsed(id)?.export,
     };
     if !export.is_same(&wanted.id.export) {
@@ -179,48 +165,16 @@ fn find_source(tree: &dyn Tree, wanted: &Wanted, source: &VolumeSource) -> Resul
         )));
     }
     match source {
-        VolumeSource::Volume(id) => find(tree, id).map(|volume| volume.directory.as_str().into()),
+        VolumeSource::Volume(id) => {
+            existing::find(tree, id).map(|volume| volume.directory.as_str().into())
+        }
         VolumeSource::Snapshot(id) => snapshot::find_archive(tree, id),
-    }
-}
-
-/// A volume that is there.
-pub(crate) struct Existing {
-    pub(crate) id: VolumeId,
-    pub(crate) directory: SubDir,
-    /// Absent for a volume that another driver made.
-    pub(crate) record: Option<VolumeRecord>,
-}
-
-/// `not-found` also for one that is being made or removed; `in-progress` for one without a record that is being
-/// removed.
-pub(crate) fn find(tree: &dyn Tree, written: &str) -> Result<Existing, Error> {
-    let id = parsed(written)?;
-    let store = Store::of(tree);
-    let record = record_of(&store, &id)?;
-    let directory = match &record {
-        Some(record) => record.sub_dir.clone(),
-        None => id.sub_dir()?,
-    };
-    if record.is_none() {
-        store.refuse_being_removed(&directory)?;
-    }
-    let is_ready = record
-        .as_ref()
-        .is_none_or(|record| record.state == State::Ready);
-    match is_ready && tree.has_directory(directory.as_str())? {
-        true => Ok(Existing {
-            id,
-            directory,
-            record,
-        }),
-        false => Err(missing(written)),
     }
 }
 
 /// One volume, as it is now, under the id that it is asked for by: some directories have ids in two spellings.
 pub(crate) fn get(tree: &dyn Tree, written: &str) -> Result<VolumeInfo, Error> {
-    let volume = find(tree, written)?;
+    let volume = existing::find(tree, written)?;
     let record = volume.record.unwrap_or_else(|| VolumeRecord {
         state: State::Ready,
         id: written.into(),
@@ -242,7 +196,7 @@ pub(crate) fn expand(
     written: &str,
     capacity: &CapacityRange,
 ) -> Result<u64, Error> {
-    let volume = find(tree, written)?;
+    let volume = existing::find(tree, written)?;
     let now = volume
         .record
         .as_ref()
@@ -269,7 +223,7 @@ pub(crate) fn expand(
 /// Remove a volume, as its class said.
 pub(crate) fn delete(tree: &dyn Tree, id: &VolumeId) -> Result<(), Error> {
     let store = Store::of(tree);
-    let record = record_of(&store, id)?;
+    let record = existing::record_of(&store, id)?;
     let (directory, name) = match &record {
         Some(record) => (record.sub_dir.clone(), record.name.as_str()),
         None => (unrecorded(&store, id)?, id.name()),
@@ -377,24 +331,6 @@ fn prune(tree: &dyn Tree, directory: &SubDir) {
             return;
         }
     }
-}
-
-fn record_of(store: &Store<'_>, id: &VolumeId) -> Result<Option<VolumeRecord>, Error> {
-    store.shown(id.name(), |record: &VolumeRecord| {
-        VolumeId::parse(&record.id).is_some_and(|recorded| recorded.is_same_volume(id))
-    })
-}
-
-pub(crate) fn parsed(written: &str) -> Result<VolumeId, Error> {
-    VolumeId::parse(written).ok_or_else(|| {
-        Error::NotFound(format!(
-            "volume {written} does not exist: its id does not name a server, a share and a directory below it"
-        ))
-    })
-}
-
-fn missing(id: &str) -> Error {
-    Error::NotFound(format!("volume {id} does not exist"))
 }
 
 #[cfg(test)]

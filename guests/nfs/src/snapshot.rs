@@ -6,14 +6,14 @@
 use crate::bindings::drivebay::driver::files::EntryKind;
 use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Readiness, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
+use crate::existing;
 use crate::given::Given;
 use crate::options::Share;
 use crate::parameters as names;
-use crate::provision;
 use crate::record::{SnapshotRecord, State};
 use crate::snapshot_id::SnapshotId;
 use crate::store::Store;
-use crate::tree::{Tree, there_is_done};
+use crate::tree::{Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::Export;
 
 /// An archive holds what each of the volume's users may not read of another's.
@@ -31,7 +31,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) fn requested(request: &CreateRequest) -> Result<Self, Error> {
-        let source = provision::parsed(&request.source_volume_id)?;
+        let source = existing::parsed(&request.source_volume_id)?;
         let given = Given(&request.parameters);
         let share = source.export.share.to_string();
         let asked_for = Export::parse(
@@ -95,7 +95,7 @@ pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<Snapshot, Error
 }
 
 fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<SnapshotRecord, Error> {
-    provision::find(store.tree, &wanted.source_volume_id)?;
+    existing::find(store.tree, &wanted.source_volume_id)?;
     let directory = wanted.id.directory();
     if store.tree.kind(directory)?.is_some() {
         return Err(Error::AlreadyExists(format!(
@@ -144,11 +144,11 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
 
 /// `not-found`: the volume has gone.
 fn pack(tree: &dyn Tree, wanted: &Wanted) -> Result<(), Error> {
-    let find = || provision::find(tree, &wanted.source_volume_id);
+    let find = || existing::find(tree, &wanted.source_volume_id);
     let volume = find()?;
     tree.make_directory(wanted.id.directory(), MODE)?;
     let archived = tree.archive_tree(volume.directory.as_str(), &wanted.id.archive());
-    provision::whole_if_still_there(there_is_done(archived), || find().map(drop))
+    whole_if_still_there(there_is_done(archived), || find().map(drop))
 }
 
 /// One snapshot.

@@ -5,7 +5,7 @@ use crate::bindings::drivebay::driver::types::{
     CapacityRange, CreateRequest as VolumeRequest, VolumeSource,
 };
 use crate::fake::{Cut, FakeTree};
-use crate::provision::tests::half_removed_meanwhile;
+use crate::provision::{self, tests::half_removed_meanwhile};
 use crate::volume_id::VolumeId;
 
 fn volume(name: &str, source: Option<&str>) -> crate::wanted::Wanted {
@@ -251,12 +251,12 @@ fn the_longest_names_get_snapshots_of_their_own() {
 fn what_was_only_missing_for_a_moment_is_not_said_to_be_gone() {
     let missing = || Err(Error::NotFound("no file".into()));
     assert!(matches!(
-        provision::whole_if_still_there(missing(), || Ok(())),
+        whole_if_still_there(missing(), || Ok(())),
         Err(Error::Unavailable(m)) if m.starts_with("no file")
     ));
-    let gone = provision::whole_if_still_there(missing(), || Err(Error::NotFound("gone".into())));
+    let gone = whole_if_still_there(missing(), || Err(Error::NotFound("gone".into())));
     assert!(matches!(gone, Err(Error::NotFound(m)) if m == "gone"));
-    let late = provision::whole_if_still_there(Ok(()), missing);
+    let late = whole_if_still_there(Ok(()), missing);
     assert!(matches!(late, Err(Error::NotFound(_))), "{late:?}");
 }
 
