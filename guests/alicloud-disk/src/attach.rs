@@ -8,10 +8,10 @@ use crate::bindings::drivebay::driver::types::{Error, Parameters, Volume};
 use crate::call::{Action, Call};
 use crate::disk::{Disk, MultiAttach, Status};
 use crate::ecs::{Ecs, Step};
-use crate::given::Given;
 use crate::id::{DiskId, InstanceId};
 use crate::instance;
 use crate::parameters;
+use crate::params::Params;
 
 /// In the publish context: how the node recognises the disk. The name is the CSI driver's.
 pub(crate) const SERIAL: &str = "serialNumber";
@@ -36,7 +36,7 @@ pub(crate) fn attach_volume(
     node_id: &str,
 ) -> Result<Parameters, Error> {
     let id = DiskId::of(volume)?;
-    let from_others = match Given(&volume.context).flag(parameters::DETACH_FROM_OTHER_NODE)? {
+    let from_others = match Params(&volume.context).flag(parameters::DETACH_FROM_OTHER_NODE)? {
         Some(true) => FromOthers::Take,
         Some(false) | None => FromOthers::Never,
     };

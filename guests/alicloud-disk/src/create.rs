@@ -13,11 +13,11 @@ use crate::disk::{Disk, History, MultiAttach, Status, first};
 use crate::ecs::Ecs;
 use crate::existing;
 use crate::failure::{Failure, Kind};
-use crate::given::{Given, malformed};
 use crate::id::{DiskId, SnapshotId};
 use crate::instance;
 use crate::once::{self, Seen, Thing};
 use crate::parameters;
+use crate::params::{Params, malformed};
 use crate::wanted::{Attempt, Wanted};
 use crate::zone;
 
@@ -25,13 +25,16 @@ use crate::zone;
 #[inline(never)]
 pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<VolumeInfo, Error> {
     let mut wanted = Wanted::requested(request, &ecs.cloud.region()?)?;
-    let given = Given(&request.parameters);
-    let source = source(request, &given)?;
-    if given.get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT).is_some() {
+    let params = Params(&request.parameters);
+    let source = source(request, &params)?;
+    if params
+        .get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT)
+        .is_some()
+    {
         let line = "volumeExpandAutoSnapshot is obsolete and without effect";
         ecs.cloud.note(LogLevel::Info, line);
     }
-    let disk = match given.get(parameters::DISK_ID) {
+    let disk = match params.get(parameters::DISK_ID) {
         Some(written) => existing::take(ecs, &wanted, source, written)?,
         None => find_or_make(ecs, &mut wanted, source)?,
     };
@@ -83,9 +86,9 @@ fn find_or_make(
 /// The claim's, or that of the CSI driver's word for it.
 fn source<'a>(
     request: &'a CreateRequest,
-    given: &Given<'a>,
+    params: &Params<'a>,
 ) -> Result<Option<SnapshotId<'a>>, Error> {
-    let word = given.get(parameters::SNAPSHOT_ID);
+    let word = params.get(parameters::SNAPSHOT_ID);
     let claims = request.source_snapshot_id.as_deref();
     if let (Some(word), Some(claims)) = (word, claims)
         && word != claims

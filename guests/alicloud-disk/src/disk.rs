@@ -4,9 +4,9 @@ use crate::bindings::drivebay::driver::types::{Error, Topology, VolumeInfo, Volu
 use crate::call::{Action, Call};
 use crate::category::{Category, Kind, Level};
 use crate::ecs::Ecs;
-use crate::given::add_word;
 use crate::id::{DiskId, InstanceId};
 use crate::json::Json;
+use crate::params::add_word;
 use crate::size::GIB;
 use crate::tags;
 use crate::zone;

@@ -6,9 +6,9 @@
 use crate::bindings::drivebay::driver::types::Error;
 use crate::disk::{Disk, tag};
 use crate::ecs::Ecs;
-use crate::given::malformed;
 use crate::id::{DiskId, SnapshotId};
 use crate::parameters::DISK_ID;
+use crate::params::malformed;
 use crate::tagging;
 use crate::tags::VOLUME_NAME;
 use crate::wanted::Wanted;

@@ -9,11 +9,11 @@ use crate::call::{Action, Call};
 use crate::disk::has_tag;
 use crate::disk_snapshot::{self, Snapshot};
 use crate::ecs::Ecs;
-use crate::given::Given;
 use crate::id::{DiskId, GroupId, SnapshotId};
 use crate::json::Json;
 use crate::once::{self, Seen, Thing};
 use crate::parameters;
+use crate::params::Params;
 use crate::tags;
 use crate::time;
 
@@ -139,7 +139,7 @@ pub(crate) fn create_group_snapshot(
 }
 
 fn create_call(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Call, Error> {
-    let given = Given(&request.parameters);
+    let params = Params(&request.parameters);
     let mut ids = Vec::new();
     for id in &request.source_volume_ids {
         let id = DiskId::parse(id).ok_or_else(|| {
@@ -149,13 +149,13 @@ fn create_call(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Call, Error> {
         })?;
         ids.push(id.as_str());
     }
-    let tags = tags::of_group(&request.name, &given)?;
+    let tags = tags::of_group(&request.name, &params)?;
     let subject = format!("disks {} for {}", ids.join(", "), request.name);
     Ok(Call::new(Action::CreateSnapshotGroup, subject)
         .with("RegionId", &ecs.cloud.region()?)
         .with_numbered("DiskId", &ids)
         .with_some("Name", crate::create::disk_name(&request.name))
-        .with_some("ResourceGroupId", given.get(parameters::RESOURCE_GROUP_ID))
+        .with_some("ResourceGroupId", params.get(parameters::RESOURCE_GROUP_ID))
         .with_tags(&tags))
 }
 

@@ -4,7 +4,7 @@
 //! create existing delete attach expand modify tagging snapshot group list
 //!                                                         what is done with disks, each a story of its own
 //! instance stage                                          what is done on nodes
-//! wanted parameters given category size zone tags page    what is asked for; pure
+//! wanted parameters params category size zone tags page   what is asked for; pure
 //! disk disk_snapshot id                                   what ECS has
 //! once ecs                                                patience: one thing for each name, looking until it is so
 //! cloud call failure condition signature json time        how ECS is asked, and what its answers mean
@@ -29,7 +29,6 @@ mod expand;
 mod failure;
 #[cfg(test)]
 mod fake;
-mod given;
 mod group;
 mod id;
 mod instance;
@@ -39,6 +38,7 @@ mod modify;
 mod once;
 mod page;
 mod parameters;
+mod params;
 mod signature;
 mod size;
 mod snapshot;

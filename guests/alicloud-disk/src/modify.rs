@@ -5,9 +5,9 @@ use crate::call::{Action, Call};
 use crate::category::{self, Category, Level};
 use crate::disk::{Disk, MultiAttach};
 use crate::ecs::{Ecs, Reached, Step};
-use crate::given::{Given, malformed};
 use crate::id::DiskId;
 use crate::parameters;
+use crate::params::{Params, malformed};
 use crate::tagging;
 use crate::tags::{Changes, MOST, Tag};
 
@@ -35,7 +35,7 @@ pub(crate) fn modify_volume(
             "disk {id} does not exist: ids of disks begin with d-"
         ))
     })?;
-    let target = Target::read(&Given(parameters))?;
+    let target = Target::read(&Params(parameters))?;
     let disk = ecs.existing_disk(id)?;
     target.check(&disk)?;
     if let Some(call) = target.change_of_kind(&disk) {
@@ -73,20 +73,20 @@ fn carry_out(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<(), Error
 }
 
 impl<'a> Target<'a> {
-    fn read(given: &Given<'a>) -> Result<Self, Error> {
-        let category = given
+    fn read(params: &Params<'a>) -> Result<Self, Error> {
+        let category = params
             .get(parameters::TYPE)
             .map(category::known_category)
             .transpose()?;
         if category.is_some_and(Category::is_ephemeral) {
-            let written = given.get(parameters::TYPE).unwrap_or_default();
+            let written = params.get(parameters::TYPE).unwrap_or_default();
             return Err(malformed(
                 parameters::TYPE,
                 written,
                 "no disk can become ephemeral",
             ));
         }
-        let Changes { set, removed } = Changes::read(given)?;
+        let Changes { set, removed } = Changes::read(params)?;
         if set.len() > MOST || removed.len() > MOST {
             return Err(Error::InvalidArgument(format!(
                 "too many tags: ECS sets and removes at most {MOST} at once"
@@ -97,12 +97,12 @@ impl<'a> Target<'a> {
             set: set.into_iter().map(owned).collect(),
             removed,
             category,
-            level: given
+            level: params
                 .get(parameters::PERFORMANCE_LEVEL)
                 .map(category::known_level)
                 .transpose()?,
-            iops: given.number(parameters::PROVISIONED_IOPS)?,
-            bursting: given.flag(parameters::BURSTING_ENABLED)?,
+            iops: params.number(parameters::PROVISIONED_IOPS)?,
+            bursting: params.flag(parameters::BURSTING_ENABLED)?,
         })
     }
 

@@ -8,30 +8,30 @@ use crate::call::{Action, Call};
 use crate::category::Category;
 use crate::disk_snapshot::{Snapshot, deletion, missing, read_list, remove};
 use crate::ecs::Ecs;
-use crate::given::{Given, malformed};
 use crate::group;
 use crate::id::{DiskId, SnapshotId};
 use crate::once::{self, Seen, Thing};
 use crate::page::Page;
 use crate::parameters;
+use crate::params::{Params, malformed};
 use crate::tags;
 
 /// Cut a snapshot, or find the one an earlier try cut.
 #[inline(never)]
 pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Info, Error> {
-    let given = Given(&request.parameters);
+    let params = Params(&request.parameters);
     let id = DiskId::parse(&request.source_volume_id).ok_or_else(|| {
         Error::NotFound(format!(
             "disk {} does not exist: ids of disks begin with d-",
             request.source_volume_id
         ))
     })?;
-    let call = create_call(request, id, &given)?;
+    let call = create_call(request, id, &params)?;
     for obsolete in [
         parameters::SNAPSHOT_TYPE,
         parameters::INSTANT_ACCESS_RETENTION_DAYS,
     ] {
-        if given.get(obsolete).is_some() {
+        if params.get(obsolete).is_some() {
             ecs.cloud.note(
                 Level::Info,
                 &format!("{obsolete} is obsolete and without effect"),
@@ -105,17 +105,21 @@ impl Cutting<'_> {
     }
 }
 
-fn create_call(request: &CreateRequest, id: DiskId<'_>, given: &Given<'_>) -> Result<Call, Error> {
-    let days = given.number(parameters::RETENTION_DAYS)?;
+fn create_call(
+    request: &CreateRequest,
+    id: DiskId<'_>,
+    params: &Params<'_>,
+) -> Result<Call, Error> {
+    let days = params.number(parameters::RETENTION_DAYS)?;
     if days.is_some_and(|days| !(1..=65_536).contains(&days)) {
-        let written = given.get(parameters::RETENTION_DAYS).unwrap_or_default();
+        let written = params.get(parameters::RETENTION_DAYS).unwrap_or_default();
         return Err(malformed(
             parameters::RETENTION_DAYS,
             written,
             "write 1 to 65536",
         ));
     }
-    let tags = tags::of_snapshot(&request.name, given)?;
+    let tags = tags::of_snapshot(&request.name, params)?;
     Ok(Call::new(
         Action::CreateSnapshot,
         format!("disk {id} for {}", request.name),
@@ -124,9 +128,9 @@ fn create_call(request: &CreateRequest, id: DiskId<'_>, given: &Given<'_>) -> Re
     .with_some("SnapshotName", snapshot_name(&request.name))
     .with_some(
         "RetentionDays",
-        days.and(given.get(parameters::RETENTION_DAYS)),
+        days.and(params.get(parameters::RETENTION_DAYS)),
     )
-    .with_some("ResourceGroupId", given.get(parameters::RESOURCE_GROUP_ID))
+    .with_some("ResourceGroupId", params.get(parameters::RESOURCE_GROUP_ID))
     .with_tags(&tags))
 }
 

@@ -8,9 +8,9 @@ use crate::bindings::drivebay::driver::types::{
     Access, AccessType, Error, FilesystemAccess, Volume,
 };
 use crate::bindings::exports::drivebay::driver::node::{Health, StageRequest};
-use crate::given::Given;
 use crate::id::DiskId;
 use crate::parameters;
+use crate::params::Params;
 
 /// An attached disk shows within a few seconds; a busy machine may take longer, and kubelet waits two minutes.
 const PATIENCE_MS: u32 = 60_000;
@@ -89,7 +89,7 @@ fn must_hold_filesystem(device: &Device, volume: &str) -> Result<(), Error> {
 
 /// By what `attach-volume` told. A volume that somebody else attached is known by its disk's id.
 fn identity(volume: &Volume) -> Result<Identity, Error> {
-    let told = Given(&volume.publish_context);
+    let told = Params(&volume.publish_context);
     let serial = match told.get(SERIAL) {
         Some(serial) => serial,
         None => DiskId::of(volume)?.serial(),
@@ -110,13 +110,13 @@ struct Filesystem {
 
 impl Filesystem {
     fn wanted(volume: &Volume, asked: &FilesystemAccess) -> Self {
-        let given = Given(&volume.context);
+        let params = Params(&volume.context);
         let fs_type = Some(asked.fs_type.as_str()).filter(|asked| !asked.is_empty());
         // Where nobody named one, the host takes what is there, or its default.
         let fs_type = fs_type
-            .or(given.get(parameters::FS_TYPE))
+            .or(params.get(parameters::FS_TYPE))
             .unwrap_or_default();
-        let options = given.get(parameters::MKFS_OPTIONS).unwrap_or_default();
+        let options = params.get(parameters::MKFS_OPTIONS).unwrap_or_default();
         let written = asked.mount_options.iter();
         Self {
             fs_type: fs_type.into(),

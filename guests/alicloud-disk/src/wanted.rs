@@ -6,9 +6,9 @@ use crate::bindings::drivebay::driver::types::{
 };
 use crate::category::Kind;
 use crate::disk::{Disk, MultiAttach};
-use crate::given::{Given, add_word, malformed};
 use crate::json::Json;
 use crate::parameters as names;
+use crate::params::{Params, add_word, malformed};
 use crate::size::{self, TooSmall};
 use crate::tags::{self, Tag};
 use crate::zone;
@@ -59,26 +59,26 @@ enum Taker {
 impl<'a> Wanted<'a> {
     /// `invalid-argument` where the request contradicts itself or asks for what cannot be had.
     pub(crate) fn requested(request: &'a CreateRequest, region: &str) -> Result<Self, Error> {
-        let given = Given(&request.parameters);
-        check_words(&given, region)?;
-        let multi_attach = multi_attach(&given)?;
+        let params = Params(&request.parameters);
+        check_words(&params, region)?;
+        let multi_attach = multi_attach(&params)?;
         check_capabilities(multi_attach, &request.capabilities)?;
-        let encrypted = given.flag(names::ENCRYPTED)? == Some(true);
-        let claims_key = given.get(names::CLAIMS_KMS_KEY_ID);
-        let kms_key = claims_key.or(given.get(names::KMS_KEY_ID));
+        let encrypted = params.flag(names::ENCRYPTED)? == Some(true);
+        let claims_key = params.get(names::CLAIMS_KMS_KEY_ID);
+        let kms_key = claims_key.or(params.get(names::KMS_KEY_ID));
         if kms_key.is_some() && !encrypted {
             return Err(Error::InvalidArgument(
                 "kmsKeyId is given but encrypted is not true: set encrypted, or leave the key out"
                     .into(),
             ));
         }
-        let storage_cluster = given.get(names::STORAGE_CLUSTER_ID);
-        if storage_cluster.is_some() && given.get(names::PERFORMANCE_LEVEL).is_none() {
+        let storage_cluster = params.get(names::STORAGE_CLUSTER_ID);
+        if storage_cluster.is_some() && params.get(names::PERFORMANCE_LEVEL).is_none() {
             return Err(Error::InvalidArgument(
                 "storageClusterId is given without performanceLevel: a dedicated cluster has disks of one level".into(),
             ));
         }
-        let round_up = given.flag(names::VOLUME_SIZE_AUTO_AVAILABLE)? == Some(true);
+        let round_up = params.flag(names::VOLUME_SIZE_AUTO_AVAILABLE)? == Some(true);
         Ok(Self {
             name: &request.name,
             capacity: request.capacity,
@@ -87,22 +87,22 @@ impl<'a> Wanted<'a> {
             } else {
                 TooSmall::Refuse
             },
-            kinds: match (given.get(names::DISK_ID), given.get(names::TYPE)) {
+            kinds: match (params.get(names::DISK_ID), params.get(names::TYPE)) {
                 (Some(_), None) => Vec::new(),
-                _ => Kind::wanted(&given)?,
+                _ => Kind::wanted(&params)?,
             },
-            zones: zone::wanted(&given, &request.places, region)?,
+            zones: zone::wanted(&params, &request.places, region)?,
             places: &request.places,
             encrypted,
             kms_key,
-            roles: roles(&given)?,
-            resource_group: given.get(names::RESOURCE_GROUP_ID),
+            roles: roles(&params)?,
+            resource_group: params.get(names::RESOURCE_GROUP_ID),
             storage_cluster,
             multi_attach,
-            provisioned_iops: given.number(names::PROVISIONED_IOPS)?,
-            bursting: given.flag(names::BURSTING_ENABLED)?,
-            tags: tags::of_disk(&request.name, &given)?,
-            context: context(&given)?,
+            provisioned_iops: params.number(names::PROVISIONED_IOPS)?,
+            bursting: params.flag(names::BURSTING_ENABLED)?,
+            tags: tags::of_disk(&request.name, &params)?,
+            context: context(&params)?,
         })
     }
 
@@ -260,26 +260,26 @@ impl<'a> Wanted<'a> {
 }
 
 /// Words that are known and can not be honoured, and those that allow one value only.
-fn check_words(given: &Given<'_>, region: &str) -> Result<(), Error> {
-    for (key, value) in given.0.iter().filter(|(_, value)| !value.is_empty()) {
+fn check_words(params: &Params<'_>, region: &str) -> Result<(), Error> {
+    for (key, value) in params.0.iter().filter(|(_, value)| !value.is_empty()) {
         if let Some(reason) = names::refusal(key) {
             return Err(Error::InvalidArgument(format!(
                 "{key} \"{value}\" cannot be honoured: {reason}"
             )));
         }
     }
-    if given.flag(names::OMIT_FSCK)? == Some(true) {
+    if params.flag(names::OMIT_FSCK)? == Some(true) {
         let reason = "a filesystem is checked before each mount; leave it out";
         return Err(malformed(names::OMIT_FSCK, "true", reason));
     }
-    match given.get(names::RESTRICT_TO_HPN_ZONE) {
+    match params.get(names::RESTRICT_TO_HPN_ZONE) {
         Some(word) if !word.eq_ignore_ascii_case("never") => {
             let reason = "nodes' network zones are not told apart; write never, or leave it out";
             return Err(malformed(names::RESTRICT_TO_HPN_ZONE, word, reason));
         }
         _ => {}
     }
-    match given.get(names::REGION_ID) {
+    match params.get(names::REGION_ID) {
         Some(wanted) if wanted != region => Err(Error::InvalidArgument(format!(
             "regionId is {wanted}, and the driver's file grants region {region}: disks cannot be attached across regions"
         ))),
@@ -288,24 +288,24 @@ fn check_words(given: &Given<'_>, region: &str) -> Result<(), Error> {
 }
 
 /// ECS's own words for it are understood too, as the CSI driver does.
-fn multi_attach(given: &Given<'_>) -> Result<MultiAttach, Error> {
-    let written = given.get(names::MULTI_ATTACH).unwrap_or_default();
+fn multi_attach(params: &Params<'_>) -> Result<MultiAttach, Error> {
+    let written = params.get(names::MULTI_ATTACH).unwrap_or_default();
     if written.eq_ignore_ascii_case("enabled") {
         return Ok(MultiAttach::Enabled);
     }
     if written.eq_ignore_ascii_case("disabled") {
         return Ok(MultiAttach::Disabled);
     }
-    Ok(match given.flag(names::MULTI_ATTACH)? {
+    Ok(match params.flag(names::MULTI_ATTACH)? {
         Some(true) => MultiAttach::Enabled,
         Some(false) | None => MultiAttach::Disabled,
     })
 }
 
 /// The CSI driver hands them to CreateDisk, which assumes them by itself: `Arn.1.Rolearn` and its kin.
-fn roles(given: &Given<'_>) -> Result<Vec<(String, &'static str)>, Error> {
+fn roles(params: &Params<'_>) -> Result<Vec<(String, &'static str)>, Error> {
     let mut roles = Vec::new();
-    let Some(written) = given.get(names::CREATE_DISK_ARN) else {
+    let Some(written) = params.get(names::CREATE_DISK_ARN) else {
         return Ok(roles);
     };
     let unfit = || {
@@ -367,15 +367,15 @@ pub(crate) fn check_capabilities(
 }
 
 /// What travels with the volume. The disk's id too: a FlexVolume's own name is that of its PersistentVolume.
-fn context(given: &Given<'_>) -> Result<Parameters, Error> {
+fn context(params: &Params<'_>) -> Result<Parameters, Error> {
     let mut context = Vec::new();
     for name in [names::FS_TYPE, names::MKFS_OPTIONS] {
-        if let Some(value) = given.get(name) {
+        if let Some(value) = params.get(name) {
             context.push((name.into(), value.into()));
         }
     }
     for name in [names::READ_ONLY, names::DETACH_FROM_OTHER_NODE] {
-        if given.flag(name)? == Some(true) {
+        if params.flag(name)? == Some(true) {
             context.push((name.into(), "true".into()));
         }
     }

@@ -5,8 +5,8 @@
 
 use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::category::Kind;
-use crate::given::{Given, add_word};
 use crate::parameters;
+use crate::params::{Params, add_word};
 
 /// The key that Alibaba's CSI driver gave to nodes, and that its volumes ask for; ours do too.
 pub(crate) const ZONE: &str = "topology.diskplugin.csi.alibabacloud.com/zone";
@@ -36,11 +36,11 @@ const REGION_KEYS: [&str; 3] = [
 
 /// The zones for a new disk, the preferred first; empty where nobody said anything.
 pub(crate) fn wanted<'a>(
-    given: &Given<'a>,
+    params: &Params<'a>,
     places: &'a [Topology],
     region: &str,
 ) -> Result<Vec<&'a str>, Error> {
-    let listed = given.words(parameters::ZONE_ID);
+    let listed = params.words(parameters::ZONE_ID);
     let mut reachable: Vec<&str> = Vec::new();
     let mut is_abroad = !places.is_empty();
     for place in places {
@@ -90,7 +90,7 @@ pub(crate) fn unsaid(kind: Kind) -> Error {
 }
 
 fn said<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {
-    let place = Given(place);
+    let place = Params(place);
     keys.iter().find_map(|key| place.get(key))
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn instance(place: &Topology) -> Option<&str> {
 
 /// Whether disks of a category can be attached there; a place that says of none is not known to refuse any.
 pub(crate) fn takes(place: &Topology, category: &str) -> bool {
-    let known = Given(place).with_prefix(TAKES);
+    let known = Params(place).with_prefix(TAKES);
     known.is_empty() || known.iter().any(|(taken, _)| *taken == category)
 }
 
@@ -147,7 +147,7 @@ mod tests {
     fn zones(listed: &str, places: &[(&str, &str)]) -> Result<Vec<&'static str>, Error> {
         let pairs = topology(&[("zoneid", listed)]);
         let places: Vec<Topology> = places.iter().map(|place| topology(&[*place])).collect();
-        wanted(&Given(pairs.leak()), places.leak(), "r")
+        wanted(&Params(pairs.leak()), places.leak(), "r")
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         ]);
         let places = [topology(&[(ZONE, "b")]), node.clone()];
         assert_eq!(
-            wanted(&Given(&[]), &places, "r").expect("zones"),
+            wanted(&Params(&[]), &places, "r").expect("zones"),
             ["b", "a"]
         );
         assert_eq!(

@@ -6,7 +6,7 @@
 //! ```text
 //! stage                                            a directory is mounted
 //! provision snapshot                               volumes and snapshots come and go
-//! wanted options given parameters mount_options    what is asked for; pure
+//! wanted options params parameters mount_options   what is asked for; pure
 //! version remote_path sub_dir volume_id snapshot_id name   how it is spelled; pure
 //! store record directories existing                what is written down on the share
 //! tree                                             how the share is worked on
@@ -20,11 +20,11 @@ mod directories;
 mod existing;
 #[cfg(test)]
 mod fake;
-mod given;
 mod mount_options;
 mod name;
 mod options;
 mod parameters;
+mod params;
 mod provision;
 mod record;
 mod remote_path;
@@ -48,8 +48,8 @@ use bindings::drivebay::driver::types::{
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
 use bindings::exports::drivebay::driver::{capacity, cloning, controller, expansion, snapshots};
-use given::Given;
 use options::Share;
+use params::Params;
 use snapshot_id::SnapshotId;
 use tree::Tree;
 use volume_id::{Export, VolumeId};
@@ -108,10 +108,11 @@ impl cloning::Guest for Nfs {
 
 impl capacity::Guest for Nfs {
     fn available_capacity(parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
-        let given = Given(&parameters);
-        let (Some(server), Some(share)) =
-            (given.get(parameters::SERVER), given.get(parameters::SHARE))
-        else {
+        let params = Params(&parameters);
+        let (Some(server), Some(share)) = (
+            params.get(parameters::SERVER),
+            params.get(parameters::SHARE),
+        ) else {
             return Ok(0);
         };
         open(&Export::parse(server, share)?)?.available_bytes()
@@ -178,7 +179,7 @@ impl node::Guest for Nfs {
 
 /// Whether its parameters, and not its id, say where it is.
 fn is_mounted_as_it_is(volume: &Volume) -> bool {
-    let says_where = Given(&volume.context).get(parameters::SERVER).is_some();
+    let says_where = Params(&volume.context).get(parameters::SERVER).is_some();
     says_where && VolumeId::parse(&volume.id).is_none()
 }
 

@@ -7,9 +7,9 @@ use crate::bindings::drivebay::driver::files::EntryKind;
 use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Readiness, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::existing;
-use crate::given::Given;
 use crate::options::Share;
 use crate::parameters as names;
+use crate::params::Params;
 use crate::record::{SnapshotRecord, State};
 use crate::snapshot_id::SnapshotId;
 use crate::store::Store;
@@ -32,11 +32,11 @@ pub(crate) struct Wanted {
 impl Wanted {
     pub(crate) fn requested(request: &CreateRequest) -> Result<Self, Error> {
         let source = existing::parsed(&request.source_volume_id)?;
-        let given = Given(&request.parameters);
+        let params = Params(&request.parameters);
         let share = source.export.share.to_string();
         let asked_for = Export::parse(
-            given.get(names::SERVER).unwrap_or(&source.export.server),
-            given.get(names::SHARE).unwrap_or(&share),
+            params.get(names::SERVER).unwrap_or(&source.export.server),
+            params.get(names::SHARE).unwrap_or(&share),
         )?;
         if !asked_for.is_same(&source.export) {
             return Err(Error::InvalidArgument(format!(
@@ -48,7 +48,7 @@ impl Wanted {
                 names::SHARE
             )));
         }
-        let options = given.get(names::MOUNT_OPTIONS).map(String::from);
+        let options = params.get(names::MOUNT_OPTIONS).map(String::from);
         let filesystem = FilesystemAccess {
             fs_type: String::new(),
             mount_options: options.into_iter().collect(),

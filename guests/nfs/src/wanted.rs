@@ -5,9 +5,9 @@ use crate::bindings::drivebay::driver::types::{
     VolumeCapability, VolumeInfo, VolumeSource,
 };
 use crate::bindings::exports::drivebay::driver::node::StageRequest;
-use crate::given::Given;
 use crate::options::Share;
 use crate::parameters as names;
+use crate::params::Params;
 use crate::record::{State, VolumeRecord};
 use crate::sub_dir::SubDir;
 use crate::volume_id::{Export, OnDelete, VolumeId};
@@ -29,14 +29,14 @@ impl Wanted {
         source: Option<VolumeSource>,
     ) -> Result<Self, Error> {
         check_capabilities(&request.capabilities)?;
-        let given = Given(&request.parameters);
+        let params = Params(&request.parameters);
         let export = Export::parse(
-            given.required(names::SERVER)?,
-            given.required(names::SHARE)?,
+            params.required(names::SERVER)?,
+            params.required(names::SHARE)?,
         )?;
-        let on_delete = OnDelete::parse(given.get(names::ON_DELETE).unwrap_or_default())?;
+        let on_delete = OnDelete::parse(params.get(names::ON_DELETE).unwrap_or_default())?;
         let share = Share::of_export(&export, &filesystem(&request.capabilities))?;
-        let chosen = SubDir::given(&given)?;
+        let chosen = SubDir::from_params(&params)?;
         let (id, sub_dir) = VolumeId::made(export, chosen, &request.name, on_delete)?;
         let record = VolumeRecord {
             state: State::Making,
@@ -44,7 +44,7 @@ impl Wanted {
             name: request.name.clone(),
             sub_dir,
             capacity_bytes: size(&request.capacity)?,
-            mode: given.mount_permissions()?,
+            mode: params.mount_permissions()?,
             source,
         };
         Ok(Self {
