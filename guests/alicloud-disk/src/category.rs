@@ -161,7 +161,7 @@ impl Kind {
     }
 
     /// What a StorageClass asks for, the preferred first.
-    pub(crate) fn wanted(params: &Params<'_>) -> Result<Vec<Self>, Error> {
+    pub(crate) fn from_params(params: &Params<'_>) -> Result<Vec<Self>, Error> {
         let levels = wanted_levels(params)?;
         let mut kinds = Vec::new();
         for category in wanted_categories(params)? {
@@ -258,7 +258,7 @@ mod tests {
             .iter()
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect();
-        let kinds = Kind::wanted(&Params(&pairs))?;
+        let kinds = Kind::from_params(&Params(&pairs))?;
         Ok(kinds.iter().map(ToString::to_string).collect())
     }
 

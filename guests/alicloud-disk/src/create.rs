@@ -18,13 +18,13 @@ use crate::instance;
 use crate::once::{self, Seen, Thing};
 use crate::parameters;
 use crate::params::{Params, malformed};
-use crate::wanted::{Attempt, Wanted};
+use crate::volume_spec::{Attempt, VolumeSpec};
 use crate::zone;
 
 /// Make a volume, or find the one that an earlier try made.
 #[inline(never)]
 pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<VolumeInfo, Error> {
-    let mut wanted = Wanted::requested(request, &ecs.cloud.region()?)?;
+    let mut spec = VolumeSpec::from_request(request, &ecs.cloud.region()?)?;
     let params = Params(&request.parameters);
     let source = source(request, &params)?;
     if params
@@ -35,8 +35,8 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
         ecs.cloud.note(LogLevel::Info, line);
     }
     let disk = match params.get(parameters::DISK_ID) {
-        Some(written) => existing::take(ecs, &wanted, source, written)?,
-        None => find_or_make(ecs, &mut wanted, source)?,
+        Some(written) => existing::take(ecs, &spec, source, written)?,
+        None => find_or_make(ecs, &mut spec, source)?,
     };
     let mut info = disk.info();
     // One that never was attached says of no instance yet; the scheduler does.
@@ -44,39 +44,39 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
         && disk.nodes.is_empty()
         && let (Some(place), Some(node)) = (
             info.places.first_mut(),
-            wanted.instance_in(disk.zone, disk.category),
+            spec.instance_in(disk.zone, disk.category),
         )
     {
         place.push((zone::INSTANCE.into(), node.into()));
     }
     info.context
         .push((parameters::VOLUME_ID.into(), info.id.clone()));
-    info.context.append(&mut wanted.context);
+    info.context.append(&mut spec.context);
     Ok(info)
 }
 
 fn find_or_make(
     ecs: Ecs<'_>,
-    wanted: &mut Wanted<'_>,
+    spec: &mut VolumeSpec<'_>,
     source: Option<SnapshotId<'_>>,
 ) -> Result<Disk, Error> {
     let mut making = Making {
         ecs,
-        wanted,
+        spec,
         source,
         disk: None,
     };
     // Before anything else is asked: the snapshot, say, may be gone since the disk was made from it.
-    if let (true, Some(disk)) = (once::find(ecs, wanted.name, &mut making)?, making.disk) {
+    if let (true, Some(disk)) = (once::find(ecs, spec.name, &mut making)?, making.disk) {
         return Ok(disk);
     }
     let gib = source.map(|id| snapshot_size(ecs, id)).transpose()?;
-    if wanted.lacks_zone() {
-        wanted.zones.push(own_zone(ecs)?);
+    if spec.lacks_zone() {
+        spec.zones.push(own_zone(ecs)?);
     }
     let mut making = Making {
         ecs,
-        wanted,
+        spec,
         source,
         disk: None,
     };
@@ -132,14 +132,14 @@ fn own_zone(ecs: Ecs<'_>) -> Result<&'static str, Error> {
 /// One create request on its way.
 struct Making<'a> {
     ecs: Ecs<'a>,
-    wanted: &'a Wanted<'a>,
+    spec: &'a VolumeSpec<'a>,
     source: Option<SnapshotId<'a>>,
     disk: Option<Disk>,
 }
 
 impl Thing for Making<'_> {
     fn find(&mut self) -> Result<Seen, Error> {
-        let disk = self.ecs.disk_named(self.wanted.name)?;
+        let disk = self.ecs.disk_named(self.spec.name)?;
         disk.map_or(Ok(Seen::Nothing), |disk| self.adopt(disk))
     }
 
@@ -165,23 +165,23 @@ impl Making<'_> {
     /// A disk that was made for the name, if it is what is wanted.
     fn adopt(&mut self, disk: Disk) -> Result<Seen, Error> {
         let differences = self
-            .wanted
+            .spec
             .differences(&disk, self.source.map(SnapshotId::as_str));
         if differences.is_empty() {
             return Ok(self.see(disk));
         }
         Err(Error::AlreadyExists(format!(
             "disk {} was made for {} with other properties: {differences}",
-            disk.id, self.wanted.name
+            disk.id, self.spec.name
         )))
     }
 
     fn make(&mut self, source_gib: Option<u64>) -> Result<Disk, Error> {
-        let (attempts, mut reasons) = self.wanted.attempts(source_gib);
+        let (attempts, mut reasons) = self.spec.attempts(source_gib);
         let region = self.ecs.cloud.region()?;
         for attempt in &attempts {
             let call = self.call(attempt).with("RegionId", &region);
-            let (name, zone) = (self.wanted.name, attempt.zone.unwrap_or_default());
+            let (name, zone) = (self.spec.name, attempt.zone.unwrap_or_default());
             let seed = format!("{name}\n{zone}\n{}\n", attempt.kind);
             match (
                 once::make(self.ecs, &call, "DiskId", &seed, self),
@@ -197,28 +197,28 @@ impl Making<'_> {
                 (Err(failure), _) => return Err(failure.into()),
             }
         }
-        Err(in_no_way(self.wanted.name, reasons))
+        Err(in_no_way(self.spec.name, reasons))
     }
 
     fn call(&self, attempt: &Attempt<'_>) -> Call {
-        let wanted = self.wanted;
+        let spec = self.spec;
         let auto = attempt.kind.category.is_auto();
         let subject = format!(
             "a {} of {} GiB for {}",
-            attempt.kind, attempt.gib, wanted.name
+            attempt.kind, attempt.gib, spec.name
         );
-        let shared = wanted.multi_attach == MultiAttach::Enabled;
-        let iops = wanted
+        let shared = spec.multi_attach == MultiAttach::Enabled;
+        let iops = spec
             .provisioned_iops
             .filter(|_| auto)
             .map(|iops| iops.to_string());
-        let bursting = wanted
+        let bursting = spec
             .bursting
             .filter(|_| auto)
             .map(|bursting| bursting.to_string());
         Call::new(Action::CreateDisk, subject)
             .with_some("ZoneId", attempt.zone)
-            .with_some("DiskName", disk_name(wanted.name))
+            .with_some("DiskName", disk_name(spec.name))
             .with("DiskCategory", attempt.kind.category.name())
             .with_some(
                 "PerformanceLevel",
@@ -226,20 +226,20 @@ impl Making<'_> {
             )
             .with_number("Size", attempt.gib)
             .with_some("SnapshotId", self.source.map(SnapshotId::as_str))
-            .with_some("Encrypted", wanted.encrypted.then_some("true"))
-            .with_some("KMSKeyId", wanted.kms_key)
-            .with_all(&wanted.roles)
-            .with_some("ResourceGroupId", wanted.resource_group)
-            .with_some("StorageClusterId", wanted.storage_cluster)
+            .with_some("Encrypted", spec.encrypted.then_some("true"))
+            .with_some("KMSKeyId", spec.kms_key)
+            .with_all(&spec.roles)
+            .with_some("ResourceGroupId", spec.resource_group)
+            .with_some("StorageClusterId", spec.storage_cluster)
             .with_some("MultiAttach", shared.then_some("Enabled"))
             .with_some("ProvisionedIops", iops.as_deref())
             .with_some("BurstingEnabled", bursting.as_deref())
-            .with_tags(&wanted.tags)
+            .with_tags(&spec.tags)
     }
 
     /// The disk just made, unless an older one shows up that has the name.
     fn keep_first(&mut self, made: Disk) -> Result<Disk, Error> {
-        let named = self.ecs.disk_named(self.wanted.name)?;
+        let named = self.ecs.disk_named(self.spec.name)?;
         let kept = *first(&made, named.as_ref().unwrap_or(&made));
         if kept.id != made.id {
             self.drop_surplus(&made);
@@ -263,7 +263,7 @@ impl Making<'_> {
         };
         let line = format!(
             "disk {} was made for {}, which had one; {outcome}",
-            made.id, self.wanted.name
+            made.id, self.spec.name
         );
         self.ecs.cloud.note(LogLevel::Warn, &line);
     }

@@ -4,7 +4,8 @@
 //! create existing delete attach expand modify tagging snapshot group list
 //!                                                         what is done with disks, each a story of its own
 //! instance stage                                          what is done on nodes
-//! wanted parameters params category size zone tags page   what is asked for; pure
+//! volume_spec parameters params category size zone tags page
+//!                                                         what is asked for; pure
 //! disk disk_snapshot id                                   what ECS has
 //! once ecs                                                patience: one thing for each name, looking until it is so
 //! cloud call failure condition signature json time        how ECS is asked, and what its answers mean
@@ -46,7 +47,7 @@ mod stage;
 mod tagging;
 mod tags;
 mod time;
-mod wanted;
+mod volume_spec;
 mod zone;
 
 pub use bindings::AlicloudDisk;

@@ -168,7 +168,7 @@ pub(crate) fn list_snapshots(
     max_entries: u32,
     starting_token: Option<&str>,
 ) -> Result<SnapshotPage, Error> {
-    let page = Page::wanted(max_entries, starting_token)?;
+    let page = Page::from_request(max_entries, starting_token)?;
     let is_some = |written: &&String| !written.is_empty();
     let mut call = Call::new(Action::DescribeSnapshots, "a list of snapshots");
     if let Some(id) = filter.snapshot_id.as_ref().filter(is_some) {

@@ -23,7 +23,7 @@ pub(crate) fn stage_volume(request: &StageRequest, target: &Target) -> Result<()
     match &request.kind {
         AccessType::Block => device.bind(target),
         AccessType::Filesystem(asked) => {
-            let wanted = Filesystem::wanted(&request.volume, asked);
+            let wanted = Filesystem::from_request(&request.volume, asked);
             match request.access {
                 Access::ReadWrite => {
                     device.ensure_filesystem(&wanted.fs_type, &wanted.format_options)?;
@@ -109,7 +109,7 @@ struct Filesystem {
 }
 
 impl Filesystem {
-    fn wanted(volume: &Volume, asked: &FilesystemAccess) -> Self {
+    fn from_request(volume: &Volume, asked: &FilesystemAccess) -> Self {
         let params = Params(&volume.context);
         let fs_type = Some(asked.fs_type.as_str()).filter(|asked| !asked.is_empty());
         // Where nobody named one, the host takes what is there, or its default.
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn the_claim_names_the_filesystem_then_the_volume_then_nobody() {
         let fs_type = |context: &[(&str, &str)], fs| {
-            Filesystem::wanted(&volume(context, &[]), &asked(fs, &[])).fs_type
+            Filesystem::from_request(&volume(context, &[]), &asked(fs, &[])).fs_type
         };
         assert_eq!(fs_type(&[("fstype", "xfs")], "ext3"), "ext3");
         assert_eq!(fs_type(&[("fstype", "xfs")], ""), "xfs");
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_mount_option_has_a_name_and_perhaps_a_value() {
         let options =
-            Filesystem::wanted(&volume(&[], &[]), &asked("xfs", &["noatime", "commit=30"]));
+            Filesystem::from_request(&volume(&[], &[]), &asked("xfs", &["noatime", "commit=30"]));
         assert_eq!(
             options.mount_options,
             [
@@ -215,7 +215,7 @@ mod tests {
     fn options_for_making_the_filesystem_are_taken_apart() {
         let volume = volume(&[("mkfsOptions", " -O  ^64bit ")], &[]);
         assert_eq!(
-            Filesystem::wanted(&volume, &asked("", &[])).format_options,
+            Filesystem::from_request(&volume, &asked("", &[])).format_options,
             ["-O", "^64bit"]
         );
     }

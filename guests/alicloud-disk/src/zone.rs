@@ -35,7 +35,7 @@ const REGION_KEYS: [&str; 3] = [
 ];
 
 /// The zones for a new disk, the preferred first; empty where nobody said anything.
-pub(crate) fn wanted<'a>(
+pub(crate) fn from_request<'a>(
     params: &Params<'a>,
     places: &'a [Topology],
     region: &str,
@@ -147,7 +147,7 @@ mod tests {
     fn zones(listed: &str, places: &[(&str, &str)]) -> Result<Vec<&'static str>, Error> {
         let pairs = topology(&[("zoneid", listed)]);
         let places: Vec<Topology> = places.iter().map(|place| topology(&[*place])).collect();
-        wanted(&Params(pairs.leak()), places.leak(), "r")
+        from_request(&Params(pairs.leak()), places.leak(), "r")
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         ]);
         let places = [topology(&[(ZONE, "b")]), node.clone()];
         assert_eq!(
-            wanted(&Params(&[]), &places, "r").expect("zones"),
+            from_request(&Params(&[]), &places, "r").expect("zones"),
             ["b", "a"]
         );
         assert_eq!(

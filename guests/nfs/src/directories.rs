@@ -130,21 +130,21 @@ impl Store<'_> {
     }
 
     /// `already-exists`: the directory is that of another volume or snapshot, lies inside it or holds it.
-    pub(crate) fn refuse_overlap(&self, wanted: &VolumeRecord) -> Result<(), Error> {
+    pub(crate) fn refuse_overlap(&self, spec: &VolumeRecord) -> Result<(), Error> {
         self.ensure_indexed()?;
-        let (directory, name) = (&wanted.sub_dir, &wanted.name);
+        let (directory, name) = (&spec.sub_dir, &spec.name);
         let mut found = self.around(directory, name)?;
         if found.is_none() {
             found = self.within(directory, name, Counted::All)?;
         }
         if found.is_none() {
-            found = self.same(wanted)?;
+            found = self.same(spec)?;
         }
         match found {
             None => Ok(()),
             Some(what) => Err(Error::AlreadyExists(format!(
                 "cannot make volume {}: {} on the share {what}",
-                wanted.id,
+                spec.id,
                 directory.as_str()
             ))),
         }
@@ -233,16 +233,16 @@ impl Store<'_> {
     }
 
     /// Several volumes may use a directory if all of them chose it.
-    fn same(&self, wanted: &VolumeRecord) -> Result<Option<String>, Error> {
-        let directory = wanted.sub_dir.as_str();
-        let user = match self.user(directory, &wanted.name) {
+    fn same(&self, spec: &VolumeRecord) -> Result<Option<String>, Error> {
+        let directory = spec.sub_dir.as_str();
+        let user = match self.user(directory, &spec.name) {
             // So many use it that nobody's removal takes it away: see `end_use`.
-            Err(Error::Exhausted(_)) if !has_own_directory(wanted) => None,
+            Err(Error::Exhausted(_)) if !has_own_directory(spec) => None,
             user => user?,
         };
         let other = match user {
-            Some(other) if has_own_directory(wanted) => Some(other),
-            _ => self.owner_of(directory, &wanted.name)?,
+            Some(other) if has_own_directory(spec) => Some(other),
+            _ => self.owner_of(directory, &spec.name)?,
         };
         Ok(other.map(|record| format!("is that of volume {}", record.id)))
     }

@@ -16,22 +16,22 @@ use crate::store::Store;
 use crate::sub_dir::SubDir;
 use crate::tree::{DIRECTORY_MODE, Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::{OnDelete, VolumeId};
-use crate::wanted::{self, Wanted};
+use crate::volume_spec::{self, VolumeSpec};
 
 /// Make a volume, or find the one an earlier try made.
-pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<VolumeInfo, Error> {
+pub(crate) fn create(tree: &dyn Tree, spec: &VolumeSpec) -> Result<VolumeInfo, Error> {
     let store = Store::of(tree);
-    let name = &wanted.record.name;
+    let name = &spec.record.name;
     let record = match store.named(name)? {
         Some(record) => record,
-        None => begin(&store, wanted)?,
+        None => begin(&store, spec)?,
     };
     if record.state != State::Deleting {
-        wanted.refuse_other(&record)?;
+        spec.refuse_other(&record)?;
     }
     match record.state {
-        State::Ready => Ok(wanted::info(&wanted.id, &record)),
-        State::Making => finish(&store, wanted, record),
+        State::Ready => Ok(volume_spec::info(&spec.id, &record)),
+        State::Making => finish(&store, spec, record),
         State::Deleting => {
             if record.source.is_some() {
                 // Perhaps a copy whose source went, of which nobody knows but who asks here.
@@ -45,19 +45,19 @@ pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<VolumeInfo, Err
 }
 
 /// Write down what is going to be made.
-fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<VolumeRecord, Error> {
-    let directory = &wanted.record.sub_dir;
-    if let Some(source) = &wanted.record.source {
-        find_source(store.tree, wanted, source)?;
+fn begin(store: &Store<'_>, spec: &VolumeSpec) -> Result<VolumeRecord, Error> {
+    let directory = &spec.record.sub_dir;
+    if let Some(source) = &spec.record.source {
+        find_source(store.tree, spec, source)?;
     }
-    store.refuse_overlap(&wanted.record)?;
+    store.refuse_overlap(&spec.record)?;
     for parent in directory.parents() {
         // Behind a symlink would be a directory that has another name, and perhaps a volume.
         if !matches!(store.tree.kind(parent)?, None | Some(EntryKind::Directory)) {
             return Err(taken(parent, "no directory"));
         }
     }
-    match (store.tree.kind(directory.as_str())?, &wanted.record.source) {
+    match (store.tree.kind(directory.as_str())?, &spec.record.source) {
         // What is there was retained, or put there for this volume.
         (None, _) | (Some(EntryKind::Directory), None) => {}
         (Some(EntryKind::Directory), Some(_)) => {
@@ -67,7 +67,7 @@ fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<VolumeRecord, Error> {
             return Err(taken(directory.as_str(), "no directory"));
         }
     }
-    store.add(&wanted.record.name, wanted.record.clone())
+    store.add(&spec.record.name, spec.record.clone())
 }
 
 fn taken(directory: &str, what: &str) -> Error {
@@ -75,12 +75,12 @@ fn taken(directory: &str, what: &str) -> Error {
 }
 
 /// Make what is written down.
-fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<VolumeInfo, Error> {
-    if let Err(error) = fill(store, wanted, &record) {
+fn finish(store: &Store<'_>, spec: &VolumeSpec, record: VolumeRecord) -> Result<VolumeInfo, Error> {
+    if let Err(error) = fill(store, spec, &record) {
         // Nobody learned of this volume, so nobody would delete it.
         let is_missing = matches!(error, Error::NotFound(_));
         if is_missing && record.source.is_some() {
-            abandon(store, wanted, record)?;
+            abandon(store, spec, record)?;
         } else if is_missing || matches!(error, Error::AlreadyExists(_)) {
             // Another volume came to overlap this one at the same time: what is there may be its.
             store.end_use(&record.sub_dir, &record.name)?;
@@ -98,7 +98,7 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<Vo
         store.replace(&record.name, &record)?;
         return Err(error);
     }
-    Ok(wanted::info(&wanted.id, &ready))
+    Ok(volume_spec::info(&spec.id, &ready))
 }
 
 /// Whoever removes a directory around this one passes over volumes that are being made. Once the record says that
@@ -116,8 +116,8 @@ fn refuse_gone(store: &Store<'_>, directory: &SubDir) -> Result<(), Error> {
 
 /// The source has gone meanwhile, and the copy of it may be half a one. Whatever its class says of a volume that is
 /// deleted, this is none.
-fn abandon(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<(), Error> {
-    let mut id = wanted.id.clone();
+fn abandon(store: &Store<'_>, spec: &VolumeSpec, record: VolumeRecord) -> Result<(), Error> {
+    let mut id = spec.id.clone();
     id.on_delete = OnDelete::Delete;
     let deleting = VolumeRecord {
         state: State::Deleting,
@@ -128,7 +128,7 @@ fn abandon(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<(
     delete(store.tree, &id)
 }
 
-fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(), Error> {
+fn fill(store: &Store<'_>, spec: &VolumeSpec, record: &VolumeRecord) -> Result<(), Error> {
     let (tree, directory) = (store.tree, record.sub_dir.as_str());
     store.begin_use(&record.sub_dir, &record.name)?;
     store.refuse_overlap(record)?;
@@ -139,12 +139,12 @@ fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(),
     match &record.source {
         None => tree.make_directory(directory, record.mode.unwrap_or(DIRECTORY_MODE))?,
         Some(source) => {
-            let source_path = find_source(tree, wanted, source)?;
+            let source_path = find_source(tree, spec, source)?;
             let copied = there_is_done(match source {
                 VolumeSource::Volume(_) => tree.copy_tree(&source_path, directory),
                 VolumeSource::Snapshot(_) => tree.extract_archive(&source_path, directory),
             });
-            whole_if_still_there(copied, || find_source(tree, wanted, source).map(drop))?;
+            whole_if_still_there(copied, || find_source(tree, spec, source).map(drop))?;
         }
     }
     record
@@ -153,15 +153,15 @@ fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(),
 }
 
 /// The directory or the archive to start from. Work is done within one share, because a handle reaches no further.
-fn find_source(tree: &dyn Tree, wanted: &Wanted, source: &VolumeSource) -> Result<String, Error> {
+fn find_source(tree: &dyn Tree, spec: &VolumeSpec, source: &VolumeSource) -> Result<String, Error> {
     let export = match source {
         VolumeSource::Volume(id) => existing::parsed(id)?.export,
         VolumeSource::Snapshot(id) => snapshot::parsed(id)?.export,
     };
-    if !export.is_same(&wanted.id.export) {
+    if !export.is_same(&spec.id.export) {
         return Err(Error::InvalidArgument(format!(
             "cannot start from {} {}: the new volume is on {} {}, and content does not go from share to share",
-            export.server, export.share, wanted.id.export.server, wanted.id.export.share
+            export.server, export.share, spec.id.export.server, spec.id.export.share
         )));
     }
     match source {
@@ -186,7 +186,7 @@ pub(crate) fn get(tree: &dyn Tree, written: &str) -> Result<VolumeInfo, Error> {
     });
     Ok(VolumeInfo {
         id: written.into(),
-        ..wanted::info(&volume.id, &record)
+        ..volume_spec::info(&volume.id, &record)
     })
 }
 
@@ -202,7 +202,7 @@ pub(crate) fn expand(
         .as_ref()
         .map_or(0, |record| record.capacity_bytes);
     let larger = now.max(capacity.required_bytes.unwrap_or_default());
-    if !wanted::holds(capacity, larger) {
+    if !volume_spec::holds(capacity, larger) {
         return Err(Error::OutOfRange(format!(
             "volume {written} has {larger} bytes already, which is more than the limit"
         )));

@@ -21,7 +21,7 @@ const MODE: u32 = 0o700;
 
 /// A snapshot that should exist.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct SnapshotSpec {
     pub(crate) id: SnapshotId,
     name: String,
     source_volume_id: String,
@@ -29,8 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) share: Share,
 }
 
-impl Wanted {
-    pub(crate) fn requested(request: &CreateRequest) -> Result<Self, Error> {
+impl SnapshotSpec {
+    pub(crate) fn from_request(request: &CreateRequest) -> Result<Self, Error> {
         let source = existing::parsed(&request.source_volume_id)?;
         let params = Params(&request.parameters);
         let share = source.export.share.to_string();
@@ -73,65 +73,69 @@ impl Wanted {
 }
 
 /// Cut a snapshot, or find the one an earlier try cut.
-pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<Snapshot, Error> {
+pub(crate) fn create(tree: &dyn Tree, spec: &SnapshotSpec) -> Result<Snapshot, Error> {
     let store = Store::of(tree);
-    let record = match store.named(&wanted.name)? {
+    let record = match store.named(&spec.name)? {
         Some(record) => record,
-        None => begin(&store, wanted)?,
+        None => begin(&store, spec)?,
     };
-    wanted.refuse_other(&record)?;
+    spec.refuse_other(&record)?;
     match record.state {
         State::Ready => Ok(info(&record)),
-        State::Making => finish(&store, wanted, record),
+        State::Making => finish(&store, spec, record),
         State::Deleting => {
             // Perhaps one whose volume went, of which nobody knows but who asks here.
-            remove(&store, &wanted.id, Some(record))?;
+            remove(&store, &spec.id, Some(record))?;
             Err(Error::InProgress(format!(
                 "the snapshot for {} is being deleted; ask again",
-                wanted.name
+                spec.name
             )))
         }
     }
 }
 
-fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<SnapshotRecord, Error> {
-    existing::find(store.tree, &wanted.source_volume_id)?;
-    let directory = wanted.id.directory();
+fn begin(store: &Store<'_>, spec: &SnapshotSpec) -> Result<SnapshotRecord, Error> {
+    existing::find(store.tree, &spec.source_volume_id)?;
+    let directory = spec.id.directory();
     if store.tree.kind(directory)?.is_some() {
         return Err(Error::AlreadyExists(format!(
             "{directory} on the share is there, and no snapshot of this driver's"
         )));
     }
     store.add(
-        &wanted.name,
+        &spec.name,
         SnapshotRecord {
             state: State::Making,
-            id: wanted.id.to_string(),
-            name: wanted.name.clone(),
-            source_volume_id: wanted.source_volume_id.clone(),
+            id: spec.id.to_string(),
+            name: spec.name.clone(),
+            source_volume_id: spec.source_volume_id.clone(),
             size_bytes: 0,
             created_at_seconds: 0,
         },
     )
 }
 
-fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<Snapshot, Error> {
+fn finish(
+    store: &Store<'_>,
+    spec: &SnapshotSpec,
+    record: SnapshotRecord,
+) -> Result<Snapshot, Error> {
     let tree = store.tree;
     // First: where a volume came there at the same time, what is there is the volume's.
-    if let Err(taken) = store.refuse_volumes(&wanted.id.sub_dir()?) {
+    if let Err(taken) = store.refuse_volumes(&spec.id.sub_dir()?) {
         if matches!(taken, Error::AlreadyExists(_)) {
             store.forget::<SnapshotRecord>(&record.name)?;
         }
         return Err(taken);
     }
-    if let Err(error) = pack(tree, wanted) {
+    if let Err(error) = pack(tree, spec) {
         if matches!(error, Error::NotFound(_)) {
             // The volume has gone meanwhile. Nobody learned of this snapshot, so nobody would delete it.
-            remove(store, &wanted.id, Some(record))?;
+            remove(store, &spec.id, Some(record))?;
         }
         return Err(error);
     }
-    let found = tree.look(&wanted.id.archive())?;
+    let found = tree.look(&spec.id.archive())?;
     let record = SnapshotRecord {
         state: State::Ready,
         size_bytes: found.size_bytes,
@@ -143,11 +147,11 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
 }
 
 /// `not-found`: the volume has gone.
-fn pack(tree: &dyn Tree, wanted: &Wanted) -> Result<(), Error> {
-    let find = || existing::find(tree, &wanted.source_volume_id);
+fn pack(tree: &dyn Tree, spec: &SnapshotSpec) -> Result<(), Error> {
+    let find = || existing::find(tree, &spec.source_volume_id);
     let volume = find()?;
-    tree.make_directory(wanted.id.directory(), MODE)?;
-    let archived = tree.archive_tree(volume.directory.as_str(), &wanted.id.archive());
+    tree.make_directory(spec.id.directory(), MODE)?;
+    let archived = tree.archive_tree(volume.directory.as_str(), &spec.id.archive());
     whole_if_still_there(there_is_done(archived), || find().map(drop))
 }
 

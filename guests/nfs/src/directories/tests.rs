@@ -4,7 +4,7 @@ use crate::bindings::drivebay::driver::types::{Error, VolumeSource};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::fake::{Cut, FakeTree, PARTIAL};
 use crate::name::key;
-use crate::provision::tests::{clone_of, filled, remove, wanted, wanted_from};
+use crate::provision::tests::{clone_of, filled, remove, spec, spec_from};
 use crate::provision::{create, get};
 use crate::snapshot;
 use crate::snapshot_id::SnapshotId;
@@ -17,12 +17,12 @@ const STEPS: usize = 200;
 const OUTER: &str = "s#export#shop#outer#";
 const INNER: &str = "s#export#shop/data#inner#";
 
-fn outer(on_delete: &str) -> crate::wanted::Wanted {
-    wanted("outer", &[("subDir", "shop"), ("onDelete", on_delete)])
+fn outer(on_delete: &str) -> crate::volume_spec::VolumeSpec {
+    spec("outer", &[("subDir", "shop"), ("onDelete", on_delete)])
 }
 
-fn inner() -> crate::wanted::Wanted {
-    wanted("inner", &[("subDir", "shop/data")])
+fn inner() -> crate::volume_spec::VolumeSpec {
+    spec("inner", &[("subDir", "shop/data")])
 }
 
 #[track_caller]
@@ -75,7 +75,7 @@ fn no_volume_is_made_around_or_inside_another_whatever_the_order_and_the_spellin
             "shop/data/deep",
             "shop/d/e/e/p",
         ] {
-            let inner = wanted("inner", &[("subDir", spelled), ("onDelete", on_delete)]);
+            let inner = spec("inner", &[("subDir", spelled), ("onDelete", on_delete)]);
             let tree = FakeTree::new();
             create(&tree, &outer(on_delete)).expect("made");
             refuses(create(&tree, &inner), &outer(on_delete).record.id);
@@ -85,10 +85,10 @@ fn no_volume_is_made_around_or_inside_another_whatever_the_order_and_the_spellin
             refuses(create(&tree, &outer(on_delete)), &inner.record.id);
             for name in ["shop", "/shop/", "//shop"] {
                 let class = [("subDir", name), ("onDelete", on_delete)];
-                refuses(create(&tree, &wanted("x", &class)), &inner.record.id);
+                refuses(create(&tree, &spec("x", &class)), &inner.record.id);
             }
             // Its own directory too, which nobody chose.
-            refuses(create(&tree, &wanted("shop", &[])), &inner.record.id);
+            refuses(create(&tree, &spec("shop", &[])), &inner.record.id);
         }
     }
 }
@@ -101,11 +101,7 @@ fn neighbours_are_no_one_anothers_business() {
     }
     filled(&tree, "again", &[("subDir", "shop/data")]);
     for directory in ["shop/data2", "shop2", "shopper/data", "SHOP"] {
-        remove(
-            &tree,
-            &wanted(directory, &[("subDir", directory)]).record.id,
-        )
-        .expect("removed");
+        remove(&tree, &spec(directory, &[("subDir", directory)]).record.id).expect("removed");
     }
     assert!(tree.has("shop/data/file"));
 }
@@ -124,7 +120,7 @@ fn a_server_that_takes_capitals_for_small_letters_has_one_directory_under_both_n
 fn a_directory_that_was_chosen_does_not_become_that_of_one_volume_alone() {
     let tree = FakeTree::new();
     filled(&tree, "inner", &[("subDir", "shop")]);
-    refuses(create(&tree, &wanted("shop", &[])), "s#export#shop#inner#");
+    refuses(create(&tree, &spec("shop", &[])), "s#export#shop#inner#");
     refuses(
         create(&tree, &clone_of("s#export#shop#inner#", "shop")),
         "#inner#",
@@ -173,7 +169,7 @@ fn an_id_of_another_driver_takes_no_volume_along() {
 fn a_volume_of_a_share_inside_a_volume_is_seen() {
     let tree = FakeTree::new();
     let elsewhere = FakeTree::new();
-    create(&elsewhere, &wanted("inner", &[("share", "/export/shop")])).expect("made");
+    create(&elsewhere, &spec("inner", &[("share", "/export/shop")])).expect("made");
     filled(&tree, "outer", &[("subDir", "shop")]);
     let record = format!(".drivebay/volumes/{}", key("inner"));
     tree.put(
@@ -183,7 +179,7 @@ fn a_volume_of_a_share_inside_a_volume_is_seen() {
     tree.put("shop/inner/file", "inner");
     keeps(remove(&tree, OUTER), "inner");
     refuses(
-        create(&tree, &wanted("x", &[("subDir", "shop/inner")])),
+        create(&tree, &spec("x", &[("subDir", "shop/inner")])),
         OUTER,
     );
     assert!(tree.has("shop/inner/file"));
@@ -197,12 +193,9 @@ fn a_volume_of_a_share_inside_a_volume_is_seen() {
     tree.put(&format!("shop/{note}"), "");
     refuses(create(&tree, &outer("delete")), "inner");
     for directory in ["shop/inner", "shop/inner/deeper"] {
-        refuses(
-            create(&tree, &wanted("x", &[("subDir", directory)])),
-            "inner",
-        );
+        refuses(create(&tree, &spec("x", &[("subDir", directory)])), "inner");
     }
-    create(&tree, &wanted("x", &[("subDir", "shop/beside")])).expect("made");
+    create(&tree, &spec("x", &[("subDir", "shop/beside")])).expect("made");
 }
 
 #[test]
@@ -228,16 +221,16 @@ fn snapshots_and_volumes_stay_out_of_one_another() {
             source_volume_id: source.clone(),
             parameters: Vec::new(),
         };
-        snapshot::create(&tree, &snapshot::Wanted::requested(&request).expect("good"))
+        snapshot::create(
+            &tree,
+            &snapshot::SnapshotSpec::from_request(&request).expect("good"),
+        )
     };
     let cut = snapshot("snap").expect("cut");
-    refuses(
-        create(&tree, &wanted("x", &[("subDir", "snap/x")])),
-        &cut.id,
-    );
+    refuses(create(&tree, &spec("x", &[("subDir", "snap/x")])), &cut.id);
     // The volume is being made: its directory is not there yet.
     tree.cut_at(9, Cut::After);
-    let late = wanted("late", &[("subDir", "snap-2/x")]);
+    let late = spec("late", &[("subDir", "snap-2/x")]);
     create(&tree, &late).expect_err("cut off");
     tree.go_on();
     assert!(!tree.has("snap-2"));
@@ -252,7 +245,7 @@ fn a_copy_is_not_made_inside_its_source_nor_around_it() {
     filled(&tree, "inner", &[("subDir", "shop/data")]);
     for directory in ["shop", "shop/data/copy"] {
         let source = Some(VolumeSource::Volume(INNER.into()));
-        let copy = wanted_from("copy", 10, &[("subDir", directory)], source);
+        let copy = spec_from("copy", 10, &[("subDir", directory)], source);
         refuses(create(&tree, &copy), INNER);
     }
 }

@@ -8,7 +8,7 @@ use crate::fake::{Cut, FakeTree};
 use crate::provision::{self, tests::half_removed_meanwhile};
 use crate::volume_id::VolumeId;
 
-fn volume(name: &str, source: Option<&str>) -> crate::wanted::Wanted {
+fn volume(name: &str, source: Option<&str>) -> crate::volume_spec::VolumeSpec {
     let request = VolumeRequest {
         name: name.into(),
         capacity: CapacityRange {
@@ -23,11 +23,11 @@ fn volume(name: &str, source: Option<&str>) -> crate::wanted::Wanted {
         places: Vec::new(),
     };
     let source = source.map(|id| VolumeSource::Snapshot(id.into()));
-    crate::wanted::Wanted::requested(&request, source).expect("good")
+    crate::volume_spec::VolumeSpec::from_request(&request, source).expect("good")
 }
 
-fn wanted(name: &str, source: &str, parameters: &[(&str, &str)]) -> Result<Wanted, Error> {
-    Wanted::requested(&CreateRequest {
+fn spec(name: &str, source: &str, parameters: &[(&str, &str)]) -> Result<SnapshotSpec, Error> {
+    SnapshotSpec::from_request(&CreateRequest {
         name: name.into(),
         source_volume_id: source.into(),
         parameters: parameters
@@ -38,7 +38,7 @@ fn wanted(name: &str, source: &str, parameters: &[(&str, &str)]) -> Result<Wante
 }
 
 fn cut(tree: &FakeTree, name: &str, source: &str) -> Result<Snapshot, Error> {
-    create(tree, &wanted(name, source, &[])?)
+    create(tree, &spec(name, source, &[])?)
 }
 
 fn remove(tree: &FakeTree, id: &str) -> Result<(), Error> {
@@ -210,7 +210,7 @@ fn an_id_does_not_remove_what_is_no_snapshot() {
 
 #[test]
 fn a_snapshot_lies_on_the_share_of_its_volume() {
-    wanted(
+    spec(
         "snap-1",
         VOLUME,
         &[
@@ -221,7 +221,7 @@ fn a_snapshot_lies_on_the_share_of_its_volume() {
     )
     .expect("the same");
     for (parameter, value) in [("server", "other"), ("share", "/other")] {
-        let refused = wanted("snap-1", VOLUME, &[(parameter, value)]);
+        let refused = spec("snap-1", VOLUME, &[(parameter, value)]);
         assert!(
             matches!(refused, Err(Error::InvalidArgument(m)) if m.contains("share of its volume")),
             "{value}"

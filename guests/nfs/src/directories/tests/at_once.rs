@@ -84,8 +84,7 @@ fn a_directory_that_is_removed_is_not_given_to_a_new_volume() {
         filled(&tree, "outer", &class);
         tree
     };
-    let another =
-        |tree: &FakeTree| create(tree, &wanted("another", &[("subDir", "shop")])).map(drop);
+    let another = |tree: &FakeTree| create(tree, &spec("another", &[("subDir", "shop")])).map(drop);
     let check =
         |tree: &FakeTree, step: usize, removed: Result<(), Error>, made: Result<(), Error>| {
             removed.expect("removed");
@@ -152,14 +151,14 @@ fn what_is_half_removed_is_given_to_nobody_when_an_error_passes() {
                 break;
             }
             first.expect_err("cut off");
-            let was_begun = create(&tree, &wanted("probe", &class));
+            let was_begun = create(&tree, &spec("probe", &class));
             if !matches!(was_begun, Err(Error::InProgress(_))) {
                 continue;
             }
             tree.puts_out_of_reach_once(&format!(".drivebay/inside/{}", key("shop")));
             let second = remove(&tree, id);
             assert!(matches!(second, Err(Error::Unavailable(_))), "{second:?}");
-            let another = create(&tree, &wanted("another", &class));
+            let another = create(&tree, &spec("another", &class));
             assert!(
                 matches!(another, Err(Error::InProgress(_))),
                 "{id} {step}: {another:?}"
@@ -243,7 +242,7 @@ fn a_note_that_is_being_written_while_the_last_one_goes_is_kept() {
     );
     let prepare = || {
         let tree = FakeTree::new();
-        let another = wanted("another", &[("subDir", "shop")]);
+        let another = spec("another", &[("subDir", "shop")]);
         // The record is there; the note gets its name later.
         tree.cut_at(3, Cut::After);
         create(&tree, &another).expect_err("cut off");
@@ -280,7 +279,7 @@ fn a_directory_has_more_users_than_can_be_listed_and_is_kept_for_them() {
     filled(&tree, "pvc-1", &class);
     tree.lists_at_most(3);
     let ids = ["pvc-2", "pvc-3", "pvc-4", "pvc-5"].map(|name| filled(&tree, name, &class));
-    let alone = create(&tree, &wanted("shared", &[]));
+    let alone = create(&tree, &spec("shared", &[]));
     assert!(matches!(alone, Err(Error::Exhausted(_))), "{alone:?}");
     for id in &ids {
         remove(&tree, id).expect("removed");

@@ -1,4 +1,4 @@
-//! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
+//! What a create request asks for: parameters become a checked [`VolumeSpec`]. Pure.
 
 use crate::bindings::drivebay::driver::types::{
     Access, AccessType, CapacityRange, CreateRequest, Error, FilesystemAccess, Parameters, Volume,
@@ -14,7 +14,7 @@ use crate::volume_id::{Export, OnDelete, VolumeId};
 
 /// A volume that should exist.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct VolumeSpec {
     pub(crate) id: VolumeId,
     pub(crate) capacity: CapacityRange,
     pub(crate) record: VolumeRecord,
@@ -22,9 +22,9 @@ pub(crate) struct Wanted {
     pub(crate) share: Share,
 }
 
-impl Wanted {
+impl VolumeSpec {
     /// `source` is where its content comes from.
-    pub(crate) fn requested(
+    pub(crate) fn from_request(
         request: &CreateRequest,
         source: Option<VolumeSource>,
     ) -> Result<Self, Error> {
@@ -57,15 +57,12 @@ impl Wanted {
 
     /// Whether the volume that is there for the name is what is wanted.
     pub(crate) fn refuse_other(&self, there: &VolumeRecord) -> Result<(), Error> {
-        let wanted = &self.record;
-        let differs = if there.name != wanted.name {
+        let spec = &self.record;
+        let differs = if there.name != spec.name {
             "was made for another name"
-        } else if there.id != wanted.id
-            || there.sub_dir != wanted.sub_dir
-            || there.mode != wanted.mode
-        {
+        } else if there.id != spec.id || there.sub_dir != spec.sub_dir || there.mode != spec.mode {
             "was made with other parameters"
-        } else if there.source != wanted.source {
+        } else if there.source != spec.source {
             "was made from another source"
         } else if !holds(&self.capacity, there.capacity_bytes) {
             "has another size"
@@ -161,10 +158,10 @@ pub(crate) fn holds(capacity: &CapacityRange, size: u64) -> bool {
 mod tests {
     use super::*;
 
-    fn wanted(
+    fn spec(
         parameters: &[(&str, &str)],
         capabilities: Vec<VolumeCapability>,
-    ) -> Result<Wanted, Error> {
+    ) -> Result<VolumeSpec, Error> {
         let all = [&[("server", "s"), ("share", "/export")], parameters].concat();
         let request = CreateRequest {
             name: "pvc-1".into(),
@@ -177,7 +174,7 @@ mod tests {
             source_snapshot_id: None,
             places: Vec::new(),
         };
-        Wanted::requested(&request, None)
+        VolumeSpec::from_request(&request, None)
     }
 
     fn with(kind: AccessType) -> Vec<VolumeCapability> {
@@ -197,9 +194,9 @@ mod tests {
             (names::PVC_NAME, "data"),
             (names::PVC_NAMESPACE, "shop"),
         ];
-        let wanted = wanted(&parameters, Vec::new()).expect("good");
-        assert_eq!(wanted.record.id, "s#export#shop/data#pvc-1#retain");
-        let info = info(&wanted.id, &wanted.record);
+        let spec = spec(&parameters, Vec::new()).expect("good");
+        assert_eq!(spec.record.id, "s#export#shop/data#pvc-1#retain");
+        let info = info(&spec.id, &spec.record);
         let context = [
             ("server", "s"),
             ("share", "/export"),
@@ -218,14 +215,14 @@ mod tests {
                 mount_options: mount_options.iter().map(|o| (*o).into()).collect(),
             }))
         };
-        let three = wanted(&[], filesystem(&["nfsvers=3", "tcp"], "")).expect("good");
+        let three = spec(&[], filesystem(&["nfsvers=3", "tcp"], "")).expect("good");
         assert_eq!(three.share.versions.remaining(), ["3"]);
         assert!(matches!(
-            wanted(&[], filesystem(&[], "ext4")),
+            spec(&[], filesystem(&[], "ext4")),
             Err(Error::InvalidArgument(_))
         ));
         assert!(matches!(
-            wanted(&[], with(AccessType::Block)),
+            spec(&[], with(AccessType::Block)),
             Err(Error::Unsupported(_))
         ));
     }
@@ -239,7 +236,7 @@ mod tests {
             ("subDir", "../elsewhere"),
             ("subDir", "${pvc.metadata.name}"),
         ] {
-            let refused = wanted(&[(parameter, value)], Vec::new());
+            let refused = spec(&[(parameter, value)], Vec::new());
             assert!(
                 matches!(refused, Err(Error::InvalidArgument(m)) if m.contains(parameter)),
                 "{value}"
@@ -249,14 +246,14 @@ mod tests {
 
     #[test]
     fn whatever_differs_is_another_volume() {
-        let wanted = wanted(&[], Vec::new()).expect("good");
-        let there = wanted.record.clone();
-        wanted.refuse_other(&there).expect("the same");
+        let spec = spec(&[], Vec::new()).expect("good");
+        let there = spec.record.clone();
+        spec.refuse_other(&there).expect("the same");
         let grown = VolumeRecord {
             capacity_bytes: 50,
             ..there.clone()
         };
-        wanted.refuse_other(&grown).expect("large enough");
+        spec.refuse_other(&grown).expect("large enough");
         for other in [
             VolumeRecord {
                 name: "pvc-2".into(),
@@ -280,7 +277,7 @@ mod tests {
             },
         ] {
             assert!(
-                matches!(wanted.refuse_other(&other), Err(Error::AlreadyExists(_))),
+                matches!(spec.refuse_other(&other), Err(Error::AlreadyExists(_))),
                 "{other:?}"
             );
         }

@@ -1,4 +1,4 @@
-//! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
+//! What a create request asks for: parameters become a checked [`VolumeSpec`]. Pure.
 
 use crate::bindings::drivebay::driver::types::{
     AccessMode, AccessType, CapacityRange, CreateRequest, Error, Parameters, Topology,
@@ -15,7 +15,7 @@ use crate::zone;
 
 /// A disk that is to be made.
 #[derive(Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct VolumeSpec<'a> {
     pub(crate) name: &'a str,
     pub(crate) capacity: CapacityRange,
     pub(crate) too_small: TooSmall,
@@ -56,9 +56,9 @@ enum Taker {
     Other,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> VolumeSpec<'a> {
     /// `invalid-argument` where the request contradicts itself or asks for what cannot be had.
-    pub(crate) fn requested(request: &'a CreateRequest, region: &str) -> Result<Self, Error> {
+    pub(crate) fn from_request(request: &'a CreateRequest, region: &str) -> Result<Self, Error> {
         let params = Params(&request.parameters);
         check_words(&params, region)?;
         let multi_attach = multi_attach(&params)?;
@@ -89,9 +89,9 @@ impl<'a> Wanted<'a> {
             },
             kinds: match (params.get(names::DISK_ID), params.get(names::TYPE)) {
                 (Some(_), None) => Vec::new(),
-                _ => Kind::wanted(&params)?,
+                _ => Kind::from_params(&params)?,
             },
-            zones: zone::wanted(&params, &request.places, region)?,
+            zones: zone::from_request(&params, &request.places, region)?,
             places: &request.places,
             encrypted,
             kms_key,
@@ -280,8 +280,8 @@ fn check_words(params: &Params<'_>, region: &str) -> Result<(), Error> {
         _ => {}
     }
     match params.get(names::REGION_ID) {
-        Some(wanted) if wanted != region => Err(Error::InvalidArgument(format!(
-            "regionId is {wanted}, and the driver's file grants region {region}: disks cannot be attached across regions"
+        Some(spec) if spec != region => Err(Error::InvalidArgument(format!(
+            "regionId is {spec}, and the driver's file grants region {region}: disks cannot be attached across regions"
         ))),
         _ => Ok(()),
     }
