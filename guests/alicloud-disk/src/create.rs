@@ -1,4 +1,4 @@
-//! Disks are made; `once` says how there is one for each name.
+//! Disks are made; `create_once` says how there is one for each name.
 //!
 //! The next category is tried only after ECS refused the one before. Should two disks show up all the same, because
 //! descriptions lagged while stock came back, the older is the volume, and the one just made goes away, but only if it
@@ -9,13 +9,13 @@ use crate::bindings::drivebay::driver::types::{CreateRequest, Error, VolumeInfo}
 use crate::call::{Action, Call};
 use crate::category::Category;
 use crate::condition::Condition;
+use crate::create_once::{self, Seen, Thing};
 use crate::disk::{Disk, History, MultiAttach, Status, first};
 use crate::ecs::Ecs;
 use crate::existing;
 use crate::failure::{Failure, Kind};
 use crate::id::{DiskId, SnapshotId};
 use crate::instance;
-use crate::once::{self, Seen, Thing};
 use crate::parameters;
 use crate::params::{Params, malformed};
 use crate::volume_spec::{Attempt, VolumeSpec};
@@ -67,7 +67,7 @@ fn find_or_make(
         disk: None,
     };
     // Before anything else is asked: the snapshot, say, may be gone since the disk was made from it.
-    if let (true, Some(disk)) = (once::find(ecs, spec.name, &mut making)?, making.disk) {
+    if let (true, Some(disk)) = (create_once::find(ecs, spec.name, &mut making)?, making.disk) {
         return Ok(disk);
     }
     let gib = source.map(|id| snapshot_size(ecs, id)).transpose()?;
@@ -184,7 +184,7 @@ impl Making<'_> {
             let (name, zone) = (self.spec.name, attempt.zone.unwrap_or_default());
             let seed = format!("{name}\n{zone}\n{}\n", attempt.kind);
             match (
-                once::make(self.ecs, &call, "DiskId", &seed, self),
+                create_once::make(self.ecs, &call, "DiskId", &seed, self),
                 self.disk,
             ) {
                 (Ok(()), Some(disk)) => return self.keep_first(disk),

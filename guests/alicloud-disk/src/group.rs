@@ -6,12 +6,12 @@
 use crate::bindings::drivebay::driver::types::Error;
 use crate::bindings::exports::drivebay::driver::group_snapshots::{CreateRequest, GroupSnapshot};
 use crate::call::{Action, Call};
+use crate::create_once::{self, Seen, Thing};
 use crate::disk::has_tag;
 use crate::disk_snapshot::{self, Snapshot};
 use crate::ecs::Ecs;
 use crate::id::{DiskId, GroupId, SnapshotId};
 use crate::json::Json;
-use crate::once::{self, Seen, Thing};
 use crate::parameters;
 use crate::params::Params;
 use crate::tags;
@@ -130,9 +130,9 @@ pub(crate) fn create_group_snapshot(
         request,
         group: None,
     };
-    if !once::find(ecs, &request.name, &mut cutting)? {
+    if !create_once::find(ecs, &request.name, &mut cutting)? {
         let seed = format!("group snapshot\n{}\n", request.name);
-        once::make(ecs, &call, "SnapshotGroupId", &seed, &mut cutting)?;
+        create_once::make(ecs, &call, "SnapshotGroupId", &seed, &mut cutting)?;
     }
     let unseen = || Error::Internal(format!("no group snapshot was seen for {}", request.name));
     cutting.group.ok_or_else(unseen)

@@ -7,7 +7,7 @@
 //! volume_spec parameters params category size zone tags page
 //!                                                         what is asked for; pure
 //! disk disk_snapshot id                                   what ECS has
-//! once ecs                                                patience: one thing for each name, looking until it is so
+//! create_once ecs                                         patience: one thing for each name, looking until it is so
 //! cloud call failure condition signature json time        how ECS is asked, and what its answers mean
 //! ```
 //!
@@ -21,6 +21,7 @@ mod category;
 mod cloud;
 mod condition;
 mod create;
+mod create_once;
 mod delete;
 mod disk;
 mod disk_snapshot;
@@ -36,7 +37,6 @@ mod instance;
 mod json;
 mod list;
 mod modify;
-mod once;
 mod page;
 mod parameters;
 mod params;

@@ -6,11 +6,11 @@ use crate::bindings::exports::drivebay::driver::snapshot_listing::{Filter, Snaps
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::call::{Action, Call};
 use crate::category::Category;
+use crate::create_once::{self, Seen, Thing};
 use crate::disk_snapshot::{Snapshot, deletion, missing, read_list, remove};
 use crate::ecs::Ecs;
 use crate::group;
 use crate::id::{DiskId, SnapshotId};
-use crate::once::{self, Seen, Thing};
 use crate::page::Page;
 use crate::parameters;
 use crate::params::{Params, malformed};
@@ -43,7 +43,7 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
         request,
         snapshot: None,
     };
-    if !once::find(ecs, &request.name, &mut cutting)? {
+    if !create_once::find(ecs, &request.name, &mut cutting)? {
         let disk = ecs.existing_disk(id)?;
         if Category::parse(disk.category).is_some_and(Category::is_ephemeral) {
             return Err(Error::Unsupported(format!(
@@ -52,7 +52,7 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
             )));
         }
         let seed = format!("snapshot\n{}\n", request.name);
-        once::make(ecs, &call, "SnapshotId", &seed, &mut cutting)?;
+        create_once::make(ecs, &call, "SnapshotId", &seed, &mut cutting)?;
     }
     let unseen = || Error::Internal(format!("no snapshot was seen for {}", request.name));
     cutting
