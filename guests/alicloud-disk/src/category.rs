@@ -43,7 +43,7 @@ pub(crate) struct Kind {
     pub(crate) level: Option<Level>,
 }
 
-/// The larger of the two numbers that are told.
+/// The larger of the two numbers that are published.
 const LARGEST_GIB: u64 = 65_536;
 
 impl Category {

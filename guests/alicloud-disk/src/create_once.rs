@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::ecs::Ecs;
 use crate::failure::Failure;
 
-/// How often something new is looked for before it counts as gone: a quarter of a minute. Descriptions are told to lag
+/// How often something new is looked for before it counts as gone: a quarter of a minute. Descriptions are said to lag
 /// by a second or two.
 const LOOKS_FOR_NEW: u32 = 10;
 

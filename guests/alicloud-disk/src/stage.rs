@@ -87,16 +87,16 @@ fn must_hold_filesystem(device: &Device, volume: &str) -> Result<(), Error> {
     )))
 }
 
-/// By what `attach-volume` told. A volume that somebody else attached is known by its disk's id.
+/// By the publish context of `attach-volume`. A volume that somebody else attached is known by its disk's id.
 fn identity(volume: &Volume) -> Result<Identity, Error> {
-    let told = Params(&volume.publish_context);
-    let serial = match told.get(SERIAL) {
+    let context = Params(&volume.publish_context);
+    let serial = match context.get(SERIAL) {
         Some(serial) => serial,
         None => DiskId::of(volume)?.serial(),
     };
     Ok(Identity {
         serial: serial.into(),
-        size_bytes: told.number(SIZE)?.filter(|bytes| *bytes > 0),
+        size_bytes: context.number(SIZE)?.filter(|bytes| *bytes > 0),
     })
 }
 
@@ -174,11 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_known_by_what_attaching_told() {
-        let told = identity(&volume(&[], &[(SERIAL, "xyz"), (SIZE, "1024")])).expect("known");
-        assert_eq!((told.serial.as_str(), told.size_bytes), ("xyz", Some(1024)));
-        let untold = identity(&volume(&[], &[])).expect("known");
-        assert_eq!((untold.serial.as_str(), untold.size_bytes), ("abc", None));
+    fn a_device_is_known_by_what_attaching_said() {
+        let attached = identity(&volume(&[], &[(SERIAL, "xyz"), (SIZE, "1024")])).expect("known");
+        assert_eq!(
+            (attached.serial.as_str(), attached.size_bytes),
+            ("xyz", Some(1024))
+        );
+        let unattached = identity(&volume(&[], &[])).expect("known");
+        assert_eq!(
+            (unattached.serial.as_str(), unattached.size_bytes),
+            ("abc", None)
+        );
         assert!(identity(&volume(&[], &[(SIZE, "much")])).is_err());
     }
 

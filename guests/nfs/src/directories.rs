@@ -288,7 +288,7 @@ impl Store<'_> {
             if key == own || key == REMOVING {
                 continue;
             }
-            match self.kept_now(&key)? {
+            match self.record_uncached(&key)? {
                 Some(record) if counted == Counted::All || record.state != State::Making => {
                     return Ok(Some(record));
                 }
@@ -302,14 +302,14 @@ impl Store<'_> {
 
     /// The record, also where this client remembers that there was none: a change to the directory that holds it
     /// has the client ask anew.
-    fn kept_now(&self, key: &str) -> Result<Option<VolumeRecord>, Error> {
-        if let Some(record) = self.kept(key)? {
+    fn record_uncached(&self, key: &str) -> Result<Option<VolumeRecord>, Error> {
+        if let Some(record) = self.record(key)? {
             return Ok(Some(record));
         }
         let touched = format!("{}/{}/{TOUCHED}", self.hidden(), VolumeRecord::KIND);
         self.tree.make_directory(&touched, MODE)?;
         self.drop_empty(&touched)?;
-        self.kept(key)
+        self.record(key)
     }
 
     /// A parent that is a share of its own, and what that calls the directory.
@@ -338,7 +338,7 @@ impl Store<'_> {
             let names = self.names(&records)?;
             if let Some(one) = names.iter().find(|name| *name != TOUCHED) {
                 // Who uses the outer volume can write there: a record may be none.
-                let id = self.kept::<VolumeRecord>(one).ok().flatten();
+                let id = self.record::<VolumeRecord>(one).ok().flatten();
                 let id = id.and_then(|record| VolumeId::parse(&record.id));
                 let named = id.map_or(String::new(), |id| format!(" {id}"));
                 return Ok(Some(format!(
@@ -370,7 +370,7 @@ impl Store<'_> {
             return Ok(());
         };
         for key in keys.iter().filter(|key| *key != TOUCHED) {
-            if let Some(record) = self.kept::<VolumeRecord>(key)? {
+            if let Some(record) = self.record::<VolumeRecord>(key)? {
                 for parent in record.sub_dir.parents() {
                     self.add_note(&self.indexes(parent)?.1, &record.name)?;
                 }
@@ -413,7 +413,7 @@ impl Store<'_> {
         ))
     }
 
-    /// Some servers have one file under both names. Letters of other scripts are not told.
+    /// Some servers have one file under both names. Letters of other scripts are not compared.
     fn takes_capitals_for_small(&self) -> Result<bool, Error> {
         let capitals = format!("{}{HIDDEN_IN_CAPITALS}", self.root);
         Ok(self.tree.kind(&capitals)? == Some(EntryKind::Directory))

@@ -70,12 +70,12 @@ fn each_snapshot_tells_its_disk_its_size_and_its_group() {
     let cloud = FakeCloud::new();
     let [one, other] = two_disks(&cloud);
     let group = create(&cloud, "group", &[&one, &other]).expect("cut");
-    let told: Vec<_> = group
+    let sizes: Vec<_> = group
         .snapshots
         .iter()
         .map(|snapshot| (snapshot.source_volume_id.as_str(), snapshot.size_bytes))
         .collect();
-    assert_eq!(told, [(one.as_str(), 20 * GIB), (&other, 40 * GIB)]);
+    assert_eq!(sizes, [(one.as_str(), 20 * GIB), (&other, 40 * GIB)]);
     let ecs = Ecs { cloud: &cloud };
     for snapshot in &group.snapshots {
         assert_eq!(snapshot.readiness, Readiness::Ready);
