@@ -7,6 +7,7 @@ use toml::Table;
 
 use super::grants::grants;
 use super::limits::limits;
+use super::paths::is_plain_name;
 use super::section::Section;
 use super::{ConfigError, DriverConfig, FlexVolumeAttach, FlexVolumeName, Paths};
 use crate::sys;
@@ -220,12 +221,6 @@ fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
-pub(super) fn is_plain_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
 }
 
 #[cfg(test)]
