@@ -10,6 +10,7 @@ mod grants;
 mod limits;
 mod paths;
 mod section;
+mod units;
 
 pub use driver_config::{DriverConfig, FlexVolumeAttach, FlexVolumeName};
 pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers};
@@ -17,4 +18,4 @@ pub use error::ConfigError;
 pub use grants::misspelt_mount_options;
 pub use limits::Limits;
 pub use paths::Paths;
-pub use section::{bytes, duration};
+pub use units::{bytes, duration, size};

@@ -10,7 +10,7 @@
 //! ca = "/etc/drivebay/ca.pem"                 # besides the platform's; root's alone to write
 //! rate = 600                                  # requests a minute, of all processes of the machine
 //! timeout = "15s"                             # one request, look-up and TLS included
-//! max-response = "1MiB"                       # of an answer's body, at most 16MiB
+//! max-response = "1Mi"                        # of an answer's body, at most 16Mi
 //! ```
 
 use std::path::PathBuf;
@@ -161,7 +161,7 @@ fn rate(section: &mut Section<'_>) -> Result<u32, ConfigError> {
 fn max_response(section: &mut Section<'_>) -> Result<usize, ConfigError> {
     match section.bytes("max-response")? {
         Some(bytes) if bytes > MAX_MAX_RESPONSE => {
-            Err(section.bad("max-response", "is larger than \"16MiB\"".to_owned()))
+            Err(section.bad("max-response", "is larger than \"16Mi\"".to_owned()))
         }
         bytes => Ok(bytes.unwrap_or(MAX_RESPONSE)),
     }
