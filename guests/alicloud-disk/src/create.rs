@@ -9,7 +9,7 @@ use crate::bindings::drivebay::driver::types::{CreateRequest, Error, VolumeInfo}
 use crate::call::{Action, Call};
 use crate::category::Category;
 use crate::condition::Condition;
-use crate::create_once::{self, Seen, Thing};
+use crate::create_once::{self, Progress, Resource};
 use crate::disk::{Disk, History, MultiAttach, Status, first};
 use crate::ecs::Ecs;
 use crate::existing;
@@ -137,33 +137,33 @@ struct Making<'a> {
     disk: Option<Disk>,
 }
 
-impl Thing for Making<'_> {
-    fn find(&mut self) -> Result<Seen, Error> {
+impl Resource for Making<'_> {
+    fn find(&mut self) -> Result<Progress, Error> {
         let disk = self.ecs.disk_named(self.spec.name)?;
-        disk.map_or(Ok(Seen::Nothing), |disk| self.adopt(disk))
+        disk.map_or(Ok(Progress::Missing), |disk| self.adopt(disk))
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Seen, Error> {
+    fn look(&mut self, id: &'static str) -> Result<Progress, Error> {
         let disk = self.ecs.disk(DiskId::made(id)?)?;
-        Ok(disk.map_or(Seen::Nothing, |disk| self.see(disk)))
+        Ok(disk.map_or(Progress::Missing, |disk| self.see(disk)))
     }
 }
 
 impl Making<'_> {
-    fn see(&mut self, disk: Disk) -> Seen {
+    fn see(&mut self, disk: Disk) -> Progress {
         self.disk = Some(disk);
         match disk.status {
-            Status::Creating => Seen::OnItsWay,
+            Status::Creating => Progress::Pending,
             Status::Available
             | Status::Attaching
             | Status::InUse
             | Status::Detaching
-            | Status::Other(_) => Seen::Ready,
+            | Status::Other(_) => Progress::Ready,
         }
     }
 
     /// A disk that was made for the name, if it is what is wanted.
-    fn adopt(&mut self, disk: Disk) -> Result<Seen, Error> {
+    fn adopt(&mut self, disk: Disk) -> Result<Progress, Error> {
         let differences = self
             .spec
             .differences(&disk, self.source.map(SnapshotId::as_str));

@@ -6,7 +6,7 @@
 use crate::bindings::drivebay::driver::types::Error;
 use crate::bindings::exports::drivebay::driver::group_snapshots::{CreateRequest, GroupSnapshot};
 use crate::call::{Action, Call};
-use crate::create_once::{self, Seen, Thing};
+use crate::create_once::{self, Progress, Resource};
 use crate::disk::has_tag;
 use crate::disk_snapshot::{self, Snapshot};
 use crate::ecs::Ecs;
@@ -166,22 +166,22 @@ struct Cutting<'a> {
     group: Option<GroupSnapshot>,
 }
 
-impl Thing for Cutting<'_> {
-    fn find(&mut self) -> Result<Seen, Error> {
+impl Resource for Cutting<'_> {
+    fn find(&mut self) -> Result<Progress, Error> {
         let group = self.ecs.group_named(&self.request.name)?;
-        group.map_or(Ok(Seen::Nothing), |group| self.see(&group))
+        group.map_or(Ok(Progress::Missing), |group| self.see(&group))
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Seen, Error> {
+    fn look(&mut self, id: &'static str) -> Result<Progress, Error> {
         let group = self.ecs.group(GroupId::made(id)?)?;
-        group.map_or(Ok(Seen::Nothing), |group| self.see(&group))
+        group.map_or(Ok(Progress::Missing), |group| self.see(&group))
     }
 }
 
 impl Cutting<'_> {
     /// Ready as soon as there is a snapshot of each disk and their moment is fixed. That they can be used comes
     /// later.
-    fn see(&mut self, group: &Group) -> Result<Seen, Error> {
+    fn see(&mut self, group: &Group) -> Result<Progress, Error> {
         if group.status == Status::Failed {
             self.ecs.delete_group(group.id)?;
             return Err(Error::Unavailable(format!(
@@ -206,10 +206,10 @@ impl Cutting<'_> {
         }
         let is_cut = time::read(group.created).is_some() && snapshots.iter().all(Snapshot::is_cut);
         if !(is_complete && is_cut) {
-            return Ok(Seen::OnItsWay);
+            return Ok(Progress::Pending);
         }
         self.group = Some(group.info(&snapshots));
-        Ok(Seen::Ready)
+        Ok(Progress::Ready)
     }
 }
 

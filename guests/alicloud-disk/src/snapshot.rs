@@ -6,7 +6,7 @@ use crate::bindings::exports::drivebay::driver::snapshot_listing::{Filter, Snaps
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::call::{Action, Call};
 use crate::category::Category;
-use crate::create_once::{self, Seen, Thing};
+use crate::create_once::{self, Progress, Resource};
 use crate::disk_snapshot::{Snapshot, deletion, missing, read_list, remove};
 use crate::ecs::Ecs;
 use crate::group;
@@ -68,10 +68,10 @@ struct Cutting<'a> {
     snapshot: Option<Snapshot>,
 }
 
-impl Thing for Cutting<'_> {
-    fn find(&mut self) -> Result<Seen, Error> {
+impl Resource for Cutting<'_> {
+    fn find(&mut self) -> Result<Progress, Error> {
         let Some(snapshot) = self.ecs.snapshot_named(&self.request.name)? else {
-            return Ok(Seen::Nothing);
+            return Ok(Progress::Missing);
         };
         if snapshot.source != self.request.source_volume_id {
             return Err(Error::AlreadyExists(format!(
@@ -82,14 +82,14 @@ impl Thing for Cutting<'_> {
         self.see(snapshot)
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Seen, Error> {
+    fn look(&mut self, id: &'static str) -> Result<Progress, Error> {
         let snapshot = self.ecs.snapshot(SnapshotId::made(id)?)?;
-        snapshot.map_or(Ok(Seen::Nothing), |snapshot| self.see(snapshot))
+        snapshot.map_or(Ok(Progress::Missing), |snapshot| self.see(snapshot))
     }
 }
 
 impl Cutting<'_> {
-    fn see(&mut self, snapshot: Snapshot) -> Result<Seen, Error> {
+    fn see(&mut self, snapshot: Snapshot) -> Result<Progress, Error> {
         if snapshot.failed {
             let id = snapshot.id;
             return Err(Error::Unavailable(format!(
@@ -98,9 +98,9 @@ impl Cutting<'_> {
         }
         self.snapshot = Some(snapshot);
         Ok(if snapshot.is_cut() {
-            Seen::Ready
+            Progress::Ready
         } else {
-            Seen::OnItsWay
+            Progress::Pending
         })
     }
 }
