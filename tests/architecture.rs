@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use drivebay_tests::{Line, files_beneath, host_code, host_source, read, repository, rust_files};
+use drivebay_tests::{
+    ImportGraph, Line, files_beneath, host_code, host_source, read, repository, rust_files,
+};
 
 /// Who may import whom, from top to bottom; everything may import itself.
 const LAYERS: [(&str, &[&str]); 16] = [
@@ -308,6 +310,28 @@ fn each_layer_imports_only_those_below_it() {
 }
 
 #[test]
+fn no_files_import_each_other_in_a_circle() {
+    let root = repository();
+    let mut manifests = manifests_beneath(&root.join("guests"));
+    manifests.push(root.join("host/Cargo.toml"));
+    let mut circles = String::new();
+    for manifest in manifests {
+        let sources = manifest.with_file_name("src");
+        if !sources.exists() {
+            continue;
+        }
+        for circle in ImportGraph::of_crate(&package(&manifest), &sources).circles() {
+            let sources = sources.strip_prefix(&root).unwrap_or(&sources);
+            writeln!(circles, "{}: {circle}", sources.display()).expect("a string grows");
+        }
+    }
+    assert!(
+        circles.is_empty(),
+        "files import each other in a circle, the shortest first:\n{circles}"
+    );
+}
+
+#[test]
 fn the_driver_knows_of_grants_only_which_capabilities_there_are() {
     let mut complaints = Complaints::default();
     for line in host_code().iter().filter(|line| line.lies_in("driver")) {
@@ -374,7 +398,9 @@ fn unsafe_code_is_where_there_is_no_other_way() {
 
 #[test]
 fn no_file_is_longer_than_it_can_be_read() {
-    let long = rust_files(&host_source()).into_iter().filter_map(|file| {
+    let guests = rust_files(&repository().join("guests"));
+    let files = rust_files(&host_source()).into_iter().chain(guests);
+    let long = files.filter_map(|file| {
         let lines = read(&file).lines().count();
         (lines > MAX_LINES).then(|| {
             format!(
@@ -458,6 +484,14 @@ fn first(path: &str) -> &str {
 fn begins_with(path: &str, name: &str) -> bool {
     path.strip_prefix(name)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Its name, by which binaries name their library.
+fn package(manifest: &Path) -> String {
+    let text = read(manifest);
+    let mut lines = text.lines();
+    let name = lines.find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    name.expect("a package has a name").to_owned()
 }
 
 fn manifests_beneath(directory: &Path) -> Vec<PathBuf> {

@@ -11,7 +11,6 @@ mod inspect;
 mod install;
 mod run;
 mod serve;
-mod size;
 mod status;
 
 use std::ffi::OsString;

@@ -46,8 +46,9 @@ wit_bindgen::generate!({
 #[cfg(target_arch = "wasm32")]
 export!(AlicloudDisk);
 
-#[cfg(target_arch = "wasm32")]
-use crate::AlicloudDisk;
+/// The guest. Its exports name what is generated here, and `export!` names it: so it stands on this side.
+#[derive(Debug)]
+pub struct AlicloudDisk;
 
 /// Memory is taken and never given back: it ends with the instance, which lives for one call. The standard
 /// allocator keeps book of what is free; that, and the code that gives things back, would be a ninth of this guest.

@@ -6,9 +6,8 @@
 use std::fmt;
 
 use crate::bindings::drivebay::driver::types::Error;
-use crate::disk::add_word;
-use crate::given::{Given, malformed};
 use crate::parameters;
+use crate::params::{Params, add_word, malformed};
 
 /// What a disk is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub(crate) struct Kind {
     pub(crate) level: Option<Level>,
 }
 
-/// The larger of the two numbers that are told.
+/// The larger of the two numbers that are published.
 const LARGEST_GIB: u64 = 65_536;
 
 impl Category {
@@ -162,10 +161,10 @@ impl Kind {
     }
 
     /// What a StorageClass asks for, the preferred first.
-    pub(crate) fn wanted(given: &Given<'_>) -> Result<Vec<Self>, Error> {
-        let levels = wanted_levels(given)?;
+    pub(crate) fn from_params(params: &Params<'_>) -> Result<Vec<Self>, Error> {
+        let levels = wanted_levels(params)?;
         let mut kinds = Vec::new();
-        for category in wanted_categories(given)? {
+        for category in wanted_categories(params)? {
             if category == Category::Essd {
                 kinds.extend(levels.iter().map(|level| Self {
                     category,
@@ -215,14 +214,14 @@ pub(crate) fn known_level(word: &str) -> Result<Level, Error> {
 }
 
 /// `available` is the word of the old provisioner; the order is the CSI driver's.
-fn wanted_categories(given: &Given<'_>) -> Result<Vec<Category>, Error> {
+fn wanted_categories(params: &Params<'_>) -> Result<Vec<Category>, Error> {
     let mut categories = Vec::new();
     let mut add = |category| {
         if !categories.contains(&category) {
             categories.push(category);
         }
     };
-    let mut words = given.words(parameters::TYPE);
+    let mut words = params.words(parameters::TYPE);
     if words.is_empty() {
         words.push("available");
     }
@@ -238,8 +237,8 @@ fn wanted_categories(given: &Given<'_>) -> Result<Vec<Category>, Error> {
 }
 
 /// PL1 is what ECS makes of none.
-fn wanted_levels(given: &Given<'_>) -> Result<Vec<Level>, Error> {
-    let words = given.words(parameters::PERFORMANCE_LEVEL);
+fn wanted_levels(params: &Params<'_>) -> Result<Vec<Level>, Error> {
+    let words = params.words(parameters::PERFORMANCE_LEVEL);
     if words.is_empty() {
         return Ok(vec![Level::Pl1]);
     }
@@ -259,7 +258,7 @@ mod tests {
             .iter()
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect();
-        let kinds = Kind::wanted(&Given(&pairs))?;
+        let kinds = Kind::from_params(&Params(&pairs))?;
         Ok(kinds.iter().map(ToString::to_string).collect())
     }
 

@@ -1,4 +1,4 @@
-//! Disks are made; `once` says how there is one for each name.
+//! Disks are made; `create_once` says how there is one for each name.
 //!
 //! The next category is tried only after ECS refused the one before. Should two disks show up all the same, because
 //! descriptions lagged while stock came back, the older is the volume, and the one just made goes away, but only if it
@@ -9,31 +9,34 @@ use crate::bindings::drivebay::driver::types::{CreateRequest, Error, VolumeInfo}
 use crate::call::{Action, Call};
 use crate::category::Category;
 use crate::condition::Condition;
+use crate::create_once::{self, Progress, Resource};
 use crate::disk::{Disk, History, MultiAttach, Status, first};
 use crate::ecs::Ecs;
 use crate::existing;
 use crate::failure::{Failure, Kind};
-use crate::given::{Given, malformed};
 use crate::id::{DiskId, SnapshotId};
 use crate::instance;
-use crate::once::{self, Seen, Thing};
 use crate::parameters;
-use crate::wanted::{Attempt, Wanted};
+use crate::params::{Params, malformed};
+use crate::volume_spec::{Attempt, VolumeSpec};
 use crate::zone;
 
 /// Make a volume, or find the one that an earlier try made.
 #[inline(never)]
 pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<VolumeInfo, Error> {
-    let mut wanted = Wanted::requested(request, &ecs.cloud.region()?)?;
-    let given = Given(&request.parameters);
-    let source = source(request, &given)?;
-    if given.get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT).is_some() {
+    let mut spec = VolumeSpec::from_request(request, &ecs.cloud.region()?)?;
+    let params = Params(&request.parameters);
+    let source = source(request, &params)?;
+    if params
+        .get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT)
+        .is_some()
+    {
         let line = "volumeExpandAutoSnapshot is obsolete and without effect";
         ecs.cloud.note(LogLevel::Info, line);
     }
-    let disk = match given.get(parameters::DISK_ID) {
-        Some(written) => existing::take(ecs, &wanted, source, written)?,
-        None => find_or_make(ecs, &mut wanted, source)?,
+    let disk = match params.get(parameters::DISK_ID) {
+        Some(written) => existing::take(ecs, &spec, source, written)?,
+        None => find_or_make(ecs, &mut spec, source)?,
     };
     let mut info = disk.info();
     // One that never was attached says of no instance yet; the scheduler does.
@@ -41,51 +44,54 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
         && disk.nodes.is_empty()
         && let (Some(place), Some(node)) = (
             info.accessible_topology.first_mut(),
-            wanted.instance_in(disk.zone, disk.category),
+            spec.instance_in(disk.zone, disk.category),
         )
     {
         place.push((zone::INSTANCE.into(), node.into()));
     }
     info.context
         .push((parameters::VOLUME_ID.into(), info.id.clone()));
-    info.context.append(&mut wanted.context);
+    info.context.append(&mut spec.context);
     Ok(info)
 }
 
 fn find_or_make(
     ecs: Ecs<'_>,
-    wanted: &mut Wanted<'_>,
+    spec: &mut VolumeSpec<'_>,
     source: Option<SnapshotId<'_>>,
 ) -> Result<Disk, Error> {
-    let mut making = Making {
+    let mut creation = Creation {
         ecs,
-        wanted,
+        spec,
         source,
         disk: None,
     };
     // Before anything else is asked: the snapshot, say, may be gone since the disk was made from it.
-    if let (true, Some(disk)) = (once::find(ecs, wanted.name, &mut making)?, making.disk) {
+    if let (true, Some(disk)) = (
+        create_once::find(ecs, spec.name, &mut creation)?,
+        creation.disk,
+    ) {
         return Ok(disk);
     }
     let gib = source.map(|id| snapshot_size(ecs, id)).transpose()?;
-    if wanted.lacks_zone() {
-        wanted.zones.push(own_zone(ecs)?);
+    if spec.lacks_zone() {
+        spec.zones.push(own_zone(ecs)?);
     }
-    let mut making = Making {
+    let mut creation = Creation {
         ecs,
-        wanted,
+        spec,
         source,
         disk: None,
     };
-    making.make(gib)
+    creation.make(gib)
 }
 
 /// The claim's, or that of the CSI driver's word for it.
 fn source<'a>(
     request: &'a CreateRequest,
-    given: &Given<'a>,
+    params: &Params<'a>,
 ) -> Result<Option<SnapshotId<'a>>, Error> {
-    let word = given.get(parameters::SNAPSHOT_ID);
+    let word = params.get(parameters::SNAPSHOT_ID);
     let claims = request.source_snapshot_id.as_deref();
     if let (Some(word), Some(claims)) = (word, claims)
         && word != claims
@@ -127,95 +133,95 @@ fn own_zone(ecs: Ecs<'_>) -> Result<&'static str, Error> {
 }
 
 /// One create request on its way.
-struct Making<'a> {
+struct Creation<'a> {
     ecs: Ecs<'a>,
-    wanted: &'a Wanted<'a>,
+    spec: &'a VolumeSpec<'a>,
     source: Option<SnapshotId<'a>>,
     disk: Option<Disk>,
 }
 
-impl Thing for Making<'_> {
-    fn find(&mut self) -> Result<Seen, Error> {
-        let disk = self.ecs.disk_named(self.wanted.name)?;
-        disk.map_or(Ok(Seen::Nothing), |disk| self.adopt(disk))
+impl Resource for Creation<'_> {
+    fn find(&mut self) -> Result<Progress, Error> {
+        let disk = self.ecs.disk_named(self.spec.name)?;
+        disk.map_or(Ok(Progress::Missing), |disk| self.adopt(disk))
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Seen, Error> {
+    fn poll(&mut self, id: &'static str) -> Result<Progress, Error> {
         let disk = self.ecs.disk(DiskId::made(id)?)?;
-        Ok(disk.map_or(Seen::Nothing, |disk| self.see(disk)))
+        Ok(disk.map_or(Progress::Missing, |disk| self.see(disk)))
     }
 }
 
-impl Making<'_> {
-    fn see(&mut self, disk: Disk) -> Seen {
+impl Creation<'_> {
+    fn see(&mut self, disk: Disk) -> Progress {
         self.disk = Some(disk);
         match disk.status {
-            Status::Creating => Seen::OnItsWay,
+            Status::Creating => Progress::Pending,
             Status::Available
             | Status::Attaching
             | Status::InUse
             | Status::Detaching
-            | Status::Other(_) => Seen::Ready,
+            | Status::Other(_) => Progress::Ready,
         }
     }
 
     /// A disk that was made for the name, if it is what is wanted.
-    fn adopt(&mut self, disk: Disk) -> Result<Seen, Error> {
+    fn adopt(&mut self, disk: Disk) -> Result<Progress, Error> {
         let differences = self
-            .wanted
+            .spec
             .differences(&disk, self.source.map(SnapshotId::as_str));
         if differences.is_empty() {
             return Ok(self.see(disk));
         }
         Err(Error::AlreadyExists(format!(
             "disk {} was made for {} with other properties: {differences}",
-            disk.id, self.wanted.name
+            disk.id, self.spec.name
         )))
     }
 
     fn make(&mut self, source_gib: Option<u64>) -> Result<Disk, Error> {
-        let (attempts, mut reasons) = self.wanted.attempts(source_gib);
+        let (attempts, mut reasons) = self.spec.attempts(source_gib);
         let region = self.ecs.cloud.region()?;
         for attempt in &attempts {
             let call = self.call(attempt).with("RegionId", &region);
-            let (name, zone) = (self.wanted.name, attempt.zone.unwrap_or_default());
+            let (name, zone) = (self.spec.name, attempt.zone.unwrap_or_default());
             let seed = format!("{name}\n{zone}\n{}\n", attempt.kind);
             match (
-                once::make(self.ecs, &call, "DiskId", &seed, self),
+                create_once::make(self.ecs, &call, "DiskId", &seed, self),
                 self.disk,
             ) {
                 (Ok(()), Some(disk)) => return self.keep_first(disk),
                 (Ok(()), None) => {
                     return Err(Error::Internal(format!("no disk was seen for {name}")));
                 }
-                (Err(failure), _) if is_of_this_way(attempt, &failure) => {
+                (Err(failure), _) if may_succeed_elsewhere(attempt, &failure) => {
                     reasons.push(failure.into())
                 }
                 (Err(failure), _) => return Err(failure.into()),
             }
         }
-        Err(in_no_way(self.wanted.name, reasons))
+        Err(all_attempts_failed(self.spec.name, reasons))
     }
 
     fn call(&self, attempt: &Attempt<'_>) -> Call {
-        let wanted = self.wanted;
+        let spec = self.spec;
         let auto = attempt.kind.category.is_auto();
         let subject = format!(
             "a {} of {} GiB for {}",
-            attempt.kind, attempt.gib, wanted.name
+            attempt.kind, attempt.gib, spec.name
         );
-        let shared = wanted.multi_attach == MultiAttach::Enabled;
-        let iops = wanted
+        let shared = spec.multi_attach == MultiAttach::Enabled;
+        let iops = spec
             .provisioned_iops
             .filter(|_| auto)
             .map(|iops| iops.to_string());
-        let bursting = wanted
+        let bursting = spec
             .bursting
             .filter(|_| auto)
             .map(|bursting| bursting.to_string());
         Call::new(Action::CreateDisk, subject)
             .with_some("ZoneId", attempt.zone)
-            .with_some("DiskName", disk_name(wanted.name))
+            .with_some("DiskName", disk_name(spec.name))
             .with("DiskCategory", attempt.kind.category.name())
             .with_some(
                 "PerformanceLevel",
@@ -223,20 +229,20 @@ impl Making<'_> {
             )
             .with_number("Size", attempt.gib)
             .with_some("SnapshotId", self.source.map(SnapshotId::as_str))
-            .with_some("Encrypted", wanted.encrypted.then_some("true"))
-            .with_some("KMSKeyId", wanted.kms_key)
-            .with_all(&wanted.roles)
-            .with_some("ResourceGroupId", wanted.resource_group)
-            .with_some("StorageClusterId", wanted.storage_cluster)
+            .with_some("Encrypted", spec.encrypted.then_some("true"))
+            .with_some("KMSKeyId", spec.kms_key)
+            .with_all(&spec.roles)
+            .with_some("ResourceGroupId", spec.resource_group)
+            .with_some("StorageClusterId", spec.storage_cluster)
             .with_some("MultiAttach", shared.then_some("Enabled"))
             .with_some("ProvisionedIops", iops.as_deref())
             .with_some("BurstingEnabled", bursting.as_deref())
-            .with_tags(&wanted.tags)
+            .with_tags(&spec.tags)
     }
 
     /// The disk just made, unless an older one shows up that has the name.
     fn keep_first(&mut self, made: Disk) -> Result<Disk, Error> {
-        let named = self.ecs.disk_named(self.wanted.name)?;
+        let named = self.ecs.disk_named(self.spec.name)?;
         let kept = *first(&made, named.as_ref().unwrap_or(&made));
         if kept.id != made.id {
             self.drop_surplus(&made);
@@ -260,14 +266,14 @@ impl Making<'_> {
         };
         let line = format!(
             "disk {} was made for {}, which had one; {outcome}",
-            made.id, self.wanted.name
+            made.id, self.spec.name
         );
         self.ecs.cloud.note(LogLevel::Warn, &line);
     }
 }
 
 /// Refusals that another category, level or zone may not meet with. ECS says the last of them with several codes.
-fn is_of_this_way(attempt: &Attempt<'_>, failure: &Failure) -> bool {
+fn may_succeed_elsewhere(attempt: &Attempt<'_>, failure: &Failure) -> bool {
     let essd = attempt.kind.category == Category::Essd;
     let of_any = [
         "InvalidDiskSize.NotSupported",
@@ -294,7 +300,7 @@ fn is_of_this_way(attempt: &Attempt<'_>, failure: &Failure) -> bool {
 }
 
 /// Every way was refused: for its size, if that is true of all; else there is no room.
-fn in_no_way(name: &str, reasons: Vec<Error>) -> Error {
+fn all_attempts_failed(name: &str, reasons: Vec<Error>) -> Error {
     let mut only = None;
     let mut message = format!("no disk can be made for {name}");
     for reason in reasons {

@@ -6,6 +6,7 @@ use crate::category::{Category, Kind, Level};
 use crate::ecs::Ecs;
 use crate::id::{DiskId, InstanceId};
 use crate::json::Json;
+use crate::params::add_word;
 use crate::size::GIB;
 use crate::tags;
 use crate::zone;
@@ -29,7 +30,6 @@ pub(crate) enum MultiAttach {
     Enabled,
 }
 
-/// A disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Disk {
     pub(crate) id: DiskId<'static>,
@@ -211,14 +211,6 @@ fn nodes(json: &'static Json) -> &'static [InstanceId<'static>] {
         }
     }
     nodes.leak()
-}
-
-/// Words in a message, separated by commas.
-pub(crate) fn add_word(words: &mut String, word: &str) {
-    if !words.is_empty() {
-        *words += ", ";
-    }
-    *words += word;
 }
 
 /// Whether a disk or a snapshot has a tag; with any value, where none is given.

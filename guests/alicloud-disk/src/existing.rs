@@ -6,24 +6,24 @@
 use crate::bindings::drivebay::driver::types::Error;
 use crate::disk::{Disk, tag};
 use crate::ecs::Ecs;
-use crate::given::malformed;
 use crate::id::{DiskId, SnapshotId};
 use crate::parameters::DISK_ID;
+use crate::params::malformed;
 use crate::tagging;
 use crate::tags::VOLUME_NAME;
-use crate::wanted::Wanted;
+use crate::volume_spec::VolumeSpec;
 
 /// The disk, if it is what else is asked for, with the tags of a volume.
 pub(crate) fn take(
     ecs: Ecs<'_>,
-    wanted: &Wanted<'_>,
+    spec: &VolumeSpec<'_>,
     source: Option<SnapshotId<'_>>,
     written: &str,
 ) -> Result<Disk, Error> {
     let id = DiskId::parse(written)
         .ok_or_else(|| malformed(DISK_ID, written, "it is no disk's id, which is d-…"))?;
     let disk = ecs.existing_disk(id)?;
-    if wanted.is_out_of_reach(&disk) {
+    if spec.is_out_of_reach(&disk) {
         // `exhausted` is what has the scheduler look for another node.
         return Err(Error::Exhausted(format!(
             "disk {id} is in zone {}, where the pod cannot be",
@@ -31,16 +31,16 @@ pub(crate) fn take(
         )));
     }
     let source = source.map(SnapshotId::as_str).or(disk.snapshot);
-    let differences = wanted.differences(&disk, source);
+    let differences = spec.differences(&disk, source);
     if !differences.is_empty() {
         return Err(malformed(DISK_ID, written, &differences));
     }
-    if let Some(other) = tag(disk.tags, VOLUME_NAME).filter(|name| *name != wanted.name) {
+    if let Some(other) = tag(disk.tags, VOLUME_NAME).filter(|name| *name != spec.name) {
         let reason = format!(
             "it is the disk of volume {other}: if it is to be handed over, take its tag {VOLUME_NAME} away first"
         );
         return Err(malformed(DISK_ID, written, &reason));
     }
-    tagging::set(ecs, &disk, &wanted.tags)?;
+    tagging::set(ecs, &disk, &spec.tags)?;
     Ok(disk)
 }

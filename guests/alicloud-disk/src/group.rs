@@ -6,14 +6,14 @@
 use crate::bindings::drivebay::driver::types::Error;
 use crate::bindings::exports::drivebay::driver::group_snapshots::{CreateRequest, GroupSnapshot};
 use crate::call::{Action, Call};
+use crate::create_once::{self, Progress, Resource};
 use crate::disk::has_tag;
+use crate::disk_snapshot::{self, Snapshot};
 use crate::ecs::Ecs;
-use crate::given::Given;
 use crate::id::{DiskId, GroupId, SnapshotId};
 use crate::json::Json;
-use crate::once::{self, Seen, Thing};
 use crate::parameters;
-use crate::snapshot::{self, Snapshot};
+use crate::params::Params;
 use crate::tags;
 use crate::time;
 
@@ -102,7 +102,7 @@ impl Ecs<'_> {
     fn delete_group(&self, id: GroupId<'_>) -> Result<(), Error> {
         let region = self.cloud.region()?;
         let call = call(Action::DeleteSnapshotGroup, id).with("RegionId", &region);
-        snapshot::remove(*self, &call)
+        disk_snapshot::remove(*self, &call)
     }
 }
 
@@ -125,21 +125,21 @@ pub(crate) fn create_group_snapshot(
     request: &CreateRequest,
 ) -> Result<GroupSnapshot, Error> {
     let call = create_call(ecs, request)?;
-    let mut cutting = Cutting {
+    let mut creation = Creation {
         ecs,
         request,
         group: None,
     };
-    if !once::find(ecs, &request.name, &mut cutting)? {
+    if !create_once::find(ecs, &request.name, &mut creation)? {
         let seed = format!("group snapshot\n{}\n", request.name);
-        once::make(ecs, &call, "SnapshotGroupId", &seed, &mut cutting)?;
+        create_once::make(ecs, &call, "SnapshotGroupId", &seed, &mut creation)?;
     }
     let unseen = || Error::Internal(format!("no group snapshot was seen for {}", request.name));
-    cutting.group.ok_or_else(unseen)
+    creation.group.ok_or_else(unseen)
 }
 
 fn create_call(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Call, Error> {
-    let given = Given(&request.parameters);
+    let params = Params(&request.parameters);
     let mut ids = Vec::new();
     for id in &request.source_volume_ids {
         let id = DiskId::parse(id).ok_or_else(|| {
@@ -149,39 +149,39 @@ fn create_call(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Call, Error> {
         })?;
         ids.push(id.as_str());
     }
-    let tags = tags::of_group(&request.name, &given)?;
+    let tags = tags::of_group(&request.name, &params)?;
     let subject = format!("disks {} for {}", ids.join(", "), request.name);
     Ok(Call::new(Action::CreateSnapshotGroup, subject)
         .with("RegionId", &ecs.cloud.region()?)
         .with_numbered("DiskId", &ids)
         .with_some("Name", crate::create::disk_name(&request.name))
-        .with_some("ResourceGroupId", given.get(parameters::RESOURCE_GROUP_ID))
+        .with_some("ResourceGroupId", params.get(parameters::RESOURCE_GROUP_ID))
         .with_tags(&tags))
 }
 
 /// One create request on its way.
-struct Cutting<'a> {
+struct Creation<'a> {
     ecs: Ecs<'a>,
     request: &'a CreateRequest,
     group: Option<GroupSnapshot>,
 }
 
-impl Thing for Cutting<'_> {
-    fn find(&mut self) -> Result<Seen, Error> {
+impl Resource for Creation<'_> {
+    fn find(&mut self) -> Result<Progress, Error> {
         let group = self.ecs.group_named(&self.request.name)?;
-        group.map_or(Ok(Seen::Nothing), |group| self.see(&group))
+        group.map_or(Ok(Progress::Missing), |group| self.see(&group))
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Seen, Error> {
+    fn poll(&mut self, id: &'static str) -> Result<Progress, Error> {
         let group = self.ecs.group(GroupId::made(id)?)?;
-        group.map_or(Ok(Seen::Nothing), |group| self.see(&group))
+        group.map_or(Ok(Progress::Missing), |group| self.see(&group))
     }
 }
 
-impl Cutting<'_> {
+impl Creation<'_> {
     /// Ready as soon as there is a snapshot of each disk and their moment is fixed. That they can be used comes
     /// later.
-    fn see(&mut self, group: &Group) -> Result<Seen, Error> {
+    fn see(&mut self, group: &Group) -> Result<Progress, Error> {
         if group.status == Status::Failed {
             self.ecs.delete_group(group.id)?;
             return Err(Error::Unavailable(format!(
@@ -206,10 +206,10 @@ impl Cutting<'_> {
         }
         let is_cut = time::read(group.created).is_some() && snapshots.iter().all(Snapshot::is_cut);
         if !(is_complete && is_cut) {
-            return Ok(Seen::OnItsWay);
+            return Ok(Progress::Pending);
         }
         self.group = Some(group.info(&snapshots));
-        Ok(Seen::Ready)
+        Ok(Progress::Ready)
     }
 }
 
@@ -238,12 +238,11 @@ pub(crate) fn delete_group_snapshot(
     let ids: Vec<&str> = plain(snapshot_ids).collect();
     let left = ecs.snapshots(&ids)?;
     for snapshot in left.iter().filter(|snapshot| snapshot.group == Some(id)) {
-        snapshot::remove(ecs, &snapshot::deletion(snapshot.id))?;
+        disk_snapshot::remove(ecs, &disk_snapshot::deletion(snapshot.id))?;
     }
     Ok(())
 }
 
-/// One group.
 #[inline(never)]
 pub(crate) fn get_group_snapshot(
     ecs: Ecs<'_>,

@@ -4,9 +4,10 @@
 //! create existing delete attach expand modify tagging snapshot group list
 //!                                                         what is done with disks, each a story of its own
 //! instance stage                                          what is done on nodes
-//! wanted parameters given category size zone tags page    what is asked for; pure
-//! disk id                                                 what ECS has
-//! once ecs                                                patience: one thing for each name, looking until it is so
+//! volume_spec parameters params category size zone tags page
+//!                                                         what is asked for; pure
+//! disk disk_snapshot id                                   what ECS has
+//! create_once ecs                                         patience: one thing for each name, looking until it is so
 //! cloud call failure condition signature json time        how ECS is asked, and what its answers mean
 //! ```
 //!
@@ -20,24 +21,25 @@ mod category;
 mod cloud;
 mod condition;
 mod create;
+mod create_once;
 mod delete;
 mod disk;
+mod disk_snapshot;
 mod ecs;
 mod existing;
 mod expand;
 mod failure;
 #[cfg(test)]
 mod fake;
-mod given;
 mod group;
 mod id;
 mod instance;
 mod json;
 mod list;
 mod modify;
-mod once;
 mod page;
 mod parameters;
+mod params;
 mod signature;
 mod size;
 mod snapshot;
@@ -45,9 +47,10 @@ mod stage;
 mod tagging;
 mod tags;
 mod time;
-mod wanted;
+mod volume_spec;
 mod zone;
 
+pub use bindings::AlicloudDisk;
 use bindings::drivebay::driver::mounts::Target;
 use bindings::drivebay::driver::types::{
     Access, CapacityRange, CreateRequest, Error, Parameters, Snapshot, Topology, Volume,
@@ -68,10 +71,6 @@ const ECS: Ecs<'static> = Ecs { cloud: &HostCloud };
 
 // What the exports below call is never inlined into them: the compiler would copy the code that hands out an
 // error for every place one comes from, which is a tenth of this guest.
-
-/// The guest.
-#[derive(Debug)]
-pub struct AlicloudDisk;
 
 impl identity::Guest for AlicloudDisk {
     fn describe() -> Description {

@@ -7,7 +7,7 @@ use crate::disk::{Disk, read_list};
 use crate::ecs::Ecs;
 use crate::id::DiskId;
 use crate::page::Page;
-use crate::wanted;
+use crate::volume_spec;
 
 /// Whether the disk exists and can be used so.
 #[inline(never)]
@@ -17,10 +17,9 @@ pub(crate) fn validate_volume(
     capabilities: &[VolumeCapability],
 ) -> Result<(), Error> {
     let disk = ecs.existing_disk(DiskId::of(volume)?)?;
-    wanted::check_capabilities(disk.multi_attach, capabilities)
+    volume_spec::check_capabilities(disk.multi_attach, capabilities)
 }
 
-/// One disk.
 #[inline(never)]
 pub(crate) fn get_volume(ecs: Ecs<'_>, id: &str) -> Result<VolumeInfo, Error> {
     let id = DiskId::parse(id).ok_or_else(|| {
@@ -38,7 +37,7 @@ pub(crate) fn list_volumes(
     max_entries: u32,
     starting_token: Option<&str>,
 ) -> Result<VolumePage, Error> {
-    let page = Page::wanted(max_entries, starting_token)?;
+    let page = Page::from_request(max_entries, starting_token)?;
     let call = Call::new(Action::DescribeDisks, "a list of disks")
         .with("DiskType", "data")
         .with_number("MaxResults", page.size())

@@ -5,9 +5,9 @@ use crate::call::{Action, Call};
 use crate::category::{self, Category, Level};
 use crate::disk::{Disk, MultiAttach};
 use crate::ecs::{Ecs, Reached, Step};
-use crate::given::{Given, malformed};
 use crate::id::DiskId;
 use crate::parameters;
+use crate::params::{Params, malformed};
 use crate::tagging;
 use crate::tags::{Changes, MOST, Tag};
 
@@ -22,7 +22,7 @@ struct Target<'a> {
     removed: Vec<&'a str>,
 }
 
-/// Bring the disk to these properties, or change nothing: everything is checked, ECS rehearses the change of
+/// Bring the disk to these properties, or change nothing: everything is checked, ECS dry-runs the change of
 /// kind, and only then is anything done.
 #[inline(never)]
 pub(crate) fn modify_volume(
@@ -35,13 +35,13 @@ pub(crate) fn modify_volume(
             "disk {id} does not exist: ids of disks begin with d-"
         ))
     })?;
-    let target = Target::read(&Given(parameters))?;
+    let target = Target::read(&Params(parameters))?;
     let disk = ecs.existing_disk(id)?;
     target.check(&disk)?;
     if let Some(call) = target.change_of_kind(&disk) {
         // A change under way would be refused; its end decides whether there is anything left to do.
         if !is_changing(ecs, id)? {
-            rehearse(ecs, call)?;
+            dry_run(ecs, call)?;
         }
     }
     carry_out(ecs, &disk, &target)
@@ -73,20 +73,20 @@ fn carry_out(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<(), Error
 }
 
 impl<'a> Target<'a> {
-    fn read(given: &Given<'a>) -> Result<Self, Error> {
-        let category = given
+    fn read(params: &Params<'a>) -> Result<Self, Error> {
+        let category = params
             .get(parameters::TYPE)
             .map(category::known_category)
             .transpose()?;
         if category.is_some_and(Category::is_ephemeral) {
-            let written = given.get(parameters::TYPE).unwrap_or_default();
+            let written = params.get(parameters::TYPE).unwrap_or_default();
             return Err(malformed(
                 parameters::TYPE,
                 written,
                 "no disk can become ephemeral",
             ));
         }
-        let Changes { set, removed } = Changes::read(given)?;
+        let Changes { set, removed } = Changes::read(params)?;
         if set.len() > MOST || removed.len() > MOST {
             return Err(Error::InvalidArgument(format!(
                 "too many tags: ECS sets and removes at most {MOST} at once"
@@ -97,16 +97,16 @@ impl<'a> Target<'a> {
             set: set.into_iter().map(owned).collect(),
             removed,
             category,
-            level: given
+            level: params
                 .get(parameters::PERFORMANCE_LEVEL)
                 .map(category::known_level)
                 .transpose()?,
-            iops: given.number(parameters::PROVISIONED_IOPS)?,
-            bursting: given.flag(parameters::BURSTING_ENABLED)?,
+            iops: params.number(parameters::PROVISIONED_IOPS)?,
+            bursting: params.flag(parameters::BURSTING_ENABLED)?,
         })
     }
 
-    /// What ECS would refuse at a step that can not be rehearsed, or not refuse at all.
+    /// What ECS would refuse at a step that has no dry run, or not refuse at all.
     fn check(&self, disk: &Disk) -> Result<(), Error> {
         let becomes = self.category.map_or(disk.category, Category::name);
         let only_for = |parameter: &str, category: Category| {
@@ -156,7 +156,7 @@ impl<'a> Target<'a> {
 }
 
 /// Have ECS say whether it would do it. Its yes comes as an error.
-fn rehearse(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
+fn dry_run(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
     let call = call.with("DryRun", "true");
     let mut waiting = ecs.waiting();
     loop {
@@ -177,7 +177,7 @@ fn rehearse(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
 /// A change that fails on its way shows as one that was never begun, and ECS says why when it is asked again.
 fn reach_kind(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<Reached, Error> {
     let id = disk.id;
-    ecs.pursue(&mut || {
+    ecs.reconcile(&mut || {
         if is_changing(ecs, id)? {
             let reason = format!("disk {id} is being changed; ask again");
             return Ok(Step::Wait(reason));
@@ -203,14 +203,14 @@ fn is_changing(ecs: Ecs<'_>, id: DiskId<'_>) -> Result<bool, Error> {
         .any(|task| ["Processing", "Waiting", "Pending"].contains(&task.text("TaskStatus"))))
 }
 
-/// After the kind, which decides whether a disk can burst. ECS does not rehearse it.
+/// After the kind, which decides whether a disk can burst. ECS has no dry run of it.
 fn reach_bursting(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<Reached, Error> {
     let Some(bursting) = target.bursting else {
         return Ok(Reached::Already);
     };
     let id = disk.id;
     let mut reached = Reached::Already;
-    ecs.pursue(&mut || {
+    ecs.reconcile(&mut || {
         if ecs.existing_disk(id)?.bursting == bursting {
             return Ok(Step::Done);
         }
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_rehearsal_refuses_changes_nothing() {
+    fn what_the_dry_run_refuses_changes_nothing() {
         let cloud = FakeCloud::new();
         let id = cloud.add_disk("cloud_essd", 20);
         cloud.fault(
@@ -440,7 +440,7 @@ mod tests {
         ] {
             let cloud = FakeCloud::new();
             let id = cloud.add_disk("cloud_auto", 20);
-            // Somebody's change is under way, so that nothing is rehearsed.
+            // Somebody's change is under way, so that there is no dry run.
             cloud.run_task(2);
             cloud.fault(action, Fault::Refuse(code));
             let error = modify(&cloud, &id, &wanted).expect_err(code);

@@ -29,7 +29,10 @@ pub(crate) struct Page {
 
 impl Page {
     /// `in-progress` for a token that is none of ours: CSI answers ABORTED there.
-    pub(crate) fn wanted(max_entries: u32, starting_token: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn from_request(
+        max_entries: u32,
+        starting_token: Option<&str>,
+    ) -> Result<Self, Error> {
         let start = match starting_token.filter(|token| !token.is_empty()) {
             None => Position {
                 skip: 0,
@@ -129,7 +132,7 @@ mod tests {
         for size in [0, 1, 3, 9, 10, 11, 24, 25, 1000] {
             let (mut seen, mut token) = (Vec::<u64>::new(), None::<String>);
             loop {
-                let page = Page::wanted(size, token.as_deref()).expect("a page");
+                let page = Page::from_request(size, token.as_deref()).expect("a page");
                 let (entries, answer) = ecs_page(&page);
                 let (part, next) = page.cut(entries.len(), &answer);
                 let part = &entries[part];
@@ -148,11 +151,14 @@ mod tests {
     fn a_token_of_somebody_else_is_in_progress() {
         for token in ["invalid-token", "x:y", "100:", ":", "-1:a"] {
             assert!(
-                matches!(Page::wanted(5, Some(token)), Err(Error::InProgress(_))),
+                matches!(
+                    Page::from_request(5, Some(token)),
+                    Err(Error::InProgress(_))
+                ),
                 "{token}"
             );
         }
-        let page = Page::wanted(5, Some("0:old")).expect("well formed");
+        let page = Page::from_request(5, Some("0:old")).expect("well formed");
         let error = page.error(Error::InvalidArgument("InvalidParameter.NextToken".into()));
         assert!(matches!(error, Error::InProgress(_)));
     }

@@ -6,157 +6,44 @@ use crate::bindings::exports::drivebay::driver::snapshot_listing::{Filter, Snaps
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::call::{Action, Call};
 use crate::category::Category;
-use crate::disk::has_tag;
+use crate::create_once::{self, Progress, Resource};
+use crate::disk_snapshot::{Snapshot, deletion, missing, read_list, remove};
 use crate::ecs::Ecs;
-use crate::given::{Given, malformed};
 use crate::group;
-use crate::id::{DiskId, GroupId, SnapshotId};
-use crate::json::Json;
-use crate::once::{self, Seen, Thing};
+use crate::id::{DiskId, SnapshotId};
 use crate::page::Page;
 use crate::parameters;
-use crate::size::GIB;
+use crate::params::{Params, malformed};
 use crate::tags;
-use crate::time;
-
-/// Ids that ECS takes in one call, and entries that it gives at once.
-const MOST_IDS: usize = 100;
-
-/// A snapshot as ECS describes it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Snapshot {
-    pub(crate) id: SnapshotId<'static>,
-    pub(crate) available: bool,
-    pub(crate) gib: u64,
-    pub(crate) source: &'static str,
-    /// The group that it was cut with; it may be gone by now.
-    pub(crate) group: Option<GroupId<'static>>,
-    failed: bool,
-    /// Empty until the content was cut.
-    created: &'static str,
-    tags: &'static Json,
-}
-
-impl Snapshot {
-    fn read(json: &'static Json) -> Result<Self, Error> {
-        let id = SnapshotId::made(json.text("SnapshotId"))?;
-        Ok(Self {
-            id,
-            available: json.flag("Available") || json.text("Status") == "accomplished",
-            gib: json.number("SourceDiskSize").unwrap_or_default(),
-            source: json.text("SourceDiskId"),
-            group: group_of(json.text("SnapshotName"))
-                .or_else(|| group_of(json.text("Description"))),
-            failed: json.text("Status") == "failed",
-            created: json.text("CreationTime"),
-            tags: json,
-        })
-    }
-
-    /// Whether its moment is fixed: from then on the disk may change. That it can be used comes later.
-    pub(crate) fn is_cut(&self) -> bool {
-        time::read(self.created).is_some()
-    }
-
-    pub(crate) fn info(&self) -> Info {
-        Info {
-            id: self.id.as_str().into(),
-            source_volume_id: self.source.into(),
-            size_bytes: self.gib.saturating_mul(GIB),
-            created_at_seconds: time::read(self.created).unwrap_or_default(),
-            ready_to_use: self.available,
-            group_id: self.group.map(|group| group.as_str().into()),
-        }
-    }
-}
-
-/// ECS tells of a snapshot's group in no field of its own, but names the snapshots that it cuts for one so.
-fn group_of(text: &'static str) -> Option<GroupId<'static>> {
-    text.strip_prefix("Created_from_")
-        .and_then(|id| GroupId::parse(id.trim_ascii()))
-}
-
-impl Ecs<'_> {
-    /// One snapshot; `None` where there is none.
-    fn snapshot(&self, id: SnapshotId<'_>) -> Result<Option<Snapshot>, Error> {
-        let found = self.snapshots(&[id.as_str()])?;
-        Ok(found.into_iter().find(|snapshot| snapshot.id == id))
-    }
-
-    /// Those of the ids that there are: of others ECS says nothing.
-    pub(crate) fn snapshots(&self, ids: &[&str]) -> Result<Vec<Snapshot>, Error> {
-        let mut snapshots = Vec::new();
-        for ids in ids.chunks(MOST_IDS) {
-            let subject = format!("snapshot {}", ids.join(", "));
-            let call = Call::new(Action::DescribeSnapshots, subject)
-                .with_ids("SnapshotIds", ids)
-                .with_number("MaxResults", MOST_IDS as u64);
-            snapshots.extend(read_list(self.call_in_region(call)?)?);
-        }
-        Ok(snapshots)
-    }
-
-    /// As [`Ecs::snapshot`], where it has to be there.
-    pub(crate) fn existing_snapshot(&self, id: SnapshotId<'_>) -> Result<Snapshot, Error> {
-        self.snapshot(id)?.ok_or_else(|| missing(id.as_str()))
-    }
-
-    fn snapshot_named(&self, name: &str) -> Result<Option<Snapshot>, Error> {
-        let tag = (String::from(tags::SNAPSHOT_NAME), String::from(name));
-        let call = Call::new(
-            Action::DescribeSnapshots,
-            format!("the snapshot for {name}"),
-        );
-        let json = self.call_in_region(call.with_tags(std::slice::from_ref(&tag)))?;
-        let snapshots = read_list(json)?;
-        let named = snapshots.iter().filter(|snapshot| {
-            has_tag(snapshot.tags, tags::SNAPSHOT_NAME, Some(name)) && !snapshot.failed
-        });
-        // There should be one at most. The least id, so that everybody takes the same.
-        Ok(named.min_by_key(|snapshot| snapshot.id.as_str()).copied())
-    }
-}
-
-fn read_list(json: &'static Json) -> Result<Vec<Snapshot>, Error> {
-    let mut snapshots = Vec::new();
-    for one in json.list("Snapshots", "Snapshot") {
-        snapshots.push(Snapshot::read(one)?);
-    }
-    Ok(snapshots)
-}
-
-fn missing(id: &str) -> Error {
-    Error::NotFound(format!("snapshot {id} does not exist"))
-}
 
 /// Cut a snapshot, or find the one an earlier try cut.
 #[inline(never)]
 pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Info, Error> {
-    let given = Given(&request.parameters);
+    let params = Params(&request.parameters);
     let id = DiskId::parse(&request.source_volume_id).ok_or_else(|| {
         Error::NotFound(format!(
             "disk {} does not exist: ids of disks begin with d-",
             request.source_volume_id
         ))
     })?;
-    let call = create_call(request, id, &given)?;
+    let call = create_call(request, id, &params)?;
     for obsolete in [
         parameters::SNAPSHOT_TYPE,
         parameters::INSTANT_ACCESS_RETENTION_DAYS,
     ] {
-        if given.get(obsolete).is_some() {
+        if params.get(obsolete).is_some() {
             ecs.cloud.note(
                 Level::Info,
                 &format!("{obsolete} is obsolete and without effect"),
             );
         }
     }
-    let mut cutting = Cutting {
+    let mut creation = Creation {
         ecs,
         request,
         snapshot: None,
     };
-    if !once::find(ecs, &request.name, &mut cutting)? {
+    if !create_once::find(ecs, &request.name, &mut creation)? {
         let disk = ecs.existing_disk(id)?;
         if Category::parse(disk.category).is_some_and(Category::is_ephemeral) {
             return Err(Error::Unsupported(format!(
@@ -165,26 +52,26 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
             )));
         }
         let seed = format!("snapshot\n{}\n", request.name);
-        once::make(ecs, &call, "SnapshotId", &seed, &mut cutting)?;
+        create_once::make(ecs, &call, "SnapshotId", &seed, &mut creation)?;
     }
     let unseen = || Error::Internal(format!("no snapshot was seen for {}", request.name));
-    cutting
+    creation
         .snapshot
         .map(|snapshot| snapshot.info())
         .ok_or_else(unseen)
 }
 
 /// One create request on its way.
-struct Cutting<'a> {
+struct Creation<'a> {
     ecs: Ecs<'a>,
     request: &'a CreateRequest,
     snapshot: Option<Snapshot>,
 }
 
-impl Thing for Cutting<'_> {
-    fn find(&mut self) -> Result<Seen, Error> {
+impl Resource for Creation<'_> {
+    fn find(&mut self) -> Result<Progress, Error> {
         let Some(snapshot) = self.ecs.snapshot_named(&self.request.name)? else {
-            return Ok(Seen::Nothing);
+            return Ok(Progress::Missing);
         };
         if snapshot.source != self.request.source_volume_id {
             return Err(Error::AlreadyExists(format!(
@@ -195,14 +82,14 @@ impl Thing for Cutting<'_> {
         self.see(snapshot)
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Seen, Error> {
+    fn poll(&mut self, id: &'static str) -> Result<Progress, Error> {
         let snapshot = self.ecs.snapshot(SnapshotId::made(id)?)?;
-        snapshot.map_or(Ok(Seen::Nothing), |snapshot| self.see(snapshot))
+        snapshot.map_or(Ok(Progress::Missing), |snapshot| self.see(snapshot))
     }
 }
 
-impl Cutting<'_> {
-    fn see(&mut self, snapshot: Snapshot) -> Result<Seen, Error> {
+impl Creation<'_> {
+    fn see(&mut self, snapshot: Snapshot) -> Result<Progress, Error> {
         if snapshot.failed {
             let id = snapshot.id;
             return Err(Error::Unavailable(format!(
@@ -211,24 +98,28 @@ impl Cutting<'_> {
         }
         self.snapshot = Some(snapshot);
         Ok(if snapshot.is_cut() {
-            Seen::Ready
+            Progress::Ready
         } else {
-            Seen::OnItsWay
+            Progress::Pending
         })
     }
 }
 
-fn create_call(request: &CreateRequest, id: DiskId<'_>, given: &Given<'_>) -> Result<Call, Error> {
-    let days = given.number(parameters::RETENTION_DAYS)?;
+fn create_call(
+    request: &CreateRequest,
+    id: DiskId<'_>,
+    params: &Params<'_>,
+) -> Result<Call, Error> {
+    let days = params.number(parameters::RETENTION_DAYS)?;
     if days.is_some_and(|days| !(1..=65_536).contains(&days)) {
-        let written = given.get(parameters::RETENTION_DAYS).unwrap_or_default();
+        let written = params.get(parameters::RETENTION_DAYS).unwrap_or_default();
         return Err(malformed(
             parameters::RETENTION_DAYS,
             written,
             "write 1 to 65536",
         ));
     }
-    let tags = tags::of_snapshot(&request.name, given)?;
+    let tags = tags::of_snapshot(&request.name, params)?;
     Ok(Call::new(
         Action::CreateSnapshot,
         format!("disk {id} for {}", request.name),
@@ -237,9 +128,9 @@ fn create_call(request: &CreateRequest, id: DiskId<'_>, given: &Given<'_>) -> Re
     .with_some("SnapshotName", snapshot_name(&request.name))
     .with_some(
         "RetentionDays",
-        days.and(given.get(parameters::RETENTION_DAYS)),
+        days.and(params.get(parameters::RETENTION_DAYS)),
     )
-    .with_some("ResourceGroupId", given.get(parameters::RESOURCE_GROUP_ID))
+    .with_some("ResourceGroupId", params.get(parameters::RESOURCE_GROUP_ID))
     .with_tags(&tags))
 }
 
@@ -261,25 +152,6 @@ pub(crate) fn delete_snapshot(ecs: Ecs<'_>, id: &str) -> Result<(), Error> {
     remove(ecs, &deletion(id).with("Force", "true"))
 }
 
-/// The call that deletes a snapshot, unless something was made from it.
-pub(crate) fn deletion(id: SnapshotId<'_>) -> Call {
-    Call::new(Action::DeleteSnapshot, format!("snapshot {id}")).with("SnapshotId", id.as_str())
-}
-
-/// Delete something, which may be gone already.
-pub(crate) fn remove(ecs: Ecs<'_>, call: &Call) -> Result<(), Error> {
-    let mut waiting = ecs.waiting();
-    loop {
-        match ecs.call(call) {
-            Ok(_) => return Ok(()),
-            Err(failure) if failure.is_not_found() => return Ok(()),
-            Err(failure) if failure.is_busy() => waiting.pause(failure)?,
-            Err(failure) => return Err(failure.into()),
-        }
-    }
-}
-
-/// One snapshot.
 #[inline(never)]
 pub(crate) fn get_snapshot(ecs: Ecs<'_>, id: &str) -> Result<Info, Error> {
     let parsed = SnapshotId::parse(id).ok_or_else(|| missing(id))?;
@@ -295,7 +167,7 @@ pub(crate) fn list_snapshots(
     max_entries: u32,
     starting_token: Option<&str>,
 ) -> Result<SnapshotPage, Error> {
-    let page = Page::wanted(max_entries, starting_token)?;
+    let page = Page::from_request(max_entries, starting_token)?;
     let is_some = |written: &&String| !written.is_empty();
     let mut call = Call::new(Action::DescribeSnapshots, "a list of snapshots");
     if let Some(id) = filter.snapshot_id.as_ref().filter(is_some) {
@@ -340,6 +212,7 @@ fn nothing() -> SnapshotPage {
 mod tests {
     use super::*;
     use crate::fake::{FakeCloud, Fault};
+    use crate::size::GIB;
 
     fn create(
         cloud: &FakeCloud,

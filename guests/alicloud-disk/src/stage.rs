@@ -8,9 +8,9 @@ use crate::bindings::drivebay::driver::types::{
     Access, AccessType, Error, FilesystemAccess, Volume,
 };
 use crate::bindings::exports::drivebay::driver::node::{Health, StageRequest};
-use crate::given::Given;
 use crate::id::DiskId;
 use crate::parameters;
+use crate::params::Params;
 
 /// An attached disk shows within a few seconds; a busy machine may take longer, and kubelet waits two minutes.
 const PATIENCE_MS: u32 = 60_000;
@@ -23,7 +23,7 @@ pub(crate) fn stage_volume(request: &StageRequest, target: &Target) -> Result<()
     match &request.kind {
         AccessType::Block => device.bind(target),
         AccessType::Filesystem(asked) => {
-            let wanted = Filesystem::wanted(&request.volume, asked);
+            let wanted = Filesystem::from_request(&request.volume, asked);
             match request.access {
                 Access::ReadWrite => {
                     device.ensure_filesystem(&wanted.fs_type, &wanted.format_options)?;
@@ -87,16 +87,16 @@ fn must_hold_filesystem(device: &Device, volume: &str) -> Result<(), Error> {
     )))
 }
 
-/// By what `attach-volume` told. A volume that somebody else attached is known by its disk's id.
+/// By the publish context of `attach-volume`. A volume that somebody else attached is known by its disk's id.
 fn identity(volume: &Volume) -> Result<Identity, Error> {
-    let told = Given(&volume.publish_context);
-    let serial = match told.get(SERIAL) {
+    let context = Params(&volume.publish_context);
+    let serial = match context.get(SERIAL) {
         Some(serial) => serial,
         None => DiskId::of(volume)?.serial(),
     };
     Ok(Identity {
         serial: serial.into(),
-        size_bytes: told.number(SIZE)?.filter(|bytes| *bytes > 0),
+        size_bytes: context.number(SIZE)?.filter(|bytes| *bytes > 0),
     })
 }
 
@@ -109,14 +109,14 @@ struct Filesystem {
 }
 
 impl Filesystem {
-    fn wanted(volume: &Volume, asked: &FilesystemAccess) -> Self {
-        let given = Given(&volume.context);
+    fn from_request(volume: &Volume, asked: &FilesystemAccess) -> Self {
+        let params = Params(&volume.context);
         let fs_type = Some(asked.fs_type.as_str()).filter(|asked| !asked.is_empty());
         // Where nobody named one, the host takes what is there, or its default.
         let fs_type = fs_type
-            .or(given.get(parameters::FS_TYPE))
+            .or(params.get(parameters::FS_TYPE))
             .unwrap_or_default();
-        let options = given.get(parameters::MKFS_OPTIONS).unwrap_or_default();
+        let options = params.get(parameters::MKFS_OPTIONS).unwrap_or_default();
         let written = asked.mount_options.iter();
         Self {
             fs_type: fs_type.into(),
@@ -174,11 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_known_by_what_attaching_told() {
-        let told = identity(&volume(&[], &[(SERIAL, "xyz"), (SIZE, "1024")])).expect("known");
-        assert_eq!((told.serial.as_str(), told.size_bytes), ("xyz", Some(1024)));
-        let untold = identity(&volume(&[], &[])).expect("known");
-        assert_eq!((untold.serial.as_str(), untold.size_bytes), ("abc", None));
+    fn a_device_is_known_by_what_attaching_said() {
+        let attached = identity(&volume(&[], &[(SERIAL, "xyz"), (SIZE, "1024")])).expect("known");
+        assert_eq!(
+            (attached.serial.as_str(), attached.size_bytes),
+            ("xyz", Some(1024))
+        );
+        let unattached = identity(&volume(&[], &[])).expect("known");
+        assert_eq!(
+            (unattached.serial.as_str(), unattached.size_bytes),
+            ("abc", None)
+        );
         assert!(identity(&volume(&[], &[(SIZE, "much")])).is_err());
     }
 
@@ -191,7 +197,7 @@ mod tests {
     #[test]
     fn the_claim_names_the_filesystem_then_the_volume_then_nobody() {
         let fs_type = |context: &[(&str, &str)], fs| {
-            Filesystem::wanted(&volume(context, &[]), &asked(fs, &[])).fs_type
+            Filesystem::from_request(&volume(context, &[]), &asked(fs, &[])).fs_type
         };
         assert_eq!(fs_type(&[("fstype", "xfs")], "ext3"), "ext3");
         assert_eq!(fs_type(&[("fstype", "xfs")], ""), "xfs");
@@ -201,7 +207,7 @@ mod tests {
     #[test]
     fn a_mount_option_has_a_name_and_perhaps_a_value() {
         let options =
-            Filesystem::wanted(&volume(&[], &[]), &asked("xfs", &["noatime", "commit=30"]));
+            Filesystem::from_request(&volume(&[], &[]), &asked("xfs", &["noatime", "commit=30"]));
         assert_eq!(
             options.mount_options,
             [
@@ -215,7 +221,7 @@ mod tests {
     fn options_for_making_the_filesystem_are_taken_apart() {
         let volume = volume(&[("mkfsOptions", " -O  ^64bit ")], &[]);
         assert_eq!(
-            Filesystem::wanted(&volume, &asked("", &[])).format_options,
+            Filesystem::from_request(&volume, &asked("", &[])).format_options,
             ["-O", "^64bit"]
         );
     }

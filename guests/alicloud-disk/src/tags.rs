@@ -1,8 +1,8 @@
 //! Tags: how a disk made here is found again, and what users want written on it. Pure.
 
 use crate::bindings::drivebay::driver::types::Error;
-use crate::given::{Given, malformed};
 use crate::parameters;
+use crate::params::{Params, malformed};
 
 /// The caller's name for a volume. The key is that of Alibaba's CSI driver, whose disks are found by it too; the
 /// name of the disk itself takes few characters.
@@ -36,9 +36,9 @@ const LONGEST: usize = 128;
 pub(crate) type Tag = (String, String);
 
 /// All tags of a new disk.
-pub(crate) fn of_disk(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
+pub(crate) fn of_disk(name: &str, params: &Params<'_>) -> Result<Vec<Tag>, Error> {
     let mut users = Vec::new();
-    for word in given.words(parameters::DISK_TAGS) {
+    for word in params.words(parameters::DISK_TAGS) {
         let Some((key, value)) = word.split_once(':') else {
             return Err(malformed(
                 parameters::DISK_TAGS,
@@ -48,13 +48,13 @@ pub(crate) fn of_disk(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> 
         };
         users.push((key.trim_ascii(), value.trim_ascii()));
     }
-    let Changes { set, removed } = Changes::read(given)?;
+    let Changes { set, removed } = Changes::read(params)?;
     users.retain(|(key, _)| set.iter().all(|(own, _)| own != key));
     users.extend(set);
     users.retain(|(key, _)| !removed.contains(key));
     let mut tags = ours(VOLUME_NAME, name);
     for (parameter, key) in FROM_METADATA {
-        if let Some(value) = given.get(parameter) {
+        if let Some(value) = params.get(parameter) {
             tags.push((key.into(), value.into()));
         }
     }
@@ -69,12 +69,12 @@ pub(crate) struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    pub(crate) fn read(given: &Given<'a>) -> Result<Self, Error> {
+    pub(crate) fn read(params: &Params<'a>) -> Result<Self, Error> {
         let (mut set, mut removed) = (Vec::new(), Vec::new());
-        for (key, value) in given.with_prefix(parameters::DISK_TAGS_PREFIX) {
+        for (key, value) in params.with_prefix(parameters::DISK_TAGS_PREFIX) {
             set.push((check(key, value)?, value));
         }
-        for (key, _) in given.with_prefix(parameters::NO_DISK_TAGS_PREFIX) {
+        for (key, _) in params.with_prefix(parameters::NO_DISK_TAGS_PREFIX) {
             removed.push(check(key, "")?);
         }
         if let Some((key, _)) = set.iter().find(|(key, _)| removed.contains(key)) {
@@ -85,17 +85,17 @@ impl<'a> Changes<'a> {
 }
 
 /// All tags of a new snapshot.
-pub(crate) fn of_snapshot(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
-    of_snapshots(SNAPSHOT_NAME, name, given)
+pub(crate) fn of_snapshot(name: &str, params: &Params<'_>) -> Result<Vec<Tag>, Error> {
+    of_snapshots(SNAPSHOT_NAME, name, params)
 }
 
 /// All tags of a new group.
-pub(crate) fn of_group(name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
-    of_snapshots(GROUP_SNAPSHOT_NAME, name, given)
+pub(crate) fn of_group(name: &str, params: &Params<'_>) -> Result<Vec<Tag>, Error> {
+    of_snapshots(GROUP_SNAPSHOT_NAME, name, params)
 }
 
-fn of_snapshots(key: &str, name: &str, given: &Given<'_>) -> Result<Vec<Tag>, Error> {
-    let users = given.with_prefix(parameters::SNAPSHOT_TAGS_PREFIX);
+fn of_snapshots(key: &str, name: &str, params: &Params<'_>) -> Result<Vec<Tag>, Error> {
+    let users = params.with_prefix(parameters::SNAPSHOT_TAGS_PREFIX);
     with_users(ours(key, name), &users)
 }
 
@@ -161,7 +161,7 @@ mod tests {
             .iter()
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect();
-        of_disk("pvc-1", &Given(&pairs))
+        of_disk("pvc-1", &Params(&pairs))
     }
 
     #[test]

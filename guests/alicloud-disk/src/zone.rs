@@ -5,9 +5,8 @@
 
 use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::category::Kind;
-use crate::disk::add_word;
-use crate::given::Given;
 use crate::parameters;
+use crate::params::{Params, add_word};
 
 /// The key that Alibaba's CSI driver gave to nodes, and that its volumes ask for; ours do too.
 pub(crate) const ZONE: &str = "topology.diskplugin.csi.alibabacloud.com/zone";
@@ -36,19 +35,19 @@ const REGION_KEYS: [&str; 3] = [
 ];
 
 /// The zones for a new disk, the preferred first; empty where nobody said anything.
-pub(crate) fn wanted<'a>(
-    given: &Given<'a>,
+pub(crate) fn from_request<'a>(
+    params: &Params<'a>,
     places: &'a [Topology],
     region: &str,
 ) -> Result<Vec<&'a str>, Error> {
-    let listed = given.words(parameters::ZONE_ID);
+    let listed = params.words(parameters::ZONE_ID);
     let mut reachable: Vec<&str> = Vec::new();
-    let mut is_abroad = !places.is_empty();
+    let mut is_elsewhere = !places.is_empty();
     for place in places {
-        if said(place, &REGION_KEYS).is_some_and(|said| said != region) {
+        if value_of(place, &REGION_KEYS).is_some_and(|said| said != region) {
             continue;
         }
-        is_abroad = false;
+        is_elsewhere = false;
         match (of(place), instance(place)) {
             (Some(zone), _) if !reachable.contains(&zone) => reachable.push(zone),
             (None, Some(instance)) => {
@@ -60,7 +59,7 @@ pub(crate) fn wanted<'a>(
         }
     }
     // `exhausted` is what has the scheduler look for another node.
-    if is_abroad {
+    if is_elsewhere {
         return Err(Error::Exhausted(format!(
             "the pod cannot be in region {region}, which the driver's file grants"
         )));
@@ -83,21 +82,21 @@ pub(crate) fn wanted<'a>(
 }
 
 /// What is wrong where places name no zone: the node that asks for the disk need not be in that of the pod.
-pub(crate) fn unsaid(kind: Kind) -> Error {
+pub(crate) fn missing(kind: Kind) -> Error {
     Error::InvalidArgument(format!(
         "a disk of {kind} belongs to one zone, and allowedTopologies name none: add {STANDARD_ZONE} there, or set \
          zoneId in the StorageClass"
     ))
 }
 
-fn said<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {
-    let place = Given(place);
+fn value_of<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {
+    let place = Params(place);
     keys.iter().find_map(|key| place.get(key))
 }
 
 /// The zone of a place.
 fn of(place: &Topology) -> Option<&str> {
-    said(place, &ZONE_KEYS)
+    value_of(place, &ZONE_KEYS)
 }
 
 /// The first place in a zone, or anywhere, that takes a category, or any: the scheduler's choice comes first.
@@ -114,12 +113,12 @@ pub(crate) fn first_in<'a>(
 
 /// Which instance a place is.
 pub(crate) fn instance(place: &Topology) -> Option<&str> {
-    said(place, &[INSTANCE])
+    value_of(place, &[INSTANCE])
 }
 
 /// Whether disks of a category can be attached there; a place that says of none is not known to refuse any.
 pub(crate) fn takes(place: &Topology, category: &str) -> bool {
-    let known = Given(place).with_prefix(TAKES);
+    let known = Params(place).with_prefix(TAKES);
     known.is_empty() || known.iter().any(|(taken, _)| *taken == category)
 }
 
@@ -148,7 +147,7 @@ mod tests {
     fn zones(listed: &str, places: &[(&str, &str)]) -> Result<Vec<&'static str>, Error> {
         let pairs = topology(&[("zoneid", listed)]);
         let places: Vec<Topology> = places.iter().map(|place| topology(&[*place])).collect();
-        wanted(&Given(pairs.leak()), places.leak(), "r")
+        from_request(&Params(pairs.leak()), places.leak(), "r")
     }
 
     #[test]
@@ -199,7 +198,7 @@ mod tests {
         ]);
         let places = [topology(&[(ZONE, "b")]), node.clone()];
         assert_eq!(
-            wanted(&Given(&[]), &places, "r").expect("zones"),
+            from_request(&Params(&[]), &places, "r").expect("zones"),
             ["b", "a"]
         );
         assert_eq!(

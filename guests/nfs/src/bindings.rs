@@ -21,8 +21,9 @@ wit_bindgen::generate!({
 #[cfg(target_arch = "wasm32")]
 export!(Nfs);
 
-#[cfg(target_arch = "wasm32")]
-use crate::Nfs;
+/// The guest. Its exports name what is generated here, and `export!` names it: so it stands on this side.
+#[derive(Debug)]
+pub struct Nfs;
 
 /// A panic is a trap that says nothing, and there is no standard error: what it says is logged, and the host repeats it
 /// in its answer.

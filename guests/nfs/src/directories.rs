@@ -129,21 +129,21 @@ impl Store<'_> {
     }
 
     /// `already-exists`: the directory is that of another volume or snapshot, lies inside it or holds it.
-    pub(crate) fn refuse_overlap(&self, wanted: &VolumeRecord) -> Result<(), Error> {
+    pub(crate) fn refuse_overlap(&self, spec: &VolumeRecord) -> Result<(), Error> {
         self.ensure_indexed()?;
-        let (directory, name) = (&wanted.sub_dir, &wanted.name);
+        let (directory, name) = (&spec.sub_dir, &spec.name);
         let mut found = self.around(directory, name)?;
         if found.is_none() {
             found = self.within(directory, name, Counted::All)?;
         }
         if found.is_none() {
-            found = self.same(wanted)?;
+            found = self.same(spec)?;
         }
         match found {
             None => Ok(()),
             Some(what) => Err(Error::AlreadyExists(format!(
                 "cannot make volume {}: {} on the share {what}",
-                wanted.id,
+                spec.id,
                 directory.as_str()
             ))),
         }
@@ -232,16 +232,16 @@ impl Store<'_> {
     }
 
     /// Several volumes may use a directory if all of them chose it.
-    fn same(&self, wanted: &VolumeRecord) -> Result<Option<String>, Error> {
-        let directory = wanted.sub_dir.as_str();
-        let user = match self.user(directory, &wanted.name) {
+    fn same(&self, spec: &VolumeRecord) -> Result<Option<String>, Error> {
+        let directory = spec.sub_dir.as_str();
+        let user = match self.user(directory, &spec.name) {
             // So many use it that nobody's removal takes it away: see `end_use`.
-            Err(Error::Exhausted(_)) if !has_own_directory(wanted) => None,
+            Err(Error::Exhausted(_)) if !has_own_directory(spec) => None,
             user => user?,
         };
         let other = match user {
-            Some(other) if has_own_directory(wanted) => Some(other),
-            _ => self.owner_of(directory, &wanted.name)?,
+            Some(other) if has_own_directory(spec) => Some(other),
+            _ => self.owner_of(directory, &spec.name)?,
         };
         Ok(other.map(|record| format!("is that of volume {}", record.id)))
     }
@@ -287,7 +287,7 @@ impl Store<'_> {
             if key == own || key == REMOVING {
                 continue;
             }
-            match self.kept_now(&key)? {
+            match self.record_uncached(&key)? {
                 Some(record) if counted == Counted::All || record.state != State::Making => {
                     return Ok(Some(record));
                 }
@@ -301,14 +301,14 @@ impl Store<'_> {
 
     /// The record, also where this client remembers that there was none: a change to the directory that holds it
     /// has the client ask anew.
-    fn kept_now(&self, key: &str) -> Result<Option<VolumeRecord>, Error> {
-        if let Some(record) = self.kept(key)? {
+    fn record_uncached(&self, key: &str) -> Result<Option<VolumeRecord>, Error> {
+        if let Some(record) = self.record(key)? {
             return Ok(Some(record));
         }
         let touched = format!("{}/{}/{TOUCHED}", self.hidden(), VolumeRecord::KIND);
         self.tree.make_directory(&touched, MODE)?;
         self.drop_empty(&touched)?;
-        self.kept(key)
+        self.record(key)
     }
 
     /// A parent that is a share of its own, and what that calls the directory.
@@ -337,7 +337,7 @@ impl Store<'_> {
             let names = self.names(&records)?;
             if let Some(one) = names.iter().find(|name| *name != TOUCHED) {
                 // Who uses the outer volume can write there: a record may be none.
-                let id = self.kept::<VolumeRecord>(one).ok().flatten();
+                let id = self.record::<VolumeRecord>(one).ok().flatten();
                 let id = id.and_then(|record| VolumeId::parse(&record.id));
                 let named = id.map_or(String::new(), |id| format!(" {id}"));
                 return Ok(Some(format!(
@@ -369,7 +369,7 @@ impl Store<'_> {
             return Ok(());
         };
         for key in keys.iter().filter(|key| *key != TOUCHED) {
-            if let Some(record) = self.kept::<VolumeRecord>(key)? {
+            if let Some(record) = self.record::<VolumeRecord>(key)? {
                 for parent in record.sub_dir.parents() {
                     self.add_note(&self.indexes(parent)?.1, &record.name)?;
                 }
@@ -412,7 +412,7 @@ impl Store<'_> {
         ))
     }
 
-    /// Some servers have one file under both names. Letters of other scripts are not told.
+    /// Some servers have one file under both names. Letters of other scripts are not compared.
     fn takes_capitals_for_small(&self) -> Result<bool, Error> {
         let capitals = format!("{}{HIDDEN_IN_CAPITALS}", self.root);
         self.tree.has_directory(&capitals)

@@ -4,12 +4,12 @@
 //! asks for that. Volumes that are made are directories below a share:
 //!
 //! ```text
-//! stage                                            a directory is mounted
-//! provision snapshot                               volumes and snapshots come and go
-//! wanted options given parameters mount_options    what is asked for; pure
+//! stage                                                    a directory is mounted
+//! provision snapshot                                       volumes and snapshots come and go
+//! volume_spec options params parameters mount_options      what is asked for; pure
 //! version remote_path sub_dir volume_id snapshot_id name   how it is spelled; pure
-//! store record directories                         what is written down on the share
-//! tree                                             how the share is worked on
+//! store record directories existing                        what is written down on the share
+//! tree                                                     how the share is worked on
 //! ```
 //!
 //! Ids, classes and the layout on the share are those of Kubernetes' own CSI driver for NFS, so that its volumes and
@@ -17,13 +17,14 @@
 
 mod bindings;
 mod directories;
+mod existing;
 #[cfg(test)]
 mod fake;
-mod given;
 mod mount_options;
 mod name;
 mod options;
 mod parameters;
+mod params;
 mod provision;
 mod record;
 mod remote_path;
@@ -35,8 +36,9 @@ mod sub_dir;
 mod tree;
 mod version;
 mod volume_id;
-mod wanted;
+mod volume_spec;
 
+pub use bindings::Nfs;
 use bindings::drivebay::driver::files::Directory;
 use bindings::drivebay::driver::mounts::Target;
 use bindings::drivebay::driver::types::{
@@ -46,16 +48,12 @@ use bindings::drivebay::driver::types::{
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
 use bindings::exports::drivebay::driver::{capacity, cloning, controller, expansion, snapshots};
-use given::Given;
 use options::Share;
+use params::Params;
 use snapshot_id::SnapshotId;
 use tree::Tree;
 use volume_id::{Export, VolumeId};
-use wanted::Wanted;
-
-/// The guest.
-#[derive(Debug)]
-pub struct Nfs;
+use volume_spec::VolumeSpec;
 
 impl identity::Guest for Nfs {
     fn describe() -> Description {
@@ -74,7 +72,7 @@ impl controller::Guest for Nfs {
             .source_snapshot_id
             .clone()
             .map(VolumeSource::Snapshot);
-        make(&Wanted::requested(&request, source)?)
+        make(&VolumeSpec::from_request(&request, source)?)
     }
 
     fn delete_volume(id: String) -> Result<(), Error> {
@@ -86,11 +84,11 @@ impl controller::Guest for Nfs {
     }
 
     fn validate_volume(volume: Volume, capabilities: Vec<VolumeCapability>) -> Result<(), Error> {
-        wanted::check_capabilities(&capabilities)?;
+        volume_spec::check_capabilities(&capabilities)?;
         match is_mounted_as_it_is(&volume) {
             // Its parameters say where it is.
-            true => stage::open_export(&wanted::share_of(volume, &capabilities)?).map(drop),
-            false => provision::find(&holding(&volume.id)?, &volume.id).map(drop),
+            true => stage::open_export(&volume_spec::share_of(volume, &capabilities)?).map(drop),
+            false => existing::find(&holding(&volume.id)?, &volume.id).map(drop),
         }
     }
 
@@ -101,7 +99,7 @@ impl controller::Guest for Nfs {
 
 impl cloning::Guest for Nfs {
     fn clone_volume(request: CreateRequest, source_volume_id: String) -> Result<VolumeInfo, Error> {
-        make(&Wanted::requested(
+        make(&VolumeSpec::from_request(
             &request,
             Some(VolumeSource::Volume(source_volume_id)),
         )?)
@@ -110,10 +108,11 @@ impl cloning::Guest for Nfs {
 
 impl capacity::Guest for Nfs {
     fn available_capacity(parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
-        let given = Given(&parameters);
-        let (Some(server), Some(share)) =
-            (given.get(parameters::SERVER), given.get(parameters::SHARE))
-        else {
+        let params = Params(&parameters);
+        let (Some(server), Some(share)) = (
+            params.get(parameters::SERVER),
+            params.get(parameters::SHARE),
+        ) else {
             return Ok(0);
         };
         open(&Export::parse(server, share)?)?.available_bytes()
@@ -132,15 +131,15 @@ impl expansion::Guest for Nfs {
             Some(id) => provision::expand(&open(&id.export)?, &volume.id, &capacity),
             // Written by a person into a PersistentVolume, as the Kubernetes driver's example is. Its context, which
             // says where it is, does not come along when it grows; and there is nothing that would have to.
-            None => wanted::size(&capacity),
+            None => volume_spec::size(&capacity),
         }
     }
 }
 
 impl snapshots::Guest for Nfs {
     fn create_snapshot(request: snapshots::CreateRequest) -> Result<Snapshot, Error> {
-        let wanted = snapshot::Wanted::requested(&request)?;
-        snapshot::create(&stage::open_export(&wanted.share)?, &wanted)
+        let spec = snapshot::SnapshotSpec::from_request(&request)?;
+        snapshot::create(&stage::open_export(&spec.share)?, &spec)
     }
 
     fn delete_snapshot(id: String) -> Result<(), Error> {
@@ -180,17 +179,17 @@ impl node::Guest for Nfs {
 
 /// Whether its parameters, and not its id, say where it is.
 fn is_mounted_as_it_is(volume: &Volume) -> bool {
-    let says_where = Given(&volume.context).get(parameters::SERVER).is_some();
+    let says_where = Params(&volume.context).get(parameters::SERVER).is_some();
     says_where && VolumeId::parse(&volume.id).is_none()
 }
 
-fn make(wanted: &Wanted) -> Result<VolumeInfo, Error> {
-    provision::create(&stage::open_export(&wanted.share)?, wanted)
+fn make(spec: &VolumeSpec) -> Result<VolumeInfo, Error> {
+    provision::create(&stage::open_export(&spec.share)?, spec)
 }
 
 /// The share that a volume's id names; `not-found` for what is no id.
 fn holding(id: &str) -> Result<Directory, Error> {
-    open(&provision::parsed(id)?.export)
+    open(&existing::parsed(id)?.export)
 }
 
 /// By an id alone, the mount options of a class are not known: any version of NFS will do.
@@ -258,7 +257,7 @@ mod tests {
             assert!(is_mounted_as_it_is(&volume(id, &context)), "{id}");
             let grown = expand(id, &context, None);
             assert!(matches!(grown, Err(Error::Unsupported(_))), "{grown:?}");
-            let share = wanted::share_of(volume(id, &context), &[]).expect("good");
+            let share = volume_spec::share_of(volume(id, &context), &[]).expect("good");
             assert_eq!(share.path.to_string(), "/export");
             <Nfs as controller::Guest>::delete_volume(id.into()).expect("nobody made it");
             let cut = snapshots::CreateRequest {
@@ -266,7 +265,7 @@ mod tests {
                 source_volume_id: id.into(),
                 parameters: Vec::new(),
             };
-            let cut = snapshot::Wanted::requested(&cut).map(drop);
+            let cut = snapshot::SnapshotSpec::from_request(&cut).map(drop);
             assert!(
                 matches!(&cut, Err(Error::NotFound(m)) if m.contains("does not name a server")),
                 "{cut:?}"

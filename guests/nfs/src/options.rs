@@ -3,9 +3,9 @@
 use crate::bindings::drivebay::driver::mounts::{MountOption, RemoteSource};
 use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, FilesystemAccess};
 use crate::bindings::exports::drivebay::driver::node::StageRequest;
-use crate::given::Given;
 use crate::mount_options::{Defaults, MountOptions};
 use crate::parameters as names;
+use crate::params::Params;
 use crate::remote_path::{RemotePath, malformed, parse_server};
 use crate::sub_dir::SubDir;
 use crate::version::{self, NEWEST_FIRST, THREE_FIRST, Version, Versions};
@@ -21,7 +21,6 @@ const CLAIMS_OPTIONS: &str = "the volume's list of mount options";
 #[derive(Debug)]
 pub(crate) struct Share {
     pub(crate) server: String,
-    /// The volume.
     pub(crate) path: RemotePath,
     /// The part of `path` that has to exist; what lies below may be made.
     pub(crate) base: RemotePath,
@@ -40,25 +39,25 @@ impl Share {
                 "an NFS share is a directory and cannot be a block device".into(),
             ));
         };
-        let given = Given(&request.volume.context);
-        let (root, below) = given.root()?;
-        let mut options = given.mount_options(filesystem)?;
-        let versions = given.versions(&mut options, &filesystem.fs_type)?;
+        let params = Params(&request.volume.context);
+        let (root, below) = params.root()?;
+        let mut options = params.mount_options(filesystem)?;
+        let versions = params.versions(&mut options, &filesystem.fs_type)?;
         let writable = request.access == Access::ReadWrite && !options.has("ro");
         let path = root.join(&below);
-        let base = match (writable, given.creates()?) {
+        let base = match (writable, params.creates()?) {
             (true, Creates::Everything) => RemotePath::root(),
             (true, Creates::SubPath) => root,
             (true, Creates::Nothing) | (false, _) => path.clone(),
         };
         Ok(Self {
-            server: parse_server(names::SERVER, given.required(names::SERVER)?)?,
+            server: parse_server(names::SERVER, params.required(names::SERVER)?)?,
             path,
             base,
-            mode: given.mode()?.filter(|_| writable),
+            mode: params.mode()?.filter(|_| writable),
             versions,
             options,
-            defaults: given.defaults(),
+            defaults: params.defaults(),
         })
     }
 
@@ -66,9 +65,9 @@ impl Share {
     pub(crate) fn of_export(export: &Export, filesystem: &FilesystemAccess) -> Result<Self, Error> {
         let path = export.share.clone();
         let pairs = [(names::SHARE.into(), path.to_string())];
-        let given = Given(&pairs);
-        let mut options = given.mount_options(filesystem)?;
-        let versions = given.versions(&mut options, &filesystem.fs_type)?;
+        let params = Params(&pairs);
+        let mut options = params.mount_options(filesystem)?;
+        let versions = params.versions(&mut options, &filesystem.fs_type)?;
         Ok(Self {
             server: export.server.clone(),
             base: path.clone(),
@@ -76,7 +75,7 @@ impl Share {
             mode: None,
             versions,
             options,
-            defaults: given.defaults(),
+            defaults: params.defaults(),
         })
     }
 
@@ -117,7 +116,7 @@ enum Creates {
     Everything,
 }
 
-impl<'a> Given<'a> {
+impl<'a> Params<'a> {
     fn flag(&self, name: &str) -> Result<Option<bool>, Error> {
         let Some(written) = self.get(name) else {
             return Ok(None);
@@ -152,7 +151,7 @@ impl<'a> Given<'a> {
 
     /// `subPath` is ours; `subDir` is where the Kubernetes driver made a volume.
     fn below(&self) -> Result<RemotePath, Error> {
-        match (SubDir::given(self)?, self.get(names::SUB_PATH)) {
+        match (SubDir::from_params(self)?, self.get(names::SUB_PATH)) {
             (Some(_), Some(_)) => Err(Error::InvalidArgument(
                 "subDir and subPath are both given: write one of them".into(),
             )),

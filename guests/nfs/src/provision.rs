@@ -6,34 +6,35 @@
 
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error, VolumeInfo, VolumeSource};
 use crate::directories::Removal;
+use crate::existing;
 use crate::name::key;
 use crate::parameters as names;
 use crate::record::{State, VolumeRecord};
 use crate::snapshot;
 use crate::store::Store;
 use crate::sub_dir::SubDir;
-use crate::tree::{DIRECTORY, DIRECTORY_MODE, Tree, there_is_done};
+use crate::tree::{DIRECTORY, DIRECTORY_MODE, Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::{OnDelete, VolumeId};
-use crate::wanted::{self, Wanted};
+use crate::volume_spec::{self, VolumeSpec};
 
 /// Make a volume, or find the one an earlier try made.
-pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<VolumeInfo, Error> {
+pub(crate) fn create(tree: &dyn Tree, spec: &VolumeSpec) -> Result<VolumeInfo, Error> {
     let store = Store::of(tree);
-    let name = &wanted.record.name;
+    let name = &spec.record.name;
     let record = match store.named(name)? {
         Some(record) => record,
-        None => begin(&store, wanted)?,
+        None => begin(&store, spec)?,
     };
     if record.state != State::Deleting {
-        wanted.refuse_other(&record)?;
+        spec.refuse_other(&record)?;
     }
     match record.state {
-        State::Ready => Ok(wanted::info(&wanted.id, &record)),
-        State::Making => finish(&store, wanted, record),
+        State::Ready => Ok(volume_spec::info(&spec.id, &record)),
+        State::Making => finish(&store, spec, record),
         State::Deleting => {
             if record.source.is_some() {
                 // Perhaps a copy whose source went, of which nobody knows but who asks here.
-                delete(tree, &parsed(&record.id)?)?;
+                delete(tree, &existing::parsed(&record.id)?)?;
             }
             Err(Error::InProgress(format!(
                 "the volume for {name} is being deleted; ask again"
@@ -43,12 +44,12 @@ pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<VolumeInfo, Err
 }
 
 /// Write down what is going to be made.
-fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<VolumeRecord, Error> {
-    let directory = &wanted.record.sub_dir;
-    if let Some(source) = &wanted.record.source {
-        find_source(store.tree, wanted, source)?;
+fn begin(store: &Store<'_>, spec: &VolumeSpec) -> Result<VolumeRecord, Error> {
+    let directory = &spec.record.sub_dir;
+    if let Some(source) = &spec.record.source {
+        find_source(store.tree, spec, source)?;
     }
-    store.refuse_overlap(&wanted.record)?;
+    store.refuse_overlap(&spec.record)?;
     for parent in directory.parents() {
         // Behind a symlink would be a directory that has another name, and perhaps a volume.
         if !matches!(store.tree.kind(parent)?.as_deref(), None | Some(DIRECTORY)) {
@@ -56,7 +57,7 @@ fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<VolumeRecord, Error> {
         }
     }
     let kind = store.tree.kind(directory.as_str())?;
-    match (kind.as_deref(), &wanted.record.source) {
+    match (kind.as_deref(), &spec.record.source) {
         // What is there was retained, or put there for this volume.
         (None, _) | (Some(DIRECTORY), None) => {}
         (Some(DIRECTORY), Some(_)) => {
@@ -66,7 +67,7 @@ fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<VolumeRecord, Error> {
             return Err(taken(directory.as_str(), "no directory"));
         }
     }
-    store.add(&wanted.record.name, wanted.record.clone())
+    store.add(&spec.record.name, spec.record.clone())
 }
 
 fn taken(directory: &str, what: &str) -> Error {
@@ -74,12 +75,12 @@ fn taken(directory: &str, what: &str) -> Error {
 }
 
 /// Make what is written down.
-fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<VolumeInfo, Error> {
-    if let Err(error) = fill(store, wanted, &record) {
+fn finish(store: &Store<'_>, spec: &VolumeSpec, record: VolumeRecord) -> Result<VolumeInfo, Error> {
+    if let Err(error) = fill(store, spec, &record) {
         // Nobody learned of this volume, so nobody would delete it.
         let is_missing = matches!(error, Error::NotFound(_));
         if is_missing && record.source.is_some() {
-            abandon(store, wanted, record)?;
+            abandon(store, spec, record)?;
         } else if is_missing || matches!(error, Error::AlreadyExists(_)) {
             // Another volume came to overlap this one at the same time: what is there may be its.
             store.end_use(&record.sub_dir, &record.name)?;
@@ -97,7 +98,7 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<Vo
         store.replace(&record.name, &record)?;
         return Err(error);
     }
-    Ok(wanted::info(&wanted.id, &ready))
+    Ok(volume_spec::info(&spec.id, &ready))
 }
 
 /// Whoever removes a directory around this one passes over volumes that are being made. Once the record says that
@@ -115,8 +116,8 @@ fn refuse_gone(store: &Store<'_>, directory: &SubDir) -> Result<(), Error> {
 
 /// The source has gone meanwhile, and the copy of it may be half a one. Whatever its class says of a volume that is
 /// deleted, this is none.
-fn abandon(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<(), Error> {
-    let mut id = wanted.id.clone();
+fn abandon(store: &Store<'_>, spec: &VolumeSpec, record: VolumeRecord) -> Result<(), Error> {
+    let mut id = spec.id.clone();
     id.on_delete = OnDelete::Delete;
     let deleting = VolumeRecord {
         state: State::Deleting,
@@ -127,7 +128,7 @@ fn abandon(store: &Store<'_>, wanted: &Wanted, record: VolumeRecord) -> Result<(
     delete(store.tree, &id)
 }
 
-fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(), Error> {
+fn fill(store: &Store<'_>, spec: &VolumeSpec, record: &VolumeRecord) -> Result<(), Error> {
     let (tree, directory) = (store.tree, record.sub_dir.as_str());
     store.begin_use(&record.sub_dir, &record.name)?;
     store.refuse_overlap(record)?;
@@ -138,12 +139,12 @@ fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(),
     match &record.source {
         None => tree.make_directory(directory, record.mode.unwrap_or(DIRECTORY_MODE))?,
         Some(source) => {
-            let source_path = find_source(tree, wanted, source)?;
+            let source_path = find_source(tree, spec, source)?;
             let copied = there_is_done(match source {
                 VolumeSource::Volume(_) => tree.copy_tree(&source_path, directory),
                 VolumeSource::Snapshot(_) => tree.extract_archive(&source_path, directory),
             });
-            whole_if_still_there(copied, || find_source(tree, wanted, source).map(drop))?;
+            whole_if_still_there(copied, || find_source(tree, spec, source).map(drop))?;
         }
     }
     record
@@ -151,76 +152,29 @@ fn fill(store: &Store<'_>, wanted: &Wanted, record: &VolumeRecord) -> Result<(),
         .map_or(Ok(()), |mode| tree.ensure_mode(directory, mode))
 }
 
-/// What vanishes while it is copied is left out, so a copy is whole only if its source is still there afterwards. And
-/// only what is missing then is gone: the answer decides what becomes of the copy.
-pub(crate) fn whole_if_still_there(
-    copied: Result<(), Error>,
-    look_again: impl FnOnce() -> Result<(), Error>,
-) -> Result<(), Error> {
-    match copied {
-        Ok(()) => look_again(),
-        Err(Error::NotFound(reason)) => {
-            look_again().and(Err(Error::Unavailable(format!("{reason}; ask again"))))
-        }
-        error => error,
-    }
-}
-
 /// The directory or the archive to start from. Work is done within one share, because a handle reaches no further.
-fn find_source(tree: &dyn Tree, wanted: &Wanted, source: &VolumeSource) -> Result<String, Error> {
+fn find_source(tree: &dyn Tree, spec: &VolumeSpec, source: &VolumeSource) -> Result<String, Error> {
     let export = match source {
-        VolumeSource::Volume(id) => parsed(id)?.export,
+        VolumeSource::Volume(id) => existing::parsed(id)?.export,
         VolumeSource::Snapshot(id) => snapshot::parsed(id)?.export,
     };
-    if !export.is_same(&wanted.id.export) {
+    if !export.is_same(&spec.id.export) {
         return Err(Error::InvalidArgument(format!(
             "cannot start from {} {}: the new volume is on {} {}, and content does not go from share to share",
-            export.server, export.share, wanted.id.export.server, wanted.id.export.share
+            export.server, export.share, spec.id.export.server, spec.id.export.share
         )));
     }
     match source {
-        VolumeSource::Volume(id) => find(tree, id).map(|volume| volume.directory.as_str().into()),
+        VolumeSource::Volume(id) => {
+            existing::find(tree, id).map(|volume| volume.directory.as_str().into())
+        }
         VolumeSource::Snapshot(id) => snapshot::find_archive(tree, id),
-    }
-}
-
-/// A volume that is there.
-pub(crate) struct Existing {
-    pub(crate) id: VolumeId,
-    pub(crate) directory: SubDir,
-    /// Absent for a volume that another driver made.
-    pub(crate) record: Option<VolumeRecord>,
-}
-
-/// `not-found` also for one that is being made or removed; `in-progress` for one without a record that is being
-/// removed.
-pub(crate) fn find(tree: &dyn Tree, written: &str) -> Result<Existing, Error> {
-    let id = parsed(written)?;
-    let store = Store::of(tree);
-    let record = record_of(&store, &id)?;
-    let directory = match &record {
-        Some(record) => record.sub_dir.clone(),
-        None => id.sub_dir()?,
-    };
-    if record.is_none() {
-        store.refuse_being_removed(&directory)?;
-    }
-    let is_ready = record
-        .as_ref()
-        .is_none_or(|record| record.state == State::Ready);
-    match is_ready && tree.has_directory(directory.as_str())? {
-        true => Ok(Existing {
-            id,
-            directory,
-            record,
-        }),
-        false => Err(missing(written)),
     }
 }
 
 /// One volume, as it is now, under the id that it is asked for by: some directories have ids in two spellings.
 pub(crate) fn get(tree: &dyn Tree, written: &str) -> Result<VolumeInfo, Error> {
-    let volume = find(tree, written)?;
+    let volume = existing::find(tree, written)?;
     let record = volume.record.unwrap_or_else(|| VolumeRecord {
         state: State::Ready,
         id: written.into(),
@@ -232,7 +186,7 @@ pub(crate) fn get(tree: &dyn Tree, written: &str) -> Result<VolumeInfo, Error> {
     });
     Ok(VolumeInfo {
         id: written.into(),
-        ..wanted::info(&volume.id, &record)
+        ..volume_spec::info(&volume.id, &record)
     })
 }
 
@@ -242,13 +196,13 @@ pub(crate) fn expand(
     written: &str,
     capacity: &CapacityRange,
 ) -> Result<u64, Error> {
-    let volume = find(tree, written)?;
+    let volume = existing::find(tree, written)?;
     let now = volume
         .record
         .as_ref()
         .map_or(0, |record| record.capacity_bytes);
     let larger = now.max(capacity.required_bytes.unwrap_or_default());
-    if !wanted::holds(capacity, larger) {
+    if !volume_spec::holds(capacity, larger) {
         return Err(Error::OutOfRange(format!(
             "volume {written} has {larger} bytes already, which is more than the limit"
         )));
@@ -269,7 +223,7 @@ pub(crate) fn expand(
 /// Remove a volume, as its class said.
 pub(crate) fn delete(tree: &dyn Tree, id: &VolumeId) -> Result<(), Error> {
     let store = Store::of(tree);
-    let record = record_of(&store, id)?;
+    let record = existing::record_of(&store, id)?;
     let (directory, name) = match &record {
         Some(record) => (record.sub_dir.clone(), record.name.as_str()),
         None => (unrecorded(&store, id)?, id.name()),
@@ -346,8 +300,8 @@ fn archive(store: &Store<'_>, directory: &SubDir, name: &str) -> Result<(), Erro
     let tree = store.tree;
     for suffix in [String::new(), format!("-{}", key(name))] {
         let archived = directory.archived(&suffix);
-        let place = SubDir::parse(names::SUB_DIR, &archived)?;
-        if let Some(around) = store.around(&place, "")? {
+        let target = SubDir::parse(names::SUB_DIR, &archived)?;
+        if let Some(around) = store.around(&target, "")? {
             return Err(Error::FailedPrecondition(format!(
                 "cannot archive {}: {archived} on the share {around}",
                 directory.as_str()
@@ -377,24 +331,6 @@ fn prune(tree: &dyn Tree, directory: &SubDir) {
             return;
         }
     }
-}
-
-fn record_of(store: &Store<'_>, id: &VolumeId) -> Result<Option<VolumeRecord>, Error> {
-    store.shown(id.name(), |record: &VolumeRecord| {
-        VolumeId::parse(&record.id).is_some_and(|recorded| recorded.is_same_volume(id))
-    })
-}
-
-pub(crate) fn parsed(written: &str) -> Result<VolumeId, Error> {
-    VolumeId::parse(written).ok_or_else(|| {
-        Error::NotFound(format!(
-            "volume {written} does not exist: its id does not name a server, a share and a directory below it"
-        ))
-    })
-}
-
-fn missing(id: &str) -> Error {
-    Error::NotFound(format!("volume {id} does not exist"))
 }
 
 #[cfg(test)]

@@ -5,14 +5,14 @@
 
 use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
-use crate::given::Given;
+use crate::existing;
 use crate::options::Share;
 use crate::parameters as names;
-use crate::provision;
+use crate::params::Params;
 use crate::record::{SnapshotRecord, State};
 use crate::snapshot_id::SnapshotId;
 use crate::store::Store;
-use crate::tree::{FILE, Tree, there_is_done};
+use crate::tree::{FILE, Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::Export;
 
 /// An archive holds what each of the volume's users may not read of another's.
@@ -20,7 +20,7 @@ const MODE: u32 = 0o700;
 
 /// A snapshot that should exist.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct SnapshotSpec {
     pub(crate) id: SnapshotId,
     name: String,
     source_volume_id: String,
@@ -28,14 +28,14 @@ pub(crate) struct Wanted {
     pub(crate) share: Share,
 }
 
-impl Wanted {
-    pub(crate) fn requested(request: &CreateRequest) -> Result<Self, Error> {
-        let source = provision::parsed(&request.source_volume_id)?;
-        let given = Given(&request.parameters);
+impl SnapshotSpec {
+    pub(crate) fn from_request(request: &CreateRequest) -> Result<Self, Error> {
+        let source = existing::parsed(&request.source_volume_id)?;
+        let params = Params(&request.parameters);
         let share = source.export.share.to_string();
         let asked_for = Export::parse(
-            given.get(names::SERVER).unwrap_or(&source.export.server),
-            given.get(names::SHARE).unwrap_or(&share),
+            params.get(names::SERVER).unwrap_or(&source.export.server),
+            params.get(names::SHARE).unwrap_or(&share),
         )?;
         if !asked_for.is_same(&source.export) {
             return Err(Error::InvalidArgument(format!(
@@ -47,7 +47,7 @@ impl Wanted {
                 names::SHARE
             )));
         }
-        let options = given.get(names::MOUNT_OPTIONS).map(String::from);
+        let options = params.get(names::MOUNT_OPTIONS).map(String::from);
         let filesystem = FilesystemAccess {
             fs_type: String::new(),
             mount_options: options.into_iter().collect(),
@@ -72,65 +72,69 @@ impl Wanted {
 }
 
 /// Cut a snapshot, or find the one an earlier try cut.
-pub(crate) fn create(tree: &dyn Tree, wanted: &Wanted) -> Result<Snapshot, Error> {
+pub(crate) fn create(tree: &dyn Tree, spec: &SnapshotSpec) -> Result<Snapshot, Error> {
     let store = Store::of(tree);
-    let record = match store.named(&wanted.name)? {
+    let record = match store.named(&spec.name)? {
         Some(record) => record,
-        None => begin(&store, wanted)?,
+        None => begin(&store, spec)?,
     };
-    wanted.refuse_other(&record)?;
+    spec.refuse_other(&record)?;
     match record.state {
         State::Ready => Ok(info(&record)),
-        State::Making => finish(&store, wanted, record),
+        State::Making => finish(&store, spec, record),
         State::Deleting => {
             // Perhaps one whose volume went, of which nobody knows but who asks here.
-            remove(&store, &wanted.id, Some(record))?;
+            remove(&store, &spec.id, Some(record))?;
             Err(Error::InProgress(format!(
                 "the snapshot for {} is being deleted; ask again",
-                wanted.name
+                spec.name
             )))
         }
     }
 }
 
-fn begin(store: &Store<'_>, wanted: &Wanted) -> Result<SnapshotRecord, Error> {
-    provision::find(store.tree, &wanted.source_volume_id)?;
-    let directory = wanted.id.directory();
+fn begin(store: &Store<'_>, spec: &SnapshotSpec) -> Result<SnapshotRecord, Error> {
+    existing::find(store.tree, &spec.source_volume_id)?;
+    let directory = spec.id.directory();
     if store.tree.kind(directory)?.is_some() {
         return Err(Error::AlreadyExists(format!(
             "{directory} on the share is there, and no snapshot of this driver's"
         )));
     }
     store.add(
-        &wanted.name,
+        &spec.name,
         SnapshotRecord {
             state: State::Making,
-            id: wanted.id.to_string(),
-            name: wanted.name.clone(),
-            source_volume_id: wanted.source_volume_id.clone(),
+            id: spec.id.to_string(),
+            name: spec.name.clone(),
+            source_volume_id: spec.source_volume_id.clone(),
             size_bytes: 0,
             created_at_seconds: 0,
         },
     )
 }
 
-fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<Snapshot, Error> {
+fn finish(
+    store: &Store<'_>,
+    spec: &SnapshotSpec,
+    record: SnapshotRecord,
+) -> Result<Snapshot, Error> {
     let tree = store.tree;
     // First: where a volume came there at the same time, what is there is the volume's.
-    if let Err(taken) = store.refuse_volumes(&wanted.id.sub_dir()?) {
+    if let Err(taken) = store.refuse_volumes(&spec.id.sub_dir()?) {
         if matches!(taken, Error::AlreadyExists(_)) {
             store.forget::<SnapshotRecord>(&record.name)?;
         }
         return Err(taken);
     }
-    if let Err(error) = pack(tree, wanted) {
+    if let Err(error) = pack(tree, spec) {
         if matches!(error, Error::NotFound(_)) {
             // The volume has gone meanwhile. Nobody learned of this snapshot, so nobody would delete it.
-            remove(store, &wanted.id, Some(record))?;
+            remove(store, &spec.id, Some(record))?;
         }
         return Err(error);
     }
-    let found = tree.look(&wanted.id.archive())?;
+    let found = tree.look(&spec.id.archive())?;
     let record = SnapshotRecord {
         state: State::Ready,
         size_bytes: found.size_bytes,
@@ -142,15 +146,14 @@ fn finish(store: &Store<'_>, wanted: &Wanted, record: SnapshotRecord) -> Result<
 }
 
 /// `not-found`: the volume has gone.
-fn pack(tree: &dyn Tree, wanted: &Wanted) -> Result<(), Error> {
-    let find = || provision::find(tree, &wanted.source_volume_id);
+fn pack(tree: &dyn Tree, spec: &SnapshotSpec) -> Result<(), Error> {
+    let find = || existing::find(tree, &spec.source_volume_id);
     let volume = find()?;
-    tree.make_directory(wanted.id.directory(), MODE)?;
-    let archived = tree.archive_tree(volume.directory.as_str(), &wanted.id.archive());
-    provision::whole_if_still_there(there_is_done(archived), || find().map(drop))
+    tree.make_directory(spec.id.directory(), MODE)?;
+    let archived = tree.archive_tree(volume.directory.as_str(), &spec.id.archive());
+    whole_if_still_there(there_is_done(archived), || find().map(drop))
 }
 
-/// One snapshot.
 pub(crate) fn get(tree: &dyn Tree, id: &SnapshotId) -> Result<Snapshot, Error> {
     let archive = find_archive(tree, &id.to_string())?;
     if let Some(record) = record_of(&Store::of(tree), id)? {

@@ -5,9 +5,9 @@ use crate::bindings::drivebay::driver::log::{self, Level};
 use crate::bindings::drivebay::driver::mounts::{self, Target};
 use crate::bindings::drivebay::driver::types::Error;
 use crate::bindings::exports::drivebay::driver::node::StageRequest;
-use crate::given::Given;
 use crate::options::{self, Share};
 use crate::parameters::{SERVER, SHARE, SUB_DIR};
+use crate::params::Params;
 use crate::remote_path::RemotePath;
 use crate::tree::Tree;
 use crate::volume_id::VolumeId;
@@ -30,7 +30,7 @@ pub(crate) fn stage(share: &Share, target: &Target) -> Result<(), Error> {
 /// id, if this driver or Kubernetes' made it.
 pub(crate) fn known_by_id(mut request: StageRequest) -> StageRequest {
     let volume = &mut request.volume;
-    let id = VolumeId::parse(&volume.id).filter(|_| Given(&volume.context).get(SERVER).is_none());
+    let id = VolumeId::parse(&volume.id).filter(|_| Params(&volume.context).get(SERVER).is_none());
     let known = id.and_then(|id| Some((id.sub_dir().ok()?, id.export)));
     if let Some((sub_dir, export)) = known {
         volume.context.extend([

@@ -33,7 +33,7 @@ impl<'a> Store<'a> {
 
     /// What is known about a name.
     pub(crate) fn named<R: Record>(&self, name: &str) -> Result<Option<R>, Error> {
-        self.kept(&key(name))
+        self.record(&key(name))
     }
 
     /// What is known of what an id shows, if the record agrees that it is it.
@@ -43,7 +43,7 @@ impl<'a> Store<'a> {
         is_it: impl Fn(&R) -> bool,
     ) -> Result<Option<R>, Error> {
         for key in name::keys(shown) {
-            let record = self.kept(&key)?;
+            let record = self.record(&key)?;
             if let Some(record) = record.filter(|record| is_it(record)) {
                 return Ok(Some(record));
             }
@@ -60,7 +60,7 @@ impl<'a> Store<'a> {
         let key = key(name);
         match self.tree.create(&self.path::<R>(&key), &record.to_bytes()) {
             Ok(()) => Ok(record),
-            Err(Error::AlreadyExists(_)) => self.kept(&key)?.ok_or_else(|| {
+            Err(Error::AlreadyExists(_)) => self.record(&key)?.ok_or_else(|| {
                 Error::InProgress(format!(
                     "{name} is being made and removed at once; ask again"
                 ))
@@ -78,8 +78,8 @@ impl<'a> Store<'a> {
         self.tree.remove_tree(&self.path::<R>(&key(name)))
     }
 
-    /// What is kept under a key.
-    pub(crate) fn kept<R: Record>(&self, key: &str) -> Result<Option<R>, Error> {
+    /// The record under a key.
+    pub(crate) fn record<R: Record>(&self, key: &str) -> Result<Option<R>, Error> {
         let path = self.path::<R>(key);
         let bytes = missing_is_none(self.tree.read(&path))?;
         bytes.map(|bytes| R::from_bytes(&path, bytes)).transpose()

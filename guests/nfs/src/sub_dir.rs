@@ -1,8 +1,8 @@
 //! The directory below a share that is a volume. Pure.
 
 use crate::bindings::drivebay::driver::types::Error;
-use crate::given::Given;
 use crate::parameters as names;
+use crate::params::Params;
 use crate::remote_path::{RemotePath, malformed};
 
 /// Where our own files are, on every share in which volumes are made.
@@ -38,8 +38,8 @@ impl SubDir {
     }
 
     /// The parameter `subDir`, with what it asks for filled in.
-    pub(crate) fn given(given: &Given<'_>) -> Result<Option<Self>, Error> {
-        let Some(written) = given.get(names::SUB_DIR) else {
+    pub(crate) fn from_params(params: &Params<'_>) -> Result<Option<Self>, Error> {
+        let Some(written) = params.get(names::SUB_DIR) else {
             return Ok(None);
         };
         let mut filled = String::from(written);
@@ -47,7 +47,7 @@ impl SubDir {
             .into_iter()
             .filter(|(template, _)| written.contains(template))
         {
-            let value = given.get(parameter).ok_or_else(|| {
+            let value = params.get(parameter).ok_or_else(|| {
                 Error::InvalidArgument(format!(
                     "{} asks for {template}, and there is no {parameter}: have the provisioner pass it \
                      (--extra-create-metadata)",
@@ -89,7 +89,7 @@ mod tests {
     fn filled(sub_dir: &str, parameters: &[(&str, &str)]) -> Result<Option<SubDir>, Error> {
         let all = [&[(names::SUB_DIR, sub_dir)], parameters].concat();
         let pairs: Vec<_> = all.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        SubDir::given(&Given(&pairs))
+        SubDir::from_params(&Params(&pairs))
     }
 
     #[test]

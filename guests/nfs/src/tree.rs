@@ -67,6 +67,21 @@ pub(crate) fn there_is_done(answer: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
+/// What vanishes while it is copied is left out, so a copy is whole only if its source is still there afterwards. And
+/// only what is missing then is gone: the answer decides what becomes of the copy.
+pub(crate) fn whole_if_still_there(
+    copied: Result<(), Error>,
+    look_again: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    match copied {
+        Ok(()) => look_again(),
+        Err(Error::NotFound(reason)) => {
+            look_again().and(Err(Error::Unavailable(format!("{reason}; ask again"))))
+        }
+        error => error,
+    }
+}
+
 impl Tree for Directory {
     fn look(&self, path: &str) -> Result<FileStatus, Error> {
         self.stat(path)

@@ -39,7 +39,7 @@ pub(super) struct LimitArguments {
     /// How long compiling a component may take, such as 90s
     #[arg(long, value_name = "TIME", value_parser = config::duration)]
     compile_time: Option<Duration>,
-    /// How much memory compiling a component may take, such as 1GiB
+    /// How much memory compiling a component may take, such as 1Gi
     #[arg(long, value_name = "SIZE", value_parser = config::bytes)]
     compile_memory: Option<usize>,
 }

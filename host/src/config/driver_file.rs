@@ -7,6 +7,7 @@ use toml::Table;
 
 use super::grants::grants;
 use super::limits::limits;
+use super::paths::is_plain_name;
 use super::section::Section;
 use super::{ConfigError, DriverConfig, FlexVolumeAttach, FlexVolumeName, Paths};
 use crate::sys;
@@ -90,9 +91,6 @@ fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
 }
 
 /// One driver from its file, which has to be root's alone to write.
-///
-/// # Errors
-/// Unreadable, untrusted or wrong.
 fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
     let bytes = sys::read_trusted(file).map_err(|error| not_believed(file, error))?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::Syntax {
@@ -111,9 +109,6 @@ fn not_believed(file: &Path, error: sys::TrustError) -> ConfigError {
 }
 
 /// One driver from text; the file gives it its name.
-///
-/// # Errors
-/// Wrong syntax, unknown keys, values that make no sense.
 fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
     let table: Table = toml::from_str(text).map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),
@@ -220,12 +215,6 @@ fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
-pub(super) fn is_plain_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::ConfigError;
-use super::driver_file::is_plain_name;
+use super::paths::is_plain_name;
 use super::section::Section;
 use crate::grant::{FilesGrant, Grants, MountsGrant};
 

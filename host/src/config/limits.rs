@@ -1,9 +1,46 @@
-//! `[limits]`: from text to [`Limits`].
+//! `[limits]`: how much a driver's calls may take.
 
+use std::time::Duration;
+
+use super::ConfigError;
 use super::section::Section;
-use super::{ConfigError, Limits};
 use crate::worker::JobLimits;
 use crate::worker::client::{CompileLimits, WorkerLimits};
+
+/// `[limits]`
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Linear memory of a guest, in bytes.
+    pub memory_bytes: usize,
+    /// Processor time a guest may use in one call, the host's own work not counted.
+    pub cpu: Duration,
+    /// Wall time for one operation, all included.
+    pub deadline: Duration,
+    /// Lines a guest may log in one call.
+    pub log_lines: u32,
+    /// `[limits.jobs]`
+    pub jobs: JobLimits,
+    /// `[limits.workers]`
+    pub workers: WorkerLimits,
+    /// What compiling its component may take.
+    pub compile: CompileLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // The nfs guest touches under 2 MiB; language runtimes with a collector want some tens.
+            memory_bytes: 64 << 20,
+            cpu: Duration::from_secs(2),
+            // Below the two minutes after which a CSI caller gives up, so that our own answer gets out.
+            deadline: Duration::from_secs(100),
+            log_lines: 100,
+            jobs: JobLimits::default(),
+            workers: WorkerLimits::default(),
+            compile: CompileLimits::default(),
+        }
+    }
+}
 
 pub(super) fn limits(root: &mut Section<'_>) -> Result<Limits, ConfigError> {
     let defaults = Limits::default();
@@ -88,7 +125,6 @@ fn at_least_one(
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use super::*;
 

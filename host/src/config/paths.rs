@@ -39,9 +39,6 @@ impl Paths {
     /// Sees to it that nobody else may write in the roots of what the host itself keeps, as [`sys::close_directory`]
     /// does: one that kubelet made for a pod (emptyDir) is everybody's to write. To be called before anything beneath
     /// them is relied on; where they are missing they are made closed.
-    ///
-    /// # Errors
-    /// As for [`sys::close_directory`].
     pub fn close(&self) -> io::Result<()> {
         sys::close_directory(&self.state)?;
         sys::close_directory(&self.run)
@@ -137,6 +134,12 @@ impl Paths {
     pub fn staging(&self) -> PathBuf {
         self.run.join("staging")
     }
+}
+
+/// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
 }
 
 #[cfg(test)]

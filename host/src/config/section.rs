@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::ConfigError;
+use super::units::{bytes, duration};
 
 pub(super) struct Section<'a> {
     file: &'a Path,
@@ -135,7 +136,7 @@ impl<'a> Section<'a> {
             .map_err(|reason| self.bad(key, format!("is {reason}")))
     }
 
-    /// `"64MiB"`, `"512KiB"`.
+    /// `"64Mi"`, `"512Ki"`.
     pub(super) fn bytes(&mut self, key: &'static str) -> Result<Option<usize>, ConfigError> {
         let Some(text) = self.string(key)? else {
             return Ok(None);
@@ -189,43 +190,4 @@ impl<'a> Section<'a> {
     fn wrong_type(&self, key: &str, expected: &str, value: &Value) -> ConfigError {
         self.bad(key, format!("must be {expected}, not {}", value.type_str()))
     }
-}
-
-/// As the operator's files write it, for those who write it elsewhere.
-///
-/// # Errors
-/// The text, and what it should have been.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-    scaled(text, &units)
-        .filter(|millis| *millis > 0)
-        .map(Duration::from_millis)
-        .ok_or_else(|| {
-            format!(
-                "{text:?}, which is not a duration such as \"500ms\", \"100s\", \"2m\" or \"24h\""
-            )
-        })
-}
-
-/// The same for sizes.
-///
-/// # Errors
-/// The text, and what it should have been.
-pub fn bytes(text: &str) -> Result<usize, String> {
-    let units = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-    ];
-    scaled(text, &units)
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| format!("{text:?}, which is not a size such as \"512KiB\" or \"64MiB\""))
-}
-
-fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-    let (_, scale) = units.iter().find(|(name, _)| *name == unit.trim())?;
-    number.parse::<u64>().ok()?.checked_mul(*scale)
 }

@@ -69,12 +69,12 @@ fn each_snapshot_tells_its_disk_its_size_and_its_group() {
     let cloud = FakeCloud::new();
     let [one, other] = two_disks(&cloud);
     let group = create(&cloud, "group", &[&one, &other]).expect("cut");
-    let told: Vec<_> = group
+    let sizes: Vec<_> = group
         .snapshots
         .iter()
         .map(|snapshot| (snapshot.source_volume_id.as_str(), snapshot.size_bytes))
         .collect();
-    assert_eq!(told, [(one.as_str(), 20 * GIB), (&other, 40 * GIB)]);
+    assert_eq!(sizes, [(one.as_str(), 20 * GIB), (&other, 40 * GIB)]);
     let ecs = Ecs { cloud: &cloud };
     for snapshot in &group.snapshots {
         assert!(snapshot.ready_to_use);
@@ -134,10 +134,10 @@ fn a_name_taken_by_a_group_of_other_disks_is_refused() {
 
 #[test]
 fn what_was_cut_of_a_group_that_failed_is_removed_and_the_next_try_succeeds() {
-    for looks in [0, 2] {
+    for polls in [0, 2] {
         let cloud = FakeCloud::new();
         let [one, other] = two_disks(&cloud);
-        cloud.fail_group(looks);
+        cloud.fail_group(polls);
         let failed = create(&cloud, "group", &[&one, &other]);
         assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
         assert_eq!((cloud.groups().len(), cloud.snapshots().len()), (0, 0));

@@ -16,5 +16,6 @@ wit_bindgen::generate!({
 #[cfg(target_arch = "wasm32")]
 export!(CloudDisk);
 
-#[cfg(target_arch = "wasm32")]
-use crate::CloudDisk;
+/// The guest. Its exports name what is generated here, and `export!` names it: so it stands on this side.
+#[derive(Debug)]
+pub struct CloudDisk;

@@ -11,6 +11,7 @@ mod controller;
 mod node;
 mod snapshots;
 
+pub use bindings::CloudDisk;
 use bindings::exports::drivebay::driver::identity::{self, Description, Parameter};
 
 /// The disk's type, in StorageClasses and in VolumeAttributesClasses.
@@ -22,10 +23,6 @@ const ZONE: &str = "zone";
 
 /// The publish context: how the node recognises the disk.
 const SERIAL: &str = "serial";
-
-/// The guest.
-#[derive(Debug)]
-pub struct CloudDisk;
 
 impl identity::Guest for CloudDisk {
     fn describe() -> Description {

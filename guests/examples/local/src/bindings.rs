@@ -20,8 +20,9 @@ wit_bindgen::generate!({
 #[cfg(target_arch = "wasm32")]
 export!(Local);
 
-#[cfg(target_arch = "wasm32")]
-use crate::Local;
+/// The guest. Its exports name what is generated here, and `export!` names it: so it stands on this side.
+#[derive(Debug)]
+pub struct Local;
 
 /// A panic is a trap that says nothing, and there is no standard error: what it says is logged, and the host repeats it
 /// in its answer.

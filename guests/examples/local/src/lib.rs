@@ -26,11 +26,8 @@ mod pool;
 mod state;
 mod volume_listing;
 
+pub use bindings::Local;
 use bindings::exports::drivebay::driver::identity::{self, Description};
-
-/// The guest.
-#[derive(Debug)]
-pub struct Local;
 
 impl identity::Guest for Local {
     fn describe() -> Description {

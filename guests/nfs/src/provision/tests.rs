@@ -8,12 +8,12 @@ use crate::parameters as names;
 /// More steps than anything here takes.
 const STEPS: usize = 40;
 
-pub(crate) fn wanted_from(
+pub(crate) fn spec_from(
     name: &str,
     bytes: u64,
     parameters: &[(&str, &str)],
     source: Option<VolumeSource>,
-) -> Wanted {
+) -> VolumeSpec {
     let all = [&[("server", "s"), ("share", "/export")], parameters].concat();
     let request = CreateRequest {
         name: name.into(),
@@ -26,15 +26,15 @@ pub(crate) fn wanted_from(
         source_snapshot_id: None,
         accessibility_requirements: Vec::new(),
     };
-    Wanted::requested(&request, source).expect("good")
+    VolumeSpec::from_request(&request, source).expect("good")
 }
 
-pub(crate) fn wanted(name: &str, parameters: &[(&str, &str)]) -> Wanted {
-    wanted_from(name, 10, parameters, None)
+pub(crate) fn spec(name: &str, parameters: &[(&str, &str)]) -> VolumeSpec {
+    spec_from(name, 10, parameters, None)
 }
 
-pub(crate) fn clone_of(id: &str, name: &str) -> Wanted {
-    wanted_from(name, 10, &[], Some(VolumeSource::Volume(id.into())))
+pub(crate) fn clone_of(id: &str, name: &str) -> VolumeSpec {
+    spec_from(name, 10, &[], Some(VolumeSource::Volume(id.into())))
 }
 
 pub(crate) fn remove(tree: &FakeTree, id: &str) -> Result<(), Error> {
@@ -43,9 +43,9 @@ pub(crate) fn remove(tree: &FakeTree, id: &str) -> Result<(), Error> {
 
 /// A volume with a file in it.
 pub(crate) fn filled(tree: &FakeTree, name: &str, parameters: &[(&str, &str)]) -> String {
-    let wanted = wanted(name, parameters);
-    let info = create(tree, &wanted).expect("made");
-    tree.put(&format!("{}/file", wanted.record.sub_dir.as_str()), name);
+    let spec = spec(name, parameters);
+    let info = create(tree, &spec).expect("made");
+    tree.put(&format!("{}/file", spec.record.sub_dir.as_str()), name);
     info.id
 }
 
@@ -77,7 +77,7 @@ fn killed_anywhere(
 #[test]
 fn making_a_volume_again_finds_it_whatever_was_cut_off() {
     let parameters = [("subDir", "shop/data"), ("mountPermissions", "2770")];
-    let work = |tree: &FakeTree| create(tree, &wanted("pvc-1", &parameters)).map(drop);
+    let work = |tree: &FakeTree| create(tree, &spec("pvc-1", &parameters)).map(drop);
     killed_anywhere(FakeTree::new, work, |tree| {
         assert_eq!(tree.mode("shop/data"), 0o2770);
         let info = get(tree, "s#export#shop/data#pvc-1#").expect("there");
@@ -138,7 +138,7 @@ fn a_volume_is_removed_without_a_trace_whatever_was_cut_off() {
             filled(&tree, "pvc-1", &parameters);
             tree
         };
-        let id = wanted("pvc-1", &parameters).record.id;
+        let id = spec("pvc-1", &parameters).record.id;
         killed_anywhere(
             prepare,
             |tree| remove(tree, &id),
@@ -159,10 +159,10 @@ fn what_is_being_removed_is_no_volume_and_no_place_for_a_new_one() {
     remove(&tree, &id).expect_err("cut off");
     tree.go_on();
     assert!(matches!(get(&tree, &id), Err(Error::NotFound(_))));
-    let again = create(&tree, &wanted("pvc-1", &[]));
+    let again = create(&tree, &spec("pvc-1", &[]));
     assert!(matches!(again, Err(Error::InProgress(_))), "{again:?}");
     remove(&tree, &id).expect("done");
-    create(&tree, &wanted("pvc-1", &[])).expect("anew");
+    create(&tree, &spec("pvc-1", &[])).expect("anew");
 }
 
 #[test]
@@ -171,10 +171,10 @@ fn another_request_for_the_name_is_refused() {
     let source = filled(&tree, "one", &[]);
     filled(&tree, "pvc-1", &[]);
     for other in [
-        wanted_from("pvc-1", 11, &[], None),
-        wanted("pvc-1", &[("mountPermissions", "0770")]),
-        wanted("pvc-1", &[("onDelete", "retain")]),
-        wanted("pvc-1", &[("subDir", "pvc-1")]),
+        spec_from("pvc-1", 11, &[], None),
+        spec("pvc-1", &[("mountPermissions", "0770")]),
+        spec("pvc-1", &[("onDelete", "retain")]),
+        spec("pvc-1", &[("subDir", "pvc-1")]),
         clone_of(&source, "pvc-1"),
     ] {
         assert!(
@@ -182,7 +182,7 @@ fn another_request_for_the_name_is_refused() {
             "{other:?}"
         );
     }
-    create(&tree, &wanted_from("pvc-1", 9, &[], None)).expect("large enough");
+    create(&tree, &spec_from("pvc-1", 9, &[], None)).expect("large enough");
 }
 
 #[test]
@@ -191,11 +191,11 @@ fn a_retained_directory_is_used_again_with_what_is_in_it() {
     let class = [("subDir", "shop/data"), ("onDelete", "retain")];
     let id = filled(&tree, "pvc-1", &class);
     remove(&tree, &id).expect("retained");
-    create(&tree, &wanted("pvc-2", &class)).expect("made");
+    create(&tree, &spec("pvc-2", &class)).expect("made");
     assert_eq!(tree.text("shop/data/file").as_deref(), Some("pvc-1"));
     // A copy has the content of its source and nothing else.
     let source = filled(&tree, "one", &[]);
-    let copy = wanted_from("pvc-3", 10, &class, Some(VolumeSource::Volume(source)));
+    let copy = spec_from("pvc-3", 10, &class, Some(VolumeSource::Volume(source)));
     assert!(matches!(create(&tree, &copy), Err(Error::AlreadyExists(_))));
 }
 
@@ -233,10 +233,10 @@ fn nobody_gets_into_the_directory_of_another_volume_or_snapshot() {
         source_volume_id: id,
         parameters: Vec::new(),
     };
-    let snapshot = crate::snapshot::Wanted::requested(&request).expect("good");
+    let snapshot = crate::snapshot::SnapshotSpec::from_request(&request).expect("good");
     crate::snapshot::create(&tree, &snapshot).expect("cut");
     for sub_dir in ["pvc-1", "pvc-1/inside", "snap-1", "snap-1/inside"] {
-        let spy = create(&tree, &wanted("spy", &[("subDir", sub_dir)]));
+        let spy = create(&tree, &spec("spy", &[("subDir", sub_dir)]));
         assert!(matches!(spy, Err(Error::AlreadyExists(_))), "{sub_dir}");
     }
     for id in [
@@ -357,7 +357,7 @@ fn the_longest_name_and_a_strange_one_get_volumes_of_their_own() {
     let tree = FakeTree::new();
     let long = "n".repeat(128);
     let names_of = [long.as_str(), &long[1..], "a/b", "a#b", ".."];
-    let ids = names_of.map(|name| create(&tree, &wanted(name, &[])).expect("made").id);
+    let ids = names_of.map(|name| create(&tree, &spec(name, &[])).expect("made").id);
     for (index, id) in ids.iter().enumerate() {
         assert!(id.len() <= 128 && !ids[..index].contains(id), "{id}");
         get(&tree, id).expect("there");
@@ -395,7 +395,7 @@ fn what_is_no_directory_is_no_volume() {
         Err(Error::NotFound(_))
     ));
     assert!(matches!(
-        create(&tree, &wanted("file", &[])),
+        create(&tree, &spec("file", &[])),
         Err(Error::AlreadyExists(_))
     ));
 }
@@ -465,7 +465,7 @@ fn what_is_left_of_a_volume_that_is_being_removed_is_no_copy() {
                 |tree| {
                     let source = Some(VolumeSource::Volume(source.into()));
                     let class = [("subDir", "two"), ("onDelete", on_delete)];
-                    create(tree, &wanted_from("two", 10, &class, source)).map(drop)
+                    create(tree, &spec_from("two", 10, &class, source)).map(drop)
                 },
                 |tree| tree.text("two/file").as_deref() == Some("whole"),
             );
@@ -480,7 +480,7 @@ fn a_source_that_goes_after_it_was_copied_leaves_nothing_whatever_was_cut_off() 
         for again in 1..STEPS {
             let tree = FakeTree::new();
             let id = filled(&tree, "one", &[]);
-            let copy = wanted_from("two", 10, &class, Some(VolumeSource::Volume(id.clone())));
+            let copy = spec_from("two", 10, &class, Some(VolumeSource::Volume(id.clone())));
             tree.cut_at(step, Cut::After);
             create(&tree, &copy).map_or_else(drop, drop);
             if !tree.go_on() || get(&tree, &copy.record.id).is_ok() {

@@ -5,10 +5,10 @@ use crate::bindings::drivebay::driver::types::{
     CapacityRange, CreateRequest as VolumeRequest, VolumeSource,
 };
 use crate::fake::{Cut, FakeTree};
-use crate::provision::tests::half_removed_meanwhile;
+use crate::provision::{self, tests::half_removed_meanwhile};
 use crate::volume_id::VolumeId;
 
-fn volume(name: &str, source: Option<&str>) -> crate::wanted::Wanted {
+fn volume(name: &str, source: Option<&str>) -> crate::volume_spec::VolumeSpec {
     let request = VolumeRequest {
         name: name.into(),
         capacity: CapacityRange {
@@ -23,11 +23,11 @@ fn volume(name: &str, source: Option<&str>) -> crate::wanted::Wanted {
         accessibility_requirements: Vec::new(),
     };
     let source = source.map(|id| VolumeSource::Snapshot(id.into()));
-    crate::wanted::Wanted::requested(&request, source).expect("good")
+    crate::volume_spec::VolumeSpec::from_request(&request, source).expect("good")
 }
 
-fn wanted(name: &str, source: &str, parameters: &[(&str, &str)]) -> Result<Wanted, Error> {
-    Wanted::requested(&CreateRequest {
+fn spec(name: &str, source: &str, parameters: &[(&str, &str)]) -> Result<SnapshotSpec, Error> {
+    SnapshotSpec::from_request(&CreateRequest {
         name: name.into(),
         source_volume_id: source.into(),
         parameters: parameters
@@ -38,7 +38,7 @@ fn wanted(name: &str, source: &str, parameters: &[(&str, &str)]) -> Result<Wante
 }
 
 fn cut(tree: &FakeTree, name: &str, source: &str) -> Result<Snapshot, Error> {
-    create(tree, &wanted(name, source, &[])?)
+    create(tree, &spec(name, source, &[])?)
 }
 
 fn remove(tree: &FakeTree, id: &str) -> Result<(), Error> {
@@ -210,7 +210,7 @@ fn an_id_does_not_remove_what_is_no_snapshot() {
 
 #[test]
 fn a_snapshot_lies_on_the_share_of_its_volume() {
-    wanted(
+    spec(
         "snap-1",
         VOLUME,
         &[
@@ -221,7 +221,7 @@ fn a_snapshot_lies_on_the_share_of_its_volume() {
     )
     .expect("the same");
     for (parameter, value) in [("server", "other"), ("share", "/other")] {
-        let refused = wanted("snap-1", VOLUME, &[(parameter, value)]);
+        let refused = spec("snap-1", VOLUME, &[(parameter, value)]);
         assert!(
             matches!(refused, Err(Error::InvalidArgument(m)) if m.contains("share of its volume")),
             "{value}"
@@ -251,12 +251,12 @@ fn the_longest_names_get_snapshots_of_their_own() {
 fn what_was_only_missing_for_a_moment_is_not_said_to_be_gone() {
     let missing = || Err(Error::NotFound("no file".into()));
     assert!(matches!(
-        provision::whole_if_still_there(missing(), || Ok(())),
+        whole_if_still_there(missing(), || Ok(())),
         Err(Error::Unavailable(m)) if m.starts_with("no file")
     ));
-    let gone = provision::whole_if_still_there(missing(), || Err(Error::NotFound("gone".into())));
+    let gone = whole_if_still_there(missing(), || Err(Error::NotFound("gone".into())));
     assert!(matches!(gone, Err(Error::NotFound(m)) if m == "gone"));
-    let late = provision::whole_if_still_there(Ok(()), missing);
+    let late = whole_if_still_there(Ok(()), missing);
     assert!(matches!(late, Err(Error::NotFound(_))), "{late:?}");
 }
 

@@ -1,6 +1,7 @@
 //! `controller`, `expansion`, `modification`: volumes come, change and go.
 
 use clap::{Args, Subcommand};
+use drivebay::config;
 use drivebay::driver::Driver;
 use drivebay::error::DriverError;
 use drivebay::volume::{
@@ -10,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::arguments::{Capability, Page, Volume, pair, parameters, place};
 use super::json as answer;
-use crate::commands::size;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {
@@ -49,10 +49,10 @@ pub(super) enum Operation {
         #[command(flatten)]
         volume: Volume,
         /// At least: bytes, or a number with Ki, Mi, Gi, Ti
-        #[arg(long, value_parser = size::parse)]
+        #[arg(long, value_parser = config::size)]
         size: u64,
         /// At most
-        #[arg(long, value_parser = size::parse)]
+        #[arg(long, value_parser = config::size)]
         limit: Option<u64>,
     },
     /// Change what can change while a volume lives
@@ -71,10 +71,10 @@ pub(super) struct Create {
     #[arg(long)]
     name: String,
     /// At least: bytes, or a number with Ki, Mi, Gi, Ti
-    #[arg(long, value_parser = size::parse)]
+    #[arg(long, value_parser = config::size)]
     size: Option<u64>,
     /// At most
-    #[arg(long, value_parser = size::parse)]
+    #[arg(long, value_parser = config::size)]
     limit: Option<u64>,
     /// A parameter, as a StorageClass has them
     #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair)]

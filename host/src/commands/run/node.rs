@@ -1,6 +1,7 @@
 //! `node`: what happens on this node, and the host's own part of it.
 
 use clap::Subcommand;
+use drivebay::config;
 use drivebay::driver::{
     Driver, ExpandOnNode, ExpandOutcome, PublishVolume, Sharing, StageVolume, StagedFor,
     TargetCleanup, VolumeLocation,
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 
 use super::arguments::{Kind, ReadOnlyFlag, Volume, pair, parameters};
 use super::json as answer;
-use crate::commands::size;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operation {
@@ -59,7 +59,7 @@ pub(super) enum Operation {
         /// The volume's id
         id: String,
         /// What it has to fill at least: bytes, or a number with Ki, Mi, Gi, Ti
-        #[arg(long, value_parser = size::parse)]
+        #[arg(long, value_parser = config::size)]
         size: u64,
     },
     /// Show where this node is and what it can hold

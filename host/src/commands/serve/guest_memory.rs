@@ -1,10 +1,9 @@
 //! How much memory the guests of a process may take together.
 
 use clap::Args;
+use drivebay::config;
 use drivebay::driver::Driver;
 use drivebay::sys::{MemoryLimit, memory_limit};
-
-use crate::commands::size;
 
 /// Where there is a control group, half of its memory is for the host itself, its threads and its workers, which
 /// the group counts too.
@@ -20,7 +19,7 @@ const OTHERWISE: u64 = 256 << 20;
 pub(super) struct GuestMemory {
     /// Memory for all guests at once, such as 256Mi, in equal shares for the drivers; half of the control group's
     /// limit if not given, or an eighth of the machine's where there is none
-    #[arg(long = "guest-memory", value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long = "guest-memory", value_name = "SIZE", value_parser = config::size)]
     bytes: Option<u64>,
 }
 

@@ -10,7 +10,7 @@
 //! ca = "/etc/drivebay/ca.pem"                 # besides the platform's; root's alone to write
 //! rate = 600                                  # requests a minute, of all processes of the machine
 //! timeout = "15s"                             # one request, look-up and TLS included
-//! max-response = "1MiB"                       # of an answer's body, at most 16MiB
+//! max-response = "1Mi"                        # of an answer's body, at most 16Mi
 //! ```
 
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ pub(super) fn origin(
         // A region with a dot or a slash in it would be another host.
         Some(region) if region.is_empty() || !region.chars().all(plain) => {
             let reason =
-                format!("is {region:?}, which has more than lower-case letters, digits and dashes");
+                format!("is {region:?}; only lower-case letters, digits and dashes are allowed");
             return Err(section.bad("region", reason));
         }
         Some(region) => text.replace(PLACE, region),
@@ -144,16 +144,14 @@ fn not_empty<'a>(
 ) -> Result<Vec<&'a str>, ConfigError> {
     match section.strings(key)? {
         None => Err(section.missing(key)),
-        Some(list) if list.is_empty() => {
-            Err(section.bad(key, "is empty, so that nothing could be asked".to_owned()))
-        }
+        Some(list) if list.is_empty() => Err(section.bad(key, "must not be empty".to_owned())),
         Some(list) => Ok(list),
     }
 }
 
 fn rate(section: &mut Section<'_>) -> Result<u32, ConfigError> {
     match section.count("rate")? {
-        Some(0) => Err(section.bad("rate", "is 0, so that nothing could be asked".to_owned())),
+        Some(0) => Err(section.bad("rate", "must not be 0".to_owned())),
         rate => Ok(rate.unwrap_or(RATE)),
     }
 }
@@ -161,7 +159,7 @@ fn rate(section: &mut Section<'_>) -> Result<u32, ConfigError> {
 fn max_response(section: &mut Section<'_>) -> Result<usize, ConfigError> {
     match section.bytes("max-response")? {
         Some(bytes) if bytes > MAX_MAX_RESPONSE => {
-            Err(section.bad("max-response", "is larger than \"16MiB\"".to_owned()))
+            Err(section.bad("max-response", "is larger than \"16Mi\"".to_owned()))
         }
         bytes => Ok(bytes.unwrap_or(MAX_RESPONSE)),
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::bindings::drivebay::driver::types::FilesystemAccess;
 use crate::fake::{self, node};
 
-fn wanted(parameters: &[(&str, &str)], gib: u64) -> Result<Wanted<'static>, Error> {
+fn spec(parameters: &[(&str, &str)], gib: u64) -> Result<VolumeSpec<'static>, Error> {
     wanted_at(parameters, gib, Vec::new())
 }
 
@@ -12,20 +12,20 @@ fn wanted_at(
     parameters: &[(&str, &str)],
     gib: u64,
     places: Vec<Topology>,
-) -> Result<Wanted<'static>, Error> {
+) -> Result<VolumeSpec<'static>, Error> {
     let request = fake::request("pvc-1", gib, parameters, places);
-    Wanted::requested(Box::leak(Box::new(request)), "cn-hangzhou")
+    VolumeSpec::from_request(Box::leak(Box::new(request)), "cn-hangzhou")
 }
 
 fn refusal(parameters: &[(&str, &str)]) -> String {
-    match wanted(parameters, 20) {
+    match spec(parameters, 20) {
         Err(Error::InvalidArgument(message)) => message,
         other => panic!("not refused: {other:?}"),
     }
 }
 
 fn attempts(parameters: &[(&str, &str)], gib: u64, source: Option<u64>) -> Vec<String> {
-    named(wanted(parameters, gib).expect("wanted").attempts(source).0)
+    named(spec(parameters, gib).expect("wanted").attempts(source).0)
 }
 
 fn named(attempts: Vec<Attempt<'_>>) -> Vec<String> {
@@ -44,10 +44,10 @@ fn words_of_the_old_provisioner_are_understood() {
         ("fstype", "xfs"),
         ("readonly", "true"),
     ];
-    let wanted = wanted(&parameters, 20).expect("wanted");
-    assert_eq!(wanted.zones, ["z-a"]);
+    let spec = spec(&parameters, 20).expect("wanted");
+    assert_eq!(spec.zones, ["z-a"]);
     assert_eq!(
-        wanted.context,
+        spec.context,
         [
             ("fsType".into(), "xfs".into()),
             ("readOnly".into(), "true".into())
@@ -120,16 +120,16 @@ fn an_ephemeral_disk_is_for_the_first_instance_that_takes_it() {
         node("a", "i-1", &["cloud_essd"]),
         node("a", "i-2", &[premium]),
     ];
-    let wanted = wanted_at(&[("type", premium)], 64, places).expect("wanted");
-    assert_eq!(wanted.attempts(None).0.len(), 1);
-    assert_eq!(wanted.instance_in("a", premium), Some("i-2"));
+    let spec = wanted_at(&[("type", premium)], 64, places).expect("wanted");
+    assert_eq!(spec.attempts(None).0.len(), 1);
+    assert_eq!(spec.instance_in("a", premium), Some("i-2"));
 }
 
 #[test]
 fn an_ephemeral_disk_wants_to_know_its_instance() {
     let class = [("type", "elastic_ephemeral_disk_premium")];
-    let wanted = |places| wanted_at(&class, 64, places).expect("wanted");
-    let (attempts, reasons) = wanted(vec![zone::place("a")]).attempts(None);
+    let spec = |places| wanted_at(&class, 64, places).expect("wanted");
+    let (attempts, reasons) = spec(vec![zone::place("a")]).attempts(None);
     assert!(attempts.is_empty());
     assert!(
         matches!(&reasons[..], [Error::InvalidArgument(m)] if m.contains("WaitForFirstConsumer"))
@@ -140,7 +140,7 @@ fn an_ephemeral_disk_wants_to_know_its_instance() {
         .expect("wanted")
         .attempts(None);
     assert!(attempts.is_empty());
-    let chosen = wanted(vec![node("a", "i-1", &[]), node("a", "i-2", &[])]);
+    let chosen = spec(vec![node("a", "i-1", &[]), node("a", "i-2", &[])]);
     assert_eq!(chosen.attempts(None).0.len(), 1);
     assert_eq!(chosen.instance_in("a", class[0].1), Some("i-1"));
 }
@@ -155,16 +155,12 @@ fn words_of_the_csi_driver_are_understood() {
         ("alibabacloud.com/kms-key-id", "of-the-claim"),
         ("alibabacloud.com/createdisk-arn", arn),
     ];
-    let wanted = wanted(&class, 20).expect("wanted");
+    let spec = spec(&class, 20).expect("wanted");
     assert_eq!(
-        (wanted.multi_attach, wanted.kms_key),
+        (spec.multi_attach, spec.kms_key),
         (MultiAttach::Enabled, Some("of-the-claim"))
     );
-    let roles: Vec<String> = wanted
-        .roles
-        .iter()
-        .map(|(k, v)| format!("{k}={v}"))
-        .collect();
+    let roles: Vec<String> = spec.roles.iter().map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!(
         roles,
         [
@@ -192,32 +188,32 @@ fn a_regional_disk_keeps_its_place_in_the_order_and_has_no_zone() {
         ]
     );
     assert!(
-        !wanted(&[("type", "cloud_regional_disk_auto")], 20)
+        !spec(&[("type", "cloud_regional_disk_auto")], 20)
             .expect("wanted")
             .lacks_zone()
     );
-    assert!(wanted(&[], 20).expect("wanted").lacks_zone());
+    assert!(spec(&[], 20).expect("wanted").lacks_zone());
 }
 
 #[test]
 fn places_that_name_a_region_only_are_no_places_for_disks_of_a_zone() {
     let region = || vec![vec![(zone::REGION.into(), "cn-hangzhou".into())]];
     let kinds = [("type", "cloud_ssd,cloud_regional_disk_auto")];
-    let wanted = wanted_at(&kinds, 20, region()).expect("wanted");
-    assert!(!wanted.lacks_zone(), "this node's zone may be another");
-    let (attempts, reasons) = wanted.attempts(None);
+    let spec = wanted_at(&kinds, 20, region()).expect("wanted");
+    assert!(!spec.lacks_zone(), "this node's zone may be another");
+    let (attempts, reasons) = spec.attempts(None);
     assert_eq!(named(attempts), ["cloud_regional_disk_auto everywhere 20"]);
     assert!(matches!(&reasons[..], [Error::InvalidArgument(m)] if m.contains("zoneId")));
 }
 
 #[test]
 fn an_ephemeral_disk_is_not_made_from_a_snapshot() {
-    let wanted = wanted(
+    let spec = spec(
         &[("zoneId", "a"), ("type", "elastic_ephemeral_disk_premium")],
         64,
     )
     .expect("wanted");
-    let (attempts, reasons) = wanted.attempts(Some(64));
+    let (attempts, reasons) = spec.attempts(Some(64));
     assert!(attempts.is_empty() && matches!(reasons[..], [Error::Unsupported(_)]));
 }
 
@@ -238,7 +234,7 @@ fn what_cannot_be_honoured_is_refused_by_name_and_with_the_reason() {
         ("restrictToHpnZone", "never"),
         ("sysConfig", ""),
     ] {
-        wanted(&[harmless], 20).expect("harmless");
+        spec(&[harmless], 20).expect("harmless");
     }
 }
 

@@ -13,36 +13,36 @@ use crate::call::Call;
 use crate::ecs::Ecs;
 use crate::failure::Failure;
 
-/// How often something new is looked for before it counts as gone: a quarter of a minute. Descriptions are told to lag
+/// How often something new is looked for before it counts as gone: a quarter of a minute. Descriptions are said to lag
 /// by a second or two.
-const LOOKS_FOR_NEW: u32 = 10;
+const POLLS_FOR_NEW: u32 = 10;
 
 /// How often something is looked for whose token ECS knows already.
-const LOOKS_FOR_KNOWN: u32 = 5;
+const POLLS_FOR_KNOWN: u32 = 5;
 
 /// Things that were deleted and are still remembered, one after the other. More than this is something else.
 const TOKENS: u32 = 5;
 
-/// What a look at something new shows.
+/// How far something new has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seen {
-    Nothing,
-    OnItsWay,
+pub(crate) enum Progress {
+    Missing,
+    Pending,
     Ready,
 }
 
 /// What is to be made. It keeps by itself what it was shown.
-pub(crate) trait Thing {
+pub(crate) trait Resource {
     /// Look for one that has the name already; an error where it is another than was wanted.
-    fn find(&mut self) -> Result<Seen, Error>;
+    fn find(&mut self) -> Result<Progress, Error>;
 
     /// Look at the one that ECS says it made; an error where that is no id.
-    fn look(&mut self, id: &'static str) -> Result<Seen, Error>;
+    fn poll(&mut self, id: &'static str) -> Result<Progress, Error>;
 }
 
 /// Find one that has the name, and wait until it can be used; `false` where there is none.
-pub(crate) fn find(ecs: Ecs<'_>, name: &str, thing: &mut dyn Thing) -> Result<bool, Error> {
-    wait(ecs, name, 0, &mut || thing.find())
+pub(crate) fn find(ecs: Ecs<'_>, name: &str, resource: &mut dyn Resource) -> Result<bool, Error> {
+    wait(ecs, name, 0, &mut || resource.find())
 }
 
 /// Make it and wait until it can be used. `seed` is what a repeated call has in common with this one.
@@ -54,7 +54,7 @@ pub(crate) fn make(
     call: &Call,
     field: &str,
     seed: &str,
-    thing: &mut dyn Thing,
+    resource: &mut dyn Resource,
 ) -> Result<(), Failure> {
     let what = format!("{} of {}", call.action.name(), call.subject);
     let mut words = String::from(seed);
@@ -62,7 +62,7 @@ pub(crate) fn make(
         let token = ecs.cloud.digest(&words);
         match send(ecs, &call.clone().with("ClientToken", &token), field) {
             Ok(id) => {
-                if wait(ecs, &what, LOOKS_FOR_NEW, &mut || thing.look(id))
+                if wait(ecs, &what, POLLS_FOR_NEW, &mut || resource.poll(id))
                     .map_err(Failure::not_sent)?
                 {
                     return Ok(());
@@ -71,7 +71,7 @@ pub(crate) fn make(
             }
             // Another try with this name: by somebody who succeeded, or one that failed.
             Err(failure) if failure.is("IdempotentParameterMismatch") => {
-                if wait(ecs, &what, LOOKS_FOR_KNOWN, &mut || thing.find())
+                if wait(ecs, &what, POLLS_FOR_KNOWN, &mut || resource.find())
                     .map_err(Failure::not_sent)?
                 {
                     return Ok(());
@@ -112,15 +112,15 @@ fn send(ecs: Ecs<'_>, call: &Call, field: &str) -> Result<&'static str, Failure>
 fn wait(
     ecs: Ecs<'_>,
     what: &str,
-    looks: u32,
-    look: &mut dyn FnMut() -> Result<Seen, Error>,
+    polls: u32,
+    poll: &mut dyn FnMut() -> Result<Progress, Error>,
 ) -> Result<bool, Error> {
     let mut waiting = ecs.waiting();
     loop {
-        match look()? {
-            Seen::Ready => return Ok(true),
-            Seen::Nothing if waiting.looks() >= looks => return Ok(false),
-            Seen::Nothing | Seen::OnItsWay => {}
+        match poll()? {
+            Progress::Ready => return Ok(true),
+            Progress::Missing if waiting.polls() >= polls => return Ok(false),
+            Progress::Missing | Progress::Pending => {}
         }
         waiting.pause(Error::InProgress(format!("{what} is under way; ask again")))?;
     }

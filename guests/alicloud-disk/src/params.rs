@@ -6,9 +6,9 @@ use crate::bindings::drivebay::driver::types::Error;
 
 /// Parameters, or the keys of a place.
 #[derive(Clone, Copy)]
-pub(crate) struct Given<'a>(pub(crate) &'a [(String, String)]);
+pub(crate) struct Params<'a>(pub(crate) &'a [(String, String)]);
 
-impl<'a> Given<'a> {
+impl<'a> Params<'a> {
     /// The host spells keys as this guest describes them; volumes of old may say them otherwise.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         let (_, value) = self
@@ -68,6 +68,14 @@ pub(crate) fn malformed(name: &str, written: &str, accepted: &str) -> Error {
     Error::InvalidArgument(format!("{name} \"{written}\": {accepted}"))
 }
 
+/// Words in a message, separated by commas.
+pub(crate) fn add_word(words: &mut String, word: &str) {
+    if !words.is_empty() {
+        *words += ", ";
+    }
+    *words += word;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,9 +90,9 @@ mod tests {
     #[test]
     fn keys_are_found_in_any_case_and_empty_values_are_none() {
         let pairs = pairs(&[("VolumeId", "d-1"), ("zoneId", " ")]);
-        let given = Given(&pairs);
+        let params = Params(&pairs);
         assert_eq!(
-            (given.get("volumeId"), given.get("zoneid")),
+            (params.get("volumeId"), params.get("zoneid")),
             (Some("d-1"), None)
         );
     }
@@ -98,20 +106,20 @@ mod tests {
             ("d", "12"),
             ("e", "-1"),
         ]);
-        let given = Given(&pairs);
-        assert_eq!(given.flag("a").expect("a flag"), Some(true));
-        assert_eq!(given.flag("b").expect("a flag"), Some(false));
-        assert_eq!(given.flag("z").expect("absent"), None);
-        assert!(matches!(given.flag("c"), Err(Error::InvalidArgument(_))));
-        assert_eq!(given.number("d").expect("a number"), Some(12));
-        assert!(matches!(given.number("e"), Err(Error::InvalidArgument(_))));
+        let params = Params(&pairs);
+        assert_eq!(params.flag("a").expect("a flag"), Some(true));
+        assert_eq!(params.flag("b").expect("a flag"), Some(false));
+        assert_eq!(params.flag("z").expect("absent"), None);
+        assert!(matches!(params.flag("c"), Err(Error::InvalidArgument(_))));
+        assert_eq!(params.number("d").expect("a number"), Some(12));
+        assert!(matches!(params.number("e"), Err(Error::InvalidArgument(_))));
     }
 
     #[test]
     fn lists_and_prefixes_are_taken_apart() {
         let pairs = pairs(&[("type", "a, b,,c"), ("DiskTags/k/1", "v"), ("disk", "x")]);
-        let given = Given(&pairs);
-        assert_eq!(given.words("type"), ["a", "b", "c"]);
-        assert_eq!(given.with_prefix("diskTags/"), [("k/1", "v")]);
+        let params = Params(&pairs);
+        assert_eq!(params.words("type"), ["a", "b", "c"]);
+        assert_eq!(params.with_prefix("diskTags/"), [("k/1", "v")]);
     }
 }

@@ -1,20 +1,20 @@
-//! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
+//! What a create request asks for: parameters become a checked [`VolumeSpec`]. Pure.
 
 use crate::bindings::drivebay::driver::types::{
     Access, AccessType, CapacityRange, CreateRequest, Error, FilesystemAccess, Parameters, Volume,
     VolumeCapability, VolumeInfo, VolumeSource,
 };
 use crate::bindings::exports::drivebay::driver::node::StageRequest;
-use crate::given::Given;
 use crate::options::Share;
 use crate::parameters as names;
+use crate::params::Params;
 use crate::record::{State, VolumeRecord};
 use crate::sub_dir::SubDir;
 use crate::volume_id::{Export, OnDelete, VolumeId};
 
 /// A volume that should exist.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct VolumeSpec {
     pub(crate) id: VolumeId,
     pub(crate) capacity: CapacityRange,
     pub(crate) record: VolumeRecord,
@@ -22,21 +22,21 @@ pub(crate) struct Wanted {
     pub(crate) share: Share,
 }
 
-impl Wanted {
+impl VolumeSpec {
     /// `source` is where its content comes from.
-    pub(crate) fn requested(
+    pub(crate) fn from_request(
         request: &CreateRequest,
         source: Option<VolumeSource>,
     ) -> Result<Self, Error> {
         check_capabilities(&request.capabilities)?;
-        let given = Given(&request.parameters);
+        let params = Params(&request.parameters);
         let export = Export::parse(
-            given.required(names::SERVER)?,
-            given.required(names::SHARE)?,
+            params.required(names::SERVER)?,
+            params.required(names::SHARE)?,
         )?;
-        let on_delete = OnDelete::parse(given.get(names::ON_DELETE).unwrap_or_default())?;
+        let on_delete = OnDelete::parse(params.get(names::ON_DELETE).unwrap_or_default())?;
         let share = Share::of_export(&export, &filesystem(&request.capabilities))?;
-        let chosen = SubDir::given(&given)?;
+        let chosen = SubDir::from_params(&params)?;
         let (id, sub_dir) = VolumeId::made(export, chosen, &request.name, on_delete)?;
         let record = VolumeRecord {
             state: State::Making,
@@ -44,7 +44,7 @@ impl Wanted {
             name: request.name.clone(),
             sub_dir,
             capacity_bytes: size(&request.capacity)?,
-            mode: given.mount_permissions()?,
+            mode: params.mount_permissions()?,
             source,
         };
         Ok(Self {
@@ -57,15 +57,12 @@ impl Wanted {
 
     /// Whether the volume that is there for the name is what is wanted.
     pub(crate) fn refuse_other(&self, there: &VolumeRecord) -> Result<(), Error> {
-        let wanted = &self.record;
-        let differs = if there.name != wanted.name {
+        let spec = &self.record;
+        let differs = if there.name != spec.name {
             "was made for another name"
-        } else if there.id != wanted.id
-            || there.sub_dir != wanted.sub_dir
-            || there.mode != wanted.mode
-        {
+        } else if there.id != spec.id || there.sub_dir != spec.sub_dir || there.mode != spec.mode {
             "was made with other parameters"
-        } else if there.source != wanted.source {
+        } else if there.source != spec.source {
             "was made from another source"
         } else if !holds(&self.capacity, there.capacity_bytes) {
             "has another size"
@@ -161,10 +158,10 @@ pub(crate) fn holds(capacity: &CapacityRange, size: u64) -> bool {
 mod tests {
     use super::*;
 
-    fn wanted(
+    fn spec(
         parameters: &[(&str, &str)],
         capabilities: Vec<VolumeCapability>,
-    ) -> Result<Wanted, Error> {
+    ) -> Result<VolumeSpec, Error> {
         let all = [&[("server", "s"), ("share", "/export")], parameters].concat();
         let request = CreateRequest {
             name: "pvc-1".into(),
@@ -177,7 +174,7 @@ mod tests {
             source_snapshot_id: None,
             accessibility_requirements: Vec::new(),
         };
-        Wanted::requested(&request, None)
+        VolumeSpec::from_request(&request, None)
     }
 
     fn with(kind: AccessType) -> Vec<VolumeCapability> {
@@ -196,9 +193,9 @@ mod tests {
             (names::PVC_NAME, "data"),
             (names::PVC_NAMESPACE, "shop"),
         ];
-        let wanted = wanted(&parameters, Vec::new()).expect("good");
-        assert_eq!(wanted.record.id, "s#export#shop/data#pvc-1#retain");
-        let info = info(&wanted.id, &wanted.record);
+        let spec = spec(&parameters, Vec::new()).expect("good");
+        assert_eq!(spec.record.id, "s#export#shop/data#pvc-1#retain");
+        let info = info(&spec.id, &spec.record);
         let context = [
             ("server", "s"),
             ("share", "/export"),
@@ -217,14 +214,14 @@ mod tests {
                 mount_options: mount_options.iter().map(|o| (*o).into()).collect(),
             }))
         };
-        let three = wanted(&[], filesystem(&["nfsvers=3", "tcp"], "")).expect("good");
+        let three = spec(&[], filesystem(&["nfsvers=3", "tcp"], "")).expect("good");
         assert_eq!(three.share.versions.remaining(), ["3"]);
         assert!(matches!(
-            wanted(&[], filesystem(&[], "ext4")),
+            spec(&[], filesystem(&[], "ext4")),
             Err(Error::InvalidArgument(_))
         ));
         assert!(matches!(
-            wanted(&[], with(AccessType::Block)),
+            spec(&[], with(AccessType::Block)),
             Err(Error::Unsupported(_))
         ));
     }
@@ -238,7 +235,7 @@ mod tests {
             ("subDir", "../elsewhere"),
             ("subDir", "${pvc.metadata.name}"),
         ] {
-            let refused = wanted(&[(parameter, value)], Vec::new());
+            let refused = spec(&[(parameter, value)], Vec::new());
             assert!(
                 matches!(refused, Err(Error::InvalidArgument(m)) if m.contains(parameter)),
                 "{value}"
@@ -248,14 +245,14 @@ mod tests {
 
     #[test]
     fn whatever_differs_is_another_volume() {
-        let wanted = wanted(&[], Vec::new()).expect("good");
-        let there = wanted.record.clone();
-        wanted.refuse_other(&there).expect("the same");
+        let spec = spec(&[], Vec::new()).expect("good");
+        let there = spec.record.clone();
+        spec.refuse_other(&there).expect("the same");
         let grown = VolumeRecord {
             capacity_bytes: 50,
             ..there.clone()
         };
-        wanted.refuse_other(&grown).expect("large enough");
+        spec.refuse_other(&grown).expect("large enough");
         for other in [
             VolumeRecord {
                 name: "pvc-2".into(),
@@ -279,7 +276,7 @@ mod tests {
             },
         ] {
             assert!(
-                matches!(wanted.refuse_other(&other), Err(Error::AlreadyExists(_))),
+                matches!(spec.refuse_other(&other), Err(Error::AlreadyExists(_))),
                 "{other:?}"
             );
         }

@@ -1,20 +1,20 @@
-//! What a create request asks for: parameters become a checked [`Wanted`]. Pure.
+//! What a create request asks for: parameters become a checked [`VolumeSpec`]. Pure.
 
 use crate::bindings::drivebay::driver::types::{
     AccessType, CapacityRange, CreateRequest, Error, Parameters, Topology, VolumeCapability,
 };
 use crate::category::Kind;
-use crate::disk::{Disk, MultiAttach, add_word};
-use crate::given::{Given, malformed};
+use crate::disk::{Disk, MultiAttach};
 use crate::json::Json;
 use crate::parameters as names;
+use crate::params::{Params, add_word, malformed};
 use crate::size::{self, TooSmall};
 use crate::tags::{self, Tag};
 use crate::zone;
 
 /// A disk that is to be made.
 #[derive(Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct VolumeSpec<'a> {
     pub(crate) name: &'a str,
     pub(crate) capacity: CapacityRange,
     pub(crate) too_small: TooSmall,
@@ -48,36 +48,36 @@ pub(crate) struct Attempt<'a> {
 }
 
 /// Whose disk it can be.
-enum Taker {
+enum UsableBy {
     /// That of the node that comes first.
-    First,
+    FirstNode,
     /// That of another node in the same place.
-    Other,
+    OtherNode,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> VolumeSpec<'a> {
     /// `invalid-argument` where the request contradicts itself or asks for what cannot be had.
-    pub(crate) fn requested(request: &'a CreateRequest, region: &str) -> Result<Self, Error> {
-        let given = Given(&request.parameters);
-        check_words(&given, region)?;
-        let multi_attach = multi_attach(&given)?;
+    pub(crate) fn from_request(request: &'a CreateRequest, region: &str) -> Result<Self, Error> {
+        let params = Params(&request.parameters);
+        check_words(&params, region)?;
+        let multi_attach = multi_attach(&params)?;
         check_capabilities(multi_attach, &request.capabilities)?;
-        let encrypted = given.flag(names::ENCRYPTED)? == Some(true);
-        let claims_key = given.get(names::CLAIMS_KMS_KEY_ID);
-        let kms_key = claims_key.or(given.get(names::KMS_KEY_ID));
+        let encrypted = params.flag(names::ENCRYPTED)? == Some(true);
+        let claims_key = params.get(names::CLAIMS_KMS_KEY_ID);
+        let kms_key = claims_key.or(params.get(names::KMS_KEY_ID));
         if kms_key.is_some() && !encrypted {
             return Err(Error::InvalidArgument(
                 "kmsKeyId is given but encrypted is not true: set encrypted, or leave the key out"
                     .into(),
             ));
         }
-        let storage_cluster = given.get(names::STORAGE_CLUSTER_ID);
-        if storage_cluster.is_some() && given.get(names::PERFORMANCE_LEVEL).is_none() {
+        let storage_cluster = params.get(names::STORAGE_CLUSTER_ID);
+        if storage_cluster.is_some() && params.get(names::PERFORMANCE_LEVEL).is_none() {
             return Err(Error::InvalidArgument(
                 "storageClusterId is given without performanceLevel: a dedicated cluster has disks of one level".into(),
             ));
         }
-        let round_up = given.flag(names::VOLUME_SIZE_AUTO_AVAILABLE)? == Some(true);
+        let round_up = params.flag(names::VOLUME_SIZE_AUTO_AVAILABLE)? == Some(true);
         Ok(Self {
             name: &request.name,
             capacity: request.capacity,
@@ -86,22 +86,22 @@ impl<'a> Wanted<'a> {
             } else {
                 TooSmall::Refuse
             },
-            kinds: match (given.get(names::DISK_ID), given.get(names::TYPE)) {
+            kinds: match (params.get(names::DISK_ID), params.get(names::TYPE)) {
                 (Some(_), None) => Vec::new(),
-                _ => Kind::wanted(&given)?,
+                _ => Kind::from_params(&params)?,
             },
-            zones: zone::wanted(&given, &request.accessibility_requirements, region)?,
+            zones: zone::from_request(&params, &request.accessibility_requirements, region)?,
             places: &request.accessibility_requirements,
             encrypted,
             kms_key,
-            roles: roles(&given)?,
-            resource_group: given.get(names::RESOURCE_GROUP_ID),
+            roles: roles(&params)?,
+            resource_group: params.get(names::RESOURCE_GROUP_ID),
             storage_cluster,
             multi_attach,
-            provisioned_iops: given.number(names::PROVISIONED_IOPS)?,
-            bursting: given.flag(names::BURSTING_ENABLED)?,
-            tags: tags::of_disk(&request.name, &given)?,
-            context: context(&given)?,
+            provisioned_iops: params.number(names::PROVISIONED_IOPS)?,
+            bursting: params.flag(names::BURSTING_ENABLED)?,
+            tags: tags::of_disk(&request.name, &params)?,
+            context: context(&params)?,
         })
     }
 
@@ -126,7 +126,7 @@ impl<'a> Wanted<'a> {
                 }
                 let zone = self.zones.get(round).filter(|_| !regional).copied();
                 if zone.is_none() && !regional {
-                    reasons.push(zone::unsaid(*kind));
+                    reasons.push(zone::missing(*kind));
                     continue;
                 }
                 let attempt = |gib| Attempt {
@@ -135,9 +135,9 @@ impl<'a> Wanted<'a> {
                     gib,
                 };
                 let size = self.size(*kind, source);
-                match size.and_then(|gib| self.taker(*kind, zone).map(|taker| (gib, taker))) {
-                    Ok((gib, Taker::First)) => attempts.push(attempt(gib)),
-                    Ok((gib, Taker::Other)) => for_others.push(attempt(gib)),
+                match size.and_then(|gib| self.usable_by(*kind, zone).map(|by| (gib, by))) {
+                    Ok((gib, UsableBy::FirstNode)) => attempts.push(attempt(gib)),
+                    Ok((gib, UsableBy::OtherNode)) => for_others.push(attempt(gib)),
                     Err(Error::Exhausted(reason)) => reasons.push(Error::Exhausted(reason)),
                     Err(reason) if round == 0 => reasons.push(reason),
                     Err(_) => {}
@@ -149,7 +149,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// Which of the nodes of a zone could have such a disk, where they are known.
-    fn taker(&self, kind: Kind, zone: Option<&str>) -> Result<Taker, Error> {
+    fn usable_by(&self, kind: Kind, zone: Option<&str>) -> Result<UsableBy, Error> {
         let category = kind.category.name();
         let first = zone::first_in(self.places, zone, None);
         let taking = zone::first_in(self.places, zone, Some(category));
@@ -170,8 +170,8 @@ impl<'a> Wanted<'a> {
             )));
         }
         Ok(match first {
-            Some(first) if !zone::takes(first, category) => Taker::Other,
-            Some(_) | None => Taker::First,
+            Some(first) if !zone::takes(first, category) => UsableBy::OtherNode,
+            Some(_) | None => UsableBy::FirstNode,
         })
     }
 
@@ -259,52 +259,52 @@ impl<'a> Wanted<'a> {
 }
 
 /// Words that are known and can not be honoured, and those that allow one value only.
-fn check_words(given: &Given<'_>, region: &str) -> Result<(), Error> {
-    for (key, value) in given.0.iter().filter(|(_, value)| !value.is_empty()) {
+fn check_words(params: &Params<'_>, region: &str) -> Result<(), Error> {
+    for (key, value) in params.0.iter().filter(|(_, value)| !value.is_empty()) {
         if let Some(reason) = names::refusal(key) {
             return Err(Error::InvalidArgument(format!(
                 "{key} \"{value}\" cannot be honoured: {reason}"
             )));
         }
     }
-    if given.flag(names::OMIT_FSCK)? == Some(true) {
+    if params.flag(names::OMIT_FSCK)? == Some(true) {
         let reason = "a filesystem is checked before each mount; leave it out";
         return Err(malformed(names::OMIT_FSCK, "true", reason));
     }
-    match given.get(names::RESTRICT_TO_HPN_ZONE) {
+    match params.get(names::RESTRICT_TO_HPN_ZONE) {
         Some(word) if !word.eq_ignore_ascii_case("never") => {
             let reason = "nodes' network zones are not told apart; write never, or leave it out";
             return Err(malformed(names::RESTRICT_TO_HPN_ZONE, word, reason));
         }
         _ => {}
     }
-    match given.get(names::REGION_ID) {
-        Some(wanted) if wanted != region => Err(Error::InvalidArgument(format!(
-            "regionId is {wanted}, and the driver's file grants region {region}: disks cannot be attached across regions"
+    match params.get(names::REGION_ID) {
+        Some(spec) if spec != region => Err(Error::InvalidArgument(format!(
+            "regionId is {spec}, and the driver's file grants region {region}: disks cannot be attached across regions"
         ))),
         _ => Ok(()),
     }
 }
 
 /// ECS's own words for it are understood too, as the CSI driver does.
-fn multi_attach(given: &Given<'_>) -> Result<MultiAttach, Error> {
-    let written = given.get(names::MULTI_ATTACH).unwrap_or_default();
+fn multi_attach(params: &Params<'_>) -> Result<MultiAttach, Error> {
+    let written = params.get(names::MULTI_ATTACH).unwrap_or_default();
     if written.eq_ignore_ascii_case("enabled") {
         return Ok(MultiAttach::Enabled);
     }
     if written.eq_ignore_ascii_case("disabled") {
         return Ok(MultiAttach::Disabled);
     }
-    Ok(match given.flag(names::MULTI_ATTACH)? {
+    Ok(match params.flag(names::MULTI_ATTACH)? {
         Some(true) => MultiAttach::Enabled,
         Some(false) | None => MultiAttach::Disabled,
     })
 }
 
 /// The CSI driver hands them to CreateDisk, which assumes them by itself: `Arn.1.Rolearn` and its kin.
-fn roles(given: &Given<'_>) -> Result<Vec<(String, &'static str)>, Error> {
+fn roles(params: &Params<'_>) -> Result<Vec<(String, &'static str)>, Error> {
     let mut roles = Vec::new();
-    let Some(written) = given.get(names::CREATE_DISK_ARN) else {
+    let Some(written) = params.get(names::CREATE_DISK_ARN) else {
         return Ok(roles);
     };
     let unfit = || {
@@ -366,15 +366,15 @@ pub(crate) fn check_capabilities(
 }
 
 /// What travels with the volume. The disk's id too: a FlexVolume's own name is that of its PersistentVolume.
-fn context(given: &Given<'_>) -> Result<Parameters, Error> {
+fn context(params: &Params<'_>) -> Result<Parameters, Error> {
     let mut context = Vec::new();
     for name in [names::FS_TYPE, names::MKFS_OPTIONS] {
-        if let Some(value) = given.get(name) {
+        if let Some(value) = params.get(name) {
             context.push((name.into(), value.into()));
         }
     }
     for name in [names::READ_ONLY, names::DETACH_FROM_OTHER_NODE] {
-        if given.flag(name)? == Some(true) {
+        if params.flag(name)? == Some(true) {
             context.push((name.into(), "true".into()));
         }
     }

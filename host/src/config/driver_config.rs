@@ -1,0 +1,60 @@
+//! One driver, as the operator configured it.
+
+use super::limits::Limits;
+use crate::grant::Grants;
+use crate::volume::DriverName;
+
+/// One driver, as its file says.
+#[derive(Debug, Clone)]
+pub struct DriverConfig {
+    /// The stem of the file.
+    pub name: DriverName,
+    /// Name in the component store.
+    pub component: String,
+    /// The name CSI callers use.
+    pub csi_name: Option<String>,
+    /// The name FlexVolume callers use: `vendor/driver`.
+    pub flexvolume: Option<FlexVolumeName>,
+    /// Who attaches its FlexVolumes.
+    pub flexvolume_attach: FlexVolumeAttach,
+    /// Which components may serve it; empty: any of that name.
+    pub require_sha256: Vec<String>,
+    /// What it may use.
+    pub grants: Grants,
+    /// How much of everything.
+    pub limits: Limits,
+}
+
+/// `vendor/driver`, as a FlexVolume PersistentVolume names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlexVolumeName {
+    /// Before the slash.
+    pub vendor: String,
+    /// After it; also the executable's name.
+    pub driver: String,
+}
+
+impl FlexVolumeName {
+    /// `vendor~driver`: the directory in kubelet's plugin directory.
+    pub fn directory(&self) -> String {
+        format!("{}~{}", self.vendor, self.driver)
+    }
+}
+
+/// `flexvolume-attach`: who attaches the volumes of a driver that attaches, where FlexVolume is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FlexVolumeAttach {
+    /// `"by-kubelet"`: the controller or kubelet, by call-outs of their own.
+    #[default]
+    ByKubelet,
+    /// `"on-mount"`: we do, on the node, with a volume's first `mount`; its last `unmount` detaches it.
+    /// kubelet is told that there is nothing to attach, and needs no controller.
+    OnMount,
+}
+
+impl FlexVolumeAttach {
+    /// Whether mounting a volume attaches it.
+    pub fn is_on_mount(self) -> bool {
+        self == Self::OnMount
+    }
+}
