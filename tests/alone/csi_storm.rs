@@ -48,6 +48,7 @@ struct Storm {
 
 #[test]
 fn a_thousand_volumes_leave_nothing_behind_whatever_is_cancelled_or_killed() {
+    let _machine = crate::takes_all();
     let cloud = Cloud::start();
     cloud.set(&json!({ "instance_types": { "ecs.g7.large": { "disk_quantity": 64 } } }));
     let node = Node::with_disks(&cloud);

@@ -76,6 +76,7 @@ fn release_all(node: &Node, disks: &[String]) {
 
 #[test]
 fn each_of_two_hundred_disks_is_found_by_what_it_is() {
+    let _machine = crate::takes_all();
     let cloud = Cloud::start();
     // Room for all, and long enough under way that they overtake each other.
     cloud.set(&json!({

@@ -87,6 +87,7 @@ impl Hanging {
 
 #[test]
 fn a_worker_that_stands_still_is_ended_at_the_deadline() {
+    let _machine = crate::is_in_time();
     let hanging = Hanging::with_deadline("3s");
     let (node, pod) = (&hanging.node, &hanging.pod);
     let before = node.traces();
@@ -102,6 +103,7 @@ fn a_worker_that_stands_still_is_ended_at_the_deadline() {
 
 #[test]
 fn the_pipes_close_when_the_shim_ends_even_while_its_worker_hangs() {
+    let _machine = crate::is_in_time();
     let hanging = Hanging::with_deadline("20s");
     let (mut shim, worker) = hanging.start();
     let ends = [
@@ -126,6 +128,7 @@ fn the_pipes_close_when_the_shim_ends_even_while_its_worker_hangs() {
 
 #[test]
 fn workers_have_none_of_the_callers_streams_nor_its_environment() {
+    let _machine = crate::is_in_time();
     let hanging = Hanging::with_deadline("20s");
     let (shim, worker) = hanging.start();
     send(worker, Signal::SIGSTOP);
@@ -151,6 +154,7 @@ fn workers_have_none_of_the_callers_streams_nor_its_environment() {
 
 #[test]
 fn a_volume_stays_locked_while_a_worker_of_a_dead_shim_is_at_it() {
+    let _machine = crate::is_in_time();
     let hanging = Hanging::with_deadline("3s");
     let (shim, worker) = hanging.start();
     kill_hard(shim);
@@ -172,6 +176,7 @@ fn a_volume_stays_locked_while_a_worker_of_a_dead_shim_is_at_it() {
 
 #[test]
 fn workers_end_before_the_host_where_memory_is_short() {
+    let _machine = crate::is_in_time();
     let hanging = Hanging::with_deadline("20s");
     let (shim, worker) = hanging.start();
     let score = fs::read_to_string(format!("/proc/{worker}/oom_score_adj")).expect("it runs");
@@ -182,6 +187,7 @@ fn workers_end_before_the_host_where_memory_is_short() {
 
 #[test]
 fn many_calls_that_hang_share_as_many_workers_as_the_operator_says() {
+    let _machine = crate::is_in_time();
     let hanging = Hanging::with_limits("deadline = \"3s\"\n[limits.workers]\nat-once = 4\n");
     let node = &hanging.node;
     let mut shims: Vec<Child> = (0..24)
@@ -211,6 +217,7 @@ fn many_calls_that_hang_share_as_many_workers_as_the_operator_says() {
 
 #[test]
 fn a_worker_of_a_dead_shim_finishes_and_goes_by_itself() {
+    let _machine = crate::is_in_time();
     let hanging = Hanging::with_deadline("20s");
     let (shim, _) = hanging.start();
     kill_hard(shim);
@@ -221,6 +228,7 @@ fn a_worker_of_a_dead_shim_finishes_and_goes_by_itself() {
 
 #[test]
 fn a_worker_stuck_in_the_kernel_keeps_the_lock_until_it_is_really_gone() {
+    let _machine = crate::is_in_time();
     let node = Node::empty();
     let frozen = Frozen::beneath(&node);
     node.add_driver(

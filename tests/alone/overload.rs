@@ -210,6 +210,7 @@ fn say(line: &str) {
 
 #[test]
 fn two_hundred_hostile_calls_at_once_leave_the_node_its_memory_and_others_their_answers() {
+    let _machine = crate::takes_all();
     let site = Site::new();
     let group = MemoryGroup::with_limit(512 << 20);
     // Where there is no control group to read it from, the same is said.
@@ -309,6 +310,7 @@ fn two_hundred_hostile_calls_at_once_leave_the_node_its_memory_and_others_their_
 
 #[test]
 fn a_guest_that_wants_more_than_all_may_have_is_told_so_at_once() {
+    let _machine = crate::is_in_time();
     let site = Site::new();
     let crowd = Crowd::start(&site.node, None, &["hostile"], &["--guest-memory", "32Mi"]);
     let status = site

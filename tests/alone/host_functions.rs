@@ -355,6 +355,7 @@ fn every_function_that_is_linked_is_tried() {
 
 #[test]
 fn no_function_outlasts_the_deadline_or_takes_memory_without_end() {
+    let _machine = crate::is_in_time();
     let worst = Worst::new();
     let csi = worst.node.serve("hostile");
     peak_mib(&csi);
@@ -393,6 +394,7 @@ const SLEEP: &str = "(call $block (call $after (i64.const -1)))";
 
 #[test]
 fn a_call_out_ends_though_its_guest_sleeps_for_ever() {
+    let _machine = crate::is_in_time();
     let grants = format!(
         "{}[limits]\ndeadline = \"2s\"\n",
         drivebay_tests::HOSTILE_GRANTS
@@ -402,6 +404,7 @@ fn a_call_out_ends_though_its_guest_sleeps_for_ever() {
 
 #[test]
 fn a_component_that_sleeps_for_ever_when_it_is_asked_who_it_is_is_refused() {
+    let _machine = crate::is_in_time();
     let node = Node::empty();
     let file = sleeper().describe(SLEEP).write(node.path("hostile.wasm"));
     for command in ["inspect", "install"] {
