@@ -14,7 +14,7 @@
 //! volume, error     the words every layer shares
 //! ```
 //!
-//! Each layer imports only those below it; `tests/architecture.rs` asserts the table. The library exists
+//! Each layer imports only those below it; `tests/style/architecture.rs` asserts the table. The library exists
 //! for the two binaries; its interface is not promised to anyone else.
 
 mod bindings;

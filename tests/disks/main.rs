@@ -1,0 +1,9 @@
+//! Disks of a cloud, on real block devices of this machine.
+
+mod access_key;
+mod dead_mounts;
+mod existing_filesystems;
+mod faults;
+mod lifecycle;
+mod mount_options;
+mod read_only_first;

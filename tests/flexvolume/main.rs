@@ -1,0 +1,12 @@
+//! What kubelet, or whoever calls in its place, sees of the shim.
+
+mod bad_arguments;
+mod callouts;
+mod crash;
+mod full_node;
+mod growing;
+mod inline;
+mod old_volumes;
+mod on_mount;
+mod secrets;
+mod shares;
