@@ -1,11 +1,6 @@
 //! A thousand disks come and go at once, while callers give up in the midst of calls and `serve` is killed and
 //! started again: in the end nothing is left of any of them.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;

@@ -1,11 +1,6 @@
 //! Two hundred disks at once, arriving in any order under names that others had before: each is found by what
 //! it is, and never one for another.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::PathBuf;
 

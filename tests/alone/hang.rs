@@ -1,11 +1,6 @@
 //! Servers and kernels that do not answer: every call ends, keeps no pipe of its caller's, and gives the
 //! volume up only when nobody can touch it any more.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::io::Read;
 use std::os::fd::AsRawFd;

@@ -3,11 +3,6 @@
 //! Every function has its worst case here: the longest wait, the largest number, servers that never answer, text as long
 //! as a host function takes. One that is linked and not in the table fails the test.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::PathBuf;

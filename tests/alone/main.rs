@@ -6,6 +6,11 @@
 //! | `csi_storm`, `disk_stress`, `overload` | hundreds of processes, devices and gigabytes at once: whoever has a deadline of seconds misses it beside them |
 //! | `hang`, `host_functions` | deadlines of two and three seconds, of which nothing else may take a part |
 
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
 mod csi_storm;
 mod disk_stress;
 mod hang;

@@ -1,11 +1,6 @@
 //! Many calls at once, of guests that take what they can: the node keeps its memory, threads and processes, and another
 //! driver of the same process does not notice.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Write, stdout};

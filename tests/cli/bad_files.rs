@@ -1,10 +1,5 @@
 //! Directories that are not what they should be, and disks that cannot be written.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;

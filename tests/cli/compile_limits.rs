@@ -1,10 +1,5 @@
 //! Compiling is bounded in time, memory and complexity, whoever asks for it, and says which limit was met.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,11 +3,6 @@
 //! Native code is run as root: whatever is not exactly what the compiler left is refused before it is mapped,
 //! and made again where that is possible. Never a crash, and never another component's code.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};

@@ -1,10 +1,5 @@
 //! The component store: a swap takes effect with the next call, a bad one never, and whoever attached detaches.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 

@@ -1,11 +1,6 @@
 //! What an operator types: `install` puts the shim before kubelet's eyes whole or not at all, `check` is a gate,
 //! `inspect` tells what a stranger's component wants.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;

@@ -1,10 +1,5 @@
 //! `drivebay run`: each operation by hand, one JSON object, or the condition and exit code 1.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;

@@ -2,11 +2,6 @@
 //! over where it is the volume. Here Alibaba's driver mounted: a disk at the staging directory itself, a raw device at
 //! a file in it that has the volume's id for a name, and both bound to the pods' targets.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,5 @@
 //! Volumes, classes and places as Alibaba's own CSI driver has them: what was written for it goes on working.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::collections::HashMap;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;

@@ -1,10 +1,5 @@
 //! Snapshots of several disks, cut together, as CSI's GroupController has them.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 
 use drivebay_tests::csi_proto::{

@@ -1,10 +1,5 @@
 //! What `drivebay serve` tells of itself: to Prometheus, to whoever types `drivebay status`, and in its log.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,11 +1,6 @@
 //! Callers that are refused before their call begins get little more than a closed stream. The log says once for
 //! each kind what was refused, and what helps.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;

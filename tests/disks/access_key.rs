@@ -1,11 +1,6 @@
 //! The access key's secret is in the host alone: not in the guest's memory, a log, an argument, the journal or
 //! an error. A session token is in the request and in the call that makes it, and nowhere afterwards.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::process::Child;

@@ -1,11 +1,6 @@
 //! Mounts that are in place and yet are not what was put there: filesystems that the kernel gave up. A repeated call
 //! looks at the thing itself; it is mounted anew where nobody uses it, and never exchanged beneath a pod.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::Path;
 

@@ -2,11 +2,6 @@
 //!
 //! Call-outs are repeated as kubelet and the controller repeat them, until they succeed.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,11 +1,6 @@
 //! The life of a disk as kubelet lives it, on real block devices: made, attached, formatted, mounted, grown,
 //! moved and released.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,5 @@
 //! Mount options as users write them: read as mount(8) reads them, and held against what was granted.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;

@@ -1,11 +1,6 @@
 //! A pod that only reads comes first, and kubelet has the volume staged for it alone; then one comes that writes.
 //! It is told why it has to wait, and can write when nobody only reads. What reads goes on reading, and does not write.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;

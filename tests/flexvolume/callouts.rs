@@ -1,10 +1,5 @@
 //! Every call-out of the contract through a driver that attaches, in kubelet's order and spelling.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::Path;
 

@@ -1,11 +1,6 @@
 //! A node with many volumes and many mounts: what a call costs is its own affair. Seen by what it asks the kernel
 //! for, because time on a busy machine proves nothing: no list of everything that is there.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::PathBuf;
 

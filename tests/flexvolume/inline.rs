@@ -1,11 +1,6 @@
 //! A driver that mounts without attaching, as inline volumes of pods use it: what `mount` alone does, with a
 //! guest that binds the directory named like the volume.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;

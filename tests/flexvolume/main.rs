@@ -1,5 +1,10 @@
 //! What kubelet, or whoever calls in its place, sees of the shim.
 
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
 mod bad_arguments;
 mod callouts;
 mod crash;

@@ -1,11 +1,6 @@
 //! A driver that attaches, for callers that only mount and unmount: the first pod's mount attaches, the last
 //! pod's unmount detaches, and nothing in between can lose the attachment.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;

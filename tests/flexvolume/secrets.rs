@@ -1,10 +1,5 @@
 //! A secret that kubelet hands to `mount` is nowhere afterwards, and nowhere meanwhile.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

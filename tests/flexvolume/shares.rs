@@ -2,11 +2,6 @@
 //!
 //! What needs a server is in the VM tests; here is what a node sees that has none, or no NFS at all.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;

@@ -1,10 +1,5 @@
 //! A component whose types are not the contract's is told so, by name, before anything of it is used.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 
 use drivebay_tests::{Node, WatGuest, text};

@@ -3,11 +3,6 @@
 //! Asked for again at each call, by guests that write down whatever could lead further: names nobody granted,
 //! paths out of a directory, handles nobody gave them.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::fs::symlink;
 

@@ -1,11 +1,6 @@
 //! A guest is told what went wrong, and never where things are on this node: each of these passes on the error that it
 //! got, and the host's own log has the rest.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -3,11 +3,6 @@
 //! The guests are text. Each shows the attack and leaves the rest to [`WatGuest`]; each is installed by the
 //! shipped `drivebay` and called through the shipped shim, whose every answer is held to kubelet's rules.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, Instant};

@@ -2,11 +2,6 @@
 //!
 //! Real sockets and real TLS: shim, worker and server are processes and threads of their own.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::thread;

@@ -3,11 +3,6 @@
 //! One that wants more than it was granted does not load, and the answer has the line to add; what is no
 //! component of this contract does not even get into the store. Who brings WASI finds it empty.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 
 use drivebay_tests::{Answer, HOSTILE_GRANTS, Node, WatGuest, dist, hostile_node, mount_hostile};

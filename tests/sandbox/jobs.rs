@@ -1,11 +1,6 @@
 //! Bulk work that a guest has the host do: bounded in everything, gone after those who wait for it, and never in a
 //! guest's way once it was killed.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;

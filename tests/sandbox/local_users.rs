@@ -1,11 +1,6 @@
 //! Somebody with an account on the node, where a directory of the host's was left open to him: what he puts there is
 //! neither followed nor believed, and the operator is told.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,10 @@
 //! What guests can do and what they cannot, and how what they say is taken.
 
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
 mod answers;
 mod contract_types;
 mod grants;

@@ -1,10 +1,5 @@
 //! Signatures by keys that no guest sees, and that are nowhere afterwards.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 use std::sync::{Arc, Mutex};
 use std::thread;

@@ -3,11 +3,6 @@
 //!
 //! Read from the source as text. A rule that is broken is reported with file, line and the rule's own words.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

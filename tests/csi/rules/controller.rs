@@ -1,10 +1,5 @@
 //! The Controller service: codes for each reason, and tokens.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in tests, a panic is how a broken promise is reported"
-)]
-
 use std::fs;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
