@@ -6,10 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use drivebay_testbed::Cloud;
 use serde_json::Value;
 
 use super::table::Table;
-use crate::cloud::Cloud;
+use crate::emulator;
 use crate::process::{self, Echo, answer, command};
 use crate::workspace::Workspace;
 
@@ -21,7 +22,7 @@ const WHAT: &str = "a signed question to the cloud, through a guest that is load
 /// Adds the row. `program` makes the calls, by turns, in one process.
 pub(super) fn measure(workspace: &Workspace, program: &Path, table: &mut Table) -> Result<()> {
     let node = Node::new(workspace)?;
-    let cloud = Cloud::start(workspace, &node.0.join("cloud"))?;
+    let cloud = emulator::cloud(workspace, &node.0.join("cloud"))?;
     node.install(workspace, &cloud)?;
     let mut create = node.command(&workspace.binaries().join("drivebay"));
     create.args(["run", "alicloud-disk", "create-volume", "--name", "bench"]);
@@ -63,7 +64,7 @@ impl Node {
 
     fn install(&self, workspace: &Workspace, cloud: &Cloud) -> Result<()> {
         let grants = self.0.join("etc/drivers.d/alicloud-disk.toml");
-        fs::write(grants, cloud.grants()?)?;
+        fs::write(grants, cloud.grants(&cloud.key_in_files()?)?)?;
         let mut install = self.command(&workspace.binaries().join("drivebay"));
         install.arg("install");
         install.arg(workspace.components().join("alicloud-disk.wasm"));

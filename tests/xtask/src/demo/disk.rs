@@ -6,20 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use drivebay_testbed::{Cloud, NODE_NAME};
 use serde_json::Value;
 
 use super::callout::options;
 use super::node::{Node, mounts_beneath};
-use crate::cloud::Cloud;
+use crate::emulator;
 use crate::process::{self, Echo, command};
 use crate::steps::say;
 use crate::workspace::Workspace;
 
 const DRIVER: &str = "alicloud~disk/disk";
 const MOUNT_DEVICE: &str = "var/lib/kubelet/plugins/kubernetes.io/flexvolume/alicloud/disk/mounts";
-
-/// What ACK calls the node that this machine is.
-const NODE_NAME: &str = "cn-hangzhou.i-bp1drivebaynode00001";
 
 /// ext4 would grow as well, but while it is mounted only by a capability that containers lack.
 const FS_TYPE: (&str, &str) = ("kubernetes.io/fsType", "xfs");
@@ -33,7 +31,7 @@ pub(super) fn show(workspace: &Workspace) -> Result<&'static str> {
         return Ok("this kernel was left out");
     }
     let stage = Stage::new(workspace)?;
-    let cloud = Cloud::start(workspace, &stage.0.join("cloud"))?;
+    let cloud = emulator::cloud(workspace, &stage.0.join("cloud"))?;
     let node = Node::new(workspace, &stage.0)?;
 
     say(format_args!(
@@ -41,13 +39,21 @@ pub(super) fn show(workspace: &Workspace) -> Result<&'static str> {
          address, one key, and disks; and installs it:",
         cloud.endpoint("ecs")?
     ));
-    node.grant("alicloud-disk", &cloud.grants()?)?;
+    node.grant("alicloud-disk", &cloud.grants(&cloud.key_in_files()?)?)?;
     node.install(&workspace.components().join("alicloud-disk.wasm"))?;
     live(&node)?;
     node.expect_nothing_left()?;
-    cloud.expect_nothing_left()?;
+    expect_nothing_left(&cloud)?;
     say("\n  Nothing is mounted, attached or noted any more, and the cloud has no disk of ours.");
     Ok("a cloud's disk was made, attached, formatted, written to, grown, cut and deleted")
+}
+
+/// No data disk and no snapshot is left.
+fn expect_nothing_left(cloud: &Cloud) -> Result<()> {
+    ensure!(cloud.disks()?.is_empty(), "a disk is left in the cloud");
+    let snapshots = cloud.kept("snapshots")?;
+    ensure!(snapshots.is_empty(), "a snapshot is left in the cloud");
+    Ok(())
 }
 
 fn live(node: &Node) -> Result<()> {
