@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use drivebay_testbed::Serving;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{Node, PATIENCE, dist, eventually, text};
+use crate::{Node, PATIENCE, dist, text};
 
 /// A control group of version 1 or 2 with a limit on memory; removed when dropped.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl Drop for MemoryGroup {
 /// `drivebay serve` with several drivers; ended when dropped.
 #[derive(Debug)]
 pub struct Crowd {
-    process: Child,
+    serving: Serving,
     directory: PathBuf,
     watched: Vec<PathBuf>,
 }
@@ -72,33 +71,23 @@ impl Crowd {
             .arg(dist("drivebay"))
             .arg("serve")
             .args(arguments);
-        for driver in drivers {
-            let socket = directory.join(format!("{driver}.sock"));
+        let sockets = drivers.iter().map(|driver| socket(&directory, driver));
+        let sockets: Vec<PathBuf> = sockets.collect();
+        for (driver, socket) in drivers.iter().zip(&sockets) {
             command.args(["--driver", driver, "--endpoint"]);
             command.arg(format!("unix://{}", socket.display()));
         }
-        let process = command
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(&log).expect("writable"))
-            .spawn()
-            .expect("it runs");
-        let crowd = Self {
-            process,
+        let serving = Serving::start(command, &log, &sockets);
+        Self {
+            serving: serving.expect("it serves"),
             directory,
             watched: vec![log, node.path("state"), node.path("run")],
-        };
-        let listens = |driver: &&str| UnixStream::connect(crowd.socket(driver)).is_ok();
-        eventually("the sockets", || drivers.iter().all(listens));
-        crowd
-    }
-
-    fn socket(&self, driver: &str) -> PathBuf {
-        self.directory.join(format!("{driver}.sock"))
+        }
     }
 
     /// A connection that is made when it is first used; for use inside a runtime.
     pub fn channel(&self, driver: &str) -> Channel {
-        let address = format!("unix://{}", text(&self.socket(driver)));
+        let address = format!("unix://{}", text(&socket(&self.directory, driver)));
         Endpoint::from_shared(address)
             .expect("a socket")
             .connect_lazy()
@@ -106,12 +95,12 @@ impl Crowd {
 
     /// Whether it still runs.
     pub fn is_alive(&mut self) -> bool {
-        matches!(self.process.try_wait(), Ok(None))
+        self.serving.is_alive()
     }
 
     /// What it takes of the node now, by name.
     pub fn takes(&self) -> BTreeMap<&'static str, u64> {
-        let id = self.process.id();
+        let id = self.serving.id();
         let processes = descendants(id);
         // One that is being started still shows the memory of its parent.
         let is_worker = |id: &&u32| {
@@ -140,11 +129,8 @@ impl Crowd {
     }
 }
 
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn socket(directory: &Path, driver: &str) -> PathBuf {
+    directory.join(format!("{driver}.sock"))
 }
 
 /// What is gone by the time that it is looked at counts as nothing.

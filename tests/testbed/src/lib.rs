@@ -1,8 +1,16 @@
-//! What tests, the demo and measurements stand on.
+//! What tests, the demo and measurements stand on: a node beneath one directory, and a cloud beside it.
 
 mod cloud;
 mod command;
 mod emulator;
+mod mounts;
+mod node;
+mod scratch;
+mod serving;
 
 pub use cloud::{Cloud, NODE_NAME};
 pub use emulator::Emulator;
+pub use mounts::mounts_beneath;
+pub use node::{Layout, Node};
+pub use scratch::Scratch;
+pub use serving::Serving;

@@ -3,10 +3,11 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use drivebay_testbed::Serving;
 use serde_json::{Value, json};
 
 use super::Caller;
-use super::site::{Serving, Site};
+use super::site::Site;
 use crate::bench::table::Table;
 use crate::emulator;
 use crate::workspace::Workspace;
