@@ -5,6 +5,7 @@ mod command;
 mod emulator;
 mod mounts;
 mod node;
+mod processes;
 mod scratch;
 mod serving;
 
@@ -12,5 +13,6 @@ pub use cloud::{Cloud, NODE_NAME};
 pub use emulator::Emulator;
 pub use mounts::mounts_beneath;
 pub use node::{Layout, Node};
+pub use processes::end_processes_of;
 pub use scratch::Scratch;
 pub use serving::Serving;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use nix::mount::{MntFlags, umount2};
 
-use crate::mounts_beneath;
+use crate::{end_processes_of, mounts_beneath};
 
-/// Removed when dropped, also after a failure, with what is still mounted in it.
+/// Removed when dropped, also after a failure, with what is still mounted in it; whoever works in it is ended before.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
@@ -28,6 +28,7 @@ impl Scratch {
     }
 
     fn clear(&self) -> Result<()> {
+        end_processes_of(&self.0);
         // The last mounted first; where mounts are shared, one takes others along.
         for point in mounts_beneath(&self.0)?.into_iter().rev() {
             let _ = umount2(&point, MntFlags::MNT_DETACH);
