@@ -33,6 +33,7 @@ mod trace;
 mod traces;
 mod volume;
 mod wat_guest;
+mod watchdog;
 mod web_guest;
 mod web_server;
 

@@ -7,12 +7,14 @@ use std::process::{Command, Output, Stdio};
 
 use drivebay_testbed::{Layout, Scratch, mounts_beneath};
 
+use crate::watchdog::Watchdog;
 use crate::{Answer, dist, guest, repository};
 
 /// Configuration, state and plugin directory of one host.
 #[derive(Debug)]
 pub struct Node {
     node: drivebay_testbed::Node,
+    _watchdog: Watchdog,
     _root: Scratch,
 }
 
@@ -41,6 +43,7 @@ impl Node {
         let node = drivebay_testbed::Node::new(root.path(), Layout::SHORT, &binaries);
         let node = Self {
             node: node.expect("writable"),
+            _watchdog: Watchdog::over(root.path()),
             _root: root,
         };
         for directory in ["pods", "pool"] {

@@ -2,9 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+
+/// How long it may take to give its devices back; one that takes longer is killed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running emulator; it ends, and takes its devices away, when dropped.
 #[derive(Debug)]
@@ -65,6 +70,12 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
-        let _ = self.process.wait();
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if Instant::now() > until {
+                let _ = self.process.kill();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
