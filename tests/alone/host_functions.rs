@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use drivebay_tests::csi_proto as proto;
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::{
-    Csi, Node, PATIENCE, SilentServer, WatGuest, guest_that_imports_all, host_functions,
-    hostile_node, linked_of_wasi, mount_hostile, mounted,
+    Csi, LoopDevice, Node, PATIENCE, SilentServer, WatGuest, guest_that_imports_all,
+    host_functions, hostile_node, linked_of_wasi, mount_hostile, mounted,
 };
 use tonic::Code;
 
@@ -253,7 +253,7 @@ deadline = "2s"
 struct Worst {
     node: Node,
     server: SilentServer,
-    disk: String,
+    _disk: LoopDevice,
 }
 
 impl Worst {
@@ -263,9 +263,7 @@ impl Worst {
         File::create(&image)
             .and_then(|file| file.set_len(64 << 20))
             .expect("writable");
-        let made = Node::run("losetup", &["--find", "--show", &image.to_string_lossy()]);
-        assert!(made.status.success(), "{made:?}");
-        let disk = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        let disk = LoopDevice::over(&image);
         let pool = node.path("pool");
         let fifo = Node::run("mkfifo", &[&pool.join("fifo").to_string_lossy()]);
         assert!(fifo.status.success(), "{fifo:?}");
@@ -275,7 +273,11 @@ impl Worst {
             let name = format!("{name:04}{}", "\u{1}".repeat(110));
             File::create(pool.join("full").join(name)).expect("writable");
         }
-        let worst = Self { node, server, disk };
+        let worst = Self {
+            node,
+            server,
+            _disk: disk,
+        };
         worst.install();
         worst
     }
@@ -290,16 +292,6 @@ impl Worst {
             .stage(&stage());
         self.node
             .install(&[&guest.write(self.node.path("hostile.wasm"))]);
-    }
-}
-
-impl Drop for Worst {
-    fn drop(&mut self) {
-        let target = self.node.path("pods");
-        for point in Node::mounts_beneath(&target) {
-            Node::run("umount", &[&point.to_string_lossy()]);
-        }
-        Node::run("losetup", &["--detach", &self.disk]);
     }
 }
 

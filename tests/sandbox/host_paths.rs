@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use drivebay_tests::{
-    Answer, Authority, HOSTILE_GRANTS, KeyUse, Node, WatGuest, WebServer, Wire, asking,
+    Answer, Authority, HOSTILE_GRANTS, KeyUse, LoopDevice, Node, WatGuest, WebServer, Wire, asking,
     hostile_node, text, using_key,
 };
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -110,28 +110,6 @@ fn what_lies_beneath_it_is_called_as_the_guest_calls_it() {
     );
 }
 
-/// A loop device over a file, until the test ends.
-struct Loop {
-    device: String,
-}
-
-impl Loop {
-    fn over(file: &Path) -> Self {
-        let output = Node::run("losetup", &["--find", "--show", text(file)]);
-        assert!(output.status.success(), "{output:?}");
-        let device = String::from_utf8(output.stdout).expect("UTF-8");
-        Self {
-            device: device.trim().to_owned(),
-        }
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        Node::run("losetup", &["--detach", &self.device]);
-    }
-}
-
 #[test]
 fn a_device_is_called_by_what_it_is() {
     let serial = format!("told-{}", std::process::id());
@@ -159,10 +137,10 @@ fn a_device_is_called_by_what_it_is() {
     let node = hostile_node(&guest, grants);
     let disk = node.path(&serial);
     fs::write(&disk, vec![0; 4 << 20]).expect("writable");
-    let attached = Loop::over(&disk);
+    let attached = LoopDevice::over(&disk);
     let answer = mount_at(&node, &node.pod("web"));
     let words = format!("device \"loop-{serial}\" has no filesystem that this host mounts");
-    told(&node, &answer, &words, &attached.device);
+    told(&node, &answer, &words, attached.node());
     drop(attached);
     // Not here any more: what was looked at instead is not told either.
     let answer = mount_at(&node, &node.pod("web"));
