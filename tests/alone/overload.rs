@@ -13,7 +13,7 @@ use drivebay_tests::csi_proto::node_client::NodeClient;
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::csi_proto::{self as proto};
 use drivebay_tests::{
-    Crowd, MemoryGroup, Node, PATIENCE, SilentServer, WatGuest, mounted, repository,
+    MemoryCgroup, Node, PATIENCE, ServeProcess, SilentServer, WatGuest, mounted, repository,
 };
 use tokio::runtime::{self, Runtime};
 use tonic::transport::Channel;
@@ -125,9 +125,9 @@ impl Site {
         }
     }
 
-    fn channel(&self, crowd: &Crowd, driver: &str) -> Channel {
+    fn channel(&self, serve: &ServeProcess, driver: &str) -> Channel {
         let _entered = self.runtime.enter();
-        crowd.channel(driver)
+        serve.channel(driver)
     }
 
     fn target(&self, id: &str) -> String {
@@ -207,20 +207,20 @@ fn say(line: &str) {
 fn two_hundred_hostile_calls_at_once_leave_the_node_its_memory_and_others_their_answers() {
     let _machine = crate::takes_all();
     let site = Site::new();
-    let group = MemoryGroup::with_limit(512 << 20);
+    let group = MemoryCgroup::with_limit(512 << 20);
     // Where there is no control group to read it from, the same is said.
     let arguments: &[&str] = match group {
         Some(_) => &[],
         None => &["--guest-memory", "256Mi"],
     };
-    let mut crowd = Crowd::start(
+    let mut serve = ServeProcess::start(
         &site.node,
         group.as_ref(),
         &["hostile", "friendly"],
         arguments,
     );
-    let hostile = site.channel(&crowd, "hostile");
-    let friendly = site.channel(&crowd, "friendly");
+    let hostile = site.channel(&serve, "hostile");
+    let friendly = site.channel(&serve, "friendly");
     site.is_served(&friendly, "before");
 
     let kinds = ["h", "m", "h", "s", "m", "b", "h", "m"].into_iter().cycle();
@@ -242,7 +242,7 @@ fn two_hundred_hostile_calls_at_once_leave_the_node_its_memory_and_others_their_
     let answers = thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                keep_most(&mut most, crowd.takes());
+                keep_most(&mut most, serve.usage());
                 thread::sleep(Duration::from_millis(20));
             }
         });
@@ -268,7 +268,7 @@ fn two_hundred_hostile_calls_at_once_leave_the_node_its_memory_and_others_their_
             .collect::<Vec<Status>>()
     });
 
-    assert!(crowd.is_alive(), "serve is gone");
+    assert!(serve.is_alive(), "serve is gone");
     for (name, value) in &most {
         say(&format!("{value:>6} {name}"));
     }
@@ -300,16 +300,16 @@ fn two_hundred_hostile_calls_at_once_leave_the_node_its_memory_and_others_their_
             most[name]
         );
     }
-    drop(crowd);
+    drop(serve);
 }
 
 #[test]
 fn a_guest_that_wants_more_than_all_may_have_is_told_so_at_once() {
     let _machine = crate::is_in_time();
     let site = Site::new();
-    let crowd = Crowd::start(&site.node, None, &["hostile"], &["--guest-memory", "32Mi"]);
+    let serve = ServeProcess::start(&site.node, None, &["hostile"], &["--guest-memory", "32Mi"]);
     let status = site
-        .publish(&site.channel(&crowd, "hostile"), "h-1")
+        .publish(&site.channel(&serve, "hostile"), "h-1")
         .expect_err("too much");
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
     let said = status.message();

@@ -10,7 +10,6 @@
 
 mod answer;
 mod cloud;
-mod crowd;
 mod csi;
 pub mod csi_proto;
 mod csi_volume;
@@ -25,6 +24,7 @@ mod node;
 mod options;
 mod process;
 mod sanity;
+mod serve_usage;
 mod silent_server;
 mod site;
 mod source;
@@ -40,7 +40,6 @@ mod web_server;
 
 pub use answer::Answer;
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
-pub use crowd::{Crowd, MemoryGroup};
 pub use csi::{Csi, mounted, mounted_as, raw};
 pub use csi_volume::{CsiVolume, created, disk_request};
 pub use disk::{DISK, Disk, GIB, device};
@@ -56,6 +55,7 @@ pub use process::{
     PATIENCE, all_succeed_at_once, eventually, kill_hard, killed_after, moments, send,
 };
 pub use sanity::{Sanity, SanityOutcome};
+pub use serve_usage::{MemoryCgroup, ServeProcess};
 pub use silent_server::SilentServer;
 pub use site::{Site, refused};
 pub use source::{Line, files_beneath, host_code, host_source, read, rust_files};

@@ -1,4 +1,4 @@
-//! One process with several drivers, in a memory cgroup of its own where one can be made, and what it takes.
+//! One process with several drivers, in a memory cgroup of its own where one can be made, and what it uses.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,9 +13,9 @@ use crate::{Node, PATIENCE, dist, text};
 
 /// A control group of version 1 or 2 with a limit on memory; removed when dropped.
 #[derive(Debug)]
-pub struct MemoryGroup(PathBuf);
+pub struct MemoryCgroup(PathBuf);
 
-impl MemoryGroup {
+impl MemoryCgroup {
     /// None where this machine lets nobody make one.
     pub fn with_limit(bytes: u64) -> Option<Self> {
         let name = format!("drivebay-test-{}", std::process::id());
@@ -33,7 +33,7 @@ impl MemoryGroup {
     }
 }
 
-impl Drop for MemoryGroup {
+impl Drop for MemoryCgroup {
     /// When the last worker of a process that was killed has gone.
     fn drop(&mut self) {
         let until = Instant::now() + PATIENCE;
@@ -45,18 +45,18 @@ impl Drop for MemoryGroup {
 
 /// `drivebay serve` with several drivers; ended when dropped.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct ServeProcess {
     serving: Serving,
     directory: PathBuf,
     watched: Vec<PathBuf>,
 }
 
-impl Crowd {
+impl ServeProcess {
     /// One socket for each driver, all in one process.
     #[track_caller]
     pub fn start(
         node: &Node,
-        group: Option<&MemoryGroup>,
+        group: Option<&MemoryCgroup>,
         drivers: &[&str],
         arguments: &[&str],
     ) -> Self {
@@ -98,8 +98,8 @@ impl Crowd {
         self.serving.is_alive()
     }
 
-    /// What it takes of the node now, by name.
-    pub fn takes(&self) -> BTreeMap<&'static str, u64> {
+    /// What it uses of the node now, by name.
+    pub fn usage(&self) -> BTreeMap<&'static str, u64> {
         let id = self.serving.id();
         let processes = descendants(id);
         // One that is being started still shows the memory of its parent.
