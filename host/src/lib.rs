@@ -65,7 +65,7 @@
 //! | stats | what something has counted or used up |
 //! | cache | what is kept to save work, and can be lost |
 //!
-//! Each layer imports only those below it; `tests/architecture.rs` asserts the table. The library exists
+//! Each layer imports only those below it; `tests/style/architecture.rs` asserts the table. The library exists
 //! for the two binaries; its interface is not promised to anyone else.
 
 mod bindings;

@@ -1,11 +1,10 @@
 //! A cloud of a test's own: the ECS emulator as a process, with real block devices on this machine.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
 
+pub use drivebay_testbed::NODE_NAME;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -14,16 +13,8 @@ use crate::repository;
 /// The emulator, and everything it keeps. Gone with its devices when dropped.
 #[derive(Debug)]
 pub struct Cloud {
-    state: TempDir,
-    running: Option<Running>,
-    endpoints: Value,
-}
-
-#[derive(Debug)]
-struct Running {
-    process: Child,
-    /// The emulator ends when this closes, also if the test is killed.
-    _alive: ChildStdin,
+    running: drivebay_testbed::Cloud,
+    _state: TempDir,
 }
 
 /// The instance that this machine is.
@@ -31,9 +22,6 @@ pub const INSTANCE: &str = "i-bp1drivebaynode00001";
 
 /// An instance that is not this machine.
 pub const OTHER_INSTANCE: &str = "i-bp1drivebaynode00002";
-
-/// The name that this machine has as a node: what ACK calls its nodes.
-pub const NODE_NAME: &str = "cn-hangzhou.i-bp1drivebaynode00001";
 
 impl Cloud {
     /// With a loop device for each disk that is attached to this machine.
@@ -50,91 +38,38 @@ impl Cloud {
             .prefix("cloud-")
             .tempdir_in(place)
             .expect("a directory");
-        let mut cloud = Self {
-            state,
-            running: None,
-            endpoints: Value::Null,
-        };
-        cloud.run(arguments);
-        cloud
-    }
-
-    /// Ends the emulator and starts it again on the same ports, with everything it kept.
-    pub fn restart(&mut self) {
-        let port = |name: &str| {
-            self.endpoint(name)
-                .rsplit('/')
-                .next()
-                .map(str::to_owned)
-                .unwrap_or_default()
-        };
-        let (listen, metadata, control) = (port("ecs"), port("metadata"), port("control"));
-        self.end();
-        self.run(&[
-            "--devices",
-            "loop",
-            "--listen",
-            &listen,
-            "--metadata",
-            &metadata,
-            "--control",
-            &control,
-        ]);
-    }
-
-    fn run(&mut self, arguments: &[&str]) {
         let program = repository().join("target/dist/tests/ecs-emulator");
         assert!(
             program.exists(),
             "{} is missing; run `cargo xtask build` first",
             program.display()
         );
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "tests are the callers from outside"
-        )]
-        let mut command = Command::new(program);
-        command
-            .arg("--until-stdin-closes")
-            .arg("--state")
-            .arg(self.state.path())
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut process = command.spawn().expect("the emulator runs");
-        let alive = process.stdin.take().expect("piped");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("it says where it is");
-        self.running = Some(Running {
-            process,
-            _alive: alive,
-        });
-        self.endpoints = serde_json::from_str(&line).expect("one JSON object");
+        let running = drivebay_testbed::Cloud::start(&program, state.path(), arguments);
+        Self {
+            running: running.expect("the emulator runs"),
+            _state: state,
+        }
+    }
+
+    /// Ends the emulator and starts it again on the same ports, with everything it kept.
+    pub fn restart(&mut self) {
+        let again = self.running.restart(&["--devices", "loop"]);
+        again.expect("the emulator runs");
     }
 
     /// Ends the emulator; what it kept stays.
     pub fn end(&mut self) {
-        if let Some(Running {
-            mut process,
-            _alive,
-        }) = self.running.take()
-        {
-            drop(_alive);
-            process.wait().expect("ours");
-        }
+        self.running.end();
     }
 
     /// `ecs`, `metadata`, `control`: where they are.
     pub fn endpoint(&self, name: &str) -> &str {
-        self.endpoints[name].as_str().expect("an address")
+        self.running.endpoint(name).expect("an address")
     }
 
     /// A file of the emulator's.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.state.path().join(name)
+        self.running.file(name)
     }
 
     /// The access key's secret.
@@ -146,47 +81,12 @@ impl Cloud {
     /// What the driver needs to speak to this cloud, and to see its devices. `key` is the table
     /// `[grants.signing.access-key]`, without its head.
     pub fn grants(&self, key: &str) -> String {
-        let (ecs, metadata) = (self.endpoint("ecs"), self.endpoint("metadata"));
-        let ca = self.file("ca.pem");
-        format!(
-            r#"
-component = "alicloud-disk"
-flexvolume = "alicloud/disk"
-csi-name = "diskplugin.csi.alibabacloud.com"
-[grants.mounts]
-[grants.block-devices]
-devices = ["virtio-*", "loop-*"]
-filesystems = ["ext4", "xfs"]
-mount-options = ["noatime", "nouuid", "discard"]
-[grants.https.ecs]
-origin = "{ecs}"
-region = "cn-hangzhou"
-methods = ["POST"]
-paths = ["/"]
-addresses = ["127.0.0.1"]
-ca = "{ca}"
-rate = 60000
-[grants.https.metadata]
-origin = "{metadata}"
-methods = ["GET", "PUT"]
-paths = ["/latest/api/token", "/latest/dynamic/instance-identity/document", "/latest/meta-data/hostname"]
-addresses = ["127.0.0.1"]
-[grants.signing.access-key]
-{key}
-"#,
-            ca = ca.display()
-        )
+        self.running.grants(key).expect("endpoints")
     }
 
     /// The permanent key, from files.
     pub fn key_in_files(&self) -> String {
-        let id = self.file("access-key-id");
-        fs::write(&id, self.endpoint("access_key_id")).expect("writable");
-        format!(
-            "source = \"file\"\nid-file = \"{}\"\nsecret-file = \"{}\"",
-            id.display(),
-            self.file("secret").display()
-        )
+        self.running.key_in_files().expect("writable")
     }
 
     /// Orders a fault: what it is and which requests it hits.
@@ -241,10 +141,7 @@ addresses = ["127.0.0.1"]
     /// The data disks there are.
     #[track_caller]
     pub fn disks(&self) -> Vec<Value> {
-        let state = self.control("GET", "/state", "");
-        let disks = state["disks"].as_object().expect("an object");
-        let data = disks.values().filter(|disk| disk["usage"] == "Data");
-        data.cloned().collect()
+        self.running.disks().expect("it answers")
     }
 
     /// One of them.
@@ -257,17 +154,13 @@ addresses = ["127.0.0.1"]
     /// The snapshots there are.
     #[track_caller]
     pub fn snapshots(&self) -> Vec<Value> {
-        let state = self.control("GET", "/state", "");
-        let snapshots = state["snapshots"].as_object().expect("an object");
-        snapshots.values().cloned().collect()
+        self.running.kept("snapshots").expect("it answers")
     }
 
     /// The groups of snapshots there are.
     #[track_caller]
     pub fn snapshot_groups(&self) -> Vec<Value> {
-        let state = self.control("GET", "/state", "");
-        let groups = state["snapshot_groups"].as_object().expect("an object");
-        groups.values().cloned().collect()
+        self.running.kept("snapshot_groups").expect("it answers")
     }
 
     /// To which instances a disk is attached.
@@ -302,28 +195,8 @@ addresses = ["127.0.0.1"]
 
     #[track_caller]
     fn control(&self, method: &str, path: &str, body: &str) -> Value {
-        let address = self.endpoint("control").trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-        assert!(
-            head.starts_with("HTTP/1.1 200"),
-            "{method} {path} {body}: {answer}"
-        );
-        serde_json::from_str(body).expect("JSON")
-    }
-}
-
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        self.end();
+        let answer = self.running.control(method, path, body);
+        answer.expect("it answers")
     }
 }
 

@@ -10,7 +10,6 @@
 
 mod answer;
 mod cloud;
-mod crowd;
 mod csi;
 pub mod csi_proto;
 mod csi_volume;
@@ -20,12 +19,14 @@ mod host_functions;
 mod hostile;
 mod import_graph;
 mod kubelet;
+mod loop_device;
 mod module;
 mod network;
 mod node;
 mod options;
 mod process;
 mod sanity;
+mod serve_usage;
 mod silent_server;
 mod site;
 mod source;
@@ -36,12 +37,12 @@ mod trace;
 mod traces;
 mod volume;
 mod wat_guest;
+mod watchdog;
 mod web_guest;
 mod web_server;
 
 pub use answer::Answer;
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
-pub use crowd::{Crowd, MemoryGroup};
 pub use csi::{Csi, mounted, mounted_as, raw};
 pub use csi_volume::{CsiVolume, created, disk_request};
 pub use disk::{DISK, Disk, GIB, device};
@@ -50,6 +51,7 @@ pub use host_functions::{guest_that_imports_all, host_functions, linked_of_wasi}
 pub use hostile::{HOSTILE_GRANTS, hostile_node, mount_hostile};
 pub use import_graph::ImportGraph;
 pub use kubelet::run_kubelet;
+pub use loop_device::LoopDevice;
 pub use network::{CONNECTING, NOBODY, Socket, is_nobody, owners};
 pub use node::Node;
 pub use options::{options, pod_options};
@@ -57,6 +59,7 @@ pub use process::{
     PATIENCE, all_succeed_at_once, eventually, kill_hard, killed_after, moments, send,
 };
 pub use sanity::{Sanity, SanityOutcome};
+pub use serve_usage::{MemoryCgroup, ServeProcess};
 pub use silent_server::SilentServer;
 pub use site::{Site, refused};
 pub use source::{Line, files_beneath, host_code, host_source, read, rust_files};

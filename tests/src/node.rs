@@ -1,31 +1,22 @@
 //! A node of a test's own: every path beneath one temporary directory, cleaned up also after a failure.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use tempfile::TempDir;
+use drivebay_testbed::{Layout, Scratch, mounts_beneath};
 
-use crate::{Answer, dist, guest};
+use crate::watchdog::Watchdog;
+use crate::{Answer, dist, guest, repository};
 
 /// Configuration, state and plugin directory of one host.
 #[derive(Debug)]
 pub struct Node {
-    root: TempDir,
+    node: drivebay_testbed::Node,
+    _watchdog: Watchdog,
+    _root: Scratch,
 }
-
-/// Grants for the example guest `local`, whose pool is in the test's own directory.
-const LOCAL: &str = r#"
-component = "local"
-flexvolume = "drivebay/local"
-csi-name = "local.drivebay.dev"
-[grants.mounts]
-directories = { pool = "POOL" }
-[grants.files]
-access = "read-write"
-"#;
 
 /// Grants for the shipped guest `nfs`, to servers on this machine alone.
 const NFS: &str = r#"
@@ -47,8 +38,15 @@ impl Node {
             .prefix("drivebay-test-")
             .tempdir()
             .expect("a temporary directory");
-        let node = Self { root };
-        for directory in ["etc/drivers.d", "plugins", "pods", "pool"] {
+        let root = Scratch::at(&root.keep()).expect("ours");
+        let binaries = repository().join("target/dist/bin");
+        let node = drivebay_testbed::Node::new(root.path(), Layout::SHORT, &binaries);
+        let node = Self {
+            node: node.expect("writable"),
+            _watchdog: Watchdog::over(root.path()),
+            _root: root,
+        };
+        for directory in ["pods", "pool"] {
             fs::create_dir_all(node.path(directory)).expect("writable");
         }
         node
@@ -74,30 +72,25 @@ impl Node {
 
     /// The grants file of `drivebay/local`, for variations.
     pub fn local_grants(&self) -> String {
-        LOCAL.replace("POOL", &self.path("pool").to_string_lossy())
+        self.node.local_grants()
     }
 
     /// A path beneath the node's root.
     pub fn path(&self, relative: &str) -> PathBuf {
-        self.root.path().join(relative)
+        self.node.path(relative)
     }
 
     /// Writes a driver's grants file.
     pub fn add_driver(&self, name: &str, grants: &str) {
-        let file = self.path("etc/drivers.d").join(format!("{name}.toml"));
-        fs::write(&file, grants).expect("writable");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("ours");
+        self.node.grant(name, grants).expect("writable");
     }
 
     /// `drivebay install` with the shim into the node's plugin directory.
     #[track_caller]
     pub fn install(&self, components: &[&Path]) {
-        let mut command = self.drivebay(&["install"]);
-        command
-            .args(components)
-            .arg("--plugin-dir")
-            .arg(self.path("plugins"));
-        let output = command.output().expect("drivebay runs");
+        let _built = dist("drivebay");
+        let install = self.node.install(components).output();
+        let output = install.expect("drivebay runs");
         assert!(
             output.status.success(),
             "install failed: {}",
@@ -138,9 +131,7 @@ impl Node {
 
     /// The same, not started yet.
     pub fn callout(&self, executable: &str, arguments: &[&str]) -> Command {
-        let mut command = self.command(&self.path("plugins").join(executable));
-        command.args(arguments);
-        command
+        piped(self.node.callout(executable, arguments))
     }
 
     /// Calls the shipped shim under a plugin path that was never installed.
@@ -153,12 +144,7 @@ impl Node {
 
     /// What is mounted at or beneath a path, from the kernel's table.
     pub fn mounts_beneath(path: &Path) -> Vec<PathBuf> {
-        let table = fs::read_to_string("/proc/self/mountinfo").expect("readable");
-        let points = table
-            .lines()
-            .filter_map(|line| line.split(' ').nth(4))
-            .map(|point| PathBuf::from(point.replace("\\040", " ")));
-        points.filter(|point| point.starts_with(path)).collect()
+        mounts_beneath(path).expect("readable")
     }
 
     /// The kernel's lines about those mounts, without the numbers it gave them.
@@ -174,7 +160,7 @@ impl Node {
 
     /// Files of the journal, for asserting that nothing was left behind.
     pub fn journal(&self) -> Vec<PathBuf> {
-        files_beneath(&self.path("state/journal"))
+        self.node.journal()
     }
 
     /// Everything FlexVolume mode logged.
@@ -184,22 +170,7 @@ impl Node {
 
     /// Any program, with the environment that points the host at this node.
     pub fn command(&self, program: &Path) -> Command {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "tests are the callers from outside"
-        )]
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("DRIVEBAY_CONFIG_DIR", self.path("etc"))
-            .env("DRIVEBAY_STATE_DIR", self.path("state"))
-            .env("DRIVEBAY_RUN_DIR", self.path("run"))
-            .env("DRIVEBAY_LOG_DIR", self.path("log"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
+        piped(self.node.command(program))
     }
 
     /// Runs any program of this machine, for looking at effects.
@@ -215,31 +186,7 @@ impl Node {
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let root = self
-            .root
-            .path()
-            .canonicalize()
-            .unwrap_or_else(|_| self.root.path().to_owned());
-        for point in Self::mounts_beneath(&root).into_iter().rev() {
-            let _ = nix::mount::umount2(&point, nix::mount::MntFlags::MNT_DETACH);
-        }
-    }
-}
-
-fn files_beneath(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    paths
-        .flat_map(|path| {
-            if path.is_dir() {
-                files_beneath(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
+fn piped(mut command: Command) -> Command {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }

@@ -4,7 +4,6 @@
 
 mod bench;
 mod build;
-mod cloud;
 mod component;
 mod demo;
 mod emulator;

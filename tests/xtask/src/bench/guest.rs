@@ -1,16 +1,15 @@
 //! What a guest costs where a cloud is called: the same signed request through alicloud-disk and without it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use drivebay_testbed::{Cloud, Layout, Node, Scratch};
 use serde_json::Value;
 
 use super::table::Table;
-use crate::cloud::Cloud;
-use crate::process::{self, Echo, answer, command};
+use crate::emulator;
+use crate::process::{self, Echo, answer};
 use crate::workspace::Workspace;
 
 /// On a tmpfs, as /run is on nodes: requests are counted in a file there.
@@ -20,11 +19,11 @@ const WHAT: &str = "a signed question to the cloud, through a guest that is load
 
 /// Adds the row. `program` makes the calls, by turns, in one process.
 pub(super) fn measure(workspace: &Workspace, program: &Path, table: &mut Table) -> Result<()> {
-    let node = Node::new(workspace)?;
-    let cloud = Cloud::start(workspace, &node.0.join("cloud"))?;
-    node.install(workspace, &cloud)?;
-    let mut create = node.command(&workspace.binaries().join("drivebay"));
-    create.args(["run", "alicloud-disk", "create-volume", "--name", "bench"]);
+    let root = Scratch::at(&workspace.target().join("bench-cloud"))?;
+    let _run = Scratch::at(Path::new(RUN))?;
+    let cloud = emulator::cloud(workspace, &root.path().join("cloud"))?;
+    let node = node(workspace, root.path(), &cloud)?;
+    let mut create = node.drivebay(&["run", "alicloud-disk", "create-volume", "--name", "bench"]);
     create.args(["--size", "20Gi", "--parameter", "type=cloud_essd"]);
     let made: Value = serde_json::from_str(&answer(&mut create)?)?;
     let mut calls = node.command(program);
@@ -45,49 +44,15 @@ pub(super) fn measure(workspace: &Workspace, program: &Path, table: &mut Table) 
     Ok(())
 }
 
-/// Everything beneath one directory, which goes with it.
-struct Node(PathBuf);
-
-impl Node {
-    fn new(workspace: &Workspace) -> Result<Self> {
-        let node = Self(workspace.target().join("bench-cloud"));
-        for left in [node.0.as_path(), Path::new(RUN)]
-            .into_iter()
-            .filter(|path| path.exists())
-        {
-            fs::remove_dir_all(left)?;
-        }
-        fs::create_dir_all(node.0.join("etc/drivers.d"))?;
-        Ok(node)
-    }
-
-    fn install(&self, workspace: &Workspace, cloud: &Cloud) -> Result<()> {
-        let grants = self.0.join("etc/drivers.d/alicloud-disk.toml");
-        fs::write(grants, cloud.grants()?)?;
-        let mut install = self.command(&workspace.binaries().join("drivebay"));
-        install.arg("install");
-        install.arg(workspace.components().join("alicloud-disk.wasm"));
-        process::run(&mut install, Echo::Silent).map(drop)
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        let mut command = command(program);
-        for (name, path) in [
-            ("DRIVEBAY_CONFIG_DIR", "etc"),
-            ("DRIVEBAY_STATE_DIR", "state"),
-            ("DRIVEBAY_LOG_DIR", "log"),
-        ] {
-            command.env(name, self.0.join(path));
-        }
-        command.env("DRIVEBAY_RUN_DIR", RUN);
-        command
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // What could not be removed now is removed by the next run, which says why if it cannot either.
-        let _ = fs::remove_dir_all(&self.0);
-        let _ = fs::remove_dir_all(RUN);
-    }
+/// With the driver installed.
+fn node(workspace: &Workspace, root: &Path, cloud: &Cloud) -> Result<Node> {
+    let layout = Layout {
+        run: RUN,
+        ..Layout::SHORT
+    };
+    let node = Node::new(root, layout, &workspace.binaries())?;
+    node.grant("alicloud-disk", &cloud.grants(&cloud.key_in_files()?)?)?;
+    let component = workspace.components().join("alicloud-disk.wasm");
+    process::run(&mut node.install(&[&component]), Echo::Silent)?;
+    Ok(node)
 }

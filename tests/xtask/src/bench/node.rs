@@ -3,56 +3,41 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use drivebay_testbed::{Layout, Scratch};
 
 use super::measure;
-use crate::process::{self, Echo, command};
+use crate::process::{self, Echo};
 use crate::workspace::Workspace;
 
 const SCRIPT: &str = include_str!("flexvolume.sh");
 
-const GRANTS: &str = r#"
-component = "local"
-flexvolume = "drivebay/local"
-[grants.mounts]
-directories = { pool = "POOL" }
-[grants.files]
-access = "read-write"
-"#;
-
 /// Everything beneath one directory, which goes with it.
 pub(super) struct Node {
-    root: PathBuf,
+    node: drivebay_testbed::Node,
+    _root: Scratch,
 }
 
 impl Node {
     /// Installs both drivers and mounts a volume by each.
     pub(super) fn prepare(workspace: &Workspace) -> Result<Self> {
+        let root = Scratch::at(&workspace.target().join("bench"))?;
+        let binaries = workspace.binaries();
         let node = Self {
-            root: workspace.target().join("bench"),
+            node: drivebay_testbed::Node::new(root.path(), Layout::SHORT, &binaries)?,
+            _root: root,
         };
-        node.clear()?;
-        for directory in [
-            "etc/drivers.d",
-            "plugins",
-            "pool/data",
-            "staging",
-            "ours",
-            "theirs",
-        ] {
-            fs::create_dir_all(node.root.join(directory))?;
+        for directory in ["pool/data", "staging", "ours", "theirs"] {
+            fs::create_dir_all(node.node.path(directory))?;
         }
-        let grants = GRANTS.replace("POOL", &node.text("pool"));
-        fs::write(node.root.join("etc/drivers.d/local.toml"), grants)?;
-        fs::write(node.root.join("flexvolume.sh"), SCRIPT)?;
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(node.root.join("flexvolume.sh"), executable)?;
-        let mut install = command(workspace.binaries().join("drivebay"));
-        install.envs(node.environment()).arg("install");
-        install.arg(workspace.components().join("local.wasm"));
-        install.arg("--plugin-dir").arg(node.root.join("plugins"));
+        node.node.grant("local", &node.node.local_grants())?;
+        let script = node.node.path("flexvolume.sh");
+        fs::write(&script, SCRIPT)?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+        let mut install = node
+            .node
+            .install(&[&workspace.components().join("local.wasm")]);
         process::run(&mut install, Echo::Silent)?;
         for call in [
             node.attach(),
@@ -67,17 +52,7 @@ impl Node {
 
     /// What every measured program gets.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
-        let root = |name: &str, path: &str| (name.to_owned(), self.text(path));
-        vec![
-            root("DRIVEBAY_CONFIG_DIR", "etc"),
-            root("DRIVEBAY_STATE_DIR", "state"),
-            root("DRIVEBAY_RUN_DIR", "run"),
-            root("DRIVEBAY_LOG_DIR", "log"),
-            (
-                "PATH".to_owned(),
-                "/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-            ),
-        ]
+        self.node.environment()
     }
 
     pub(super) fn init(&self) -> Vec<String> {
@@ -142,40 +117,8 @@ impl Node {
     }
 
     fn text(&self, path: &str) -> String {
-        self.root.join(path).to_string_lossy().into_owned()
+        self.node.path(path).to_string_lossy().into_owned()
     }
-
-    /// Nothing stays mounted, also of a run that was interrupted.
-    fn clear(&self) -> Result<()> {
-        for target in ["ours", "theirs", "staging"] {
-            let target = self.root.join(target);
-            while is_mounted(&target)? {
-                process::run(command("umount").arg(&target), Echo::Silent)?;
-            }
-        }
-        match fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot clear {}", self.root.display()))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // What could not be cleared now is cleared by the next run, which says why if it cannot either.
-        let _ = self.clear();
-    }
-}
-
-fn is_mounted(target: &Path) -> Result<bool> {
-    // The thread may have a mount namespace of its own.
-    let table = fs::read_to_string("/proc/thread-self/mountinfo")?;
-    let target = target.to_string_lossy();
-    Ok(table
-        .lines()
-        .any(|line| line.split(' ').nth(4) == Some(&*target)))
 }
 
 fn words(program: &str, arguments: &[&str]) -> Vec<String> {

@@ -2,24 +2,22 @@
 //! filesystem. Only the cloud is an emulator, because no cloud can be reached from everywhere.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use drivebay_testbed::{Cloud, NODE_NAME, Scratch};
 use serde_json::Value;
 
 use super::callout::options;
 use super::node::{Node, mounts_beneath};
-use crate::cloud::Cloud;
+use crate::emulator;
 use crate::process::{self, Echo, command};
 use crate::steps::say;
 use crate::workspace::Workspace;
 
 const DRIVER: &str = "alicloud~disk/disk";
 const MOUNT_DEVICE: &str = "var/lib/kubelet/plugins/kubernetes.io/flexvolume/alicloud/disk/mounts";
-
-/// What ACK calls the node that this machine is.
-const NODE_NAME: &str = "cn-hangzhou.i-bp1drivebaynode00001";
 
 /// ext4 would grow as well, but while it is mounted only by a capability that containers lack.
 const FS_TYPE: (&str, &str) = ("kubernetes.io/fsType", "xfs");
@@ -32,22 +30,30 @@ pub(super) fn show(workspace: &Workspace) -> Result<&'static str> {
         say("  This user may not mount anything here; run the demo as root to see this part.");
         return Ok("this kernel was left out");
     }
-    let stage = Stage::new(workspace)?;
-    let cloud = Cloud::start(workspace, &stage.0.join("cloud"))?;
-    let node = Node::new(workspace, &stage.0)?;
+    let stage = stage(workspace)?;
+    let cloud = emulator::cloud(workspace, &stage.path().join("cloud"))?;
+    let node = Node::new(workspace, stage.path())?;
 
     say(format_args!(
         "\n  An emulator plays the cloud, at {}. The operator grants the driver that one\n  \
          address, one key, and disks; and installs it:",
         cloud.endpoint("ecs")?
     ));
-    node.grant("alicloud-disk", &cloud.grants()?)?;
+    node.grant("alicloud-disk", &cloud.grants(&cloud.key_in_files()?)?)?;
     node.install(&workspace.components().join("alicloud-disk.wasm"))?;
     live(&node)?;
     node.expect_nothing_left()?;
-    cloud.expect_nothing_left()?;
+    expect_nothing_left(&cloud)?;
     say("\n  Nothing is mounted, attached or noted any more, and the cloud has no disk of ours.");
     Ok("a cloud's disk was made, attached, formatted, written to, grown, cut and deleted")
+}
+
+/// No data disk and no snapshot is left.
+fn expect_nothing_left(cloud: &Cloud) -> Result<()> {
+    ensure!(cloud.disks()?.is_empty(), "a disk is left in the cloud");
+    let snapshots = cloud.kept("snapshots")?;
+    ensure!(snapshots.is_empty(), "a snapshot is left in the cloud");
+    Ok(())
 }
 
 fn live(node: &Node) -> Result<()> {
@@ -173,30 +179,8 @@ fn text_of(answer: &Value, key: &str) -> Result<String> {
         .with_context(|| format!("the answer has no {key}"))
 }
 
-/// The demo's own directory; gone with whatever a failure left mounted in it.
-struct Stage(PathBuf);
-
-impl Stage {
-    fn new(workspace: &Workspace) -> Result<Self> {
-        // Not in /tmp: that may be a tmpfs, and disks are large if sparse files.
-        let root = workspace
-            .target()
-            .join(format!("demo-{}", std::process::id()));
-        fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
-        Ok(Self(root.canonicalize()?))
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        let mounts = mounts_beneath(&self.0).unwrap_or_default();
-        for point in mounts
-            .iter()
-            .rev()
-            .filter_map(|line| line.split(' ').nth(1))
-        {
-            let _ = process::run(command("umount").args(["--lazy", point]), Echo::Silent);
-        }
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// The demo's own directory. Not in /tmp: that may be a tmpfs, and disks are large if sparse files.
+fn stage(workspace: &Workspace) -> Result<Scratch> {
+    let name = format!("demo-{}", std::process::id());
+    Scratch::at(&workspace.target().join(name))
 }

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use drivebay_testbed::Emulator;
 
-use crate::emulator::{self, Running};
+use crate::emulator;
 use crate::process::command;
 use crate::workspace::Workspace;
 
@@ -29,7 +30,7 @@ const ENTER: &str = "ip link set lo up && ip address add \"$0/32\" dev lo && exe
 
 /// An emulator and nothing else.
 pub(super) struct Network {
-    emulator: Running,
+    emulator: Emulator,
 }
 
 impl Network {
@@ -41,7 +42,7 @@ impl Network {
         start.arg("--state").arg(state);
         start.args(["--metadata", &format!("{METADATA}:80")]);
         start.args(["--other-instance", OTHER_INSTANCE]);
-        let emulator = Running::start(&mut start)
+        let emulator = Emulator::start(&mut start)
             .context("cannot start the ECS emulator in a network namespace, which needs root")?;
         Ok(Self { emulator })
     }

@@ -3,12 +3,13 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use drivebay_testbed::Serving;
 use serde_json::{Value, json};
 
 use super::Caller;
-use super::site::{Serving, Site};
+use super::site::Site;
 use crate::bench::table::Table;
-use crate::cloud::Cloud;
+use crate::emulator;
 use crate::workspace::Workspace;
 
 /// Before this many calls, pools of threads and connections still fill.
@@ -21,11 +22,8 @@ const MIB: f64 = (1 << 20) as f64;
 /// Both shipped drivers in one process, each asked once for what its guest has to say.
 pub(super) fn idle(workspace: &Workspace, caller: &Caller, table: &mut Table) -> Result<()> {
     let site = Site::empty(workspace)?;
-    let cloud = Cloud::start(workspace, &site.path("cloud"))?;
-    let grants = format!(
-        "csi-name = \"diskplugin.csi.alibabacloud.com\"\n{}",
-        cloud.grants()?
-    );
+    let cloud = emulator::cloud(workspace, &site.path("cloud"))?;
+    let grants = cloud.grants(&cloud.key_in_files()?)?;
     site.install(workspace, "alicloud-disk", &grants)?;
     let grants = fs::read_to_string(workspace.root().join("deploy/drivers.d/nfs.toml"))?;
     site.install(workspace, "nfs", &grants)?;

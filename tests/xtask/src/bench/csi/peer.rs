@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use drivebay_testbed::Serving;
 use serde_json::{Value, json};
 
-use super::site::{Serving, Site};
+use super::site::Site;
 use crate::process::{self, Echo, command};
 
 /// Said to whoever did not name one.

@@ -1,0 +1,14 @@
+//! What an operator types, and the files that it leaves: configuration, components, compiled code.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+mod bad_files;
+mod bad_install;
+mod compile_limits;
+mod compiled_code;
+mod components;
+mod install;
+mod run;

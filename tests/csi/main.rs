@@ -1,0 +1,15 @@
+//! What callers of CSI see of `drivebay serve`. Callers in other languages are programs in this directory.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+mod adopted_mounts;
+mod alibaba_compatibility;
+mod controllers;
+mod group_snapshots;
+mod metrics;
+mod refused_callers;
+mod rules;
+mod sanity;

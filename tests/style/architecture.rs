@@ -1,0 +1,496 @@
+//! The rules of the source tree that no compiler checks: who may import whom, who may use which crate, and
+//! how large a file may grow.
+//!
+//! Read from the source as text. A rule that is broken is reported with file, line and the rule's own words.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use drivebay_tests::{
+    ImportGraph, Line, files_beneath, host_code, host_source, read, repository, rust_files,
+};
+
+/// Who may import whom, from top to bottom; everything may import itself.
+const LAYERS: [(&str, &[&str]); 16] = [
+    // The binaries and the command line wire the parts together.
+    ("main", &["commands", "sys", "worker"]),
+    (
+        "shim",
+        &[
+            "config",
+            "driver",
+            "error",
+            "flexvolume",
+            "log_file",
+            "sys",
+            "worker",
+        ],
+    ),
+    (
+        "commands",
+        &[
+            "config",
+            "csi",
+            "driver",
+            "error",
+            "grant",
+            "log_file",
+            "log_stream",
+            "runtime",
+            "sys",
+            "volume",
+            "worker",
+        ],
+    ),
+    ("flexvolume", &["driver", "volume", "error"]),
+    ("csi", &["driver", "sys", "volume", "error"]),
+    (
+        "driver",
+        &[
+            "runtime", "journal", "sys", "worker", "config", "grant", "volume", "error",
+        ],
+    ),
+    (
+        "runtime",
+        &[
+            "bindings",
+            "capability",
+            "config",
+            "grant",
+            "sys",
+            "worker",
+            "volume",
+            "error",
+        ],
+    ),
+    (
+        "capability",
+        &["bindings", "grant", "sys", "worker", "volume", "error"],
+    ),
+    ("bindings", &["capability"]),
+    ("config", &["grant", "sys", "worker", "volume"]),
+    ("journal", &["sys", "volume"]),
+    ("worker", &["sys", "error"]),
+    ("sys", &[]),
+    ("grant", &[]),
+    ("log_file", &["sys"]),
+    ("log_stream", &[]),
+];
+
+/// Words every layer shares; they import nothing of ours.
+const WORDS: [&str; 2] = ["volume", "error"];
+
+/// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
+/// it, or one file), and why.
+const CONFINED: [(&str, &[&str], &str); 29] = [
+    (
+        "wasmtime",
+        &["runtime", "bindings", "capability"],
+        "the engine is known where guests are called",
+    ),
+    (
+        "wasmparser",
+        &["runtime/contract"],
+        "types are compared before anything is compiled",
+    ),
+    (
+        "nix",
+        &["sys", "worker"],
+        "sys and its workers are the one door to the kernel",
+    ),
+    (
+        "rustix",
+        &["sys", "worker"],
+        "sys and its workers are the one door to the kernel",
+    ),
+    (
+        "cap_std",
+        &["sys", "worker"],
+        "sys and its workers are the one door to the kernel",
+    ),
+    (
+        "std::process::Command",
+        &["worker/client", "worker/server/device"],
+        "workers are child processes, and the programs that they run",
+    ),
+    (
+        "std::net::TcpStream",
+        &["worker/server/network", "worker/server/https"],
+        "what speaks to the network has no privilege",
+    ),
+    (
+        "std::net::UdpSocket",
+        &["worker/server/network", "worker/server/https"],
+        "what speaks to the network has no privilege",
+    ),
+    (
+        "std::net::ToSocketAddrs",
+        &["worker/server/network", "worker/server/https"],
+        "what speaks to the network has no privilege",
+    ),
+    (
+        "serde",
+        &[
+            "flexvolume",
+            "journal",
+            "runtime/manifest.rs",
+            "runtime/compile/answer.rs",
+            "worker",
+            "capability/signing/answer.rs",
+        ],
+        "bytes are read and written at the edges",
+    ),
+    (
+        "serde_json",
+        &[
+            "commands",
+            "flexvolume",
+            "journal",
+            "runtime",
+            "worker",
+            "capability/signing/answer.rs",
+        ],
+        "bytes are read and written at the edges",
+    ),
+    ("tonic", &["csi"], "gRPC is spoken at the edge"),
+    ("prost_types", &["csi"], "gRPC is spoken at the edge"),
+    ("tokio", &["csi"], "everything beneath the edge may block"),
+    (
+        "prometheus_client",
+        &["csi/metrics"],
+        "layers count in plain numbers, which are told in one place",
+    ),
+    (
+        "hyper",
+        &["csi/metrics/listener.rs"],
+        "a page of figures is all that is served over HTTP",
+    ),
+    (
+        "hyper_util",
+        &["csi/metrics/listener.rs"],
+        "a page of figures is all that is served over HTTP",
+    ),
+    (
+        "tower_layer",
+        &["csi/metrics/call.rs"],
+        "calls are counted around everything that answers",
+    ),
+    (
+        "ureq",
+        &["worker/server/https"],
+        "HTTP is spoken by a worker without privileges alone",
+    ),
+    (
+        "rustls",
+        &["worker/server/https"],
+        "TLS is spoken by a worker without privileges alone",
+    ),
+    (
+        "rustls_native_certs",
+        &["worker/server/https"],
+        "TLS is spoken by a worker without privileges alone",
+    ),
+    (
+        "hmac",
+        &["capability/signing"],
+        "signatures are made where the keys are",
+    ),
+    (
+        "sha1",
+        &["capability/signing"],
+        "signatures are made where the keys are",
+    ),
+    ("getrandom", &["sys"], "sys is the one door to the kernel"),
+    (
+        "toml",
+        &["config"],
+        "the operator's files are read by config",
+    ),
+    (
+        "clap",
+        &["main.rs", "commands"],
+        "the command line is the binary's",
+    ),
+    (
+        "anyhow",
+        &["main.rs", "commands"],
+        "the library's errors have types",
+    ),
+    (
+        "tracing_subscriber",
+        &["log_file.rs", "log_stream.rs"],
+        "where log lines go is decided once",
+    ),
+    (
+        "std::process::exit",
+        &["shim.rs"],
+        "only the panic hook of the shim may leave without returning",
+    ),
+];
+
+/// What `grant` may not name: it decides, and never acts.
+const ACTIONS: [&str; 6] = [
+    "std::fs",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "std::os",
+    "std::io",
+];
+
+/// What only `driver` may know of `grant`: which capabilities a component asks for, not what was granted.
+const DRIVERS_VIEW_OF_GRANT: &str = "grant::Capability";
+
+/// Where `unsafe` may stand, and for what.
+const UNSAFE: [(&str, &str); 2] = [
+    ("runtime/compiled.rs", "mapping native code"),
+    (
+        "sys/mountinfo/statmount.rs",
+        "a system call that no crate wraps",
+    ),
+];
+
+const MAX_LINES: usize = 600;
+
+/// Broken rules, collected so that all are seen at once.
+#[derive(Default)]
+struct Complaints(String);
+
+impl Complaints {
+    fn add(&mut self, line: &Line, rule: &str) {
+        let (file, number, text) = (line.file.display(), line.number, line.text.trim());
+        writeln!(self.0, "host/src/{file}:{number}: {rule}\n    {text}").expect("a string grows");
+    }
+}
+
+impl Drop for Complaints {
+    fn drop(&mut self) {
+        assert!(
+            self.0.is_empty() || std::thread::panicking(),
+            "\n{}",
+            self.0
+        );
+    }
+}
+
+#[test]
+fn each_layer_imports_only_those_below_it() {
+    let table: BTreeMap<&str, &[&str]> = LAYERS
+        .into_iter()
+        .chain(WORDS.map(|word| (word, &[][..])))
+        .collect();
+    let mut complaints = Complaints::default();
+    for line in host_code() {
+        let layer = line.layer();
+        if layer == "lib" {
+            continue;
+        }
+        let Some(allowed) = table.get(layer.as_str()) else {
+            complaints.add(
+                &line,
+                "this file belongs to no layer; give it a row in LAYERS",
+            );
+            continue;
+        };
+        for imported in line.paths.iter().filter_map(|path| ours(path)) {
+            if imported != layer && table.contains_key(imported) && !allowed.contains(&imported) {
+                complaints.add(
+                    &line,
+                    &format!("{layer} may import {allowed:?}, not {imported}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let root = repository();
+    let mut manifests = manifests_beneath(&root.join("guests"));
+    manifests.push(root.join("host/Cargo.toml"));
+    let mut circles = String::new();
+    for manifest in manifests {
+        let sources = manifest.with_file_name("src");
+        if !sources.exists() {
+            continue;
+        }
+        for circle in ImportGraph::of_crate(&package(&manifest), &sources).circles() {
+            let sources = sources.strip_prefix(&root).unwrap_or(&sources);
+            writeln!(circles, "{}: {circle}", sources.display()).expect("a string grows");
+        }
+    }
+    assert!(
+        circles.is_empty(),
+        "files import each other in a circle, the shortest first:\n{circles}"
+    );
+}
+
+#[test]
+fn the_driver_knows_of_grants_only_which_capabilities_there_are() {
+    let mut complaints = Complaints::default();
+    for line in host_code().iter().filter(|line| line.lies_in("driver")) {
+        for path in line.paths.iter().filter(|path| ours(path) == Some("grant")) {
+            if !path.contains(DRIVERS_VIEW_OF_GRANT) {
+                complaints.add(line, "of grant, driver may use Capability only");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_confined_stays_where_it_belongs() {
+    let mut complaints = Complaints::default();
+    for line in host_code() {
+        for (name, places, reason) in CONFINED {
+            let names = line.paths.iter().any(|path| begins_with(path, name));
+            if names && !places.iter().any(|place| line.lies_in(place)) {
+                complaints.add(
+                    &line,
+                    &format!("{name} may be used in {places:?} only: {reason}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn grants_decide_and_never_act() {
+    let mut complaints = Complaints::default();
+    for line in host_code().iter().filter(|line| line.lies_in("grant")) {
+        for path in &line.paths {
+            let foreign = !["std", "core", "self", "super", "crate"].contains(&first(path))
+                && path.starts_with(|c: char| c.is_lowercase());
+            if line.text.trim_start().starts_with("use ") && foreign && first(path) != "source" {
+                complaints.add(
+                    line,
+                    "grant imports std alone, so that it can be reviewed alone",
+                );
+            }
+            if ACTIONS.iter().any(|action| begins_with(path, action)) {
+                complaints.add(
+                    line,
+                    "grant decides, never acts: no files, processes or threads",
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_where_there_is_no_other_way() {
+    let mut complaints = Complaints::default();
+    for line in host_code() {
+        let is_unsafe = line
+            .text
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word == "unsafe");
+        if is_unsafe && !UNSAFE.iter().any(|(place, _)| line.lies_in(place)) {
+            complaints.add(&line, &format!("unsafe may stand for {UNSAFE:?} only"));
+        }
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_it_can_be_read() {
+    let guests = rust_files(&repository().join("guests"));
+    let files = rust_files(&host_source()).into_iter().chain(guests);
+    let long = files.filter_map(|file| {
+        let lines = read(&file).lines().count();
+        (lines > MAX_LINES).then(|| {
+            format!(
+                "{} has {lines} lines, more than {MAX_LINES}",
+                file.display()
+            )
+        })
+    });
+    let long: Vec<String> = long.collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn host_and_guests_share_the_contract_and_nothing_else() {
+    let root = repository();
+    let manifests = [
+        manifests_beneath(&root.join("guests")),
+        manifests_beneath(&root.join("host")),
+    ]
+    .concat();
+    assert!(manifests.len() > 3, "found only {manifests:?}");
+    for manifest in manifests {
+        let own = if manifest.starts_with(root.join("guests")) {
+            "guests"
+        } else {
+            "host"
+        };
+        for (number, line) in read(&manifest).lines().enumerate() {
+            let Some((_, path)) = line.split_once("path = \"") else {
+                continue;
+            };
+            let directory = manifest.parent().expect("a manifest lies somewhere");
+            let target = directory.join(path.split('"').next().unwrap_or_default());
+            let inside = target
+                .canonicalize()
+                .unwrap_or(target)
+                .starts_with(root.join(own));
+            assert!(
+                inside,
+                "{}:{}: {own} may depend on nothing outside itself but wit/",
+                manifest.display(),
+                number + 1
+            );
+        }
+    }
+}
+
+#[test]
+fn the_table_names_layers_that_exist() {
+    let root = host_source();
+    for (layer, imports) in LAYERS {
+        for name in imports.iter().chain([&layer]) {
+            assert!(
+                root.join(format!("{name}.rs")).exists(),
+                "LAYERS names {name}, and there is no host/src/{name}.rs"
+            );
+        }
+    }
+    for (name, places, _) in CONFINED {
+        for place in places {
+            let exists = root.join(place).exists() || root.join(format!("{place}.rs")).exists();
+            assert!(
+                exists,
+                "CONFINED allows {name} in {place}, which does not exist"
+            );
+        }
+    }
+}
+
+/// The layer that a path of ours leads to. The binaries name the library as a crate.
+fn ours(path: &str) -> Option<&str> {
+    let mut parts = path.split("::");
+    let is_ours = matches!(parts.next(), Some("crate" | "drivebay"));
+    parts.next().filter(|_| is_ours)
+}
+
+fn first(path: &str) -> &str {
+    path.split("::").next().unwrap_or_default()
+}
+
+fn begins_with(path: &str, name: &str) -> bool {
+    path.strip_prefix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Its name, by which binaries name their library.
+fn package(manifest: &Path) -> String {
+    let text = read(manifest);
+    let mut lines = text.lines();
+    let name = lines.find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    name.expect("a package has a name").to_owned()
+}
+
+fn manifests_beneath(directory: &Path) -> Vec<PathBuf> {
+    files_beneath(directory, &|file| {
+        file.file_name().is_some_and(|name| name == "Cargo.toml")
+    })
+}

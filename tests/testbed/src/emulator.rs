@@ -1,0 +1,81 @@
+//! The ECS emulator as a process.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+/// How long it may take to give its devices back; one that takes longer is killed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running emulator; it ends, and takes its devices away, when dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    process: Child,
+    endpoints: Value,
+}
+
+impl Emulator {
+    /// Starts a command whose last words are the emulator's own; waits until it is ready.
+    ///
+    /// It ends when its standard input closes, also if whoever started it is killed.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        command
+            .arg("--until-stdin-closes")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let process = command.spawn().context("cannot run the emulator")?;
+        let mut emulator = Self {
+            process,
+            endpoints: Value::Null,
+        };
+        let output = emulator.process.stdout.take();
+        let output = output.context("the emulator has no output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        emulator.endpoints = serde_json::from_str(&line)
+            .context("the emulator did not start; what it said is above")?;
+        Ok(emulator)
+    }
+
+    /// The process that was started.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// All it said of itself when it was ready.
+    pub fn endpoints(&self) -> &Value {
+        &self.endpoints
+    }
+
+    /// `ecs`, `metadata`, `access_key_id`, …
+    pub fn endpoint(&self, name: &str) -> Result<&str> {
+        self.endpoints[name]
+            .as_str()
+            .with_context(|| format!("the emulator names no {name}"))
+    }
+
+    /// Ends it and sees that it ended well.
+    pub fn stop(mut self) -> Result<()> {
+        drop(self.process.stdin.take());
+        let ending = self.process.wait()?;
+        ensure!(ending.success(), "the emulator ended badly: {ending}");
+        Ok(())
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if Instant::now() > until {
+                let _ = self.process.kill();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
