@@ -3,6 +3,8 @@
 //! Tasks call [`ensure`] for their own part, so that building needs no VM and nobody has to set up first.
 //! When nothing is missing it costs one question to dpkg.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
@@ -57,8 +59,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Two at once would lock each other out of apt, or unpack the same thing twice.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Installs what is missing of some parts; steps are taken only for what is.
 pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -> Result<()> {
+    // Nothing is guarded but the order, so that one that panicked leaves nothing to mistrust.
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted: Vec<&str> = parts
         .iter()
         .flat_map(|part| part.packages())

@@ -1,7 +1,9 @@
 //! What a task prints: numbered steps with the time each took, and one verdict at the end.
 //!
-//! Owns this crate's standard output. Steps are announced before they run, so that a hang names itself.
+//! Owns this crate's standard output. Steps are announced before they run, so that a hang names itself. Where
+//! several run at once, each line that one of them says begins with its name.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -54,17 +56,21 @@ impl Steps {
         work: impl FnOnce() -> T,
         went_well: fn(&T) -> bool,
     ) -> T {
+        let begun = self.begin(what);
+        let result = work();
+        begun.end(if went_well(&result) { "done" } else { "failed" });
+        result
+    }
+
+    /// Announces a step that others may run beside; it ends by [`Begun::end`].
+    pub(crate) fn begin(&mut self, what: impl Display) -> Begun {
         self.current += 1;
         let place = self.place();
         say(format_args!("{place} {what}"));
-        let started = Instant::now();
-        let result = work();
-        let word = if went_well(&result) { "done" } else { "failed" };
-        say(format_args!(
-            "{place} {word} in {}",
-            elapsed(started.elapsed())
-        ));
-        result
+        Begun {
+            place,
+            started: Instant::now(),
+        }
     }
 
     /// Counts a step that is not run, and says why.
@@ -77,14 +83,48 @@ impl Steps {
         format!("[{}/{}]", self.current, self.total)
     }
 
+    /// Since the task began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// The one line that ends a task that went well.
     pub(crate) fn verdict(&self, words: impl Display) {
         say(format_args!(
             "{}: {words} ({})",
             self.task,
-            elapsed(self.started.elapsed())
+            elapsed(self.elapsed())
         ));
     }
+}
+
+/// A step under way.
+pub(crate) struct Begun {
+    place: String,
+    started: Instant,
+}
+
+impl Begun {
+    /// Says how it went, in one word or two, and tells how long it took.
+    pub(crate) fn end(self, how: impl Display) -> Duration {
+        let took = self.started.elapsed();
+        say(format_args!("{} {how} in {}", self.place, elapsed(took)));
+        took
+    }
+}
+
+thread_local! {
+    static SPEAKER: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Whose name this thread's lines begin with.
+pub(crate) fn speaker() -> Option<&'static str> {
+    SPEAKER.get()
+}
+
+/// From here on this thread's lines begin with a step's name, or with none.
+pub(crate) fn speak_for(step: Option<&'static str>) {
+    SPEAKER.set(step);
 }
 
 /// Prints a line of the task's own.
@@ -94,10 +134,20 @@ pub(crate) fn say(line: impl Display) {
 
 /// Passes a program's output on. A reader that has gone away is no reason to stop a task half-way.
 pub(crate) fn pass_on(text: &str) {
+    let text = named(speaker(), text);
     let mut stdout = std::io::stdout().lock();
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+}
+
+/// Whole lines of one step, told apart from another's.
+fn named(step: Option<&str>, text: &str) -> String {
+    let Some(step) = step else {
+        return text.to_owned();
+    };
+    let lines = text.split_inclusive('\n');
+    lines.map(|line| format!("{step} | {line}")).collect()
 }
 
 /// A duration as people say it: `4.2 s`, `3 min 07 s`.
@@ -116,6 +166,12 @@ mod tests {
     fn durations_read_as_people_say_them() {
         assert_eq!(elapsed(Duration::from_millis(4210)), "4.2 s");
         assert_eq!(elapsed(Duration::from_secs(187)), "3 min 07 s");
+    }
+
+    #[test]
+    fn lines_of_steps_that_run_at_once_are_told_apart() {
+        assert_eq!(named(None, "one\ntwo\n"), "one\ntwo\n");
+        assert_eq!(named(Some("vm"), "one\n\n"), "vm | one\nvm | \n");
     }
 
     #[test]

@@ -1,21 +1,28 @@
-//! `cargo xtask test`: everything that is checked, in the order in which a mistake shows soonest.
+//! `cargo xtask test`: everything that is checked, in the order in which a mistake shows soonest, two steps at once
+//! where they are not in each other's way.
 //!
-//! A step that fails keeps no other from running, but for those that need what it makes. Ends with the counts of
-//! all tests that ran, and one verdict that names what failed.
+//! A step that fails keeps no other from running, but for those that need what it makes. Ends with a table of times,
+//! the counts of all tests that ran, and one verdict that names what failed.
 
 mod report;
+mod schedule;
 mod steps;
+mod table;
 mod tally;
 
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use self::report::Report;
+use self::schedule::Schedule;
 use self::steps::{STEPS, Step};
 use self::tally::Tally;
-use crate::steps::{Steps, say};
+use crate::steps::{Begun, Steps, say, speak_for};
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -44,6 +51,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let repeats = arguments.repeat.get();
     let mut steps = Steps::new("cargo xtask test", chosen.len() * repeats);
     let report = repeated(workspace, &chosen, repeats, &mut steps);
+    if repeats == 1 {
+        say(report.table(steps.elapsed()));
+    }
     say(&report);
     report.verdict()?;
     steps.verdict("passed");
@@ -60,34 +70,91 @@ fn choose(only: &[String]) -> Result<Vec<&'static Step>> {
             format!("no step is called {name}; `cargo xtask test --list` names them")
         })
     };
-    only.iter().map(find).collect()
+    let mut chosen: Vec<&'static Step> = only.iter().map(find).collect::<Result<_>>()?;
+    // Named twice, it is still one step.
+    let mut seen = Vec::new();
+    chosen.retain(|step| {
+        let is_new = !seen.contains(&step.name);
+        seen.push(step.name);
+        is_new
+    });
+    Ok(chosen)
 }
 
-/// All chosen steps in turn, then all of them again.
+/// All chosen steps, then all of them again.
 fn repeated(workspace: &Workspace, chosen: &[&Step], repeats: usize, steps: &mut Steps) -> Report {
-    let mut report = Report::new(repeats);
+    let mut report = Report::new(repeats, chosen.iter().map(|step| step.name));
     for repeat in 1..=repeats {
         if repeats > 1 {
             say(format_args!("repeat {repeat} of {repeats}"));
         }
         report.begin();
-        for step in chosen {
-            perform(workspace, step, steps, &mut report);
-        }
+        once(workspace, chosen, steps, &mut report);
     }
     report
 }
 
-fn perform(workspace: &Workspace, step: &Step, steps: &mut Steps, report: &mut Report) {
+/// A step that is over, and what came of it.
+struct Over {
+    step: &'static str,
+    begun: Begun,
+    tally: Tally,
+}
+
+/// Each step on a thread of its own, as soon as it may begin. Where there are several, each names its lines.
+fn once(workspace: &Workspace, chosen: &[&Step], steps: &mut Steps, report: &mut Report) {
+    let mut schedule = Schedule::new(chosen);
+    let (sender, receiver) = channel();
+    thread::scope(|scope| {
+        while !schedule.is_over() {
+            while let Some(step) = schedule.next() {
+                let Some(begun) = begin(step, steps, report) else {
+                    schedule.ended(step.name);
+                    continue;
+                };
+                let sender = sender.clone();
+                scope.spawn(move || {
+                    speak_for((chosen.len() > 1).then_some(step.name));
+                    perform(workspace, step, begun, &sender);
+                });
+            }
+            if schedule.is_over() {
+                break;
+            }
+            // Never an error: this thread has a sender too.
+            let Ok(Over { step, begun, tally }) = receiver.recv() else {
+                break;
+            };
+            let word = if tally.failed == 0 { "done" } else { "failed" };
+            let took = begun.end(format_args!("{step} {word}"));
+            report.add(step, tally, took);
+            schedule.ended(step);
+        }
+    });
+}
+
+/// Announces a step, unless what it needs failed.
+fn begin(step: &Step, steps: &mut Steps, report: &mut Report) -> Option<Begun> {
     let about = format!("{}: {}", step.name, step.about);
-    if let Some(missing) = report.missing(step.needs) {
-        steps.leave_out(about, format_args!("not run, because {missing} failed"));
-        report.leave_out(step.name, missing);
-        return;
-    }
+    let Some(missing) = report.missing(step.needs) else {
+        return Some(steps.begin(about));
+    };
+    steps.leave_out(about, format_args!("not run, because {missing} failed"));
+    report.leave_out(step.name, missing);
+    None
+}
+
+fn perform(workspace: &Workspace, step: &Step, begun: Begun, over: &Sender<Over>) {
     let check = || (step.check)(workspace).unwrap_or_else(|error| Tally::of_failure(&error));
-    let tally = steps.weigh(about, check, |tally| tally.failed == 0);
-    report.add(step.name, tally);
+    // The others go on, and the verdict names it.
+    let tally = catch_unwind(AssertUnwindSafe(check))
+        .unwrap_or_else(|_| Tally::of_failure(&anyhow!("the step panicked")));
+    // Whoever would receive it has gone only when all is over.
+    let _ = over.send(Over {
+        step: step.name,
+        begun,
+        tally,
+    });
 }
 
 #[cfg(test)]
@@ -98,12 +165,14 @@ mod tests {
         name: "broken",
         about: "cannot be checked",
         needs: &[],
+        claims: &[],
         check: |_| anyhow::bail!("no compiler"),
     };
     const FAILING: Step = Step {
         name: "failing",
         about: "one of its two tests fails",
         needs: &[],
+        claims: &[],
         check: |_| {
             let output = "ok - one\nnot ok - two: why\n";
             Ok(Tally::of_checks(output))
@@ -113,12 +182,14 @@ mod tests {
         name: "sound",
         about: "passes",
         needs: &[],
+        claims: &[],
         check: |_| Ok(Tally::of_checks("ok - three\n")),
     };
     const NEEDY: Step = Step {
         name: "needy",
         about: "runs what another makes",
         needs: &["broken"],
+        claims: &[],
         check: |_| Ok(Tally::of_checks("not ok - what is not there\n")),
     };
 
@@ -198,6 +269,7 @@ mod tests {
             name: "unsteady",
             about: "fails every third time",
             needs: &[],
+            claims: &[],
             check: |_| {
                 let run = 1 + RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 Ok(Tally::of_checks(if run.is_multiple_of(3) {

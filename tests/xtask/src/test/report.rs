@@ -3,9 +3,11 @@
 //! Adds up and words; it runs nothing and prints nothing.
 
 use std::fmt::{self, Display};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::table::{Row, Table};
 use super::tally::Tally;
 
 /// What came of all steps so far.
@@ -14,7 +16,7 @@ pub(super) struct Report {
     /// The one that is under way, from 1.
     repeat: usize,
     total: Tally,
-    /// In the order in which they ran first.
+    /// In the order in which they were chosen.
     steps: Vec<Outcome>,
 }
 
@@ -22,6 +24,8 @@ pub(super) struct Report {
 struct Outcome {
     name: &'static str,
     ran: usize,
+    took: Duration,
+    counts: Tally,
     failures: Vec<Failure>,
     /// What it needs and lacked, where it was left out.
     lacked: Option<&'static str>,
@@ -34,12 +38,12 @@ struct Failure {
 }
 
 impl Report {
-    pub(super) fn new(repeats: usize) -> Self {
+    pub(super) fn new(repeats: usize, steps: impl Iterator<Item = &'static str>) -> Self {
         Self {
             repeats,
             repeat: 0,
             total: Tally::default(),
-            steps: Vec::new(),
+            steps: steps.map(Outcome::new).collect(),
         }
     }
 
@@ -58,25 +62,45 @@ impl Report {
     }
 
     /// A step ran; some of its tests may have failed.
-    pub(super) fn add(&mut self, name: &'static str, mut tally: Tally) {
+    pub(super) fn add(&mut self, name: &'static str, mut tally: Tally, took: Duration) {
         let words = std::mem::take(&mut tally.failures);
         let failure = (tally.failed > 0).then_some(Failure {
             repeat: self.repeat,
             words,
         });
+        self.total.add(tally.clone());
         let step = self.step(name);
         step.ran += 1;
+        step.took += took;
+        step.counts.add(tally);
         step.failures.extend(failure);
-        self.total.add(tally);
     }
 
     /// A step was not run, for want of another.
     pub(super) fn leave_out(&mut self, name: &'static str, lacked: &'static str) {
-        self.step(name).lacked = Some(lacked);
-        self.total.add(Tally {
+        let tally = Tally {
             skipped: 1,
             ..Tally::default()
-        });
+        };
+        self.total.add(tally.clone());
+        let step = self.step(name);
+        step.lacked = Some(lacked);
+        step.counts.add(tally);
+    }
+
+    /// What each step took and counted, and all of them, which did not run one after the other.
+    pub(super) fn table(&self, took: Duration) -> Table {
+        let row = |step: &Outcome| Row {
+            name: step.name,
+            took: (step.ran > 0).then_some(step.took),
+            counts: step.counts.clone(),
+        };
+        let all = Row {
+            name: "all",
+            took: Some(took),
+            counts: self.total.clone(),
+        };
+        Table(self.steps.iter().map(row).chain([all]).collect())
     }
 
     /// # Errors
@@ -117,13 +141,10 @@ impl Report {
         lines.collect()
     }
 
-    fn step(&mut self, name: &'static str) -> &mut Outcome {
-        let index = self.steps.iter().position(|step| step.name == name);
-        let index = index.unwrap_or_else(|| {
-            self.steps.push(Outcome::new(name));
-            self.steps.len() - 1
-        });
-        &mut self.steps[index]
+    #[expect(clippy::expect_used, reason = "only chosen steps run")]
+    fn step(&mut self, name: &str) -> &mut Outcome {
+        let mut steps = self.steps.iter_mut();
+        steps.find(|step| step.name == name).expect("it was chosen")
     }
 }
 
@@ -132,6 +153,8 @@ impl Outcome {
         Self {
             name,
             ran: 0,
+            took: Duration::ZERO,
+            counts: Tally::default(),
             failures: Vec::new(),
             lacked: None,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
+use super::schedule::Claim;
 use super::tally::Tally;
 use crate::build;
 use crate::emulator;
@@ -23,6 +24,9 @@ const VM_TIMEOUT: Duration = Duration::from_secs(1800);
 /// What makes target/dist. Tests that ran what an earlier build left there would tell of another tree.
 const BUILD: &str = "build";
 
+/// What makes the tests that run it. They run two at once, and find nothing left to build that would hold up the other.
+const BUILD_TESTS: &str = "build-tests";
+
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const KUBELET: &str = "kubelet";
 const VM: &str = "vm";
@@ -33,87 +37,110 @@ pub(super) struct Step {
     pub(super) about: &'static str,
     /// Names of earlier steps without whose success this one would say nothing, or the wrong thing.
     pub(super) needs: &'static [&'static str],
+    /// What it has for itself while it runs.
+    pub(super) claims: &'static [Claim],
     pub(super) check: fn(&Workspace) -> Result<Tally>,
 }
 
-/// All steps, in order.
-pub(super) const STEPS: [Step; 13] = [
+/// All steps, in the order in which they begin, as far as what they need and claim lets them. The VM is the longest
+/// of those that need what is built, so it comes before those that run beside it.
+pub(super) const STEPS: [Step; 14] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
         needs: &[],
+        claims: &[Claim::Processors],
         check: format,
     },
     Step {
         name: "lint",
         about: "clippy has no word against the host and its tests",
         needs: &[],
+        claims: &[Claim::Processors],
         check: lint,
     },
     Step {
         name: "lint-guests",
         about: "clippy has no word against the guests",
         needs: &[],
+        claims: &[Claim::Processors],
         check: lint_guests,
     },
     Step {
         name: "unit",
         about: "the host's, the tasks' and the ECS emulator's own tests",
         needs: &[],
+        claims: &[Claim::Processors, Claim::Kernel],
         check: unit,
     },
     Step {
         name: "guests",
         about: "the guests' unit tests, native",
         needs: &[],
+        claims: &[Claim::Processors],
         check: guests,
     },
     Step {
         name: BUILD,
         about: "what is shipped",
         needs: &[],
+        claims: &[Claim::Processors],
         check: build,
+    },
+    Step {
+        name: BUILD_TESTS,
+        about: "what runs beside it in tests: their programs, the emulator, callers in Go",
+        needs: &[],
+        claims: &[Claim::Processors],
+        check: build_tests,
+    },
+    Step {
+        name: VM,
+        about: "NFS and hot-plugged disks on Debian's kernel",
+        needs: &[BUILD, BUILD_TESTS],
+        claims: &[Claim::Vm],
+        check: virtual_machine,
     },
     Step {
         name: "outside",
         about: "promises kept by the built binaries",
-        needs: &[BUILD],
+        needs: &[BUILD, BUILD_TESTS],
+        claims: &[Claim::Kernel],
         check: outside,
     },
     Step {
-        name: "kubelet",
+        name: KUBELET,
         about: "kubelet's own FlexVolume package as the caller",
-        needs: &[BUILD],
+        needs: &[BUILD, BUILD_TESTS],
+        claims: &[Claim::Kernel],
         check: kubelet,
-    },
-    Step {
-        name: "vm",
-        about: "NFS and hot-plugged disks on Debian's kernel",
-        needs: &[BUILD],
-        check: virtual_machine,
     },
     Step {
         name: "sdks",
         about: "Alibaba Cloud's SDKs against the ECS emulator",
-        needs: &[],
+        needs: &[BUILD_TESTS],
+        claims: &[],
         check: sdks,
     },
     Step {
         name: "docs",
         about: "the documentation's links",
         needs: &[],
+        claims: &[Claim::Processors],
         check: docs,
     },
     Step {
         name: "deny",
         about: "dependencies' licences and sources",
         needs: &[],
+        claims: &[],
         check: deny,
     },
     Step {
         name: "advisories",
         about: "known vulnerabilities of dependencies",
         needs: &[],
+        claims: &[],
         check: advisories,
     },
 ];
@@ -183,6 +210,18 @@ fn guests(workspace: &Workspace) -> Result<Tally> {
 fn build(workspace: &Workspace) -> Result<Tally> {
     build::everything(workspace, &mut Steps::new("build", build::STEPS))?;
     Ok(Tally::default())
+}
+
+/// What the tests run and run by, and what they need of this machine.
+fn build_tests(workspace: &Workspace) -> Result<Tally> {
+    let parts = [Part::Test, Part::Go, Part::Grpc, Part::Vm];
+    setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
+    emulator::build(workspace)?;
+    golang::build_csi(workspace)?;
+    golang::build_old_callers(workspace)?;
+    golang::build_kubelet(workspace)?;
+    let mut tests = cargo(workspace.root());
+    live(tests.args(["test", "--package", "drivebay-tests", "--no-run"]))
 }
 
 /// All targets of tests/ that need nothing but the built binaries; the others are steps of their own.
@@ -280,6 +319,7 @@ fn deny(workspace: &Workspace) -> Result<Tally> {
 /// The database of advisories is a repository that not every machine reaches; where it does not, the check
 /// counts as skipped and says so.
 fn advisories(workspace: &Workspace) -> Result<Tally> {
+    setup::ensure(workspace, &[Part::Deny], &mut Steps::new("setup", 0))?;
     let fetch = process::run(
         cargo(workspace.root()).args(["deny", "fetch", "db"]),
         Echo::Silent,

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 /// Counts of tests, and what is known of those that failed.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: usize,
     pub(crate) failed: usize,

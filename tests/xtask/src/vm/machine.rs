@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use super::image::Image;
 use super::initramfs;
 use crate::process::{self, Echo, command};
+use crate::steps;
 
 /// No clock calibration and no mitigations: both cost seconds in emulation. A kernel that has gone wrong stops.
 const KERNEL_ARGUMENTS: &str = "console=ttyS0 quiet loglevel=4 tsc=reliable random.trust_cpu=on \
@@ -73,7 +74,9 @@ impl Machine {
         // The guard's child has its copy of the pipe; this one would keep the output from ending.
         drop(qemu);
         let (done, ended) = mpsc::channel();
+        let speaker = steps::speaker();
         let collector = std::thread::spawn(move || {
+            steps::speak_for(speaker);
             let output = process::collect(reader, echo);
             // Nobody listens any more when the time was up first.
             let _ = done.send(());
