@@ -219,6 +219,7 @@ fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
+    use super::super::Limits;
     use super::*;
     use crate::grant::FilesGrant;
     use std::time::Duration;
@@ -255,6 +256,16 @@ mod tests {
         assert_eq!(config.limits.memory_bytes, 32 << 20);
         assert_eq!(config.limits.deadline, Duration::from_secs(90));
         assert_eq!(config.grants.files, Some(FilesGrant::ReadWrite));
+    }
+
+    #[test]
+    fn the_operators_guide_shows_keys_that_exist_and_the_limits_as_they_are() {
+        let guide = include_str!("../../../deploy/README.md");
+        let example = guide.split("```toml\n").nth(1).expect("an example");
+        let example = example.split("```").next().expect("its end");
+        let config = parse(example).expect("valid");
+        let (shown, ours) = (config.limits, Limits::default());
+        assert_eq!(format!("{shown:?}"), format!("{ours:?}"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: the README's claims, each a ratio from one run on one machine.
+//! `cargo xtask bench`: the claims of tests/README.md, each a ratio from one run on one machine.
 //!
-//! Prints the table as the README has it. A promise that is not kept is a verdict in its row and not a
+//! Prints the tables as they stand there. A promise that is not kept is a verdict in its row and not a
 //! failure: machines differ, and a slow one is no bug. What does not run at all is one.
 //!
 //! The driver is the example `local`, because a kernel without NFS has to do: up to the mount itself, which

@@ -43,7 +43,7 @@ enum Task {
     Demo(demo::Arguments),
     /// Check everything, ending with counts and a verdict
     Test(test::Arguments),
-    /// Measure what the README claims
+    /// Measure what tests/README.md claims
     Bench(bench::Arguments),
     /// Run a command on Debian's stock kernel, in a virtual machine
     Vm(vm::Arguments),

@@ -25,7 +25,7 @@ const MOUNTS: [usize; 3] = [20, 600, 6000];
 /// A row's name, and what it took with each number of mounts.
 type Row = (&'static str, Duration);
 
-/// The table, as the README has it.
+/// The table, as tests/README.md has it.
 pub(super) fn measure(workspace: &Workspace, caller: &Caller) -> Result<Growth> {
     let mut growth = Growth::new(MOUNTS);
     for mounts in MOUNTS {

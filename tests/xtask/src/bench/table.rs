@@ -1,4 +1,4 @@
-//! The rows of the README's table: what was measured, against what, and whether it is what was promised.
+//! The rows of the table in tests/README.md: what was measured, against what, and whether it is what was promised.
 
 use std::fmt;
 use std::time::Duration;
