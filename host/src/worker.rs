@@ -8,10 +8,15 @@
 pub mod client;
 pub mod server;
 
+mod command_line;
+mod device;
 mod fault;
 mod https;
+mod job;
 mod job_limits;
+mod measured;
 mod mount_option;
+mod remote;
 mod slots;
 
 use std::net::IpAddr;
@@ -20,17 +25,17 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-pub use client::measure::{Measured, Room};
+pub use device::{
+    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
+};
 pub use fault::{Fault, FaultKind};
 pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
 pub use job_limits::JobLimits;
+pub use measured::{Measured, Room};
 pub use mount_option::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };
-pub use server::device::{
-    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
-};
-pub use server::nfs::nfs_port;
+pub use remote::{Reached, Remote, Server, nfs_port, source_text};
 
 /// Whoever carries out requests.
 pub trait Kernel: Send {
@@ -132,60 +137,6 @@ pub enum Request {
     Device(DeviceRequest),
     /// Something that needs the network and nothing else; done by a worker without privileges.
     Https(HttpsRequest),
-}
-
-/// A remote file system, resolved and checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remote {
-    /// The kernel's name: `nfs`.
-    pub fs_type: String,
-    /// As the user wrote it: name, IPv4 or bare IPv6.
-    pub server: String,
-    /// What was checked, and reached; nothing else is mounted from.
-    pub address: IpAddr,
-    /// This node's own address on the way there, where it is known.
-    pub client: Option<IpAddr>,
-    /// On the server.
-    pub path: String,
-    /// In order.
-    pub options: Vec<MountOption>,
-}
-
-/// A server that something is about to be mounted from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Server {
-    /// As the user wrote it, for messages.
-    pub name: String,
-    /// What was checked; nothing else is connected to.
-    pub addresses: Vec<IpAddr>,
-    /// Where it has to take connections; none where its transport has no such thing, and then the first address
-    /// counts as reached.
-    pub port: Option<u16>,
-}
-
-/// A way to a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reached {
-    /// Which of its addresses.
-    pub server: IpAddr,
-    /// This node's own address on the way there, where it is known.
-    pub client: Option<IpAddr>,
-}
-
-impl Remote {
-    /// `server:/path`, IPv6 in brackets: what mountinfo shows.
-    pub fn source_text(&self) -> String {
-        source_text(&self.server, &self.path)
-    }
-}
-
-/// `server:/path`, IPv6 in brackets: what mountinfo shows.
-pub fn source_text(server: &str, path: &str) -> String {
-    if server.contains(':') {
-        format!("[{server}]:{path}")
-    } else {
-        format!("{server}:{path}")
-    }
 }
 
 /// Where a directory handle comes from. Each worker opens it for itself.

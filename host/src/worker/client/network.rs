@@ -10,10 +10,8 @@ use std::time::Instant;
 use super::pool::Pool;
 use super::stats::WorkerToll;
 use crate::sys::{TrustError, open_trusted};
-use crate::worker::{Fault, FaultKind, HttpsRequest, Reply, Request};
-
-/// Word of such a worker's command line.
-pub(in crate::worker) const ARGUMENT: &str = "network";
+use crate::worker::command_line::NETWORK;
+use crate::worker::{Fault, FaultKind, Reply, Request};
 
 /// The idle workers of one process; clones share them.
 #[derive(Debug, Clone)]
@@ -29,10 +27,10 @@ impl NetworkWorkers {
     /// runs it as its worker for requests. With network this executable is its own worker. What these and a
     /// call's other workers cost is put on the `toll`.
     pub fn new(drivebay: PathBuf, toll: WorkerToll) -> Self {
-        let names = Pool::of(PathBuf::from("/proc/self/exe"), ARGUMENT, toll.clone());
+        let names = Pool::of(PathBuf::from("/proc/self/exe"), NETWORK, toll.clone());
         let requests = match cfg!(feature = "network") {
             true => names.clone(),
-            false => Pool::of(drivebay, ARGUMENT, toll),
+            false => Pool::of(drivebay, NETWORK, toll),
         };
         Self { requests, names }
     }
@@ -57,26 +55,6 @@ impl NetworkWorkers {
             .call(request, purpose, deadline)
             .map_err(|fault| never_stuck(fault, purpose))
     }
-}
-
-/// Whether a request is the network's alone, and so nothing that root should do.
-pub(super) fn is_for_the_network(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Resolve { .. } | Request::Reach(_) | Request::Https(_)
-    )
-}
-
-/// How long an answer of such a worker can be, which is not believed: it read what the network sent.
-pub(super) fn longest_answer(request: &Request) -> usize {
-    /// For addresses, or for an answer's head: what is escaped takes six times as much.
-    const MAX_TEXT: usize = 512 << 10;
-    let Request::Https(HttpsRequest::Send(message)) = request else {
-        return MAX_TEXT;
-    };
-    // Bodies are base64.
-    let body = message.max_response_bytes.div_ceil(3).saturating_mul(4);
-    body.saturating_add(MAX_TEXT)
 }
 
 /// It is root who starts it.
@@ -141,7 +119,7 @@ mod tests {
     }
 
     fn running(program: PathBuf) -> NetworkWorkers {
-        let pool = Pool::of(program, ARGUMENT, WorkerToll::default());
+        let pool = Pool::of(program, NETWORK, WorkerToll::default());
         NetworkWorkers {
             requests: pool.clone(),
             names: pool,

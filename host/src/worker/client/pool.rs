@@ -16,9 +16,6 @@ pub(super) const MAX_IDLE: usize = 4;
 /// At once, of one kind and one driver in this process: what their callers may make them wait for is somebody else's server.
 const MAX_BUSY: usize = 32;
 
-/// After this long without a request a worker ends by itself.
-pub(in crate::worker) const IDLE: Duration = Duration::from_secs(60);
-
 /// One that is about to is not asked any more.
 const TOO_OLD: Duration = Duration::from_secs(50);
 

@@ -9,7 +9,7 @@ mod attributes;
 mod content;
 mod leftovers;
 mod partial;
-mod place;
+pub(super) mod place;
 mod squash;
 mod tree;
 mod way;

@@ -12,14 +12,11 @@ use cap_std::fs::Dir;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use super::mount::{kind_of, open_directory, open_target, proc_path};
-use super::serve::own_mount_namespace;
+use super::mount::{open_directory, open_target, own_mount_namespace, proc_path};
+use crate::worker::fault::kind_of;
 use crate::worker::{
     Fault, FaultKind, MountAccess, MountOption, MountOptions, Remote, Reply, mount_option,
 };
-
-const NFS_PORT: u16 = 2049;
-const RPCBIND_PORT: u16 = 111;
 
 /// Mounts it on the target.
 pub(super) fn mount_remote(
@@ -77,31 +74,6 @@ fn mount_on(
     .map_err(|errno| explain(remote, errno))
 }
 
-/// Where a server of NFS takes connections, with these mount options. Version 3 finds its ports by rpcbind,
-/// version 4 has one (RFC 7530 section 3.1). None for UDP, which cannot be asked.
-pub fn nfs_port(options: &[MountOption]) -> Option<u16> {
-    let value = |name: &str| {
-        options
-            .iter()
-            .find(|(key, _)| key == name)
-            .and_then(|(_, value)| value.as_deref())
-    };
-    if value("proto").is_some_and(|proto| proto.starts_with("udp"))
-        || options.iter().any(|(key, _)| key == "udp")
-    {
-        return None;
-    }
-    let port = value("port").and_then(|port| port.parse().ok());
-    let version_3 = value("vers")
-        .or_else(|| value("nfsvers"))
-        .is_some_and(|version| version.starts_with('3'));
-    Some(match (port, version_3) {
-        (Some(port), _) => port,
-        (None, true) => RPCBIND_PORT,
-        (None, false) => NFS_PORT,
-    })
-}
-
 /// The kernel's option string: the guest's options, then what a mount program adds.
 fn nfs_data(options: &MountOptions, server: IpAddr, client: Option<&IpAddr>) -> String {
     let own = options.own().iter();
@@ -147,6 +119,7 @@ fn explain(remote: &Remote, errno: Errno) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::nfs_port;
 
     fn remote(server: &str, address: &str, options: &[(&str, Option<&str>)]) -> Remote {
         Remote {

@@ -8,10 +8,11 @@ use std::path::Path;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-use super::super::mount::{bind_device, fault, open_device_target};
 use super::block::block_number;
 use super::find::Disk;
 use super::mount::{occupied, standing};
+use crate::worker::fault::fault;
+use crate::worker::server::mount::{bind_device, open_device_target};
 use crate::worker::{Fault, FaultKind, MountAccess, Reply};
 
 /// Binds its node; already so is success.

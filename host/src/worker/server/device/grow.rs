@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, umount2};
 
-use super::super::serve::own_mount_namespace;
 use super::block::{Block, device_name, device_number};
+use super::content;
 use super::filesystem::E2FSCK;
 use super::find::Disk;
 use super::mount::{XFS_TWINS, mount_block};
 use super::partition::Partition;
 use super::program::{Outcome, Program};
 use super::superblock::{Family, FsType, Superblock};
-use super::{content, size};
 use crate::sys::{MountEntry, mount_at};
-use crate::worker::{Fault, FaultKind, Reply};
+use crate::worker::server::mount::own_mount_namespace;
+use crate::worker::{DeviceReply, Fault, FaultKind, Reply};
 
 const RESIZE2FS: Program = Program {
     name: "resize2fs",
@@ -114,6 +114,10 @@ fn entry_at(mount_point: &Path) -> Result<MountEntry, Fault> {
     mount_at(mount_point)
         .map_err(|error| failed(FaultKind::Other, &error))?
         .ok_or_else(|| failed(FaultKind::NotFound, &"nothing is mounted there"))
+}
+
+pub(super) fn size(bytes: u64) -> Reply {
+    Reply::Device(DeviceReply::Size(bytes))
 }
 
 /// The disk beneath a mount.

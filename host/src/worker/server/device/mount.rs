@@ -5,12 +5,13 @@ use std::path::Path;
 use nix::mount::{MntFlags, MsFlags, mount as mount_call, umount2};
 use nix::sys::stat::fstat;
 
-use super::super::mount::{fault, open_target, proc_path};
 use super::block::Block;
 use super::content;
 use super::find::Disk;
 use super::superblock::{Family, FsType};
 use crate::sys::{MountEntry, device_beneath, mount_at};
+use crate::worker::fault::fault;
+use crate::worker::server::mount::{open_target, proc_path};
 use crate::worker::{Fault, FaultKind, MountAccess, MountOptions, Reply, mount_option};
 
 /// A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once unless told so.

@@ -14,12 +14,14 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::libc::O_EXCL;
 use nix::mount::{MntFlags, umount2};
 
 use super::program::Program;
 use super::*;
+use crate::worker::{MountAccess, NamePattern};
 
 const MIB: u64 = 1 << 20;
 

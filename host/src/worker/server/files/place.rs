@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::partial;
 use super::way::{Crossing, crossing, open_way};
-use crate::worker::server::mount::{kind_of, reason};
+use crate::worker::fault::{kind_of, reason};
 use crate::worker::{Fault, FaultKind};
 
 /// One name in an open directory. The name is a single component, so nothing done to it leads out.
