@@ -16,7 +16,7 @@ use nix::sys::stat::{major, minor};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::MountEntry;
-use super::mountinfo::TABLE;
+use super::mountinfo::table::TABLE;
 use sysfs::Files;
 
 /// The number of each disk's appearance, by its `major:minor`.

@@ -10,6 +10,7 @@ mod block;
 mod content;
 mod direct;
 mod filesystem;
+mod filesystem_request;
 mod find;
 mod format;
 mod grow;
@@ -55,7 +56,7 @@ fn work(wanted: &WantedDevice, operation: &DeviceOperation, notes: &Path) -> Res
             options,
             access,
         } => {
-            let wish = filesystem::Wish {
+            let wish = filesystem_request::Wish {
                 fs_type: superblock::FsType::from_name(make)?,
                 keep,
                 options,

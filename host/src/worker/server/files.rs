@@ -5,14 +5,16 @@
 //! also while we are on the way, and exchange it for a directory: none is followed, wherever it leads. Nothing here knows
 //! grants.
 
-mod attributes;
-mod content;
+pub(super) mod attributes;
+pub(super) mod content;
 mod leftovers;
-mod partial;
+pub(super) mod partial;
+mod partial_name;
 pub(super) mod place;
+pub(super) mod source;
 mod squash;
-mod tree;
-mod way;
+pub(super) mod tree;
+pub(super) mod way;
 
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,28 +22,22 @@ use std::path::Path;
 
 use cap_std::fs::Dir;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawMode, fstat, fsync, mkdirat, openat, statat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, statat, unlinkat,
 };
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
-pub(crate) use attributes::{
-    Attributes, SET_ID, Timestamp, Xattr, copy_attributes, hold, is_capability, is_content,
-    make_node, opens_nothing, read_xattrs,
-};
-pub(crate) use content::{ContentCopier, extents};
-pub(crate) use partial::Build;
-pub(crate) use place::{Place, failed};
-pub(crate) use tree::{
-    Identity, Site, VANISHED, Visitor, identity, open_parent, remove, tells_of_nothing, walk,
-};
-pub(crate) use way::{Crossing, open_child, open_way};
+use attributes::{MODE_BITS, SET_ID};
+use partial_name::is_partial;
+use place::{Place, failed, unreached};
+use tree::{VANISHED, remove};
+use way::{Crossing, open_way};
 
-use place::unreached;
-
-use super::archive::Records;
+use super::archive::extract::extract_archive;
+use super::archive::pack::archive_tree;
+use super::archive::records::Records;
 use super::bounds::Bounds;
+use super::copy;
 use super::mount::{open_directory, proc_path};
-use super::{archive, copy};
 use crate::worker::{Entry, EntryKind, Fault, FaultKind, FileOperation, Properties, Reply, Usage};
 
 /// The contract's bound on a directory listing.
@@ -58,9 +54,6 @@ const MAX_MESSAGE: usize = 10_000;
 
 /// Of parents that the guest did not ask for by name.
 const PARENT_MODE: u32 = 0o755;
-
-/// Permission bits, with set-user-ID, set-group-ID and sticky.
-pub(crate) const MODE_BITS: RawMode = 0o7777;
 
 /// Opens a directory of the node. The operator wrote the path, so its symlinks are the operator's.
 pub(super) fn open_local(path: &Path) -> Result<Dir, Fault> {
@@ -133,7 +126,7 @@ fn work(
             source,
             to,
             compression,
-        } => archive::archive_tree(
+        } => archive_tree(
             dir,
             &source,
             &to,
@@ -142,7 +135,7 @@ fn work(
             bounds,
         ),
         FileOperation::Extract { source, to } => {
-            archive::extract_archive(dir, &source, &to, &Records::beneath(notes), bounds)
+            extract_archive(dir, &source, &to, &Records::beneath(notes), bounds)
         }
         FileOperation::Usage => usage(dir),
     }
@@ -281,7 +274,7 @@ fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     for entry in rustix::fs::Dir::read_from(&here).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") || partial::is_partial(name.to_bytes()) {
+        if matches!(name.to_bytes(), b"." | b"..") || is_partial(name.to_bytes()) {
             continue;
         }
         if entries.len() == MAX_ENTRIES {

@@ -23,17 +23,22 @@ use rustix::fs::{
 use rustix::io::Errno;
 use tar::EntryType;
 
-use super::super::bounds::Bounds;
-use super::super::copy::within;
-use super::super::files::{
-    Attributes, Build, Identity, Place, SET_ID, Xattr, failed, hold, identity, is_capability,
-    make_node, open_child, opens_nothing,
-};
-use super::super::mount::proc_path;
+use super::BUFFER;
+use super::counted::Counted;
 use super::digested::Digested;
 use super::reader::{Found, TarReader};
+use super::records::Records;
 use super::withheld::{Waiting, WaitingList, What};
-use super::{BUFFER, Counted, Records};
+use crate::worker::server::bounds::Bounds;
+use crate::worker::server::files::attributes::{
+    Attributes, SET_ID, Xattr, hold, is_capability, make_node, opens_nothing,
+};
+use crate::worker::server::files::partial::Build;
+use crate::worker::server::files::place::{Place, failed};
+use crate::worker::server::files::source::within;
+use crate::worker::server::files::tree::{Identity, identity};
+use crate::worker::server::files::way::open_child;
+use crate::worker::server::mount::proc_path;
 use crate::worker::{Fault, FaultKind, Reply, Withheld};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -42,7 +47,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const PARENT_MODE: Mode = Mode::from_raw_mode(0o755);
 
 /// Unpacks into a new directory. `to` appears whole or not at all.
-pub(in super::super) fn extract_archive(
+pub(in crate::worker::server) fn extract_archive(
     dir: &Dir,
     source: &str,
     to: &str,

@@ -192,7 +192,7 @@ fn a_tree_deeper_than_any_path_is_copied() {
     }
     assert_eq!(copy_tree(&dir, "source", "copy"), Ok(Reply::Done));
     for name in ["source", "copy"] {
-        super::super::files::remove(top.as_fd(), OsStr::new(name), Path::new(name))
+        crate::worker::server::files::tree::remove(top.as_fd(), OsStr::new(name), Path::new(name))
             .expect("removed");
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use super::content::{self, Content, Held};
+use super::filesystem_request::{Wish, left_alone};
 use super::find::Disk;
 use super::program::{Outcome, Program};
-use super::superblock::{Family, FsType};
+use super::superblock::Family;
 use super::{format, note};
 use crate::worker::{Fault, FaultKind, MountAccess, Reply};
 
@@ -18,16 +19,6 @@ pub(super) const E2FSCK: Program = Program {
 
 /// e2fsck(8): errors corrected; and: corrected, and a restart is advised, which concerns a root filesystem.
 const E2FSCK_CORRECTED: [i32; 3] = [1, 2, 3];
-
-/// What is asked for.
-pub(super) struct Wish<'a> {
-    /// To be made if the disk is blank.
-    pub(super) fs_type: FsType,
-    /// Under which names one that is there may be mounted.
-    pub(super) keep: &'a [String],
-    pub(super) options: &'a [String],
-    pub(super) access: MountAccess,
-}
 
 /// Makes it so. Whatever else the disk holds is left alone.
 pub(super) fn ensure(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<Reply, Fault> {
@@ -47,19 +38,6 @@ pub(super) fn ensure(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<Reply
         Content::Unfinished(_) | Content::Unknown => format::resume(disk, wish, notes, &found)?,
     }
     Ok(Reply::Done)
-}
-
-/// Why nothing was done.
-pub(super) fn left_alone(disk: &Disk, wish: &Wish<'_>, found: &Content) -> Fault {
-    Fault::new(
-        FaultKind::Precondition,
-        format!(
-            "{} is not blank and not {}: it holds {}; it is left alone, and only a person may erase it",
-            disk.in_words(),
-            wish.keep.join(" or "),
-            found.in_words()
-        ),
-    )
 }
 
 fn read_only(disk: &Disk, wish: &Wish<'_>, found: &Content) -> Fault {

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use super::block::Block;
 use super::content::{self, Content};
-use super::filesystem::{Wish, left_alone};
+use super::filesystem_request::{Wish, left_alone};
 use super::find::Disk;
 use super::identity::Identity;
 use super::note::{self, Note};

@@ -16,10 +16,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::partial::{aside_name, begun_at, is_partial, partial_name};
+use super::partial_name::{aside_name, begun_at, is_partial, partial_name};
+use super::place::{Place, failed};
 use super::tree::remove_within;
 use super::way::open_child;
-use super::{Place, failed};
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind};
 

@@ -10,8 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown,
@@ -19,62 +18,21 @@ use rustix::fs::{
     unlinkat,
 };
 use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
-use sha2::{Digest, Sha256};
 
+use super::attributes::{MODE_BITS, SET_ID};
 use super::leftovers::{self, Found};
+use super::partial_name::{SUFFIX, partial_name};
+use super::place::{Place, failed};
 use super::tree::identity;
 use super::way::open_child;
-use super::{MODE_BITS, Place, SET_ID, failed};
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind, Reply};
-
-const SUFFIX: &str = ".drivebay-partial";
-
-/// What a name of unfinished work ends in that is being removed.
-const ASIDE: &str = "-gone.drivebay-partial";
 
 /// Of new files: the contract has `set-mode` for those who want more.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 
 /// Names are unlikely to collide; a leftover of a killed worker on another node might.
 const ATTEMPTS: usize = 8;
-
-/// Whether the name is one of unfinished work.
-pub(super) fn is_partial(name: &[u8]) -> bool {
-    name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes())
-}
-
-/// The name under which something is made that takes long.
-pub(super) fn partial_name(name: &OsStr) -> OsString {
-    let mut partial = OsString::from(".");
-    partial.push(name);
-    partial.push(SUFFIX);
-    partial
-}
-
-/// The name under which is removed what had that name of unfinished work: always the same one, for the next remover to find
-/// where the first was killed. Such a name is its own.
-pub(super) fn aside_name(partial: &OsStr) -> OsString {
-    if partial.as_bytes().ends_with(ASIDE.as_bytes()) {
-        return partial.to_owned();
-    }
-    let digest = Sha256::digest(partial.as_bytes());
-    let head: String = digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    OsString::from(format!(".{head}{ASIDE}"))
-}
-
-/// When a small file was begun, by its name of unfinished work and the clock of who made it.
-pub(super) fn begun_at(partial: &[u8]) -> Option<SystemTime> {
-    let name = partial
-        .strip_prefix(b".")?
-        .strip_suffix(SUFFIX.as_bytes())?;
-    let (process, nanoseconds) = std::str::from_utf8(name).ok()?.split_once('-')?;
-    process.parse::<u32>().ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_nanos(nanoseconds.parse().ok()?))
-}
 
 /// A tree or a large file on its way to its place. Whatever it holds is removed unless it got there.
 #[derive(Debug)]
@@ -353,6 +311,7 @@ fn new_file(parent: &impl AsFd, name: &OsStr) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use super::*;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 use nix::errno::Errno;
 
-use super::partial;
+use super::partial_name::is_partial;
 use super::way::{Crossing, crossing, open_way};
 use crate::worker::fault::{kind_of, reason};
 use crate::worker::{Fault, FaultKind};
@@ -78,7 +78,7 @@ pub(super) fn parts(path: &str) -> Result<PathBuf, Fault> {
         match part {
             ".." => return refused(FaultKind::Denied, "it leads out through .."),
             "." => return refused(FaultKind::Invalid, "it holds a . component"),
-            part if partial::is_partial(part.as_bytes()) => {
+            part if is_partial(part.as_bytes()) => {
                 return refused(
                     FaultKind::Denied,
                     "such names are the host's own, for work that is not finished",
