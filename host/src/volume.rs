@@ -9,6 +9,7 @@ mod snapshot;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub use node::{Health, NodeInfo};
@@ -44,8 +45,8 @@ impl fmt::Display for DriverName {
     }
 }
 
-/// Whether a pod may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a pod may write, and so what a mount lets it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {
     /// Reads only.
     ReadOnly,

@@ -25,6 +25,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::volume::Access;
+
 pub use device::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
 };
@@ -78,7 +80,7 @@ pub enum Request {
         /// What.
         remote: Remote,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
     },
     /// Bind a directory beneath another onto a target.
     BindDirectory {
@@ -89,7 +91,7 @@ pub enum Request {
         /// An existing directory, not a symlink.
         target: PathBuf,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
     },
     /// Whether the target shows that very directory: [`Reply::Done`], or [`FaultKind::Exists`].
     CompareDirectory {
@@ -107,7 +109,7 @@ pub enum Request {
         /// An existing directory, or a file where a device is staged; not a symlink.
         target: PathBuf,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
     },
     /// Take away everything mounted at the target; nothing mounted is success.
     Unmount {
@@ -146,15 +148,6 @@ pub enum DirectoryOrigin {
     Local(PathBuf),
     /// A remote file system, mounted where nobody else sees it.
     Remote(Remote),
-}
-
-/// Whether a mount refuses writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MountAccess {
-    /// Reads only.
-    ReadOnly,
-    /// Reads and writes.
-    ReadWrite,
 }
 
 /// What a volume appears as, and so what it is mounted on.

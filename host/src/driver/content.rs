@@ -9,7 +9,7 @@ use crate::error::DriverError;
 use crate::runtime::{Guest, Purpose, StageRequest};
 use crate::sys::{MountEntry, device_beneath};
 use crate::volume::{Access, AccessType, Parameters};
-use crate::worker::{Kernel, MountAccess, Request};
+use crate::worker::{Kernel, Request};
 
 /// Chosen before anything is journaled; everything that can be refused has been.
 pub(super) enum Content<'a> {
@@ -92,14 +92,10 @@ fn bind(
             false => Err(occupied(spot, &entry)),
         };
     }
-    let access = match spot.access {
-        Access::ReadOnly => MountAccess::ReadOnly,
-        Access::ReadWrite => MountAccess::ReadWrite,
-    };
     let request = Request::BindMount {
         from,
         target: spot.path.to_owned(),
-        access,
+        access: spot.access,
     };
     operation.workers.call(request, operation.deadline)?;
     Ok(())

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::MountAccess;
 use super::mount_option::MountOption;
+use crate::volume::Access;
 
 /// What can be asked of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub enum DeviceOperation {
         /// For mkfs; checked.
         options: Vec<String>,
         /// Read-only: nothing is written.
-        access: MountAccess,
+        access: Access,
     },
     /// Let its filesystem fill it.
     GrowFilesystem,
@@ -81,7 +81,7 @@ pub enum DeviceOperation {
         /// In order; checked.
         options: Vec<MountOption>,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
         /// The kernel's names of what may be mounted.
         filesystems: Vec<String>,
     },
@@ -90,14 +90,14 @@ pub enum DeviceOperation {
         /// A mount point.
         target: PathBuf,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
     },
     /// Bind the raw device.
     Bind {
         /// An existing plain file, not a symlink.
         target: PathBuf,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
     },
 }
 

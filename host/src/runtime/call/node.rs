@@ -2,7 +2,7 @@
 
 use wasmtime::component::Resource;
 
-use super::words::{access_word, mount_access, use_word, volume};
+use super::words::{access_word, use_word, volume};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::{Purpose, Target};
@@ -44,7 +44,7 @@ impl Guest {
         let (access, kind) = use_word(request.access, request.kind);
         let target = Target {
             path: request.target.clone(),
-            access: mount_access(access),
+            access,
             mounted: request.mounted.clone(),
             purpose: request.purpose,
         };

@@ -16,9 +16,10 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use rustix::fs::StatVfsMountFlags;
 
+use crate::volume::Access;
 use crate::worker::fault::{fault, io_fault};
 use crate::worker::mount_option::NOSYMFOLLOW;
-use crate::worker::{Fault, FaultKind, MountAccess, MountFlags, Reply, TargetKind};
+use crate::worker::{Fault, FaultKind, MountFlags, Reply, TargetKind};
 
 /// More mounts than this on one directory are not ours to take away.
 const MAX_STACKED: usize = 16;
@@ -151,11 +152,7 @@ pub(super) fn proc_path(fd: &impl AsRawFd) -> PathBuf {
 }
 
 /// Binds an open directory onto the target.
-pub(super) fn bind(
-    from: &impl AsRawFd,
-    target: &Path,
-    access: MountAccess,
-) -> Result<Reply, Fault> {
+pub(super) fn bind(from: &impl AsRawFd, target: &Path, access: Access) -> Result<Reply, Fault> {
     let onto = open_target(target)?;
     bind_onto(from, &onto, target, access)
 }
@@ -165,7 +162,7 @@ pub(super) fn bind(
 pub(super) fn bind_device(
     from: &impl AsRawFd,
     target: &Path,
-    access: MountAccess,
+    access: Access,
 ) -> Result<Reply, Fault> {
     let onto = open_device_target(target)?;
     bind_onto(from, &onto, target, access)
@@ -175,7 +172,7 @@ fn bind_onto(
     from: &impl AsRawFd,
     onto: &OwnedFd,
     target: &Path,
-    access: MountAccess,
+    access: Access,
 ) -> Result<Reply, Fault> {
     let none = None::<&str>;
     mount(
@@ -186,7 +183,7 @@ fn bind_onto(
         none,
     )
     .map_err(|errno| fault("bind onto", target, errno))?;
-    if access == MountAccess::ReadOnly {
+    if access == Access::ReadOnly {
         make_read_only(target).inspect_err(|_| {
             // Half a bind is worse than none: it would be writable.
             let _ = umount2(target, MntFlags::UMOUNT_NOFOLLOW);
@@ -216,7 +213,7 @@ pub(super) fn compare(with: &impl AsFd, target: &Path) -> Result<Reply, Fault> {
 }
 
 /// Binds one mount point onto another target.
-pub(super) fn bind_mount(from: &Path, target: &Path, access: MountAccess) -> Result<Reply, Fault> {
+pub(super) fn bind_mount(from: &Path, target: &Path, access: Access) -> Result<Reply, Fault> {
     let source = open_path(from)?;
     match kind_of_file(&source, from)? {
         SFlag::S_IFBLK => bind_device(&source, target, access),

@@ -13,17 +13,12 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::mount::{open_directory, open_target, own_mount_namespace, proc_path};
+use crate::volume::Access;
 use crate::worker::fault::kind_of;
-use crate::worker::{
-    Fault, FaultKind, MountAccess, MountOption, MountOptions, Remote, Reply, mount_option,
-};
+use crate::worker::{Fault, FaultKind, MountOption, MountOptions, Remote, Reply, mount_option};
 
 /// Mounts it on the target.
-pub(super) fn mount_remote(
-    target: &Path,
-    remote: &Remote,
-    access: MountAccess,
-) -> Result<Reply, Fault> {
+pub(super) fn mount_remote(target: &Path, remote: &Remote, access: Access) -> Result<Reply, Fault> {
     let onto = open_target(target)?;
     let options = MountOptions::of(access, &remote.options);
     mount_on(&proc_path(&onto), remote, &options, options.flags())?;
@@ -35,7 +30,7 @@ pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
     own_mount_namespace()?;
     // Any directory will do: this namespace is ours, and the mount point is given back at once.
     let place = Path::new("/proc");
-    let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
+    let options = MountOptions::of(Access::ReadWrite, &remote.options);
     mount_on(place, remote, &options, unseen(&options))?;
     let root = open_directory(place);
     // The open descriptor keeps the detached mount alive until it is closed.
@@ -136,7 +131,7 @@ mod tests {
     }
 
     fn data(remote: &Remote, client: Option<&IpAddr>) -> String {
-        let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
+        let options = MountOptions::of(Access::ReadWrite, &remote.options);
         nfs_data(&options, remote.address, client)
     }
 
@@ -181,7 +176,7 @@ mod tests {
     fn what_only_the_host_sees_runs_nothing_whatever_its_options_say() {
         let wild = ["suid", "dev", "exec"].map(|word| (word, None));
         let remote = remote("filer", "10.0.0.1", &wild);
-        let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
+        let options = MountOptions::of(Access::ReadWrite, &remote.options);
         let nothing = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         assert!(unseen(&options).contains(nothing));
         // Pods' mounts have what their volume says, and no more.

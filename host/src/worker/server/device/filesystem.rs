@@ -10,7 +10,8 @@ use super::find::Disk;
 use super::program::{Outcome, Program};
 use super::superblock::Family;
 use super::{format, note};
-use crate::worker::{Fault, FaultKind, MountAccess, Reply};
+use crate::volume::Access;
+use crate::worker::{Fault, FaultKind, Reply};
 
 pub(super) const E2FSCK: Program = Program {
     name: "e2fsck",
@@ -30,7 +31,7 @@ pub(super) fn ensure(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<Reply
         }
         Content::Filesystem(_) | Content::Other(_) => return Err(left_alone(disk, wish, &found)),
         Content::Blank | Content::Unfinished(_) | Content::Unknown
-            if wish.access == MountAccess::ReadOnly =>
+            if wish.access == Access::ReadOnly =>
         {
             return Err(read_only(disk, wish, &found));
         }
@@ -53,9 +54,9 @@ fn read_only(disk: &Disk, wish: &Wish<'_>, found: &Content) -> Fault {
 }
 
 /// xfs replays its log when it is mounted, and has nothing else to be checked then (fsck.xfs(8)).
-fn check(disk: &Disk, held: &Held, access: MountAccess) -> Result<(), Fault> {
+fn check(disk: &Disk, held: &Held, access: Access) -> Result<(), Fault> {
     let ext = held.superblock.fs_type.family() == Family::Ext;
-    if access == MountAccess::ReadOnly || !ext || is_in_use(disk, held)? {
+    if access == Access::ReadOnly || !ext || is_in_use(disk, held)? {
         return Ok(());
     }
     let path = held.block(disk).path_for_others();

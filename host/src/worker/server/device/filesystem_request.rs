@@ -3,7 +3,8 @@
 use super::content::Content;
 use super::find::Disk;
 use super::superblock::FsType;
-use crate::worker::{Fault, FaultKind, MountAccess};
+use crate::volume::Access;
+use crate::worker::{Fault, FaultKind};
 
 /// What is asked for.
 pub(super) struct Wish<'a> {
@@ -12,7 +13,7 @@ pub(super) struct Wish<'a> {
     /// Under which names one that is there may be mounted.
     pub(super) keep: &'a [String],
     pub(super) options: &'a [String],
-    pub(super) access: MountAccess,
+    pub(super) access: Access,
 }
 
 /// Why nothing was done.
