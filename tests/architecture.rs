@@ -65,6 +65,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "worker",
             "volume",
             "error",
+            "digest",
         ],
     ),
     (
@@ -73,8 +74,8 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ),
     ("bindings", &["capability"]),
     ("config", &["grant", "sys", "worker", "volume"]),
-    ("journal", &["sys", "volume"]),
-    ("worker", &["sys", "volume", "error"]),
+    ("journal", &["sys", "volume", "digest"]),
+    ("worker", &["sys", "volume", "error", "digest"]),
     ("sys", &[]),
     ("grant", &[]),
     ("log_file", &["sys"]),
@@ -82,7 +83,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
 ];
 
 /// Words every layer shares; they import nothing of ours.
-const WORDS: [&str; 2] = ["volume", "error"];
+const WORDS: [&str; 3] = ["volume", "error", "digest"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.

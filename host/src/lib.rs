@@ -13,6 +13,7 @@
 //! worker            kernel work that can hang, in processes that can be killed
 //! sys               thin system calls, the one door to the kernel
 //! volume, error     the words every layer shares
+//! digest            SHA-256 and hexadecimal, for every layer
 //! ```
 //!
 //! Each layer imports only those below it; `tests/architecture.rs` asserts the table. The library exists
@@ -23,6 +24,7 @@ mod capability;
 pub mod config;
 #[cfg(feature = "csi")]
 pub mod csi;
+mod digest;
 pub mod driver;
 pub mod error;
 pub mod flexvolume;

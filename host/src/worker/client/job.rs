@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::process;
 use super::site::WorkSite;
+use crate::digest::sha256_hex;
 use crate::sys::byte_lock::{ByteLocks, Hold};
 use crate::sys::{Afterwards, Lock, LockError, create_root_only_directory, remove_durably};
 use crate::worker::command_line::JOB;
@@ -211,10 +211,7 @@ impl Names {
 
 fn digest(what: &impl Serialize) -> Result<String, Fault> {
     let text = serde_json::to_vec(what).map_err(|error| unnoted(&error))?;
-    Ok(Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(sha256_hex(text))
 }
 
 /// What nobody fetched in time: the job that would have is not repeated any more. Best effort.

@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
+
 /// A file that is read or written once, from beginning to end.
 #[derive(Debug)]
 pub(super) struct Digested<T> {
@@ -21,8 +23,7 @@ impl<T> Digested<T> {
 
     /// Of what went through so far, in hexadecimal.
     pub(super) fn digest(self) -> String {
-        let digest = self.digest.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.digest.finalize())
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
+
 pub(super) const SUFFIX: &str = ".drivebay-partial";
 
 /// What a name of unfinished work ends in that is being removed.
@@ -30,11 +32,7 @@ pub(super) fn aside_name(partial: &OsStr) -> OsString {
     if partial.as_bytes().ends_with(ASIDE.as_bytes()) {
         return partial.to_owned();
     }
-    let digest = Sha256::digest(partial.as_bytes());
-    let head: String = digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let head = hex(&Sha256::digest(partial.as_bytes())[..8]);
     OsString::from(format!(".{head}{ASIDE}"))
 }
 
