@@ -437,15 +437,7 @@ fn is_read_only(entry: &MountEntry) -> Access {
 }
 
 fn occupied(entry: &MountEntry) -> DriverError {
-    let mode = if entry.read_only {
-        "read-only"
-    } else {
-        "read-write"
-    };
-    DriverError::already_exists(format!(
-        "the target already holds a {mode} {} mount of {}; unmount it first",
-        entry.fs_type, entry.source
-    ))
+    DriverError::already_exists(entry.in_the_way_at("the target"))
 }
 
 #[cfg(test)]

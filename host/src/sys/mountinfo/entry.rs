@@ -1,5 +1,6 @@
 //! What is said of one mount, whoever tells it.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 /// One mount.
@@ -15,4 +16,18 @@ pub struct MountEntry {
     pub device: String,
     /// Whether this mount refuses writes.
     pub read_only: bool,
+}
+
+impl MountEntry {
+    /// Why nothing else is mounted at a target where this is.
+    pub fn in_the_way_at(&self, target: impl Display) -> String {
+        let mode = match self.read_only {
+            true => "read-only",
+            false => "read-write",
+        };
+        format!(
+            "{target} already holds a {mode} {} mount of {}; unmount it first",
+            self.fs_type, self.source
+        )
+    }
 }

@@ -106,20 +106,7 @@ fn disk_of(partition: &str) -> Option<String> {
 
 /// Something else is there.
 pub(super) fn occupied(entry: &MountEntry, target: &Path) -> Fault {
-    let mode = if entry.read_only {
-        "read-only"
-    } else {
-        "read-write"
-    };
-    Fault::new(
-        FaultKind::Exists,
-        format!(
-            "{} already holds a {mode} {} mount of {}; unmount it first",
-            target.display(),
-            entry.fs_type,
-            entry.source
-        ),
-    )
+    Fault::new(FaultKind::Exists, entry.in_the_way_at(target.display()))
 }
 
 /// By the node's name, because resize2fs and people look for that in the table of mounts. What was mounted
