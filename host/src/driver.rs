@@ -37,7 +37,7 @@ use crate::volume::{
     TargetPath, VolumeId, VolumeKey,
 };
 use crate::worker::client::{
-    MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkSite, WorkerToll,
+    MeasuringWorkers, NetworkWorkers, SharedWorkers, WorkSite, WorkerCounters,
 };
 
 use mounted::Recognised;
@@ -64,7 +64,7 @@ pub struct Driver {
     detached: Arc<DetachedVolumes>,
     network: NetworkWorkers,
     measuring: MeasuringWorkers,
-    toll: WorkerToll,
+    worker_counters: WorkerCounters,
     memory: DriverMemory,
     claimed: Arc<Mutex<Option<Claimed>>>,
     recognised: Arc<Recognised>,
@@ -197,8 +197,8 @@ impl Driver {
         let journal = Arc::new(Journal::new(paths.journal().join(&config.name.0)));
         let runtime = Arc::new(Runtime::new(paths.clone()));
         let detached = Arc::new(DetachedVolumes::new(paths.detached().join(&config.name.0)));
-        let toll = WorkerToll::default();
-        let network = NetworkWorkers::new(paths.compiler(), toll.clone());
+        let worker_counters = WorkerCounters::default();
+        let network = NetworkWorkers::new(paths.compiler(), worker_counters.clone());
         let memory = DriverMemory::new(config.name.clone(), paths.run.clone());
         Self {
             config: Arc::new(config),
@@ -207,8 +207,8 @@ impl Driver {
             journal,
             detached,
             network,
-            measuring: MeasuringWorkers::new(toll.clone()),
-            toll,
+            measuring: MeasuringWorkers::new(worker_counters.clone()),
+            worker_counters,
             memory,
             claimed: Arc::default(),
             recognised: Arc::default(),

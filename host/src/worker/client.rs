@@ -14,5 +14,5 @@ pub use compiler::{CompileLimits, CompileWorkerError, CompilerError, ask_compile
 pub use measure::{MeasuringWorkers, measure_at_once};
 pub use network::NetworkWorkers;
 pub use site::{WorkSite, WorkerLimits};
-pub use stats::{WorkerCosts, WorkerToll};
+pub use stats::{WorkerCounters, WorkerStats};
 pub use workers::SharedWorkers;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::pool::Pool;
-use super::stats::WorkerToll;
+use super::stats::WorkerCounters;
 use crate::worker::command_line::MEASURE;
 use crate::worker::measured::{Measured, measured, purpose};
 use crate::worker::{Fault, FaultKind, Reply, Request};
@@ -20,9 +20,9 @@ const LOCAL: [&str; 6] = ["btrfs", "ext2", "ext3", "ext4", "tmpfs", "xfs"];
 pub struct MeasuringWorkers(Pool);
 
 impl MeasuringWorkers {
-    /// None yet; what they cost is put on the toll.
-    pub fn new(toll: WorkerToll) -> Self {
-        Self(Pool::of(PathBuf::from("/proc/self/exe"), MEASURE, toll))
+    /// None yet; what they cost is counted by the counters.
+    pub fn new(counters: WorkerCounters) -> Self {
+        Self(Pool::of(PathBuf::from("/proc/self/exe"), MEASURE, counters))
     }
 
     /// What the volume at that path holds, where a filesystem of that type is mounted. What cannot hang is asked
@@ -42,8 +42,8 @@ impl MeasuringWorkers {
         let request = Request::Measure {
             path: path.to_owned(),
         };
-        let toll = self.0.toll();
-        let reply = toll.waiting(|| self.0.call(&request, &purpose(path), deadline))?;
+        let counters = self.0.counters();
+        let reply = counters.waiting(|| self.0.call(&request, &purpose(path), deadline))?;
         let Reply::Measured(measured) = reply else {
             let message = format!("{}: the worker answered something else", purpose(path));
             return Err(Fault::new(FaultKind::Other, message));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::pool::Pool;
-use super::stats::WorkerToll;
+use super::stats::WorkerCounters;
 use crate::sys::{TrustError, open_trusted};
 use crate::worker::command_line::NETWORK;
 use crate::worker::{Fault, FaultKind, Reply, Request};
@@ -25,18 +25,18 @@ pub struct NetworkWorkers {
 impl NetworkWorkers {
     /// None yet. `drivebay` is where that program is: a build without network, which is what kubelet execs,
     /// runs it as its worker for requests. With network this executable is its own worker. What these and a
-    /// call's other workers cost is put on the `toll`.
-    pub fn new(drivebay: PathBuf, toll: WorkerToll) -> Self {
-        let names = Pool::of(PathBuf::from("/proc/self/exe"), NETWORK, toll.clone());
+    /// call's other workers cost is counted by the `counters`.
+    pub fn new(drivebay: PathBuf, counters: WorkerCounters) -> Self {
+        let names = Pool::of(PathBuf::from("/proc/self/exe"), NETWORK, counters.clone());
         let requests = match cfg!(feature = "network") {
             true => names.clone(),
-            false => Pool::of(drivebay, NETWORK, toll),
+            false => Pool::of(drivebay, NETWORK, counters),
         };
         Self { requests, names }
     }
 
-    pub(super) fn toll(&self) -> &WorkerToll {
-        self.names.toll()
+    pub(super) fn counters(&self) -> &WorkerCounters {
+        self.names.counters()
     }
 
     /// Carries out what only speaks to the network.
@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn running(program: PathBuf) -> NetworkWorkers {
-        let pool = Pool::of(program, NETWORK, WorkerToll::default());
+        let pool = Pool::of(program, NETWORK, WorkerCounters::default());
         NetworkWorkers {
             requests: pool.clone(),
             names: pool,
@@ -190,7 +190,7 @@ mod tests {
         let fault = ask(&workers, &"a".repeat(1 << 20));
         assert_eq!(fault.kind, FaultKind::TimedOut);
         assert_eq!(workers.names.idle(), 0);
-        assert_eq!(workers.toll().costs().killed_at_deadline, 1);
+        assert_eq!(workers.counters().stats().killed_at_deadline, 1);
     }
 
     #[test]

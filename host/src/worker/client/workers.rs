@@ -82,7 +82,7 @@ impl Kernel for Workers {
             Err(lost) => {
                 // A worker that did not answer is not asked again; the next request gets a fresh one.
                 let fault = worker.end(lost, &purpose(&request));
-                self.network.toll().killed(&fault);
+                self.network.counters().killed(&fault);
                 tracing::warn!(%fault, "a worker was given up");
                 self.forget(place);
                 if fault.kind == FaultKind::Stuck {
@@ -117,8 +117,8 @@ impl Kernel for SharedWorkers {
     fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         match self.0.lock() {
             Ok(mut workers) => {
-                let toll = workers.network.toll().clone();
-                toll.waiting(|| workers.call(request, deadline))
+                let counters = workers.network.counters().clone();
+                counters.waiting(|| workers.call(request, deadline))
             }
             Err(_) => Err(Fault::new(
                 FaultKind::Other,
