@@ -53,7 +53,7 @@ impl NetworkWorkers {
         may_run(workers.program(), purpose)?;
         workers
             .call(request, purpose, deadline)
-            .map_err(|fault| never_stuck(fault, purpose))
+            .map_err(|fault| stuck_as_timeout(fault, purpose))
     }
 }
 
@@ -78,7 +78,7 @@ fn program_is_missing(error: &TrustError) -> bool {
 }
 
 /// It holds no volume's lock, so one that the kernel does not let go is nobody's trouble.
-fn never_stuck(fault: Fault, purpose: &str) -> Fault {
+fn stuck_as_timeout(fault: Fault, purpose: &str) -> Fault {
     if fault.kind != FaultKind::Stuck {
         return fault;
     }
