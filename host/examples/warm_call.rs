@@ -16,7 +16,8 @@ use drivebay::worker::client::{
     NetworkWorkers, SharedWorkers, WorkSite, WorkerCounters, WorkerLimits,
 };
 use drivebay::worker::{
-    Body, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Kernel, Reply, Request, server,
+    Body, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Reply, Request, WorkerClient,
+    server,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};

@@ -25,7 +25,7 @@ use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use crate::bindings::drivebay::driver as wit;
 use crate::error::{Condition, DriverError, GuestText};
 use crate::grant::{Capability, Grants, Refusal};
-use crate::worker::{Fault, FaultKind, Kernel, Reply, Request};
+use crate::worker::{Fault, FaultKind, Reply, Request, WorkerClient};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use block_devices::Device;
@@ -46,7 +46,7 @@ pub use signing::SigningKey;
 pub(crate) struct CallContext {
     pub(crate) table: ResourceTable,
     pub(crate) grants: Grants,
-    pub(crate) kernel: Box<dyn Kernel>,
+    pub(crate) worker: Box<dyn WorkerClient>,
     pub(crate) deadline: Instant,
     pub(crate) log: LogBudget,
     /// What outlives the call.
@@ -79,7 +79,7 @@ impl CallContext {
     /// The same with less patience.
     fn ask_until(&mut self, request: Request, until: Instant) -> Result<Reply, DriverError> {
         let begun = Instant::now();
-        let answer = self.kernel.call(request, until.min(self.deadline));
+        let answer = self.worker.call(request, until.min(self.deadline));
         self.waited += begun.elapsed();
         self.was_full |= matches!(&answer, Err(fault) if fault.kind == FaultKind::Full);
         if let Err(fault) = &answer
@@ -229,7 +229,7 @@ mod tests {
 
     struct Full;
 
-    impl Kernel for Full {
+    impl WorkerClient for Full {
         fn call(&mut self, _request: Request, _deadline: Instant) -> Result<Reply, Fault> {
             Err(Fault::new(FaultKind::Full, "too much to do"))
         }
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn what_a_guest_passes_on_of_this_process_is_not_the_backends_limit() {
         let mut context = canned::Canned::default().context(Grants::default(), "".as_ref());
-        context.kernel = Box::new(Full);
+        context.worker = Box::new(Full);
         let exhausted = || wit::types::Error::Exhausted("full".to_owned());
         assert_eq!(context.failed_with(exhausted()).whose(), Whose::Backend);
         let host = "filer".to_owned();

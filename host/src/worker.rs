@@ -40,7 +40,7 @@ pub use mount_option::{
 pub use remote::{Reached, Remote, Server, nfs_port, source_text};
 
 /// Whoever carries out requests.
-pub trait Kernel: Send {
+pub trait WorkerClient: Send {
     /// Carries out one request, or ends it at the deadline.
     ///
     /// # Errors

@@ -243,7 +243,7 @@ impl Driver {
 impl Operation {
     pub(super) fn setup(&self) -> CallSetup {
         CallSetup {
-            kernel: Box::new(self.workers.clone()),
+            worker: Box::new(self.workers.clone()),
             deadline: self.deadline,
             memory: self.memory.clone(),
         }

@@ -9,7 +9,7 @@ use crate::error::DriverError;
 use crate::runtime::{Guest, Purpose, StageRequest};
 use crate::sys::{MountEntry, device_beneath};
 use crate::volume::{Access, AccessType, Parameters};
-use crate::worker::{Kernel, Request};
+use crate::worker::{Request, WorkerClient};
 
 /// Chosen before anything is journaled; everything that can be refused has been.
 pub(super) enum Content<'a> {

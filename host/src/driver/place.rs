@@ -18,7 +18,7 @@ use crate::sys::{
     takes_writes,
 };
 use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
-use crate::worker::{Fault, FaultKind, Kernel, MountFlags, Reply, Request, TargetKind};
+use crate::worker::{Fault, FaultKind, MountFlags, Reply, Request, TargetKind, WorkerClient};
 
 /// For taking back what was done, where no more time is left.
 pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);

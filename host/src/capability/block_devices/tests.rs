@@ -7,13 +7,13 @@ use super::*;
 use crate::capability::{CallKeys, DriverMemory, LogBudget, Purpose};
 use crate::grant::Grants;
 use crate::volume::DriverName;
-use crate::worker::{Fault, Kernel};
+use crate::worker::{Fault, WorkerClient};
 
 /// Says yes to everything, and remembers what it was asked.
 #[derive(Clone, Default)]
 struct Willing(Arc<Mutex<Vec<DeviceRequest>>>);
 
-impl Kernel for Willing {
+impl WorkerClient for Willing {
     fn call(&mut self, request: Request, _deadline: Instant) -> Result<Reply, Fault> {
         let Request::Device(request) = request else {
             panic!("asked for something else: {request:?}");
@@ -50,7 +50,7 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
             block_devices: grant,
             ..Grants::default()
         },
-        kernel: Box::new(asked.clone()),
+        worker: Box::new(asked.clone()),
         deadline: Instant::now() + Duration::from_secs(10),
         log: LogBudget::new(0),
         unanswered: None,

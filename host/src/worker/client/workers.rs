@@ -10,7 +10,7 @@ use super::site::{Purpose, WorkSite};
 use crate::sys::Lock;
 use crate::sys::byte_lock::ByteLocks;
 use crate::worker::measured;
-use crate::worker::{DirectoryOrigin, Fault, FaultKind, Kernel, Reply, Request};
+use crate::worker::{DirectoryOrigin, Fault, FaultKind, Reply, Request, WorkerClient};
 
 /// The workers of one call, started when first needed.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Workers {
     }
 }
 
-impl Kernel for Workers {
+impl WorkerClient for Workers {
     fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         if job::is_job(&request) {
             return job::run(&self.site, &request, deadline);
@@ -113,7 +113,7 @@ impl SharedWorkers {
     }
 }
 
-impl Kernel for SharedWorkers {
+impl WorkerClient for SharedWorkers {
     fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         match self.0.lock() {
             Ok(mut workers) => {
