@@ -187,14 +187,14 @@ impl Names {
         operation: &FileOperation,
     ) -> Result<Self, Fault> {
         // Not the address nor the options: the same share may be reached in another way the next time.
-        let place = match directory {
+        let origin = match directory {
             DirectoryOrigin::Local(path) => path.to_string_lossy().into_owned(),
             DirectoryOrigin::Remote(remote) => {
                 format!("{} {} {}", remote.fs_type, remote.server, remote.path)
             }
         };
-        let made = digest(&(&place, destination(operation)))?;
-        let result = digest(&(&place, operation))?;
+        let made = digest(&(&origin, destination(operation)))?;
+        let result = digest(&(&origin, operation))?;
         let driver = notes.to_string_lossy();
         Ok(Self {
             lock: byte_of(&["job that makes", &driver, &made]),

@@ -51,7 +51,7 @@ pub(super) enum Lost {
 
 /// Whose mounts a worker makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum MountNamespace {
     /// The node's: what it mounts stays.
     Host,
     /// Its own: what it mounts is gone with it, also after kill -9. Where that takes a mount namespace it makes
@@ -69,10 +69,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn start(place: Place, lock: &Lock, slot: Arc<ByteLocks>) -> Result<Self, Fault> {
-        let argument = match place {
-            Place::Host => "host",
-            Place::Private => "private",
+    pub(super) fn start(
+        namespace: MountNamespace,
+        lock: &Lock,
+        slot: Arc<ByteLocks>,
+    ) -> Result<Self, Fault> {
+        let argument = match namespace {
+            MountNamespace::Host => "host",
+            MountNamespace::Private => "private",
         };
         Self::over(
             spawn(argument, lock.as_fd().try_clone_to_owned())?,

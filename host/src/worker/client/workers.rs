@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::job;
 use super::network::NetworkWorkers;
-use super::process::{Place, Worker, is_for_the_network};
+use super::process::{MountNamespace, Worker, is_for_the_network};
 use super::site::{Purpose, WorkSite};
 use crate::sys::Lock;
 use crate::sys::byte_lock::ByteLocks;
@@ -41,27 +41,27 @@ impl Workers {
 
     fn worker(
         &mut self,
-        place: Place,
+        namespace: MountNamespace,
         purpose: Purpose,
         deadline: Instant,
     ) -> Result<&mut Worker, Fault> {
-        let worker = match place {
-            Place::Host => &mut self.host,
-            Place::Private => &mut self.private,
+        let worker = match namespace {
+            MountNamespace::Host => &mut self.host,
+            MountNamespace::Private => &mut self.private,
         };
         match worker {
             Some(worker) => Ok(worker),
             empty => {
                 let slot = self.site.slot_of_call(&mut self.slot, purpose, deadline)?;
-                Ok(empty.insert(Worker::start(place, &self.lock, slot)?))
+                Ok(empty.insert(Worker::start(namespace, &self.lock, slot)?))
             }
         }
     }
 
-    fn forget(&mut self, place: Place) {
-        match place {
-            Place::Host => self.host = None,
-            Place::Private => self.private = None,
+    fn forget(&mut self, namespace: MountNamespace) {
+        match namespace {
+            MountNamespace::Host => self.host = None,
+            MountNamespace::Private => self.private = None,
         }
     }
 }
@@ -74,9 +74,9 @@ impl WorkerClient for Workers {
         if is_for_the_network(&request) {
             return self.network.call(&request, &purpose(&request), deadline);
         }
-        let place = place_of(&request);
+        let namespace = namespace_of(&request);
         let notes = self.site.notes.clone();
-        let worker = self.worker(place, purpose_of(&request), deadline)?;
+        let worker = self.worker(namespace, purpose_of(&request), deadline)?;
         match worker.ask(&request, &notes, deadline) {
             Ok(answer) => answer,
             Err(lost) => {
@@ -84,7 +84,7 @@ impl WorkerClient for Workers {
                 let fault = worker.end(lost, &purpose(&request));
                 self.network.counters().killed(&fault);
                 tracing::warn!(%fault, "a worker was given up");
-                self.forget(place);
+                self.forget(namespace);
                 if fault.kind == FaultKind::Stuck {
                     self.stuck = true;
                     // That worker keeps it, for nobody knows how long; the next one counts too.
@@ -128,7 +128,7 @@ impl WorkerClient for SharedWorkers {
     }
 }
 
-fn place_of(request: &Request) -> Place {
+fn namespace_of(request: &Request) -> MountNamespace {
     match request {
         Request::OpenDirectory {
             directory: DirectoryOrigin::Remote(_),
@@ -136,9 +136,9 @@ fn place_of(request: &Request) -> Place {
         | Request::Files {
             directory: DirectoryOrigin::Remote(_),
             ..
-        } => Place::Private,
+        } => MountNamespace::Private,
         // Growing mounts the filesystem for a moment, which is nobody else's business.
-        Request::Device(device) if device.mounts_unseen() => Place::Private,
+        Request::Device(device) if device.mounts_unseen() => MountNamespace::Private,
         Request::Resolve { .. }
         | Request::Reach(_)
         | Request::PrepareTarget { .. }
@@ -152,7 +152,7 @@ fn place_of(request: &Request) -> Place {
         | Request::OpenDirectory { .. }
         | Request::Files { .. }
         | Request::Device(_)
-        | Request::Https(_) => Place::Host,
+        | Request::Https(_) => MountNamespace::Host,
     }
 }
 

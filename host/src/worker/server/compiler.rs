@@ -13,8 +13,8 @@ use crate::sys::rlimit::{self, OomScore};
 use crate::worker::command_line::{COMPILE, ORPHAN_GRACE};
 
 /// Whether a worker's arguments are those of such a one.
-pub fn is_compiler(place: Option<&OsStr>) -> bool {
-    place == Some(OsStr::new(COMPILE))
+pub fn is_compiler(purpose: Option<&OsStr>) -> bool {
+    purpose == Some(OsStr::new(COMPILE))
 }
 
 /// The whole life of such a worker, after the word that says what it is: reads the input, answers, ends.

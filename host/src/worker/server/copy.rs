@@ -17,7 +17,7 @@ use super::bounds::Bounds;
 use super::files::attributes::{Attributes, SET_ID, copy_attributes, make_node, read_xattrs};
 use super::files::content::ContentCopier;
 use super::files::partial::Build;
-use super::files::place::{Place, failed};
+use super::files::resolved_path::{ResolvedPath, failed};
 use super::files::source::{open_file, open_source, still_there, within};
 use super::files::tree::{Site, VANISHED, Visitor, identity, open_parent, tells_of_nothing, walk};
 use super::files::way::{Crossing, open_child, open_way};
@@ -30,15 +30,15 @@ pub(super) fn copy_tree(
     to: &str,
     bounds: &Bounds,
 ) -> Result<Reply, Fault> {
-    let from = Place::of(dir, source)?;
-    let place = Place::of(dir, to)?;
+    let from = ResolvedPath::of(dir, source)?;
+    let target = ResolvedPath::of(dir, to)?;
     let stat = statat(&from.parent, &from.name, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| failed("copy", source, error))?;
-    let build = Build::begin(&place)?;
+    let build = Build::begin(&target)?;
     let built = if FileType::from_raw_mode(stat.st_mode).is_dir() {
         copy_directory(&from, &build, bounds)?
     } else {
-        copy_single(&from, &stat, &place, &build, bounds)?
+        copy_single(&from, &stat, &target, &build, bounds)?
     };
     build.finish(&built)?;
     Ok(Reply::Done)
@@ -46,16 +46,16 @@ pub(super) fn copy_tree(
 
 /// Anything but a directory.
 fn copy_single(
-    from: &Place,
+    from: &ResolvedPath,
     stat: &Stat,
-    place: &Place,
+    target: &ResolvedPath,
     build: &Build<'_>,
     bounds: &Bounds,
 ) -> Result<Stat, Fault> {
-    let parent = place
+    let parent = target
         .parent
         .try_clone()
-        .map_err(|error| failed("open the parent of", &place.path, error))?;
+        .map_err(|error| failed("open the parent of", &target.path, error))?;
     let mut copier = Copier::new(parent, bounds)?;
     let site = Site {
         parent: from.parent.as_fd(),
@@ -67,11 +67,11 @@ fn copy_single(
         true => copier.copy_file(&site, stat, |_| build.make_file())?,
         false => copier.copy_entry(&site, stat, build.name())?,
     }
-    statat(&place.parent, build.name(), AtFlags::SYMLINK_NOFOLLOW)
+    statat(&target.parent, build.name(), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| failed("copy", &from.path, error))
 }
 
-fn copy_directory(from: &Place, build: &Build<'_>, bounds: &Bounds) -> Result<Stat, Fault> {
+fn copy_directory(from: &ResolvedPath, build: &Build<'_>, bounds: &Bounds) -> Result<Stat, Fault> {
     let path = Path::new(&from.path);
     let root = open_source(from)?;
     let stat = fstat(&root).map_err(|error| failed("copy", path, error))?;

@@ -10,7 +10,7 @@ pub(super) mod content;
 mod leftovers;
 pub(super) mod partial;
 mod partial_name;
-pub(super) mod place;
+pub(super) mod resolved_path;
 pub(super) mod source;
 mod squash;
 pub(super) mod tree;
@@ -28,7 +28,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use attributes::{MODE_BITS, SET_ID};
 use partial_name::is_partial;
-use place::{Place, failed, unreached};
+use resolved_path::{ResolvedPath, failed, unreached};
 use tree::{VANISHED, remove};
 use way::{Crossing, open_way};
 
@@ -62,7 +62,7 @@ pub(super) fn open_local(path: &Path) -> Result<Dir, Fault> {
 
 /// Opens a directory beneath another; an empty path is the directory itself.
 pub(super) fn open_beneath(dir: &Dir, path: &str) -> Result<Dir, Fault> {
-    open_way(dir.as_fd(), &place::parts(path)?, Crossing::Allowed)
+    open_way(dir.as_fd(), &resolved_path::parts(path)?, Crossing::Allowed)
         .map(|opened| Dir::from_std_file(opened.into()))
         .map_err(|error| unreached("open directory", path, error))
 }
@@ -110,15 +110,18 @@ fn work(
         FileOperation::Look { path } => look(dir, &path),
         FileOperation::List { path } => list(dir, &path),
         FileOperation::Read { path } => read(dir, &path),
-        FileOperation::Create { path, content } => {
-            partial::create_file(&Place::of(dir, &path)?, checked_content(&path, &content)?)
-        }
-        FileOperation::Write { path, content } => {
-            partial::write_file(&Place::of(dir, &path)?, checked_content(&path, &content)?)
-        }
-        FileOperation::Rename { source, to } => {
-            partial::rename(&Place::of(dir, &source)?, &Place::of(dir, &to)?)
-        }
+        FileOperation::Create { path, content } => partial::create_file(
+            &ResolvedPath::of(dir, &path)?,
+            checked_content(&path, &content)?,
+        ),
+        FileOperation::Write { path, content } => partial::write_file(
+            &ResolvedPath::of(dir, &path)?,
+            checked_content(&path, &content)?,
+        ),
+        FileOperation::Rename { source, to } => partial::rename(
+            &ResolvedPath::of(dir, &source)?,
+            &ResolvedPath::of(dir, &to)?,
+        ),
         FileOperation::Remove { path } => remove_tree(dir, &path),
         FileOperation::RemoveDirectory { path } => remove_empty_directory(dir, &path),
         FileOperation::Copy { source, to } => copy::copy_tree(dir, &source, &to, bounds),
@@ -166,7 +169,7 @@ fn too_large(attempt: &str, path: &str) -> Fault {
 }
 
 fn make_directory(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
-    let parts = place::parts(path)?;
+    let parts = resolved_path::parts(path)?;
     if open_way(dir.as_fd(), &parts, Crossing::Allowed).is_ok() {
         return Ok(Reply::Done);
     }
@@ -215,14 +218,14 @@ fn settle_directory(above: &OwnedFd, made: &OwnedFd, mode: Mode) -> rustix::io::
 }
 
 fn set_mode(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
-    if place::parts(path)?.as_os_str().is_empty() {
+    if resolved_path::parts(path)?.as_os_str().is_empty() {
         return rustix::fs::fchmod(dir, mode)
             .map(|()| Reply::Done)
             .map_err(|error| failed("set the mode of", path, error));
     }
-    let place = Place::of(dir, path)?;
+    let target = ResolvedPath::of(dir, path)?;
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let entry = openat(&place.parent, &place.name, flags, Mode::empty())
+    let entry = openat(&target.parent, &target.name, flags, Mode::empty())
         .map_err(|error| failed("open", path, error))?;
     let stat = fstat(&entry).map_err(|error| failed("open", path, error))?;
     check_mode_for(FileType::from_raw_mode(stat.st_mode), path, mode)?;
@@ -252,11 +255,11 @@ fn check_mode_for(kind: FileType, path: &str, mode: Mode) -> Result<(), Fault> {
 
 fn look(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     let wrong = |error: Errno| failed("look at", path, error);
-    let stat = if place::parts(path)?.as_os_str().is_empty() {
+    let stat = if resolved_path::parts(path)?.as_os_str().is_empty() {
         fstat(dir).map_err(wrong)?
     } else {
-        let place = Place::of(dir, path)?;
-        statat(&place.parent, &place.name, AtFlags::SYMLINK_NOFOLLOW).map_err(wrong)?
+        let target = ResolvedPath::of(dir, path)?;
+        statat(&target.parent, &target.name, AtFlags::SYMLINK_NOFOLLOW).map_err(wrong)?
     };
     Ok(Reply::Properties(Properties {
         kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
@@ -320,11 +323,11 @@ fn kind_of(file_type: FileType) -> EntryKind {
 }
 
 fn read(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    let place = Place::of(dir, path)?;
+    let target = ResolvedPath::of(dir, path)?;
     // Not waiting for the other end of a pipe.
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(&place.parent, &place.name, flags, Mode::empty())
+    let file = openat(&target.parent, &target.name, flags, Mode::empty())
         .map_err(|error| unreached("read", path, error))?;
     let stat = fstat(&file).map_err(|error| failed("read", path, error))?;
     if !FileType::from_raw_mode(stat.st_mode).is_file() {
@@ -343,10 +346,10 @@ fn read(dir: &Dir, path: &str) -> Result<Reply, Fault> {
 }
 
 fn remove_tree(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    match Place::on_same_filesystem(dir, path) {
-        Ok(place) => {
-            remove(place.parent.as_fd(), &place.name, Path::new(path))?;
-            leftovers::remove_beside(&place).map(|()| Reply::Done)
+    match ResolvedPath::on_same_filesystem(dir, path) {
+        Ok(target) => {
+            remove(target.parent.as_fd(), &target.name, Path::new(path))?;
+            leftovers::remove_beside(&target).map(|()| Reply::Done)
         }
         // Without its parent it is missing too.
         Err(fault) if fault.kind == FaultKind::NotFound => Ok(Reply::Done),
@@ -355,21 +358,21 @@ fn remove_tree(dir: &Dir, path: &str) -> Result<Reply, Fault> {
 }
 
 fn remove_empty_directory(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    let place = match Place::on_same_filesystem(dir, path) {
+    let target = match ResolvedPath::on_same_filesystem(dir, path) {
         Err(fault) if fault.kind == FaultKind::NotFound => return Ok(Reply::Done),
-        place => place?,
+        target => target?,
     };
-    let remove = || unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR);
+    let remove = || unlinkat(&target.parent, &target.name, AtFlags::REMOVEDIR);
     let removed = match remove() {
-        Err(Errno::NOTEMPTY | Errno::EXIST) if leftovers::empty_of_unfinished(&place)? => remove(),
+        Err(Errno::NOTEMPTY | Errno::EXIST) if leftovers::empty_of_unfinished(&target)? => remove(),
         removed => removed,
     };
     let refused = |why: &str| {
         let message = format!("cannot remove directory {path:?}: {why}");
         Err(Fault::new(FaultKind::Precondition, message))
     };
-    match removed.and_then(|()| fsync(&place.parent)) {
-        Ok(()) | Err(Errno::NOENT) => leftovers::remove_beside(&place).map(|()| Reply::Done),
+    match removed.and_then(|()| fsync(&target.parent)) {
+        Ok(()) | Err(Errno::NOENT) => leftovers::remove_beside(&target).map(|()| Reply::Done),
         Err(Errno::NOTEMPTY | Errno::EXIST) => refused("something is in it"),
         Err(Errno::NOTDIR) => refused("it is none"),
         Err(error) => Err(failed("remove directory", path, error)),

@@ -9,7 +9,7 @@ use cap_std::fs::Dir;
 use super::bounds::{Bounds, Ending, Endings};
 use super::directories::Directories;
 use super::files;
-use super::files::place::failed;
+use super::files::resolved_path::failed;
 use crate::sys::{rlimit, write_durably};
 use crate::worker::job::{Job, RESULT_LIFETIME, age, destination, take_result};
 use crate::worker::{DirectoryOrigin, Fault, Reply};

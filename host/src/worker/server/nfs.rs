@@ -29,12 +29,12 @@ pub(super) fn mount_remote(target: &Path, remote: &Remote, access: Access) -> Re
 pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
     own_mount_namespace()?;
     // Any directory will do: this namespace is ours, and the mount point is given back at once.
-    let place = Path::new("/proc");
+    let mount_point = Path::new("/proc");
     let options = MountOptions::of(Access::ReadWrite, &remote.options);
-    mount_on(place, remote, &options, unseen(&options))?;
-    let root = open_directory(place);
+    mount_on(mount_point, remote, &options, unseen(&options))?;
+    let root = open_directory(mount_point);
     // The open descriptor keeps the detached mount alive until it is closed.
-    let _ = umount2(place, MntFlags::MNT_DETACH);
+    let _ = umount2(mount_point, MntFlags::MNT_DETACH);
     root.map(Dir::from_std_file)
 }
 
@@ -45,7 +45,7 @@ fn unseen(options: &MountOptions) -> MsFlags {
 }
 
 fn mount_on(
-    place: &Path,
+    mount_point: &Path,
     remote: &Remote,
     options: &MountOptions,
     flags: MsFlags,
@@ -61,7 +61,7 @@ fn mount_on(
     let data = nfs_data(options, remote.address, remote.client.as_ref());
     mount(
         Some(source.as_str()),
-        place,
+        mount_point,
         Some("nfs"),
         flags,
         Some(data.as_str()),

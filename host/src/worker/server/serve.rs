@@ -26,24 +26,24 @@ pub fn is_worker(program: &OsStr) -> bool {
 ///
 /// # Errors
 /// Where its pipes break: the parent then sees the end of its replies and reports that.
-pub fn serve_worker(place: Option<&OsStr>) -> io::Result<()> {
+pub fn serve_worker(purpose: Option<&OsStr>) -> io::Result<()> {
     // Modes are always said outright. Corrected afterwards instead, a directory made by a worker that was
     // killed in between would keep the wrong one.
     umask(Mode::empty());
     // Not where kubelet happens to be: that would keep a file system busy.
     std::env::set_current_dir("/")?;
-    rlimit::end_before_the_host(match place == Some(OsStr::new(JOB)) {
+    rlimit::end_before_the_host(match purpose == Some(OsStr::new(JOB)) {
         true => rlimit::OomScore::First,
         false => rlimit::OomScore::Worker,
     });
-    if place == Some(OsStr::new(JOB)) {
+    if purpose == Some(OsStr::new(JOB)) {
         return job::serve();
     }
-    if place == Some(OsStr::new(MEASURE)) {
+    if purpose == Some(OsStr::new(MEASURE)) {
         rlimit::bound_memory(MEMORY_BYTES)?;
         return measure::serve();
     }
-    if place == Some(OsStr::new(NETWORK)) {
+    if purpose == Some(OsStr::new(NETWORK)) {
         rlimit::bound_memory(MEMORY_BYTES)?;
         return network::serve();
     }

@@ -34,7 +34,7 @@ use crate::worker::server::files::attributes::{
     Attributes, SET_ID, Xattr, hold, is_capability, make_node, opens_nothing,
 };
 use crate::worker::server::files::partial::Build;
-use crate::worker::server::files::place::{Place, failed};
+use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
 use crate::worker::server::files::source::within;
 use crate::worker::server::files::tree::{Identity, identity};
 use crate::worker::server::files::way::open_child;
@@ -54,10 +54,10 @@ pub(in crate::worker::server) fn extract_archive(
     records: &Records,
     bounds: &Bounds,
 ) -> Result<Reply, Fault> {
-    let from = Place::of(dir, source)?;
-    let place = Place::of(dir, to)?;
+    let from = ResolvedPath::of(dir, source)?;
+    let target = ResolvedPath::of(dir, to)?;
     let file = open_archive(&from)?;
-    let build = Build::begin(&place)?;
+    let build = Build::begin(&target)?;
     let top = build.make_directory()?;
     let (built, withheld) =
         extract(file, top, records, bounds).map_err(|fault| within("extract", &from, fault))?;
@@ -65,7 +65,7 @@ pub(in crate::worker::server) fn extract_archive(
     Ok(Reply::Extracted(withheld))
 }
 
-fn open_archive(from: &Place) -> Result<File, Fault> {
+fn open_archive(from: &ResolvedPath) -> Result<File, Fault> {
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let wrong = |error| failed("open archive", &from.path, error);

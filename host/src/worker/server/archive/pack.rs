@@ -31,7 +31,7 @@ use crate::worker::server::files::attributes::{
 };
 use crate::worker::server::files::content::extents;
 use crate::worker::server::files::partial::Build;
-use crate::worker::server::files::place::{Place, failed};
+use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
 use crate::worker::server::files::source::{open_file, open_source, still_there, within};
 use crate::worker::server::files::tree::{
     Site, VANISHED, Visitor, identity, tells_of_nothing, walk,
@@ -50,11 +50,11 @@ pub(in crate::worker::server) fn archive_tree(
     records: &Records,
     bounds: &Bounds,
 ) -> Result<Reply, Fault> {
-    let from = Place::of(dir, source)?;
-    let place = Place::of(dir, to)?;
+    let from = ResolvedPath::of(dir, source)?;
+    let target = ResolvedPath::of(dir, to)?;
     let root = open_source(&from)?;
     let stat = fstat(&root).map_err(|error| failed("archive", source, error))?;
-    let build = Build::begin(&place)?;
+    let build = Build::begin(&target)?;
     let file = build.make_file()?;
     let wrong = |error: io::Error| failed("archive", source, error);
     let own = fstat(&file).map_err(|error| wrong(error.into()))?;

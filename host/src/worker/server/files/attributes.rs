@@ -11,7 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::{self, Errno};
 
-use super::place::failed;
+use super::resolved_path::failed;
 use crate::worker::Fault;
 use crate::worker::server::mount::proc_path;
 

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 
-use super::place::{Place, failed};
+use super::resolved_path::{ResolvedPath, failed};
 use super::tree::{Site, VANISHED, identity};
 use crate::worker::{Fault, FaultKind};
 
 /// A source may be a mount point itself; what lies beneath it may not hold another.
-pub(in crate::worker::server) fn open_source(from: &Place) -> Result<OwnedFd, Fault> {
+pub(in crate::worker::server) fn open_source(from: &ResolvedPath) -> Result<OwnedFd, Fault> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(&from.parent, &from.name, flags, Mode::empty())
         .map_err(|error| failed("open directory", &from.path, error))
@@ -19,7 +19,7 @@ pub(in crate::worker::server) fn open_source(from: &Place) -> Result<OwnedFd, Fa
 
 /// A fault in the midst of the work. It is never about the source itself: that was there, and what is missing now
 /// is what was being made.
-pub(in crate::worker::server) fn within(attempt: &str, from: &Place, fault: Fault) -> Fault {
+pub(in crate::worker::server) fn within(attempt: &str, from: &ResolvedPath, fault: Fault) -> Fault {
     let kind = match fault.kind == FaultKind::NotFound {
         true => FaultKind::Busy,
         false => fault.kind,
@@ -31,7 +31,10 @@ pub(in crate::worker::server) fn within(attempt: &str, from: &Place, fault: Faul
 }
 
 /// What was passed over on the way may have been all of it.
-pub(in crate::worker::server) fn still_there(from: &Place, root: &Stat) -> Result<(), Fault> {
+pub(in crate::worker::server) fn still_there(
+    from: &ResolvedPath,
+    root: &Stat,
+) -> Result<(), Fault> {
     let now = statat(&from.parent, &from.name, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| failed("find again", &from.path, error))?;
     match identity(&now) == identity(root) {

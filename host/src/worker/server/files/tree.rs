@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
 
-use super::place::failed;
+use super::resolved_path::failed;
 use super::way::{crossing, open_child};
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind};

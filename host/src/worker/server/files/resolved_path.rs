@@ -16,14 +16,14 @@ use crate::worker::{Fault, FaultKind};
 
 /// One name in an open directory. The name is a single component, so nothing done to it leads out.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ResolvedPath {
     pub(crate) parent: OwnedFd,
     pub(crate) name: OsString,
     /// As the guest wrote it, for messages.
     pub(crate) path: String,
 }
 
-impl Place {
+impl ResolvedPath {
     /// Opens the parent, which must exist; the name itself need not.
     pub(crate) fn of(dir: &Dir, path: &str) -> Result<Self, Fault> {
         Self::reached(dir, path, Crossing::Allowed)
