@@ -42,7 +42,7 @@ pub use lock::{Afterwards, Lock, LockError};
 pub use log::open_log;
 pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mountinfo::{
-    MountEntry, is_mount_point, known_mount_at, mount_at, mount_points_beneath, mount_points_of,
+    MountEntry, cached_mount_at, is_mount_point, mount_at, mount_points_beneath, mount_points_of,
 };
 pub use random::{fill_randomly, random_bytes};
 pub use rate::count_in_window;

@@ -287,7 +287,7 @@ impl CallContext {
     ) -> wasmtime::Result<()> {
         if done.is_ok() {
             let target = self.table.get_mut(target)?;
-            target.mounted = crate::sys::known_mount_at(&target.path).ok().flatten();
+            target.mounted = crate::sys::cached_mount_at(&target.path).ok().flatten();
         }
         Ok(())
     }

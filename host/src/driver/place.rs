@@ -14,7 +14,7 @@ use super::{Driver, Emptied, Operation};
 use crate::error::DriverError;
 use crate::journal::{JournalError, Placement, Progress, Role, Use, VolumeRecord};
 use crate::sys::{
-    MountEntry, disk_beneath, is_mount_point, known_mount_at, mount_at, mount_points_beneath,
+    MountEntry, cached_mount_at, disk_beneath, is_mount_point, mount_at, mount_points_beneath,
     takes_writes,
 };
 use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
@@ -497,7 +497,7 @@ pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
 
 /// As [`look`], but whether it can be written to may be out of date.
 pub(super) fn known(path: &Path) -> Result<Option<MountEntry>, DriverError> {
-    told(path, known_mount_at)
+    told(path, cached_mount_at)
 }
 
 /// What is mounted beneath a path, not at it.

@@ -4,8 +4,8 @@
 //! it does not tell is read from the table of all mounts, `/proc/self/mountinfo` (proc(5)). Neither asks a file
 //! system anything: a dead server's mount answers too, where an ordinary `stat` hangs.
 
+mod cached;
 mod entry;
-mod known;
 mod others;
 mod point;
 mod statmount;
@@ -14,8 +14,8 @@ pub(super) mod table;
 use std::io;
 use std::path::Path;
 
+pub use cached::cached_mount_at;
 pub use entry::MountEntry;
-pub use known::known_mount_at;
 pub use others::{mount_points_beneath, mount_points_of};
 
 use point::Point;
@@ -40,6 +40,6 @@ pub fn is_mount_point(path: &Path) -> io::Result<bool> {
     match point::at(path) {
         Point::Plain => Ok(false),
         Point::Root(_) => Ok(true),
-        Point::Untold => known_mount_at(path).map(|entry| entry.is_some()),
+        Point::Untold => cached_mount_at(path).map(|entry| entry.is_some()),
     }
 }

@@ -67,7 +67,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::super::table::in_table;
-    use super::super::{MountEntry, is_mount_point, known, mount_at};
+    use super::super::{MountEntry, cached, is_mount_point, mount_at};
     use super::*;
 
     /// A directory in which everything is unmounted again.
@@ -121,7 +121,7 @@ mod tests {
             let entry = mount_at(&path).expect("told");
             assert_eq!(in_table(&path).ok().flatten(), entry, "{name} in the table");
             assert_eq!(
-                known::in_known_table(&path).ok().flatten(),
+                cached::in_cached_table(&path).ok().flatten(),
                 entry,
                 "{name} in the table that is kept"
             );

@@ -20,7 +20,7 @@ use super::statmount::mounted_at;
 use super::table::{TABLE, parse, resolved, unescape};
 
 /// Of this process, which never changes its mount namespace; those that do are workers.
-static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+static CACHE: Mutex<Option<CachedTable>> = Mutex::new(None);
 
 /// As [`super::mount_at`], and far quicker where nothing was mounted since. What it may have missed is a
 /// file system that the kernel turned read-only after an error: who acts by `read_only` asks
@@ -28,27 +28,27 @@ static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
 ///
 /// # Errors
 /// As for [`super::mount_at`].
-pub fn known_mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    mounted_at(path).map_or_else(|| in_known_table(path), Ok)
+pub fn cached_mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
+    mounted_at(path).map_or_else(|| in_cached_table(path), Ok)
 }
 
-pub(super) fn in_known_table(path: &Path) -> io::Result<Option<MountEntry>> {
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+pub(super) fn in_cached_table(path: &Path) -> io::Result<Option<MountEntry>> {
+    let mut cached = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     // Taken out: what fails half-way is not kept.
-    let mut table = match known.take() {
+    let mut table = match cached.take() {
         Some(table) => table.renewed()?,
-        None => Known::open()?,
+        None => CachedTable::open()?,
     };
     // The kernel's table has no links and no dots: a path that stands in it as it is need not be resolved.
     let entry = match table.find(path) {
         Some(entry) => Ok(Some(entry)),
         None => resolved(path).map(|resolved| table.find(&resolved)),
     };
-    *known = Some(table);
+    *cached = Some(table);
     entry
 }
 
-struct Known {
+struct CachedTable {
     file: File,
     content: Vec<u8>,
     /// The topmost mounts, by mount point.
@@ -63,15 +63,15 @@ enum Line {
     Read(Option<MountEntry>),
 }
 
-impl Known {
+impl CachedTable {
     fn open() -> io::Result<Self> {
-        let mut known = Self {
+        let mut cached = Self {
             file: File::open(TABLE)?,
             content: Vec::new(),
             lines: HashMap::new(),
         };
-        known.read()?;
-        Ok(known)
+        cached.read()?;
+        Ok(cached)
     }
 
     fn renewed(mut self) -> io::Result<Self> {
