@@ -9,7 +9,7 @@ use super::filesystem_request::{Wish, left_alone};
 use super::find::Disk;
 use super::program::{Outcome, Program};
 use super::superblock::Family;
-use super::{format, note};
+use super::{format, format_intent};
 use crate::volume::Access;
 use crate::worker::{Fault, FaultKind, Reply};
 
@@ -26,7 +26,7 @@ pub(super) fn ensure(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<Reply
     let found = content::of(disk)?;
     match &found {
         Content::Filesystem(held) if held.superblock.fs_type.mounted_as(wish.keep).is_some() => {
-            note::remove(notes, disk)?;
+            format_intent::remove(notes, disk)?;
             check(disk, held, wish.access)?;
         }
         Content::Filesystem(_) | Content::Other(_) => return Err(left_alone(disk, wish, &found)),

@@ -15,8 +15,8 @@ use super::block::Block;
 use super::content::{self, Content};
 use super::filesystem_request::{Wish, left_alone};
 use super::find::Disk;
+use super::format_intent::{self, FormatIntent};
 use super::identity::Identity;
-use super::note::{self, Note};
 use super::partition;
 use super::program::Program;
 use super::superblock::{Family, FsType};
@@ -32,11 +32,11 @@ pub(super) fn make(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<(), Fau
     if !matches!(found, Content::Blank) {
         return Err(left_alone(disk, wish, &found));
     }
-    Note::of(disk, wish.fs_type)?.write(notes, disk)?;
+    FormatIntent::of(disk, wish.fs_type)?.write(notes, disk)?;
     // mkfs wants to be alone with the disk, too. `disk` keeps it open.
     drop(exclusive);
     run(disk, wish)?;
-    note::remove(notes, disk)
+    format_intent::remove(notes, disk)
 }
 
 /// A disk that was blank, as a note says, and on which mkfs was killed, is given to mkfs again. What lies on
@@ -47,7 +47,7 @@ pub(super) fn resume(
     notes: &Path,
     found: &Content,
 ) -> Result<(), Fault> {
-    if !Note::of(disk, wish.fs_type)?.stands(notes, disk) {
+    if !FormatIntent::of(disk, wish.fs_type)?.stands(notes, disk) {
         return Err(left_alone(disk, wish, found));
     }
     let exclusive = take(disk)?;
@@ -61,7 +61,7 @@ pub(super) fn resume(
     }
     drop(exclusive);
     run(disk, wish)?;
-    note::remove(notes, disk)
+    format_intent::remove(notes, disk)
 }
 
 /// The disk for ourselves alone, and still the same.

@@ -26,7 +26,7 @@ fn killed_while_formatting(disk: &LoopDisk, fs_type: FsType, after: Duration) {
 
 fn note(disk: &LoopDisk, fs_type: FsType) {
     let open = Disk::open(&disk.wanted()).expect("here");
-    let note = note::Note::of(&open, fs_type).expect("known");
+    let note = format_intent::FormatIntent::of(&open, fs_type).expect("known");
     note.write(&disk.notes(), &open).expect("written");
 }
 
