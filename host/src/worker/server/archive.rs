@@ -1,11 +1,11 @@
 //! Trees as tar files: POSIX pax format, as GNU tar and bsdtar read and write it.
 
 mod counted;
-mod digested;
 pub(super) mod extract;
 pub(super) mod pack;
 mod reader;
 pub(super) mod records;
+mod sha256_stream;
 mod withheld;
 
 /// Bytes kept before they are written or compressed.

@@ -16,11 +16,11 @@ use rustix::io::Errno;
 use super::bounds::Bounds;
 use super::files::attributes::{Attributes, SET_ID, copy_attributes, make_node, read_xattrs};
 use super::files::content::ContentCopier;
+use super::files::openat2::{Crossing, open_child, open_directory_beneath};
 use super::files::partial::Build;
 use super::files::resolved_path::{ResolvedPath, failed};
 use super::files::source::{open_file, open_source, still_there, within};
 use super::files::tree::{Site, VANISHED, Visitor, identity, open_parent, tells_of_nothing, walk};
-use super::files::way::{Crossing, open_child, open_way};
 use crate::worker::{Fault, FaultKind, Reply};
 
 /// Copies a directory with all it holds, or a single file. `to` appears whole or not at all.
@@ -176,7 +176,7 @@ impl<'a> Copier<'a> {
     /// exchange a directory for one.
     fn link(&self, first: &Path, name: &OsStr) -> rustix::io::Result<()> {
         let above = first.parent().unwrap_or(Path::new(""));
-        let parent = open_way(self.top.as_fd(), above, Crossing::Refused)?;
+        let parent = open_directory_beneath(self.top.as_fd(), above, Crossing::Refused)?;
         let first = first.file_name().unwrap_or_default();
         linkat(&parent, first, &self.here, name, AtFlags::empty())
     }

@@ -56,13 +56,13 @@ fn work(wanted: &WantedDevice, operation: &DeviceOperation, notes: &Path) -> Res
             options,
             access,
         } => {
-            let wish = filesystem_request::Wish {
+            let request = filesystem_request::FilesystemRequest {
                 fs_type: superblock::FsType::from_name(make)?,
                 keep,
                 options,
                 access: *access,
             };
-            filesystem::ensure(&disk()?, &wish, notes)
+            filesystem::ensure(&disk()?, &request, notes)
         }
         DeviceOperation::GrowFilesystem => grow::unmounted(&disk()?),
         DeviceOperation::Mount {

@@ -8,13 +8,13 @@
 pub(super) mod attributes;
 pub(super) mod content;
 mod leftovers;
+pub(super) mod openat2;
 pub(super) mod partial;
 mod partial_name;
 pub(super) mod resolved_path;
 pub(super) mod source;
 mod squash;
 pub(super) mod tree;
-pub(super) mod way;
 
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -27,10 +27,10 @@ use rustix::fs::{
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use attributes::{MODE_BITS, SET_ID};
+use openat2::{Crossing, open_directory_beneath};
 use partial_name::is_partial;
 use resolved_path::{ResolvedPath, failed, unreached};
 use tree::{VANISHED, remove};
-use way::{Crossing, open_way};
 
 use super::archive::extract::extract_archive;
 use super::archive::pack::archive_tree;
@@ -62,7 +62,7 @@ pub(super) fn open_local(path: &Path) -> Result<Dir, Fault> {
 
 /// Opens a directory beneath another; an empty path is the directory itself.
 pub(super) fn open_beneath(dir: &Dir, path: &str) -> Result<Dir, Fault> {
-    open_way(dir.as_fd(), &resolved_path::parts(path)?, Crossing::Allowed)
+    open_directory_beneath(dir.as_fd(), &resolved_path::parts(path)?, Crossing::Allowed)
         .map(|opened| Dir::from_std_file(opened.into()))
         .map_err(|error| unreached("open directory", path, error))
 }
@@ -170,7 +170,7 @@ fn too_large(attempt: &str, path: &str) -> Fault {
 
 fn make_directory(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
     let parts = resolved_path::parts(path)?;
-    if open_way(dir.as_fd(), &parts, Crossing::Allowed).is_ok() {
+    if open_directory_beneath(dir.as_fd(), &parts, Crossing::Allowed).is_ok() {
         return Ok(Reply::Done);
     }
     let wrong = |error| failed("make directory", path, error);
@@ -187,14 +187,13 @@ fn make_directory(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
             Err(Errno::EXIST) => false,
             Err(error) => return Err(wrong(error)),
         };
-        let here = open_way(above.as_fd(), Path::new(name), Crossing::Allowed).map_err(
-            |error| match error {
+        let here = open_directory_beneath(above.as_fd(), Path::new(name), Crossing::Allowed)
+            .map_err(|error| match error {
                 // mkdirat found something there.
                 Errno::NOTDIR => in_the_way(path),
                 Errno::LOOP if is_last => in_the_way(path),
                 error => unreached("make directory", path, error),
-            },
-        )?;
+            })?;
         if made {
             settle_directory(&above, &here, wanted).map_err(wrong)?;
         }

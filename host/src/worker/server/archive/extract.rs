@@ -25,19 +25,19 @@ use tar::EntryType;
 
 use super::BUFFER;
 use super::counted::Counted;
-use super::digested::Digested;
 use super::reader::{Found, TarReader};
 use super::records::Records;
+use super::sha256_stream::Sha256Stream;
 use super::withheld::{Waiting, WaitingList, What};
 use crate::worker::server::bounds::Bounds;
 use crate::worker::server::files::attributes::{
     Attributes, SET_ID, Xattr, hold, is_capability, make_node, opens_nothing,
 };
+use crate::worker::server::files::openat2::open_child;
 use crate::worker::server::files::partial::Build;
 use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
 use crate::worker::server::files::source::within;
 use crate::worker::server::files::tree::{Identity, identity};
-use crate::worker::server::files::way::open_child;
 use crate::worker::server::mount::proc_path;
 use crate::worker::{Fault, FaultKind, Reply, Withheld};
 
@@ -90,7 +90,7 @@ fn extract(
     let compressed = file.read_exact_at(&mut magic, 0).is_ok() && magic == GZIP_MAGIC;
     let kept = top.try_clone().map_err(wrong)?;
     let mut extractor = Extractor::new(top, bounds);
-    let mut file = Digested::new(file);
+    let mut file = Sha256Stream::new(file);
     let input = BufReader::with_capacity(BUFFER, &mut file);
     match compressed {
         true => extractor.add_all(MultiGzDecoder::new(input))?,

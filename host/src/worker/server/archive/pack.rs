@@ -22,8 +22,8 @@ use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
 use super::counted::Counted;
-use super::digested::Digested;
 use super::records::Records;
+use super::sha256_stream::Sha256Stream;
 use super::{BLOCK, BUFFER, MAX_EXTENTS, XATTR_PREFIX};
 use crate::worker::server::bounds::Bounds;
 use crate::worker::server::files::attributes::{
@@ -62,7 +62,13 @@ pub(in crate::worker::server) fn archive_tree(
         file: file.try_clone().map_err(wrong)?,
         bounds,
     };
-    let packed = pack(root.into(), &own, Digested::new(out), compression, bounds);
+    let packed = pack(
+        root.into(),
+        &own,
+        Sha256Stream::new(out),
+        compression,
+        bounds,
+    );
     let packed = packed.map_err(|fault| within("archive", &from, fault))?;
     still_there(&from, &stat)?;
     file.sync_all().map_err(wrong)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use super::content::{self, Content, Held};
-use super::filesystem_request::{Wish, left_alone};
+use super::filesystem_request::{FilesystemRequest, left_alone};
 use super::find::Disk;
 use super::program::{Outcome, Program};
 use super::superblock::Family;
@@ -22,33 +22,39 @@ pub(super) const E2FSCK: Program = Program {
 const E2FSCK_CORRECTED: [i32; 3] = [1, 2, 3];
 
 /// Makes it so. Whatever else the disk holds is left alone.
-pub(super) fn ensure(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<Reply, Fault> {
+pub(super) fn ensure(
+    disk: &Disk,
+    request: &FilesystemRequest<'_>,
+    notes: &Path,
+) -> Result<Reply, Fault> {
     let found = content::of(disk)?;
     match &found {
-        Content::Filesystem(held) if held.superblock.fs_type.mounted_as(wish.keep).is_some() => {
+        Content::Filesystem(held) if held.superblock.fs_type.mounted_as(request.keep).is_some() => {
             format_intent::remove(notes, disk)?;
-            check(disk, held, wish.access)?;
+            check(disk, held, request.access)?;
         }
-        Content::Filesystem(_) | Content::Other(_) => return Err(left_alone(disk, wish, &found)),
+        Content::Filesystem(_) | Content::Other(_) => {
+            return Err(left_alone(disk, request, &found));
+        }
         Content::Blank | Content::Unfinished(_) | Content::Unknown
-            if wish.access == Access::ReadOnly =>
+            if request.access == Access::ReadOnly =>
         {
-            return Err(read_only(disk, wish, &found));
+            return Err(read_only(disk, request, &found));
         }
-        Content::Blank => format::make(disk, wish, notes)?,
-        Content::Unfinished(_) | Content::Unknown => format::resume(disk, wish, notes, &found)?,
+        Content::Blank => format::make(disk, request, notes)?,
+        Content::Unfinished(_) | Content::Unknown => format::resume(disk, request, notes, &found)?,
     }
     Ok(Reply::Done)
 }
 
-fn read_only(disk: &Disk, wish: &Wish<'_>, found: &Content) -> Fault {
+fn read_only(disk: &Disk, request: &FilesystemRequest<'_>, found: &Content) -> Fault {
     Fault::new(
         FaultKind::Precondition,
         format!(
             "{} holds {}, not {}, and the volume is asked for read-only; use it read-write once",
             disk.in_words(),
             found.in_words(),
-            wish.fs_type.name()
+            request.fs_type.name()
         ),
     )
 }

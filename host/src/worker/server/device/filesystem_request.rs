@@ -7,7 +7,7 @@ use crate::volume::Access;
 use crate::worker::{Fault, FaultKind};
 
 /// What is asked for.
-pub(super) struct Wish<'a> {
+pub(super) struct FilesystemRequest<'a> {
     /// To be made if the disk is blank.
     pub(super) fs_type: FsType,
     /// Under which names one that is there may be mounted.
@@ -17,13 +17,13 @@ pub(super) struct Wish<'a> {
 }
 
 /// Why nothing was done.
-pub(super) fn left_alone(disk: &Disk, wish: &Wish<'_>, found: &Content) -> Fault {
+pub(super) fn left_alone(disk: &Disk, request: &FilesystemRequest<'_>, found: &Content) -> Fault {
     Fault::new(
         FaultKind::Precondition,
         format!(
             "{} is not blank and not {}: it holds {}; it is left alone, and only a person may erase it",
             disk.in_words(),
-            wish.keep.join(" or "),
+            request.keep.join(" or "),
             found.in_words()
         ),
     )

@@ -21,10 +21,10 @@ use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
 
 use super::attributes::{MODE_BITS, SET_ID};
 use super::leftovers::{self, Found};
+use super::openat2::open_child;
 use super::partial_name::{SUFFIX, partial_name};
 use super::resolved_path::{ResolvedPath, failed};
 use super::tree::identity;
-use super::way::open_child;
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind, Reply};
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 use nix::errno::Errno;
 
+use super::openat2::{Crossing, crossing, open_directory_beneath};
 use super::partial_name::is_partial;
-use super::way::{Crossing, crossing, open_way};
 use crate::worker::fault::{kind_of, reason};
 use crate::worker::{Fault, FaultKind};
 
@@ -37,7 +37,7 @@ impl ResolvedPath {
     fn reached(dir: &Dir, path: &str, across: Crossing) -> Result<Self, Fault> {
         let parts = named_parts(path)?;
         let above = parts.parent().unwrap_or(Path::new(""));
-        let parent = open_way(dir.as_fd(), above, across)
+        let parent = open_directory_beneath(dir.as_fd(), above, across)
             .map_err(|error| unreached("open the parent of", path, error))?;
         let name = parts.file_name().unwrap_or_default().to_owned();
         Ok(Self {
