@@ -12,9 +12,12 @@ use drivebay::config::{self, Paths};
 use drivebay::driver::Driver;
 use drivebay::sys::{self, Lock};
 use drivebay::volume::{DriverName, VolumeId};
-use drivebay::worker::client::{NetworkWorkers, SharedWorkers, WorkSite, WorkerLimits, WorkerToll};
+use drivebay::worker::client::{
+    NetworkWorkers, SharedWorkers, WorkSite, WorkerCounters, WorkerLimits,
+};
 use drivebay::worker::{
-    Body, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Kernel, Reply, Request, server,
+    Body, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Reply, Request, WorkerClient,
+    server,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -76,7 +79,7 @@ fn open(paths: &Paths) -> Result<Driver> {
 /// As every operation has them; no lock of the driver's is taken.
 fn workers(paths: &Paths) -> Result<SharedWorkers> {
     let lock = Lock::share(&paths.run.join("warm-call.lock"))?;
-    let network = NetworkWorkers::new(PathBuf::from("/proc/self/exe"), WorkerToll::default());
+    let network = NetworkWorkers::new(PathBuf::from("/proc/self/exe"), WorkerCounters::default());
     let site = WorkSite::new(
         "warm-call",
         paths.run.join("jobs"),

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::error::{Condition, ErrorOrigin};
     use crate::grant::{BlockDevicesGrant, Grants, MountsGrant};
-    use crate::worker::{Fault, FaultKind, Kernel, Reply, Request};
+    use crate::worker::{Fault, FaultKind, Reply, Request, WorkerClient};
 
     #[test]
     fn every_condition_survives_the_way_to_a_guest_and_back() {
@@ -127,7 +127,7 @@ mod tests {
 
     struct Full;
 
-    impl Kernel for Full {
+    impl WorkerClient for Full {
         fn call(&mut self, _request: Request, _deadline: Instant) -> Result<Reply, Fault> {
             Err(Fault::new(FaultKind::Full, "too much to do"))
         }
@@ -137,7 +137,7 @@ mod tests {
     fn what_a_guest_passes_on_of_this_process_is_not_the_backends_limit() {
         let mut context =
             fake_worker::FakeWorker::default().context(Grants::default(), "".as_ref());
-        context.kernel = Box::new(Full);
+        context.worker = Box::new(Full);
         let exhausted = || wit::types::Error::Exhausted("full".to_owned());
         assert_eq!(
             context.failed_with(exhausted()).origin(),

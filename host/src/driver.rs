@@ -55,7 +55,7 @@ use std::time::{Duration, Instant};
 use crate::config::{DriverConfig, Paths};
 use crate::journal::{DetachedVolumes, Journal};
 use crate::runtime::{DriverState, Runtime};
-use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerToll};
+use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 
 use capabilities::CachedCapabilities;
 use mount_cache::MountCache;
@@ -85,7 +85,7 @@ pub struct Driver {
     detached: Arc<DetachedVolumes>,
     network: NetworkWorkers,
     measuring: MeasuringWorkers,
-    toll: WorkerToll,
+    worker_counters: WorkerCounters,
     state: DriverState,
     capabilities: Arc<Mutex<Option<CachedCapabilities>>>,
     mount_cache: Arc<MountCache>,
@@ -118,8 +118,8 @@ impl Driver {
         let journal = Arc::new(Journal::new(paths.journal().join(&config.name.0)));
         let runtime = Arc::new(Runtime::new(paths.clone()));
         let detached = Arc::new(DetachedVolumes::new(paths.detached().join(&config.name.0)));
-        let toll = WorkerToll::default();
-        let network = NetworkWorkers::new(paths.compiler(), toll.clone());
+        let worker_counters = WorkerCounters::default();
+        let network = NetworkWorkers::new(paths.compiler(), worker_counters.clone());
         let state = DriverState::new(config.name.clone(), paths.run.clone());
         Self {
             config: Arc::new(config),
@@ -128,8 +128,8 @@ impl Driver {
             journal,
             detached,
             network,
-            measuring: MeasuringWorkers::new(toll.clone()),
-            toll,
+            measuring: MeasuringWorkers::new(worker_counters.clone()),
+            worker_counters,
             state,
             capabilities: Arc::default(),
             mount_cache: Arc::default(),

@@ -31,6 +31,7 @@
 //! | the operator's files | [`config`] |
 //! | what workers do: mount, NFS, disks, files, HTTPS | `worker::server` |
 //! | system calls | [`sys`] |
+//! | SHA-256 and hexadecimal, for every layer | `digest` |
 //! | the command line | `commands`, of the binary |
 //! | guests, a workspace of their own | `guests/` |
 //! | promises, tested from outside | `tests/` |
@@ -73,6 +74,7 @@ mod capability;
 pub mod config;
 #[cfg(feature = "csi")]
 pub mod csi;
+mod digest;
 pub mod driver;
 pub mod error;
 pub mod flexvolume;

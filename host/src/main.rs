@@ -33,10 +33,10 @@ fn main() -> ExitCode {
 
 /// As a worker. Its parent reads the end of its replies as failure; the code says no more, except of a compiler.
 fn work(mut arguments: std::env::ArgsOs) -> ExitCode {
-    let place = arguments.next();
-    if server::is_compiler(place.as_deref()) {
+    let purpose = arguments.next();
+    if server::is_compiler(purpose.as_deref()) {
         return commands::serve_compiler(arguments);
     }
-    let _ = server::serve_worker(place.as_deref());
+    let _ = server::serve_worker(purpose.as_deref());
     ExitCode::SUCCESS
 }

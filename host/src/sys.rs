@@ -27,8 +27,8 @@ mod stdio;
 pub use clock::{ThreadClock, now_seconds};
 pub use core_dump::forbid_core_dumps;
 pub use directory::{
-    check_directory, check_directory_itself, check_way, close_directory, close_directory_beneath,
-    create_root_only_directory,
+    check_directory, check_directory_itself, check_parents, close_directory,
+    close_directory_beneath, create_root_only_directory,
 };
 pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, takes_writes};
 pub use durable::{

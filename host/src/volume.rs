@@ -10,6 +10,7 @@ mod snapshot;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub use id::{DriverName, GroupSnapshotId, NodeId, PageToken, SnapshotId, VolumeId, VolumeKey};
@@ -23,8 +24,8 @@ pub use snapshot::{
     SnapshotPage,
 };
 
-/// Whether a pod may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a pod may write, and so what a mount lets it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {
     /// Reads only.
     ReadOnly,

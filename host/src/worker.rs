@@ -8,10 +8,15 @@
 pub mod client;
 pub mod server;
 
+mod command_line;
+mod device;
 mod fault;
 mod https;
+mod job;
 mod job_limits;
+mod measured;
 mod mount_option;
+mod remote;
 mod slots;
 
 use std::net::IpAddr;
@@ -20,20 +25,22 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-pub use client::measure::{Measured, Room};
+use crate::volume::Access;
+
+pub use device::{
+    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
+};
 pub use fault::{Fault, FaultKind};
 pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
 pub use job_limits::JobLimits;
+pub use measured::{Measured, Room};
 pub use mount_option::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };
-pub use server::device::{
-    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
-};
-pub use server::nfs::nfs_port;
+pub use remote::{Reached, Remote, Server, nfs_port, source_text};
 
 /// Whoever carries out requests.
-pub trait Kernel: Send {
+pub trait WorkerClient: Send {
     /// Carries out one request, or ends it at the deadline.
     ///
     /// # Errors
@@ -73,7 +80,7 @@ pub enum Request {
         /// What.
         remote: Remote,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
     },
     /// Bind a directory beneath another onto a target.
     BindDirectory {
@@ -84,7 +91,7 @@ pub enum Request {
         /// An existing directory, not a symlink.
         target: PathBuf,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
     },
     /// Whether the target shows that very directory: [`Reply::Done`], or [`FaultKind::Exists`].
     CompareDirectory {
@@ -102,7 +109,7 @@ pub enum Request {
         /// An existing directory, or a file where a device is staged; not a symlink.
         target: PathBuf,
         /// Read-only or not.
-        access: MountAccess,
+        access: Access,
     },
     /// Take away everything mounted at the target; nothing mounted is success.
     Unmount {
@@ -134,60 +141,6 @@ pub enum Request {
     Https(HttpsRequest),
 }
 
-/// A remote file system, resolved and checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remote {
-    /// The kernel's name: `nfs`.
-    pub fs_type: String,
-    /// As the user wrote it: name, IPv4 or bare IPv6.
-    pub server: String,
-    /// What was checked, and reached; nothing else is mounted from.
-    pub address: IpAddr,
-    /// This node's own address on the way there, where it is known.
-    pub client: Option<IpAddr>,
-    /// On the server.
-    pub path: String,
-    /// In order.
-    pub options: Vec<MountOption>,
-}
-
-/// A server that something is about to be mounted from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Server {
-    /// As the user wrote it, for messages.
-    pub name: String,
-    /// What was checked; nothing else is connected to.
-    pub addresses: Vec<IpAddr>,
-    /// Where it has to take connections; none where its transport has no such thing, and then the first address
-    /// counts as reached.
-    pub port: Option<u16>,
-}
-
-/// A way to a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reached {
-    /// Which of its addresses.
-    pub server: IpAddr,
-    /// This node's own address on the way there, where it is known.
-    pub client: Option<IpAddr>,
-}
-
-impl Remote {
-    /// `server:/path`, IPv6 in brackets: what mountinfo shows.
-    pub fn source_text(&self) -> String {
-        source_text(&self.server, &self.path)
-    }
-}
-
-/// `server:/path`, IPv6 in brackets: what mountinfo shows.
-pub fn source_text(server: &str, path: &str) -> String {
-    if server.contains(':') {
-        format!("[{server}]:{path}")
-    } else {
-        format!("{server}:{path}")
-    }
-}
-
 /// Where a directory handle comes from. Each worker opens it for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DirectoryOrigin {
@@ -195,15 +148,6 @@ pub enum DirectoryOrigin {
     Local(PathBuf),
     /// A remote file system, mounted where nobody else sees it.
     Remote(Remote),
-}
-
-/// Whether a mount refuses writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MountAccess {
-    /// Reads only.
-    ReadOnly,
-    /// Reads and writes.
-    ReadWrite,
 }
 
 /// What a volume appears as, and so what it is mounted on.

@@ -62,6 +62,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "worker",
             "volume",
             "error",
+            "digest",
         ],
     ),
     (
@@ -70,8 +71,8 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ),
     ("bindings", &["capability"]),
     ("config", &["grant", "sys", "worker", "volume"]),
-    ("journal", &["sys", "volume"]),
-    ("worker", &["sys", "error"]),
+    ("journal", &["sys", "volume", "digest"]),
+    ("worker", &["sys", "volume", "error", "digest"]),
     ("sys", &[]),
     ("grant", &[]),
     ("log_file", &["sys"]),
@@ -79,7 +80,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
 ];
 
 /// Words every layer shares; they import nothing of ours.
-const WORDS: [&str; 2] = ["volume", "error"];
+const WORDS: [&str; 3] = ["volume", "error", "digest"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
@@ -138,6 +139,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "runtime/compile/answer.rs",
             "worker",
             "capability/signing/answer.rs",
+            "volume.rs",
         ],
         "bytes are read and written at the edges",
     ),

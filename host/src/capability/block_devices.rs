@@ -16,9 +16,10 @@ use crate::bindings::drivebay::driver::block_devices::{
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
 use crate::grant::{BlockDevicesGrant, DevicePattern, GrantedFilesystems};
+use crate::volume::Access;
 use crate::worker::{
-    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, MountAccess, MountOptions,
-    NamePattern, Reply, Request, WantedDevice,
+    DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, MountOptions, NamePattern, Reply,
+    Request, WantedDevice,
 };
 
 /// What a `device` handle stands for.
@@ -104,10 +105,8 @@ impl HostDevice for CallContext {
         }
         // Growing writes, and what is only read need not grow.
         match self.narrowest_access() {
-            MountAccess::ReadOnly => Ok(Ok(())),
-            MountAccess::ReadWrite => {
-                self.of_device(&device, DeviceOperation::GrowFilesystem, done)
-            }
+            Access::ReadOnly => Ok(Ok(())),
+            Access::ReadWrite => self.of_device(&device, DeviceOperation::GrowFilesystem, done),
         }
     }
 
@@ -151,7 +150,7 @@ impl CallContext {
         &mut self,
         device: &Resource<Device>,
         target: &Resource<Target>,
-        access: MountAccess,
+        access: Access,
         put: impl FnOnce(PathBuf) -> DeviceOperation,
     ) -> Answer<()> {
         let onto = self.table.get(target)?.path.clone();
@@ -260,11 +259,11 @@ impl CallContext {
 
     /// A call that is to put a volume somewhere read-only writes nothing to it. Targets are lent for the
     /// whole call, so a guest cannot get rid of one.
-    fn narrowest_access(&mut self) -> MountAccess {
-        let read_only = self.has_target(|target| target.access == MountAccess::ReadOnly);
+    fn narrowest_access(&mut self) -> Access {
+        let read_only = self.has_target(|target| target.access == Access::ReadOnly);
         match read_only {
-            true => MountAccess::ReadOnly,
-            false => MountAccess::ReadWrite,
+            true => Access::ReadOnly,
+            false => Access::ReadWrite,
         }
     }
 

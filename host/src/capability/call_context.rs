@@ -12,13 +12,13 @@ use super::signing::CallKeys;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::error::{Condition, DriverError};
 use crate::grant::Grants;
-use crate::worker::{Fault, FaultKind, Kernel, Reply, Request};
+use crate::worker::{Fault, FaultKind, Reply, Request, WorkerClient};
 
 /// Everything one call of a guest may touch; dropped with the call.
 pub(crate) struct CallContext {
     pub(crate) table: ResourceTable,
     pub(crate) grants: Grants,
-    pub(crate) kernel: Box<dyn Kernel>,
+    pub(crate) worker: Box<dyn WorkerClient>,
     pub(crate) deadline: Instant,
     pub(crate) log: LogBudget,
     /// What outlives the call.
@@ -55,7 +55,7 @@ impl CallContext {
         until: Instant,
     ) -> Result<Reply, DriverError> {
         let begun = Instant::now();
-        let answer = self.kernel.call(request, until.min(self.deadline));
+        let answer = self.worker.call(request, until.min(self.deadline));
         self.waited += begun.elapsed();
         self.was_full |= matches!(&answer, Err(fault) if fault.kind == FaultKind::Full);
         if let Err(fault) = &answer

@@ -9,7 +9,9 @@ use wasmtime::component::ResourceTable;
 use super::{CallContext, CallKeys, DriverState, LogBudget};
 use crate::grant::Grants;
 use crate::volume::DriverName;
-use crate::worker::{Body, Fault, FaultKind, HttpsRequest, HttpsResponse, Kernel, Reply, Request};
+use crate::worker::{
+    Body, Fault, FaultKind, HttpsRequest, HttpsResponse, Reply, Request, WorkerClient,
+};
 
 /// Every name has this address; it is nobody's.
 pub(super) const ADDRESS: [u8; 4] = [93, 184, 216, 34];
@@ -43,7 +45,7 @@ impl FakeWorker {
         CallContext {
             table: ResourceTable::new(),
             grants,
-            kernel: Box::new(self.clone()),
+            worker: Box::new(self.clone()),
             deadline: Instant::now() + Duration::from_secs(30),
             log: LogBudget::new(0),
             taken: driver.call(),
@@ -56,7 +58,7 @@ impl FakeWorker {
     }
 }
 
-impl Kernel for FakeWorker {
+impl WorkerClient for FakeWorker {
     fn call(&mut self, request: Request, _deadline: Instant) -> Result<Reply, Fault> {
         let none = || Fault::new(FaultKind::Unreachable, "nobody answers");
         let Request::Https(request) = request else {

@@ -12,8 +12,9 @@ use crate::capability::{CallContext, Directory, nameable};
 use crate::error::DriverError;
 use crate::grant::{MountsGrant, misread};
 use crate::sys::MountEntry;
+use crate::volume::Access;
 use crate::worker::{
-    self, DirectoryOrigin, MountAccess, MountOptions, Reached, Remote, Reply, Request, Server,
+    self, DirectoryOrigin, MountOptions, Reached, Remote, Reply, Request, Server,
     is_hosts_to_decide, nfs_port, source_text,
 };
 
@@ -24,7 +25,7 @@ pub struct Target {
     /// Never seen by the guest.
     pub(crate) path: PathBuf,
     /// Decided by the caller; a guest cannot widen it.
-    pub(crate) access: MountAccess,
+    pub(crate) access: Access,
     /// What is mounted there already.
     pub(crate) mounted: Option<MountEntry>,
     /// Decided by the caller.
@@ -56,7 +57,7 @@ impl Host for CallContext {
         options: Vec<MountOption>,
     ) -> wasmtime::Result<Result<Resource<Directory>, types::Error>> {
         // How a volume is mounted for its pods says nothing of who works on its share: that is granted for files.
-        let options = MountOptions::of(MountAccess::ReadWrite, &options);
+        let options = MountOptions::of(Access::ReadWrite, &options);
         let origin = self
             .granted_remote(&source, &options)
             .and_then(|granted| self.reach(granted))
@@ -254,7 +255,7 @@ impl CallContext {
     fn look_at(
         &self,
         target: &Resource<Target>,
-    ) -> wasmtime::Result<(PathBuf, MountAccess, Option<MountEntry>)> {
+    ) -> wasmtime::Result<(PathBuf, Access, Option<MountEntry>)> {
         let target = self.table.get(target)?;
         Ok((target.path.clone(), target.access, target.mounted.clone()))
     }
@@ -409,7 +410,7 @@ pub(super) fn check_option(name: &str, value: Option<&str>) -> Result<(), Driver
 fn same_remote(
     entry: &MountEntry,
     remote: &GrantedRemote,
-    access: MountAccess,
+    access: Access,
 ) -> Result<(), DriverError> {
     // The kernel shows version 4 mounts as nfs4, and drops a trailing slash.
     let same_fs =
@@ -427,24 +428,16 @@ fn gone() -> DriverError {
     DriverError::not_found("nothing is mounted at the target any more")
 }
 
-fn is_read_only(entry: &MountEntry) -> MountAccess {
+fn is_read_only(entry: &MountEntry) -> Access {
     if entry.read_only {
-        MountAccess::ReadOnly
+        Access::ReadOnly
     } else {
-        MountAccess::ReadWrite
+        Access::ReadWrite
     }
 }
 
 fn occupied(entry: &MountEntry) -> DriverError {
-    let mode = if entry.read_only {
-        "read-only"
-    } else {
-        "read-write"
-    };
-    DriverError::already_exists(format!(
-        "the target already holds a {mode} {} mount of {}; unmount it first",
-        entry.fs_type, entry.source
-    ))
+    DriverError::already_exists(entry.in_the_way_at("the target"))
 }
 
 #[cfg(test)]
@@ -542,9 +535,9 @@ mod tests {
             read_only: false,
         };
         let remote = granted;
-        assert!(same_remote(&entry, &remote("/a"), MountAccess::ReadWrite).is_ok());
-        assert!(same_remote(&entry, &remote("/a"), MountAccess::ReadOnly).is_err());
-        let error = same_remote(&entry, &remote("/b"), MountAccess::ReadWrite).expect_err("other");
+        assert!(same_remote(&entry, &remote("/a"), Access::ReadWrite).is_ok());
+        assert!(same_remote(&entry, &remote("/a"), Access::ReadOnly).is_err());
+        let error = same_remote(&entry, &remote("/b"), Access::ReadWrite).expect_err("other");
         assert!(error.to_string().contains("filer:/a"));
     }
 }

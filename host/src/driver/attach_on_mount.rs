@@ -24,7 +24,7 @@ use crate::journal::{
 };
 use crate::sys;
 use crate::volume::{NodeId, Parameters, VolumeKey};
-use crate::worker::{Kernel, Request};
+use crate::worker::{Request, WorkerClient};
 
 impl Driver {
     /// The key of a volume that is attached on mount. Pods may name volumes of their own alike, and kubelet

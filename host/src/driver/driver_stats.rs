@@ -48,14 +48,14 @@ fn sums(
 impl Driver {
     /// What its work has cost by now.
     pub fn stats(&self) -> DriverStats {
-        let costs = self.toll.costs();
+        let stats = self.worker_counters.stats();
         DriverStats {
             guest: self.state.guest_time(),
-            host: costs.waited,
+            host: stats.waited,
             workers_killed: vec![
-                ("deadline", costs.killed_at_deadline),
-                ("stuck", costs.killed_and_stuck),
-                ("failure", costs.killed_after_failure),
+                ("deadline", stats.killed_at_deadline),
+                ("stuck", stats.killed_and_stuck),
+                ("failure", stats.killed_after_failure),
             ],
             refusals: self
                 .state

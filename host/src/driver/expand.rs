@@ -13,7 +13,7 @@ use crate::error::{Condition, DriverError};
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::runtime::{Export, Scope};
 use crate::volume::{CapacityRange, VolumeKey};
-use crate::worker::{DeviceReply, DeviceRequest, Kernel, Reply, Request};
+use crate::worker::{DeviceReply, DeviceRequest, Reply, Request, WorkerClient};
 
 /// For a new size to show on the node. The kernel hears of it at once, and callers come again.
 const SHOWS: Duration = Duration::from_secs(10);

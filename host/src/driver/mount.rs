@@ -19,7 +19,7 @@ use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::{MountEntry, disk_beneath};
 use crate::volume::Access;
-use crate::worker::{Kernel, Reply, Request};
+use crate::worker::{Reply, Request, WorkerClient};
 
 /// What has to be so again after a failure.
 struct Before {

@@ -12,7 +12,7 @@ use crate::error::DriverError;
 use crate::runtime::{Guest, Purpose, StageRequest};
 use crate::sys::{MountEntry, device_beneath};
 use crate::volume::{Access, AccessType, Parameters};
-use crate::worker::{Kernel, MountAccess, Request};
+use crate::worker::{Request, WorkerClient};
 
 /// Chosen before anything is journaled; everything that can be refused has been.
 pub(super) enum MountSource<'a> {
@@ -92,14 +92,10 @@ fn bind(
             false => Err(occupied(spec, &entry)),
         };
     }
-    let access = match spec.access {
-        Access::ReadOnly => MountAccess::ReadOnly,
-        Access::ReadWrite => MountAccess::ReadWrite,
-    };
     let request = Request::BindMount {
         from,
         target: spec.path.to_owned(),
-        access,
+        access: spec.access,
     };
     operation.workers.call(request, operation.deadline)?;
     Ok(())

@@ -22,7 +22,7 @@ pub(super) struct Operation {
 impl Operation {
     pub(super) fn setup(&self) -> CallSetup {
         CallSetup {
-            kernel: Box::new(self.workers.clone()),
+            worker: Box::new(self.workers.clone()),
             deadline: self.deadline,
             driver: self.state.clone(),
         }

@@ -10,7 +10,7 @@ use super::request::TargetCleanup;
 use crate::error::DriverError;
 use crate::journal::{JournalError, MountRecord, Role, VolumeRecord};
 use crate::volume::{Parameters, VolumeId, VolumeKey};
-use crate::worker::{Fault, FaultKind, Kernel, MountFlags, Request};
+use crate::worker::{Fault, FaultKind, MountFlags, Request, WorkerClient};
 
 /// For taking back what was done, where no more time is left.
 pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);

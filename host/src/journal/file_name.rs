@@ -2,19 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
 use crate::volume::Parameters;
 
 /// Keys and paths have characters and lengths that file names cannot have.
 pub(crate) fn file_stem(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digest = Sha256::digest(bytes);
-    let digits = digest
-        .iter()
-        .take(20)
-        .flat_map(|byte| [byte >> 4, byte & 15]);
-    let mut stem = String::with_capacity(40);
-    stem.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
-    stem
+    hex(&Sha256::digest(bytes)[..20])
 }
 
 /// The same for what is said of a volume, however it is spelled and in whatever order.

@@ -34,7 +34,7 @@ use super::wasi::Stderr;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::{CallContext, CallKeys, DriverState, LogBudget};
 use crate::error::DriverError;
-use crate::worker::Kernel;
+use crate::worker::WorkerClient;
 
 pub use attachment::AttachRequest;
 pub use node::StageRequest;
@@ -53,7 +53,7 @@ const MAX_HANDLES: usize = 256;
 /// What a call needs besides its arguments.
 pub struct CallSetup {
     /// The way to the kernel, holding the volume's lock.
-    pub kernel: Box<dyn Kernel>,
+    pub worker: Box<dyn WorkerClient>,
     /// When everything has to be over.
     pub deadline: Instant,
     /// What the driver's calls have in common.
@@ -200,7 +200,7 @@ impl Guest {
         let context = CallContext {
             table,
             grants: self.grants.clone(),
-            kernel: setup.kernel,
+            worker: setup.worker,
             deadline: setup.deadline,
             log: LogBudget::new(self.limits.log_lines),
             taken: setup.driver.call(),

@@ -9,10 +9,11 @@ mod worker;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::components::{ComponentBytes, sha256_hex};
+use super::components::ComponentBytes;
 use super::manifest::Manifest;
 use super::{compiled, engine};
 use crate::config::Paths;
+use crate::digest::sha256_hex;
 use crate::error::GuestText;
 use crate::sys;
 use crate::worker::client::{self, CompileLimits, CompileWorkerError};

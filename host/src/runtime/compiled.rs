@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::components::sha256_hex;
 use super::engine::FINGERPRINT;
 use super::manifest::Manifest;
 use crate::config::Paths;
+use crate::digest::sha256_hex;
 use crate::sys::{self, TrustError};
 
 /// Why compiled code is not used.

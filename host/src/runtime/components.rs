@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::config::Paths;
+use crate::digest::{hex, sha256_hex};
 use crate::sys;
 
 /// A component in the store.
@@ -170,10 +171,6 @@ pub fn install(
     Ok(ComponentFile { path: link, sha256 })
 }
 
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
 /// However large the file is: nobody has looked at it yet.
 fn file_sha256_hex(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
@@ -184,10 +181,6 @@ fn file_sha256_hex(path: &Path) -> io::Result<String> {
             count => digest.update(&chunk[..count]),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest_in_name(target: &Path) -> Option<String> {

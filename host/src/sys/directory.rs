@@ -31,7 +31,7 @@ const MAX_LINKS: usize = 40;
 /// # Errors
 /// From the file system; where somebody else may write there, in words.
 pub fn create_root_only_directory(path: &Path) -> io::Result<()> {
-    check_way(path).map_err(untrusted)?;
+    check_parents(path).map_err(untrusted)?;
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     close_directory(path)
 }
@@ -57,7 +57,7 @@ pub(super) fn create_once(path: &Path) -> io::Result<()> {
 /// # Errors
 /// From the file system; where somebody else owns it, may write above it, or has put something there, in words.
 pub fn close_directory(path: &Path) -> io::Result<()> {
-    check_way(path).map_err(untrusted)?;
+    check_parents(path).map_err(untrusted)?;
     close_directory_itself(path)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn close_directory_itself(path: &Path) -> io::Result<()> {
 /// # Errors
 /// [`TrustError::Untrusted`] with the directory, its mode or owner, and what to do; [`TrustError::Io`].
 pub fn check_directory(path: &Path) -> Result<(), TrustError> {
-    check_way(path)?;
+    check_parents(path)?;
     check_directory_itself(path)
 }
 
@@ -126,7 +126,7 @@ pub fn check_directory_itself(path: &Path) -> Result<(), TrustError> {
 ///
 /// # Errors
 /// As for [`check_directory`].
-pub fn check_way(path: &Path) -> Result<(), TrustError> {
+pub fn check_parents(path: &Path) -> Result<(), TrustError> {
     follow(path, MAX_LINKS)
 }
 
@@ -320,7 +320,7 @@ mod tests {
         let link = root.path().join("link");
         symlink("link", &link).expect("writable");
         refused(
-            check_way(&link.join("x")),
+            check_parents(&link.join("x")),
             Path::new("link"),
             "too many links",
         );

@@ -4,7 +4,7 @@
 //! up on its filesystem. What is asked here is answered from the kernel's memory, never by a disk or a server, so
 //! that each repeated call can afford it and none can hang.
 
-mod sysfs;
+mod file_cache;
 
 use std::fs::{self, File};
 use std::io;
@@ -16,14 +16,14 @@ use nix::sys::stat::{major, minor};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::MountEntry;
-use super::mountinfo::TABLE;
-use sysfs::Files;
+use super::mountinfo::table::TABLE;
+use file_cache::FileCache;
 
 /// The number of each disk's appearance, by its `major:minor`.
-static APPEARANCES: Files = Files::none();
+static APPEARANCES: FileCache = FileCache::none();
 
 /// How many errors each ext filesystem has met, by its disk's `major:minor`.
-static ERRORS: Files = Files::none();
+static ERRORS: FileCache = FileCache::none();
 
 /// Filesystems of one disk each, of which stat(2) and statfs(2) ask nobody.
 const ON_DISK: [&str; 4] = ["ext2", "ext3", "ext4", "xfs"];

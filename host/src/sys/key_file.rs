@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
 use super::TrustError;
-use super::directory::check_way;
+use super::directory::check_parents;
 
 /// Tokens of service accounts have one or two KiB.
 const MAX_BYTES: u64 = 64 << 10;
@@ -22,7 +22,7 @@ const MAX_BYTES: u64 = 64 << 10;
 /// # Errors
 /// [`TrustError`]; never with anything of what it holds.
 pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, TrustError> {
-    check_way(path)?;
+    check_parents(path)?;
     // A pipe would keep us waiting for whoever writes to it.
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());

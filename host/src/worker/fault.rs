@@ -1,5 +1,9 @@
 //! Failures in the kernel's terms, and the table that turns them into conditions.
 
+use std::io;
+use std::path::Path;
+
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Condition, DriverError};
@@ -77,6 +81,61 @@ impl From<Fault> for DriverError {
     }
 }
 
+pub(super) fn fault(attempt: &str, path: &Path, errno: Errno) -> Fault {
+    Fault::new(
+        kind_of(errno),
+        format!("cannot {attempt} {}: {}", path.display(), reason(errno)),
+    )
+}
+
+/// The kernel's reason; and what helps, where its own words say little.
+pub(super) fn reason(errno: Errno) -> &'static str {
+    if errno == Errno::ESTALE {
+        "its server no longer knows it (ESTALE): it was removed, replaced or restored there; \
+         try again, and if that does not help, mount the volume anew or look at the server's exports"
+    } else {
+        errno.desc()
+    }
+}
+
+pub(super) fn io_fault(attempt: &str, path: &Path, error: &io::Error) -> Fault {
+    fault(
+        attempt,
+        path,
+        Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+    )
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "Linux has more errors than we have words"
+)]
+pub(super) fn kind_of(errno: Errno) -> FaultKind {
+    match errno {
+        Errno::EINVAL | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG => FaultKind::Invalid,
+        Errno::ENOENT => FaultKind::NotFound,
+        // Not the same: what was there may still be there, and hold data.
+        Errno::ESTALE => FaultKind::Stale,
+        Errno::EEXIST | Errno::ENOTEMPTY => FaultKind::Exists,
+        Errno::EBUSY => FaultKind::Busy,
+        Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::EXDEV => FaultKind::Denied,
+        Errno::ENODEV | Errno::EPROTONOSUPPORT | Errno::EOPNOTSUPP | Errno::ENOSYS => {
+            FaultKind::Unsupported
+        }
+        Errno::ENOSPC | Errno::EDQUOT | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
+            FaultKind::Exhausted
+        }
+        Errno::ETIMEDOUT
+        | Errno::ECONNREFUSED
+        | Errno::EHOSTUNREACH
+        | Errno::ENETUNREACH
+        | Errno::EHOSTDOWN
+        | Errno::ECONNRESET
+        | Errno::ECONNABORTED => FaultKind::Unreachable,
+        _ => FaultKind::Other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +153,17 @@ mod tests {
                 (Condition::Exhausted, whose)
             );
         }
+    }
+
+    #[test]
+    fn what_its_server_no_longer_knows_is_not_what_is_not_there() {
+        let path = Path::new("/mnt");
+        let stale = fault("open", path, Errno::ESTALE);
+        assert_eq!(stale.kind, FaultKind::Stale);
+        assert!(
+            stale.message.contains("its server no longer knows"),
+            "{stale}"
+        );
+        assert_eq!(fault("open", path, Errno::ENOENT).kind, FaultKind::NotFound);
     }
 }

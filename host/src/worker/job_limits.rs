@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::{Fault, FaultKind};
 use super::slots::Quota;
-use super::{Fault, FaultKind};
 
 /// `[limits.jobs]`: of bulk work, each piece of which has a process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@
 
 use nix::mount::MsFlags;
 
-use super::MountAccess;
+use crate::volume::Access;
 
 /// A name and, where there is one, its value.
 pub type MountOption = (String, Option<String>);
@@ -149,7 +149,7 @@ pub struct MountOptions {
 impl MountOptions {
     /// As mount(8) reads them, for a caller who may mount so.
     pub fn read<'a>(
-        access: MountAccess,
+        access: Access,
         words: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Self {
         let mut read = Self {
@@ -165,14 +165,14 @@ impl MountOptions {
             }
         }
         // Last, so that no word lifts it.
-        if access == MountAccess::ReadOnly {
+        if access == Access::ReadOnly {
             read.flags |= MsFlags::MS_RDONLY;
         }
         read
     }
 
     /// The same for options that were taken apart.
-    pub fn of(access: MountAccess, options: &[MountOption]) -> Self {
+    pub fn of(access: Access, options: &[MountOption]) -> Self {
         let words = options
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_deref()));
@@ -180,15 +180,15 @@ impl MountOptions {
     }
 
     /// The same for lists as users write them, several in one text or each by itself.
-    pub fn written(access: MountAccess, lists: &[String]) -> Self {
+    pub fn written(access: Access, lists: &[String]) -> Self {
         Self::read(access, lists.iter().flat_map(|list| split(list)))
     }
 
     /// Read-only where the caller or a word says so.
-    pub fn access(&self) -> MountAccess {
+    pub fn access(&self) -> Access {
         match self.flags.contains(MsFlags::MS_RDONLY) {
-            true => MountAccess::ReadOnly,
-            false => MountAccess::ReadWrite,
+            true => Access::ReadOnly,
+            false => Access::ReadWrite,
         }
     }
 
@@ -263,10 +263,10 @@ pub fn is_for_every_filesystem(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const READ: MountAccess = MountAccess::ReadOnly;
-    const WRITE: MountAccess = MountAccess::ReadWrite;
+    const READ: Access = Access::ReadOnly;
+    const WRITE: Access = Access::ReadWrite;
 
-    fn read(access: MountAccess, lists: &[&str]) -> MountOptions {
+    fn read(access: Access, lists: &[&str]) -> MountOptions {
         let lists: Vec<String> = lists.iter().map(|list| (*list).to_owned()).collect();
         MountOptions::written(access, &lists)
     }

@@ -1,17 +1,21 @@
 //! Who does: the worker process itself, from its first request to its end.
 
+mod answer;
 mod archive;
-mod bounds;
+pub(super) mod bounds;
+mod compiler;
 mod copy;
-pub(super) mod device;
+mod device;
+mod directories;
 mod files;
 #[cfg(feature = "network")]
 mod https;
 pub(super) mod job;
-pub(super) mod mount;
+mod measure;
+mod mount;
 mod network;
-pub(super) mod nfs;
-pub(super) mod serve;
+mod nfs;
+mod serve;
 
-pub use super::client::compiler::{is_compiler, serve_compiler};
+pub use compiler::{is_compiler, serve_compiler};
 pub use serve::{is_worker, serve_worker};

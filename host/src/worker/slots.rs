@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Fault, FaultKind};
+use super::fault::{Fault, FaultKind};
 use crate::sys::byte_lock::{ByteLocks, Hold};
 
 /// Bytes from one name's first to the next one's: more than anybody may ask for.

@@ -7,13 +7,13 @@ use super::*;
 use crate::capability::{CallKeys, DriverState, LogBudget, Purpose};
 use crate::grant::Grants;
 use crate::volume::DriverName;
-use crate::worker::{Fault, Kernel};
+use crate::worker::{Fault, WorkerClient};
 
 /// Says yes to everything, and remembers what it was asked.
 #[derive(Clone, Default)]
 struct Willing(Arc<Mutex<Vec<DeviceRequest>>>);
 
-impl Kernel for Willing {
+impl WorkerClient for Willing {
     fn call(&mut self, request: Request, _deadline: Instant) -> Result<Reply, Fault> {
         let Request::Device(request) = request else {
             panic!("asked for something else: {request:?}");
@@ -50,7 +50,7 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
             block_devices: grant,
             ..Grants::default()
         },
-        kernel: Box::new(asked.clone()),
+        worker: Box::new(asked.clone()),
         deadline: Instant::now() + Duration::from_secs(10),
         log: LogBudget::new(0),
         unanswered: None,
@@ -88,7 +88,7 @@ impl Call {
         found.expect("no trap").expect("found")
     }
 
-    fn target(&mut self, access: MountAccess) -> Resource<Target> {
+    fn target(&mut self, access: Access) -> Resource<Target> {
         let target = Target {
             path: "/no/such/target".into(),
             access,
@@ -100,7 +100,7 @@ impl Call {
 
     /// Lent to learn what is mounted there, and no more.
     fn asked_about(&mut self) -> Resource<Target> {
-        let target = self.target(MountAccess::ReadWrite);
+        let target = self.target(Access::ReadWrite);
         let lent = self.context.table.get_mut(&target).expect("lent");
         lent.purpose = Purpose::Compare;
         target
@@ -151,7 +151,7 @@ fn words_for_a_filesystem_are_bounded_before_they_are_quoted() {
         ("data".to_owned(), Some(long.clone())),
     ]
     .map(|option| {
-        let (device, target) = (call.device(), call.target(MountAccess::ReadWrite));
+        let (device, target) = (call.device(), call.target(Access::ReadWrite));
         let mounted = call.context.mount(device, target, vec![option]);
         mounted.expect("no trap")
     });
@@ -250,12 +250,12 @@ fn a_word_for_mkfs_that_could_be_taken_for_the_device_is_refused() {
 #[test]
 fn a_call_for_reading_formats_and_grows_nothing() {
     let mut call = granted();
-    call.target(MountAccess::ReadOnly);
+    call.target(Access::ReadOnly);
     call.ensure("ext4", &[]).expect("asked");
     assert!(matches!(
         call.last_operation(),
         Some(DeviceOperation::EnsureFilesystem {
-            access: MountAccess::ReadOnly,
+            access: Access::ReadOnly,
             ..
         })
     ));
@@ -268,7 +268,7 @@ fn a_call_for_reading_formats_and_grows_nothing() {
 #[test]
 fn a_call_for_writing_may_grow() {
     let mut call = granted();
-    call.target(MountAccess::ReadWrite);
+    call.target(Access::ReadWrite);
     let device = call.device();
     let grown = call.context.grow_filesystem(device);
     grown.expect("no trap").expect("grown");
@@ -279,7 +279,7 @@ fn a_call_for_writing_may_grow() {
 fn mount_options_are_held_against_the_grant() {
     let mount = |options: &[(&str, Option<&str>)]| {
         let mut call = granted();
-        let (device, target) = (call.device(), call.target(MountAccess::ReadWrite));
+        let (device, target) = (call.device(), call.target(Access::ReadWrite));
         let options = options
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
@@ -316,7 +316,7 @@ fn what_changes_nothing_needs_no_grant_and_reaches_no_filesystem() {
         &["lazytime", "nolazytime"],
     ] {
         let mut call = granted();
-        let (device, target) = (call.device(), call.target(MountAccess::ReadWrite));
+        let (device, target) = (call.device(), call.target(Access::ReadWrite));
         let words = words
             .iter()
             .map(|word| ((*word).to_owned(), None))
@@ -325,7 +325,7 @@ fn what_changes_nothing_needs_no_grant_and_reaches_no_filesystem() {
         done.expect("no trap").expect("nothing to refuse");
         assert!(matches!(
             call.last_operation(),
-            Some(DeviceOperation::Mount { options, access: MountAccess::ReadWrite, .. }) if options.is_empty()
+            Some(DeviceOperation::Mount { options, access: Access::ReadWrite, .. }) if options.is_empty()
         ));
     }
 }
@@ -334,14 +334,14 @@ fn what_changes_nothing_needs_no_grant_and_reaches_no_filesystem() {
 fn no_option_widens_what_the_caller_asked_for() {
     for word in ["rw", "suid", "defaults"] {
         let mut call = granted();
-        let (device, target) = (call.device(), call.target(MountAccess::ReadOnly));
+        let (device, target) = (call.device(), call.target(Access::ReadOnly));
         let options = vec![("nosuid".into(), None), (word.into(), None)];
         let done = call.context.mount(device, target, options);
         done.expect("no trap").expect("mounted");
         assert!(matches!(
             call.last_operation(),
             Some(DeviceOperation::Mount {
-                access: MountAccess::ReadOnly,
+                access: Access::ReadOnly,
                 ..
             })
         ));
@@ -351,7 +351,7 @@ fn no_option_widens_what_the_caller_asked_for() {
 #[test]
 fn a_guest_may_ask_for_less_than_the_caller() {
     let mut call = granted();
-    let (device, target) = (call.device(), call.target(MountAccess::ReadWrite));
+    let (device, target) = (call.device(), call.target(Access::ReadWrite));
     let done = call
         .context
         .mount(device, target, vec![("ro".into(), None)]);
@@ -359,7 +359,7 @@ fn a_guest_may_ask_for_less_than_the_caller() {
     assert!(matches!(
         call.last_operation(),
         Some(DeviceOperation::Mount {
-            access: MountAccess::ReadOnly,
+            access: Access::ReadOnly,
             ..
         })
     ));
@@ -368,14 +368,14 @@ fn a_guest_may_ask_for_less_than_the_caller() {
 #[test]
 fn a_raw_device_is_bound_as_the_caller_wants_it() {
     let mut call = granted();
-    let (device, target) = (call.device(), call.target(MountAccess::ReadOnly));
+    let (device, target) = (call.device(), call.target(Access::ReadOnly));
     let done = call.context.bind(device, target);
     done.expect("no trap").expect("bound");
     assert_eq!(
         call.last_operation(),
         Some(DeviceOperation::Bind {
             target: "/no/such/target".into(),
-            access: MountAccess::ReadOnly,
+            access: Access::ReadOnly,
         })
     );
 }
@@ -394,7 +394,7 @@ fn where_only_what_is_mounted_is_asked_for_nothing_is_made_grown_or_mounted() {
     assert_eq!(call.last_operation(), Some(DeviceOperation::Find));
     let compared = Some(DeviceOperation::Compare {
         target: "/no/such/target".into(),
-        access: MountAccess::ReadWrite,
+        access: Access::ReadWrite,
     });
     let (again, borrowed) = (call.device(), Resource::new_borrow(target.rep()));
     let done = call.context.mount(device, borrowed, Vec::new());

@@ -18,7 +18,9 @@ pub(super) fn problems(paths: &Paths, drivers: &[DriverConfig]) -> Vec<String> {
     let keys = drivers
         .iter()
         .flat_map(|driver| driver.grants.signing.values());
-    let keys = keys.flat_map(key_files).map(|file| sys::check_way(&file));
+    let keys = keys
+        .flat_map(key_files)
+        .map(|file| sys::check_parents(&file));
     // Who keeps the logs is a group's business on some distributions.
     let log = [sys::check_directory_itself(&paths.log)];
     let mut found: Vec<String> = directories

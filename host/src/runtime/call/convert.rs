@@ -9,7 +9,7 @@ use crate::volume::{
     Access, AccessMode, AccessType, CapacityRange, CreateVolume, GroupSnapshotId, Parameters,
     Readiness, Snapshot, SnapshotId, VolumeCapability, VolumeId, VolumeInfo, VolumeSource,
 };
-use crate::worker::{MountAccess, MountOptions};
+use crate::worker::MountOptions;
 
 pub(super) fn volume(
     id: &VolumeId,
@@ -40,23 +40,12 @@ pub(super) fn wit_use(access: Access, kind: &AccessType) -> (Access, wit::Access
     else {
         return (access, wit::AccessType::Block);
     };
-    let options = MountOptions::written(mount_access(access), mount_options);
-    let access = match options.access() {
-        MountAccess::ReadOnly => Access::ReadOnly,
-        MountAccess::ReadWrite => Access::ReadWrite,
-    };
+    let options = MountOptions::written(access, mount_options);
     let kind = wit::AccessType::Filesystem(wit::FilesystemAccess {
         fs_type: fs_type.clone(),
         mount_options: options.texts(),
     });
-    (access, kind)
-}
-
-pub(super) fn mount_access(access: Access) -> MountAccess {
-    match access {
-        Access::ReadOnly => MountAccess::ReadOnly,
-        Access::ReadWrite => MountAccess::ReadWrite,
-    }
+    (options.access(), kind)
 }
 
 /// By CSI's names.

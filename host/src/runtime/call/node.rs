@@ -2,7 +2,7 @@
 
 use wasmtime::component::Resource;
 
-use super::convert::{mount_access, volume, wit_access, wit_use};
+use super::convert::{volume, wit_access, wit_use};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::{Purpose, Target};
@@ -44,7 +44,7 @@ impl Guest {
         let (access, kind) = wit_use(request.access, request.kind);
         let target = Target {
             path: request.target.clone(),
-            access: mount_access(access),
+            access,
             mounted: request.mounted.clone(),
             purpose: request.purpose,
         };

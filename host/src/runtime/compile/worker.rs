@@ -23,7 +23,7 @@ use crate::runtime::imports::ImportProblem;
 use crate::runtime::manifest::{Description, Manifest};
 use crate::runtime::{Guest, engine, imports};
 use crate::worker::server;
-use crate::worker::{Fault, FaultKind, Kernel, Reply, Request};
+use crate::worker::{Fault, FaultKind, Reply, Request, WorkerClient};
 
 /// A guest that needs longer to say its name is broken.
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ fn describe(
         manifest: Arc::new(manifest.clone()),
     };
     guest.describe(CallSetup {
-        kernel: Box::new(NoKernel),
+        worker: Box::new(NoWorker),
         deadline: Instant::now() + DESCRIBE_DEADLINE,
         driver: DriverState::of_nobody(),
     })
@@ -141,9 +141,9 @@ fn no_memory(error: &wasmtime::Error) -> Option<Refusal> {
 }
 
 /// For a guest that has been granted nothing.
-struct NoKernel;
+struct NoWorker;
 
-impl Kernel for NoKernel {
+impl WorkerClient for NoWorker {
     fn call(&mut self, _request: Request, _deadline: Instant) -> Result<Reply, Fault> {
         Err(Fault {
             kind: FaultKind::Denied,

@@ -15,7 +15,9 @@ use std::sync::{Mutex, PoisonError};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{MountEntry, TABLE, parse, resolved, told, unescape};
+use super::entry::MountEntry;
+use super::statmount::mounted_at;
+use super::table::{TABLE, parse, resolved, unescape};
 
 /// Of this process, which never changes its mount namespace; those that do are workers.
 static CACHE: Mutex<Option<CachedTable>> = Mutex::new(None);
@@ -27,7 +29,7 @@ static CACHE: Mutex<Option<CachedTable>> = Mutex::new(None);
 /// # Errors
 /// As for [`super::mount_at`].
 pub fn cached_mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    told(path).map_or_else(|| in_cached_table(path), Ok)
+    mounted_at(path).map_or_else(|| in_cached_table(path), Ok)
 }
 
 pub(super) fn in_cached_table(path: &Path) -> io::Result<Option<MountEntry>> {

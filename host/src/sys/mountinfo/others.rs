@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use super::{MountEntry, TABLE, resolved, unescape};
+use super::entry::MountEntry;
+use super::table::{TABLE, resolved, unescape};
 
 /// Everywhere that the same directory of the same filesystem is mounted.
 ///

@@ -3,7 +3,6 @@
 //! statx(2) tells since Linux 5.8, for the same price however much is mounted. It is told to answer from memory
 //! and to set off no automount: a dead server's mount answers as any other.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Statx, StatxAttributes, StatxFlags, statx};
@@ -59,19 +58,6 @@ fn without_trailing_slash(path: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Whether anything is mounted at exactly this path. Symlinks in the parents are resolved; the last component
-/// is not touched.
-///
-/// # Errors
-/// Where the kernel does not tell and the table has to: as for [`super::mount_at`].
-pub fn is_mount_point(path: &Path) -> io::Result<bool> {
-    match at(path) {
-        Point::Plain => Ok(false),
-        Point::Root(_) => Ok(true),
-        Point::Untold => super::cached_mount_at(path).map(|entry| entry.is_some()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -80,7 +66,8 @@ mod tests {
     use nix::mount::{MntFlags, MsFlags, mount, umount2};
     use tempfile::TempDir;
 
-    use super::super::{MountEntry, cached, in_table, mount_at};
+    use super::super::table::in_table;
+    use super::super::{MountEntry, cached, is_mount_point, mount_at};
     use super::*;
 
     /// A directory in which everything is unmounted again.

@@ -4,12 +4,13 @@
 //! costs eight milliseconds, and says the same. Neither nix nor rustix knows it yet.
 
 use std::ffi::c_long;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::libc;
 
-use super::MountEntry;
+use super::entry::MountEntry;
+use super::point::{self, Point};
 
 /// The same on every architecture that Rust builds for.
 const SYS_STATMOUNT: c_long = 457;
@@ -57,9 +58,18 @@ struct Question {
     wanted: u64,
 }
 
+/// What the kernel says of the one path, if it does.
+pub(super) fn mounted_at(path: &Path) -> Option<Option<MountEntry>> {
+    match point::at(path) {
+        Point::Plain => Some(None),
+        Point::Root(Some(mount)) => of(mount).map(Some),
+        Point::Root(None) | Point::Untold => None,
+    }
+}
+
 /// `mount` is a number that is not given out again. None where the kernel says too little, as older ones do, or is
 /// told not to let us ask; or where it was unmounted meanwhile, which may have brought another to light.
-pub(super) fn of(mount: u64) -> Option<MountEntry> {
+fn of(mount: u64) -> Option<MountEntry> {
     let mut answer = vec![0; ROOM];
     ask(mount, &mut answer).ok()?;
     entry(&answer)

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-pub use worker::{CompileLimits, CompileWorkerError, ask_compiler, is_compiler, serve_compiler};
+pub use worker::{CompileLimits, CompileWorkerError, ask_compiler};
 
 use crate::sys::{TrustError, open_trusted};
 

@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::pool::Pool;
-use super::stats::WorkerToll;
+use super::stats::WorkerCounters;
 use crate::sys::{TrustError, open_trusted};
-use crate::worker::{Fault, FaultKind, HttpsRequest, Reply, Request};
-
-/// Word of such a worker's command line.
-pub(in crate::worker) const ARGUMENT: &str = "network";
+use crate::worker::command_line::NETWORK;
+use crate::worker::{Fault, FaultKind, Reply, Request};
 
 /// The idle workers of one process; clones share them.
 #[derive(Debug, Clone)]
@@ -27,18 +25,18 @@ pub struct NetworkWorkers {
 impl NetworkWorkers {
     /// None yet. `drivebay` is where that program is: a build without network, which is what kubelet execs,
     /// runs it as its worker for requests. With network this executable is its own worker. What these and a
-    /// call's other workers cost is put on the `toll`.
-    pub fn new(drivebay: PathBuf, toll: WorkerToll) -> Self {
-        let names = Pool::of(PathBuf::from("/proc/self/exe"), ARGUMENT, toll.clone());
+    /// call's other workers cost is counted by the `counters`.
+    pub fn new(drivebay: PathBuf, counters: WorkerCounters) -> Self {
+        let names = Pool::of(PathBuf::from("/proc/self/exe"), NETWORK, counters.clone());
         let requests = match cfg!(feature = "network") {
             true => names.clone(),
-            false => Pool::of(drivebay, ARGUMENT, toll),
+            false => Pool::of(drivebay, NETWORK, counters),
         };
         Self { requests, names }
     }
 
-    pub(super) fn toll(&self) -> &WorkerToll {
-        self.names.toll()
+    pub(super) fn counters(&self) -> &WorkerCounters {
+        self.names.counters()
     }
 
     /// Carries out what only speaks to the network.
@@ -55,28 +53,8 @@ impl NetworkWorkers {
         may_run(workers.program(), purpose)?;
         workers
             .call(request, purpose, deadline)
-            .map_err(|fault| never_stuck(fault, purpose))
+            .map_err(|fault| stuck_as_timeout(fault, purpose))
     }
-}
-
-/// Whether a request is the network's alone, and so nothing that root should do.
-pub(super) fn is_for_the_network(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Resolve { .. } | Request::Reach(_) | Request::Https(_)
-    )
-}
-
-/// How long an answer of such a worker can be, which is not believed: it read what the network sent.
-pub(super) fn longest_answer(request: &Request) -> usize {
-    /// For addresses, or for an answer's head: what is escaped takes six times as much.
-    const MAX_TEXT: usize = 512 << 10;
-    let Request::Https(HttpsRequest::Send(message)) = request else {
-        return MAX_TEXT;
-    };
-    // Bodies are base64.
-    let body = message.max_response_bytes.div_ceil(3).saturating_mul(4);
-    body.saturating_add(MAX_TEXT)
 }
 
 /// It is root who starts it.
@@ -100,7 +78,7 @@ fn program_is_missing(error: &TrustError) -> bool {
 }
 
 /// It holds no volume's lock, so one that the kernel does not let go is nobody's trouble.
-fn never_stuck(fault: Fault, purpose: &str) -> Fault {
+fn stuck_as_timeout(fault: Fault, purpose: &str) -> Fault {
     if fault.kind != FaultKind::Stuck {
         return fault;
     }
@@ -141,7 +119,7 @@ mod tests {
     }
 
     fn running(program: PathBuf) -> NetworkWorkers {
-        let pool = Pool::of(program, ARGUMENT, WorkerToll::default());
+        let pool = Pool::of(program, NETWORK, WorkerCounters::default());
         NetworkWorkers {
             requests: pool.clone(),
             names: pool,
@@ -212,7 +190,7 @@ mod tests {
         let fault = ask(&workers, &"a".repeat(1 << 20));
         assert_eq!(fault.kind, FaultKind::TimedOut);
         assert_eq!(workers.names.idle(), 0);
-        assert_eq!(workers.toll().costs().killed_at_deadline, 1);
+        assert_eq!(workers.counters().stats().killed_at_deadline, 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::process::{Lost, Worker};
-use super::stats::WorkerToll;
+use super::stats::WorkerCounters;
 use crate::worker::{Fault, FaultKind, Reply, Request};
 
 /// As many as calls usually run at once; more are started and end when they are done.
@@ -15,9 +15,6 @@ pub(super) const MAX_IDLE: usize = 4;
 
 /// At once, of one kind and one driver in this process: what their callers may make them wait for is somebody else's server.
 const MAX_BUSY: usize = 32;
-
-/// After this long without a request a worker ends by itself.
-pub(in crate::worker) const IDLE: Duration = Duration::from_secs(60);
 
 /// One that is about to is not asked any more.
 const TOO_OLD: Duration = Duration::from_secs(50);
@@ -35,7 +32,7 @@ pub(super) struct Pool(Arc<Shared>);
 struct Shared {
     program: PathBuf,
     argument: &'static str,
-    toll: WorkerToll,
+    counters: WorkerCounters,
     workers: Mutex<Workers>,
     freed: Condvar,
 }
@@ -54,11 +51,11 @@ struct Idle {
 
 impl Pool {
     /// None yet. The argument is the word of a worker's command line that says what it is for.
-    pub(super) fn of(program: PathBuf, argument: &'static str, toll: WorkerToll) -> Self {
+    pub(super) fn of(program: PathBuf, argument: &'static str, counters: WorkerCounters) -> Self {
         Self(Arc::new(Shared {
             program,
             argument,
-            toll,
+            counters,
             workers: Mutex::default(),
             freed: Condvar::new(),
         }))
@@ -68,8 +65,8 @@ impl Pool {
         &self.0.program
     }
 
-    pub(super) fn toll(&self) -> &WorkerToll {
-        &self.0.toll
+    pub(super) fn counters(&self) -> &WorkerCounters {
+        &self.0.counters
     }
 
     /// Asks an idle worker, or a new one. One that was lost is ended.
@@ -88,7 +85,7 @@ impl Pool {
             Err(lost) => {
                 self.one_less();
                 let fault = given_up(worker, lost, purpose);
-                self.0.toll.killed(&fault);
+                self.0.counters.killed(&fault);
                 Err(fault)
             }
         }

@@ -1,11 +1,11 @@
-//! The parent's side: start a worker, ask it, end it.
+//! One worker process: start it, ask it, end it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -15,219 +15,48 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
-use super::measure;
-use super::network::{NetworkWorkers, is_for_the_network, longest_answer};
-use super::site::{Purpose, WorkSite};
 use crate::sys::Lock;
 use crate::sys::byte_lock::ByteLocks;
-use crate::worker::server::job;
-use crate::worker::server::serve::{Order, WORKER_NAME};
-use crate::worker::{DirectoryOrigin, Fault, FaultKind, Kernel, Reply, Request};
+use crate::worker::command_line::{Order, WORKER_NAME};
+use crate::worker::{Fault, FaultKind, HttpsRequest, Reply, Request};
 
 /// How long a killed worker may take to disappear before it counts as stuck in the kernel.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The workers of one call, started when first needed.
-#[derive(Debug)]
-struct Workers {
-    site: WorkSite,
-    network: NetworkWorkers,
-    host: Option<Worker>,
-    private: Option<Worker>,
-    /// One for both of them: a call that kept one while it waited for another could wait for calls that do the same.
-    slot: Option<Arc<ByteLocks>>,
-    stuck: bool,
-    /// Last, because its file may go where no worker holds it any more.
-    lock: Lock,
-}
-
-/// Whose mounts a worker makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// The node's: what it mounts stays.
-    Host,
-    /// Its own: what it mounts is gone with it, also after kill -9. Where that takes a mount namespace it makes
-    /// one, and never works for the node again.
-    Private,
-}
-
-impl Workers {
-    fn new(lock: Lock, site: WorkSite, network: NetworkWorkers) -> Self {
-        Self {
-            site,
-            network,
-            host: None,
-            private: None,
-            slot: None,
-            stuck: false,
-            lock,
-        }
-    }
-
-    fn worker(
-        &mut self,
-        place: Place,
-        purpose: Purpose,
-        deadline: Instant,
-    ) -> Result<&mut Worker, Fault> {
-        let worker = match place {
-            Place::Host => &mut self.host,
-            Place::Private => &mut self.private,
-        };
-        match worker {
-            Some(worker) => Ok(worker),
-            empty => {
-                let slot = self.site.slot_of_call(&mut self.slot, purpose, deadline)?;
-                Ok(empty.insert(Worker::start(place, &self.lock, slot)?))
-            }
-        }
-    }
-
-    fn forget(&mut self, place: Place) {
-        match place {
-            Place::Host => self.host = None,
-            Place::Private => self.private = None,
-        }
-    }
-}
-
-impl Kernel for Workers {
-    fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
-        if job::is_job(&request) {
-            return job::run(&self.site, &request, deadline);
-        }
-        if is_for_the_network(&request) {
-            return self.network.call(&request, &purpose(&request), deadline);
-        }
-        let place = place_of(&request);
-        let notes = self.site.notes.clone();
-        let worker = self.worker(place, purpose_of(&request), deadline)?;
-        match worker.ask(&request, &notes, deadline) {
-            Ok(answer) => answer,
-            Err(lost) => {
-                // A worker that did not answer is not asked again; the next request gets a fresh one.
-                let fault = worker.end(lost, &purpose(&request));
-                self.network.toll().killed(&fault);
-                tracing::warn!(%fault, "a worker was given up");
-                self.forget(place);
-                if fault.kind == FaultKind::Stuck {
-                    self.stuck = true;
-                    // That worker keeps it, for nobody knows how long; the next one counts too.
-                    self.slot = None;
-                }
-                Err(fault)
-            }
-        }
-    }
-}
-
-/// The workers of one call, asked by the driver and by its guest's host functions in turn.
-#[derive(Debug, Clone)]
-pub struct SharedWorkers(Arc<Mutex<Workers>>);
-
-impl SharedWorkers {
-    /// For one call. Every worker inherits the lock and so keeps it until it is really gone. `site` is the driver's;
-    /// `network` outlives the call.
-    pub fn new(lock: Lock, site: WorkSite, network: NetworkWorkers) -> Self {
-        Self(Arc::new(Mutex::new(Workers::new(lock, site, network))))
-    }
-
-    /// Whether a worker could not be killed: what it was asked to do may still happen.
-    pub fn is_stuck(&self) -> bool {
-        self.0.lock().map_or(true, |workers| workers.stuck)
-    }
-}
-
-impl Kernel for SharedWorkers {
-    fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
-        match self.0.lock() {
-            Ok(mut workers) => {
-                let toll = workers.network.toll().clone();
-                toll.waiting(|| workers.call(request, deadline))
-            }
-            Err(_) => Err(Fault::new(
-                FaultKind::Other,
-                "an earlier request of this call panicked",
-            )),
-        }
-    }
-}
-
-fn place_of(request: &Request) -> Place {
-    match request {
-        Request::OpenDirectory {
-            directory: DirectoryOrigin::Remote(_),
-        }
-        | Request::Files {
-            directory: DirectoryOrigin::Remote(_),
-            ..
-        } => Place::Private,
-        // Growing mounts the filesystem for a moment, which is nobody else's business.
-        Request::Device(device) if device.mounts_unseen() => Place::Private,
-        Request::Resolve { .. }
-        | Request::Reach(_)
-        | Request::PrepareTarget { .. }
-        | Request::RemoveTarget { .. }
-        | Request::MountRemote { .. }
-        | Request::BindDirectory { .. }
-        | Request::CompareDirectory { .. }
-        | Request::BindMount { .. }
-        | Request::Unmount { .. }
-        | Request::Measure { .. }
-        | Request::OpenDirectory { .. }
-        | Request::Files { .. }
-        | Request::Device(_)
-        | Request::Https(_) => Place::Host,
-    }
-}
-
-/// Taking away is never kept waiting by what was begun.
-fn purpose_of(request: &Request) -> Purpose {
-    match matches!(
+/// Whether a request is the network's alone, and so nothing that root should do.
+pub(super) fn is_for_the_network(request: &Request) -> bool {
+    matches!(
         request,
-        Request::Unmount { .. } | Request::RemoveTarget { .. }
-    ) {
-        true => Purpose::TakingAway,
-        false => Purpose::AnythingElse,
-    }
+        Request::Resolve { .. } | Request::Reach(_) | Request::Https(_)
+    )
 }
 
-/// What the person who reads about a missing answer has to look at.
-fn purpose(request: &Request) -> String {
-    match request {
-        Request::Resolve { host } => format!("looking up {host:?}"),
-        Request::Reach(server) => format!("connecting to server {:?}", server.name),
-        Request::MountRemote { remote, .. } => format!("mounting {}", remote.source_text()),
-        Request::OpenDirectory {
-            directory: DirectoryOrigin::Remote(remote),
-        }
-        | Request::Files {
-            directory: DirectoryOrigin::Remote(remote),
-            ..
-        } => format!("working on {}", remote.source_text()),
-        Request::OpenDirectory {
-            directory: DirectoryOrigin::Local(path),
-        }
-        | Request::Files {
-            directory: DirectoryOrigin::Local(path),
-            ..
-        } => format!("working on {}", path.display()),
-        Request::Unmount { target, .. } => format!("unmounting {}", target.display()),
-        Request::Measure { path } => measure::purpose(path),
-        Request::PrepareTarget { target, .. }
-        | Request::RemoveTarget { target }
-        | Request::BindDirectory { target, .. }
-        | Request::CompareDirectory { target, .. }
-        | Request::BindMount { target, .. } => format!("working on {}", target.display()),
-        Request::Device(request) => request.purpose(),
-        Request::Https(request) => request.purpose(),
-    }
+/// How long an answer of such a worker can be, which is not believed: it read what the network sent.
+pub(super) fn longest_answer(request: &Request) -> usize {
+    /// For addresses, or for an answer's head: what is escaped takes six times as much.
+    const MAX_TEXT: usize = 512 << 10;
+    let Request::Https(HttpsRequest::Send(message)) = request else {
+        return MAX_TEXT;
+    };
+    // Bodies are base64.
+    let body = message.max_response_bytes.div_ceil(3).saturating_mul(4);
+    body.saturating_add(MAX_TEXT)
 }
 
 /// Why no answer came.
 pub(super) enum Lost {
     Deadline,
     Ended(String),
+}
+
+/// Whose mounts a worker makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MountNamespace {
+    /// The node's: what it mounts stays.
+    Host,
+    /// Its own: what it mounts is gone with it, also after kill -9. Where that takes a mount namespace it makes
+    /// one, and never works for the node again.
+    Private,
 }
 
 #[derive(Debug)]
@@ -240,10 +69,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn start(place: Place, lock: &Lock, slot: Arc<ByteLocks>) -> Result<Self, Fault> {
-        let argument = match place {
-            Place::Host => "host",
-            Place::Private => "private",
+    pub(super) fn start(
+        namespace: MountNamespace,
+        lock: &Lock,
+        slot: Arc<ByteLocks>,
+    ) -> Result<Self, Fault> {
+        let argument = match namespace {
+            MountNamespace::Host => "host",
+            MountNamespace::Private => "private",
         };
         Self::over(
             spawn(argument, lock.as_fd().try_clone_to_owned())?,
@@ -437,10 +270,7 @@ fn not_started(error: &dyn std::fmt::Display) -> Fault {
 }
 
 /// Starts this executable as a worker that holds the lock and none of our streams.
-pub(in crate::worker) fn spawn(
-    argument: &str,
-    lock: std::io::Result<OwnedFd>,
-) -> Result<Pipes, Fault> {
+pub(super) fn spawn(argument: &str, lock: std::io::Result<OwnedFd>) -> Result<Pipes, Fault> {
     let lock = lock.map_err(|error| not_started(&error))?;
     // The running executable itself, even if the file was replaced by an upgrade meanwhile.
     spawn_program(Path::new("/proc/self/exe"), argument, Stdio::from(lock))

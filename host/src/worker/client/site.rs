@@ -53,9 +53,9 @@ pub(super) enum Purpose {
 #[derive(Debug, Clone)]
 pub struct WorkSite {
     /// Where bulk work and formatting note their state.
-    pub(in crate::worker) notes: PathBuf,
-    pub(in crate::worker) slots: SlotFile,
-    pub(in crate::worker) jobs: JobLimits,
+    pub(super) notes: PathBuf,
+    pub(super) slots: SlotFile,
+    pub(super) jobs: JobLimits,
     pub(super) workers: WorkerLimits,
 }
 

@@ -8,7 +8,7 @@ use crate::worker::{Fault, FaultKind};
 
 /// Counted from the start of the process; clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct WorkerToll(Arc<Counters>);
+pub struct WorkerCounters(Arc<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -20,7 +20,7 @@ struct Counters {
 
 /// The same at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WorkerCosts {
+pub struct WorkerStats {
     /// How long callers waited for answers, all of them together.
     pub waited: Duration,
     /// Workers killed because they did not answer in time.
@@ -31,11 +31,11 @@ pub struct WorkerCosts {
     pub killed_after_failure: u64,
 }
 
-impl WorkerToll {
+impl WorkerCounters {
     /// What the process has paid by now.
-    pub fn costs(&self) -> WorkerCosts {
+    pub fn stats(&self) -> WorkerStats {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        WorkerCosts {
+        WorkerStats {
             waited: Duration::from_nanos(count(&self.0.waited_nanoseconds)),
             killed_at_deadline: count(&self.0.deadline),
             killed_and_stuck: count(&self.0.stuck),
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn each_reason_is_counted_for_itself() {
-        let toll = WorkerToll::default();
+        let counters = WorkerCounters::default();
         for kind in [
             FaultKind::TimedOut,
             FaultKind::TimedOut,
@@ -82,21 +82,21 @@ mod tests {
             FaultKind::Stuck,
             FaultKind::Other,
         ] {
-            toll.clone().killed(&Fault::new(kind, "lost"));
+            counters.clone().killed(&Fault::new(kind, "lost"));
         }
-        let costs = toll.costs();
-        assert_eq!(costs.killed_at_deadline, 3);
-        assert_eq!(costs.killed_and_stuck, 2);
-        assert_eq!(costs.killed_after_failure, 1);
+        let stats = counters.stats();
+        assert_eq!(stats.killed_at_deadline, 3);
+        assert_eq!(stats.killed_and_stuck, 2);
+        assert_eq!(stats.killed_after_failure, 1);
     }
 
     #[test]
     fn all_waiting_adds_up() {
-        let toll = WorkerToll::default();
+        let counters = WorkerCounters::default();
         let wait = Duration::from_millis(2);
         for _ in 0..2 {
-            toll.waiting(|| std::thread::sleep(wait));
+            counters.waiting(|| std::thread::sleep(wait));
         }
-        assert!(toll.costs().waited >= 2 * wait);
+        assert!(counters.stats().waited >= 2 * wait);
     }
 }

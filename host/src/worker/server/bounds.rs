@@ -37,10 +37,10 @@ pub(super) enum Ending {
 
 /// Work that has to end sooner or later; clones are about the same work.
 #[derive(Debug, Clone)]
-pub(super) struct Endings(Arc<AtomicU8>);
+pub(in crate::worker) struct Endings(Arc<AtomicU8>);
 
 impl Endings {
-    pub(super) fn none_yet() -> Self {
+    pub(in crate::worker) fn none_yet() -> Self {
         Self(Arc::new(AtomicU8::new(Ending::NotYet as u8)))
     }
 

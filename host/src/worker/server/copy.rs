@@ -14,11 +14,13 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::bounds::Bounds;
-use super::files::{
-    Attributes, Build, ContentCopier, Crossing, Place, SET_ID, Site, VANISHED, Visitor,
-    copy_attributes, failed, identity, make_node, open_child, open_parent, open_way, read_xattrs,
-    tells_of_nothing, walk,
-};
+use super::files::attributes::{Attributes, SET_ID, copy_attributes, make_node, read_xattrs};
+use super::files::content::ContentCopier;
+use super::files::openat2::{Crossing, open_child, open_directory_beneath};
+use super::files::partial::Build;
+use super::files::resolved_path::{ResolvedPath, failed};
+use super::files::source::{open_file, open_source, still_there, within};
+use super::files::tree::{Site, VANISHED, Visitor, identity, open_parent, tells_of_nothing, walk};
 use crate::worker::{Fault, FaultKind, Reply};
 
 /// Copies a directory with all it holds, or a single file. `to` appears whole or not at all.
@@ -28,15 +30,15 @@ pub(super) fn copy_tree(
     to: &str,
     bounds: &Bounds,
 ) -> Result<Reply, Fault> {
-    let from = Place::of(dir, source)?;
-    let place = Place::of(dir, to)?;
+    let from = ResolvedPath::of(dir, source)?;
+    let target = ResolvedPath::of(dir, to)?;
     let stat = statat(&from.parent, &from.name, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| failed("copy", source, error))?;
-    let build = Build::begin(&place)?;
+    let build = Build::begin(&target)?;
     let built = if FileType::from_raw_mode(stat.st_mode).is_dir() {
         copy_directory(&from, &build, bounds)?
     } else {
-        copy_single(&from, &stat, &place, &build, bounds)?
+        copy_single(&from, &stat, &target, &build, bounds)?
     };
     build.finish(&built)?;
     Ok(Reply::Done)
@@ -44,16 +46,16 @@ pub(super) fn copy_tree(
 
 /// Anything but a directory.
 fn copy_single(
-    from: &Place,
+    from: &ResolvedPath,
     stat: &Stat,
-    place: &Place,
+    target: &ResolvedPath,
     build: &Build<'_>,
     bounds: &Bounds,
 ) -> Result<Stat, Fault> {
-    let parent = place
+    let parent = target
         .parent
         .try_clone()
-        .map_err(|error| failed("open the parent of", &place.path, error))?;
+        .map_err(|error| failed("open the parent of", &target.path, error))?;
     let mut copier = Copier::new(parent, bounds)?;
     let site = Site {
         parent: from.parent.as_fd(),
@@ -65,11 +67,11 @@ fn copy_single(
         true => copier.copy_file(&site, stat, |_| build.make_file())?,
         false => copier.copy_entry(&site, stat, build.name())?,
     }
-    statat(&place.parent, build.name(), AtFlags::SYMLINK_NOFOLLOW)
+    statat(&target.parent, build.name(), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| failed("copy", &from.path, error))
 }
 
-fn copy_directory(from: &Place, build: &Build<'_>, bounds: &Bounds) -> Result<Stat, Fault> {
+fn copy_directory(from: &ResolvedPath, build: &Build<'_>, bounds: &Bounds) -> Result<Stat, Fault> {
     let path = Path::new(&from.path);
     let root = open_source(from)?;
     let stat = fstat(&root).map_err(|error| failed("copy", path, error))?;
@@ -85,66 +87,6 @@ fn copy_directory(from: &Place, build: &Build<'_>, bounds: &Bounds) -> Result<St
     );
     copy_attributes(root.as_fd(), &stat, &target, path)?;
     fstat(&target).map_err(|error| failed("copy", path, error))
-}
-
-/// A source may be a mount point itself; what lies beneath it may not hold another.
-pub(super) fn open_source(from: &Place) -> Result<OwnedFd, Fault> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(&from.parent, &from.name, flags, Mode::empty())
-        .map_err(|error| failed("open directory", &from.path, error))
-}
-
-/// A fault in the midst of the work. It is never about the source itself: that was there, and what is missing now
-/// is what was being made.
-pub(super) fn within(attempt: &str, from: &Place, fault: Fault) -> Fault {
-    let kind = match fault.kind == FaultKind::NotFound {
-        true => FaultKind::Busy,
-        false => fault.kind,
-    };
-    Fault::new(
-        kind,
-        format!("cannot {attempt} {:?}: {}", from.path, fault.message),
-    )
-}
-
-/// What was passed over on the way may have been all of it.
-pub(super) fn still_there(from: &Place, root: &Stat) -> Result<(), Fault> {
-    let now = statat(&from.parent, &from.name, AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(|error| failed("find again", &from.path, error))?;
-    match identity(&now) == identity(root) {
-        true => Ok(()),
-        false => Err(exchanged(Path::new(&from.path))),
-    }
-}
-
-fn exchanged(path: &Path) -> Fault {
-    Fault::new(
-        FaultKind::Busy,
-        format!("{} was exchanged while it was read", path.display()),
-    )
-}
-
-/// Opens a regular file found by a walk, or the one that has taken its name since; `None` if none has. What is
-/// written anew and renamed is exchanged all the time.
-pub(super) fn open_file(site: &Site<'_>, found: &Stat) -> Result<Option<(File, Stat)>, Fault> {
-    // Not waiting for the other end, should it be a pipe by now.
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let wrong = |error| failed("open", site.path, error);
-    let file = match openat(site.parent, site.name, flags, Mode::empty()) {
-        Ok(file) => file,
-        Err(error) if VANISHED.contains(&error) => return Ok(None),
-        Err(error) => return Err(wrong(error)),
-    };
-    let stat = match fstat(&file) {
-        Err(error) if VANISHED.contains(&error) => return Ok(None),
-        stat => stat.map_err(wrong)?,
-    };
-    let is_file = FileType::from_raw_mode(stat.st_mode).is_file();
-    if !is_file || stat.st_dev != found.st_dev {
-        return Err(exchanged(site.path));
-    }
-    Ok(Some((File::from(file), stat)))
 }
 
 /// The kernel takes set-user-ID and set-group-ID from a file that others write to. Where that happened while it was
@@ -234,7 +176,7 @@ impl<'a> Copier<'a> {
     /// exchange a directory for one.
     fn link(&self, first: &Path, name: &OsStr) -> rustix::io::Result<()> {
         let above = first.parent().unwrap_or(Path::new(""));
-        let parent = open_way(self.top.as_fd(), above, Crossing::Refused)?;
+        let parent = open_directory_beneath(self.top.as_fd(), above, Crossing::Refused)?;
         let first = first.file_name().unwrap_or_default();
         linkat(&parent, first, &self.here, name, AtFlags::empty())
     }

@@ -5,14 +5,16 @@
 //! also while we are on the way, and exchange it for a directory: none is followed, wherever it leads. Nothing here knows
 //! grants.
 
-mod attributes;
-mod content;
+pub(super) mod attributes;
+pub(super) mod content;
 mod leftovers;
-mod partial;
-mod place;
+pub(super) mod openat2;
+pub(super) mod partial;
+mod partial_name;
+pub(super) mod resolved_path;
+pub(super) mod source;
 mod squash;
-mod tree;
-mod way;
+pub(super) mod tree;
 
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,28 +22,22 @@ use std::path::Path;
 
 use cap_std::fs::Dir;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawMode, fstat, fsync, mkdirat, openat, statat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, statat, unlinkat,
 };
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
-pub(crate) use attributes::{
-    Attributes, SET_ID, Timestamp, Xattr, copy_attributes, hold, is_capability, is_content,
-    make_node, opens_nothing, read_xattrs,
-};
-pub(crate) use content::{ContentCopier, extents};
-pub(crate) use partial::Build;
-pub(crate) use place::{Place, failed};
-pub(crate) use tree::{
-    Identity, Site, VANISHED, Visitor, identity, open_parent, remove, tells_of_nothing, walk,
-};
-pub(crate) use way::{Crossing, open_child, open_way};
+use attributes::{MODE_BITS, SET_ID};
+use openat2::{Crossing, open_directory_beneath};
+use partial_name::is_partial;
+use resolved_path::{ResolvedPath, failed, unreached};
+use tree::{VANISHED, remove};
 
-use place::unreached;
-
-use super::archive::Records;
+use super::archive::extract::extract_archive;
+use super::archive::pack::archive_tree;
+use super::archive::records::Records;
 use super::bounds::Bounds;
+use super::copy;
 use super::mount::{open_directory, proc_path};
-use super::{archive, copy};
 use crate::worker::{Entry, EntryKind, Fault, FaultKind, FileOperation, Properties, Reply, Usage};
 
 /// The contract's bound on a directory listing.
@@ -59,9 +55,6 @@ const MAX_MESSAGE: usize = 10_000;
 /// Of parents that the guest did not ask for by name.
 const PARENT_MODE: u32 = 0o755;
 
-/// Permission bits, with set-user-ID, set-group-ID and sticky.
-pub(crate) const MODE_BITS: RawMode = 0o7777;
-
 /// Opens a directory of the node. The operator wrote the path, so its symlinks are the operator's.
 pub(super) fn open_local(path: &Path) -> Result<Dir, Fault> {
     open_directory(path).map(Dir::from_std_file)
@@ -69,7 +62,7 @@ pub(super) fn open_local(path: &Path) -> Result<Dir, Fault> {
 
 /// Opens a directory beneath another; an empty path is the directory itself.
 pub(super) fn open_beneath(dir: &Dir, path: &str) -> Result<Dir, Fault> {
-    open_way(dir.as_fd(), &place::parts(path)?, Crossing::Allowed)
+    open_directory_beneath(dir.as_fd(), &resolved_path::parts(path)?, Crossing::Allowed)
         .map(|opened| Dir::from_std_file(opened.into()))
         .map_err(|error| unreached("open directory", path, error))
 }
@@ -117,15 +110,18 @@ fn work(
         FileOperation::Look { path } => look(dir, &path),
         FileOperation::List { path } => list(dir, &path),
         FileOperation::Read { path } => read(dir, &path),
-        FileOperation::Create { path, content } => {
-            partial::create_file(&Place::of(dir, &path)?, checked_content(&path, &content)?)
-        }
-        FileOperation::Write { path, content } => {
-            partial::write_file(&Place::of(dir, &path)?, checked_content(&path, &content)?)
-        }
-        FileOperation::Rename { source, to } => {
-            partial::rename(&Place::of(dir, &source)?, &Place::of(dir, &to)?)
-        }
+        FileOperation::Create { path, content } => partial::create_file(
+            &ResolvedPath::of(dir, &path)?,
+            checked_content(&path, &content)?,
+        ),
+        FileOperation::Write { path, content } => partial::write_file(
+            &ResolvedPath::of(dir, &path)?,
+            checked_content(&path, &content)?,
+        ),
+        FileOperation::Rename { source, to } => partial::rename(
+            &ResolvedPath::of(dir, &source)?,
+            &ResolvedPath::of(dir, &to)?,
+        ),
         FileOperation::Remove { path } => remove_tree(dir, &path),
         FileOperation::RemoveDirectory { path } => remove_empty_directory(dir, &path),
         FileOperation::Copy { source, to } => copy::copy_tree(dir, &source, &to, bounds),
@@ -133,7 +129,7 @@ fn work(
             source,
             to,
             compression,
-        } => archive::archive_tree(
+        } => archive_tree(
             dir,
             &source,
             &to,
@@ -142,7 +138,7 @@ fn work(
             bounds,
         ),
         FileOperation::Extract { source, to } => {
-            archive::extract_archive(dir, &source, &to, &Records::beneath(notes), bounds)
+            extract_archive(dir, &source, &to, &Records::beneath(notes), bounds)
         }
         FileOperation::Usage => usage(dir),
     }
@@ -173,8 +169,8 @@ fn too_large(attempt: &str, path: &str) -> Fault {
 }
 
 fn make_directory(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
-    let parts = place::parts(path)?;
-    if open_way(dir.as_fd(), &parts, Crossing::Allowed).is_ok() {
+    let parts = resolved_path::parts(path)?;
+    if open_directory_beneath(dir.as_fd(), &parts, Crossing::Allowed).is_ok() {
         return Ok(Reply::Done);
     }
     let wrong = |error| failed("make directory", path, error);
@@ -191,14 +187,13 @@ fn make_directory(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
             Err(Errno::EXIST) => false,
             Err(error) => return Err(wrong(error)),
         };
-        let here = open_way(above.as_fd(), Path::new(name), Crossing::Allowed).map_err(
-            |error| match error {
+        let here = open_directory_beneath(above.as_fd(), Path::new(name), Crossing::Allowed)
+            .map_err(|error| match error {
                 // mkdirat found something there.
                 Errno::NOTDIR => in_the_way(path),
                 Errno::LOOP if is_last => in_the_way(path),
                 error => unreached("make directory", path, error),
-            },
-        )?;
+            })?;
         if made {
             settle_directory(&above, &here, wanted).map_err(wrong)?;
         }
@@ -222,14 +217,14 @@ fn settle_directory(above: &OwnedFd, made: &OwnedFd, mode: Mode) -> rustix::io::
 }
 
 fn set_mode(dir: &Dir, path: &str, mode: Mode) -> Result<Reply, Fault> {
-    if place::parts(path)?.as_os_str().is_empty() {
+    if resolved_path::parts(path)?.as_os_str().is_empty() {
         return rustix::fs::fchmod(dir, mode)
             .map(|()| Reply::Done)
             .map_err(|error| failed("set the mode of", path, error));
     }
-    let place = Place::of(dir, path)?;
+    let target = ResolvedPath::of(dir, path)?;
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let entry = openat(&place.parent, &place.name, flags, Mode::empty())
+    let entry = openat(&target.parent, &target.name, flags, Mode::empty())
         .map_err(|error| failed("open", path, error))?;
     let stat = fstat(&entry).map_err(|error| failed("open", path, error))?;
     check_mode_for(FileType::from_raw_mode(stat.st_mode), path, mode)?;
@@ -259,11 +254,11 @@ fn check_mode_for(kind: FileType, path: &str, mode: Mode) -> Result<(), Fault> {
 
 fn look(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     let wrong = |error: Errno| failed("look at", path, error);
-    let stat = if place::parts(path)?.as_os_str().is_empty() {
+    let stat = if resolved_path::parts(path)?.as_os_str().is_empty() {
         fstat(dir).map_err(wrong)?
     } else {
-        let place = Place::of(dir, path)?;
-        statat(&place.parent, &place.name, AtFlags::SYMLINK_NOFOLLOW).map_err(wrong)?
+        let target = ResolvedPath::of(dir, path)?;
+        statat(&target.parent, &target.name, AtFlags::SYMLINK_NOFOLLOW).map_err(wrong)?
     };
     Ok(Reply::Properties(Properties {
         kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
@@ -281,7 +276,7 @@ fn list(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     for entry in rustix::fs::Dir::read_from(&here).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") || partial::is_partial(name.to_bytes()) {
+        if matches!(name.to_bytes(), b"." | b"..") || is_partial(name.to_bytes()) {
             continue;
         }
         if entries.len() == MAX_ENTRIES {
@@ -327,11 +322,11 @@ fn kind_of(file_type: FileType) -> EntryKind {
 }
 
 fn read(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    let place = Place::of(dir, path)?;
+    let target = ResolvedPath::of(dir, path)?;
     // Not waiting for the other end of a pipe.
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(&place.parent, &place.name, flags, Mode::empty())
+    let file = openat(&target.parent, &target.name, flags, Mode::empty())
         .map_err(|error| unreached("read", path, error))?;
     let stat = fstat(&file).map_err(|error| failed("read", path, error))?;
     if !FileType::from_raw_mode(stat.st_mode).is_file() {
@@ -350,10 +345,10 @@ fn read(dir: &Dir, path: &str) -> Result<Reply, Fault> {
 }
 
 fn remove_tree(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    match Place::on_same_filesystem(dir, path) {
-        Ok(place) => {
-            remove(place.parent.as_fd(), &place.name, Path::new(path))?;
-            leftovers::remove_beside(&place).map(|()| Reply::Done)
+    match ResolvedPath::on_same_filesystem(dir, path) {
+        Ok(target) => {
+            remove(target.parent.as_fd(), &target.name, Path::new(path))?;
+            leftovers::remove_beside(&target).map(|()| Reply::Done)
         }
         // Without its parent it is missing too.
         Err(fault) if fault.kind == FaultKind::NotFound => Ok(Reply::Done),
@@ -362,21 +357,21 @@ fn remove_tree(dir: &Dir, path: &str) -> Result<Reply, Fault> {
 }
 
 fn remove_empty_directory(dir: &Dir, path: &str) -> Result<Reply, Fault> {
-    let place = match Place::on_same_filesystem(dir, path) {
+    let target = match ResolvedPath::on_same_filesystem(dir, path) {
         Err(fault) if fault.kind == FaultKind::NotFound => return Ok(Reply::Done),
-        place => place?,
+        target => target?,
     };
-    let remove = || unlinkat(&place.parent, &place.name, AtFlags::REMOVEDIR);
+    let remove = || unlinkat(&target.parent, &target.name, AtFlags::REMOVEDIR);
     let removed = match remove() {
-        Err(Errno::NOTEMPTY | Errno::EXIST) if leftovers::empty_of_unfinished(&place)? => remove(),
+        Err(Errno::NOTEMPTY | Errno::EXIST) if leftovers::empty_of_unfinished(&target)? => remove(),
         removed => removed,
     };
     let refused = |why: &str| {
         let message = format!("cannot remove directory {path:?}: {why}");
         Err(Fault::new(FaultKind::Precondition, message))
     };
-    match removed.and_then(|()| fsync(&place.parent)) {
-        Ok(()) | Err(Errno::NOENT) => leftovers::remove_beside(&place).map(|()| Reply::Done),
+    match removed.and_then(|()| fsync(&target.parent)) {
+        Ok(()) | Err(Errno::NOENT) => leftovers::remove_beside(&target).map(|()| Reply::Done),
         Err(Errno::NOTEMPTY | Errno::EXIST) => refused("something is in it"),
         Err(Errno::NOTDIR) => refused("it is none"),
         Err(error) => Err(failed("remove directory", path, error)),

@@ -12,11 +12,14 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use rustix::fs::StatVfsMountFlags;
 
+use crate::volume::Access;
+use crate::worker::fault::{fault, io_fault};
 use crate::worker::mount_option::NOSYMFOLLOW;
-use crate::worker::{Fault, FaultKind, MountAccess, MountFlags, Reply, TargetKind};
+use crate::worker::{Fault, FaultKind, MountFlags, Reply, TargetKind};
 
 /// More mounts than this on one directory are not ours to take away.
 const MAX_STACKED: usize = 16;
@@ -149,11 +152,7 @@ pub(super) fn proc_path(fd: &impl AsRawFd) -> PathBuf {
 }
 
 /// Binds an open directory onto the target.
-pub(super) fn bind(
-    from: &impl AsRawFd,
-    target: &Path,
-    access: MountAccess,
-) -> Result<Reply, Fault> {
+pub(super) fn bind(from: &impl AsRawFd, target: &Path, access: Access) -> Result<Reply, Fault> {
     let onto = open_target(target)?;
     bind_onto(from, &onto, target, access)
 }
@@ -163,7 +162,7 @@ pub(super) fn bind(
 pub(super) fn bind_device(
     from: &impl AsRawFd,
     target: &Path,
-    access: MountAccess,
+    access: Access,
 ) -> Result<Reply, Fault> {
     let onto = open_device_target(target)?;
     bind_onto(from, &onto, target, access)
@@ -173,7 +172,7 @@ fn bind_onto(
     from: &impl AsRawFd,
     onto: &OwnedFd,
     target: &Path,
-    access: MountAccess,
+    access: Access,
 ) -> Result<Reply, Fault> {
     let none = None::<&str>;
     mount(
@@ -184,7 +183,7 @@ fn bind_onto(
         none,
     )
     .map_err(|errno| fault("bind onto", target, errno))?;
-    if access == MountAccess::ReadOnly {
+    if access == Access::ReadOnly {
         make_read_only(target).inspect_err(|_| {
             // Half a bind is worse than none: it would be writable.
             let _ = umount2(target, MntFlags::UMOUNT_NOFOLLOW);
@@ -214,7 +213,7 @@ pub(super) fn compare(with: &impl AsFd, target: &Path) -> Result<Reply, Fault> {
 }
 
 /// Binds one mount point onto another target.
-pub(super) fn bind_mount(from: &Path, target: &Path, access: MountAccess) -> Result<Reply, Fault> {
+pub(super) fn bind_mount(from: &Path, target: &Path, access: Access) -> Result<Reply, Fault> {
     let source = open_path(from)?;
     match kind_of_file(&source, from)? {
         SFlag::S_IFBLK => bind_device(&source, target, access),
@@ -288,74 +287,14 @@ pub(super) fn open_directory(path: &Path) -> Result<File, Fault> {
         .map_err(|errno| fault("open directory", path, errno))
 }
 
-pub(super) fn fault(attempt: &str, path: &Path, errno: Errno) -> Fault {
-    Fault::new(
-        kind_of(errno),
-        format!("cannot {attempt} {}: {}", path.display(), reason(errno)),
-    )
-}
-
-/// The kernel's reason; and what helps, where its own words say little.
-pub(in crate::worker) fn reason(errno: Errno) -> &'static str {
-    if errno == Errno::ESTALE {
-        "its server no longer knows it (ESTALE): it was removed, replaced or restored there; \
-         try again, and if that does not help, mount the volume anew or look at the server's exports"
-    } else {
-        errno.desc()
-    }
-}
-
-pub(super) fn io_fault(attempt: &str, path: &Path, error: &io::Error) -> Fault {
-    fault(
-        attempt,
-        path,
-        Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-    )
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "Linux has more errors than we have words"
-)]
-pub(in crate::worker) fn kind_of(errno: Errno) -> FaultKind {
-    match errno {
-        Errno::EINVAL | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG => FaultKind::Invalid,
-        Errno::ENOENT => FaultKind::NotFound,
-        // Not the same: what was there may still be there, and hold data.
-        Errno::ESTALE => FaultKind::Stale,
-        Errno::EEXIST | Errno::ENOTEMPTY => FaultKind::Exists,
-        Errno::EBUSY => FaultKind::Busy,
-        Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::EXDEV => FaultKind::Denied,
-        Errno::ENODEV | Errno::EPROTONOSUPPORT | Errno::EOPNOTSUPP | Errno::ENOSYS => {
-            FaultKind::Unsupported
-        }
-        Errno::ENOSPC | Errno::EDQUOT | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
-            FaultKind::Exhausted
-        }
-        Errno::ETIMEDOUT
-        | Errno::ECONNREFUSED
-        | Errno::EHOSTUNREACH
-        | Errno::ENETUNREACH
-        | Errno::EHOSTDOWN
-        | Errno::ECONNRESET
-        | Errno::ECONNABORTED => FaultKind::Unreachable,
-        _ => FaultKind::Other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_its_server_no_longer_knows_is_not_what_is_not_there() {
-        let path = Path::new("/mnt");
-        let stale = fault("open", path, Errno::ESTALE);
-        assert_eq!(stale.kind, FaultKind::Stale);
-        assert!(
-            stale.message.contains("its server no longer knows"),
-            "{stale}"
-        );
-        assert_eq!(fault("open", path, Errno::ENOENT).kind, FaultKind::NotFound);
-    }
+/// From here on, mounts of this process are seen by nobody and end with it. Only where nothing else will do: the
+/// kernel copies every mount of the node.
+pub(super) fn own_mount_namespace() -> Result<(), Fault> {
+    let none = None::<&str>;
+    unshare(CloneFlags::CLONE_NEWNS)
+        .and_then(|()| mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none))
+        .map_err(|errno| {
+            let message = format!("cannot make a mount namespace: {}", errno.desc());
+            Fault::new(FaultKind::Other, message)
+        })
 }

@@ -12,21 +12,13 @@ use cap_std::fs::Dir;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use super::mount::{kind_of, open_directory, open_target, proc_path};
-use super::serve::own_mount_namespace;
-use crate::worker::{
-    Fault, FaultKind, MountAccess, MountOption, MountOptions, Remote, Reply, mount_option,
-};
-
-const NFS_PORT: u16 = 2049;
-const RPCBIND_PORT: u16 = 111;
+use super::mount::{open_directory, open_target, own_mount_namespace, proc_path};
+use crate::volume::Access;
+use crate::worker::fault::kind_of;
+use crate::worker::{Fault, FaultKind, MountOption, MountOptions, Remote, Reply, mount_option};
 
 /// Mounts it on the target.
-pub(super) fn mount_remote(
-    target: &Path,
-    remote: &Remote,
-    access: MountAccess,
-) -> Result<Reply, Fault> {
+pub(super) fn mount_remote(target: &Path, remote: &Remote, access: Access) -> Result<Reply, Fault> {
     let onto = open_target(target)?;
     let options = MountOptions::of(access, &remote.options);
     mount_on(&proc_path(&onto), remote, &options, options.flags())?;
@@ -37,12 +29,12 @@ pub(super) fn mount_remote(
 pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
     own_mount_namespace()?;
     // Any directory will do: this namespace is ours, and the mount point is given back at once.
-    let place = Path::new("/proc");
-    let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
-    mount_on(place, remote, &options, unseen(&options))?;
-    let root = open_directory(place);
+    let mount_point = Path::new("/proc");
+    let options = MountOptions::of(Access::ReadWrite, &remote.options);
+    mount_on(mount_point, remote, &options, unseen(&options))?;
+    let root = open_directory(mount_point);
     // The open descriptor keeps the detached mount alive until it is closed.
-    let _ = umount2(place, MntFlags::MNT_DETACH);
+    let _ = umount2(mount_point, MntFlags::MNT_DETACH);
     root.map(Dir::from_std_file)
 }
 
@@ -53,7 +45,7 @@ fn unseen(options: &MountOptions) -> MsFlags {
 }
 
 fn mount_on(
-    place: &Path,
+    mount_point: &Path,
     remote: &Remote,
     options: &MountOptions,
     flags: MsFlags,
@@ -69,37 +61,12 @@ fn mount_on(
     let data = nfs_data(options, remote.address, remote.client.as_ref());
     mount(
         Some(source.as_str()),
-        place,
+        mount_point,
         Some("nfs"),
         flags,
         Some(data.as_str()),
     )
     .map_err(|errno| explain(remote, errno))
-}
-
-/// Where a server of NFS takes connections, with these mount options. Version 3 finds its ports by rpcbind,
-/// version 4 has one (RFC 7530 section 3.1). None for UDP, which cannot be asked.
-pub fn nfs_port(options: &[MountOption]) -> Option<u16> {
-    let value = |name: &str| {
-        options
-            .iter()
-            .find(|(key, _)| key == name)
-            .and_then(|(_, value)| value.as_deref())
-    };
-    if value("proto").is_some_and(|proto| proto.starts_with("udp"))
-        || options.iter().any(|(key, _)| key == "udp")
-    {
-        return None;
-    }
-    let port = value("port").and_then(|port| port.parse().ok());
-    let version_3 = value("vers")
-        .or_else(|| value("nfsvers"))
-        .is_some_and(|version| version.starts_with('3'));
-    Some(match (port, version_3) {
-        (Some(port), _) => port,
-        (None, true) => RPCBIND_PORT,
-        (None, false) => NFS_PORT,
-    })
 }
 
 /// The kernel's option string: the guest's options, then what a mount program adds.
@@ -147,6 +114,7 @@ fn explain(remote: &Remote, errno: Errno) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::nfs_port;
 
     fn remote(server: &str, address: &str, options: &[(&str, Option<&str>)]) -> Remote {
         Remote {
@@ -163,7 +131,7 @@ mod tests {
     }
 
     fn data(remote: &Remote, client: Option<&IpAddr>) -> String {
-        let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
+        let options = MountOptions::of(Access::ReadWrite, &remote.options);
         nfs_data(&options, remote.address, client)
     }
 
@@ -208,7 +176,7 @@ mod tests {
     fn what_only_the_host_sees_runs_nothing_whatever_its_options_say() {
         let wild = ["suid", "dev", "exec"].map(|word| (word, None));
         let remote = remote("filer", "10.0.0.1", &wild);
-        let options = MountOptions::of(MountAccess::ReadWrite, &remote.options);
+        let options = MountOptions::of(Access::ReadWrite, &remote.options);
         let nothing = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         assert!(unseen(&options).contains(nothing));
         // Pods' mounts have what their volume says, and no more.

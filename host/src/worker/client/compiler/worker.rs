@@ -4,7 +4,6 @@
 //! What goes in and comes out is bytes to this file. The parent does none of the work itself, whatever becomes of the
 //! worker.
 
-use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Read, Write};
 use std::num::NonZero;
 use std::os::fd::AsFd;
@@ -15,21 +14,13 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, alarm};
+use nix::unistd::Pid;
 
-use crate::sys::rlimit::{self, OomScore};
-use crate::worker::server::serve::WORKER_NAME;
-
-/// Word of such a worker's command line.
-const ARGUMENT: &str = "compile";
+use crate::worker::command_line::{COMPILE, WORKER_NAME};
 
 /// A compiler that is given more of a node's processors is done little sooner.
 const MAX_THREADS: usize = 4;
-
-/// How much longer than its time a worker lives that nobody kills, because its parent was killed first.
-const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 
 /// What is read of a worker's last words: a panic's message, or that there was no memory.
 const LAST_WORDS: u64 = 4 << 10;
@@ -192,7 +183,7 @@ fn spawn(limits: CompileLimits) -> io::Result<Child> {
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0(WORKER_NAME)
-        .arg(ARGUMENT)
+        .arg(COMPILE)
         .arg(limits.time.as_secs().to_string())
         .arg(limits.memory_bytes.to_string())
         .env_clear()
@@ -219,44 +210,4 @@ fn ending(status: ExitStatus, last_words: &str) -> String {
         "" => how,
         words => format!("{how}: {}", words.escape_debug()),
     }
-}
-
-/// Whether a worker's arguments are those of such a one.
-pub fn is_compiler(place: Option<&OsStr>) -> bool {
-    place == Some(OsStr::new(ARGUMENT))
-}
-
-/// The whole life of such a worker, after the word that says what it is: reads the input, answers, ends.
-///
-/// # Errors
-/// Where it cannot be bounded, or its pipes break.
-pub fn serve_compiler(
-    mut arguments: impl Iterator<Item = std::ffi::OsString>,
-    work: impl FnOnce(&[u8]) -> Vec<u8>,
-) -> io::Result<()> {
-    let mut number = || arguments.next()?.to_str()?.parse::<u64>().ok();
-    let (Some(seconds), Some(memory_bytes)) = (number(), number()) else {
-        return Err(ErrorKind::InvalidInput.into());
-    };
-    confine(Duration::from_secs(seconds), memory_bytes)?;
-    let mut input = Vec::new();
-    io::stdin().lock().read_to_end(&mut input)?;
-    let answer = work(&input);
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(&answer)?;
-    stdout.flush()
-}
-
-/// Before anything of a stranger's is read.
-fn confine(time: Duration, memory_bytes: u64) -> io::Result<()> {
-    // Whoever waits for it is one thread for as long as it waits.
-    set_pdeathsig(Signal::SIGKILL)?;
-    let seconds = (time + ORPHAN_GRACE).as_secs();
-    alarm::set(u32::try_from(seconds).unwrap_or(u32::MAX));
-    // What is written to, reserved address space not counted: stacks, heap, and a guest's memory while it says who
-    // it is.
-    rlimit::bound_memory(memory_bytes)?;
-    // Where memory is scarce it goes before anything that somebody's volume depends on.
-    rlimit::end_before_the_host(OomScore::First);
-    Ok(())
 }

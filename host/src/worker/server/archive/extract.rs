@@ -23,17 +23,22 @@ use rustix::fs::{
 use rustix::io::Errno;
 use tar::EntryType;
 
-use super::super::bounds::Bounds;
-use super::super::copy::within;
-use super::super::files::{
-    Attributes, Build, Identity, Place, SET_ID, Xattr, failed, hold, identity, is_capability,
-    make_node, open_child, opens_nothing,
-};
-use super::super::mount::proc_path;
-use super::digested::Digested;
+use super::BUFFER;
+use super::counted::Counted;
 use super::reader::{Found, TarReader};
+use super::records::Records;
+use super::sha256_stream::Sha256Stream;
 use super::withheld::{Waiting, WaitingList, What};
-use super::{BUFFER, Counted, Records};
+use crate::worker::server::bounds::Bounds;
+use crate::worker::server::files::attributes::{
+    Attributes, SET_ID, Xattr, hold, is_capability, make_node, opens_nothing,
+};
+use crate::worker::server::files::openat2::open_child;
+use crate::worker::server::files::partial::Build;
+use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
+use crate::worker::server::files::source::within;
+use crate::worker::server::files::tree::{Identity, identity};
+use crate::worker::server::mount::proc_path;
 use crate::worker::{Fault, FaultKind, Reply, Withheld};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -42,17 +47,17 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const PARENT_MODE: Mode = Mode::from_raw_mode(0o755);
 
 /// Unpacks into a new directory. `to` appears whole or not at all.
-pub(in super::super) fn extract_archive(
+pub(in crate::worker::server) fn extract_archive(
     dir: &Dir,
     source: &str,
     to: &str,
     records: &Records,
     bounds: &Bounds,
 ) -> Result<Reply, Fault> {
-    let from = Place::of(dir, source)?;
-    let place = Place::of(dir, to)?;
+    let from = ResolvedPath::of(dir, source)?;
+    let target = ResolvedPath::of(dir, to)?;
     let file = open_archive(&from)?;
-    let build = Build::begin(&place)?;
+    let build = Build::begin(&target)?;
     let top = build.make_directory()?;
     let (built, withheld) =
         extract(file, top, records, bounds).map_err(|fault| within("extract", &from, fault))?;
@@ -60,7 +65,7 @@ pub(in super::super) fn extract_archive(
     Ok(Reply::Extracted(withheld))
 }
 
-fn open_archive(from: &Place) -> Result<File, Fault> {
+fn open_archive(from: &ResolvedPath) -> Result<File, Fault> {
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let wrong = |error| failed("open archive", &from.path, error);
@@ -85,7 +90,7 @@ fn extract(
     let compressed = file.read_exact_at(&mut magic, 0).is_ok() && magic == GZIP_MAGIC;
     let kept = top.try_clone().map_err(wrong)?;
     let mut extractor = Extractor::new(top, bounds);
-    let mut file = Digested::new(file);
+    let mut file = Sha256Stream::new(file);
     let input = BufReader::with_capacity(BUFFER, &mut file);
     match compressed {
         true => extractor.add_all(MultiGzDecoder::new(input))?,

@@ -10,8 +10,10 @@ use std::ops::Range;
 
 use tar::{EntryType, Header};
 
-use super::super::files::{Attributes, MODE_BITS, Timestamp, Xattr, is_content};
 use super::{BLOCK, MAX_EXTENTS, XATTR_PREFIX};
+use crate::worker::server::files::attributes::{
+    Attributes, MODE_BITS, Timestamp, Xattr, is_content,
+};
 
 /// Of the records before a member. Attributes of 64 KiB are the largest honest content.
 const MAX_RECORDS: u64 = 4 << 20;
@@ -404,7 +406,7 @@ mod tests {
             (1 << 40, 123_456_789),
         ] {
             assert_eq!(
-                timestamp(&super::super::decimal(time)).expect("a time"),
+                timestamp(&crate::worker::server::archive::pack::decimal(time)).expect("a time"),
                 time
             );
         }

@@ -1,7 +1,7 @@
 //! Which archives were made here.
 //!
 //! A guest can write an archive as it can write any file. What only those who use a volume may have given to its files is
-//! believed of bytes alone that [`super::archive_tree`] wrote: their digests are noted in the driver's state directory,
+//! believed of bytes alone that [`super::pack::archive_tree`] wrote: their digests are noted in the driver's state directory,
 //! where no guest writes. An archive's name means nothing here, so that it may be moved.
 
 use std::fs;

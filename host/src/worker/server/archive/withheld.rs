@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, RawMode};
 
-use super::super::files::{Attributes, Identity, SET_ID, Xattr};
+use crate::worker::server::files::attributes::{Attributes, SET_ID, Xattr};
+use crate::worker::server::files::tree::Identity;
 use crate::worker::{Withheld, WithheldFor};
 
 /// No honest tree has as many, and the paths of a hostile one are long.

@@ -192,7 +192,7 @@ fn a_tree_deeper_than_any_path_is_copied() {
     }
     assert_eq!(copy_tree(&dir, "source", "copy"), Ok(Reply::Done));
     for name in ["source", "copy"] {
-        super::super::files::remove(top.as_fd(), OsStr::new(name), Path::new(name))
+        crate::worker::server::files::tree::remove(top.as_fd(), OsStr::new(name), Path::new(name))
             .expect("removed");
     }
 }
@@ -345,7 +345,7 @@ fn a_file_that_is_written_anew_while_it_is_copied_is_copied_as_it_is_now() {
 fn a_source_that_goes_while_it_is_copied_is_not_taken_for_copied() {
     let (scratch, dir) = scratch();
     fs::create_dir_all(scratch.path().join("source/a")).expect("made");
-    let from = Place::of(&dir, "source").expect("there");
+    let from = ResolvedPath::of(&dir, "source").expect("there");
     let stat = rustix::fs::lstat(scratch.path().join("source")).expect("there");
     assert_eq!(still_there(&from, &stat), Ok(()));
     fs::rename(scratch.path().join("source"), scratch.path().join("kept")).expect("moved");
@@ -360,7 +360,7 @@ fn a_source_that_goes_while_it_is_copied_is_not_taken_for_copied() {
 fn what_is_missing_of_the_copy_is_not_said_of_its_source() {
     let (scratch, dir) = scratch();
     fs::create_dir(scratch.path().join("source")).expect("made");
-    let from = Place::of(&dir, "source").expect("there");
+    let from = ResolvedPath::of(&dir, "source").expect("there");
     let lost = within(
         "copy",
         &from,

@@ -8,18 +8,20 @@ use std::path::Path;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-use super::super::mount::{bind_device, fault, open_device_target};
 use super::block::block_number;
 use super::find::Disk;
 use super::mount::{occupied, standing};
-use crate::worker::{Fault, FaultKind, MountAccess, Reply};
+use crate::volume::Access;
+use crate::worker::fault::fault;
+use crate::worker::server::mount::{bind_device, open_device_target};
+use crate::worker::{Fault, FaultKind, Reply};
 
 /// Binds its node; already so is success.
-pub(super) fn bind(disk: &Disk, target: &Path, access: MountAccess) -> Result<Reply, Fault> {
+pub(super) fn bind(disk: &Disk, target: &Path, access: Access) -> Result<Reply, Fault> {
     if let Some(entry) = standing(target)? {
         let there = block_number(&open_device_target(target)?);
-        let same = there == Ok(disk.block.number())
-            && entry.read_only == (access == MountAccess::ReadOnly);
+        let same =
+            there == Ok(disk.block.number()) && entry.read_only == (access == Access::ReadOnly);
         return match same {
             true => Ok(Reply::Done),
             false => Err(occupied(&entry, target)),

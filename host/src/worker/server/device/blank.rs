@@ -57,13 +57,13 @@ impl Ends {
 /// is an error, whatever the others hold.
 pub(super) fn is_blank(device: &Direct<'_>, ends: &Ends) -> Result<bool, Fault> {
     let mut blank = ends.are_zero();
-    for at in places(device.size) {
+    for at in sample_offsets(device.size) {
         blank &= is_zero(&device.read(at, ALIGNMENT)?);
     }
     Ok(blank)
 }
 
-fn places(size: u64) -> Vec<u64> {
+fn sample_offsets(size: u64) -> Vec<u64> {
     let samples = (0..SAMPLES).map(|index| size / SAMPLES * index);
     let aligned = samples.chain(COPIES).map(|at| at / LENGTH * LENGTH);
     aligned.filter(|at| at + LENGTH <= size).collect()
@@ -82,16 +82,16 @@ mod tests {
     #[test]
     fn places_lie_on_the_device_and_can_be_read_directly() {
         for size in [(2 << 20) + 512, 20 << 30, (1 << 40) + 512] {
-            let places = places(size);
-            assert!(places.len() >= 64);
+            let sample_offsets = sample_offsets(size);
+            assert!(sample_offsets.len() >= 64);
             assert!(
-                places
+                sample_offsets
                     .iter()
                     .all(|at| at % LENGTH == 0 && at + LENGTH <= size)
             );
         }
-        assert!(places(1 << 40).contains(&(64 << 20)));
-        assert!(places(1 << 40).contains(&(128 << 20)));
-        assert!(!places(100 << 20).contains(&(128 << 20)));
+        assert!(sample_offsets(1 << 40).contains(&(64 << 20)));
+        assert!(sample_offsets(1 << 40).contains(&(128 << 20)));
+        assert!(!sample_offsets(100 << 20).contains(&(128 << 20)));
     }
 }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 
-use super::super::mount::proc_path;
+use crate::worker::server::mount::proc_path;
 use crate::worker::{Fault, FaultKind};
 
 /// Open for as long as anything is done with it: until it is closed the kernel gives its number to no

@@ -5,11 +5,13 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use super::content::{self, Content, Held};
+use super::filesystem_request::{FilesystemRequest, left_alone};
 use super::find::Disk;
 use super::program::{Outcome, Program};
-use super::superblock::{Family, FsType};
-use super::{format, note};
-use crate::worker::{Fault, FaultKind, MountAccess, Reply};
+use super::superblock::Family;
+use super::{format, format_intent};
+use crate::volume::Access;
+use crate::worker::{Fault, FaultKind, Reply};
 
 pub(super) const E2FSCK: Program = Program {
     name: "e2fsck",
@@ -19,65 +21,48 @@ pub(super) const E2FSCK: Program = Program {
 /// e2fsck(8): errors corrected; and: corrected, and a restart is advised, which concerns a root filesystem.
 const E2FSCK_CORRECTED: [i32; 3] = [1, 2, 3];
 
-/// What is asked for.
-pub(super) struct Wish<'a> {
-    /// To be made if the disk is blank.
-    pub(super) fs_type: FsType,
-    /// Under which names one that is there may be mounted.
-    pub(super) keep: &'a [String],
-    pub(super) options: &'a [String],
-    pub(super) access: MountAccess,
-}
-
 /// Makes it so. Whatever else the disk holds is left alone.
-pub(super) fn ensure(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<Reply, Fault> {
+pub(super) fn ensure(
+    disk: &Disk,
+    request: &FilesystemRequest<'_>,
+    notes: &Path,
+) -> Result<Reply, Fault> {
     let found = content::of(disk)?;
     match &found {
-        Content::Filesystem(held) if held.superblock.fs_type.mounted_as(wish.keep).is_some() => {
-            note::remove(notes, disk)?;
-            check(disk, held, wish.access)?;
+        Content::Filesystem(held) if held.superblock.fs_type.mounted_as(request.keep).is_some() => {
+            format_intent::remove(notes, disk)?;
+            check(disk, held, request.access)?;
         }
-        Content::Filesystem(_) | Content::Other(_) => return Err(left_alone(disk, wish, &found)),
+        Content::Filesystem(_) | Content::Other(_) => {
+            return Err(left_alone(disk, request, &found));
+        }
         Content::Blank | Content::Unfinished(_) | Content::Unknown
-            if wish.access == MountAccess::ReadOnly =>
+            if request.access == Access::ReadOnly =>
         {
-            return Err(read_only(disk, wish, &found));
+            return Err(read_only(disk, request, &found));
         }
-        Content::Blank => format::make(disk, wish, notes)?,
-        Content::Unfinished(_) | Content::Unknown => format::resume(disk, wish, notes, &found)?,
+        Content::Blank => format::make(disk, request, notes)?,
+        Content::Unfinished(_) | Content::Unknown => format::resume(disk, request, notes, &found)?,
     }
     Ok(Reply::Done)
 }
 
-/// Why nothing was done.
-pub(super) fn left_alone(disk: &Disk, wish: &Wish<'_>, found: &Content) -> Fault {
-    Fault::new(
-        FaultKind::Precondition,
-        format!(
-            "{} is not blank and not {}: it holds {}; it is left alone, and only a person may erase it",
-            disk.in_words(),
-            wish.keep.join(" or "),
-            found.in_words()
-        ),
-    )
-}
-
-fn read_only(disk: &Disk, wish: &Wish<'_>, found: &Content) -> Fault {
+fn read_only(disk: &Disk, request: &FilesystemRequest<'_>, found: &Content) -> Fault {
     Fault::new(
         FaultKind::Precondition,
         format!(
             "{} holds {}, not {}, and the volume is asked for read-only; use it read-write once",
             disk.in_words(),
             found.in_words(),
-            wish.fs_type.name()
+            request.fs_type.name()
         ),
     )
 }
 
 /// xfs replays its log when it is mounted, and has nothing else to be checked then (fsck.xfs(8)).
-fn check(disk: &Disk, held: &Held, access: MountAccess) -> Result<(), Fault> {
+fn check(disk: &Disk, held: &Held, access: Access) -> Result<(), Fault> {
     let ext = held.superblock.fs_type.family() == Family::Ext;
-    if access == MountAccess::ReadOnly || !ext || is_in_use(disk, held)? {
+    if access == Access::ReadOnly || !ext || is_in_use(disk, held)? {
         return Ok(());
     }
     let path = held.block(disk).path_for_others();

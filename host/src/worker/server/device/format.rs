@@ -13,10 +13,10 @@ use nix::errno::Errno;
 
 use super::block::Block;
 use super::content::{self, Content};
-use super::filesystem::{Wish, left_alone};
+use super::filesystem_request::{FilesystemRequest, left_alone};
 use super::find::Disk;
+use super::format_intent::{self, FormatIntent};
 use super::identity::Identity;
-use super::note::{self, Note};
 use super::partition;
 use super::program::Program;
 use super::superblock::{Family, FsType};
@@ -26,42 +26,48 @@ const E2FSPROGS: &str = "e2fsprogs";
 const XFSPROGS: &str = "xfsprogs";
 
 /// A blank disk gets its filesystem.
-pub(super) fn make(disk: &Disk, wish: &Wish<'_>, notes: &Path) -> Result<(), Fault> {
+pub(super) fn make(
+    disk: &Disk,
+    request: &FilesystemRequest<'_>,
+    notes: &Path,
+) -> Result<(), Fault> {
     let exclusive = take(disk)?;
     let found = content::whole(&exclusive)?;
     if !matches!(found, Content::Blank) {
-        return Err(left_alone(disk, wish, &found));
+        return Err(left_alone(disk, request, &found));
     }
-    Note::of(disk, wish.fs_type)?.write(notes, disk)?;
+    FormatIntent::of(disk, request.fs_type)?.write(notes, disk)?;
     // mkfs wants to be alone with the disk, too. `disk` keeps it open.
     drop(exclusive);
-    run(disk, wish)?;
-    note::remove(notes, disk)
+    run(disk, request)?;
+    format_intent::remove(notes, disk)
 }
 
 /// A disk that was blank, as a note says, and on which mkfs was killed, is given to mkfs again. What lies on
 /// it must be what mkfs leaves: nothing that anybody recognises, or its own unfinished superblock.
 pub(super) fn resume(
     disk: &Disk,
-    wish: &Wish<'_>,
+    request: &FilesystemRequest<'_>,
     notes: &Path,
     found: &Content,
 ) -> Result<(), Fault> {
-    if !Note::of(disk, wish.fs_type)?.stands(notes, disk) {
-        return Err(left_alone(disk, wish, found));
+    if !FormatIntent::of(disk, request.fs_type)?.stands(notes, disk) {
+        return Err(left_alone(disk, request, found));
     }
     let exclusive = take(disk)?;
     let found = content::whole(&exclusive)?;
     match &found {
         Content::Blank | Content::Unknown => {}
-        Content::Unfinished(fs_type) if *fs_type == wish.fs_type => erase_start(disk, &exclusive)?,
+        Content::Unfinished(fs_type) if *fs_type == request.fs_type => {
+            erase_start(disk, &exclusive)?
+        }
         Content::Unfinished(_) | Content::Filesystem(_) | Content::Other(_) => {
-            return Err(left_alone(disk, wish, &found));
+            return Err(left_alone(disk, request, &found));
         }
     }
     drop(exclusive);
-    run(disk, wish)?;
-    note::remove(notes, disk)
+    run(disk, request)?;
+    format_intent::remove(notes, disk)
 }
 
 /// The disk for ourselves alone, and still the same.
@@ -107,17 +113,17 @@ fn erase_start(disk: &Disk, exclusive: &Block) -> Result<(), Fault> {
     })
 }
 
-fn run(disk: &Disk, wish: &Wish<'_>) -> Result<(), Fault> {
+fn run(disk: &Disk, request: &FilesystemRequest<'_>) -> Result<(), Fault> {
     let path = disk.block.path_for_others();
     let path = path.to_string_lossy();
-    let options = wish.options.iter().map(String::as_str);
-    let arguments: Vec<&str> = defaults(wish.fs_type)
+    let options = request.options.iter().map(String::as_str);
+    let arguments: Vec<&str> = defaults(request.fs_type)
         .iter()
         .copied()
         .chain(options)
         .chain([&*path])
         .collect();
-    let program = program(wish.fs_type);
+    let program = program(request.fs_type);
     let outcome = program.run(&arguments)?;
     if !outcome.is_success() {
         return Err(Fault::new(
@@ -130,13 +136,13 @@ fn run(disk: &Disk, wish: &Wish<'_>) -> Result<(), Fault> {
             ),
         ));
     }
-    verify(disk, wish)
+    verify(disk, request)
 }
 
 /// What mkfs says is one thing; what the disk gives back is another.
-fn verify(disk: &Disk, wish: &Wish<'_>) -> Result<(), Fault> {
+fn verify(disk: &Disk, request: &FilesystemRequest<'_>) -> Result<(), Fault> {
     let found = content::whole(&disk.block)?;
-    if matches!(&found, Content::Filesystem(held) if held.superblock.fs_type == wish.fs_type) {
+    if matches!(&found, Content::Filesystem(held) if held.superblock.fs_type == request.fs_type) {
         return Ok(());
     }
     Err(Fault::new(
@@ -144,7 +150,7 @@ fn verify(disk: &Disk, wish: &Wish<'_>) -> Result<(), Fault> {
         format!(
             "{} was made {}, and reads as {}; check the format options and the disk",
             disk.in_words(),
-            wish.fs_type.name(),
+            request.fs_type.name(),
             found.in_words()
         ),
     ))

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, umount2};
 
-use super::super::serve::own_mount_namespace;
 use super::block::{Block, device_name, device_number};
+use super::content;
 use super::filesystem::E2FSCK;
 use super::find::Disk;
 use super::mount::{XFS_TWINS, mount_block};
 use super::partition::Partition;
 use super::program::{Outcome, Program};
 use super::superblock::{Family, FsType, Superblock};
-use super::{content, size};
 use crate::sys::{MountEntry, mount_at};
-use crate::worker::{Fault, FaultKind, Reply};
+use crate::worker::server::mount::own_mount_namespace;
+use crate::worker::{DeviceReply, Fault, FaultKind, Reply};
 
 const RESIZE2FS: Program = Program {
     name: "resize2fs",
@@ -46,7 +46,7 @@ pub(super) fn unmounted(disk: &Disk) -> Result<Reply, Fault> {
     let node = block.node()?;
     let fs_type = held.superblock.fs_type;
     let scratch = Scratch::mount(block, fs_type)?;
-    let grown = grow(fs_type, &node, &scratch.place);
+    let grown = grow(fs_type, &node, &scratch.mount_point);
     drop(scratch);
     match grown {
         // O_EXCL tells whether it is mounted anywhere else, also in namespaces we cannot see.
@@ -93,16 +93,16 @@ pub(super) fn mounted(mount_point: &Path, at_least: Option<u64>) -> Result<Reply
     if let Ok(raw) = Block::open(mount_point) {
         return raw.size().map(size);
     }
-    let place = Place::of(&entry, mount_point)?;
-    let bytes = place.disk.size()?;
+    let device = MountedDevice::of(&entry, mount_point)?;
+    let bytes = device.disk.size()?;
     if at_least.is_some_and(|expected| bytes < expected) {
         return Ok(size(bytes));
     }
-    if let Some(partition) = &place.partition {
-        partition.fill(&place.disk)?;
+    if let Some(partition) = &device.partition {
+        partition.fill(&device.disk)?;
     }
     let fs_type = FsType::from_name(&entry.fs_type)?;
-    grow(fs_type, &place.node, mount_point)?;
+    grow(fs_type, &device.node, mount_point)?;
     Ok(size(bytes))
 }
 
@@ -116,15 +116,19 @@ fn entry_at(mount_point: &Path) -> Result<MountEntry, Fault> {
         .ok_or_else(|| failed(FaultKind::NotFound, &"nothing is mounted there"))
 }
 
+pub(super) fn size(bytes: u64) -> Reply {
+    Reply::Device(DeviceReply::Size(bytes))
+}
+
 /// The disk beneath a mount.
-struct Place {
+struct MountedDevice {
     disk: Block,
     partition: Option<Partition>,
     /// Of the disk or the partition, as the mount table has it.
     node: PathBuf,
 }
 
-impl Place {
+impl MountedDevice {
     fn of(entry: &MountEntry, mount_point: &Path) -> Result<Self, Fault> {
         let sysfs = Path::new("/sys/dev/block").join(&entry.device);
         let Ok(sysfs) = sysfs.canonicalize() else {
@@ -194,7 +198,7 @@ fn grow(fs_type: FsType, node: &Path, mount_point: &Path) -> Result<(), Fault> {
 
 /// Mounted for a moment.
 struct Scratch {
-    place: PathBuf,
+    mount_point: PathBuf,
 }
 
 impl Scratch {
@@ -206,16 +210,16 @@ impl Scratch {
             Family::Xfs => (FsType::Xfs, XFS_TWINS),
         };
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        let place = PathBuf::from(SCRATCH);
+        let mount_point = PathBuf::from(SCRATCH);
         own_mount_namespace()?;
-        mount_block(block, fs_type, &place, flags, data)?;
-        Ok(Self { place })
+        mount_block(block, fs_type, &mount_point, flags, data)?;
+        Ok(Self { mount_point })
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         // At the latest it goes with this worker's namespace.
-        let _ = umount2(&self.place, MntFlags::UMOUNT_NOFOLLOW);
+        let _ = umount2(&self.mount_point, MntFlags::UMOUNT_NOFOLLOW);
     }
 }

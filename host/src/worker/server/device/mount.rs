@@ -5,13 +5,15 @@ use std::path::Path;
 use nix::mount::{MntFlags, MsFlags, mount as mount_call, umount2};
 use nix::sys::stat::fstat;
 
-use super::super::mount::{fault, open_target, proc_path};
 use super::block::Block;
 use super::content;
 use super::find::Disk;
 use super::superblock::{Family, FsType};
 use crate::sys::{MountEntry, device_beneath, mount_at};
-use crate::worker::{Fault, FaultKind, MountAccess, MountOptions, Reply, mount_option};
+use crate::volume::Access;
+use crate::worker::fault::fault;
+use crate::worker::server::mount::{open_target, proc_path};
+use crate::worker::{Fault, FaultKind, MountOptions, Reply, mount_option};
 
 /// A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once unless told so.
 pub(super) const XFS_TWINS: &str = "nouuid";
@@ -66,11 +68,11 @@ pub(super) fn standing(target: &Path) -> Result<Option<MountEntry>, Fault> {
 fn already(
     entry: &MountEntry,
     block: &Block,
-    access: MountAccess,
+    access: Access,
     target: &Path,
 ) -> Result<Reply, Fault> {
     let same = entry.device == block.number_text() && entry.root == Path::new("/");
-    if same && entry.read_only == (access == MountAccess::ReadOnly) {
+    if same && entry.read_only == (access == Access::ReadOnly) {
         Ok(Reply::Done)
     } else {
         Err(occupied(entry, target))
@@ -79,7 +81,7 @@ fn already(
 
 /// Whether the disk, or its only partition, is what is mounted or bound at the target. Nothing on it is read: what is
 /// mounted is in the kernel's care.
-pub(super) fn compare(disk: &Disk, target: &Path, access: MountAccess) -> Result<Reply, Fault> {
+pub(super) fn compare(disk: &Disk, target: &Path, access: Access) -> Result<Reply, Fault> {
     let Some(entry) = standing(target)? else {
         let message = format!("nothing is mounted at {}", target.display());
         return Err(Fault::new(FaultKind::NotFound, message));
@@ -88,7 +90,7 @@ pub(super) fn compare(disk: &Disk, target: &Path, access: MountAccess) -> Result
     let there = device_beneath(target, &entry);
     let is_same = there.is_some_and(|number| whole(disk_of(&number).unwrap_or(number)));
     let is_all = !entry.is_on_device() || entry.root == Path::new("/");
-    match is_same && is_all && entry.read_only == (access == MountAccess::ReadOnly) {
+    match is_same && is_all && entry.read_only == (access == Access::ReadOnly) {
         true => Ok(Reply::Done),
         false => Err(occupied(&entry, target)),
     }
@@ -104,20 +106,7 @@ fn disk_of(partition: &str) -> Option<String> {
 
 /// Something else is there.
 pub(super) fn occupied(entry: &MountEntry, target: &Path) -> Fault {
-    let mode = if entry.read_only {
-        "read-only"
-    } else {
-        "read-write"
-    };
-    Fault::new(
-        FaultKind::Exists,
-        format!(
-            "{} already holds a {mode} {} mount of {}; unmount it first",
-            target.display(),
-            entry.fs_type,
-            entry.source
-        ),
-    )
+    Fault::new(FaultKind::Exists, entry.in_the_way_at(target.display()))
 }
 
 /// By the node's name, because resize2fs and people look for that in the table of mounts. What was mounted
@@ -176,10 +165,7 @@ mod tests {
 
     fn texts(fs_type: FsType, options: &[(&str, Option<&str>)]) -> String {
         let options = options.iter().copied();
-        text(
-            fs_type,
-            &MountOptions::read(MountAccess::ReadWrite, options),
-        )
+        text(fs_type, &MountOptions::read(Access::ReadWrite, options))
     }
 
     #[test]

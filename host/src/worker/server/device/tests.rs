@@ -14,12 +14,15 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::libc::O_EXCL;
 use nix::mount::{MntFlags, umount2};
 
 use super::program::Program;
 use super::*;
+use crate::volume::Access;
+use crate::worker::NamePattern;
 
 const MIB: u64 = 1 << 20;
 
@@ -182,19 +185,14 @@ impl LoopDisk {
     }
 
     fn ensure(&self, fs_type: &str) -> Result<Reply, Fault> {
-        self.ensure_with(fs_type, MountAccess::ReadWrite)
+        self.ensure_with(fs_type, Access::ReadWrite)
     }
 
-    fn ensure_with(&self, fs_type: &str, access: MountAccess) -> Result<Reply, Fault> {
+    fn ensure_with(&self, fs_type: &str, access: Access) -> Result<Reply, Fault> {
         self.ensure_one_of(fs_type, &[fs_type], access)
     }
 
-    fn ensure_one_of(
-        &self,
-        make: &str,
-        keep: &[&str],
-        access: MountAccess,
-    ) -> Result<Reply, Fault> {
+    fn ensure_one_of(&self, make: &str, keep: &[&str], access: Access) -> Result<Reply, Fault> {
         self.on(DeviceOperation::EnsureFilesystem {
             make: make.into(),
             keep: keep.iter().map(|name| (*name).to_owned()).collect(),
@@ -274,7 +272,7 @@ impl MountPoint {
         self.directory.path().join("file")
     }
 
-    fn mount(&self, disk: &LoopDisk, access: MountAccess) -> Result<Reply, Fault> {
+    fn mount(&self, disk: &LoopDisk, access: Access) -> Result<Reply, Fault> {
         self.mount_one_of(disk, &["ext2", "ext3", "ext4", "xfs"], access)
     }
 
@@ -282,7 +280,7 @@ impl MountPoint {
         &self,
         disk: &LoopDisk,
         filesystems: &[&str],
-        access: MountAccess,
+        access: Access,
     ) -> Result<Reply, Fault> {
         disk.on(DeviceOperation::Mount {
             target: self.directory(),

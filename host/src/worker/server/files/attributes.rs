@@ -11,12 +11,15 @@ use rustix::fs::{
 };
 use rustix::io::{self, Errno};
 
-use super::{MODE_BITS, failed};
+use super::resolved_path::failed;
 use crate::worker::Fault;
 use crate::worker::server::mount::proc_path;
 
 /// xattr(7): no value is larger, and no list of names.
 const XATTR_MAX: usize = 64 * 1024;
+
+/// Permission bits, with set-user-ID, set-group-ID and sticky.
+pub(crate) const MODE_BITS: RawMode = 0o7777;
 
 /// Set-user-ID and set-group-ID.
 pub(crate) const SET_ID: RawMode = 0o6000;

@@ -16,10 +16,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::partial::{aside_name, begun_at, is_partial, partial_name};
+use super::openat2::open_child;
+use super::partial_name::{aside_name, begun_at, is_partial, partial_name};
+use super::resolved_path::{ResolvedPath, failed};
 use super::tree::remove_within;
-use super::way::open_child;
-use super::{Place, failed};
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind};
 
@@ -130,13 +130,13 @@ pub(super) fn sweep(directory: BorrowedFd<'_>) {
 ///
 /// # Errors
 /// [`FaultKind::Busy`] where it is being made.
-pub(super) fn remove_beside(place: &Place) -> Result<(), Fault> {
-    match remove_unless_held(place.parent.as_fd(), &partial_name(&place.name))? {
+pub(super) fn remove_beside(target: &ResolvedPath) -> Result<(), Fault> {
+    match remove_unless_held(target.parent.as_fd(), &partial_name(&target.name))? {
         Found::Gone => Ok(()),
         Found::Held => {
             let message = format!(
                 "a job that makes {:?} is still running; repeat the call when it has ended",
-                place.path
+                target.path
             );
             Err(Fault::new(FaultKind::Busy, message))
         }
@@ -147,15 +147,15 @@ pub(super) fn remove_beside(place: &Place) -> Result<(), Fault> {
 ///
 /// # Errors
 /// [`FaultKind::Busy`] where something is being made in it.
-pub(super) fn empty_of_unfinished(place: &Place) -> Result<bool, Fault> {
-    let wrong = |error| failed("look into", &place.path, error);
-    let directory = open_child(place.parent.as_fd(), &place.name).map_err(wrong)?;
+pub(super) fn empty_of_unfinished(target: &ResolvedPath) -> Result<bool, Fault> {
+    let wrong = |error| failed("look into", &target.path, error);
+    let directory = open_child(target.parent.as_fd(), &target.name).map_err(wrong)?;
     loop {
         let listed = list(directory.as_fd()).map_err(wrong)?;
         if listed.other {
             return Ok(false);
         }
-        remove_all(place, directory.as_fd(), &listed.unfinished)?;
+        remove_all(target, directory.as_fd(), &listed.unfinished)?;
         if listed.unfinished.len() < MAX_LISTED {
             return Ok(true);
         }
@@ -163,7 +163,7 @@ pub(super) fn empty_of_unfinished(place: &Place) -> Result<bool, Fault> {
 }
 
 fn remove_all(
-    place: &Place,
+    target: &ResolvedPath,
     directory: BorrowedFd<'_>,
     unfinished: &[OsString],
 ) -> Result<(), Fault> {
@@ -171,7 +171,7 @@ fn remove_all(
         if remove_unless_held(directory, name)? == Found::Held {
             let message = format!(
                 "cannot remove directory {:?}: a job in it is still running; repeat the call when it has ended",
-                place.path
+                target.path
             );
             return Err(Fault::new(FaultKind::Busy, message));
         }
@@ -265,12 +265,12 @@ mod tests {
             let name = format!(".{number}.drivebay-partial");
             fs::write(directory.join(name), "half").expect("written");
         }
-        let place = Place {
+        let target = ResolvedPath {
             parent: parent.into(),
             name: "directory".into(),
             path: "directory".into(),
         };
-        assert_eq!(empty_of_unfinished(&place), Ok(true));
+        assert_eq!(empty_of_unfinished(&target), Ok(true));
         assert_eq!(fs::read_dir(&directory).expect("read").count(), 0);
     }
 }

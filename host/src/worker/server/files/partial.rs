@@ -10,8 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown,
@@ -19,19 +18,15 @@ use rustix::fs::{
     unlinkat,
 };
 use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
-use sha2::{Digest, Sha256};
 
+use super::attributes::{MODE_BITS, SET_ID};
 use super::leftovers::{self, Found};
+use super::openat2::open_child;
+use super::partial_name::{SUFFIX, partial_name};
+use super::resolved_path::{ResolvedPath, failed};
 use super::tree::identity;
-use super::way::open_child;
-use super::{MODE_BITS, Place, SET_ID, failed};
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind, Reply};
-
-const SUFFIX: &str = ".drivebay-partial";
-
-/// What a name of unfinished work ends in that is being removed.
-const ASIDE: &str = "-gone.drivebay-partial";
 
 /// Of new files: the contract has `set-mode` for those who want more.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
@@ -39,47 +34,10 @@ const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 /// Names are unlikely to collide; a leftover of a killed worker on another node might.
 const ATTEMPTS: usize = 8;
 
-/// Whether the name is one of unfinished work.
-pub(super) fn is_partial(name: &[u8]) -> bool {
-    name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes())
-}
-
-/// The name under which something is made that takes long.
-pub(super) fn partial_name(name: &OsStr) -> OsString {
-    let mut partial = OsString::from(".");
-    partial.push(name);
-    partial.push(SUFFIX);
-    partial
-}
-
-/// The name under which is removed what had that name of unfinished work: always the same one, for the next remover to find
-/// where the first was killed. Such a name is its own.
-pub(super) fn aside_name(partial: &OsStr) -> OsString {
-    if partial.as_bytes().ends_with(ASIDE.as_bytes()) {
-        return partial.to_owned();
-    }
-    let digest = Sha256::digest(partial.as_bytes());
-    let head: String = digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    OsString::from(format!(".{head}{ASIDE}"))
-}
-
-/// When a small file was begun, by its name of unfinished work and the clock of who made it.
-pub(super) fn begun_at(partial: &[u8]) -> Option<SystemTime> {
-    let name = partial
-        .strip_prefix(b".")?
-        .strip_suffix(SUFFIX.as_bytes())?;
-    let (process, nanoseconds) = std::str::from_utf8(name).ok()?.split_once('-')?;
-    process.parse::<u32>().ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_nanos(nanoseconds.parse().ok()?))
-}
-
 /// A tree or a large file on its way to its place. Whatever it holds is removed unless it got there.
 #[derive(Debug)]
 pub(crate) struct Build<'a> {
-    place: &'a Place,
+    target: &'a ResolvedPath,
     name: OsString,
     finished: bool,
     /// What was made, held for as long as it is built; none for what is made in one step.
@@ -89,25 +47,25 @@ pub(crate) struct Build<'a> {
 impl<'a> Build<'a> {
     /// Refuses a place that is taken, and removes what killed jobs left in the directory. One job at a time builds at
     /// a place of this node; [`Build::finish`] notices one of another node.
-    pub(crate) fn begin(place: &'a Place) -> Result<Self, Fault> {
-        match statat(&place.parent, &place.name, AtFlags::SYMLINK_NOFOLLOW) {
+    pub(crate) fn begin(target: &'a ResolvedPath) -> Result<Self, Fault> {
+        match statat(&target.parent, &target.name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => {}
-            Ok(_) => return Err(taken(place)),
-            Err(error) => return Err(failed("look at", &place.path, error)),
+            Ok(_) => return Err(taken(target)),
+            Err(error) => return Err(failed("look at", &target.path, error)),
         }
-        let name = partial_name(&place.name);
-        if leftovers::remove_unless_held(place.parent.as_fd(), &name)? == Found::Held {
+        let name = partial_name(&target.name);
+        if leftovers::remove_unless_held(target.parent.as_fd(), &name)? == Found::Held {
             return Err(Fault::new(
                 FaultKind::Busy,
                 format!(
                     "{:?} is being made already; repeat the call later",
-                    place.path
+                    target.path
                 ),
             ));
         }
-        leftovers::sweep(place.parent.as_fd());
+        leftovers::sweep(target.parent.as_fd());
         Ok(Self {
-            place,
+            target,
             name,
             finished: false,
             held: OnceCell::new(),
@@ -131,15 +89,15 @@ impl<'a> Build<'a> {
     /// A new directory that nobody else can enter.
     pub(crate) fn make_directory(&self) -> Result<OwnedFd, Fault> {
         let wrong = |error| failed("make directory", &self.name, error);
-        mkdirat(&self.place.parent, &self.name, Mode::RWXU).map_err(wrong)?;
-        let made = open_child(self.place.parent.as_fd(), &self.name).map_err(wrong)?;
+        mkdirat(&self.target.parent, &self.name, Mode::RWXU).map_err(wrong)?;
+        let made = open_child(self.target.parent.as_fd(), &self.name).map_err(wrong)?;
         self.hold(&made);
         Ok(made)
     }
 
     /// A new file that nobody else can open.
     pub(crate) fn make_file(&self) -> Result<File, Fault> {
-        let made = new_file(&self.place.parent, &self.name)
+        let made = new_file(&self.target.parent, &self.name)
             .map_err(|error| failed("make file", &self.name, error))?;
         self.hold(&made);
         Ok(made)
@@ -147,9 +105,9 @@ impl<'a> Build<'a> {
 
     /// Puts what was built into its place. `built` is what [`Build::name`] must still stand for.
     pub(crate) fn finish(mut self, built: &Stat) -> Result<(), Fault> {
-        let wrong = |error| failed("finish", &self.place.path, error);
-        syncfs(&self.place.parent).map_err(wrong)?;
-        let now = match statat(&self.place.parent, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+        let wrong = |error| failed("finish", &self.target.path, error);
+        syncfs(&self.target.parent).map_err(wrong)?;
+        let now = match statat(&self.target.parent, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => None,
             now => Some(identity(&now.map_err(wrong)?)),
         };
@@ -158,11 +116,11 @@ impl<'a> Build<'a> {
             self.finished = true;
             let message = format!(
                 "cannot finish {:?}: another node builds the same",
-                self.place.path
+                self.target.path
             );
             return Err(Fault::new(FaultKind::Busy, message));
         }
-        publish(self.place.parent.as_fd(), &self.name, self.place)?;
+        publish(self.target.parent.as_fd(), &self.name, self.target)?;
         self.finished = true;
         Ok(())
     }
@@ -171,7 +129,7 @@ impl<'a> Build<'a> {
 impl Build<'_> {
     /// Not what another node has made under that name since, which then holds it or misses it.
     fn remove(&self) -> Result<(), Fault> {
-        let parent = self.place.parent.as_fd();
+        let parent = self.target.parent.as_fd();
         let Some(held) = self.held.get() else {
             return leftovers::remove_unless_held(parent, &self.name).map(|_| ());
         };
@@ -194,7 +152,7 @@ impl Drop for Build<'_> {
 }
 
 /// Moves a finished thing into its place; never replaces what is there.
-fn publish(parent: BorrowedFd<'_>, name: &OsStr, to: &Place) -> Result<(), Fault> {
+fn publish(parent: BorrowedFd<'_>, name: &OsStr, to: &ResolvedPath) -> Result<(), Fault> {
     let moved = rename_without_replacing(parent, name, to.parent.as_fd(), &to.name)
         .and_then(|()| fsync(&to.parent));
     moved.map_err(|error| match error {
@@ -203,10 +161,10 @@ fn publish(parent: BorrowedFd<'_>, name: &OsStr, to: &Place) -> Result<(), Fault
     })
 }
 
-fn taken(place: &Place) -> Fault {
+fn taken(target: &ResolvedPath) -> Fault {
     Fault::new(
         FaultKind::Exists,
-        format!("{:?} exists already", place.path),
+        format!("{:?} exists already", target.path),
     )
 }
 
@@ -250,7 +208,7 @@ fn rename_by_other_means(
 }
 
 /// Moves an entry without replacing anything.
-pub(super) fn rename(source: &Place, to: &Place) -> Result<Reply, Fault> {
+pub(super) fn rename(source: &ResolvedPath, to: &ResolvedPath) -> Result<Reply, Fault> {
     let moved = rename_without_replacing(
         source.parent.as_fd(),
         &source.name,
@@ -268,28 +226,28 @@ pub(super) fn rename(source: &Place, to: &Place) -> Result<Reply, Fault> {
 }
 
 /// Makes a small file that must not exist yet.
-pub(super) fn create_file(place: &Place, content: &[u8]) -> Result<Reply, Fault> {
+pub(super) fn create_file(target: &ResolvedPath, content: &[u8]) -> Result<Reply, Fault> {
     // Saves the work in the usual case; what decides is the rename.
-    if statat(&place.parent, &place.name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-        return Err(taken(place));
+    if statat(&target.parent, &target.name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(taken(target));
     }
-    with_written(place, content, |name, _| {
-        publish(place.parent.as_fd(), name, place)
+    with_written(target, content, |name, _| {
+        publish(target.parent.as_fd(), name, target)
     })
 }
 
 /// Replaces a small file, keeping its owner and mode, or makes it. Set-user-ID and set-group-ID were given to what it held.
-pub(super) fn write_file(place: &Place, content: &[u8]) -> Result<Reply, Fault> {
-    with_written(place, content, |name, file| {
-        let replaced = keep_attributes(place, file)
-            .and_then(|()| renameat(&place.parent, name, &place.parent, &place.name))
-            .and_then(|()| fsync(&place.parent));
-        replaced.map_err(|error| failed("write", &place.path, error))
+pub(super) fn write_file(target: &ResolvedPath, content: &[u8]) -> Result<Reply, Fault> {
+    with_written(target, content, |name, file| {
+        let replaced = keep_attributes(target, file)
+            .and_then(|()| renameat(&target.parent, name, &target.parent, &target.name))
+            .and_then(|()| fsync(&target.parent));
+        replaced.map_err(|error| failed("write", &target.path, error))
     })
 }
 
-fn keep_attributes(place: &Place, file: &File) -> io::Result<()> {
-    match statat(&place.parent, &place.name, AtFlags::SYMLINK_NOFOLLOW) {
+fn keep_attributes(target: &ResolvedPath, file: &File) -> io::Result<()> {
+    match statat(&target.parent, &target.name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(old) if FileType::from_raw_mode(old.st_mode).is_file() => {
             let new = fstat(file)?;
             if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) {
@@ -307,12 +265,12 @@ fn keep_attributes(place: &Place, file: &File) -> io::Result<()> {
 }
 
 fn with_written(
-    place: &Place,
+    target: &ResolvedPath,
     content: &[u8],
     put: impl FnOnce(&OsStr, &File) -> Result<(), Fault>,
 ) -> Result<Reply, Fault> {
-    let wrong = |error| failed("write", &place.path, error);
-    let (name, mut file) = new_file_in(&place.parent).map_err(|error| wrong(error.into()))?;
+    let wrong = |error| failed("write", &target.path, error);
+    let (name, mut file) = new_file_in(&target.parent).map_err(|error| wrong(error.into()))?;
     let done = file
         .write_all(content)
         .and_then(|()| file.sync_all())
@@ -320,7 +278,7 @@ fn with_written(
         .and_then(|()| put(&name, &file));
     if done.is_err() {
         // Best effort: a full disk is the usual reason, and the name is ours alone.
-        let _ = unlinkat(&place.parent, &name, AtFlags::empty());
+        let _ = unlinkat(&target.parent, &name, AtFlags::empty());
     }
     done.map(|()| Reply::Done)
 }
@@ -353,6 +311,7 @@ fn new_file(parent: &impl AsFd, name: &OsStr) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use super::*;
 
@@ -362,8 +321,8 @@ mod tests {
         (scratch, open)
     }
 
-    fn to_in(dir: OwnedFd) -> Place {
-        Place {
+    fn to_in(dir: OwnedFd) -> ResolvedPath {
+        ResolvedPath {
             parent: dir,
             name: "to".into(),
             path: "to".into(),
@@ -408,8 +367,8 @@ mod tests {
     #[test]
     fn what_another_node_has_removed_is_not_finished() {
         let (scratch, dir) = scratch();
-        let place = to_in(dir);
-        let build = Build::begin(&place).expect("begun");
+        let target = to_in(dir);
+        let build = Build::begin(&target).expect("begun");
         let ours = fstat(build.make_directory().expect("made")).expect("stat");
         fs::remove_dir(scratch.path().join(build.name())).expect("removed by another");
         let fault = build.finish(&ours).expect_err("nothing there");
@@ -419,8 +378,8 @@ mod tests {
     #[test]
     fn what_another_node_has_begun_to_remove_is_not_finished() {
         let (scratch, dir) = scratch();
-        let place = to_in(dir);
-        let build = Build::begin(&place).expect("begun");
+        let target = to_in(dir);
+        let build = Build::begin(&target).expect("begun");
         let made = build.make_directory().expect("made");
         let partial = scratch.path().join(build.name());
         fs::write(partial.join("file"), "x").expect("written");
@@ -429,7 +388,7 @@ mod tests {
         flock(held, FlockOperation::Unlock).expect("unlocked");
         let no_time = Bounds::for_a_while(Duration::ZERO);
         let removal =
-            leftovers::remove_unless_held_within(&no_time, place.parent.as_fd(), build.name());
+            leftovers::remove_unless_held_within(&no_time, target.parent.as_fd(), build.name());
         assert_eq!(removal.expect_err("no time").kind, FaultKind::Busy);
         let fault = build
             .finish(&fstat(made).expect("stat"))
@@ -438,22 +397,22 @@ mod tests {
         assert!(!scratch.path().join("to").exists());
 
         // The next one about the same name goes on with it.
-        leftovers::remove_beside(&place).expect("removed");
+        leftovers::remove_beside(&target).expect("removed");
         assert_eq!(fs::read_dir(scratch.path()).expect("read").count(), 0);
     }
 
     #[test]
     fn what_is_given_up_goes_and_what_another_node_has_made_since_stays() {
         let (scratch, dir) = scratch();
-        let place = to_in(dir);
-        let build = Build::begin(&place).expect("begun");
+        let target = to_in(dir);
+        let build = Build::begin(&target).expect("begun");
         build.make_directory().expect("made");
         let partial = scratch.path().join(build.name());
         fs::write(partial.join("file"), "x").expect("written");
         drop(build);
         assert_eq!(fs::read_dir(scratch.path()).expect("read").count(), 0);
 
-        let build = Build::begin(&place).expect("begun");
+        let build = Build::begin(&target).expect("begun");
         build.make_directory().expect("made");
         fs::remove_dir(&partial).expect("removed by another");
         fs::create_dir(&partial).expect("made by another");
@@ -465,8 +424,8 @@ mod tests {
     #[test]
     fn what_another_node_builds_under_the_same_name_is_not_taken_for_ours() {
         let (scratch, dir) = scratch();
-        let place = to_in(dir);
-        let build = Build::begin(&place).expect("begun");
+        let target = to_in(dir);
+        let build = Build::begin(&target).expect("begun");
         let ours = fstat(build.make_directory().expect("made")).expect("stat");
         let partial = scratch.path().join(build.name());
         fs::rename(&partial, scratch.path().join("ours")).expect("moved");

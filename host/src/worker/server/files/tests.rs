@@ -45,9 +45,7 @@ impl Scratch {
             .map(|entry| entry.expect("entry").file_name())
             .collect();
         assert!(
-            !left
-                .iter()
-                .any(|name| partial::is_partial(name.as_encoded_bytes())),
+            !left.iter().any(|name| is_partial(name.as_encoded_bytes())),
             "{left:?}"
         );
         assert_eq!(

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
 
-use super::failed;
-use super::way::{crossing, open_child};
+use super::openat2::{crossing, open_child};
+use super::resolved_path::failed;
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind};
 

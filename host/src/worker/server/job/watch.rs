@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, raise};
 
-use super::super::bounds::{Ending, Endings};
-use super::Job;
 use crate::sys::byte_lock::ByteLocks;
+use crate::worker::job::Job;
+use crate::worker::server::bounds::{Ending, Endings};
 
 /// Time to take away what was made, before the process is ended all the same: a million files and more. What is left
 /// then goes with the next work in that directory.
@@ -26,7 +26,7 @@ struct Watch {
 }
 
 /// Watches from a thread of its own for as long as the work goes on.
-pub(super) fn over(job: &Job, endings: Endings) -> io::Result<()> {
+pub(in crate::worker) fn over(job: &Job, endings: Endings) -> io::Result<()> {
     let now = Instant::now();
     let mut watch = Watch {
         locks: ByteLocks::open(&job.slots.path)?,

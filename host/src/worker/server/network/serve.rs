@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::super::serve::answer_all;
 use super::{privileges, reach};
-use crate::worker::client::pool::IDLE;
+use crate::worker::command_line::IDLE;
+use crate::worker::server::answer::answer_all;
 #[cfg(feature = "network")]
 use crate::worker::server::https::Client;
 use crate::worker::{Fault, FaultKind, HttpsRequest, Reply, Request};

@@ -159,7 +159,7 @@ fn a_disk_of_another_size_is_not_formatted() {
         make: "ext4".into(),
         keep: vec!["ext4".into()],
         options: Vec::new(),
-        access: MountAccess::ReadWrite,
+        access: Access::ReadWrite,
     };
     let request = DeviceRequest::On { wanted, operation };
     let fault = ask(&request, &disk.notes()).expect_err("another size");
@@ -174,7 +174,7 @@ fn a_disk_of_another_size_is_not_formatted() {
 #[ignore = "needs root: loop devices"]
 fn reading_alone_formats_and_repairs_nothing() {
     let disk = LoopDisk::new(SMALL);
-    let read = MountAccess::ReadOnly;
+    let read = Access::ReadOnly;
     let fault = disk.ensure_with("ext4", read).expect_err("blank");
     assert_eq!(fault.kind, FaultKind::Precondition, "{fault}");
     assert_eq!(disk.inspect(), Ok(DeviceContent::Blank));
@@ -227,7 +227,7 @@ fn options_reach_mkfs_and_its_complaints_come_back() {
             make: "ext4".into(),
             keep: vec!["ext4".into()],
             options: options.iter().map(|word| (*word).to_owned()).collect(),
-            access: MountAccess::ReadWrite,
+            access: Access::ReadWrite,
         })
     };
     let fault = ensure(&["-b", "1000"]).expect_err("no such block size");

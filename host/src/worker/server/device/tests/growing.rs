@@ -50,7 +50,7 @@ fn a_filesystem_that_is_mounted_elsewhere_can_be_grown_from_its_device() {
     let disk = LoopDisk::new(64 * MIB);
     disk.ensure("ext4").expect("made");
     let place = MountPoint::new();
-    place.mount(&disk, MountAccess::ReadWrite).expect("mounted");
+    place.mount(&disk, Access::ReadWrite).expect("mounted");
     disk.resize(128 * MIB);
     let grown = grows_or_says_why(disk.grow());
     drop(place);
@@ -66,7 +66,7 @@ fn filesystems_grow_where_they_are_mounted() {
         let disk = LoopDisk::new(320 * MIB);
         disk.ensure(fs_type).expect("made");
         let place = MountPoint::new();
-        place.mount(&disk, MountAccess::ReadWrite).expect("mounted");
+        place.mount(&disk, Access::ReadWrite).expect("mounted");
         let early = grow_mounted(&place.directory(), Some(640 * MIB));
         assert_eq!(early, Ok(Reply::Device(DeviceReply::Size(320 * MIB))));
         disk.resize(640 * MIB);
@@ -89,7 +89,7 @@ fn a_raw_device_has_nothing_to_grow_but_its_size_is_told() {
     let place = MountPoint::new();
     let bound = disk.on(DeviceOperation::Bind {
         target: place.file(),
-        access: MountAccess::ReadWrite,
+        access: Access::ReadWrite,
     });
     assert_eq!(bound, Ok(Reply::Done));
     let early = grow_mounted(&place.file(), Some(8 * MIB));

@@ -26,7 +26,7 @@ fn killed_while_formatting(disk: &LoopDisk, fs_type: FsType, after: Duration) {
 
 fn note(disk: &LoopDisk, fs_type: FsType) {
     let open = Disk::open(&disk.wanted()).expect("here");
-    let note = note::Note::of(&open, fs_type).expect("known");
+    let note = format_intent::FormatIntent::of(&open, fs_type).expect("known");
     note.write(&disk.notes(), &open).expect("written");
 }
 
@@ -54,7 +54,7 @@ fn a_format_that_was_killed_anywhere_is_finished_by_the_next_try() {
                 Ok(DeviceContent::Filesystem(fs_type.name().into()))
             );
             let place = MountPoint::new();
-            place.mount(&disk, MountAccess::ReadWrite).expect("mounted");
+            place.mount(&disk, Access::ReadWrite).expect("mounted");
             assert_eq!(fs::read_dir(disk.notes()).expect("there").count(), 0);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const WRITE: MountAccess = MountAccess::ReadWrite;
+const WRITE: Access = Access::ReadWrite;
 
 /// Made by somebody else.
 fn holding(fs_type: &'static str, size: u64) -> LoopDisk {

@@ -4,8 +4,8 @@ use super::*;
 use crate::worker::TargetKind;
 use crate::worker::server::mount::{bind_mount, prepare_target, remove_target};
 
-const READ: MountAccess = MountAccess::ReadOnly;
-const WRITE: MountAccess = MountAccess::ReadWrite;
+const READ: Access = Access::ReadOnly;
+const WRITE: Access = Access::ReadWrite;
 
 fn formatted(fs_type: &str) -> LoopDisk {
     let size = if fs_type == "xfs" { 320 } else { 16 };

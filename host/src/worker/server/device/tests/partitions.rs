@@ -26,9 +26,9 @@ fn the_only_partition_stands_for_the_disk() {
     assert_eq!(disk.inspect(), Ok(DeviceContent::Filesystem("ext4".into())));
     assert_eq!(disk.ensure("ext4"), Ok(Reply::Done));
     let place = MountPoint::new();
-    assert_eq!(place.mount(&disk, MountAccess::ReadWrite), Ok(Reply::Done));
+    assert_eq!(place.mount(&disk, Access::ReadWrite), Ok(Reply::Done));
     assert_eq!(
-        place.mount(&disk, MountAccess::ReadWrite),
+        place.mount(&disk, Access::ReadWrite),
         Ok(Reply::Done),
         "again"
     );
@@ -43,7 +43,7 @@ fn a_disk_with_several_partitions_is_refused() {
         disk.ensure("ext4").expect_err("two"),
         disk.grow().expect_err("two"),
         MountPoint::new()
-            .mount(&disk, MountAccess::ReadWrite)
+            .mount(&disk, Access::ReadWrite)
             .expect_err("two"),
     ] {
         assert_eq!(fault.kind, FaultKind::Precondition, "{fault}");
@@ -80,7 +80,7 @@ fn a_partition_grows_with_its_disk_while_it_is_mounted() {
     let disk = partitioned(400 * MIB, &["+"]);
     tool("mkfs.xfs", &["-q", &partition_node(&disk)]);
     let place = MountPoint::new();
-    place.mount(&disk, MountAccess::ReadWrite).expect("mounted");
+    place.mount(&disk, Access::ReadWrite).expect("mounted");
     disk.resize(600 * MIB);
     let request = DeviceRequest::GrowMounted {
         mount_point: place.directory(),

@@ -18,9 +18,9 @@ const LONGEST: usize = 32;
 
 /// Files by what they tell and of what.
 #[derive(Debug)]
-pub(super) struct Files(Mutex<BTreeMap<String, File>>);
+pub(super) struct FileCache(Mutex<BTreeMap<String, File>>);
 
-impl Files {
+impl FileCache {
     pub(super) const fn none() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
@@ -67,7 +67,7 @@ mod tests {
     fn a_kept_file_tells_what_is_in_it_now_and_is_looked_for_once() {
         let scratch = tempfile::tempdir().expect("a directory");
         let path = scratch.path().join("diskseq");
-        let files = Files::none();
+        let files = FileCache::none();
         fs::write(&path, "9\n").expect("writable");
         assert_eq!(files.number("7:0", || File::open(&path)).expect("9"), "9");
         fs::write(&path, "10\n").expect("writable");
@@ -79,7 +79,7 @@ mod tests {
     fn what_can_no_longer_be_read_is_looked_for_again() {
         let scratch = tempfile::tempdir().expect("a directory");
         let path = scratch.path().join("diskseq");
-        let files = Files::none();
+        let files = FileCache::none();
         // Of what is gone sysfs lets nothing be read; so does this, because it was opened for writing alone.
         let gone = || File::create(&path);
         files.number("7:0", gone).expect_err("not readable");
@@ -92,7 +92,7 @@ mod tests {
         let scratch = tempfile::tempdir().expect("a directory");
         let path = scratch.path().join("diskseq");
         fs::write(&path, "9\n").expect("writable");
-        let files = Files::none();
+        let files = FileCache::none();
         for disk in 0..=2 * MOST {
             let name = disk.to_string();
             files.number(&name, || File::open(&path)).expect("9");

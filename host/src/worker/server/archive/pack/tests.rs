@@ -4,10 +4,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 
-use super::super::bounds::Endings;
-use super::super::files::open_local;
 use super::*;
 use crate::worker::JobLimits;
+use crate::worker::server::archive::extract;
+use crate::worker::server::bounds::Endings;
+use crate::worker::server::files::open_local;
 
 mod limits;
 mod privileges;
@@ -23,7 +24,7 @@ fn archive_tree(
 }
 
 fn extract_archive(dir: &Dir, source: &str, to: &str, records: &Records) -> Result<Reply, Fault> {
-    super::extract_archive(dir, source, to, records, &Bounds::of_a_call())
+    extract::extract_archive(dir, source, to, records, &Bounds::of_a_call())
 }
 
 fn scratch() -> (tempfile::TempDir, Dir) {

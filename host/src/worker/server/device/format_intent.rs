@@ -18,7 +18,7 @@ use crate::worker::{Fault, FaultKind};
 
 /// What is about to be made, and where.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Note {
+pub(super) struct FormatIntent {
     device: String,
     serial: String,
     size_bytes: u64,
@@ -27,7 +27,7 @@ pub(super) struct Note {
     appearance: String,
 }
 
-impl Note {
+impl FormatIntent {
     pub(super) fn of(disk: &Disk, fs_type: FsType) -> Result<Self, Fault> {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
         let boot = boot.map_err(|error| failed("read the number of this boot", disk, &error))?;

@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 use nix::errno::Errno;
 
-use super::partial;
-use super::way::{Crossing, crossing, open_way};
-use crate::worker::server::mount::{kind_of, reason};
+use super::openat2::{Crossing, crossing, open_directory_beneath};
+use super::partial_name::is_partial;
+use crate::worker::fault::{kind_of, reason};
 use crate::worker::{Fault, FaultKind};
 
 /// One name in an open directory. The name is a single component, so nothing done to it leads out.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ResolvedPath {
     pub(crate) parent: OwnedFd,
     pub(crate) name: OsString,
     /// As the guest wrote it, for messages.
     pub(crate) path: String,
 }
 
-impl Place {
+impl ResolvedPath {
     /// Opens the parent, which must exist; the name itself need not.
     pub(crate) fn of(dir: &Dir, path: &str) -> Result<Self, Fault> {
         Self::reached(dir, path, Crossing::Allowed)
@@ -37,7 +37,7 @@ impl Place {
     fn reached(dir: &Dir, path: &str, across: Crossing) -> Result<Self, Fault> {
         let parts = named_parts(path)?;
         let above = parts.parent().unwrap_or(Path::new(""));
-        let parent = open_way(dir.as_fd(), above, across)
+        let parent = open_directory_beneath(dir.as_fd(), above, across)
             .map_err(|error| unreached("open the parent of", path, error))?;
         let name = parts.file_name().unwrap_or_default().to_owned();
         Ok(Self {
@@ -78,7 +78,7 @@ pub(super) fn parts(path: &str) -> Result<PathBuf, Fault> {
         match part {
             ".." => return refused(FaultKind::Denied, "it leads out through .."),
             "." => return refused(FaultKind::Invalid, "it holds a . component"),
-            part if partial::is_partial(part.as_bytes()) => {
+            part if is_partial(part.as_bytes()) => {
                 return refused(
                     FaultKind::Denied,
                     "such names are the host's own, for work that is not finished",

@@ -27,7 +27,7 @@ fn archive_of_directories(at: &Path, paths: impl IntoIterator<Item = String>) {
 
 fn extract_within(limits: JobLimits, scratch: &tempfile::TempDir, dir: &Dir) -> Fault {
     let bounds = Bounds::of_a_job(limits, dir, Endings::none_yet()).expect("cloned");
-    let fault = super::super::extract_archive(dir, "archive", "out", &records(scratch), &bounds)
+    let fault = extract::extract_archive(dir, "archive", "out", &records(scratch), &bounds)
         .expect_err("refused");
     assert_eq!(fault.kind, FaultKind::Exhausted, "{fault}");
     let left: Vec<_> = dir

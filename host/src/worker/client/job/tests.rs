@@ -5,6 +5,8 @@ use std::thread::{self, JoinHandle};
 
 use super::*;
 use crate::worker::client::site::WorkerLimits;
+use crate::worker::server::bounds::Endings;
+use crate::worker::server::job::{carry_out, watch};
 
 /// A worker that is a thread; it holds the lock as the process would.
 struct Threaded {

@@ -32,7 +32,7 @@ pub(crate) enum Crossing {
 
 /// Opens a directory by its bare name; EXDEV where a mount or another file system begins.
 pub(crate) fn open_child(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
-    open_way(parent, Path::new(name), Crossing::Refused)
+    open_directory_beneath(parent, Path::new(name), Crossing::Refused)
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY
@@ -42,7 +42,11 @@ const DIRECTORY: OFlags = OFlags::RDONLY
 /// Opens a directory beneath another, by a way of bare names; an empty one leads to the directory itself. No symlink is
 /// followed, whoever puts one there meanwhile: ELOOP. EXDEV where the way crosses onto another filesystem and may not,
 /// be it by a bind mount.
-pub(crate) fn open_way(top: BorrowedFd<'_>, way: &Path, across: Crossing) -> io::Result<OwnedFd> {
+pub(crate) fn open_directory_beneath(
+    top: BorrowedFd<'_>,
+    way: &Path,
+    across: Crossing,
+) -> io::Result<OwnedFd> {
     if way.as_os_str().is_empty() {
         return fcntl_dupfd_cloexec(top, 0);
     }
@@ -99,7 +103,7 @@ mod tests {
 
     /// Both ways to open a directory: kernels and sandboxes without openat2(2) have the second.
     type Opened = fn(BorrowedFd<'_>, &Path, Crossing) -> io::Result<OwnedFd>;
-    const WAYS: [Opened; 2] = [open_way, open_by_steps];
+    const WAYS: [Opened; 2] = [open_directory_beneath, open_by_steps];
 
     #[test]
     fn no_symlink_is_followed_on_the_way_nor_at_its_end() {
