@@ -252,7 +252,6 @@ fn names_that_a_filesystem_could_read_as_dots_are_no_names() {
 }
 
 #[test]
-#[ignore = "needs root: mounts"]
 fn nothing_is_removed_from_another_filesystem_that_a_path_leads_through() {
     let node = hostile_node(&removing("disk/tree"), HOSTILE_GRANTS);
     let disk = node.path("pool/disk");

@@ -1,4 +1,4 @@
-//! What guests can do and what they cannot, and how what they say is taken.
+//! What guests, and users of the node, can do and what they cannot, and how what guests say is taken.
 
 #![expect(
     clippy::expect_used,
