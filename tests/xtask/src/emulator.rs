@@ -6,22 +6,14 @@ use anyhow::Result;
 use drivebay_testbed::Cloud;
 
 use crate::build;
-use crate::process::{self, Echo, command};
 use crate::workspace::Workspace;
 
-/// The cargo package and the program's name.
-const PACKAGE: &str = "drivebay-ecs-emulator";
+/// The program's name.
 const PROGRAM: &str = "ecs-emulator";
 
 /// Builds it, optimised as what is measured against it, into target/dist/tests.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
-    let mut cargo = command("cargo");
-    cargo.current_dir(workspace.root());
-    cargo.args(["build", "--package", PACKAGE, "--bin", PROGRAM]);
-    cargo.args(["--profile", "dist"]);
-    process::run(&mut cargo, Echo::Live)?;
-    let built = workspace.cargo_target()?.join("dist").join(PROGRAM);
-    build::put(&built, &program(workspace))
+    build::put(&build::emulator(workspace)?, &program(workspace))
 }
 
 /// Where it is.

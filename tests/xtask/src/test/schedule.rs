@@ -12,8 +12,12 @@ const AT_ONCE: usize = 2;
 /// network or look at a few files claim nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// All processors and cargo's lock, to build.
-    Processors,
+    /// cargo's lock on the workspace, and a processor to build with.
+    Workspace,
+    /// The same of the guests' workspace.
+    Guests,
+    /// The same of what is shipped.
+    Shipped,
     /// This machine's kernel: its mounts, its loop devices, its table of processes.
     Kernel,
     /// A machine of its own.
@@ -83,7 +87,7 @@ mod tests {
         }
     }
 
-    const BUILD: Step = step("build", &[], &[Claim::Processors]);
+    const BUILD: Step = step("build", &[], &[Claim::Workspace]);
     const VM: Step = step("vm", &["build"], &[Claim::Vm]);
     const OUTSIDE: Step = step("outside", &["build"], &[Claim::Kernel]);
     const KUBELET: Step = step("kubelet", &["build"], &[Claim::Kernel]);

@@ -2,19 +2,22 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
+use super::programs::{self, Program};
 use super::schedule::Claim;
 use super::tally::Tally;
 use crate::build;
 use crate::emulator;
 use crate::golang;
-use crate::process::{self, Echo, answer, command};
+use crate::process::{self, Echo, command};
 use crate::sdks::CLIENTS;
 use crate::setup::{self, Part};
-use crate::steps::{Steps, say};
+use crate::steps::{Steps, say, speak_for};
 use crate::vm;
 use crate::workspace::Workspace;
 
@@ -49,49 +52,49 @@ pub(super) const STEPS: [Step; 14] = [
         name: "format",
         about: "both workspaces are formatted",
         needs: &[],
-        claims: &[Claim::Processors],
+        claims: &[],
         check: format,
     },
     Step {
         name: "lint",
         about: "clippy has no word against the host and its tests",
         needs: &[],
-        claims: &[Claim::Processors],
+        claims: &[Claim::Workspace],
         check: lint,
     },
     Step {
         name: "lint-guests",
         about: "clippy has no word against the guests",
         needs: &[],
-        claims: &[Claim::Processors],
+        claims: &[Claim::Guests],
         check: lint_guests,
     },
     Step {
         name: "unit",
         about: "the host's, the tasks' and the ECS emulator's own tests",
         needs: &[],
-        claims: &[Claim::Processors, Claim::Kernel],
+        claims: &[Claim::Workspace, Claim::Kernel],
         check: unit,
     },
     Step {
         name: "guests",
         about: "the guests' unit tests, native",
         needs: &[],
-        claims: &[Claim::Processors],
+        claims: &[Claim::Guests],
         check: guests,
     },
     Step {
         name: BUILD,
         about: "what is shipped",
         needs: &[],
-        claims: &[Claim::Processors],
+        claims: &[Claim::Workspace, Claim::Guests, Claim::Shipped],
         check: build,
     },
     Step {
         name: BUILD_TESTS,
         about: "what runs beside it in tests: their programs, the emulator, callers in Go",
         needs: &[],
-        claims: &[Claim::Processors],
+        claims: &[Claim::Workspace, Claim::Guests, Claim::Shipped],
         check: build_tests,
     },
     Step {
@@ -126,7 +129,7 @@ pub(super) const STEPS: [Step; 14] = [
         name: "docs",
         about: "the documentation's links",
         needs: &[],
-        claims: &[Claim::Processors],
+        claims: &[Claim::Workspace],
         check: docs,
     },
     Step {
@@ -160,10 +163,10 @@ fn lint(workspace: &Workspace) -> Result<Tally> {
             "warnings",
         ]))
     };
-    all([
-        clippy(&["--workspace"]),
-        clippy(&["--package", "drivebay", "--no-default-features"]),
-    ])
+    // csi-load beside it, so that procedural macros have the same features both times and are built once.
+    let shim = ["--package", "drivebay", "--package", "drivebay-csi-load"];
+    let shim = [&shim[..], &["--no-default-features"]].concat();
+    all([clippy(&["--workspace"]), clippy(&shim)])
 }
 
 fn lint_guests(workspace: &Workspace) -> Result<Tally> {
@@ -178,33 +181,20 @@ fn lint_guests(workspace: &Workspace) -> Result<Tally> {
     ]))
 }
 
-/// Without Cranelift, which unit tests have no use for and which takes minutes to build.
+/// What needs root runs as root, and nothing is skipped in silence.
 fn unit(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
-    let test = |arguments: &[&str]| rust(cargo_test(workspace.root()).args(arguments));
-    // What needs root runs as root, and nothing is skipped in silence.
-    let host = [
-        "--lib",
-        "--no-default-features",
-        "--features",
-        "network,csi",
-    ];
-    let host = ["--package", "drivebay"].into_iter().chain(host);
-    let host: Vec<&str> = host.chain(["--", "--include-ignored"]).collect();
-    all([
-        test(&host),
-        test(&["--package", "xtask"]),
-        test(&[
-            "--package",
-            "drivebay-ecs-emulator",
-            "--",
-            "--include-ignored",
-        ]),
-    ])
+    let programs = programs::build(workspace)?;
+    let is_unit = |program: &Program| !is_outside(workspace, program);
+    programs::run(&programs, is_unit, &["--include-ignored"])
+}
+
+fn is_outside(workspace: &Workspace, program: &Program) -> bool {
+    program.directory == workspace.root().join("tests")
 }
 
 fn guests(workspace: &Workspace) -> Result<Tally> {
-    rust(cargo_test(&workspace.guests()).arg("--workspace"))
+    rust(cargo(&workspace.guests()).args(["test", "--no-fail-fast", "--workspace"]))
 }
 
 fn build(workspace: &Workspace) -> Result<Tally> {
@@ -216,85 +206,100 @@ fn build(workspace: &Workspace) -> Result<Tally> {
 fn build_tests(workspace: &Workspace) -> Result<Tally> {
     let parts = [Part::Test, Part::Go, Part::Grpc, Part::Vm];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
-    emulator::build(workspace)?;
-    golang::build_csi(workspace)?;
-    golang::build_old_callers(workspace)?;
-    golang::build_kubelet(workspace)?;
-    let mut tests = cargo(workspace.root());
-    live(tests.args(["test", "--package", "drivebay-tests", "--no-run"]))
+    thread::scope(|scope| {
+        let callers = scope.spawn(|| {
+            speak_for(Some("go"));
+            build_callers(workspace)?;
+            build_kubelet(workspace)
+        });
+        build_emulator(workspace)?;
+        programs::build(workspace)?;
+        let callers = callers.join();
+        callers.unwrap_or_else(|_| Err(anyhow!("building the callers panicked")))
+    })?;
+    Ok(Tally::default())
 }
 
 /// All targets of tests/ that need nothing but the built binaries; the others are steps of their own.
 fn outside(workspace: &Workspace) -> Result<Tally> {
     let parts = [Part::Test, Part::Go, Part::Grpc];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
-    emulator::build(workspace)?;
-    golang::build_csi(workspace)?;
-    golang::build_old_callers(workspace)?;
-    let mut tests = cargo_test(workspace.root());
-    tests.args(["--package", "drivebay-tests", "--lib"]);
-    for name in targets(workspace)? {
-        if ![KUBELET, VM].contains(&name.as_str()) {
-            tests.args(["--test", &name]);
-        }
-    }
-    rust(&mut tests)
-}
-
-fn targets(workspace: &Workspace) -> Result<Vec<String>> {
-    let metadata = workspace.metadata(workspace.root())?;
-    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
-    let mut packages = list(&metadata["packages"]).into_iter();
-    let tests = packages.find(|package| package["name"] == "drivebay-tests");
-    let targets = list(&tests.context("the workspace has no tests")?["targets"]);
-    let names = targets
-        .iter()
-        .filter(|target| target["kind"][0] == "test")
-        .filter_map(|target| target["name"].as_str());
-    Ok(names.map(str::to_owned).collect())
+    build_emulator(workspace)?;
+    build_callers(workspace)?;
+    let of_others = |program: &Program| [KUBELET, VM].contains(&program.name.as_str());
+    let chosen = |program: &Program| is_outside(workspace, program) && !of_others(program);
+    programs::run(&programs::build(workspace)?, chosen, &[])
 }
 
 fn kubelet(workspace: &Workspace) -> Result<Tally> {
-    kubelet_program(workspace)?;
-    let mut tests = cargo_test(workspace.root());
-    tests.args(["--package", "drivebay-tests", "--test", KUBELET]);
-    rust(tests.args(["--", "--include-ignored"]))
+    build_kubelet(workspace)?;
+    let chosen = |program: &Program| is_outside(workspace, program) && program.name == KUBELET;
+    let programs = programs::build(workspace)?;
+    programs::run(&programs, chosen, &["--include-ignored"])
 }
 
-fn kubelet_program(workspace: &Workspace) -> Result<()> {
-    setup::ensure(workspace, &[Part::Go], &mut Steps::new("setup", 0))?;
-    golang::build_kubelet(workspace)
+/// Programs that several steps run. They are built once, as those that run at once must not replace them beneath
+/// each other.
+struct Built(Mutex<bool>);
+
+impl Built {
+    const fn not_yet() -> Self {
+        Self(Mutex::new(false))
+    }
+
+    fn once(&self, build: impl FnOnce() -> Result<()>) -> Result<()> {
+        let mut is_built = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_built {
+            build()?;
+            *is_built = true;
+        }
+        Ok(())
+    }
+}
+
+fn build_emulator(workspace: &Workspace) -> Result<()> {
+    static BUILT: Built = Built::not_yet();
+    BUILT.once(|| emulator::build(workspace))
+}
+
+fn build_callers(workspace: &Workspace) -> Result<()> {
+    static BUILT: Built = Built::not_yet();
+    BUILT.once(|| {
+        setup::ensure(workspace, &[Part::Go], &mut Steps::new("setup", 0))?;
+        golang::build_csi(workspace)?;
+        golang::build_old_callers(workspace)
+    })
+}
+
+fn build_kubelet(workspace: &Workspace) -> Result<()> {
+    static BUILT: Built = Built::not_yet();
+    BUILT.once(|| {
+        setup::ensure(workspace, &[Part::Go], &mut Steps::new("setup", 0))?;
+        golang::build_kubelet(workspace)
+    })
 }
 
 /// Built here, run there.
 fn virtual_machine(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Vm], &mut Steps::new("setup", 0))?;
-    kubelet_program(workspace)?;
-    golang::build_csi(workspace)?;
-    emulator::build(workspace)?;
+    build_kubelet(workspace)?;
+    build_callers(workspace)?;
+    build_emulator(workspace)?;
     let machine = vm::machine(workspace, VM_TIMEOUT)?;
-    let program = vm_tests(workspace)?.context("tests/ has no test target named vm")?;
+    let programs = programs::build(workspace)?;
+    let mut outside = programs.iter().filter(|it| is_outside(workspace, it));
+    let program = outside.find(|program| program.name == VM);
+    let program = &program.context("tests/ has no test target named vm")?.path;
     let script = format!("'{program}' --include-ignored --test-threads 1");
     let finished = machine.run(workspace.root(), &script, Echo::Live)?;
     let tally = Tally::of_rust(&finished.output);
     Ok(counted(Some(i32::from(finished.code)), tally))
 }
 
-fn vm_tests(workspace: &Workspace) -> Result<Option<String>> {
-    let mut cargo = cargo(workspace.root());
-    cargo.args(["test", "--package", "drivebay-tests", "--test", VM]);
-    cargo.args(["--no-run", "--message-format", "json"]);
-    let messages = answer(&mut cargo)?;
-    let mut messages = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    Ok(messages.find_map(|message| message["executable"].as_str().map(str::to_owned)))
-}
-
 /// One client after the other; those that come after one that failed run too, as they show where it differs.
 fn sdks(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Sdks], &mut Steps::new("setup", 0))?;
-    emulator::build(workspace)?;
+    build_emulator(workspace)?;
     all(CLIENTS.each_ref().map(|client| {
         let (code, output) = client.run(workspace)?;
         Ok(counted(code, Tally::of_checks(&output)))
@@ -337,21 +342,18 @@ fn advisories(workspace: &Workspace) -> Result<Tally> {
     all(workspaces.map(|directory| live(cargo(directory).args(["deny", "check", "advisories"]))))
 }
 
-fn cargo(directory: &Path) -> Command {
+pub(super) fn cargo(directory: &Path) -> Command {
     let mut cargo = command("cargo");
     cargo.current_dir(directory);
-    cargo
-}
-
-/// All targets run, whichever of them fails.
-fn cargo_test(directory: &Path) -> Command {
-    let mut cargo = cargo(directory);
-    cargo.args(["test", "--no-fail-fast"]);
+    // What would save time at the next build costs gigabytes, and time, where there is none.
+    if std::env::var_os("CI").is_some() {
+        cargo.env("CARGO_INCREMENTAL", "0");
+    }
     cargo
 }
 
 /// The counts of several checks. What could not be gone through counts as a failure beside them.
-fn all<const N: usize>(checks: [Result<Tally>; N]) -> Result<Tally> {
+pub(super) fn all(checks: impl IntoIterator<Item = Result<Tally>>) -> Result<Tally> {
     let mut all = Tally::default();
     for check in checks {
         all.add(check.unwrap_or_else(|error| Tally::of_failure(&error)));
@@ -359,12 +361,12 @@ fn all<const N: usize>(checks: [Result<Tally>; N]) -> Result<Tally> {
     Ok(all)
 }
 
-fn live(command: &mut Command) -> Result<Tally> {
+pub(super) fn live(command: &mut Command) -> Result<Tally> {
     process::run(command, Echo::Live)?;
     Ok(Tally::default())
 }
 
-fn rust(command: &mut Command) -> Result<Tally> {
+pub(super) fn rust(command: &mut Command) -> Result<Tally> {
     let (code, output) = process::finish(command, Echo::Live)?;
     Ok(counted(code, Tally::of_rust(&output)))
 }
@@ -392,6 +394,22 @@ mod tests {
         let tally = tally.unwrap();
         assert_eq!(tally.to_string(), "2 passed, 2 failed, 0 skipped");
         assert_eq!(tally.failures, ["cannot start", "three"]);
+    }
+
+    #[test]
+    fn what_several_steps_run_is_built_once_and_again_only_where_that_failed() {
+        let built = Built::not_yet();
+        assert!(built.once(|| Err(anyhow!("no compiler"))).is_err());
+        let mut times = 0;
+        for _ in 0..2 {
+            built
+                .once(|| {
+                    times += 1;
+                    Ok(())
+                })
+                .unwrap();
+        }
+        assert_eq!(times, 1);
     }
 
     #[test]

@@ -19,6 +19,12 @@ $b mount -t overlay -o lowerdir=/packages:/host,upperdir=/written/upper,workdir=
 $b mkdir -p "/root$share"
 # Not `loose`, so that the machine outside and the VM see each other's writes; `mmap` for programs' sake.
 nine share "/root$share" cache=mmap
+# What is shipped is started hundreds of times: from there it would be fetched each time, from here once.
+for shipped in bin guests; do
+    if [ -d "/host$share/dist/$shipped" ]; then
+        $b mount --bind "/host$share/dist/$shipped" "/root$share/dist/$shipped"
+    fi
+done
 
 for filesystem in proc dev; do $b mount --move /$filesystem /root/$filesystem; done
 exec $b switch_root /root /bin/sh "$run/boot.sh" "$run"
