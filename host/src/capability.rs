@@ -34,7 +34,7 @@ pub(crate) use call_context::CallContext;
 pub use driver_state::DriverState;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use files::Directory;
-pub(crate) use guest_memory::{CallMemory, NoMemory};
+pub(crate) use guest_memory::NoMemory;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use https::Endpoint;
 #[cfg(feature = "compiler")]

@@ -8,10 +8,10 @@ use std::fmt::{self, Write};
 use rustc_demangle::try_demangle;
 use wasmtime::{FrameInfo, Store, WasmBacktrace};
 
-use super::State;
 use crate::error::{DriverError, GuestText};
 use crate::runtime::guest::Guest;
 use crate::runtime::limiter::LimitError;
+use crate::runtime::state::State;
 
 /// What the library says of a guest that returned without giving back what it was lent.
 const NOT_GIVEN_BACK: &str = "borrow handles still remain at the end of the call";

@@ -15,12 +15,13 @@ use crate::capability::DriverState;
 use crate::config::Limits;
 use crate::error::{DriverError, GuestText};
 use crate::grant::Grants;
-use crate::runtime::call::{CallSetup, State};
+use crate::runtime::call::CallSetup;
 use crate::runtime::clock::Clock;
 use crate::runtime::contract::{self, Complexity, ContractError, Structure};
 use crate::runtime::guest::link_for_description;
 use crate::runtime::imports::ImportProblem;
 use crate::runtime::manifest::{Description, Manifest};
+use crate::runtime::state::State;
 use crate::runtime::{Guest, engine, imports};
 use crate::sys::{self, Fault, FaultKind, Kernel, Reply, Request};
 
