@@ -1,7 +1,8 @@
 //! One call: a fresh store, its limits armed before the guest's first instruction, one export, the end.
 //!
 //! Each interface that a guest can export has a file beneath this one, with a typed function for each of
-//! its functions; all of them come through `Guest::call`.
+//! its functions; all of them come through `Guest::call`. Each fails with the guest's own error, or with `internal`
+//! where the guest broke down.
 
 mod accessibility;
 mod attachment;

@@ -41,9 +41,6 @@ const REAL: [&str; 11] = [
 ];
 
 /// Links it for a component that imports WASI.
-///
-/// # Errors
-/// From the linker.
 pub(super) fn link(
     linker: &mut Linker<State>,
     engine: &Engine,

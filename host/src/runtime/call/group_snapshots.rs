@@ -11,9 +11,6 @@ use crate::volume::{
 
 impl Guest {
     /// `group-snapshots.create-group-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn create_group_snapshot(
         &self,
         setup: CallSetup,
@@ -36,9 +33,6 @@ impl Guest {
     }
 
     /// `group-snapshots.delete-group-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn delete_group_snapshot(
         &self,
         setup: CallSetup,
@@ -54,9 +48,6 @@ impl Guest {
     }
 
     /// `group-snapshots.get-group-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn get_group_snapshot(
         &self,
         setup: CallSetup,

@@ -10,9 +10,6 @@ use crate::volume::{PageToken, Snapshot, SnapshotFilter, SnapshotPage};
 
 impl Guest {
     /// `snapshot-listing.list-snapshots`; 0 entries means as many as the guest likes.
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn list_snapshots(
         &self,
         setup: CallSetup,
