@@ -19,8 +19,8 @@ mod known_value;
 mod log;
 mod log_budget;
 mod mounts;
+mod redact;
 mod signing;
-mod told;
 
 use wasmtime::component::{HasSelf, Linker};
 

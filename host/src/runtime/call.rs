@@ -6,9 +6,7 @@
 
 mod accessibility;
 mod attachment;
-mod breakdown;
 mod capacity;
-mod checked;
 mod cloning;
 mod controller;
 mod convert;
@@ -21,6 +19,8 @@ mod modification;
 mod node;
 mod snapshot_listing;
 mod snapshots;
+mod trap;
+mod validate;
 mod volume_listing;
 
 use std::time::{Duration, Instant};
@@ -94,7 +94,7 @@ impl Guest {
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(context.failed_with(error)),
-            Err(error) => Err(self.breakdown(export, &error, &store)),
+            Err(error) => Err(self.trap_error(export, &error, &store)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `group-snapshots`: the content of several volumes at one moment.
 
-use super::checked::{Answered, Named};
 use super::convert::snapshot_info;
+use super::validate::{Answered, Named};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;

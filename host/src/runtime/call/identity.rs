@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
-use super::checked::Answered;
+use super::validate::Answered;
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::value_of;

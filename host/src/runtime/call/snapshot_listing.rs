@@ -1,7 +1,7 @@
 //! `snapshot-listing`: which snapshots there are.
 
-use super::checked::{Answered, Named};
 use super::convert::snapshot_info;
+use super::validate::{Answered, Named};
 use super::{CallSetup, Guest};
 use crate::bindings::drivebay::driver::types as wit;
 use crate::bindings::exports::drivebay::driver as exports;

@@ -1,7 +1,7 @@
 //! `snapshots`: the content of a volume at one moment.
 
-use super::checked::Named;
 use super::convert::snapshot_info;
+use super::validate::Named;
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
