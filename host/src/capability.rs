@@ -19,8 +19,8 @@ mod known_value;
 mod log;
 mod log_budget;
 mod mounts;
+mod redact;
 mod signing;
-mod told;
 
 use wasmtime::component::{HasSelf, Linker};
 
@@ -50,9 +50,6 @@ pub use signing::SigningKey;
 type Get<T> = fn(&mut T) -> &mut CallContext;
 
 /// Makes one capability callable. The contract's shared words need no grant.
-///
-/// # Errors
-/// From the linker, where a name is defined twice.
 pub(crate) fn link<T: 'static>(
     linker: &mut Linker<T>,
     capability: Capability,
@@ -71,9 +68,6 @@ pub(crate) fn link<T: 'static>(
 }
 
 /// Makes the words of `types` known.
-///
-/// # Errors
-/// From the linker.
 pub(crate) fn link_types<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> wasmtime::Result<()> {
     wit::types::add_to_linker::<_, HasSelf<CallContext>>(linker, get)
 }

@@ -18,6 +18,8 @@ mod imports;
 mod limiter;
 mod manifest;
 mod refusals;
+mod state;
+mod stderr;
 mod wasi;
 mod wasi_stubs;
 

@@ -102,7 +102,7 @@ impl Driver {
             .from_process()
         };
         self.paths.close().map_err(unsafe_to_use)?;
-        for directory in self.paths.kept(&self.config.name) {
+        for directory in self.paths.trusted(&self.config.name) {
             sys::close_directory_beneath(&directory).map_err(unsafe_to_use)?;
         }
         let _ = self.closed.set(());

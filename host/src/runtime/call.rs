@@ -1,13 +1,12 @@
 //! One call: a fresh store, its limits armed before the guest's first instruction, one export, the end.
 //!
 //! Each interface that a guest can export has a file beneath this one, with a typed function for each of
-//! its functions; all of them come through `Guest::call`.
+//! its functions; all of them come through `Guest::call`. Each fails with the guest's own error, or with `internal`
+//! where the guest broke down.
 
 mod accessibility;
 mod attachment;
-mod breakdown;
 mod capacity;
-mod checked;
 mod cloning;
 mod controller;
 mod convert;
@@ -20,17 +19,18 @@ mod modification;
 mod node;
 mod snapshot_listing;
 mod snapshots;
+mod trap;
+mod validate;
 mod volume_listing;
 
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Instance, ResourceTable};
-use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 
-use super::engine::MEMORY_RESERVATION;
 use super::guest::Guest;
-use super::limiter::{Budget, LimitError, Limiter, MAX_INSTANCES};
-use super::wasi::Stderr;
+use super::limiter::{Budget, Limiter};
+use super::state::State;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::{CallContext, CallKeys, DriverState, LogBudget};
 use crate::error::DriverError;
@@ -68,101 +68,6 @@ impl std::fmt::Debug for CallSetup {
     }
 }
 
-/// Everything in the store of one call.
-pub(super) struct State {
-    context: CallContext,
-    limiter: Limiter,
-    begun: Instant,
-    /// All that the call was given, for messages.
-    whole: Duration,
-    stderr: Stderr,
-}
-
-impl State {
-    pub(super) fn context(&mut self) -> &mut CallContext {
-        &mut self.context
-    }
-
-    pub(super) fn table(&self) -> &ResourceTable {
-        &self.context.table
-    }
-
-    /// What the guest writes to standard error.
-    pub(super) fn stderr(&mut self) -> &mut Stderr {
-        &mut self.stderr
-    }
-
-    /// When the call began.
-    pub(super) fn begun(&self) -> Instant {
-        self.begun
-    }
-
-    /// Takes so much of what all guests of the driver have; waits for it where others have it now.
-    fn take(&mut self, bytes: usize) -> wasmtime::Result<()> {
-        let taken = self.context.taken.take(bytes, self.context.deadline);
-        Ok(taken.map_err(LimitError::AllGuests)?)
-    }
-
-    /// Sleeps until then, for a guest that can do nothing meanwhile. No epoch wakes the host's own code, so
-    /// whoever would sleep past the deadline is ended now: nothing else could become of the call, and its
-    /// thread and memory are others' sooner.
-    ///
-    /// # Errors
-    /// [`LimitError::Sleep`], also for what never comes.
-    pub(super) fn sleep_until(&mut self, when: Option<Instant>) -> Result<(), LimitError> {
-        let when = when.filter(|when| *when < self.context.deadline);
-        let when = when.ok_or(LimitError::Sleep(self.whole))?;
-        let pause = when.saturating_duration_since(Instant::now());
-        if !pause.is_zero() {
-            std::thread::sleep(pause);
-            self.context.waited += pause;
-        }
-        Ok(())
-    }
-}
-
-impl ResourceLimiter for State {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let Some(more) = self.limiter.grow_memory(current, desired) else {
-            return Ok(false);
-        };
-        self.take(more)?;
-        if desired as u64 > MEMORY_RESERVATION {
-            // It may have to be moved, and there are two of it then.
-            let (taken, deadline) = (&mut self.context.taken, self.context.deadline);
-            let moved = taken.take_buffer(current, deadline);
-            moved.map_err(LimitError::AllGuests)?;
-        }
-        Ok(true)
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(self.limiter.grow_table(current, desired))
-    }
-
-    fn instances(&self) -> usize {
-        MAX_INSTANCES
-    }
-
-    fn tables(&self) -> usize {
-        MAX_INSTANCES
-    }
-
-    fn memories(&self) -> usize {
-        MAX_INSTANCES
-    }
-}
-
 impl Guest {
     fn call<T>(
         &self,
@@ -189,7 +94,7 @@ impl Guest {
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(context.failed_with(error)),
-            Err(error) => Err(self.breakdown(export, &error, &store)),
+            Err(error) => Err(self.trap_error(export, &error, &store)),
         }
     }
 
@@ -212,13 +117,7 @@ impl Guest {
         };
         let mut store = Store::new(
             &self.engine,
-            State {
-                context,
-                limiter: Limiter::new(&self.limits),
-                begun: Instant::now(),
-                whole: self.limits.deadline,
-                stderr: Stderr::default(),
-            },
+            State::new(context, Limiter::new(&self.limits), self.limits.deadline),
         );
         store.limiter(|state| state);
         store.set_hostcall_fuel(HOST_CALL_BYTES);

@@ -28,7 +28,7 @@ pub enum CompileError {
     /// It is something else.
     #[error("{} is not a WebAssembly component: {reason}", path.display())]
     NotAComponent {
-        /// Which file.
+        /// The component's file.
         path: PathBuf,
         /// From the validator, which quotes the file.
         reason: GuestText,
@@ -36,7 +36,7 @@ pub enum CompileError {
     /// It does not fit the contract.
     #[error("{} does not fit this host: {reason}", path.display())]
     Unfit {
-        /// Which file.
+        /// The component's file.
         path: PathBuf,
         /// What does not fit, with names from the file.
         reason: GuestText,
@@ -44,25 +44,25 @@ pub enum CompileError {
     /// It broke down when asked who it is.
     #[error("{} failed its self-test: {reason}", path.display())]
     Broken {
-        /// Which file.
+        /// The component's file.
         path: PathBuf,
-        /// How.
+        /// What broke down, in the guest's words.
         reason: GuestText,
     },
     /// It met a limit.
     #[error("cannot compile {}: {limit}", path.display())]
     Limit {
-        /// Which file.
+        /// The component's file.
         path: PathBuf,
-        /// Which limit, and what can be done.
+        /// The limit, and what can be done.
         limit: CompileLimit,
     },
     /// Nobody could do it.
     #[error("cannot compile {}", path.display())]
     Undone {
-        /// Which file.
+        /// The component's file.
         path: PathBuf,
-        /// Why.
+        /// What kept the worker that compiles.
         source: CompileWorkerError,
     },
     /// The result cannot be kept.
@@ -70,7 +70,7 @@ pub enum CompileError {
     Unwritable {
         /// The directory for compiled code.
         path: PathBuf,
-        /// Why.
+        /// As the system says it.
         source: io::Error,
     },
 }

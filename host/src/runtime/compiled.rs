@@ -30,7 +30,7 @@ pub enum CompiledError {
     /// It is there, but not as we left it.
     #[error("compiled code {} is refused: {reason}", path.display())]
     Refused {
-        /// Which file.
+        /// The file of compiled code.
         path: PathBuf,
         /// Owner, mode, digest, or wasmtime's own check.
         reason: String,

@@ -17,7 +17,7 @@ use crate::sys;
 /// A component in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentFile {
-    /// Where it is.
+    /// The file in the store.
     pub path: PathBuf,
     /// SHA-256, hex.
     pub sha256: String,
@@ -35,21 +35,21 @@ pub struct ComponentBytes {
     pub(super) sha256: String,
 }
 
-/// Why there is none.
+/// Why a component is not to be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
     /// The file cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
-        /// Which file.
+        /// The component's file.
         path: PathBuf,
-        /// Why.
+        /// As the system says it.
         source: io::Error,
     },
     /// It has more bytes than a component may have.
     #[error("{} has more than {MAX_COMPONENT_BYTES} bytes, and no setting allows a component to have more; leave out of it what it does not need", path.display())]
     TooLarge {
-        /// Which file.
+        /// The component's file.
         path: PathBuf,
     },
     /// Nothing of that name.
@@ -63,9 +63,9 @@ pub enum ComponentError {
     /// It is there and cannot be read or written.
     #[error("cannot use component {}", path.display())]
     Io {
-        /// Which file.
+        /// The component's file.
         path: PathBuf,
-        /// Why.
+        /// As the system says it.
         source: io::Error,
     },
 }

@@ -5,89 +5,20 @@
 //! types may stand for a million others in a thousand bytes, so they are counted first.
 
 mod difference;
+mod error;
 mod expansion;
 mod instances;
 mod shape;
 mod world;
 
-use std::fmt;
-
-use difference::Difference;
-use shape::Signature;
+use error::{How, Misfit};
 use world::{Interface, World};
 
+pub(super) use error::{Complexity, ContractError};
 pub(super) use world::Structure;
 
 use super::imports::{Export, capability};
 use crate::bindings::COMPONENT_TYPE;
-
-/// Why a component is not compiled.
-#[derive(Debug)]
-pub(super) enum ContractError {
-    /// It is no component, or a damaged one.
-    NotAComponent(String),
-    /// It is too much to be looked at.
-    TooComplex(Complexity),
-    /// A type is another one than the contract's.
-    Misfit(Misfit),
-}
-
-/// What there is too much of; what there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Complexity {
-    /// Parts of types.
-    Types(u64),
-    /// Instances.
-    Instances(u64),
-    /// Names of imports and exports.
-    Names(u64),
-    /// Bytes of one of them.
-    Name(u64),
-}
-
-/// The first place in which it differs.
-#[derive(Debug)]
-pub(super) struct Misfit {
-    interface: String,
-    function: String,
-    how: How,
-}
-
-#[derive(Debug)]
-enum How {
-    /// The contract has it, and what is exported has not.
-    Missing { expected: Signature },
-    /// It is imported, and the contract has it not.
-    Unknown { found: Signature },
-    /// A part of it is of another type.
-    Differs(Difference),
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            interface,
-            function,
-            how,
-        } = self;
-        match how {
-            How::Missing { expected } => {
-                write!(
-                    f,
-                    "it exports {interface} without {function}, which the contract has as {expected}"
-                )?;
-            }
-            How::Unknown { found } => {
-                write!(
-                    f,
-                    "it imports {function} of {interface} as {found}, which this host does not have"
-                )?;
-            }
-            How::Differs(difference) => write!(f, "in {function} of {interface}, {difference}")?,
-        }
-        write!(f, "; rebuild the component with this host's wit/ directory")
-    }
-}
 
 /// Compares a component with the contract; nothing of it is compiled or run.
 ///

@@ -7,10 +7,10 @@ use std::time::Instant;
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
-use super::call::State;
 use super::clock::Clock;
 use super::components::ComponentFile;
 use super::refusals::Refusal;
+use super::state::State;
 use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
 use crate::capability;
 use crate::config::{DriverConfig, Limits, Paths};

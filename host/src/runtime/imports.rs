@@ -101,7 +101,7 @@ pub enum ImportProblem {
     },
     /// Asks for what the driver was not granted.
     NotGranted {
-        /// What it asks for.
+        /// The capability that the grant lacks.
         capability: Capability,
     },
     /// Asks for something this host does not have.

@@ -98,7 +98,7 @@ pub(crate) fn is_qualified(key: &str) -> bool {
 pub struct Parameter {
     /// As the guest spells it.
     pub name: GuestText,
-    /// Where it may stand.
+    /// The maps that it may stand in.
     pub scope: Scope,
     /// Whether it must.
     pub need: Need,

@@ -9,20 +9,17 @@
 //! Nothing here allocates by a number that a guest gives, and [`poll`] is all that waits.
 
 mod clocks;
+mod interface;
 mod poll;
 mod random;
-mod stderr;
 mod streams;
 
-pub(super) use stderr::Stderr;
-
+use interface::Interface;
 use streams::Output;
-use wasmtime::component::{
-    Component, ComponentNamedList, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
-};
-use wasmtime::{Engine, StoreContextMut};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
 
-use super::call::State;
+use super::state::State;
 use super::wasi_stubs;
 
 /// The newest version of which these interfaces are known to be the same as in 0.2.0; the linker takes any
@@ -43,16 +40,7 @@ const REAL: [&str; 11] = [
     "wasi:cli/stderr",
 ];
 
-/// An interface that is being defined, and the names of its functions so far.
-struct Interface<'a> {
-    linked: LinkerInstance<'a, State>,
-    functions: Vec<String>,
-}
-
 /// Links it for a component that imports WASI.
-///
-/// # Errors
-/// From the linker.
 pub(super) fn link(
     linker: &mut Linker<State>,
     engine: &Engine,
@@ -101,35 +89,6 @@ fn is_real(name: &str) -> bool {
         name.strip_prefix(real)
             .is_some_and(|rest| rest.starts_with('@'))
     })
-}
-
-impl Interface<'_> {
-    fn func_wrap<P, R>(
-        &mut self,
-        name: &str,
-        function: impl Fn(StoreContextMut<'_, State>, P) -> wasmtime::Result<R> + Send + Sync + 'static,
-    ) -> wasmtime::Result<()>
-    where
-        P: ComponentNamedList + Lift + 'static,
-        R: ComponentNamedList + Lower + 'static,
-    {
-        self.functions.push(name.to_owned());
-        self.linked.func_wrap(name, function)
-    }
-
-    /// One whose handles stand in the call's own table.
-    fn resource<R: Send + 'static>(&mut self, name: &str) -> wasmtime::Result<()> {
-        self.functions.push(format!("[resource-drop]{name}"));
-        self.linked.resource(
-            name,
-            ResourceType::host::<R>(),
-            |mut store: StoreContextMut<'_, State>, handle| {
-                let table = &mut store.data_mut().context().table;
-                table.delete(Resource::<R>::new_own(handle))?;
-                Ok(())
-            },
-        )
-    }
 }
 
 #[cfg(test)]

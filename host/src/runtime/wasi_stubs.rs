@@ -9,9 +9,6 @@ use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType, Val};
 
 /// Defines everything in those of the component's imports that `is_stub` names.
-///
-/// # Errors
-/// From the linker.
 pub(super) fn define_stubs<T: 'static>(
     linker: &mut Linker<T>,
     engine: &Engine,

@@ -7,9 +7,6 @@ use crate::volume::Topology;
 
 impl Guest {
     /// `accessibility.get-topology`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn get_topology(&self, setup: CallSetup) -> Result<Topology, DriverError> {
         let said = self.call(setup, "get-topology", |store, instance| {
             let accessibility = exports::accessibility::GuestIndices::new(&self.ready)?

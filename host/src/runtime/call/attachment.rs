@@ -15,15 +15,12 @@ pub struct AttachRequest<'a> {
     pub context: &'a Parameters,
     /// What attaching returned, where it happened already.
     pub publish_context: &'a Parameters,
-    /// Which node.
+    /// The node, by the backend's name of it.
     pub node: &'a NodeId,
 }
 
 impl Guest {
     /// `attachment.attach-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn attach_volume(
         &self,
         setup: CallSetup,
@@ -41,9 +38,6 @@ impl Guest {
     }
 
     /// `attachment.detach-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn detach_volume(
         &self,
         setup: CallSetup,
@@ -58,9 +52,6 @@ impl Guest {
     }
 
     /// `attachment.is-attached`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn is_attached(
         &self,
         setup: CallSetup,

@@ -10,7 +10,7 @@ impl Guest {
     /// `cloning.clone-volume`
     ///
     /// # Errors
-    /// `invalid-argument`: a filesystem that may not be made. The guest's own, or `internal` where it broke down.
+    /// `invalid-argument`: a filesystem that may not be made.
     pub fn clone_volume(
         &self,
         setup: CallSetup,

@@ -10,7 +10,7 @@ impl Guest {
     /// `controller.create-volume`: empty, or with the content of a snapshot.
     ///
     /// # Errors
-    /// `invalid-argument`: a filesystem that may not be made. The guest's own, or `internal` where it broke down.
+    /// `invalid-argument`: a filesystem that may not be made.
     pub fn create_volume(
         &self,
         setup: CallSetup,
@@ -31,9 +31,6 @@ impl Guest {
     }
 
     /// `controller.delete-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn delete_volume(&self, setup: CallSetup, id: &VolumeId) -> Result<(), DriverError> {
         self.call(setup, "delete-volume", |store, instance| {
             let controller =
@@ -45,7 +42,7 @@ impl Guest {
     /// `controller.validate-volume`
     ///
     /// # Errors
-    /// `unsupported`: a filesystem that may not be mounted. The guest's own, or `internal` where it broke down.
+    /// `unsupported`: a filesystem that may not be mounted.
     pub fn validate_volume(
         &self,
         setup: CallSetup,
@@ -64,9 +61,6 @@ impl Guest {
     }
 
     /// `controller.get-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn get_volume(&self, setup: CallSetup, id: &VolumeId) -> Result<VolumeInfo, DriverError> {
         let said = self.call(setup, "get-volume", |store, instance| {
             let controller =

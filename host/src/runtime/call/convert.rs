@@ -2,7 +2,7 @@
 //!
 //! On the way back each field is checked.
 
-use super::checked::{Answered, Named};
+use super::validate::{Answered, Named};
 use crate::bindings::drivebay::driver::types as wit;
 use crate::error::DriverError;
 use crate::volume::{

@@ -8,9 +8,6 @@ use crate::volume::{CapacityRange, Parameters, VolumeId};
 
 impl Guest {
     /// `expansion.expand-volume`: the size afterwards, in bytes.
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn expand_volume(
         &self,
         setup: CallSetup,

@@ -1,7 +1,7 @@
 //! `group-snapshots`: the content of several volumes at one moment.
 
-use super::checked::{Answered, Named};
 use super::convert::snapshot_info;
+use super::validate::{Answered, Named};
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -11,9 +11,6 @@ use crate::volume::{
 
 impl Guest {
     /// `group-snapshots.create-group-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn create_group_snapshot(
         &self,
         setup: CallSetup,
@@ -36,9 +33,6 @@ impl Guest {
     }
 
     /// `group-snapshots.delete-group-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn delete_group_snapshot(
         &self,
         setup: CallSetup,
@@ -54,9 +48,6 @@ impl Guest {
     }
 
     /// `group-snapshots.get-group-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn get_group_snapshot(
         &self,
         setup: CallSetup,

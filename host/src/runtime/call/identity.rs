@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
-use super::checked::Answered;
-use super::{CallSetup, Guest, State};
+use super::validate::Answered;
+use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::value_of;
 use crate::error::{DriverError, GuestText};
 use crate::runtime::imports::Export;
 use crate::runtime::manifest::{Description, Need, Parameter, Scope};
+use crate::runtime::state::State;
 
 /// Longest name, version and parameter's name in bytes: CSI's bound on strings.
 const LONGEST_NAME: usize = 128;

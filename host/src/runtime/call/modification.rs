@@ -7,9 +7,6 @@ use crate::volume::{Parameters, VolumeId};
 
 impl Guest {
     /// `modification.modify-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn modify_volume(
         &self,
         setup: CallSetup,

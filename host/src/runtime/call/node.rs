@@ -10,7 +10,7 @@ use crate::error::{DriverError, GuestText};
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType, Health, NodeInfo, Parameters, Topology, VolumeId};
 
-/// What belongs where.
+/// A volume, how it is used, and the target that it belongs at.
 #[derive(Debug)]
 pub struct StageRequest<'a> {
     /// The backend's name of it.
@@ -19,11 +19,11 @@ pub struct StageRequest<'a> {
     pub context: &'a Parameters,
     /// What attaching returned.
     pub publish_context: &'a Parameters,
-    /// Read-only or not.
+    /// Whether its pods may write.
     pub access: Access,
-    /// Device or directory.
+    /// How it appears in a pod.
     pub kind: &'a AccessType,
-    /// Where; checked by the caller, opened again by the worker.
+    /// Checked by the caller, opened again by the worker.
     pub target: std::path::PathBuf,
     /// What is mounted there already.
     pub mounted: Option<MountEntry>,
@@ -33,9 +33,6 @@ pub struct StageRequest<'a> {
 
 impl Guest {
     /// `node.stage-volume`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn stage_volume(
         &self,
         setup: CallSetup,
@@ -63,9 +60,6 @@ impl Guest {
     }
 
     /// `node.get-info`; where the node is, `accessibility` tells.
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn get_info(&self, setup: CallSetup) -> Result<NodeInfo, DriverError> {
         let said = self.call(setup, "get-info", |store, instance| {
             let node =
@@ -84,9 +78,6 @@ impl Guest {
     }
 
     /// `node.get-health`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn get_health(
         &self,
         setup: CallSetup,

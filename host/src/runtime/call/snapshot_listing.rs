@@ -1,7 +1,7 @@
 //! `snapshot-listing`: which snapshots there are.
 
-use super::checked::{Answered, Named};
 use super::convert::snapshot_info;
+use super::validate::{Answered, Named};
 use super::{CallSetup, Guest};
 use crate::bindings::drivebay::driver::types as wit;
 use crate::bindings::exports::drivebay::driver as exports;
@@ -10,9 +10,6 @@ use crate::volume::{PageToken, Snapshot, SnapshotFilter, SnapshotPage};
 
 impl Guest {
     /// `snapshot-listing.list-snapshots`; 0 entries means as many as the guest likes.
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn list_snapshots(
         &self,
         setup: CallSetup,

@@ -1,7 +1,7 @@
 //! `snapshots`: the content of a volume at one moment.
 
-use super::checked::Named;
 use super::convert::snapshot_info;
+use super::validate::Named;
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::error::DriverError;
@@ -9,9 +9,6 @@ use crate::volume::{CreateSnapshot, Snapshot, SnapshotId};
 
 impl Guest {
     /// `snapshots.create-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn create_snapshot(
         &self,
         setup: CallSetup,
@@ -37,9 +34,6 @@ impl Guest {
     }
 
     /// `snapshots.delete-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn delete_snapshot(&self, setup: CallSetup, id: &SnapshotId) -> Result<(), DriverError> {
         self.call(setup, "delete-snapshot", |store, instance| {
             let snapshots =
@@ -49,9 +43,6 @@ impl Guest {
     }
 
     /// `snapshots.get-snapshot`
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn get_snapshot(&self, setup: CallSetup, id: &SnapshotId) -> Result<Snapshot, DriverError> {
         let said = self.call(setup, "get-snapshot", |store, instance| {
             let snapshots =

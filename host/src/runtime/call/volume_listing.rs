@@ -8,9 +8,6 @@ use crate::volume::{PageToken, VolumePage};
 
 impl Guest {
     /// `volume-listing.list-volumes`; 0 entries means as many as the guest likes.
-    ///
-    /// # Errors
-    /// The guest's own, or `internal` where it broke down.
     pub fn list_volumes(
         &self,
         setup: CallSetup,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::runtime::manifest::Manifest;
 
-/// What is asked for.
+/// How much of the component's compilation is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Wanted {
     /// What the component is and wants.
@@ -13,7 +13,7 @@ pub(super) enum Wanted {
     Code,
 }
 
-/// Why there is none.
+/// Why nothing was compiled.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Refusal {
     NotAComponent(String),

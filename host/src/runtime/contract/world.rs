@@ -8,10 +8,10 @@ use wasmparser::{
     BinaryReaderError, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
 
+use super::error::{Complexity, ContractError};
 use super::expansion::Expansion;
 use super::instances::Instances;
 use super::shape::{Resources, Signature};
-use super::{Complexity, ContractError};
 
 /// Parts that the types of a component may have in all, each counted wherever it is used.
 const MAX_PARTS: u64 = 200_000;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lower, Resource};
 
-use super::Interface;
+use super::interface::Interface;
 use super::poll::Pollable;
-use crate::runtime::call::State;
+use crate::runtime::state::State;
 
 /// Of both clocks, in nanoseconds.
 const RESOLUTION: u32 = 1;

@@ -5,8 +5,8 @@ use std::time::Instant;
 use wasmtime::StoreContextMut;
 use wasmtime::component::Resource;
 
-use super::Interface;
-use crate::runtime::call::State;
+use super::interface::Interface;
+use crate::runtime::state::State;
 
 /// What a `pollable` handle stands for: when it is ready.
 #[derive(Debug, Clone, Copy)]

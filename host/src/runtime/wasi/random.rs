@@ -1,6 +1,6 @@
 //! `wasi:random`: the kernel's random bytes, for those who want good ones and for those who do not mind.
 
-use super::Interface;
+use super::interface::Interface;
 use crate::sys;
 
 /// Bytes at once. Runtimes take a seed, and browsers give their programs 64 KiB (Web Cryptography,

@@ -5,7 +5,7 @@
 
 use wasmtime::component::{ComponentType, Lower, Resource};
 
-use super::Interface;
+use super::interface::Interface;
 use super::poll::Pollable;
 
 /// Told to who asks how much it may write; a longer one is taken as well.

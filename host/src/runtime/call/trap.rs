@@ -1,4 +1,4 @@
-//! A guest that broke down: which one, where, on what, and what it said last.
+//! A guest that trapped: which one, where, on what, and what it said last.
 //!
 //! The answer has one sentence of it. The log has one line more, with a short trace and the end of what was written to
 //! standard error; every part of it is bounded, because all of it is the guest's to choose.
@@ -8,10 +8,10 @@ use std::fmt::{self, Write};
 use rustc_demangle::try_demangle;
 use wasmtime::{FrameInfo, Store, WasmBacktrace};
 
-use super::State;
 use crate::error::{DriverError, GuestText};
 use crate::runtime::guest::Guest;
 use crate::runtime::limiter::LimitError;
+use crate::runtime::state::State;
 
 /// What the library says of a guest that returned without giving back what it was lent.
 const NOT_GIVEN_BACK: &str = "borrow handles still remain at the end of the call";
@@ -24,7 +24,7 @@ const LONGEST_DEMANGLED: usize = 1024;
 
 impl Guest {
     /// What is said of it, and logged with its trace.
-    pub(super) fn breakdown(
+    pub(super) fn trap_error(
         &self,
         export: &str,
         error: &wasmtime::Error,

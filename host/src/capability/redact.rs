@@ -31,7 +31,7 @@ impl CallContext {
     /// The error in words that the guest may read. Where they are not the host's own, those go to the log.
     pub(super) fn tell(&mut self, error: &DriverError) -> types::Error {
         let whole = error.chain();
-        let told = in_guests_words(&whole, &self.known());
+        let told = redacted(&whole, &self.known());
         if told != whole {
             self.log.spend(|| {
                 tracing::warn!(
@@ -86,7 +86,7 @@ fn files_of(grant: &SigningGrant) -> Vec<Known> {
 
 /// The text with a word in place of every absolute path, known or not. What the guest or a grant said stands in quotes
 /// or after a server's colon, and stays; a device in quotes does not.
-fn in_guests_words(text: &str, known: &[Known]) -> String {
+fn redacted(text: &str, known: &[Known]) -> String {
     let mut told = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('/') {
@@ -189,7 +189,7 @@ mod tests {
             Known::new(Path::new(TARGET), "the target"),
             Known::new(Path::new("/srv/pool/"), "the directory"),
         ];
-        in_guests_words(text, &known)
+        redacted(text, &known)
     }
 
     #[test]

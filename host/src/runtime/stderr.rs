@@ -10,11 +10,11 @@ const KEPT: usize = 4096;
 
 /// The end of what one call's guest wrote there.
 #[derive(Debug, Default)]
-pub(in crate::runtime) struct Stderr(VecDeque<u8>);
+pub(super) struct Stderr(VecDeque<u8>);
 
 impl Stderr {
     /// What is kept, with replacement characters for what is not UTF-8: the first may be the rest of one that was cut.
-    pub(in crate::runtime) fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let bytes: Vec<u8> = self.0.iter().copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -1,0 +1,117 @@
+//! What the store of one call holds, and what it may take.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+
+use super::engine::MEMORY_RESERVATION;
+use super::limiter::{LimitError, Limiter, MAX_INSTANCES};
+use super::stderr::Stderr;
+use crate::capability::CallContext;
+
+/// Everything in the store of one call.
+pub(super) struct State {
+    pub(super) context: CallContext,
+    pub(super) limiter: Limiter,
+    begun: Instant,
+    /// All that the call was given, for messages.
+    whole: Duration,
+    pub(super) stderr: Stderr,
+}
+
+impl State {
+    /// Of a call that begins now and may take so long.
+    pub(super) fn new(context: CallContext, limiter: Limiter, whole: Duration) -> Self {
+        Self {
+            context,
+            limiter,
+            begun: Instant::now(),
+            whole,
+            stderr: Stderr::default(),
+        }
+    }
+
+    pub(super) fn context(&mut self) -> &mut CallContext {
+        &mut self.context
+    }
+
+    pub(super) fn table(&self) -> &ResourceTable {
+        &self.context.table
+    }
+
+    /// What the guest writes to standard error.
+    pub(super) fn stderr(&mut self) -> &mut Stderr {
+        &mut self.stderr
+    }
+
+    /// When the call began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Takes so much of what all guests of the driver have; waits for it where others have it now.
+    pub(super) fn take(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let taken = self.context.taken.take(bytes, self.context.deadline);
+        Ok(taken.map_err(LimitError::AllGuests)?)
+    }
+
+    /// Sleeps until then, for a guest that can do nothing meanwhile. No epoch wakes the host's own code, so
+    /// whoever would sleep past the deadline is ended now: nothing else could become of the call, and its
+    /// thread and memory are others' sooner.
+    ///
+    /// # Errors
+    /// [`LimitError::Sleep`], also for what never comes.
+    pub(super) fn sleep_until(&mut self, when: Option<Instant>) -> Result<(), LimitError> {
+        let when = when.filter(|when| *when < self.context.deadline);
+        let when = when.ok_or(LimitError::Sleep(self.whole))?;
+        let pause = when.saturating_duration_since(Instant::now());
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+            self.context.waited += pause;
+        }
+        Ok(())
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let Some(more) = self.limiter.grow_memory(current, desired) else {
+            return Ok(false);
+        };
+        self.take(more)?;
+        if desired as u64 > MEMORY_RESERVATION {
+            // It may have to be moved, and there are two of it then.
+            let (taken, deadline) = (&mut self.context.taken, self.context.deadline);
+            let moved = taken.take_buffer(current, deadline);
+            moved.map_err(LimitError::AllGuests)?;
+        }
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(self.limiter.grow_table(current, desired))
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_INSTANCES
+    }
+}
