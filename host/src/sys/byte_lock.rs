@@ -31,17 +31,11 @@ pub(crate) struct ByteLocks(File);
 impl ByteLocks {
     /// Holds none yet. The file and its directory are made where they are missing, for root alone: whoever can open the
     /// file can hold its bytes.
-    ///
-    /// # Errors
-    /// From the file system.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         lock_file::open(path).map(Self)
     }
 
     /// Holds a byte unless somebody has it; whether it is held now. Waits for nobody.
-    ///
-    /// # Errors
-    /// From the kernel.
     pub(crate) fn try_hold(&self, byte: u64, hold: Hold) -> io::Result<bool> {
         let kind = match hold {
             Hold::Exclusive => libc::F_WRLCK,
@@ -55,17 +49,11 @@ impl ByteLocks {
     }
 
     /// Gives a byte up.
-    ///
-    /// # Errors
-    /// From the kernel.
     pub(crate) fn release(&self, byte: u64) -> io::Result<()> {
         Ok(self.set(byte, libc::F_UNLCK)?)
     }
 
     /// Whether somebody else holds a byte, alone or with others.
-    ///
-    /// # Errors
-    /// From the kernel.
     pub(crate) fn is_held_elsewhere(&self, byte: u64) -> io::Result<bool> {
         let mut range = range(byte, libc::F_WRLCK)?;
         fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut range))?;

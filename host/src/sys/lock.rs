@@ -50,6 +50,7 @@ pub enum Afterwards {
 }
 
 /// Why a lock was not had.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else has it.
@@ -60,7 +61,6 @@ pub enum LockError {
     Io {
         /// Which file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
 }
