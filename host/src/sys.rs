@@ -14,6 +14,7 @@ mod durable;
 mod host;
 mod key_file;
 mod lock;
+pub(crate) mod lock_file;
 mod log;
 mod memory_limit;
 mod mountinfo;

@@ -49,6 +49,7 @@ pub trait WorkerClient: Send {
 }
 
 /// What can be asked.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Request {
     /// Addresses of a host name; an address literal is itself. Replies [`Reply::Addresses`]; done by a worker
@@ -63,21 +64,16 @@ pub enum Request {
     /// Make the target if only its last component is missing. Replies [`Reply::Created`] or
     /// [`Reply::Done`].
     PrepareTarget {
-        /// Where.
         target: PathBuf,
         /// What for.
         kind: TargetKind,
     },
     /// Remove a target that is empty and not a mount point: a directory, or the file that a device was bound to.
-    RemoveTarget {
-        /// Where.
-        target: PathBuf,
-    },
+    RemoveTarget { target: PathBuf },
     /// Mount a remote file system on a directory of this node.
     MountRemote {
         /// An existing directory, not a symlink.
         target: PathBuf,
-        /// What.
         remote: Remote,
         /// Read-only or not.
         access: Access,
@@ -113,26 +109,17 @@ pub enum Request {
     },
     /// Take away everything mounted at the target; nothing mounted is success.
     Unmount {
-        /// Where.
         target: PathBuf,
         /// How hard.
         flags: MountFlags,
     },
     /// How much the volume that is mounted at a path holds; replies [`Reply::Measured`].
-    Measure {
-        /// Where.
-        path: PathBuf,
-    },
+    Measure { path: PathBuf },
     /// Check that a directory can be opened; remote ones are mounted where nobody else sees them.
-    OpenDirectory {
-        /// Which.
-        directory: DirectoryOrigin,
-    },
+    OpenDirectory { directory: DirectoryOrigin },
     /// Work beneath a directory.
     Files {
-        /// Where.
         directory: DirectoryOrigin,
-        /// What.
         operation: FileOperation,
     },
     /// Work on a block device.
@@ -169,18 +156,17 @@ pub enum MountFlags {
 }
 
 /// Work beneath a directory; every path is relative and stays beneath it.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileOperation {
     /// With missing parents; an existing directory keeps its mode.
     MakeDirectory {
-        /// Which.
         path: String,
         /// Permission bits.
         mode: u32,
     },
     /// Permission bits of one entry; empty path: the directory itself.
     SetMode {
-        /// Which.
         path: String,
         /// Permission bits.
         mode: u32,
@@ -191,69 +177,30 @@ pub enum FileOperation {
         path: String,
     },
     /// What one entry is; empty path: the directory itself.
-    Look {
-        /// Which.
-        path: String,
-    },
+    Look { path: String },
     /// A small file's content.
-    Read {
-        /// Which.
-        path: String,
-    },
+    Read { path: String },
     /// A small file that must not exist yet.
-    Create {
-        /// Which.
-        path: String,
-        /// All of it.
-        content: Vec<u8>,
-    },
+    Create { path: String, content: Vec<u8> },
     /// A small file, replaced or made.
-    Write {
-        /// Which.
-        path: String,
-        /// All of it.
-        content: Vec<u8>,
-    },
+    Write { path: String, content: Vec<u8> },
     /// Without replacing anything.
-    Rename {
-        /// From.
-        source: String,
-        /// To.
-        to: String,
-    },
+    Rename { source: String, to: String },
     /// A tree, not crossing file systems; missing is success.
-    Remove {
-        /// Which.
-        path: String,
-    },
+    Remove { path: String },
     /// A directory with nothing in it; missing is success.
-    RemoveDirectory {
-        /// Which.
-        path: String,
-    },
+    RemoveDirectory { path: String },
     /// A tree; `to` appears whole or not at all.
-    Copy {
-        /// From.
-        source: String,
-        /// To.
-        to: String,
-    },
+    Copy { source: String, to: String },
     /// A tree into one tar file.
     Archive {
-        /// From.
         source: String,
-        /// To.
         to: String,
         /// Of the tar file.
         compression: Compression,
     },
     /// A tar file into a new directory.
-    Extract {
-        /// From.
-        source: String,
-        /// To.
-        to: String,
-    },
+    Extract { source: String, to: String },
     /// How full the file system is.
     Usage,
 }
@@ -348,7 +295,7 @@ pub struct Withheld {
     pub capabilities: u64,
     /// Device nodes that are not there.
     pub devices: u64,
-    /// Why.
+    /// Why they did not get it.
     pub reason: WithheldFor,
 }
 

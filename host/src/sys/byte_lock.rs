@@ -4,17 +4,16 @@
 //! died, and the kernel gives them up with the last one. However many there are, there is one file, and nothing to
 //! clean up. The bytes need not exist.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::create_root_only_directory;
+use super::lock_file;
 
 /// What several holders may have at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,32 +31,11 @@ pub(crate) struct ByteLocks(File);
 impl ByteLocks {
     /// Holds none yet. The file and its directory are made where they are missing, for root alone: whoever can open the
     /// file can hold its bytes.
-    ///
-    /// # Errors
-    /// From the file system.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW);
-        match options.open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create_root_only_directory(path.parent().unwrap_or(Path::new("/")))?;
-                options.open(path)
-            }
-            opened => opened,
-        }
-        .map(Self)
+        lock_file::open(path).map(Self)
     }
 
     /// Holds a byte unless somebody has it; whether it is held now. Waits for nobody.
-    ///
-    /// # Errors
-    /// From the kernel.
     pub(crate) fn try_hold(&self, byte: u64, hold: Hold) -> io::Result<bool> {
         let kind = match hold {
             Hold::Exclusive => libc::F_WRLCK,
@@ -71,17 +49,11 @@ impl ByteLocks {
     }
 
     /// Gives a byte up.
-    ///
-    /// # Errors
-    /// From the kernel.
     pub(crate) fn release(&self, byte: u64) -> io::Result<()> {
         Ok(self.set(byte, libc::F_UNLCK)?)
     }
 
     /// Whether somebody else holds a byte, alone or with others.
-    ///
-    /// # Errors
-    /// From the kernel.
     pub(crate) fn is_held_elsewhere(&self, byte: u64) -> io::Result<bool> {
         let mut range = range(byte, libc::F_WRLCK)?;
         fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut range))?;

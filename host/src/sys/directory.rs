@@ -37,9 +37,6 @@ pub fn create_root_only_directory(path: &Path) -> io::Result<()> {
 }
 
 /// The same once a process for each directory: for those that are used in every call.
-///
-/// # Errors
-/// As for [`create_root_only_directory`].
 pub(super) fn create_once(path: &Path) -> io::Result<()> {
     static MADE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
     let lock = || MADE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,9 +59,6 @@ pub fn close_directory(path: &Path) -> io::Result<()> {
 }
 
 /// The same for one that lies in a directory that was closed just now.
-///
-/// # Errors
-/// As for [`close_directory`].
 pub fn close_directory_beneath(path: &Path) -> io::Result<()> {
     let is_closed = |found: &Metadata| {
         found.is_dir() && found.mode() & OTHERS_WRITE == 0 && check_owner(path, found).is_ok()
@@ -110,9 +104,6 @@ pub fn check_directory(path: &Path) -> Result<(), TrustError> {
 }
 
 /// The same, whatever may be done above it.
-///
-/// # Errors
-/// As for [`check_directory`].
 pub fn check_directory_itself(path: &Path) -> Result<(), TrustError> {
     let found = fs::metadata(path)?;
     check_owner(path, &found)?;
@@ -123,9 +114,6 @@ pub fn check_directory_itself(path: &Path) -> Result<(), TrustError> {
 }
 
 /// Whether nobody else can put another directory, or another file, where that path leads.
-///
-/// # Errors
-/// As for [`check_directory`].
 pub fn check_parents(path: &Path) -> Result<(), TrustError> {
     follow(path, MAX_LINKS)
 }

@@ -20,9 +20,6 @@ pub enum TrustError {
 
 /// Replaces a file so that a crash leaves the old one or the new one, never a mixture: written beside it,
 /// synced, renamed, and the directory synced. The file is readable by its owner alone.
-///
-/// # Errors
-/// From the file system; the old file is then untouched.
 pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     write_durably_by_way_of(directory_of(path), path, content)
 }
@@ -38,9 +35,6 @@ pub fn write_durably_by_way_of(unfinished: &Path, path: &Path, content: &[u8]) -
 }
 
 /// The same for a program that everyone may run.
-///
-/// # Errors
-/// From the file system; the old program is then untouched.
 pub fn write_program_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(directory_of(path), path, content, 0o755)
 }
@@ -69,9 +63,6 @@ fn replace(unfinished: &Path, path: &Path, content: &[u8], mode: u32) -> io::Res
 }
 
 /// Replaces a symbolic link, which is either the old or the new one at each moment.
-///
-/// # Errors
-/// From the file system; the old link is then untouched.
 pub fn replace_link(target: &Path, path: &Path) -> io::Result<()> {
     let temporary = unfinished_name(directory_of(path), path)?;
     std::os::unix::fs::symlink(target, &temporary)?;
@@ -91,17 +82,11 @@ fn unfinished_name(directory: &Path, path: &Path) -> io::Result<PathBuf> {
 
 /// Removes a file so that it stays removed, and what writers left of it that were killed before their
 /// rename; one that is missing is success. No other process may be writing it.
-///
-/// # Errors
-/// From the file system.
 pub fn remove_durably(path: &Path) -> io::Result<()> {
     remove_durably_by_way_of(directory_of(path), path)
 }
 
 /// The same for a file that is written in another directory until it is whole.
-///
-/// # Errors
-/// From the file system.
 pub fn remove_durably_by_way_of(unfinished: &Path, path: &Path) -> io::Result<()> {
     remove_leftovers(unfinished, path);
     match fs::remove_file(path) {
@@ -135,9 +120,6 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 /// Checks that a directory belongs to us and that nobody else can enter it.
-///
-/// # Errors
-/// [`TrustError`].
 pub fn check_root_only_directory(path: &Path) -> Result<(), TrustError> {
     let metadata = fs::metadata(path)?;
     let owner = nix::unistd::geteuid().as_raw();
@@ -152,9 +134,6 @@ pub fn check_root_only_directory(path: &Path) -> Result<(), TrustError> {
 }
 
 /// Reads a file that must belong to us and be writable by nobody else.
-///
-/// # Errors
-/// [`TrustError`].
 pub fn read_trusted(path: &Path) -> Result<Vec<u8>, TrustError> {
     let mut content = Vec::new();
     open_trusted(path)?.read_to_end(&mut content)?;
@@ -163,9 +142,6 @@ pub fn read_trusted(path: &Path) -> Result<Vec<u8>, TrustError> {
 
 /// Opens a file that must belong to us and be writable by nobody else. Checked on the open descriptor,
 /// so that what was checked is what is read.
-///
-/// # Errors
-/// [`TrustError`].
 pub fn open_trusted(path: &Path) -> Result<File, TrustError> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;

@@ -15,8 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 
-use super::create_root_only_directory;
-use super::directory::create_once;
+use super::lock_file::{open, try_until};
 
 /// Whoever removes a file holds it for microseconds.
 const REMOVAL: Duration = Duration::from_secs(1);
@@ -51,6 +50,7 @@ pub enum Afterwards {
 }
 
 /// Why a lock was not had.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else has it.
@@ -61,7 +61,6 @@ pub enum LockError {
     Io {
         /// Which file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
 }
@@ -94,24 +93,20 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] at the deadline; [`LockError::Io`] where the file cannot be made.
     pub fn acquire(path: &Path, deadline: Instant) -> Result<Self, LockError> {
-        let mut file = open(path).map_err(failed(path))?;
-        let mut pause = Duration::from_millis(1);
-        loop {
-            match file.try_lock() {
-                Ok(()) if has_name(&file, path) => return Ok(Self::held(file, path)),
-                // Its last holder removed it.
-                Ok(()) => {
-                    file = open(path).map_err(failed(path))?;
-                    continue;
+        let had = try_until(deadline, || {
+            loop {
+                let file = open(path).map_err(failed(path))?;
+                match file.try_lock() {
+                    Ok(()) if has_name(&file, path) => return Ok(Some(file)),
+                    // Its last holder removed it.
+                    Ok(()) => {}
+                    Err(TryLockError::WouldBlock) => return Ok(None),
+                    Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
                 }
-                Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
-                Err(TryLockError::WouldBlock) if Instant::now() + pause >= deadline => {
-                    return Err(LockError::Held);
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(pause),
             }
-            pause = (pause * 2).min(Duration::from_millis(50));
-        }
+        })?;
+        had.map(|file| Self::held(file, path))
+            .ok_or(LockError::Held)
     }
 
     fn held(file: File, path: &Path) -> Self {
@@ -193,36 +188,6 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> LockError {
     |source| LockError::Io {
         path: path.to_owned(),
         source,
-    }
-}
-
-/// In a directory that is ours alone, so that nobody else has put a link there, which would lead a worker's last
-/// words into another file.
-fn open(path: &Path) -> io::Result<File> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    create_once(directory)?;
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(OFlag::O_NOFOLLOW.bits())
-        .mode(0o600);
-    let file = match options.open(path) {
-        // Somebody removed it since.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_root_only_directory(directory)?;
-            options.open(path)?
-        }
-        opened => opened?,
-    };
-    let found = file.metadata()?;
-    match found.is_file() && found.nlink() <= 1 {
-        true => Ok(file),
-        false => Err(io::Error::other(
-            "it is no file of its own; remove what lies there",
-        )),
     }
 }
 

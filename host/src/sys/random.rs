@@ -13,9 +13,6 @@ pub fn random_bytes() -> io::Result<[u8; 16]> {
 }
 
 /// As many as there is room for.
-///
-/// # Errors
-/// As for [`random_bytes`].
 pub fn fill_randomly(bytes: &mut [u8]) -> io::Result<()> {
     getrandom::fill(bytes).map_err(io::Error::other)
 }

@@ -38,26 +38,17 @@ pub(crate) fn end_before_the_host(score: OomScore) {
 
 /// No more memory than that for what this process writes to: its heap and private mappings (`RLIMIT_DATA`, setrlimit(2)).
 /// What it maps of files and only reads is not counted. Past it the allocator aborts: SIGABRT.
-///
-/// # Errors
-/// From the kernel.
 pub(crate) fn bound_memory(bytes: u64) -> nix::Result<()> {
     set_within(Resource::RLIMIT_DATA, bytes)
 }
 
 /// As [`bound_memory`], until [`unbound_memory`].
-///
-/// # Errors
-/// From the kernel.
 pub(crate) fn bound_memory_for_now(bytes: u64) -> nix::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;
     setrlimit(Resource::RLIMIT_DATA, bytes.min(hard), hard)
 }
 
 /// As much as this process was started with: programs that repair a filesystem need as much as it is large.
-///
-/// # Errors
-/// From the kernel.
 pub(crate) fn unbound_memory() -> nix::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;
     setrlimit(Resource::RLIMIT_DATA, hard, hard)

@@ -34,9 +34,6 @@ pub fn listen_in(directory: &Path) -> io::Result<(PathBuf, UnixListener)> {
 
 /// A connection to every process that listens in that directory, in the order of the sockets' names; none
 /// where there is no such directory.
-///
-/// # Errors
-/// As for [`listen_in`].
 pub fn connect_all(directory: &Path) -> io::Result<Vec<(PathBuf, UnixStream)>> {
     if !directory.try_exists()? {
         return Ok(Vec::new());

@@ -9,13 +9,12 @@ use super::mount_option::MountOption;
 use crate::volume::Access;
 
 /// What can be asked of a device.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceRequest {
     /// Work on the one device that is wanted.
     On {
-        /// Which.
         wanted: WantedDevice,
-        /// What.
         operation: DeviceOperation,
     },
     /// Let what is mounted at a path fill its device. Replies [`DeviceReply::Size`], of the device.

@@ -6,6 +6,7 @@
 //! `rw` does not make a read-only volume writable.
 
 use nix::mount::MsFlags;
+use rustix::fs::StatVfsMountFlags;
 
 use crate::volume::Access;
 
@@ -13,29 +14,76 @@ use crate::volume::Access;
 pub type MountOption = (String, Option<String>);
 
 /// The kernel's since 5.10 (mount(2)); the library has no name for it.
-pub(super) const NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(1 << 8);
+const NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(1 << 8);
 
-/// The word that sets a flag, the flag, and the word for its absence, if mount(8) has one.
-const FLAGS: [(&str, MsFlags, Option<&str>); 15] = [
-    ("ro", MsFlags::MS_RDONLY, Some("rw")),
-    ("nosuid", MsFlags::MS_NOSUID, Some("suid")),
-    ("nodev", MsFlags::MS_NODEV, Some("dev")),
-    ("noexec", MsFlags::MS_NOEXEC, Some("exec")),
-    ("nosymfollow", NOSYMFOLLOW, Some("symfollow")),
-    ("sync", MsFlags::MS_SYNCHRONOUS, Some("async")),
-    ("dirsync", MsFlags::MS_DIRSYNC, None),
-    ("noatime", MsFlags::MS_NOATIME, Some("atime")),
-    ("nodiratime", MsFlags::MS_NODIRATIME, Some("diratime")),
-    ("relatime", MsFlags::MS_RELATIME, Some("norelatime")),
+/// `ST_NOSYMFOLLOW`, since Linux 5.10 (statfs(2)); the library has no name for it.
+const ST_NOSYMFOLLOW: StatVfsMountFlags = StatVfsMountFlags::from_bits_retain(0x2000);
+
+type Shown = Option<StatVfsMountFlags>;
+
+/// The word that sets a flag, the flag, the word for its absence, if mount(8) has one, and what statfs(2) shows of it and
+/// a remount has to repeat.
+const FLAGS: [(&str, MsFlags, Option<&str>, Shown); 15] = [
+    ("ro", MsFlags::MS_RDONLY, Some("rw"), None),
+    (
+        "nosuid",
+        MsFlags::MS_NOSUID,
+        Some("suid"),
+        Some(StatVfsMountFlags::NOSUID),
+    ),
+    (
+        "nodev",
+        MsFlags::MS_NODEV,
+        Some("dev"),
+        Some(StatVfsMountFlags::NODEV),
+    ),
+    (
+        "noexec",
+        MsFlags::MS_NOEXEC,
+        Some("exec"),
+        Some(StatVfsMountFlags::NOEXEC),
+    ),
+    (
+        "nosymfollow",
+        NOSYMFOLLOW,
+        Some("symfollow"),
+        Some(ST_NOSYMFOLLOW),
+    ),
+    (
+        "sync",
+        MsFlags::MS_SYNCHRONOUS,
+        Some("async"),
+        Some(StatVfsMountFlags::SYNCHRONOUS),
+    ),
+    ("dirsync", MsFlags::MS_DIRSYNC, None, None),
+    (
+        "noatime",
+        MsFlags::MS_NOATIME,
+        Some("atime"),
+        Some(StatVfsMountFlags::NOATIME),
+    ),
+    (
+        "nodiratime",
+        MsFlags::MS_NODIRATIME,
+        Some("diratime"),
+        Some(StatVfsMountFlags::NODIRATIME),
+    ),
+    (
+        "relatime",
+        MsFlags::MS_RELATIME,
+        Some("norelatime"),
+        Some(StatVfsMountFlags::RELATIME),
+    ),
     (
         "strictatime",
         MsFlags::MS_STRICTATIME,
         Some("nostrictatime"),
+        None,
     ),
-    ("lazytime", MsFlags::MS_LAZYTIME, Some("nolazytime")),
-    ("iversion", MsFlags::MS_I_VERSION, Some("noiversion")),
-    ("mand", MsFlags::MS_MANDLOCK, Some("nomand")),
-    ("silent", MsFlags::MS_SILENT, Some("loud")),
+    ("lazytime", MsFlags::MS_LAZYTIME, Some("nolazytime"), None),
+    ("iversion", MsFlags::MS_I_VERSION, Some("noiversion"), None),
+    ("mand", MsFlags::MS_MANDLOCK, Some("nomand"), None),
+    ("silent", MsFlags::MS_SILENT, Some("loud"), None),
 ];
 
 /// The kernel has one of these at a time.
@@ -45,13 +93,16 @@ const ACCESS_TIMES: MsFlags = MsFlags::MS_NOATIME
 
 /// Who else may mount, which is nobody here; and what mount(8) implies with it.
 const MOUNTERS: [(&str, MsFlags); 4] = [
-    ("user", SECURE.union(MsFlags::MS_NOEXEC)),
-    ("users", SECURE.union(MsFlags::MS_NOEXEC)),
+    ("user", NOTHING_RUNS),
+    ("users", NOTHING_RUNS),
     ("owner", SECURE),
     ("group", SECURE),
 ];
 
 const SECURE: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+
+/// Nothing of such a mount is ever run, or opened as a device.
+pub(super) const NOTHING_RUNS: MsFlags = SECURE.union(MsFlags::MS_NOEXEC);
 
 /// For whoever reads /etc/fstab, or what is so anyway.
 const WITHOUT_EFFECT: [&str; 9] = [
@@ -131,7 +182,7 @@ impl Change {
         if let Some((_, implied)) = MOUNTERS.iter().find(|(word, _)| *word == name) {
             return Some(Self::set(*implied));
         }
-        FLAGS.iter().find_map(|(sets, flag, clears)| match name {
+        FLAGS.iter().find_map(|(sets, flag, clears, _)| match name {
             _ if name == *sets => Some(Self::set(*flag)),
             _ if Some(name) == *clears => Some(Self::clear(*flag)),
             _ => None,
@@ -197,9 +248,9 @@ impl MountOptions {
     pub fn named(&self) -> Vec<MountOption> {
         let flags = FLAGS
             .iter()
-            .filter(|(_, flag, _)| *flag != MsFlags::MS_RDONLY && self.flags.contains(*flag));
+            .filter(|(_, flag, ..)| *flag != MsFlags::MS_RDONLY && self.flags.contains(*flag));
         flags
-            .map(|(name, _, _)| ((*name).to_owned(), None))
+            .map(|(name, ..)| ((*name).to_owned(), None))
             .chain(self.own.iter().cloned())
             .collect()
     }
@@ -243,6 +294,14 @@ fn split(list: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     })
 }
 
+/// The flags of a mount that a remount has to repeat, from what statfs(2) shows of it.
+pub(super) fn flags_shown(shown: StatVfsMountFlags) -> MsFlags {
+    let set = FLAGS
+        .iter()
+        .filter(|(.., bit)| bit.is_some_and(|bit| shown.contains(bit)));
+    set.fold(MsFlags::empty(), |flags, (_, flag, ..)| flags | *flag)
+}
+
 /// Whether an option says what only the host decides: nobody can be granted it.
 pub fn is_hosts_to_decide(name: &str) -> bool {
     HOSTS.contains(&name)
@@ -250,7 +309,7 @@ pub fn is_hosts_to_decide(name: &str) -> bool {
 
 /// The words that set a flag and can be granted.
 pub fn flag_words() -> impl Iterator<Item = &'static str> {
-    let words = FLAGS.iter().map(|(name, _, _)| *name);
+    let words = FLAGS.iter().map(|(name, ..)| *name);
     words.filter(|name| !is_hosts_to_decide(name))
 }
 
@@ -332,7 +391,7 @@ mod tests {
 
     #[test]
     fn every_flag_is_set_by_its_word_and_cleared_by_its_other() {
-        for (set, flag, clear) in FLAGS {
+        for (set, flag, clear, _) in FLAGS {
             assert_eq!(read(WRITE, &[set]).flags(), flag, "{set}");
             assert!(read(WRITE, &[set]).own().is_empty(), "{set}");
             let Some(clear) = clear else { continue };

@@ -5,13 +5,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::fault::{Fault, FaultKind};
 use crate::sys::byte_lock::{ByteLocks, Hold};
+use crate::sys::lock_file::try_until;
 
 /// Bytes from one name's first to the next one's: more than anybody may ask for.
 const STRIDE: u64 = 1 << 16;
@@ -72,21 +73,16 @@ impl SlotFile {
         quota: &Quota,
         until: Instant,
     ) -> Result<(), Fault> {
-        let mut pause = Duration::from_millis(1);
-        loop {
-            let full = match self
-                .try_take(locks, quota)
-                .map_err(|error| unlocked(&self.path, &error))?
-            {
-                None => return Ok(()),
-                Some(full) => full,
-            };
-            if Instant::now() + pause >= until {
-                return Err(self.refused(quota, full));
+        let mut full = Full::Driver;
+        let taken = try_until(until, || match self.try_take(locks, quota) {
+            Ok(None) => Ok(Some(())),
+            Ok(Some(whose)) => {
+                full = whose;
+                Ok(None)
             }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(50));
-        }
+            Err(error) => Err(unlocked(&self.path, &error)),
+        })?;
+        taken.ok_or_else(|| self.refused(quota, full))
     }
 
     fn try_take(&self, locks: &ByteLocks, quota: &Quota) -> io::Result<Option<Full>> {
@@ -139,6 +135,8 @@ pub(super) fn unlocked(path: &Path, error: &io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const QUOTA: Quota = Quota {

@@ -25,9 +25,6 @@ static CACHE: Mutex<Option<CachedTable>> = Mutex::new(None);
 /// As [`super::mount_at`], and far quicker where nothing was mounted since. What it may have missed is a
 /// file system that the kernel turned read-only after an error: who acts by `read_only` asks
 /// [`super::mount_at`].
-///
-/// # Errors
-/// As for [`super::mount_at`].
 pub fn cached_mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
     mounted_at(path).map_or_else(|| in_cached_table(path), Ok)
 }

@@ -17,14 +17,13 @@ pub use worker::{CompileLimits, CompileWorkerError, ask_compiler};
 use crate::sys::{TrustError, open_trusted};
 
 /// Why it did not work.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 #[derive(Debug, thiserror::Error)]
 pub enum CompilerError {
     /// The program cannot be run.
     #[error("cannot run {}", program.display())]
     NotRun {
-        /// Which.
         program: PathBuf,
-        /// Why.
         source: std::io::Error,
     },
     /// It ran and refused.
@@ -38,9 +37,6 @@ pub enum CompilerError {
 }
 
 /// Runs `program ARGUMENTS` until the deadline; what it writes to stderr is the reason if it fails.
-///
-/// # Errors
-/// [`CompilerError`].
 pub fn run_compiler(
     program: &Path,
     arguments: &[&str],

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -20,6 +20,7 @@ use super::process;
 use super::site::WorkSite;
 use crate::digest::sha256_hex;
 use crate::sys::byte_lock::{ByteLocks, Hold};
+use crate::sys::lock_file::try_until;
 use crate::sys::{Afterwards, Lock, LockError, create_root_only_directory, remove_durably};
 use crate::worker::command_line::JOB;
 use crate::worker::job::{Job, RESULT_LIFETIME, age, destination, take_result, unnoted};
@@ -94,16 +95,12 @@ fn attend(slots: &SlotFile, byte: u64) -> Result<ByteLocks, Fault> {
 
 /// Whether this is now the only one to do the work; waits for another one until then.
 fn hold(lock: &ByteLocks, slots: &SlotFile, byte: u64, until: Instant) -> Result<bool, Fault> {
-    let mut pause = Duration::from_millis(1);
-    loop {
+    let held = try_until(until, || {
         let held = lock.try_hold(byte, Hold::Exclusive);
-        let held = held.map_err(|error| unlocked(&slots.path, &error))?;
-        if held || Instant::now() + pause >= until {
-            return Ok(held);
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
-    }
+        held.map(|held| held.then_some(()))
+    });
+    held.map(|held| held.is_some())
+        .map_err(|error| unlocked(&slots.path, &error))
 }
 
 /// Until a job is over that was begun by a version that locked a file for each. It may have left a result; the file goes.

@@ -14,11 +14,10 @@ use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use rustix::fs::StatVfsMountFlags;
 
 use crate::volume::Access;
 use crate::worker::fault::{fault, io_fault};
-use crate::worker::mount_option::NOSYMFOLLOW;
+use crate::worker::mount_option::flags_shown;
 use crate::worker::{Fault, FaultKind, MountFlags, Reply, TargetKind};
 
 /// More mounts than this on one directory are not ours to take away.
@@ -222,9 +221,6 @@ pub(super) fn bind_mount(from: &Path, target: &Path, access: Access) -> Result<R
     }
 }
 
-/// `ST_NOSYMFOLLOW`, since Linux 5.10 (statfs(2)); the library has no name for it.
-const ST_NOSYMFOLLOW: StatVfsMountFlags = StatVfsMountFlags::from_bits_retain(0x2000);
-
 /// A bind mount ignores MS_RDONLY when it is made; it takes a second call (mount(2), "Remounting").
 fn make_read_only(target: &Path) -> Result<(), Fault> {
     let mounted = open_path(target)?;
@@ -243,18 +239,7 @@ fn kept_flags(mounted: &impl AsFd, target: &Path) -> Result<MsFlags, Fault> {
             fault("read the flags of", target, errno)
         })?
         .f_flag;
-    let kept = [
-        (StatVfsMountFlags::SYNCHRONOUS, MsFlags::MS_SYNCHRONOUS),
-        (StatVfsMountFlags::NOSUID, MsFlags::MS_NOSUID),
-        (StatVfsMountFlags::NODEV, MsFlags::MS_NODEV),
-        (StatVfsMountFlags::NOEXEC, MsFlags::MS_NOEXEC),
-        (StatVfsMountFlags::NOATIME, MsFlags::MS_NOATIME),
-        (StatVfsMountFlags::NODIRATIME, MsFlags::MS_NODIRATIME),
-        (StatVfsMountFlags::RELATIME, MsFlags::MS_RELATIME),
-        (ST_NOSYMFOLLOW, NOSYMFOLLOW),
-    ];
-    let have = kept.into_iter().filter(|(have, _)| found.contains(*have));
-    Ok(have.fold(MsFlags::empty(), |flags, (_, add)| flags | add))
+    Ok(flags_shown(found))
 }
 
 /// Takes away every mount at the target. EINVAL is the kernel's word for "not a mount point".

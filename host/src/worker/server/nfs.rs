@@ -41,7 +41,7 @@ pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
 /// Nothing of a mount that the host alone works on is ever run, or opened as a device. Copying and packing what would be
 /// takes none of that away.
 fn unseen(options: &MountOptions) -> MsFlags {
-    options.flags() | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC
+    options.flags() | mount_option::NOTHING_RUNS
 }
 
 fn mount_on(

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MntFlags, MsFlags, umount2};
+use nix::mount::{MntFlags, umount2};
 
 use super::block::{Block, device_name, device_number};
 use super::content;
@@ -17,6 +17,7 @@ use super::partition::Partition;
 use super::program::{Outcome, Program};
 use super::superblock::{Family, FsType, Superblock};
 use crate::sys::{MountEntry, mount_at};
+use crate::worker::mount_option::NOTHING_RUNS;
 use crate::worker::server::mount::own_mount_namespace;
 use crate::worker::{DeviceReply, Fault, FaultKind, Reply};
 
@@ -209,10 +210,9 @@ impl Scratch {
             Family::Ext => (FsType::Ext4, ""),
             Family::Xfs => (FsType::Xfs, XFS_TWINS),
         };
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         let mount_point = PathBuf::from(SCRATCH);
         own_mount_namespace()?;
-        mount_block(block, fs_type, &mount_point, flags, data)?;
+        mount_block(block, fs_type, &mount_point, NOTHING_RUNS, data)?;
         Ok(Self { mount_point })
     }
 }
