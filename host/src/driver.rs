@@ -24,6 +24,7 @@ mod attach;
 mod attach_on_mount;
 mod capabilities;
 mod component;
+mod cost;
 mod driver_stats;
 mod expand;
 mod group_snapshot;
@@ -41,6 +42,7 @@ mod parameters;
 mod provision;
 mod publish;
 mod request;
+mod response;
 mod snapshot;
 mod staging;
 mod staging_access;
@@ -63,13 +65,13 @@ use mount_cache::MountCache;
 pub use crate::runtime::{Export, Scope};
 pub use crate::worker::{Measured, Room};
 pub use capabilities::Capabilities;
-pub use component::Component;
 pub use driver_stats::DriverStats;
-pub use expand::{ExpandOnNode, ExpandOutcome, VolumeLocation};
 pub use parameters::PROVISIONER_IDENTITY;
 pub use request::{
-    AttachVolume, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup, VolumeReference,
+    AttachVolume, ExpandOnNode, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup,
+    VolumeLocation, VolumeReference,
 };
+pub use response::{Component, ExpandOutcome};
 
 /// How long an operation waits for another one on the same volume before it answers `in-progress`.
 /// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.

@@ -1,5 +1,6 @@
 //! `drivebay check`: the gate before a node, or a change, goes live.
 
+mod component;
 mod directories;
 mod markdown;
 
@@ -11,7 +12,7 @@ use drivebay::grant::{
     AddressGrant, BlockDevicesGrant, Capability, DevicePattern, GrantedOption, HttpsGrant,
     KeySource, SigningGrant, WordPattern,
 };
-use drivebay::runtime::{self, ComponentBytes, Manifest};
+use drivebay::runtime::{self, Manifest};
 
 use super::inspect::{exports, list};
 
@@ -44,7 +45,7 @@ impl Check {
 
 fn check(paths: &Paths, driver: &DriverConfig) -> bool {
     println!("driver {}", driver.name);
-    let manifest = match examine(paths, driver) {
+    let manifest = match component::examine(paths, driver) {
         Ok(manifest) => manifest,
         Err(error) => {
             println!("  problem    {error:#}");
@@ -61,19 +62,6 @@ fn check(paths: &Paths, driver: &DriverConfig) -> bool {
         println!("  problem    {problem}");
     }
     problems.is_empty() && misspelt.is_empty()
-}
-
-fn examine(paths: &Paths, driver: &DriverConfig) -> anyhow::Result<Manifest> {
-    let file = runtime::locate(paths, &driver.component)?;
-    if !driver.require_sha256.is_empty() && !driver.require_sha256.contains(&file.sha256) {
-        anyhow::bail!(
-            "component {:?} has digest {}, which require.sha256 does not list",
-            driver.component,
-            file.sha256
-        );
-    }
-    let component = ComponentBytes::read(&file.path)?;
-    Ok(runtime::inspect(&component, driver.limits.compile)?)
 }
 
 fn print(driver: &DriverConfig, manifest: &Manifest) {

@@ -6,23 +6,11 @@ use std::time::Instant;
 use super::capabilities::{CachedCapabilities, Capabilities};
 use super::operation::Operation;
 use super::request::VolumeReference;
+use super::response::Component;
 use super::{Driver, parameters};
 use crate::error::{DriverError, GuestText};
 use crate::runtime::{Export, Guest, Manifest, Scope};
 use crate::volume::Parameters;
-
-/// A component, as it calls itself and as its bytes are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "a field without a comment is what its name and type say"
-)]
-pub struct Component {
-    pub name: GuestText,
-    pub version: GuestText,
-    /// SHA-256, hex.
-    pub sha256: String,
-}
 
 impl Driver {
     /// What its component can do. Neither compiles nor goes anywhere: kubelet holds a lock over all

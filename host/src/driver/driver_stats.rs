@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::Driver;
-
 /// At one moment; each number only grows, and is lost with the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DriverStats {
@@ -43,27 +41,6 @@ fn sums(
         }
     }
     some
-}
-
-impl Driver {
-    /// What its work has cost by now.
-    pub fn stats(&self) -> DriverStats {
-        let stats = self.worker_counters.stats();
-        DriverStats {
-            guest: self.state.guest_time(),
-            host: stats.waited,
-            workers_killed: vec![
-                ("deadline", stats.killed_at_deadline),
-                ("stuck", stats.killed_and_stuck),
-                ("failure", stats.killed_after_failure),
-            ],
-            refusals: self
-                .state
-                .refusals()
-                .map(|(capability, count)| (capability.name(), count))
-                .collect(),
-        }
-    }
 }
 
 #[cfg(test)]

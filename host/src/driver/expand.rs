@@ -1,6 +1,6 @@
 //! `expand_volume` at the backend, and what follows on the node.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,8 @@ use super::Driver;
 use super::mount_table::is_still_mounted;
 use super::parameters::validate_partial;
 use super::provision::check_range;
-use super::request::VolumeReference;
+use super::request::{ExpandOnNode, VolumeLocation, VolumeReference};
+use super::response::ExpandOutcome;
 use crate::error::{Condition, DriverError};
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
 use crate::runtime::{Export, Scope};
@@ -18,42 +19,6 @@ use crate::worker::{DeviceReply, DeviceRequest, Reply, Request, WorkerClient};
 /// For a new size to show on the node. The kernel hears of it at once, and callers come again.
 const SHOWS: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-
-/// `expand_on_node`: a volume whose backend has grown it.
-#[derive(Debug)]
-#[expect(
-    missing_docs,
-    reason = "a field without a comment is what its name and type say"
-)]
-pub struct ExpandOnNode {
-    pub key: VolumeKey,
-    /// Where, staged or for a pod.
-    pub at: VolumeLocation,
-    /// What its filesystem has to fill at least.
-    pub required_bytes: u64,
-}
-
-/// What the caller says of where a volume is mounted.
-#[derive(Debug)]
-pub enum VolumeLocation {
-    /// Nothing.
-    Unknown,
-    /// There, if anywhere: FlexVolume's callers also ask where nothing is mounted.
-    Perhaps(PathBuf),
-    /// There.
-    Certain(PathBuf),
-}
-
-/// What there was to do on the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExpandOutcome {
-    /// The filesystem fills the volume now.
-    Filesystem,
-    /// A raw device, or a directory of a larger file system: there is nothing to grow.
-    Nothing,
-    /// It is not mounted here. Whoever mounts it next grows its filesystem before.
-    NotMounted,
-}
 
 /// What the node could tell of the volume's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,8 @@
     reason = "a field without a comment is what its name and type say"
 )]
 
+use std::path::PathBuf;
+
 use crate::volume::{
     Access, AccessType, NodeId, Parameters, Secrets, StagingPath, TargetPath, VolumeId, VolumeKey,
 };
@@ -85,4 +87,25 @@ pub enum TargetCleanup {
     Keep,
     /// It goes: in CSI whoever publishes makes the target, and removes it.
     Remove,
+}
+
+/// `expand_on_node`: a volume whose backend has grown it.
+#[derive(Debug)]
+pub struct ExpandOnNode {
+    pub key: VolumeKey,
+    /// Where, staged or for a pod.
+    pub at: VolumeLocation,
+    /// What its filesystem has to fill at least.
+    pub required_bytes: u64,
+}
+
+/// What the caller says of where a volume is mounted.
+#[derive(Debug)]
+pub enum VolumeLocation {
+    /// Nothing.
+    Unknown,
+    /// There, if anywhere: FlexVolume's callers also ask where nothing is mounted.
+    Perhaps(PathBuf),
+    /// There.
+    Certain(PathBuf),
 }

@@ -7,6 +7,8 @@ use drivebay::csi;
 use drivebay::driver::{Capabilities, Driver, Export, Scope};
 use drivebay::runtime::{Manifest, Need, Parameter};
 
+use super::component::examine;
+
 /// Where a parameter stands, in the order of a volume's life.
 const SCOPES: [(Scope, &str); 5] = [
     (Scope::Creation, "StorageClass"),
@@ -18,7 +20,7 @@ const SCOPES: [(Scope, &str); 5] = [
 
 pub(super) fn print(paths: &Paths, drivers: &[DriverConfig]) -> anyhow::Result<ExitCode> {
     for config in drivers {
-        let manifest = super::examine(paths, config)?;
+        let manifest = examine(paths, config)?;
         let driver = Driver::new(config.clone(), paths.clone());
         print_driver(config, &manifest, driver.prepared_capabilities()?);
     }

@@ -216,7 +216,11 @@ mod tests {
                 "",
                 "grants.https.ecs.methods is missing",
             ),
-            ("[\"POST\"]", "[]", "grants.https.ecs.methods must not be empty"),
+            (
+                "[\"POST\"]",
+                "[]",
+                "grants.https.ecs.methods must not be empty",
+            ),
             (
                 "\"POST\"",
                 "\"CONNECT\"",
@@ -248,7 +252,11 @@ mod tests {
                 "example.com/path",
                 "grants.https.ecs.origin is wrong",
             ),
-            ("paths", "rate = 0\npaths", "grants.https.ecs.rate must not be 0"),
+            (
+                "paths",
+                "rate = 0\npaths",
+                "grants.https.ecs.rate must not be 0",
+            ),
             (
                 "paths",
                 "max-response = \"17MiB\"\npaths",

@@ -1,0 +1,17 @@
+//! A driver's component, read and asked what it is.
+
+use drivebay::config::{DriverConfig, Paths};
+use drivebay::runtime::{self, ComponentBytes, Manifest};
+
+pub(super) fn examine(paths: &Paths, driver: &DriverConfig) -> anyhow::Result<Manifest> {
+    let file = runtime::locate(paths, &driver.component)?;
+    if !driver.require_sha256.is_empty() && !driver.require_sha256.contains(&file.sha256) {
+        anyhow::bail!(
+            "component {:?} has digest {}, which require.sha256 does not list",
+            driver.component,
+            file.sha256
+        );
+    }
+    let component = ComponentBytes::read(&file.path)?;
+    Ok(runtime::inspect(&component, driver.limits.compile)?)
+}
