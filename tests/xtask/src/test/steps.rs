@@ -21,8 +21,8 @@ use crate::steps::{Steps, say, speak_for};
 use crate::vm;
 use crate::workspace::Workspace;
 
-/// Emulation is ten times slower than the machine, and the tier mounts, formats and waits.
-const VM_TIMEOUT: Duration = Duration::from_secs(1800);
+/// Emulation is ten times slower than the machine, and the tier mounts, formats and waits, beside other steps.
+const VM_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// What makes target/dist. Tests that ran what an earlier build left there would tell of another tree.
 const BUILD: &str = "build";
