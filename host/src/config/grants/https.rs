@@ -68,7 +68,7 @@ pub(super) fn origin(
         // A region with a dot or a slash in it would be another host.
         Some(region) if region.is_empty() || !region.chars().all(plain) => {
             let reason =
-                format!("is {region:?}, which has more than lower-case letters, digits and dashes");
+                format!("is {region:?}; only lower-case letters, digits and dashes are allowed");
             return Err(section.bad("region", reason));
         }
         Some(region) => text.replace(PLACE, region),
@@ -145,7 +145,7 @@ fn not_empty<'a>(
     match section.strings(key)? {
         None => Err(section.missing(key)),
         Some(list) if list.is_empty() => {
-            Err(section.bad(key, "is empty, so that nothing could be asked".to_owned()))
+            Err(section.bad(key, "is empty, and must not be".to_owned()))
         }
         Some(list) => Ok(list),
     }
@@ -153,7 +153,7 @@ fn not_empty<'a>(
 
 fn rate(section: &mut Section<'_>) -> Result<u32, ConfigError> {
     match section.count("rate")? {
-        Some(0) => Err(section.bad("rate", "is 0, so that nothing could be asked".to_owned())),
+        Some(0) => Err(section.bad("rate", "is 0, and must be at least 1".to_owned())),
         rate => Ok(rate.unwrap_or(RATE)),
     }
 }
