@@ -91,9 +91,6 @@ fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
 }
 
 /// One driver from its file, which has to be root's alone to write.
-///
-/// # Errors
-/// Unreadable, untrusted or wrong.
 fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
     let bytes = sys::read_trusted(file).map_err(|error| not_believed(file, error))?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::Syntax {
@@ -112,9 +109,6 @@ fn not_believed(file: &Path, error: sys::TrustError) -> ConfigError {
 }
 
 /// One driver from text; the file gives it its name.
-///
-/// # Errors
-/// Wrong syntax, unknown keys, values that make no sense.
 fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
     let table: Table = toml::from_str(text).map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),

@@ -39,9 +39,6 @@ impl Paths {
     /// Sees to it that nobody else may write in the roots of what the host itself keeps, as [`sys::close_directory`]
     /// does: one that kubelet made for a pod (emptyDir) is everybody's to write. To be called before anything beneath
     /// them is relied on; where they are missing they are made closed.
-    ///
-    /// # Errors
-    /// As for [`sys::close_directory`].
     pub fn close(&self) -> io::Result<()> {
         sys::close_directory(&self.state)?;
         sys::close_directory(&self.run)

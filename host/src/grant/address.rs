@@ -41,9 +41,6 @@ const METADATA: [IpAddr; 3] = [
 
 impl AddressGrant {
     /// Those of a name's addresses that may be connected to, in the order given.
-    ///
-    /// # Errors
-    /// The refusal of the first one, where none may be.
     pub fn allowed(&self, host: &str, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, Refusal> {
         let (mut allowed, mut refused) = (Vec::new(), None);
         for address in addresses {
@@ -60,9 +57,6 @@ impl AddressGrant {
 
     /// Whether the address may be connected to, and in which form: an IPv4 address that came as IPv6 is
     /// judged and used as what it is.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows(&self, host: &str, address: IpAddr) -> Result<IpAddr, Refusal> {
         let address = address.to_canonical();
         let in_range = || self.ranges.iter().any(|range| range.contains(address));

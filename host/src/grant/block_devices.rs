@@ -35,9 +35,6 @@ pub struct GrantedFilesystems {
 
 impl BlockDevicesGrant {
     /// Whether the filesystem may be made and mounted.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows_filesystem(&self, fs_type: &str) -> Result<(), Refusal> {
         let granted = self.filesystems.iter().any(|name| name == fs_type);
         granted.then_some(()).ok_or_else(|| {
@@ -50,9 +47,6 @@ impl BlockDevicesGrant {
 
     /// What may be on a disk for which that filesystem is asked. An empty word asks for none: whatever is there will
     /// do, and a blank disk gets the default, or the first that is granted where that is not.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn filesystems_for(&self, asked: &str) -> Result<GrantedFilesystems, Refusal> {
         if !asked.is_empty() {
             self.allows_filesystem(asked)?;
@@ -78,9 +72,6 @@ impl BlockDevicesGrant {
     }
 
     /// Whether the filesystem's mkfs may get these words.
-    ///
-    /// # Errors
-    /// The refusal, of the first that may not.
     pub fn allows_format_options(&self, fs_type: &str, words: &[String]) -> Result<(), Refusal> {
         for word in words {
             if is_never_for_guests(fs_type, word) {
@@ -108,9 +99,6 @@ impl BlockDevicesGrant {
     }
 
     /// Whether the mount option may be used with that value.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows_mount_option(&self, name: &str, value: Option<&str>) -> Result<(), Refusal> {
         self.mount_options
             .allow("grants.block-devices.mount-options", name, value)

@@ -13,9 +13,6 @@ pub enum FilesGrant {
 
 impl FilesGrant {
     /// Whether something may be changed.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows_change(self, operation: &str) -> Result<(), Refusal> {
         match self {
             Self::ReadWrite => Ok(()),

@@ -11,7 +11,7 @@ use super::{AddressGrant, Capability, Origin, PathPattern, Refusal};
 pub struct HttpsGrant {
     /// What guests call it.
     pub name: String,
-    /// Where it is.
+    /// Scheme, host and port.
     pub origin: Origin,
     /// What `region()` answers.
     pub region: Option<String>,
@@ -79,9 +79,6 @@ impl Method {
 
 impl HttpsGrant {
     /// Whether the method may be used.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows_method(&self, method: Method) -> Result<(), Refusal> {
         let names: Vec<_> = self.methods.iter().map(|method| method.name()).collect();
         self.methods
@@ -92,9 +89,6 @@ impl HttpsGrant {
 
     /// Whether the path may be asked for. The caller has made sure that it means what it says: no `..`, and
     /// nothing encoded that would be one.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows_path(&self, path: &str) -> Result<(), Refusal> {
         let patterns: Vec<_> = self.paths.iter().map(ToString::to_string).collect();
         self.paths

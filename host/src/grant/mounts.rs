@@ -21,9 +21,6 @@ pub struct MountsGrant {
 
 impl MountsGrant {
     /// Whether the filesystem may be mounted.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows_filesystem(&self, fs_type: &str) -> Result<(), Refusal> {
         let granted = self.filesystems.iter().any(|name| name == fs_type);
         granted.then_some(()).ok_or_else(|| {
@@ -35,9 +32,6 @@ impl MountsGrant {
     }
 
     /// Whether the option may be used with that value.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows_option(&self, name: &str, value: Option<&str>) -> Result<(), Refusal> {
         self.options
             .allow("grants.mounts.options", name, value)
@@ -46,9 +40,6 @@ impl MountsGrant {
 
     /// Whether any pattern could allow the source once its address is known. Asked before the name is
     /// resolved, so that a guest cannot send bytes out by asking for made-up names.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn could_allow_source(&self, server: &str, path: &str) -> Result<(), Refusal> {
         let possible = self
             .sources
@@ -60,9 +51,6 @@ impl MountsGrant {
     }
 
     /// Whether the source may be mounted from that address.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn allows_source(&self, server: &str, address: IpAddr, path: &str) -> Result<(), Refusal> {
         let granted = self
             .sources
@@ -74,9 +62,6 @@ impl MountsGrant {
     }
 
     /// The directory granted under that name.
-    ///
-    /// # Errors
-    /// The refusal.
     pub fn directory(&self, name: &str) -> Result<&Path, Refusal> {
         self.directories
             .get(name)

@@ -67,7 +67,7 @@ pub struct EnvironmentSource {
 /// `source = "metadata"`
 #[derive(Debug, Clone)]
 pub struct MetadataSource {
-    /// Where the service is.
+    /// Scheme, host and port of the service.
     pub origin: Origin,
     /// Addresses that may be connected to.
     pub addresses: AddressGrant,
@@ -77,7 +77,7 @@ pub struct MetadataSource {
     pub role: Option<String>,
     /// What has to be asked for first, where the service wants that.
     pub token: Option<SessionToken>,
-    /// Where the answer has what.
+    /// Names of the answer's fields.
     pub fields: FieldNames,
     /// When less than this is left, a new key is fetched.
     pub refresh_before: Duration,
@@ -86,7 +86,7 @@ pub struct MetadataSource {
 /// A token that proves that whoever asks can also send a PUT, which a deceived proxy cannot.
 #[derive(Debug, Clone)]
 pub struct SessionToken {
-    /// Where it is had.
+    /// Path that hands it out.
     pub path: String,
     /// The request header that says how many seconds it is wanted for.
     pub ttl_header: String,
@@ -97,13 +97,13 @@ pub struct SessionToken {
 /// `source = "oidc"`
 #[derive(Debug, Clone)]
 pub struct OidcSource {
-    /// Where tokens are exchanged.
+    /// Scheme, host and port of the token exchange.
     pub origin: Origin,
     /// Addresses that may be connected to.
     pub addresses: AddressGrant,
     /// Certificates to trust besides the platform's, a PEM file.
     pub ca: Option<PathBuf>,
-    /// Where to post to.
+    /// Path of the request.
     pub path: String,
     /// Sent in the address; may hold `{now}`.
     pub query: FormValues,
@@ -111,7 +111,7 @@ pub struct OidcSource {
     pub form: FormValues,
     /// Holds the token; read anew for each exchange, because kubelet replaces it.
     pub token_file: PathBuf,
-    /// Where the answer has what.
+    /// Names of the answer's fields.
     pub fields: FieldNames,
     /// When less than this is left, a new key is fetched.
     pub refresh_before: Duration,
