@@ -300,8 +300,8 @@ fn archive(store: &Store<'_>, directory: &SubDir, name: &str) -> Result<(), Erro
     let tree = store.tree;
     for suffix in [String::new(), format!("-{}", key(name))] {
         let archived = directory.archived(&suffix);
-        let place = SubDir::parse(names::SUB_DIR, &archived)?;
-        if let Some(around) = store.around(&place, "")? {
+        let target = SubDir::parse(names::SUB_DIR, &archived)?;
+        if let Some(around) = store.around(&target, "")? {
             return Err(Error::FailedPrecondition(format!(
                 "cannot archive {}: {archived} on the share {around}",
                 directory.as_str()

@@ -3,7 +3,7 @@
 use crate::Local;
 use crate::bindings::drivebay::driver::types::{Access, Error, Parameters, Volume};
 use crate::bindings::exports::drivebay::driver::attachment::Guest;
-use crate::options::Place;
+use crate::options::Location;
 use crate::pool::Pool;
 use crate::state::Claim;
 
@@ -12,20 +12,20 @@ pub(crate) const CLAIMED_BY: &str = "claimed-by";
 
 impl Guest for Local {
     fn attach_volume(volume: Volume, node_id: String, access: Access) -> Result<Parameters, Error> {
-        let place = Place::of(&volume)?;
-        let pool = Pool::open(&place.pool)?;
-        pool.require(&place.directory)?;
+        let location = Location::of(&volume)?;
+        let pool = Pool::open(&location.pool)?;
+        pool.require(&location.directory)?;
         if !pool.admits(&node_id)? {
             return Err(Error::NotFound(format!(
                 "pool {} is not for node {node_id}",
-                place.pool
+                location.pool
             )));
         }
         let wanted = Claim {
             node: node_id,
             access,
         };
-        let claim = pool.add_claim(&place.directory, &wanted)?;
+        let claim = pool.add_claim(&location.directory, &wanted)?;
         if claim.node != wanted.node {
             return Err(Error::FailedPrecondition(format!(
                 "cannot attach volume {} to node {}: node {} uses it",
@@ -42,20 +42,20 @@ impl Guest for Local {
     }
 
     fn detach_volume(volume: Volume, node_id: String) -> Result<(), Error> {
-        let place = Place::of(&volume)?;
-        let pool = Pool::open(&place.pool)?;
-        match pool.claim(&place.directory)? {
+        let location = Location::of(&volume)?;
+        let pool = Pool::open(&location.pool)?;
+        match pool.claim(&location.directory)? {
             // CSI leaves the node out to mean whichever it is.
             Some(claim) if node_id.is_empty() || claim.node == node_id => {
-                pool.remove_claim(&place.directory)
+                pool.remove_claim(&location.directory)
             }
             Some(_) | None => Ok(()),
         }
     }
 
     fn is_attached(volume: Volume, node_id: String) -> Result<bool, Error> {
-        let place = Place::of(&volume)?;
-        let claim = Pool::open(&place.pool)?.claim(&place.directory)?;
+        let location = Location::of(&volume)?;
+        let claim = Pool::open(&location.pool)?.claim(&location.directory)?;
         Ok(claim.is_some_and(|claim| claim.node == node_id))
     }
 }

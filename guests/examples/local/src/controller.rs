@@ -10,7 +10,7 @@ use crate::bindings::drivebay::driver::types::{
     VolumeSource,
 };
 use crate::bindings::exports::drivebay::driver::controller::Guest;
-use crate::options::Place;
+use crate::options::Location;
 use crate::pool::Pool;
 use crate::state::{self, Record};
 
@@ -19,17 +19,17 @@ const MODE: u32 = 0o755;
 
 impl Guest for Local {
     fn create_volume(request: CreateRequest) -> Result<VolumeInfo, Error> {
-        let place = Place::for_claim(&request.name, &request.parameters);
-        make(&place, request, None)
+        let location = Location::for_claim(&request.name, &request.parameters);
+        make(&location, request, None)
     }
 
     fn delete_volume(id: String) -> Result<(), Error> {
         // An id that `create-volume` cannot have returned names no volume of ours: nothing to delete.
-        let Ok(place) = Place::of_id(&id) else {
+        let Ok(location) = Location::of_id(&id) else {
             return Ok(());
         };
-        let pool = Pool::open(&place.pool)?;
-        let volume = &place.directory;
+        let pool = Pool::open(&location.pool)?;
+        let volume = &location.directory;
         if let Some(claim) = pool.claim(volume)? {
             return Err(Error::FailedPrecondition(format!(
                 "cannot delete volume {id}: node {} uses it",
@@ -49,16 +49,16 @@ impl Guest for Local {
     }
 
     fn validate_volume(volume: Volume, capabilities: Vec<VolumeCapability>) -> Result<(), Error> {
-        let place = Place::of(&volume)?;
-        Pool::open(&place.pool)?.require(&place.directory)?;
+        let location = Location::of(&volume)?;
+        Pool::open(&location.pool)?.require(&location.directory)?;
         check_capabilities(&capabilities)
     }
 
     fn get_volume(id: String) -> Result<VolumeInfo, Error> {
-        let place = Place::of_id(&id)?;
-        let pool = Pool::open(&place.pool)?;
-        match pool.record(&place.directory)? {
-            Some(record) => info(&pool, &place, &record),
+        let location = Location::of_id(&id)?;
+        let pool = Pool::open(&location.pool)?;
+        match pool.record(&location.directory)? {
+            Some(record) => info(&pool, &location, &record),
             None => Err(Error::NotFound(format!(
                 "no volume {id} was made by this driver"
             ))),
@@ -68,7 +68,7 @@ impl Guest for Local {
 
 /// Make the volume, or find it: empty, or a copy of another directory of the pool.
 pub(crate) fn make(
-    place: &Place,
+    location: &Location,
     request: CreateRequest,
     source: Option<String>,
 ) -> Result<VolumeInfo, Error> {
@@ -78,14 +78,14 @@ pub(crate) fn make(
         source,
         name: request.name,
     };
-    let pool = Pool::open(&place.pool)?;
-    let record = match pool.record(&place.directory)? {
+    let pool = Pool::open(&location.pool)?;
+    let record = match pool.record(&location.directory)? {
         Some(record) => record,
-        None => begin(&pool, place, wanted.clone())?,
+        None => begin(&pool, location, wanted.clone())?,
     };
     record.satisfies(&wanted, &request.capacity)?;
-    fill(&pool, place, &record)?;
-    info(&pool, place, &record)
+    fill(&pool, location, &record)?;
+    info(&pool, location, &record)
 }
 
 /// A directory can be used by every process of one node, and never as a block device.
@@ -114,44 +114,44 @@ fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<(), Error> {
 }
 
 /// Write down what is going to be made.
-fn begin(pool: &Pool, place: &Place, record: Record) -> Result<Record, Error> {
+fn begin(pool: &Pool, location: &Location, record: Record) -> Result<Record, Error> {
     if let Some(source) = &record.source {
         pool.require(source)?;
     }
-    pool.add_record(&place.directory, &record)?;
-    log::write(Level::Info, &format!("making volume {}", place.id()));
+    pool.add_record(&location.directory, &record)?;
+    log::write(Level::Info, &format!("making volume {}", location.id()));
     Ok(record)
 }
 
 /// Make what is written down. A copy appears whole or not at all, so a volume that is there is finished.
-fn fill(pool: &Pool, place: &Place, record: &Record) -> Result<(), Error> {
-    if pool.holds(&place.directory)? {
+fn fill(pool: &Pool, location: &Location, record: &Record) -> Result<(), Error> {
+    if pool.holds(&location.directory)? {
         return Ok(());
     }
     match &record.source {
-        None => pool.directory.make_directory(&place.directory, MODE),
-        Some(source) => pool.directory.copy_tree(source, &place.directory),
+        None => pool.directory.make_directory(&location.directory, MODE),
+        Some(source) => pool.directory.copy_tree(source, &location.directory),
     }
 }
 
 /// What there is to say about a volume.
-pub(crate) fn info(pool: &Pool, place: &Place, record: &Record) -> Result<VolumeInfo, Error> {
+pub(crate) fn info(pool: &Pool, location: &Location, record: &Record) -> Result<VolumeInfo, Error> {
     let source = record.source.as_ref().map(|directory| {
-        let source = Place {
+        let source = Location {
             directory: directory.clone(),
-            ..place.clone()
+            ..location.clone()
         };
         VolumeSource::Volume(source.id())
     });
     Ok(VolumeInfo {
-        id: place.id(),
+        id: location.id(),
         capacity_bytes: record.size_bytes,
-        context: place.context(),
+        context: location.context(),
         source,
         // From everywhere, as far as the guest can tell: a pool may be on a shared filesystem.
         places: Vec::new(),
         nodes: pool
-            .claim(&place.directory)?
+            .claim(&location.directory)?
             .into_iter()
             .map(|claim| claim.node)
             .collect(),

@@ -3,17 +3,17 @@
 use crate::Local;
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error, Volume};
 use crate::bindings::exports::drivebay::driver::expansion::Guest;
-use crate::options::Place;
+use crate::options::Location;
 use crate::pool::Pool;
 use crate::state::{self, Record};
 
 impl Guest for Local {
     fn expand_volume(volume: Volume, capacity: CapacityRange) -> Result<u64, Error> {
         let wanted = state::size(&capacity)?;
-        let place = Place::of(&volume)?;
-        let pool = Pool::open(&place.pool)?;
-        pool.require(&place.directory)?;
-        let Some(record) = pool.record(&place.directory)? else {
+        let location = Location::of(&volume)?;
+        let pool = Pool::open(&location.pool)?;
+        pool.require(&location.directory)?;
+        let Some(record) = pool.record(&location.directory)? else {
             return Err(Error::Unsupported(format!(
                 "volume {} was made by hand and has no size",
                 volume.id
@@ -28,7 +28,7 @@ impl Guest for Local {
         }
         if size_bytes > record.size_bytes {
             pool.replace_record(
-                &place.directory,
+                &location.directory,
                 &Record {
                     size_bytes,
                     ..record

@@ -5,7 +5,7 @@ use crate::attachment::CLAIMED_BY;
 use crate::bindings::drivebay::driver::mounts::Target;
 use crate::bindings::drivebay::driver::types::{AccessType, Error, Volume};
 use crate::bindings::exports::drivebay::driver::node::{Guest, Health, NodeInfo, StageRequest};
-use crate::options::Place;
+use crate::options::Location;
 use crate::pool::Pool;
 
 impl Guest for Local {
@@ -19,20 +19,20 @@ impl Guest for Local {
 
     fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {
         check_kind(&request.kind)?;
-        let place = Place::of(&request.volume)?;
-        let pool = Pool::open(&place.pool)?;
-        check_claim(&pool, &place, &request.volume)?;
-        target.bind(&pool.directory, &place.directory)
+        let location = Location::of(&request.volume)?;
+        let pool = Pool::open(&location.pool)?;
+        check_claim(&pool, &location, &request.volume)?;
+        target.bind(&pool.directory, &location.directory)
     }
 
     fn get_health(volume: Volume) -> Result<Health, Error> {
-        let place = Place::of(&volume)?;
-        if Pool::open(&place.pool)?.holds(&place.directory)? {
+        let location = Location::of(&volume)?;
+        if Pool::open(&location.pool)?.holds(&location.directory)? {
             return Ok(Health::Ok);
         }
         Ok(Health::Inaccessible(format!(
             "pool {} has lost the directory",
-            place.pool
+            location.pool
         )))
     }
 }
@@ -61,7 +61,7 @@ fn check_kind(kind: &AccessType) -> Result<(), Error> {
 
 /// The claim that `attach-volume` made must still be there: the volume may have been given to another node
 /// since.
-fn check_claim(pool: &Pool, place: &Place, volume: &Volume) -> Result<(), Error> {
+fn check_claim(pool: &Pool, location: &Location, volume: &Volume) -> Result<(), Error> {
     let Some((_, node)) = volume
         .publish_context
         .iter()
@@ -69,7 +69,7 @@ fn check_claim(pool: &Pool, place: &Place, volume: &Volume) -> Result<(), Error>
     else {
         return Ok(());
     };
-    match pool.claim(&place.directory)? {
+    match pool.claim(&location.directory)? {
         Some(claim) if claim.node == *node => Ok(()),
         Some(claim) => Err(Error::FailedPrecondition(format!(
             "volume {} is now used by node {}",

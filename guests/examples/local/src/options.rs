@@ -1,4 +1,4 @@
-//! Parameters and ids become a [`Place`]. Pure: nothing here calls the host.
+//! Parameters and ids become a [`Location`]. Pure: nothing here calls the host.
 
 use crate::bindings::drivebay::driver::types::{Error, Volume};
 use crate::bindings::exports::drivebay::driver::identity::{
@@ -50,14 +50,14 @@ pub(crate) fn described() -> Vec<Parameter> {
 
 /// Where a volume is: a directory in a pool.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     /// The name in the grant.
     pub(crate) pool: String,
     /// One path component.
     pub(crate) directory: String,
 }
 
-impl Place {
+impl Location {
     /// Where the volume for a claim goes; the same for each retry.
     ///
     /// A name can have 128 bytes and any character. The directory keeps its readable beginning, and the
@@ -74,14 +74,14 @@ impl Place {
     /// Where a volume is, by its parameters, and by its id where they do not say.
     pub(crate) fn of(volume: &Volume) -> Result<Self, Error> {
         let context = &volume.context;
-        let place = match get(context, VOLUME) {
+        let location = match get(context, VOLUME) {
             Some(directory) => Self {
                 pool: pool(context),
                 directory: directory.into(),
             },
             None => Self::by_id(&volume.id),
         };
-        place.in_pool(get(context, POOL)).checked()
+        location.in_pool(get(context, POOL)).checked()
     }
 
     /// Where a volume is whose id is all that is known.
@@ -164,16 +164,16 @@ mod tests {
             .collect()
     }
 
-    fn place(id: &str, context: &[(&str, &str)]) -> Result<Place, Error> {
-        Place::of(&Volume {
+    fn location(id: &str, context: &[(&str, &str)]) -> Result<Location, Error> {
+        Location::of(&Volume {
             id: id.into(),
             context: pairs(context),
             publish_context: Vec::new(),
         })
     }
 
-    fn at(pool: &str, directory: &str) -> Place {
-        Place {
+    fn at(pool: &str, directory: &str) -> Location {
+        Location {
             pool: pool.into(),
             directory: directory.into(),
         }
@@ -181,9 +181,9 @@ mod tests {
 
     #[test]
     fn a_volume_made_by_hand_is_named_by_its_id() {
-        assert_eq!(place("music", &[]).unwrap(), at("pool", "music"));
+        assert_eq!(location("music", &[]).unwrap(), at("pool", "music"));
         assert_eq!(
-            place("music", &[("pool", "fast")]).unwrap(),
+            location("music", &[("pool", "fast")]).unwrap(),
             at("fast", "music")
         );
     }
@@ -191,45 +191,48 @@ mod tests {
     #[test]
     fn a_volume_made_by_hand_may_have_another_id_than_its_directory() {
         assert_eq!(
-            place("a/b/c", &[("volume", "music")]).unwrap(),
+            location("a/b/c", &[("volume", "music")]).unwrap(),
             at("pool", "music")
         );
     }
 
     #[test]
     fn a_volume_made_for_a_claim_is_found_by_its_context_and_by_its_id() {
-        let made = Place::for_claim("pvc-1", &pairs(&[("pool", "fast")]));
-        assert_eq!(Place::of_id(&made.id()).unwrap(), made);
+        let made = Location::for_claim("pvc-1", &pairs(&[("pool", "fast")]));
+        assert_eq!(Location::of_id(&made.id()).unwrap(), made);
         let volume = Volume {
             id: made.id(),
             context: made.context(),
             publish_context: Vec::new(),
         };
-        assert_eq!(Place::of(&volume).unwrap(), made);
+        assert_eq!(Location::of(&volume).unwrap(), made);
     }
 
     #[test]
     fn a_retry_finds_the_same_place() {
         assert_eq!(
-            Place::for_claim("pvc-1", &[]),
-            Place::for_claim("pvc-1", &[])
+            Location::for_claim("pvc-1", &[]),
+            Location::for_claim("pvc-1", &[])
         );
     }
 
     #[test]
     fn names_that_look_alike_get_places_of_their_own() {
-        assert_ne!(Place::for_claim("a b", &[]), Place::for_claim("a-b", &[]));
+        assert_ne!(
+            Location::for_claim("a b", &[]),
+            Location::for_claim("a-b", &[])
+        );
         let long = "x".repeat(127);
-        let ends = ["a", "b"].map(|end| Place::for_claim(&format!("{long}{end}"), &[]));
+        let ends = ["a", "b"].map(|end| Location::for_claim(&format!("{long}{end}"), &[]));
         assert_ne!(ends[0], ends[1]);
     }
 
     #[test]
     fn every_name_gives_a_good_directory_and_a_short_id() {
         for name in ["", "..", ".drivebay", "a/b", "ä\n", &"ü".repeat(64)] {
-            let made = Place::for_claim(name, &[]);
+            let made = Location::for_claim(name, &[]);
             assert!(made.id().len() <= 128, "{name}");
-            assert_eq!(Place::of_id(&made.id()).unwrap(), made, "{name}");
+            assert_eq!(Location::of_id(&made.id()).unwrap(), made, "{name}");
         }
     }
 
@@ -245,11 +248,11 @@ mod tests {
             "a\nb",
             &"x".repeat(201),
         ] {
-            let refused = place("id", &[("volume", name)]);
+            let refused = location("id", &[("volume", name)]);
             assert!(matches!(refused, Err(Error::InvalidArgument(_))), "{name}");
         }
         assert!(matches!(
-            Place::of_id("pool/.."),
+            Location::of_id("pool/.."),
             Err(Error::InvalidArgument(_))
         ));
     }

@@ -4,7 +4,7 @@ use crate::Local;
 use crate::bindings::drivebay::driver::types::Error;
 use crate::bindings::exports::drivebay::driver::volume_listing::{Guest, VolumePage};
 use crate::controller;
-use crate::options::{self, Place};
+use crate::options::{self, Location};
 use crate::page::Page;
 use crate::pool::Pool;
 
@@ -16,13 +16,13 @@ impl Guest for Local {
         let page = Page::cut(pool.volumes()?, starting_token.as_deref(), max_entries)?;
         let mut volumes = Vec::new();
         for directory in page.names {
-            let place = Place {
+            let location = Location {
                 pool: name.clone(),
                 directory,
             };
             // A volume may be deleted while it is being listed.
-            if let Some(record) = pool.record(&place.directory)? {
-                volumes.push(controller::info(&pool, &place, &record)?);
+            if let Some(record) = pool.record(&location.directory)? {
+                volumes.push(controller::info(&pool, &location, &record)?);
             }
         }
         Ok(VolumePage {
