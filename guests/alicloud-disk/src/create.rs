@@ -60,27 +60,30 @@ fn find_or_make(
     spec: &mut VolumeSpec<'_>,
     source: Option<SnapshotId<'_>>,
 ) -> Result<Disk, Error> {
-    let mut making = Making {
+    let mut creation = Creation {
         ecs,
         spec,
         source,
         disk: None,
     };
     // Before anything else is asked: the snapshot, say, may be gone since the disk was made from it.
-    if let (true, Some(disk)) = (create_once::find(ecs, spec.name, &mut making)?, making.disk) {
+    if let (true, Some(disk)) = (
+        create_once::find(ecs, spec.name, &mut creation)?,
+        creation.disk,
+    ) {
         return Ok(disk);
     }
     let gib = source.map(|id| snapshot_size(ecs, id)).transpose()?;
     if spec.lacks_zone() {
         spec.zones.push(own_zone(ecs)?);
     }
-    let mut making = Making {
+    let mut creation = Creation {
         ecs,
         spec,
         source,
         disk: None,
     };
-    making.make(gib)
+    creation.make(gib)
 }
 
 /// The claim's, or that of the CSI driver's word for it.
@@ -130,14 +133,14 @@ fn own_zone(ecs: Ecs<'_>) -> Result<&'static str, Error> {
 }
 
 /// One create request on its way.
-struct Making<'a> {
+struct Creation<'a> {
     ecs: Ecs<'a>,
     spec: &'a VolumeSpec<'a>,
     source: Option<SnapshotId<'a>>,
     disk: Option<Disk>,
 }
 
-impl Resource for Making<'_> {
+impl Resource for Creation<'_> {
     fn find(&mut self) -> Result<Progress, Error> {
         let disk = self.ecs.disk_named(self.spec.name)?;
         disk.map_or(Ok(Progress::Missing), |disk| self.adopt(disk))
@@ -149,7 +152,7 @@ impl Resource for Making<'_> {
     }
 }
 
-impl Making<'_> {
+impl Creation<'_> {
     fn see(&mut self, disk: Disk) -> Progress {
         self.disk = Some(disk);
         match disk.status {

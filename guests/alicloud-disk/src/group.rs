@@ -125,17 +125,17 @@ pub(crate) fn create_group_snapshot(
     request: &CreateRequest,
 ) -> Result<GroupSnapshot, Error> {
     let call = create_call(ecs, request)?;
-    let mut cutting = Cutting {
+    let mut creation = Creation {
         ecs,
         request,
         group: None,
     };
-    if !create_once::find(ecs, &request.name, &mut cutting)? {
+    if !create_once::find(ecs, &request.name, &mut creation)? {
         let seed = format!("group snapshot\n{}\n", request.name);
-        create_once::make(ecs, &call, "SnapshotGroupId", &seed, &mut cutting)?;
+        create_once::make(ecs, &call, "SnapshotGroupId", &seed, &mut creation)?;
     }
     let unseen = || Error::Internal(format!("no group snapshot was seen for {}", request.name));
-    cutting.group.ok_or_else(unseen)
+    creation.group.ok_or_else(unseen)
 }
 
 fn create_call(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Call, Error> {
@@ -160,13 +160,13 @@ fn create_call(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Call, Error> {
 }
 
 /// One create request on its way.
-struct Cutting<'a> {
+struct Creation<'a> {
     ecs: Ecs<'a>,
     request: &'a CreateRequest,
     group: Option<GroupSnapshot>,
 }
 
-impl Resource for Cutting<'_> {
+impl Resource for Creation<'_> {
     fn find(&mut self) -> Result<Progress, Error> {
         let group = self.ecs.group_named(&self.request.name)?;
         group.map_or(Ok(Progress::Missing), |group| self.see(&group))
@@ -178,7 +178,7 @@ impl Resource for Cutting<'_> {
     }
 }
 
-impl Cutting<'_> {
+impl Creation<'_> {
     /// Ready as soon as there is a snapshot of each disk and their moment is fixed. That they can be used comes
     /// later.
     fn see(&mut self, group: &Group) -> Result<Progress, Error> {

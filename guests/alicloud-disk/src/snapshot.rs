@@ -38,12 +38,12 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
             );
         }
     }
-    let mut cutting = Cutting {
+    let mut creation = Creation {
         ecs,
         request,
         snapshot: None,
     };
-    if !create_once::find(ecs, &request.name, &mut cutting)? {
+    if !create_once::find(ecs, &request.name, &mut creation)? {
         let disk = ecs.existing_disk(id)?;
         if Category::parse(disk.category).is_some_and(Category::is_ephemeral) {
             return Err(Error::Unsupported(format!(
@@ -52,23 +52,23 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
             )));
         }
         let seed = format!("snapshot\n{}\n", request.name);
-        create_once::make(ecs, &call, "SnapshotId", &seed, &mut cutting)?;
+        create_once::make(ecs, &call, "SnapshotId", &seed, &mut creation)?;
     }
     let unseen = || Error::Internal(format!("no snapshot was seen for {}", request.name));
-    cutting
+    creation
         .snapshot
         .map(|snapshot| snapshot.info())
         .ok_or_else(unseen)
 }
 
 /// One create request on its way.
-struct Cutting<'a> {
+struct Creation<'a> {
     ecs: Ecs<'a>,
     request: &'a CreateRequest,
     snapshot: Option<Snapshot>,
 }
 
-impl Resource for Cutting<'_> {
+impl Resource for Creation<'_> {
     fn find(&mut self) -> Result<Progress, Error> {
         let Some(snapshot) = self.ecs.snapshot_named(&self.request.name)? else {
             return Ok(Progress::Missing);
@@ -88,7 +88,7 @@ impl Resource for Cutting<'_> {
     }
 }
 
-impl Cutting<'_> {
+impl Creation<'_> {
     fn see(&mut self, snapshot: Snapshot) -> Result<Progress, Error> {
         if snapshot.failed {
             let id = snapshot.id;
