@@ -146,7 +146,7 @@ impl Resource for Creation<'_> {
         disk.map_or(Ok(Progress::Missing), |disk| self.adopt(disk))
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Progress, Error> {
+    fn poll(&mut self, id: &'static str) -> Result<Progress, Error> {
         let disk = self.ecs.disk(DiskId::made(id)?)?;
         Ok(disk.map_or(Progress::Missing, |disk| self.see(disk)))
     }

@@ -15,10 +15,10 @@ use crate::failure::Failure;
 
 /// How often something new is looked for before it counts as gone: a quarter of a minute. Descriptions are said to lag
 /// by a second or two.
-const LOOKS_FOR_NEW: u32 = 10;
+const POLLS_FOR_NEW: u32 = 10;
 
 /// How often something is looked for whose token ECS knows already.
-const LOOKS_FOR_KNOWN: u32 = 5;
+const POLLS_FOR_KNOWN: u32 = 5;
 
 /// Things that were deleted and are still remembered, one after the other. More than this is something else.
 const TOKENS: u32 = 5;
@@ -37,7 +37,7 @@ pub(crate) trait Resource {
     fn find(&mut self) -> Result<Progress, Error>;
 
     /// Look at the one that ECS says it made; an error where that is no id.
-    fn look(&mut self, id: &'static str) -> Result<Progress, Error>;
+    fn poll(&mut self, id: &'static str) -> Result<Progress, Error>;
 }
 
 /// Find one that has the name, and wait until it can be used; `false` where there is none.
@@ -62,7 +62,7 @@ pub(crate) fn make(
         let token = ecs.cloud.digest(&words);
         match send(ecs, &call.clone().with("ClientToken", &token), field) {
             Ok(id) => {
-                if wait(ecs, &what, LOOKS_FOR_NEW, &mut || resource.look(id))
+                if wait(ecs, &what, POLLS_FOR_NEW, &mut || resource.poll(id))
                     .map_err(Failure::not_sent)?
                 {
                     return Ok(());
@@ -71,7 +71,7 @@ pub(crate) fn make(
             }
             // Another try with this name: by somebody who succeeded, or one that failed.
             Err(failure) if failure.is("IdempotentParameterMismatch") => {
-                if wait(ecs, &what, LOOKS_FOR_KNOWN, &mut || resource.find())
+                if wait(ecs, &what, POLLS_FOR_KNOWN, &mut || resource.find())
                     .map_err(Failure::not_sent)?
                 {
                     return Ok(());
@@ -112,14 +112,14 @@ fn send(ecs: Ecs<'_>, call: &Call, field: &str) -> Result<&'static str, Failure>
 fn wait(
     ecs: Ecs<'_>,
     what: &str,
-    looks: u32,
-    look: &mut dyn FnMut() -> Result<Progress, Error>,
+    polls: u32,
+    poll: &mut dyn FnMut() -> Result<Progress, Error>,
 ) -> Result<bool, Error> {
     let mut waiting = ecs.waiting();
     loop {
-        match look()? {
+        match poll()? {
             Progress::Ready => return Ok(true),
-            Progress::Missing if waiting.looks() >= looks => return Ok(false),
+            Progress::Missing if waiting.polls() >= polls => return Ok(false),
             Progress::Missing | Progress::Pending => {}
         }
         waiting.pause(Error::InProgress(format!("{what} is under way; ask again")))?;

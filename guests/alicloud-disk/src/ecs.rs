@@ -14,17 +14,17 @@ const LONGEST_BACKOFF_MS: u64 = 10_000;
 const ATTEMPTS: u32 = 6;
 
 /// A change shows within a second or two, mostly; looking more often only uses up the account's calls.
-const FIRST_LOOK_MS: u64 = 250;
-const SLOWEST_LOOK_MS: u64 = 2000;
+const FIRST_POLL_MS: u64 = 250;
+const LONGEST_POLL_MS: u64 = 2000;
 
 /// With its pauses, more than any call's deadline: that comes first.
-const LOOKS: u32 = 60;
+const POLLS: u32 = 60;
 
 /// How often the state may look as if nothing had been asked for, before it is asked for again: about 12 seconds.
 const LAG: u32 = 8;
 
 /// Refusals after which the next look tells more than the code does.
-const LOOK_AGAIN: [&str; 6] = [
+const POLL_AGAIN: [&str; 6] = [
     "DependencyViolation",
     "InvalidDisk.AlreadyDetached",
     "InvalidDisk.InUse",
@@ -53,7 +53,7 @@ pub(crate) enum Reached {
 #[derive(Default)]
 struct Accepted {
     action: Option<Action>,
-    looks_left: u32,
+    polls_left: u32,
 }
 
 /// The outside, as far as this guest needs it.
@@ -123,11 +123,11 @@ impl Ecs<'_> {
     /// repeated: what got lost shows in the next look, and an answer that comes before its effect does no harm.
     pub(crate) fn pursue(
         &self,
-        look: &mut dyn FnMut() -> Result<Step, Error>,
+        poll: &mut dyn FnMut() -> Result<Step, Error>,
     ) -> Result<(), Error> {
         let (mut waiting, mut accepted) = (self.waiting(), Accepted::default());
         loop {
-            let otherwise = match look()? {
+            let otherwise = match poll()? {
                 Step::Done => return Ok(()),
                 Step::Wait(reason) => Error::InProgress(reason),
                 Step::Ask(call) => self.ask(&call, &mut accepted)?,
@@ -138,11 +138,11 @@ impl Ecs<'_> {
 
     /// Ask, unless that was done a moment ago; the answer is what to end with if time is up now.
     fn ask(&self, call: &Call, accepted: &mut Accepted) -> Result<Error, Error> {
-        if accepted.action == Some(call.action) && accepted.looks_left > 0 {
-            accepted.looks_left -= 1;
+        if accepted.action == Some(call.action) && accepted.polls_left > 0 {
+            accepted.polls_left -= 1;
         } else if let Err(failure) = self.call(call) {
-            let is_told_by_looking = failure.passes() || LOOK_AGAIN.contains(&failure.code);
-            return if is_told_by_looking {
+            let is_seen_by_polling = failure.passes() || POLL_AGAIN.contains(&failure.code);
+            return if is_seen_by_polling {
                 Ok(for_now(failure.into()))
             } else {
                 Err(failure.into())
@@ -150,7 +150,7 @@ impl Ecs<'_> {
         } else {
             *accepted = Accepted {
                 action: Some(call.action),
-                looks_left: LAG,
+                polls_left: LAG,
             };
         }
         let (action, subject) = (call.action.name(), &call.subject);
@@ -162,7 +162,7 @@ impl Ecs<'_> {
     pub(crate) fn waiting(&self) -> Waiting<'_> {
         Waiting {
             cloud: self.cloud,
-            looks: 0,
+            polls: 0,
         }
     }
 }
@@ -190,24 +190,24 @@ fn backoff(attempt: u32, wanted: Option<u64>, chance: u8) -> u64 {
 /// Looking again until something has changed, or time is up.
 pub(crate) struct Waiting<'a> {
     cloud: &'a dyn Cloud,
-    looks: u32,
+    polls: u32,
 }
 
 impl Waiting<'_> {
     /// Let a little time pass. Once there is none left, the answer is `otherwise`: so that the caller asks again
     /// and finds the work further on.
     pub(crate) fn pause(&mut self, otherwise: impl Into<Error>) -> Result<(), Error> {
-        let pause = (FIRST_LOOK_MS << self.looks.min(8)).min(SLOWEST_LOOK_MS);
-        self.looks += 1;
-        if self.looks > LOOKS || self.cloud.pause(pause).is_err() {
+        let pause = (FIRST_POLL_MS << self.polls.min(8)).min(LONGEST_POLL_MS);
+        self.polls += 1;
+        if self.polls > POLLS || self.cloud.pause(pause).is_err() {
             return Err(otherwise.into());
         }
         Ok(())
     }
 
     /// How often it was looked.
-    pub(crate) fn looks(&self) -> u32 {
-        self.looks
+    pub(crate) fn polls(&self) -> u32 {
+        self.polls
     }
 }
 
@@ -274,6 +274,6 @@ mod tests {
             }
         };
         assert!(matches!(end, Error::InProgress(_)));
-        assert!(waiting.looks() > 3);
+        assert!(waiting.polls() > 3);
     }
 }

@@ -135,18 +135,18 @@ impl FakeCloud {
     }
 
     /// Each change is described only after so many looks.
-    pub(crate) fn lag(&self, looks: usize) {
-        self.0.borrow_mut().lag = looks;
+    pub(crate) fn lag(&self, polls: usize) {
+        self.0.borrow_mut().lag = polls;
     }
 
     /// Changes of a disk's kind take so many looks.
-    pub(crate) fn slow_tasks(&self, looks: usize) {
-        self.0.borrow_mut().slow_tasks = looks;
+    pub(crate) fn slow_tasks(&self, polls: usize) {
+        self.0.borrow_mut().slow_tasks = polls;
     }
 
     /// Somebody's change of a kind is under way for so many looks.
-    pub(crate) fn run_task(&self, looks: usize) {
-        self.0.borrow_mut().running = looks;
+    pub(crate) fn run_task(&self, polls: usize) {
+        self.0.borrow_mut().running = polls;
     }
 
     pub(crate) fn deadline_in(&self, milliseconds: u64) {
@@ -225,8 +225,8 @@ impl FakeCloud {
     }
 
     /// The next group gets a snapshot of its first disk only, and fails after so many looks.
-    pub(crate) fn fail_group(&self, looks: usize) {
-        self.0.borrow_mut().failing_group = Some(looks);
+    pub(crate) fn fail_group(&self, polls: usize) {
+        self.0.borrow_mut().failing_group = Some(polls);
     }
 
     /// ECS keeps what an image was made from.

@@ -172,7 +172,7 @@ impl Resource for Creation<'_> {
         group.map_or(Ok(Progress::Missing), |group| self.see(&group))
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Progress, Error> {
+    fn poll(&mut self, id: &'static str) -> Result<Progress, Error> {
         let group = self.ecs.group(GroupId::made(id)?)?;
         group.map_or(Ok(Progress::Missing), |group| self.see(&group))
     }

@@ -82,7 +82,7 @@ impl Resource for Creation<'_> {
         self.see(snapshot)
     }
 
-    fn look(&mut self, id: &'static str) -> Result<Progress, Error> {
+    fn poll(&mut self, id: &'static str) -> Result<Progress, Error> {
         let snapshot = self.ecs.snapshot(SnapshotId::made(id)?)?;
         snapshot.map_or(Ok(Progress::Missing), |snapshot| self.see(snapshot))
     }

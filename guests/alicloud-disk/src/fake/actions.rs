@@ -128,8 +128,8 @@ impl FakeDisk {
     }
 
     /// Before a change: what is described until it shows.
-    fn lag(&mut self, looks: usize, on_the_way: &str) {
-        self.shown = vec![self.truth(); looks];
+    fn lag(&mut self, polls: usize, on_the_way: &str) {
+        self.shown = vec![self.truth(); polls];
         if !on_the_way.is_empty() {
             let node_unknown = FakeDisk {
                 nodes: Vec::new(),

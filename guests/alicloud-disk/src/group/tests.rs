@@ -135,10 +135,10 @@ fn a_name_taken_by_a_group_of_other_disks_is_refused() {
 
 #[test]
 fn what_was_cut_of_a_group_that_failed_is_removed_and_the_next_try_succeeds() {
-    for looks in [0, 2] {
+    for polls in [0, 2] {
         let cloud = FakeCloud::new();
         let [one, other] = two_disks(&cloud);
-        cloud.fail_group(looks);
+        cloud.fail_group(polls);
         let failed = create(&cloud, "group", &[&one, &other]);
         assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
         assert_eq!((cloud.groups().len(), cloud.snapshots().len()), (0, 0));
