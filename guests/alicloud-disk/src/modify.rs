@@ -41,7 +41,7 @@ pub(crate) fn modify_volume(
     if let Some(call) = target.change_of_kind(&disk) {
         // A change under way would be refused; its end decides whether there is anything left to do.
         if !is_changing(ecs, id)? {
-            rehearse(ecs, call)?;
+            dry_run(ecs, call)?;
         }
     }
     carry_out(ecs, &disk, &target)
@@ -156,7 +156,7 @@ impl<'a> Target<'a> {
 }
 
 /// Have ECS say whether it would do it. Its yes comes as an error.
-fn rehearse(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
+fn dry_run(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
     let call = call.with("DryRun", "true");
     let mut waiting = ecs.waiting();
     loop {
@@ -440,7 +440,7 @@ mod tests {
         ] {
             let cloud = FakeCloud::new();
             let id = cloud.add_disk("cloud_auto", 20);
-            // Somebody's change is under way, so that nothing is rehearsed.
+            // Somebody's change is under way, so that there is no dry run.
             cloud.run_task(2);
             cloud.fault(action, Fault::Refuse(code));
             let error = modify(&cloud, &id, &wanted).expect_err(code);
