@@ -1,7 +1,7 @@
 //! Disks are tied to nodes and untied.
 //!
 //! AttachDisk and DetachDisk take no token, answer before anything has happened, and descriptions lag behind them: see
-//! `Ecs::pursue`.
+//! `Ecs::reconcile`.
 
 use crate::bindings::drivebay::driver::log::Level;
 use crate::bindings::drivebay::driver::types::{Error, Parameters, Volume};
@@ -44,7 +44,7 @@ pub(crate) fn attach_volume(
     let mut disk = ecs.existing_disk(id)?;
     let node = instance::of_node(ecs.cloud, node_id)?;
     let (mut is_first, mut is_said) = (true, false);
-    ecs.pursue(&mut || {
+    ecs.reconcile(&mut || {
         if !is_first {
             disk = ecs.existing_disk(id)?;
         }
@@ -76,7 +76,7 @@ pub(crate) fn detach_volume(ecs: Ecs<'_>, volume: &Volume, node_id: &str) -> Res
         };
         Error::FailedPrecondition(format!("cannot tell which disk to detach: {reason}"))
     })?;
-    ecs.pursue(&mut || match ecs.disk(id)? {
+    ecs.reconcile(&mut || match ecs.disk(id)? {
         None => Ok(Step::Done),
         Some(disk) => to_detach(ecs, &disk, node_id),
     })

@@ -121,7 +121,7 @@ impl Ecs<'_> {
 
     /// Look, do one thing, and look again, until all is as it should be. By this, calls without a token can be
     /// repeated: what got lost shows in the next look, and an answer that comes before its effect does no harm.
-    pub(crate) fn pursue(
+    pub(crate) fn reconcile(
         &self,
         poll: &mut dyn FnMut() -> Result<Step, Error>,
     ) -> Result<(), Error> {

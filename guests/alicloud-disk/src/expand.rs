@@ -19,7 +19,7 @@ pub(crate) fn expand_volume(
 ) -> Result<u64, Error> {
     let id = DiskId::of(volume)?;
     let mut bytes = 0;
-    ecs.pursue(&mut || {
+    ecs.reconcile(&mut || {
         let disk = ecs.existing_disk(id)?;
         bytes = disk.bytes();
         let size = size::to_grow(capacity, disk.gib, disk.kind())?;

@@ -177,7 +177,7 @@ fn dry_run(ecs: Ecs<'_>, call: Call) -> Result<(), Error> {
 /// A change that fails on its way shows as one that was never begun, and ECS says why when it is asked again.
 fn reach_kind(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<Reached, Error> {
     let id = disk.id;
-    ecs.pursue(&mut || {
+    ecs.reconcile(&mut || {
         if is_changing(ecs, id)? {
             let reason = format!("disk {id} is being changed; ask again");
             return Ok(Step::Wait(reason));
@@ -210,7 +210,7 @@ fn reach_bursting(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<Reac
     };
     let id = disk.id;
     let mut reached = Reached::Already;
-    ecs.pursue(&mut || {
+    ecs.reconcile(&mut || {
         if ecs.existing_disk(id)?.bursting == bursting {
             return Ok(Step::Done);
         }
