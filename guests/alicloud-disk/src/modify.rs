@@ -22,7 +22,7 @@ struct Target<'a> {
     removed: Vec<&'a str>,
 }
 
-/// Bring the disk to these properties, or change nothing: everything is checked, ECS rehearses the change of
+/// Bring the disk to these properties, or change nothing: everything is checked, ECS dry-runs the change of
 /// kind, and only then is anything done.
 #[inline(never)]
 pub(crate) fn modify_volume(
@@ -106,7 +106,7 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// What ECS would refuse at a step that can not be rehearsed, or not refuse at all.
+    /// What ECS would refuse at a step that has no dry run, or not refuse at all.
     fn check(&self, disk: &Disk) -> Result<(), Error> {
         let becomes = self.category.map_or(disk.category, Category::name);
         let only_for = |parameter: &str, category: Category| {
@@ -203,7 +203,7 @@ fn is_changing(ecs: Ecs<'_>, id: DiskId<'_>) -> Result<bool, Error> {
         .any(|task| ["Processing", "Waiting", "Pending"].contains(&task.text("TaskStatus"))))
 }
 
-/// After the kind, which decides whether a disk can burst. ECS does not rehearse it.
+/// After the kind, which decides whether a disk can burst. ECS has no dry run of it.
 fn reach_bursting(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<Reached, Error> {
     let Some(bursting) = target.bursting else {
         return Ok(Reached::Already);
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_rehearsal_refuses_changes_nothing() {
+    fn what_the_dry_run_refuses_changes_nothing() {
         let cloud = FakeCloud::new();
         let id = cloud.add_disk("cloud_essd", 20);
         cloud.fault(
