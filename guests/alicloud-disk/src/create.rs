@@ -194,13 +194,13 @@ impl Creation<'_> {
                 (Ok(()), None) => {
                     return Err(Error::Internal(format!("no disk was seen for {name}")));
                 }
-                (Err(failure), _) if is_of_this_way(attempt, &failure) => {
+                (Err(failure), _) if may_succeed_elsewhere(attempt, &failure) => {
                     reasons.push(failure.into())
                 }
                 (Err(failure), _) => return Err(failure.into()),
             }
         }
-        Err(in_no_way(self.spec.name, reasons))
+        Err(all_attempts_failed(self.spec.name, reasons))
     }
 
     fn call(&self, attempt: &Attempt<'_>) -> Call {
@@ -273,7 +273,7 @@ impl Creation<'_> {
 }
 
 /// Refusals that another category, level or zone may not meet with. ECS says the last of them with several codes.
-fn is_of_this_way(attempt: &Attempt<'_>, failure: &Failure) -> bool {
+fn may_succeed_elsewhere(attempt: &Attempt<'_>, failure: &Failure) -> bool {
     let essd = attempt.kind.category == Category::Essd;
     let of_any = [
         "InvalidDiskSize.NotSupported",
@@ -300,7 +300,7 @@ fn is_of_this_way(attempt: &Attempt<'_>, failure: &Failure) -> bool {
 }
 
 /// Every way was refused: for its size, if that is true of all; else there is no room.
-fn in_no_way(name: &str, reasons: Vec<Error>) -> Error {
+fn all_attempts_failed(name: &str, reasons: Vec<Error>) -> Error {
     let mut only = None;
     let mut message = format!("no disk can be made for {name}");
     for reason in reasons {

@@ -49,11 +49,11 @@ pub(crate) struct Attempt<'a> {
 }
 
 /// Whose disk it can be.
-enum Taker {
+enum UsableBy {
     /// That of the node that comes first.
-    First,
+    FirstNode,
     /// That of another node in the same place.
-    Other,
+    OtherNode,
 }
 
 impl<'a> VolumeSpec<'a> {
@@ -127,7 +127,7 @@ impl<'a> VolumeSpec<'a> {
                 }
                 let zone = self.zones.get(round).filter(|_| !regional).copied();
                 if zone.is_none() && !regional {
-                    reasons.push(zone::unsaid(*kind));
+                    reasons.push(zone::missing(*kind));
                     continue;
                 }
                 let attempt = |gib| Attempt {
@@ -136,9 +136,9 @@ impl<'a> VolumeSpec<'a> {
                     gib,
                 };
                 let size = self.size(*kind, source);
-                match size.and_then(|gib| self.taker(*kind, zone).map(|taker| (gib, taker))) {
-                    Ok((gib, Taker::First)) => attempts.push(attempt(gib)),
-                    Ok((gib, Taker::Other)) => for_others.push(attempt(gib)),
+                match size.and_then(|gib| self.usable_by(*kind, zone).map(|by| (gib, by))) {
+                    Ok((gib, UsableBy::FirstNode)) => attempts.push(attempt(gib)),
+                    Ok((gib, UsableBy::OtherNode)) => for_others.push(attempt(gib)),
                     Err(Error::Exhausted(reason)) => reasons.push(Error::Exhausted(reason)),
                     Err(reason) if round == 0 => reasons.push(reason),
                     Err(_) => {}
@@ -150,7 +150,7 @@ impl<'a> VolumeSpec<'a> {
     }
 
     /// Which of the nodes of a zone could have such a disk, where they are known.
-    fn taker(&self, kind: Kind, zone: Option<&str>) -> Result<Taker, Error> {
+    fn usable_by(&self, kind: Kind, zone: Option<&str>) -> Result<UsableBy, Error> {
         let category = kind.category.name();
         let first = zone::first_in(self.places, zone, None);
         let taking = zone::first_in(self.places, zone, Some(category));
@@ -171,8 +171,8 @@ impl<'a> VolumeSpec<'a> {
             )));
         }
         Ok(match first {
-            Some(first) if !zone::takes(first, category) => Taker::Other,
-            Some(_) | None => Taker::First,
+            Some(first) if !zone::takes(first, category) => UsableBy::OtherNode,
+            Some(_) | None => UsableBy::FirstNode,
         })
     }
 

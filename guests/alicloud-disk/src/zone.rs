@@ -42,12 +42,12 @@ pub(crate) fn from_request<'a>(
 ) -> Result<Vec<&'a str>, Error> {
     let listed = params.words(parameters::ZONE_ID);
     let mut reachable: Vec<&str> = Vec::new();
-    let mut is_abroad = !places.is_empty();
+    let mut is_elsewhere = !places.is_empty();
     for place in places {
-        if said(place, &REGION_KEYS).is_some_and(|said| said != region) {
+        if value_of(place, &REGION_KEYS).is_some_and(|said| said != region) {
             continue;
         }
-        is_abroad = false;
+        is_elsewhere = false;
         match (of(place), instance(place)) {
             (Some(zone), _) if !reachable.contains(&zone) => reachable.push(zone),
             (None, Some(instance)) => {
@@ -59,7 +59,7 @@ pub(crate) fn from_request<'a>(
         }
     }
     // `exhausted` is what has the scheduler look for another node.
-    if is_abroad {
+    if is_elsewhere {
         return Err(Error::Exhausted(format!(
             "the pod cannot be in region {region}, which the driver's file grants"
         )));
@@ -82,21 +82,21 @@ pub(crate) fn from_request<'a>(
 }
 
 /// What is wrong where places name no zone: the node that asks for the disk need not be in that of the pod.
-pub(crate) fn unsaid(kind: Kind) -> Error {
+pub(crate) fn missing(kind: Kind) -> Error {
     Error::InvalidArgument(format!(
         "a disk of {kind} belongs to one zone, and allowedTopologies name none: add {STANDARD_ZONE} there, or set \
          zoneId in the StorageClass"
     ))
 }
 
-fn said<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {
+fn value_of<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {
     let place = Params(place);
     keys.iter().find_map(|key| place.get(key))
 }
 
 /// The zone of a place.
 fn of(place: &Topology) -> Option<&str> {
-    said(place, &ZONE_KEYS)
+    value_of(place, &ZONE_KEYS)
 }
 
 /// The first place in a zone, or anywhere, that takes a category, or any: the scheduler's choice comes first.
@@ -113,7 +113,7 @@ pub(crate) fn first_in<'a>(
 
 /// Which instance a place is.
 pub(crate) fn instance(place: &Topology) -> Option<&str> {
-    said(place, &[INSTANCE])
+    value_of(place, &[INSTANCE])
 }
 
 /// Whether disks of a category can be attached there; a place that says of none is not known to refuse any.
