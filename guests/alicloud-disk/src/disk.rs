@@ -30,7 +30,6 @@ pub(crate) enum MultiAttach {
     Enabled,
 }
 
-/// A disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Disk {
     pub(crate) id: DiskId<'static>,

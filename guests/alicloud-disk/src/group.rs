@@ -243,7 +243,6 @@ pub(crate) fn delete_group_snapshot(
     Ok(())
 }
 
-/// One group.
 #[inline(never)]
 pub(crate) fn get_group_snapshot(
     ecs: Ecs<'_>,

@@ -7,7 +7,6 @@
 //! Answers are never given back: an instance lives for one call. So whatever is read from one may point into it,
 //! instead of being copied and dropped all over this guest.
 
-/// A value.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Json {
     Null,

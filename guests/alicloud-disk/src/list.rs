@@ -20,7 +20,6 @@ pub(crate) fn validate_volume(
     volume_spec::check_capabilities(disk.multi_attach, capabilities)
 }
 
-/// One disk.
 #[inline(never)]
 pub(crate) fn get_volume(ecs: Ecs<'_>, id: &str) -> Result<VolumeInfo, Error> {
     let id = DiskId::parse(id).ok_or_else(|| {

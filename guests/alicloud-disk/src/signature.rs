@@ -11,7 +11,6 @@ const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 /// The version of the ECS API that this guest speaks.
 const API_VERSION: &str = "2014-05-26";
 
-/// Who signs.
 #[derive(Debug)]
 pub(crate) struct Signer<'a> {
     pub(crate) key_id: &'a str,

@@ -152,7 +152,6 @@ pub(crate) fn delete_snapshot(ecs: Ecs<'_>, id: &str) -> Result<(), Error> {
     remove(ecs, &deletion(id).with("Force", "true"))
 }
 
-/// One snapshot.
 #[inline(never)]
 pub(crate) fn get_snapshot(ecs: Ecs<'_>, id: &str) -> Result<Info, Error> {
     let parsed = SnapshotId::parse(id).ok_or_else(|| missing(id))?;

@@ -30,7 +30,6 @@ struct Node {
 /// What somebody else does in between.
 type Meanwhile = Box<dyn FnOnce(&FakeTree)>;
 
-/// The share.
 pub(crate) struct FakeTree {
     nodes: RefCell<BTreeMap<String, Node>>,
     clock: Cell<u64>,

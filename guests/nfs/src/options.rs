@@ -21,7 +21,6 @@ const CLAIMS_OPTIONS: &str = "the volume's list of mount options";
 #[derive(Debug)]
 pub(crate) struct Share {
     pub(crate) server: String,
-    /// The volume.
     pub(crate) path: RemotePath,
     /// The part of `path` that has to exist; what lies below may be made.
     pub(crate) base: RemotePath,

@@ -155,7 +155,6 @@ fn pack(tree: &dyn Tree, spec: &SnapshotSpec) -> Result<(), Error> {
     whole_if_still_there(there_is_done(archived), || find().map(drop))
 }
 
-/// One snapshot.
 pub(crate) fn get(tree: &dyn Tree, id: &SnapshotId) -> Result<Snapshot, Error> {
     let archive = find_archive(tree, &id.to_string())?;
     if let Some(record) = record_of(&Store::of(tree), id)? {
