@@ -78,7 +78,7 @@ fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
         source,
     };
     let entries = std::fs::read_dir(&directory).map_err(unreadable)?;
-    sys::check_directory(&directory).map_err(|error| not_believed(&directory, error))?;
+    sys::check_directory(&directory).map_err(|error| untrusted(&directory, error))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| {
@@ -92,7 +92,7 @@ fn driver_files(paths: &Paths) -> Result<Vec<PathBuf>, ConfigError> {
 
 /// One driver from its file, which has to be root's alone to write.
 fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
-    let bytes = sys::read_trusted(file).map_err(|error| not_believed(file, error))?;
+    let bytes = sys::read_trusted(file).map_err(|error| untrusted(file, error))?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::Syntax {
         file: file.to_owned(),
         reason: "it is not UTF-8".to_owned(),
@@ -100,7 +100,7 @@ fn load_driver(file: &Path) -> Result<DriverConfig, ConfigError> {
     parse_driver(file, &text)
 }
 
-fn not_believed(file: &Path, error: sys::TrustError) -> ConfigError {
+fn untrusted(file: &Path, error: sys::TrustError) -> ConfigError {
     let file = file.to_owned();
     match error {
         sys::TrustError::Io(source) => ConfigError::Unreadable { file, source },
