@@ -57,13 +57,13 @@ pub(super) fn origin(
     section: &mut Section<'_>,
     region: Option<&str>,
 ) -> Result<Origin, ConfigError> {
-    const PLACE: &str = "{region}";
+    const PLACEHOLDER: &str = "{region}";
     let text = section
         .string("origin")?
         .ok_or_else(|| section.missing("origin"))?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let text = match region {
-        None if text.contains(PLACE) => return Err(section.missing("region")),
+        None if text.contains(PLACEHOLDER) => return Err(section.missing("region")),
         None => text.to_owned(),
         // A region with a dot or a slash in it would be another host.
         Some(region) if region.is_empty() || !region.chars().all(plain) => {
@@ -71,7 +71,7 @@ pub(super) fn origin(
                 format!("is {region:?}; only lower-case letters, digits and dashes are allowed");
             return Err(section.bad("region", reason));
         }
-        Some(region) => text.replace(PLACE, region),
+        Some(region) => text.replace(PLACEHOLDER, region),
     };
     text.parse()
         .map_err(|error| section.bad("origin", format!("is wrong: {error}")))
