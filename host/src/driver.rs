@@ -341,7 +341,7 @@ impl Driver {
                 .of_process()
         };
         self.paths.close().map_err(unsafe_to_use)?;
-        for directory in self.paths.kept(&self.config.name) {
+        for directory in self.paths.trusted(&self.config.name) {
             sys::close_directory_beneath(&directory).map_err(unsafe_to_use)?;
         }
         let _ = self.closed.set(());

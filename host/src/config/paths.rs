@@ -87,7 +87,7 @@ impl Paths {
     /// Directories beneath `state` and `run` in which the host keeps what it has to rely on for that driver, the outer
     /// ones first. Some may be missing. That of compiled code is not among them: it is looked at whenever code is
     /// loaded.
-    pub fn kept(&self, driver: &DriverName) -> Vec<PathBuf> {
+    pub fn trusted(&self, driver: &DriverName) -> Vec<PathBuf> {
         let name = &driver.0;
         let journal = self.journal().join(name);
         vec![
@@ -129,7 +129,7 @@ impl Paths {
         self.run.join("serve")
     }
 
-    /// Where volumes are mounted for the node when no caller names a place; gone after a reboot, as the
+    /// Where volumes are mounted for the node when no caller names a path; gone after a reboot, as the
     /// mounts are.
     pub fn staging(&self) -> PathBuf {
         self.run.join("staging")

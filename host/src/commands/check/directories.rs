@@ -13,7 +13,11 @@ use drivebay::sys::{self, TrustError};
 pub(super) fn problems(paths: &Paths, drivers: &[DriverConfig]) -> Vec<String> {
     let mut directories = vec![paths.state.clone(), paths.run.clone()];
     directories.extend([paths.compiled(), paths.serving()]);
-    directories.extend(drivers.iter().flat_map(|driver| paths.kept(&driver.name)));
+    directories.extend(
+        drivers
+            .iter()
+            .flat_map(|driver| paths.trusted(&driver.name)),
+    );
     let directories = directories.iter().map(|path| sys::check_directory(path));
     let keys = drivers
         .iter()
