@@ -13,12 +13,14 @@ mod fake_worker;
 mod files;
 mod guest_memory;
 mod guest_stats;
+mod handle;
 mod http_exchange;
 mod https;
 mod known_value;
 mod log;
 mod log_budget;
 mod mounts;
+mod name;
 mod redact;
 mod signing;
 
@@ -28,23 +30,15 @@ use crate::bindings::drivebay::driver as wit;
 use crate::error::DriverError;
 use crate::grant::{Capability, Refusal};
 
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub use block_devices::Device;
 pub(crate) use call_context::CallContext;
 pub use driver_state::DriverState;
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub use files::Directory;
 pub(crate) use guest_memory::NoMemory;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub use https::Endpoint;
+pub use handle::{Device, Directory, Endpoint, Purpose, SigningKey, Target};
 #[cfg(feature = "compiler")]
 pub(crate) use known_value::value_of;
 pub(crate) use log_budget::LogBudget;
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub use mounts::{Purpose, Target};
 pub(crate) use signing::CallKeys;
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub use signing::SigningKey;
 
 /// How the linker gets from a store's state to the call's context.
 type Get<T> = fn(&mut T) -> &mut CallContext;
@@ -82,26 +76,12 @@ impl From<Refusal> for DriverError {
     }
 }
 
-/// Of one name, word or path that a guest says, in bytes: as long as the kernel takes a path (`PATH_MAX`), or all of a
-/// mount's options.
-const MAX_NAME: usize = 4096;
-
-/// Asked before it is looked up or quoted anywhere: a message is several times as long as what it quotes.
-fn nameable(name: &str) -> Result<(), DriverError> {
-    match name.len() > MAX_NAME {
-        true => Err(DriverError::invalid_argument(format!(
-            "a name or a value of {} bytes is refused: {MAX_NAME} are the most",
-            name.len()
-        ))),
-        false => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
     use super::convert::{from_wit, into_wit};
+    use super::name::{MAX_NAME, nameable};
     use super::wit::types::Error as Told;
     use super::*;
     use crate::error::{Condition, ErrorOrigin};

@@ -139,7 +139,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "runtime/compile/answer.rs",
             "worker",
             "capability/signing/answer.rs",
-            "volume.rs",
+            "volume",
         ],
         "bytes are read and written at the edges",
     ),

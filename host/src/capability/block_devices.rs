@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
+use super::CallContext;
+use super::handle::{Device, Target};
 use super::mounts::{check_option, nameable_option};
-use super::{CallContext, Target, nameable};
+use super::name::nameable;
 use crate::bindings::drivebay::driver::block_devices::{
     Content, Host, HostDevice, Identity, MountOption,
 };
@@ -21,14 +23,6 @@ use crate::worker::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, MountOptions, NamePattern, Reply,
     Request, WantedDevice,
 };
-
-/// What a `device` handle stands for.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-#[derive(Debug)]
-pub struct Device {
-    /// Never the name of a node.
-    wanted: WantedDevice,
-}
 
 /// A shorter one could be the end of many names.
 const MIN_SERIAL: usize = 4;

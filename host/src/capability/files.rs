@@ -5,20 +5,11 @@ use wasmtime::component::Resource;
 use crate::bindings::drivebay::driver::files as wit;
 use crate::bindings::drivebay::driver::types;
 use crate::capability::CallContext;
+use crate::capability::handle::Directory;
 use crate::capability::known_value::known_value;
 use crate::error::{DriverError, GuestText};
 use crate::grant::{Misread, misread};
-use crate::worker::{
-    Compression, DirectoryOrigin, EntryKind, FileOperation, Reply, Request, Withheld, WithheldFor,
-};
-
-/// A directory, and all beneath it.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-#[derive(Debug)]
-pub struct Directory {
-    /// Never seen by the guest.
-    pub(crate) origin: DirectoryOrigin,
-}
+use crate::worker::{Compression, EntryKind, FileOperation, Reply, Request, Withheld, WithheldFor};
 
 /// A list of as many names as a worker tells, 1 MiB of them, on its way to the guest: six times as long where every
 /// character has to be escaped.
@@ -353,6 +344,7 @@ mod tests {
     use crate::capability::fake_worker::FakeWorker;
     use crate::error::Condition;
     use crate::grant::{FilesGrant, Grants};
+    use crate::worker::DirectoryOrigin;
 
     #[test]
     fn what_is_too_large_is_refused_before_it_goes_anywhere() {

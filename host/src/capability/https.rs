@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
+use super::CallContext;
+use super::handle::Endpoint;
 use super::http_exchange::Peer;
-use super::{CallContext, nameable};
+use super::name::nameable;
 use crate::bindings::drivebay::driver::https::{Host, HostEndpoint, Request, Response};
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
@@ -15,14 +17,6 @@ use crate::grant::{Capability, HttpsGrant, Refusal};
 use crate::sys;
 
 pub(super) use request::percent_encoded;
-
-/// What an `endpoint` handle stands for.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-#[derive(Debug)]
-pub struct Endpoint {
-    /// In the driver's grants.
-    name: String,
-}
 
 type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 

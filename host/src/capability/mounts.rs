@@ -7,8 +7,10 @@ use wasmtime::component::Resource;
 
 use crate::bindings::drivebay::driver::mounts::{Host, HostTarget, MountOption, RemoteSource};
 use crate::bindings::drivebay::driver::types;
+use crate::capability::CallContext;
 use crate::capability::files::check_path;
-use crate::capability::{CallContext, Directory, nameable};
+use crate::capability::handle::{Directory, Purpose, Target};
+use crate::capability::name::nameable;
 use crate::error::DriverError;
 use crate::grant::{MountsGrant, misread};
 use crate::sys::MountEntry;
@@ -17,30 +19,6 @@ use crate::worker::{
     self, DirectoryOrigin, MountOptions, Reached, Remote, Reply, Request, Server,
     is_hosts_to_decide, nfs_port, source_text,
 };
-
-/// Where a volume has to appear, lent to a guest for one call.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-#[derive(Debug)]
-pub struct Target {
-    /// Never seen by the guest.
-    pub(crate) path: PathBuf,
-    /// Decided by the caller; a guest cannot widen it.
-    pub(crate) access: Access,
-    /// What is mounted there already.
-    pub(crate) mounted: Option<MountEntry>,
-    /// Decided by the caller.
-    pub(crate) purpose: Purpose,
-}
-
-/// Why a guest is lent a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To put the volume there.
-    Place,
-    /// To tell by the same calls whether the volume is what is mounted there: it is compared with what the guest
-    /// would mount, and nothing is mounted, made or written.
-    Compare,
-}
 
 impl Host for CallContext {
     fn open_directory(
@@ -261,7 +239,7 @@ impl CallContext {
     }
 
     fn may_mount(&self, target: &Resource<Target>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(target)?.purpose == Purpose::Place)
+        Ok(self.table.get(target)?.purpose == Purpose::Mount)
     }
 
     /// Whether this call only asks what is mounted. Targets are lent for the whole call, so a guest cannot get rid

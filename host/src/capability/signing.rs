@@ -16,8 +16,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Resource;
 
+use super::CallContext;
+use super::handle::SigningKey;
 use super::known_value::known_value;
-use super::{CallContext, nameable};
+use super::name::nameable;
 use crate::bindings::drivebay::driver::signing::{Host, HostSigningKey};
 use crate::bindings::drivebay::driver::types;
 use crate::error::DriverError;
@@ -27,14 +29,6 @@ use crate::sys;
 pub(crate) use cache::KeyCache;
 pub(crate) use key::CallKeys;
 use key::{Algorithm, Key};
-
-/// What a `signing-key` handle stands for.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-#[derive(Debug)]
-pub struct SigningKey {
-    /// In the driver's grants.
-    name: String,
-}
 
 type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 

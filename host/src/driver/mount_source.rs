@@ -64,7 +64,7 @@ impl MountSource<'_> {
                     kind: spec.kind,
                     target: spec.path.to_owned(),
                     mounted: found,
-                    purpose: Purpose::Place,
+                    purpose: Purpose::Mount,
                 };
                 guest.stage_volume(operation.setup(), &request)
             }

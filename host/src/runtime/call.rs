@@ -17,6 +17,7 @@ mod group_snapshots;
 mod identity;
 mod modification;
 mod node;
+mod setup;
 mod snapshot_listing;
 mod snapshots;
 mod trap;
@@ -32,12 +33,12 @@ use super::guest::Guest;
 use super::limiter::{Budget, Limiter};
 use super::state::State;
 use crate::bindings::drivebay::driver::types as wit;
-use crate::capability::{CallContext, CallKeys, DriverState, LogBudget};
+use crate::capability::{CallContext, CallKeys, LogBudget};
 use crate::error::DriverError;
-use crate::worker::WorkerClient;
 
 pub use attachment::AttachRequest;
 pub use node::StageRequest;
+pub use setup::CallSetup;
 
 /// Bytes a guest may have copied out of its memory by one host call: the largest file the contract lets
 /// through is 64 KiB, a request body some hundred.
@@ -49,24 +50,6 @@ const CALL_BYTES: usize = 2 << 20;
 
 /// Handles a guest may hold at once; none needs more than a few.
 const MAX_HANDLES: usize = 256;
-
-/// What a call needs besides its arguments.
-pub struct CallSetup {
-    /// The way to the kernel, holding the volume's lock.
-    pub worker: Box<dyn WorkerClient>,
-    /// When everything has to be over.
-    pub deadline: Instant,
-    /// What the driver's calls have in common.
-    pub driver: DriverState,
-}
-
-impl std::fmt::Debug for CallSetup {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CallSetup")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
-    }
-}
 
 impl Guest {
     fn call<T>(

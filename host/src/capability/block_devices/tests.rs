@@ -93,7 +93,7 @@ impl Call {
             path: "/no/such/target".into(),
             access,
             mounted: None,
-            purpose: Purpose::Place,
+            purpose: Purpose::Mount,
         };
         self.context.table.push(target).expect("room")
     }
