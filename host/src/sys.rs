@@ -1,9 +1,8 @@
 //! The one door to the kernel.
 //!
-//! Every system call that changes something outside this process, and every child process, is beneath
-//! this module. What can hang (mounts, file systems of dead servers, name resolution) is a plain-data
-//! [`Request`] carried out by a worker process that can be killed; what cannot is an ordinary function.
-//! Nothing here knows grants, guests or front-ends: callers have decided already.
+//! Thin system calls, and files and locks that have to survive a crash. What can hang (mounts, file systems of dead
+//! servers, name resolution) is a worker's to do, in `worker`. Nothing here knows grants, guests or front-ends:
+//! callers have decided already.
 
 pub(crate) mod byte_lock;
 mod clock;
@@ -31,7 +30,7 @@ pub use directory::{
     check_directory, check_directory_itself, check_parents, close_directory,
     close_directory_beneath, create_root_only_directory,
 };
-pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, takes_writes};
+pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, takes_writes};
 pub use durable::{
     TrustError, check_root_only_directory, open_trusted, read_trusted, remove_durably,
     remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,

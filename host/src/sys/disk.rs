@@ -179,7 +179,8 @@ fn gives_up(line: &[u8], device: &str) -> bool {
     })
 }
 
-fn sysfs(device: &str) -> PathBuf {
+/// The directory in sysfs of a block device, by its `major:minor`.
+pub fn sysfs(device: &str) -> PathBuf {
     Path::new("/sys/dev/block").join(device)
 }
 

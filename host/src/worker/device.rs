@@ -84,7 +84,7 @@ pub enum DeviceOperation {
         /// The kernel's names of what may be mounted.
         filesystems: Vec<String>,
     },
-    /// Whether it is what is mounted or bound there: [`Reply::Done`], or [`FaultKind::Exists`].
+    /// Whether it is what is mounted or bound there: [`Reply::Done`](super::Reply::Done), or [`FaultKind::Exists`](super::FaultKind::Exists).
     Compare {
         /// A mount point.
         target: PathBuf,

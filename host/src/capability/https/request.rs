@@ -3,6 +3,8 @@
 //! What would mean something else on the wire than it says here is refused: paths that lead out of a
 //! pattern, headers that speak for the host, characters that would end a line.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::bindings::drivebay::driver::https::Request;
 use crate::capability::http_exchange::Message;
 use crate::capability::known_value::known_value;
@@ -174,18 +176,17 @@ fn encoded_query(query: &[(String, String)]) -> String {
     }
 }
 
-/// Everything but RFC 3986's unreserved characters, in upper-case hexadecimal: what signatures are made
-/// over, so that what was signed is what is sent.
+/// All but RFC 3986's unreserved characters: what signatures are made over, so that what was signed is what is sent.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// Without growing the text as it goes: it can be a key, and what is given up on the way is not wiped.
 pub(in crate::capability) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    let mut encoded = String::with_capacity(3 * text.len());
+    encoded.extend(utf8_percent_encode(text, RESERVED));
     encoded
 }
 

@@ -98,7 +98,10 @@ fn describe(
         engine,
         ready,
         grants: Grants::default(),
-        limits: Limits::default(),
+        limits: Limits {
+            deadline: DESCRIBE_DEADLINE,
+            ..Limits::default()
+        },
         manifest: Arc::new(manifest.clone()),
     };
     guest.describe(CallSetup {

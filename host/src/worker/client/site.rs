@@ -83,7 +83,7 @@ impl WorkSite {
     /// The slot of all workers of one call: the one that it has, else a new one, for which it waits until then.
     ///
     /// # Errors
-    /// [`super::FaultKind::Full`], with the key that says how many there are.
+    /// [`crate::worker::FaultKind::Full`], with the key that says how many there are.
     pub(super) fn slot_of_call(
         &self,
         of_call: &mut Option<Arc<ByteLocks>>,

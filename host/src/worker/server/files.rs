@@ -30,6 +30,7 @@ use attributes::{MODE_BITS, SET_ID};
 use openat2::{Crossing, open_directory_beneath};
 use partial_name::is_partial;
 use resolved_path::{ResolvedPath, failed, unreached};
+use source::READ_FILE;
 use tree::{VANISHED, remove};
 
 use super::archive::extract::extract_archive;
@@ -323,10 +324,7 @@ fn kind_of(file_type: FileType) -> EntryKind {
 
 fn read(dir: &Dir, path: &str) -> Result<Reply, Fault> {
     let target = ResolvedPath::of(dir, path)?;
-    // Not waiting for the other end of a pipe.
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(&target.parent, &target.name, flags, Mode::empty())
+    let file = openat(&target.parent, &target.name, READ_FILE, Mode::empty())
         .map_err(|error| unreached("read", path, error))?;
     let stat = fstat(&file).map_err(|error| failed("read", path, error))?;
     if !FileType::from_raw_mode(stat.st_mode).is_file() {

@@ -36,7 +36,7 @@ use crate::worker::server::files::attributes::{
 use crate::worker::server::files::openat2::open_child;
 use crate::worker::server::files::partial::Build;
 use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
-use crate::worker::server::files::source::within;
+use crate::worker::server::files::source::{READ_FILE, within};
 use crate::worker::server::files::tree::{Identity, identity};
 use crate::worker::server::mount::proc_path;
 use crate::worker::{Fault, FaultKind, Reply, Withheld};
@@ -66,10 +66,8 @@ pub(in crate::worker::server) fn extract_archive(
 }
 
 fn open_archive(from: &ResolvedPath) -> Result<File, Fault> {
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let wrong = |error| failed("open archive", &from.path, error);
-    let file = openat(&from.parent, &from.name, flags, Mode::empty()).map_err(wrong)?;
+    let file = openat(&from.parent, &from.name, READ_FILE, Mode::empty()).map_err(wrong)?;
     if !FileType::from_raw_mode(fstat(&file).map_err(wrong)?.st_mode).is_file() {
         return Err(Fault::new(
             FaultKind::Invalid,

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 
+use crate::sys::sysfs;
 use crate::worker::server::mount::proc_path;
 use crate::worker::{Fault, FaultKind};
 
@@ -62,7 +63,7 @@ impl Block {
 
     /// What the kernel says of it.
     pub(super) fn sysfs(&self) -> PathBuf {
-        Path::new("/sys/dev/block").join(self.number_text())
+        sysfs(&self.number_text())
     }
 
     /// The kernel's name: `vdb`. For messages, and to find its node again; never to say which disk it is.
@@ -139,7 +140,7 @@ impl Block {
 }
 
 /// sysfs counts these, whatever the device's own sectors are.
-const SYSFS_SECTOR: u64 = 512;
+pub(super) const SYSFS_SECTOR: u64 = 512;
 
 /// The number of the block device that is open.
 pub(super) fn block_number(handle: &impl AsFd) -> Result<u64, Errno> {

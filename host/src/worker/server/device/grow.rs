@@ -16,7 +16,7 @@ use super::mount::{XFS_TWINS, mount_block};
 use super::partition::Partition;
 use super::program::{Outcome, Program};
 use super::superblock::{Family, FsType, Superblock};
-use crate::sys::{MountEntry, mount_at};
+use crate::sys::{MountEntry, mount_at, sysfs};
 use crate::worker::mount_option::NOTHING_RUNS;
 use crate::worker::server::mount::own_mount_namespace;
 use crate::worker::{DeviceReply, Fault, FaultKind, Reply};
@@ -131,8 +131,7 @@ struct MountedDevice {
 
 impl MountedDevice {
     fn of(entry: &MountEntry, mount_point: &Path) -> Result<Self, Fault> {
-        let sysfs = Path::new("/sys/dev/block").join(&entry.device);
-        let Ok(sysfs) = sysfs.canonicalize() else {
+        let Ok(sysfs) = sysfs(&entry.device).canonicalize() else {
             return Err(Fault::new(
                 FaultKind::Unsupported,
                 format!(

@@ -9,7 +9,7 @@ use super::block::Block;
 use super::content;
 use super::find::Disk;
 use super::superblock::{Family, FsType};
-use crate::sys::{MountEntry, device_beneath, mount_at};
+use crate::sys::{MountEntry, device_beneath, mount_at, sysfs};
 use crate::volume::Access;
 use crate::worker::fault::fault;
 use crate::worker::server::mount::{open_target, proc_path};
@@ -98,7 +98,7 @@ pub(super) fn compare(disk: &Disk, target: &Path, access: Access) -> Result<Repl
 
 /// The disk of a partition, by their numbers.
 fn disk_of(partition: &str) -> Option<String> {
-    let sysfs = Path::new("/sys/dev/block").join(partition);
+    let sysfs = sysfs(partition);
     let is_partition = sysfs.join("partition").exists();
     let disk = is_partition.then(|| std::fs::read_to_string(sysfs.join("../dev")));
     Some(disk?.ok()?.trim().to_owned())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::block::{Block, device_name, device_number};
+use super::block::{Block, SYSFS_SECTOR, device_name, device_number};
 use super::program::Program;
 use crate::worker::{Fault, FaultKind};
 
@@ -18,8 +18,6 @@ const PARTX: Program = Program {
 
 /// Tools align partitions to MiB, and GPT keeps a copy of itself at the end: less than this is no growth.
 const LEAST_GROWTH: u64 = 2 << 20;
-
-const SECTOR: u64 = 512;
 
 /// One of them.
 #[derive(Debug)]
@@ -94,7 +92,9 @@ impl Partition {
         let sectors =
             |name| number_in(&self.sysfs, name).map_err(|reason| unread(&self.sysfs, &reason));
         let end = sectors("start")?.saturating_add(sectors("size")?);
-        Ok(disk.size()?.saturating_sub(end.saturating_mul(SECTOR)))
+        Ok(disk
+            .size()?
+            .saturating_sub(end.saturating_mul(SYSFS_SECTOR)))
     }
 
     fn not_grown(&self, reason: &dyn std::fmt::Display) -> Fault {

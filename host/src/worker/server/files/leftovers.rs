@@ -11,14 +11,14 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, FsWord, Mode, OFlags, flock, fstatfs, openat, renameat,
-    statat,
+    AtFlags, Dir, FileType, FlockOperation, FsWord, Mode, flock, fstatfs, openat, renameat, statat,
 };
 use rustix::io::Errno;
 
 use super::openat2::open_child;
 use super::partial_name::{aside_name, begun_at, is_partial, partial_name};
 use super::resolved_path::{ResolvedPath, failed};
+use super::source::READ_FILE;
 use super::tree::remove_within;
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind};
@@ -65,12 +65,7 @@ pub(super) fn remove_unless_held_within(
     // Kept open, so that nobody begins to hold it meanwhile.
     let _held = match kind {
         FileType::Directory | FileType::RegularFile => {
-            let flags = OFlags::RDONLY
-                | OFlags::NOFOLLOW
-                | OFlags::NONBLOCK
-                | OFlags::NOCTTY
-                | OFlags::CLOEXEC;
-            let open = match openat(parent, name, flags, Mode::empty()) {
+            let open = match openat(parent, name, READ_FILE, Mode::empty()) {
                 Err(Errno::NOENT) => return Ok(Found::Gone),
                 open => open.map_err(wrong)?,
             };

@@ -10,6 +10,13 @@ use super::resolved_path::{ResolvedPath, failed};
 use super::tree::{Site, VANISHED, identity};
 use crate::worker::{Fault, FaultKind};
 
+/// A file of somebody's is opened without following a link and without waiting for the other end of a pipe.
+pub(in crate::worker::server) const READ_FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
 /// A source may be a mount point itself; what lies beneath it may not hold another.
 pub(in crate::worker::server) fn open_source(from: &ResolvedPath) -> Result<OwnedFd, Fault> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -56,11 +63,8 @@ pub(in crate::worker::server) fn open_file(
     site: &Site<'_>,
     found: &Stat,
 ) -> Result<Option<(File, Stat)>, Fault> {
-    // Not waiting for the other end, should it be a pipe by now.
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let wrong = |error| failed("open", site.path, error);
-    let file = match openat(site.parent, site.name, flags, Mode::empty()) {
+    let file = match openat(site.parent, site.name, READ_FILE, Mode::empty()) {
         Ok(file) => file,
         Err(error) if VANISHED.contains(&error) => return Ok(None),
         Err(error) => return Err(wrong(error)),
