@@ -22,6 +22,8 @@ pub(super) enum Claim {
     Kernel,
     /// A machine of its own.
     Vm,
+    /// All of this machine: nothing else runs meanwhile.
+    Machine,
 }
 
 /// The steps of one repeat.
@@ -62,9 +64,14 @@ impl<'a> Schedule<'a> {
     fn may_begin(&self, step: &Step) -> bool {
         let mut others = self.waiting.iter().chain(&self.running);
         let needs_one = others.any(|other| step.needs.contains(&other.name));
-        let mut claimed = self.running.iter().flat_map(|other| other.claims);
-        !needs_one && !claimed.any(|claim| step.claims.contains(claim))
+        !needs_one && !self.running.iter().any(|other| are_in_the_way(step, other))
     }
+}
+
+fn are_in_the_way(one: &Step, other: &Step) -> bool {
+    let takes_all = |step: &Step| step.claims.contains(&Claim::Machine);
+    let mut claimed = one.claims.iter();
+    takes_all(one) || takes_all(other) || claimed.any(|claim| other.claims.contains(claim))
 }
 
 #[cfg(test)]
@@ -128,6 +135,19 @@ mod tests {
         assert_eq!(next(&mut schedule), None);
         schedule.ended("outside");
         assert_eq!(next(&mut schedule), Some("kubelet"));
+    }
+
+    #[test]
+    fn beside_what_claims_the_machine_nothing_runs() {
+        let alone = step("alone", &[], &[Claim::Machine]);
+        let mut schedule = Schedule::new(&[&alone, &DENY]);
+        assert_eq!(next(&mut schedule), Some("alone"));
+        assert_eq!(next(&mut schedule), None);
+        schedule.ended("alone");
+        assert_eq!(next(&mut schedule), Some("deny"));
+        let mut schedule = Schedule::new(&[&DENY, &alone]);
+        assert_eq!(next(&mut schedule), Some("deny"));
+        assert_eq!(next(&mut schedule), None);
     }
 
     #[test]

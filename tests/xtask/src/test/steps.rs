@@ -31,6 +31,7 @@ const BUILD: &str = "build";
 const BUILD_TESTS: &str = "build-tests";
 
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
+const ALONE: &str = "alone";
 const KUBELET: &str = "kubelet";
 const VM: &str = "vm";
 
@@ -47,7 +48,7 @@ pub(super) struct Step {
 
 /// All steps, in the order in which they begin, as far as what they need and claim lets them. The VM is the longest
 /// of those that need what is built, so it comes before those that run beside it.
-pub(super) const STEPS: [Step; 14] = [
+pub(super) const STEPS: [Step; 15] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
@@ -96,6 +97,13 @@ pub(super) const STEPS: [Step; 14] = [
         needs: &[],
         claims: &[Claim::Workspace, Claim::Guests, Claim::Shipped],
         check: build_tests,
+    },
+    Step {
+        name: ALONE,
+        about: "promises about load and time, with the machine to themselves",
+        needs: &[BUILD, BUILD_TESTS],
+        claims: &[Claim::Machine],
+        check: alone,
     },
     Step {
         name: VM,
@@ -226,8 +234,15 @@ fn outside(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
     build_callers(workspace)?;
-    let of_others = |program: &Program| [KUBELET, VM].contains(&program.name.as_str());
+    let of_others = |program: &Program| [ALONE, KUBELET, VM].contains(&program.name.as_str());
     let chosen = |program: &Program| is_outside(workspace, program) && !of_others(program);
+    programs::run(&programs::build(workspace)?, chosen, &[])
+}
+
+fn alone(workspace: &Workspace) -> Result<Tally> {
+    setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
+    build_emulator(workspace)?;
+    let chosen = |program: &Program| is_outside(workspace, program) && program.name == ALONE;
     programs::run(&programs::build(workspace)?, chosen, &[])
 }
 
