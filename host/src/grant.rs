@@ -4,6 +4,7 @@
 //! alone. What is not granted is refused; there is no implicit wildcard.
 
 mod address;
+mod address_range;
 mod block_devices;
 mod capability;
 mod files;
@@ -12,13 +13,13 @@ mod mount_option;
 mod mounts;
 mod origin;
 mod path;
-mod range;
 mod signing;
-mod source;
+mod source_pattern;
 
 use std::collections::BTreeMap;
 
 pub use address::AddressGrant;
+pub use address_range::AddressRange;
 pub use block_devices::{
     BlockDevicesGrant, DevicePattern, FILESYSTEMS, GrantedFilesystems, PatternError, WordPattern,
 };
@@ -29,12 +30,11 @@ pub use mount_option::{GrantedOption, GrantedOptionError, GrantedOptions};
 pub use mounts::MountsGrant;
 pub use origin::{Origin, OriginError};
 pub use path::{Misread, PathPattern, misread};
-pub use range::AddressRange;
 pub use signing::{
     EnvironmentSource, FieldNames, FileSource, FormValues, KeySource, MetadataSource, OidcSource,
     SessionToken, SigningGrant,
 };
-pub use source::{SourcePattern, SourcePatternError};
+pub use source_pattern::{SourcePattern, SourcePatternError};
 
 /// All that one driver was granted.
 #[derive(Debug, Clone, Default)]

@@ -5,11 +5,11 @@
 //! undone. One file for each volume, replaced whole; an index from paths to volumes beside it, written
 //! before and removed after, so that it may point to nothing but never lacks a volume.
 
-mod detached;
 mod error;
 mod file_cache;
 mod file_name;
 mod mount_use;
+mod recent_detaches;
 mod record;
 mod record_file;
 
@@ -23,10 +23,10 @@ use crate::volume::VolumeKey;
 use file_cache::FileCache;
 use record_file::{parse_record, read_record};
 
-pub(crate) use detached::DetachedVolumes;
 pub(crate) use error::JournalError;
 pub(crate) use file_name::{content_stem, file_stem};
 pub(crate) use mount_use::Use;
+pub(crate) use recent_detaches::DetachedVolumes;
 pub(crate) use record::{Attachment, Lifetime, MountRecord, Progress, Role, VolumeRecord};
 
 /// The journal of one driver.

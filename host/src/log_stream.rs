@@ -1,6 +1,6 @@
 //! Where `serve` logs: the stream that container runtimes collect.
 
-mod refused;
+mod http2_refusals;
 
 use std::fmt;
 
@@ -80,20 +80,20 @@ impl Shown {
 
 impl<S: Subscriber> Layer<S> for Shown {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        match self.shows(metadata) || refused::may_tell_of_a_refusal(metadata) {
+        match self.shows(metadata) || http2_refusals::may_tell_of_a_refusal(metadata) {
             true => Interest::always(),
             false => Interest::never(),
         }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.shows(metadata) || refused::may_tell_of_a_refusal(metadata)
+        self.shows(metadata) || http2_refusals::may_tell_of_a_refusal(metadata)
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        if refused::may_tell_of_a_refusal(metadata) {
-            refused::listen(event);
+        if http2_refusals::may_tell_of_a_refusal(metadata) {
+            http2_refusals::listen(event);
         }
         self.shows(metadata)
     }

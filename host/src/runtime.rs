@@ -8,6 +8,7 @@ mod call;
 mod clock;
 #[cfg(feature = "compiler")]
 mod compile;
+mod compile_refusals;
 mod compiled;
 mod components;
 #[cfg(feature = "compiler")]
@@ -17,7 +18,6 @@ mod guest;
 mod imports;
 mod limiter;
 mod manifest;
-mod refusals;
 mod state;
 mod stderr;
 mod wasi;

@@ -10,7 +10,7 @@ mod core_dump;
 mod directory;
 mod disk;
 mod durable;
-mod host;
+mod host_name;
 mod key_file;
 mod lock;
 pub(crate) mod lock_file;
@@ -18,7 +18,7 @@ mod log;
 mod memory_limit;
 mod mountinfo;
 mod random;
-mod rate;
+mod rate_limit;
 pub(crate) mod rlimit;
 mod socket;
 mod socket_directory;
@@ -36,7 +36,7 @@ pub use durable::{
     remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
     write_durably_by_way_of, write_program_durably,
 };
-pub use host::host_name;
+pub use host_name::host_name;
 pub use key_file::read_key_file;
 pub use lock::{Afterwards, Lock, LockError};
 pub use log::open_log;
@@ -45,7 +45,7 @@ pub use mountinfo::{
     MountEntry, cached_mount_at, is_mount_point, mount_at, mount_points_beneath, mount_points_of,
 };
 pub use random::{fill_randomly, random_bytes};
-pub use rate::count_in_window;
+pub use rate_limit::count_in_window;
 pub use socket::listen_at;
 pub use socket_directory::{connect_all, listen_in};
 pub use stdio::{Answer, silence_standard_streams};

@@ -15,7 +15,7 @@ mod https;
 mod job;
 mod job_limits;
 mod measured;
-mod mount_option;
+mod mount_flags;
 mod remote;
 mod slots;
 
@@ -34,7 +34,7 @@ pub use fault::{Fault, FaultKind};
 pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
 pub use job_limits::JobLimits;
 pub use measured::{Measured, Room};
-pub use mount_option::{
+pub use mount_flags::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };
 pub use remote::{Reached, Remote, Server, nfs_port, source_text};

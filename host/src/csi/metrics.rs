@@ -30,7 +30,7 @@ mod counters;
 mod drivers;
 mod listener;
 mod method;
-mod rejected;
+mod unserved_calls;
 
 pub(super) use call::{Call, CountLayer};
 pub(super) use counters::Metrics;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::mount_table::{FoundMount, cached_mount, current_mount, is_as_recorded};
 use super::operation::LockScope;
-use super::staging::access_of;
+use super::staging_check::access_of;
 use super::staging_path::staged_devices;
 use super::{Driver, parameters};
 use crate::error::{Condition, DriverError};

@@ -4,7 +4,7 @@
 //! worker process with limits does the rest, all of it, for each of those who want to know about a component.
 
 mod answer;
-mod worker;
+mod compile_component;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::worker::client::{self, CompileLimits, CompileWorkerError};
 
 use answer::{Answer, Refusal, Wanted};
 
-pub use worker::serve_compiler;
+pub use compile_component::serve_compiler;
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]

@@ -6,9 +6,9 @@
 
 mod difference;
 mod error;
-mod expansion;
 mod instances;
 mod shape;
+mod type_size;
 mod world;
 
 use error::{How, Misfit};

@@ -8,8 +8,8 @@ use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::clock::Clock;
+use super::compile_refusals::Refusal;
 use super::components::ComponentFile;
-use super::refusals::Refusal;
 use super::state::State;
 use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
 use crate::capability;

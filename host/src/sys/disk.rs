@@ -4,7 +4,7 @@
 //! up on its filesystem. What is asked here is answered from the kernel's memory, never by a disk or a server, so
 //! that each repeated call can afford it and none can hang.
 
-mod file_cache;
+mod sysfs_cache;
 
 use std::fs::{self, File};
 use std::io;
@@ -17,7 +17,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::MountEntry;
 use super::mountinfo::table::TABLE;
-use file_cache::FileCache;
+use sysfs_cache::FileCache;
 
 /// The number of each disk's appearance, by its `major:minor`.
 static APPEARANCES: FileCache = FileCache::none();

@@ -6,8 +6,8 @@
 
 mod cached;
 mod entry;
+mod is_mount_point;
 mod others;
-mod point;
 mod statmount;
 pub(super) mod table;
 
@@ -18,7 +18,7 @@ pub use cached::cached_mount_at;
 pub use entry::MountEntry;
 pub use others::{mount_points_beneath, mount_points_of};
 
-use point::Point;
+use is_mount_point::Point;
 use statmount::mounted_at;
 use table::in_table;
 
@@ -37,7 +37,7 @@ pub fn mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
 /// # Errors
 /// Where the kernel does not tell and the table has to: as for [`mount_at`].
 pub fn is_mount_point(path: &Path) -> io::Result<bool> {
-    match point::at(path) {
+    match is_mount_point::at(path) {
         Point::Plain => Ok(false),
         Point::Root(_) => Ok(true),
         Point::Untold => cached_mount_at(path).map(|entry| entry.is_some()),

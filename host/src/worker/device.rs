@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::mount_option::MountOption;
+use super::mount_flags::MountOption;
 use crate::volume::Access;
 
 /// What can be asked of a device.

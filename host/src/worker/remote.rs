@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::mount_option::MountOption;
+use super::mount_flags::MountOption;
 
 const NFS_PORT: u16 = 2049;
 const RPCBIND_PORT: u16 = 111;

@@ -3,7 +3,7 @@
 mod answer;
 mod archive;
 pub(super) mod bounds;
-mod compiler;
+mod compiler_limits;
 mod copy;
 mod device;
 mod directories;
@@ -17,5 +17,5 @@ mod network;
 mod nfs;
 mod serve;
 
-pub use compiler::{is_compiler, serve_compiler};
+pub use compiler_limits::{is_compiler, serve_compiler};
 pub use serve::{is_worker, serve_worker};

@@ -15,7 +15,7 @@ use tonic::codegen::{Service, http};
 use tonic::{Code, Status};
 use tower_layer::Layer;
 
-use super::rejected::Rejected;
+use super::unserved_calls::Rejected;
 use super::{Metrics, method};
 
 /// Clones have part in the same call.

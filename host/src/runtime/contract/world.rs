@@ -9,9 +9,9 @@ use wasmparser::{
 };
 
 use super::error::{Complexity, ContractError};
-use super::expansion::Expansion;
 use super::instances::Instances;
 use super::shape::{Resources, Signature};
+use super::type_size::Expansion;
 
 /// Parts that the types of a component may have in all, each counted wherever it is used.
 const MAX_PARTS: u64 = 200_000;

@@ -1,6 +1,6 @@
 //! Asking `drivebay` to compile a component, from the shim that cannot.
 
-mod worker;
+mod compiler_process;
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-pub use worker::{CompileLimits, CompileWorkerError, ask_compiler};
+pub use compiler_process::{CompileLimits, CompileWorkerError, ask_compiler};
 
 use crate::sys::{TrustError, open_trusted};
 

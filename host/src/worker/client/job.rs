@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use super::process;
-use super::site::WorkSite;
+use super::worker_settings::WorkSite;
 use crate::digest::sha256_hex;
 use crate::sys::byte_lock::{ByteLocks, Hold};
 use crate::sys::lock_file::try_until;

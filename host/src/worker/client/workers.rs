@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::job;
 use super::network::NetworkWorkers;
 use super::process::{MountNamespace, Worker, is_for_the_network};
-use super::site::{Purpose, WorkSite};
+use super::worker_settings::{Purpose, WorkSite};
 use crate::sys::Lock;
 use crate::sys::byte_lock::ByteLocks;
 use crate::worker::measured;

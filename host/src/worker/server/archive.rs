@@ -1,12 +1,12 @@
 //! Trees as tar files: POSIX pax format, as GNU tar and bsdtar read and write it.
 
-mod counted;
+mod bounded_writer;
 pub(super) mod extract;
+pub(super) mod own_archives;
 pub(super) mod pack;
+mod privileged_attributes;
 mod reader;
-pub(super) mod records;
 mod sha256_stream;
-mod withheld;
 
 /// Bytes kept before they are written or compressed.
 const BUFFER: usize = 1 << 20;

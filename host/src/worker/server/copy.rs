@@ -14,12 +14,12 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::bounds::Bounds;
+use super::files::atomic_create::Build;
 use super::files::attributes::{Attributes, SET_ID, copy_attributes, make_node, read_xattrs};
-use super::files::content::ContentCopier;
+use super::files::extents::ContentCopier;
+use super::files::live_source::{open_file, open_source, still_there, within};
 use super::files::openat2::{Crossing, open_child, open_directory_beneath};
-use super::files::partial::Build;
 use super::files::resolved_path::{ResolvedPath, failed};
-use super::files::source::{open_file, open_source, still_there, within};
 use super::files::tree::{Site, VANISHED, Visitor, identity, open_parent, tells_of_nothing, walk};
 use crate::worker::{Fault, FaultKind, Reply};
 

@@ -5,15 +5,15 @@
 //! also while we are on the way, and exchange it for a directory: none is followed, wherever it leads. Nothing here knows
 //! grants.
 
+pub(super) mod atomic_create;
 pub(super) mod attributes;
-pub(super) mod content;
+pub(super) mod extents;
 mod leftovers;
+pub(super) mod live_source;
 pub(super) mod openat2;
-pub(super) mod partial;
 mod partial_name;
 pub(super) mod resolved_path;
-pub(super) mod source;
-mod squash;
+mod root_squash;
 pub(super) mod tree;
 
 use std::io::Read;
@@ -27,15 +27,15 @@ use rustix::fs::{
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use attributes::{MODE_BITS, SET_ID};
+use live_source::READ_FILE;
 use openat2::{Crossing, open_directory_beneath};
 use partial_name::is_partial;
 use resolved_path::{ResolvedPath, failed, unreached};
-use source::READ_FILE;
 use tree::{VANISHED, remove};
 
 use super::archive::extract::extract_archive;
+use super::archive::own_archives::Records;
 use super::archive::pack::archive_tree;
-use super::archive::records::Records;
 use super::bounds::Bounds;
 use super::copy;
 use super::mount::{open_directory, proc_path};
@@ -83,7 +83,7 @@ pub(super) fn carry_out(
             | FileOperation::Usage
     );
     match work(dir, operation, notes, bounds).map_err(shortened) {
-        Err(fault) if changes => Err(squash::explained(dir, fault)),
+        Err(fault) if changes => Err(root_squash::explained(dir, fault)),
         answer => answer,
     }
 }
@@ -111,15 +111,15 @@ fn work(
         FileOperation::Look { path } => look(dir, &path),
         FileOperation::List { path } => list(dir, &path),
         FileOperation::Read { path } => read(dir, &path),
-        FileOperation::Create { path, content } => partial::create_file(
+        FileOperation::Create { path, content } => atomic_create::create_file(
             &ResolvedPath::of(dir, &path)?,
             checked_content(&path, &content)?,
         ),
-        FileOperation::Write { path, content } => partial::write_file(
+        FileOperation::Write { path, content } => atomic_create::write_file(
             &ResolvedPath::of(dir, &path)?,
             checked_content(&path, &content)?,
         ),
-        FileOperation::Rename { source, to } => partial::rename(
+        FileOperation::Rename { source, to } => atomic_create::rename(
             &ResolvedPath::of(dir, &source)?,
             &ResolvedPath::of(dir, &to)?,
         ),

@@ -17,7 +17,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 
 use crate::volume::Access;
 use crate::worker::fault::{fault, io_fault};
-use crate::worker::mount_option::flags_shown;
+use crate::worker::mount_flags::flags_shown;
 use crate::worker::{Fault, FaultKind, MountFlags, Reply, TargetKind};
 
 /// More mounts than this on one directory are not ours to take away.

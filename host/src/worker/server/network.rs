@@ -1,7 +1,7 @@
 //! The worker that speaks to the network and holds no privilege.
 
 mod privileges;
-mod reach;
+mod resolve;
 mod serve;
 
 pub(super) use serve::serve;

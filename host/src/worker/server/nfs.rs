@@ -15,7 +15,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use super::mount::{open_directory, open_target, own_mount_namespace, proc_path};
 use crate::volume::Access;
 use crate::worker::fault::kind_of;
-use crate::worker::{Fault, FaultKind, MountOption, MountOptions, Remote, Reply, mount_option};
+use crate::worker::{Fault, FaultKind, MountOption, MountOptions, Remote, Reply, mount_flags};
 
 /// Mounts it on the target.
 pub(super) fn mount_remote(target: &Path, remote: &Remote, access: Access) -> Result<Reply, Fault> {
@@ -41,7 +41,7 @@ pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
 /// Nothing of a mount that the host alone works on is ever run, or opened as a device. Copying and packing what would be
 /// takes none of that away.
 fn unseen(options: &MountOptions) -> MsFlags {
-    options.flags() | mount_option::NOTHING_RUNS
+    options.flags() | mount_flags::NOTHING_RUNS
 }
 
 fn mount_on(
@@ -85,7 +85,7 @@ fn option_text(option: &MountOption, address: IpAddr) -> String {
         (key @ ("proto" | "mountproto"), Some(proto @ ("tcp" | "udp"))) if address.is_ipv6() => {
             format!("{key}={proto}6")
         }
-        _ => mount_option::text(option),
+        _ => mount_flags::text(option),
     }
 }
 

@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
-use crate::worker::client::site::WorkerLimits;
+use crate::worker::client::worker_settings::WorkerLimits;
 use crate::worker::server::bounds::Endings;
 use crate::worker::server::job::{carry_out, watch};
 

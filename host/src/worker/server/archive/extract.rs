@@ -24,19 +24,19 @@ use rustix::io::Errno;
 use tar::EntryType;
 
 use super::BUFFER;
-use super::counted::Counted;
+use super::bounded_writer::Counted;
+use super::own_archives::Records;
+use super::privileged_attributes::{Waiting, WaitingList, What};
 use super::reader::{Found, TarReader};
-use super::records::Records;
 use super::sha256_stream::Sha256Stream;
-use super::withheld::{Waiting, WaitingList, What};
 use crate::worker::server::bounds::Bounds;
+use crate::worker::server::files::atomic_create::Build;
 use crate::worker::server::files::attributes::{
     Attributes, SET_ID, Xattr, hold, is_capability, make_node, opens_nothing,
 };
+use crate::worker::server::files::live_source::{READ_FILE, within};
 use crate::worker::server::files::openat2::open_child;
-use crate::worker::server::files::partial::Build;
 use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
-use crate::worker::server::files::source::{READ_FILE, within};
 use crate::worker::server::files::tree::{Identity, identity};
 use crate::worker::server::mount::proc_path;
 use crate::worker::{Fault, FaultKind, Reply, Withheld};

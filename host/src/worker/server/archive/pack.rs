@@ -21,18 +21,18 @@ use rustix::fs::{FileType, RawMode, Stat, fstat, major, minor, readlinkat};
 use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
-use super::counted::Counted;
-use super::records::Records;
+use super::bounded_writer::Counted;
+use super::own_archives::Records;
 use super::sha256_stream::Sha256Stream;
 use super::{BLOCK, BUFFER, MAX_EXTENTS, XATTR_PREFIX};
 use crate::worker::server::bounds::Bounds;
+use crate::worker::server::files::atomic_create::Build;
 use crate::worker::server::files::attributes::{
     Attributes, SET_ID, Timestamp, Xattr, is_capability, is_content, opens_nothing, read_xattrs,
 };
-use crate::worker::server::files::content::extents;
-use crate::worker::server::files::partial::Build;
+use crate::worker::server::files::extents::extents;
+use crate::worker::server::files::live_source::{open_file, open_source, still_there, within};
 use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
-use crate::worker::server::files::source::{open_file, open_source, still_there, within};
 use crate::worker::server::files::tree::{
     Site, VANISHED, Visitor, identity, tells_of_nothing, walk,
 };

@@ -4,7 +4,7 @@
 //! without any signature could lie anywhere: places all over the device are looked at as well. That is a
 //! sample; reading everything would take hours.
 
-use super::direct::{ALIGNMENT, Direct};
+use super::direct_io::{ALIGNMENT, Direct};
 use crate::worker::{Fault, FaultKind};
 
 /// At either end.

@@ -2,12 +2,12 @@
 
 use super::blank::{Ends, is_blank};
 use super::block::Block;
-use super::direct::Direct;
+use super::direct_io::Direct;
 use super::find::Disk;
+use super::foreign_signature::{foreign, has_mbr};
 use super::partition::{self, Partition};
-use super::program::Program;
-use super::signature::{foreign, has_mbr};
 use super::superblock::{FsType, State, Superblock};
+use super::tools::Program;
 use crate::worker::{Fault, FaultKind};
 
 const BLKID: Program = Program {

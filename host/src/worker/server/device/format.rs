@@ -18,8 +18,8 @@ use super::find::Disk;
 use super::format_intent::{self, FormatIntent};
 use super::identity::Identity;
 use super::partition;
-use super::program::Program;
 use super::superblock::{Family, FsType};
+use super::tools::Program;
 use crate::worker::{Fault, FaultKind};
 
 const E2FSPROGS: &str = "e2fsprogs";

@@ -14,10 +14,10 @@ use super::filesystem::E2FSCK;
 use super::find::Disk;
 use super::mount::{XFS_TWINS, mount_block};
 use super::partition::Partition;
-use super::program::{Outcome, Program};
 use super::superblock::{Family, FsType, Superblock};
+use super::tools::{Outcome, Program};
 use crate::sys::{MountEntry, mount_at, sysfs};
-use crate::worker::mount_option::NOTHING_RUNS;
+use crate::worker::mount_flags::NOTHING_RUNS;
 use crate::worker::server::mount::own_mount_namespace;
 use crate::worker::{DeviceReply, Fault, FaultKind, Reply};
 

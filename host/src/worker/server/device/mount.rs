@@ -13,7 +13,7 @@ use crate::sys::{MountEntry, device_beneath, mount_at, sysfs};
 use crate::volume::Access;
 use crate::worker::fault::fault;
 use crate::worker::server::mount::{open_target, proc_path};
-use crate::worker::{Fault, FaultKind, MountOptions, Reply, mount_option};
+use crate::worker::{Fault, FaultKind, MountOptions, Reply, mount_flags};
 
 /// A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once unless told so.
 pub(super) const XFS_TWINS: &str = "nouuid";
@@ -48,7 +48,7 @@ pub(super) fn mount(
 
 /// What the filesystem reads.
 fn text(fs_type: FsType, options: &MountOptions) -> String {
-    let mut words: Vec<String> = options.own().iter().map(mount_option::text).collect();
+    let mut words: Vec<String> = options.own().iter().map(mount_flags::text).collect();
     if fs_type.family() == Family::Xfs && !words.iter().any(|word| word == XFS_TWINS) {
         words.push(XFS_TWINS.to_owned());
     }

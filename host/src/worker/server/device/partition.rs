@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::block::{Block, SYSFS_SECTOR, device_name, device_number};
-use super::program::Program;
+use super::tools::Program;
 use crate::worker::{Fault, FaultKind};
 
 const SFDISK: Program = Program {

@@ -180,8 +180,8 @@ fn bytes<const N: usize>(from: &[u8], at: usize) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::server::device::program::Program;
     use crate::worker::server::device::tests::alone;
+    use crate::worker::server::device::tools::Program;
 
     /// The beginning of a real filesystem in a file.
     fn made(fs_type: FsType, options: &[&str], size: u64) -> Vec<u8> {

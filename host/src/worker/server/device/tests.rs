@@ -5,9 +5,9 @@ mod finding;
 mod formatting;
 mod growing;
 mod interrupted;
-mod kept;
 mod mounting;
 mod partitions;
+mod preserving_data;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -19,7 +19,7 @@ use std::time::Duration;
 use nix::libc::O_EXCL;
 use nix::mount::{MntFlags, umount2};
 
-use super::program::Program;
+use super::tools::Program;
 use super::*;
 use crate::volume::Access;
 use crate::worker::NamePattern;

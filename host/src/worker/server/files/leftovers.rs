@@ -15,10 +15,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::live_source::READ_FILE;
 use super::openat2::open_child;
 use super::partial_name::{aside_name, begun_at, is_partial, partial_name};
 use super::resolved_path::{ResolvedPath, failed};
-use super::source::READ_FILE;
 use super::tree::remove_within;
 use crate::worker::server::bounds::Bounds;
 use crate::worker::{Fault, FaultKind};

@@ -5,9 +5,9 @@ use std::sync::Barrier;
 
 use super::*;
 
+mod hostile_pods;
 mod leftovers;
 mod modes;
-mod neighbours;
 
 struct Scratch {
     outer: tempfile::TempDir,

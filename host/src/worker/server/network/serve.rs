@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{privileges, reach};
+use super::{privileges, resolve};
 use crate::worker::command_line::IDLE;
 use crate::worker::server::answer::answer_all;
 #[cfg(feature = "network")]
@@ -38,8 +38,8 @@ pub(in crate::worker::server) fn serve() -> io::Result<()> {
 )]
 fn carry_out(request: Request, client: &mut Client) -> Result<Reply, Fault> {
     match request {
-        Request::Resolve { host } => reach::resolve(&host).map(Reply::Addresses),
-        Request::Reach(server) => reach::reach(&server).map(Reply::Reached),
+        Request::Resolve { host } => resolve::resolve(&host).map(Reply::Addresses),
+        Request::Reach(server) => resolve::reach(&server).map(Reply::Reached),
         Request::Https(request) => over_https(request, client),
         _ => {
             let message = "a worker of the network was asked for something else";
@@ -51,7 +51,7 @@ fn carry_out(request: Request, client: &mut Client) -> Result<Reply, Fault> {
 #[cfg(feature = "network")]
 fn over_https(request: HttpsRequest, client: &mut Client) -> Result<Reply, Fault> {
     match request {
-        HttpsRequest::Resolve { host } => reach::resolve(&host).map(Reply::Addresses),
+        HttpsRequest::Resolve { host } => resolve::resolve(&host).map(Reply::Addresses),
         HttpsRequest::Send(message) => client.send(&message).map(Reply::Https),
     }
 }

@@ -15,7 +15,7 @@ use super::mount_state::{MountState, mount_state};
 use super::mount_table::{is_from_server, is_mounted};
 use super::operation::{LockScope, Operation};
 use super::request::{PublishVolume, StageVolume, StagedFor, TargetCleanup, VolumeReference};
-use super::staging::publish_context;
+use super::staging_check::publish_context;
 use super::staging_path::{staged_at, staged_devices};
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::unistd::{Uid, geteuid};
 use rustix::fs::{AtFlags, NFS_SUPER_MAGIC, fstat, fstatfs, unlinkat};
 
-use super::partial::new_file_in;
+use super::atomic_create::new_file_in;
 use crate::worker::{Fault, FaultKind};
 
 /// The fault, with its cause where the server squashes root.

@@ -8,8 +8,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use super::address_range::AddressRange;
 use super::path::PathPattern;
-use super::range::AddressRange;
 
 /// One granted source.
 #[derive(Debug, Clone, PartialEq, Eq)]
