@@ -24,10 +24,10 @@ mod attach;
 mod attach_on_mount;
 mod capabilities;
 mod component;
-mod cost;
 mod driver_stats;
 mod expand;
 mod group_snapshot;
+mod lock;
 mod mount;
 mod mount_cache;
 mod mount_rules;
@@ -156,6 +156,25 @@ impl Driver {
         Self {
             state: DriverState::of_guests_within(bytes, name, run),
             ..self
+        }
+    }
+
+    /// What its work has cost by now.
+    pub fn stats(&self) -> DriverStats {
+        let stats = self.worker_counters.stats();
+        DriverStats {
+            guest: self.state.guest_time(),
+            host: stats.waited,
+            workers_killed: vec![
+                ("deadline", stats.killed_at_deadline),
+                ("stuck", stats.killed_and_stuck),
+                ("failure", stats.killed_after_failure),
+            ],
+            refusals: self
+                .state
+                .refusals()
+                .map(|(capability, count)| (capability.name(), count))
+                .collect(),
         }
     }
 

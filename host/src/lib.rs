@@ -26,6 +26,14 @@
 //! | FlexVolume's words | [`flexvolume`] |
 //! | CSI's words, and the messages | [`csi`], `host/proto/csi.proto` |
 //! | where a volume is mounted, by which rules | [`driver`]: `mount`, `mount_rules` |
+//! | how a volume is locked | [`driver`]: `lock` |
+//! | where a CSI call is answered, and with which code | [`csi`]: `controller`, `node`, `status` |
+//! | what kubelet's FlexVolume caller reads | [`flexvolume`]: `reply` |
+//! | which condition an errno is, ESTALE among them | `worker::fault` |
+//! | options of a mount, and their flags | `worker::mount_flags` |
+//! | the proof that a disk is blank | `worker::server::device::blank` |
+//! | a snapshot's archive | `worker::server::archive` |
+//! | how a component is compiled | `runtime::compile` |
 //! | what stays true between calls | [`driver`], `journal` |
 //! | what a guest may do | [`grant`], `capability` |
 //! | the operator's files | [`config`] |

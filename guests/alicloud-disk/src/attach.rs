@@ -3,14 +3,14 @@
 //! AttachDisk and DetachDisk take no token, answer before anything has happened, and descriptions lag behind them: see
 //! `Ecs::reconcile`.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::log::Level;
 use crate::bindings::drivebay::driver::types::{Error, Parameters, Volume};
-use crate::call::{Action, Call};
 use crate::disk::{Disk, MultiAttach, Status};
 use crate::ecs::{Ecs, Step};
 use crate::id::{DiskId, InstanceId};
 use crate::instance;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::Params;
 
 /// In the publish context: how the node recognises the disk. The name is the CSI driver's.
@@ -36,7 +36,7 @@ pub(crate) fn attach_volume(
     node_id: &str,
 ) -> Result<Parameters, Error> {
     let id = DiskId::of(volume)?;
-    let from_others = match Params(&volume.context).flag(parameters::DETACH_FROM_OTHER_NODE)? {
+    let from_others = match Params(&volume.context).flag(parameter_names::DETACH_FROM_OTHER_NODE)? {
         Some(true) => FromOthers::Take,
         Some(false) | None => FromOthers::Never,
     };

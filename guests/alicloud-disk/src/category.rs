@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::bindings::drivebay::driver::types::Error;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::{Params, add_word, malformed};
 
 /// What a disk is made of.
@@ -198,7 +198,7 @@ pub(crate) fn known_category(word: &str) -> Result<Category, Error> {
         for category in Category::ALL {
             add_word(&mut accepted, category.name());
         }
-        malformed(parameters::TYPE, word, &accepted)
+        malformed(parameter_names::TYPE, word, &accepted)
     })
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn known_category(word: &str) -> Result<Category, Error> {
 pub(crate) fn known_level(word: &str) -> Result<Level, Error> {
     Level::parse(word).ok_or_else(|| {
         malformed(
-            parameters::PERFORMANCE_LEVEL,
+            parameter_names::PERFORMANCE_LEVEL,
             word,
             "write PL0, PL1, PL2 or PL3",
         )
@@ -221,7 +221,7 @@ fn wanted_categories(params: &Params<'_>) -> Result<Vec<Category>, Error> {
             categories.push(category);
         }
     };
-    let mut words = params.words(parameters::TYPE);
+    let mut words = params.words(parameter_names::TYPE);
     if words.is_empty() {
         words.push("available");
     }
@@ -238,7 +238,7 @@ fn wanted_categories(params: &Params<'_>) -> Result<Vec<Category>, Error> {
 
 /// PL1 is what ECS makes of none.
 fn wanted_levels(params: &Params<'_>) -> Result<Vec<Level>, Error> {
-    let words = params.words(parameters::PERFORMANCE_LEVEL);
+    let words = params.words(parameter_names::PERFORMANCE_LEVEL);
     if words.is_empty() {
         return Ok(vec![Level::Pl1]);
     }

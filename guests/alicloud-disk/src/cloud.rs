@@ -1,10 +1,10 @@
 //! The outside as it is: endpoints, keys and time, all of them the host's.
 
+use crate::api_request::Call;
 use crate::bindings::drivebay::driver::https::{self, Request, Response};
 use crate::bindings::drivebay::driver::log::{self, Level};
 use crate::bindings::drivebay::driver::signing;
 use crate::bindings::drivebay::driver::types::Error;
-use crate::call::Call;
 use crate::ecs::Cloud;
 use crate::signature::{self, Signer};
 use crate::time;

@@ -4,20 +4,20 @@
 //! descriptions lagged while stock came back, the older is the volume, and the one just made goes away, but only if it
 //! never was attached.
 
+use crate::adopt;
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::log::Level as LogLevel;
 use crate::bindings::drivebay::driver::types::{CreateRequest, Error, VolumeInfo};
-use crate::call::{Action, Call};
 use crate::category::Category;
-use crate::condition::Condition;
 use crate::create_once::{self, Progress, Resource};
 use crate::disk::{Disk, History, MultiAttach, Status, first};
 use crate::ecs::Ecs;
-use crate::existing;
-use crate::failure::{Failure, Kind};
+use crate::error_codes::Condition;
 use crate::id::{DiskId, SnapshotId};
 use crate::instance;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::{Params, malformed};
+use crate::retry_class::{Failure, Kind};
 use crate::volume_spec::{Attempt, VolumeSpec};
 use crate::zone;
 
@@ -28,14 +28,14 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
     let params = Params(&request.parameters);
     let source = source(request, &params)?;
     if params
-        .get(parameters::VOLUME_EXPAND_AUTO_SNAPSHOT)
+        .get(parameter_names::VOLUME_EXPAND_AUTO_SNAPSHOT)
         .is_some()
     {
         let line = "volumeExpandAutoSnapshot is obsolete and without effect";
         ecs.cloud.note(LogLevel::Info, line);
     }
-    let disk = match params.get(parameters::DISK_ID) {
-        Some(written) => existing::take(ecs, &spec, source, written)?,
+    let disk = match params.get(parameter_names::DISK_ID) {
+        Some(written) => adopt::take(ecs, &spec, source, written)?,
         None => find_or_make(ecs, &mut spec, source)?,
     };
     let mut info = disk.info();
@@ -50,7 +50,7 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
         place.push((zone::INSTANCE.into(), node.into()));
     }
     info.context
-        .push((parameters::VOLUME_ID.into(), info.id.clone()));
+        .push((parameter_names::VOLUME_ID.into(), info.id.clone()));
     info.context.append(&mut spec.context);
     Ok(info)
 }
@@ -91,13 +91,13 @@ fn source<'a>(
     request: &'a CreateRequest,
     params: &Params<'a>,
 ) -> Result<Option<SnapshotId<'a>>, Error> {
-    let word = params.get(parameters::SNAPSHOT_ID);
+    let word = params.get(parameter_names::SNAPSHOT_ID);
     let claims = request.source_snapshot_id.as_deref();
     if let (Some(word), Some(claims)) = (word, claims)
         && word != claims
     {
         let reason = format!("the claim's dataSource is snapshot {claims}: leave one of them out");
-        return Err(malformed(parameters::SNAPSHOT_ID, word, &reason));
+        return Err(malformed(parameter_names::SNAPSHOT_ID, word, &reason));
     }
     match claims.or(word) {
         None => Ok(None),

@@ -8,10 +8,10 @@
 //! - After an unknown outcome nothing else is tried: the call ends, and the next one begins by looking.
 //! - ECS forgets tokens some day; by then descriptions do not lag any more.
 
+use crate::api_request::Call;
 use crate::bindings::drivebay::driver::types::Error;
-use crate::call::Call;
 use crate::ecs::Ecs;
-use crate::failure::Failure;
+use crate::retry_class::Failure;
 
 /// How often something new is looked for before it counts as gone: a quarter of a minute. Descriptions are said to lag
 /// by a second or two.

@@ -1,7 +1,7 @@
 //! Disks go.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::Error;
-use crate::call::{Action, Call};
 use crate::disk::{Disk, Status};
 use crate::ecs::Ecs;
 use crate::id::DiskId;

@@ -1,7 +1,7 @@
 //! Disks as ECS describes them.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::{Error, Topology, VolumeInfo, VolumeSource};
-use crate::call::{Action, Call};
 use crate::category::{Category, Kind, Level};
 use crate::ecs::Ecs;
 use crate::id::{DiskId, InstanceId};

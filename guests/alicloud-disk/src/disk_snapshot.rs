@@ -1,7 +1,7 @@
 //! Snapshots as ECS describes them.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::{Error, Snapshot as Info};
-use crate::call::{Action, Call};
 use crate::disk::has_tag;
 use crate::ecs::Ecs;
 use crate::id::{GroupId, SnapshotId};

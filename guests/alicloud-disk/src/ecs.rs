@@ -1,11 +1,11 @@
 //! Calls to ECS that outlast throttling and lost connections, and waiting for what was asked for.
 
+use crate::api_request::{Action, Call, Repeat};
 use crate::bindings::drivebay::driver::https::Response;
 use crate::bindings::drivebay::driver::log::Level;
 use crate::bindings::drivebay::driver::types::Error;
-use crate::call::{Action, Call, Repeat};
-use crate::failure::{self, Failure, Kind};
 use crate::json::Json;
+use crate::retry_class::{self, Failure, Kind};
 
 /// Throttling counts by the minute, so that the later pauses have to be long. In all about half a minute; a
 /// caller with more patience asks again.
@@ -93,8 +93,8 @@ impl Ecs<'_> {
         let mut attempt = 0;
         loop {
             let answer = match self.cloud.send(call) {
-                Ok(response) => failure::read(call, &response),
-                Err(error) => Err(failure::unsent(call, error)),
+                Ok(response) => retry_class::read(call, &response),
+                Err(error) => Err(retry_class::unsent(call, error)),
             };
             let failure = match answer {
                 Ok(json) => return Ok(json),

@@ -1,7 +1,7 @@
 //! Disks grow.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error, Volume};
-use crate::call::{Action, Call};
 use crate::disk::{Disk, Status};
 use crate::ecs::{Ecs, Step};
 use crate::id::DiskId;

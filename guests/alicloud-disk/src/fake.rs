@@ -8,11 +8,11 @@ mod groups;
 
 use std::cell::RefCell;
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::https::Response;
 use crate::bindings::drivebay::driver::log::Level;
 use crate::bindings::drivebay::driver::types::{CapacityRange, Error, Topology};
 use crate::bindings::exports::drivebay::driver::controller::CreateRequest;
-use crate::call::{Action, Call};
 use crate::ecs::Cloud;
 use crate::signature;
 use crate::size::GIB;

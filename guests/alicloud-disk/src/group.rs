@@ -3,16 +3,16 @@
 //! ECS calls them snapshot-consistent groups. It cuts all or says that it failed; what it cut before that is
 //! removed here, so that nothing stays that nobody knows of.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::Error;
 use crate::bindings::exports::drivebay::driver::group_snapshots::{CreateRequest, GroupSnapshot};
-use crate::call::{Action, Call};
 use crate::create_once::{self, Progress, Resource};
 use crate::disk::has_tag;
 use crate::disk_snapshot::{self, Snapshot};
 use crate::ecs::Ecs;
 use crate::id::{DiskId, GroupId, SnapshotId};
 use crate::json::Json;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::Params;
 use crate::tags;
 use crate::time;
@@ -155,7 +155,10 @@ fn create_call(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Call, Error> {
         .with("RegionId", &ecs.cloud.region()?)
         .with_numbered("DiskId", &ids)
         .with_some("Name", crate::create::disk_name(&request.name))
-        .with_some("ResourceGroupId", params.get(parameters::RESOURCE_GROUP_ID))
+        .with_some(
+            "ResourceGroupId",
+            params.get(parameter_names::RESOURCE_GROUP_ID),
+        )
         .with_tags(&tags))
 }
 

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::bindings::drivebay::driver::types::{Error, Volume};
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::Params;
 
 /// A disk: `d-…`.
@@ -42,7 +42,7 @@ impl<'a> DiskId<'a> {
     /// The disk of a volume. The parameter `volumeId` comes first: FlexVolume's own name for a volume is that
     /// of its PersistentVolume.
     pub(crate) fn of(volume: &'a Volume) -> Result<Self, Error> {
-        if let Some(written) = Params(&volume.context).get(parameters::VOLUME_ID) {
+        if let Some(written) = Params(&volume.context).get(parameter_names::VOLUME_ID) {
             return Self::parse(written).ok_or_else(|| {
                 Error::InvalidArgument(format!(
                     "volumeId \"{written}\" of volume {} is no disk's id: write d- and the letters and digits that \

@@ -1,9 +1,9 @@
 //! Instances: which one a node is, and how many disks it takes.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::log::Level;
 use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::bindings::exports::drivebay::driver::node::NodeInfo;
-use crate::call::{Action, Call};
 use crate::disk::{Disk, has_tag, read_list};
 use crate::ecs::{Cloud, Ecs};
 use crate::id::InstanceId;

@@ -14,21 +14,20 @@
 //! Everything but `cloud` and `stage` runs natively against `fake`, a small ECS with faults. No key and no
 //! address ever passes through here: the host signs, resolves and connects.
 
+mod adopt;
+mod api_request;
 mod attach;
 mod bindings;
-mod call;
 mod category;
 mod cloud;
-mod condition;
 mod create;
 mod create_once;
 mod delete;
 mod disk;
 mod disk_snapshot;
 mod ecs;
-mod existing;
+mod error_codes;
 mod expand;
-mod failure;
 #[cfg(test)]
 mod fake;
 mod group;
@@ -38,8 +37,9 @@ mod json;
 mod list;
 mod modify;
 mod page;
-mod parameters;
+mod parameter_names;
 mod params;
+mod retry_class;
 mod signature;
 mod size;
 mod snapshot;
@@ -78,7 +78,7 @@ impl identity::Guest for AlicloudDisk {
             name: env!("CARGO_PKG_NAME").into(),
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "makes, attaches and mounts disks of Alibaba Cloud ECS".into(),
-            parameters: parameters::described(),
+            parameters: parameter_names::described(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Disks are looked at.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::{Error, Volume, VolumeCapability, VolumeInfo};
 use crate::bindings::exports::drivebay::driver::volume_listing::VolumePage;
-use crate::call::{Action, Call};
 use crate::disk::{Disk, read_list};
 use crate::ecs::Ecs;
 use crate::id::DiskId;

@@ -1,12 +1,12 @@
 //! Disks change while they live: category, level, operations per second, bursting, tags.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::Error;
-use crate::call::{Action, Call};
 use crate::category::{self, Category, Level};
 use crate::disk::{Disk, MultiAttach};
 use crate::ecs::{Ecs, Reached, Step};
 use crate::id::DiskId;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::{Params, malformed};
 use crate::tagging;
 use crate::tags::{Changes, MOST, Tag};
@@ -75,13 +75,13 @@ fn carry_out(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<(), Error
 impl<'a> Target<'a> {
     fn read(params: &Params<'a>) -> Result<Self, Error> {
         let category = params
-            .get(parameters::TYPE)
+            .get(parameter_names::TYPE)
             .map(category::known_category)
             .transpose()?;
         if category.is_some_and(Category::is_ephemeral) {
-            let written = params.get(parameters::TYPE).unwrap_or_default();
+            let written = params.get(parameter_names::TYPE).unwrap_or_default();
             return Err(malformed(
-                parameters::TYPE,
+                parameter_names::TYPE,
                 written,
                 "no disk can become ephemeral",
             ));
@@ -98,11 +98,11 @@ impl<'a> Target<'a> {
             removed,
             category,
             level: params
-                .get(parameters::PERFORMANCE_LEVEL)
+                .get(parameter_names::PERFORMANCE_LEVEL)
                 .map(category::known_level)
                 .transpose()?,
-            iops: params.number(parameters::PROVISIONED_IOPS)?,
-            bursting: params.flag(parameters::BURSTING_ENABLED)?,
+            iops: params.number(parameter_names::PROVISIONED_IOPS)?,
+            bursting: params.flag(parameter_names::BURSTING_ENABLED)?,
         })
     }
 
@@ -117,18 +117,18 @@ impl<'a> Target<'a> {
             ))
         };
         if self.level.is_some() && becomes != Category::Essd.name() {
-            return Err(only_for(parameters::PERFORMANCE_LEVEL, Category::Essd));
+            return Err(only_for(parameter_names::PERFORMANCE_LEVEL, Category::Essd));
         }
         let is_auto = becomes == Category::Auto.name();
         if self.iops.is_some() && !is_auto {
-            return Err(only_for(parameters::PROVISIONED_IOPS, Category::Auto));
+            return Err(only_for(parameter_names::PROVISIONED_IOPS, Category::Auto));
         }
         if self.bursting.is_some() && !is_auto {
-            return Err(only_for(parameters::BURSTING_ENABLED, Category::Auto));
+            return Err(only_for(parameter_names::BURSTING_ENABLED, Category::Auto));
         }
         if self.bursting == Some(true) && disk.multi_attach == MultiAttach::Enabled {
             let reason = "a disk that several nodes attach cannot burst";
-            return Err(malformed(parameters::BURSTING_ENABLED, "true", reason));
+            return Err(malformed(parameter_names::BURSTING_ENABLED, "true", reason));
         }
         Ok(())
     }

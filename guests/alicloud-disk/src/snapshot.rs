@@ -1,10 +1,10 @@
 //! Snapshots: the content of a disk at one moment.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::log::Level;
 use crate::bindings::drivebay::driver::types::{Error, Snapshot as Info};
 use crate::bindings::exports::drivebay::driver::snapshot_listing::{Filter, SnapshotPage};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
-use crate::call::{Action, Call};
 use crate::category::Category;
 use crate::create_once::{self, Progress, Resource};
 use crate::disk_snapshot::{Snapshot, deletion, missing, read_list, remove};
@@ -12,7 +12,7 @@ use crate::ecs::Ecs;
 use crate::group;
 use crate::id::{DiskId, SnapshotId};
 use crate::page::Page;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::{Params, malformed};
 use crate::tags;
 
@@ -28,8 +28,8 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
     })?;
     let call = create_call(request, id, &params)?;
     for obsolete in [
-        parameters::SNAPSHOT_TYPE,
-        parameters::INSTANT_ACCESS_RETENTION_DAYS,
+        parameter_names::SNAPSHOT_TYPE,
+        parameter_names::INSTANT_ACCESS_RETENTION_DAYS,
     ] {
         if params.get(obsolete).is_some() {
             ecs.cloud.note(
@@ -110,11 +110,13 @@ fn create_call(
     id: DiskId<'_>,
     params: &Params<'_>,
 ) -> Result<Call, Error> {
-    let days = params.number(parameters::RETENTION_DAYS)?;
+    let days = params.number(parameter_names::RETENTION_DAYS)?;
     if days.is_some_and(|days| !(1..=65_536).contains(&days)) {
-        let written = params.get(parameters::RETENTION_DAYS).unwrap_or_default();
+        let written = params
+            .get(parameter_names::RETENTION_DAYS)
+            .unwrap_or_default();
         return Err(malformed(
-            parameters::RETENTION_DAYS,
+            parameter_names::RETENTION_DAYS,
             written,
             "write 1 to 65536",
         ));
@@ -128,9 +130,12 @@ fn create_call(
     .with_some("SnapshotName", snapshot_name(&request.name))
     .with_some(
         "RetentionDays",
-        days.and(params.get(parameters::RETENTION_DAYS)),
+        days.and(params.get(parameter_names::RETENTION_DAYS)),
     )
-    .with_some("ResourceGroupId", params.get(parameters::RESOURCE_GROUP_ID))
+    .with_some(
+        "ResourceGroupId",
+        params.get(parameter_names::RESOURCE_GROUP_ID),
+    )
     .with_tags(&tags))
 }
 

@@ -9,7 +9,7 @@ use crate::bindings::drivebay::driver::types::{
 };
 use crate::bindings::exports::drivebay::driver::node::{Health, StageRequest};
 use crate::id::DiskId;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::Params;
 
 /// An attached disk shows within a few seconds; a busy machine may take longer, and kubelet waits two minutes.
@@ -114,9 +114,11 @@ impl Filesystem {
         let fs_type = Some(asked.fs_type.as_str()).filter(|asked| !asked.is_empty());
         // Where nobody named one, the host takes what is there, or its default.
         let fs_type = fs_type
-            .or(params.get(parameters::FS_TYPE))
+            .or(params.get(parameter_names::FS_TYPE))
             .unwrap_or_default();
-        let options = params.get(parameters::MKFS_OPTIONS).unwrap_or_default();
+        let options = params
+            .get(parameter_names::MKFS_OPTIONS)
+            .unwrap_or_default();
         let written = asked.mount_options.iter();
         Self {
             fs_type: fs_type.into(),
@@ -135,12 +137,13 @@ fn mount_option(written: &str) -> MountOption {
 
 /// Words of an older volume that would change what its pod finds.
 fn check_words(volume: &Volume) -> Result<(), Error> {
-    let blocks =
-        |(key, value): &&(String, String)| !value.is_empty() && parameters::blocks_volumes(key);
+    let blocks = |(key, value): &&(String, String)| {
+        !value.is_empty() && parameter_names::blocks_volumes(key)
+    };
     let Some((key, _)) = volume.context.iter().find(blocks) else {
         return Ok(());
     };
-    let reason = parameters::refusal(key).unwrap_or("it cannot be honoured");
+    let reason = parameter_names::refusal(key).unwrap_or("it cannot be honoured");
     Err(Error::InvalidArgument(format!(
         "volume {} has {key}: {reason}, and what that cache holds is missing on the disk",
         volume.id

@@ -1,7 +1,7 @@
 //! Tags of disks that exist are set and taken away. Both calls say what should be: twice is the same as once.
 
+use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::Error;
-use crate::call::{Action, Call};
 use crate::disk::{Disk, has_tag};
 use crate::ecs::{Ecs, Reached};
 use crate::tags::Tag;

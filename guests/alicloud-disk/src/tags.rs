@@ -1,7 +1,7 @@
 //! Tags: how a disk made here is found again, and what users want written on it. Pure.
 
 use crate::bindings::drivebay::driver::types::Error;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::{Params, malformed};
 
 /// The caller's name for a volume. The key is that of Alibaba's CSI driver, whose disks are found by it too; the
@@ -18,10 +18,16 @@ const CREATED_BY: &str = "createdby";
 
 /// What Kubernetes' own disks say about their claims.
 const FROM_METADATA: [(&str, &str); 3] = [
-    (parameters::PV_NAME, "kubernetes.io/created-for/pv/name"),
-    (parameters::PVC_NAME, "kubernetes.io/created-for/pvc/name"),
     (
-        parameters::PVC_NAMESPACE,
+        parameter_names::PV_NAME,
+        "kubernetes.io/created-for/pv/name",
+    ),
+    (
+        parameter_names::PVC_NAME,
+        "kubernetes.io/created-for/pvc/name",
+    ),
+    (
+        parameter_names::PVC_NAMESPACE,
         "kubernetes.io/created-for/pvc/namespace",
     ),
 ];
@@ -38,10 +44,10 @@ pub(crate) type Tag = (String, String);
 /// All tags of a new disk.
 pub(crate) fn of_disk(name: &str, params: &Params<'_>) -> Result<Vec<Tag>, Error> {
     let mut users = Vec::new();
-    for word in params.words(parameters::DISK_TAGS) {
+    for word in params.words(parameter_names::DISK_TAGS) {
         let Some((key, value)) = word.split_once(':') else {
             return Err(malformed(
-                parameters::DISK_TAGS,
+                parameter_names::DISK_TAGS,
                 word,
                 "write KEY:VALUE, separated by commas",
             ));
@@ -71,10 +77,10 @@ pub(crate) struct Changes<'a> {
 impl<'a> Changes<'a> {
     pub(crate) fn read(params: &Params<'a>) -> Result<Self, Error> {
         let (mut set, mut removed) = (Vec::new(), Vec::new());
-        for (key, value) in params.with_prefix(parameters::DISK_TAGS_PREFIX) {
+        for (key, value) in params.with_prefix(parameter_names::DISK_TAGS_PREFIX) {
             set.push((check(key, value)?, value));
         }
-        for (key, _) in params.with_prefix(parameters::NO_DISK_TAGS_PREFIX) {
+        for (key, _) in params.with_prefix(parameter_names::NO_DISK_TAGS_PREFIX) {
             removed.push(check(key, "")?);
         }
         if let Some((key, _)) = set.iter().find(|(key, _)| removed.contains(key)) {
@@ -95,7 +101,7 @@ pub(crate) fn of_group(name: &str, params: &Params<'_>) -> Result<Vec<Tag>, Erro
 }
 
 fn of_snapshots(key: &str, name: &str, params: &Params<'_>) -> Result<Vec<Tag>, Error> {
-    let users = params.with_prefix(parameters::SNAPSHOT_TAGS_PREFIX);
+    let users = params.with_prefix(parameter_names::SNAPSHOT_TAGS_PREFIX);
     with_users(ours(key, name), &users)
 }
 
@@ -178,7 +184,7 @@ mod tests {
         let tags = tags(&[
             ("diskTags", "a:1, b:x:y"),
             ("diskTags/c/d", "2"),
-            (parameters::PVC_NAME, "data"),
+            (parameter_names::PVC_NAME, "data"),
         ]);
         let tags = tags.expect("tags");
         for (key, value) in [

@@ -6,7 +6,7 @@ use crate::bindings::drivebay::driver::types::{
 use crate::category::Kind;
 use crate::disk::{Disk, MultiAttach};
 use crate::json::Json;
-use crate::parameters as names;
+use crate::parameter_names as names;
 use crate::params::{Params, add_word, malformed};
 use crate::size::{self, TooSmall};
 use crate::tags::{self, Tag};

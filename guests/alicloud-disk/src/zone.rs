@@ -5,7 +5,7 @@
 
 use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::category::Kind;
-use crate::parameters;
+use crate::parameter_names;
 use crate::params::{Params, add_word};
 
 /// The key that Alibaba's CSI driver gave to nodes, and that its volumes ask for; ours do too.
@@ -40,7 +40,7 @@ pub(crate) fn from_request<'a>(
     places: &'a [Topology],
     region: &str,
 ) -> Result<Vec<&'a str>, Error> {
-    let listed = params.words(parameters::ZONE_ID);
+    let listed = params.words(parameter_names::ZONE_ID);
     let mut reachable: Vec<&str> = Vec::new();
     let mut is_elsewhere = !places.is_empty();
     for place in places {

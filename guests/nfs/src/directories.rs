@@ -8,8 +8,8 @@
 use crate::bindings::drivebay::driver::types::Error;
 use crate::name::key;
 use crate::record::{Record, SnapshotRecord, State, VolumeRecord};
+use crate::record_store::{MODE, Store};
 use crate::snapshot_id::SnapshotId;
-use crate::store::{MODE, Store};
 use crate::sub_dir::{HIDDEN, SubDir};
 use crate::tree::{missing_is_none, there_is_done};
 use crate::volume_id::VolumeId;

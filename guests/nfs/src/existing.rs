@@ -2,7 +2,7 @@
 
 use crate::bindings::drivebay::driver::types::Error;
 use crate::record::{State, VolumeRecord};
-use crate::store::Store;
+use crate::record_store::Store;
 use crate::sub_dir::SubDir;
 use crate::tree::Tree;
 use crate::volume_id::VolumeId;

@@ -22,16 +22,16 @@ mod existing;
 mod fake;
 mod mount_options;
 mod name;
-mod options;
-mod parameters;
+mod parameter_names;
 mod params;
 mod provision;
 mod record;
+mod record_store;
 mod remote_path;
+mod share;
 mod snapshot;
 mod snapshot_id;
 mod stage;
-mod store;
 mod sub_dir;
 mod tree;
 mod version;
@@ -48,8 +48,8 @@ use bindings::drivebay::driver::types::{
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
 use bindings::exports::drivebay::driver::{capacity, cloning, controller, expansion, snapshots};
-use options::Share;
 use params::Params;
+use share::Share;
 use snapshot_id::SnapshotId;
 use tree::Tree;
 use volume_id::{Export, VolumeId};
@@ -61,7 +61,7 @@ impl identity::Guest for Nfs {
             name: env!("CARGO_PKG_NAME").into(),
             version: env!("CARGO_PKG_VERSION").into(),
             summary: "makes and mounts directories of NFS servers".into(),
-            parameters: parameters::described(),
+            parameters: parameter_names::described(),
         }
     }
 }
@@ -110,8 +110,8 @@ impl capacity::Guest for Nfs {
     fn available_capacity(parameters: Parameters, _place: Option<Topology>) -> Result<u64, Error> {
         let params = Params(&parameters);
         let (Some(server), Some(share)) = (
-            params.get(parameters::SERVER),
-            params.get(parameters::SHARE),
+            params.get(parameter_names::SERVER),
+            params.get(parameter_names::SHARE),
         ) else {
             return Ok(0);
         };
@@ -179,7 +179,9 @@ impl node::Guest for Nfs {
 
 /// Whether its parameters, and not its id, say where it is.
 fn is_mounted_as_it_is(volume: &Volume) -> bool {
-    let says_where = Params(&volume.context).get(parameters::SERVER).is_some();
+    let says_where = Params(&volume.context)
+        .get(parameter_names::SERVER)
+        .is_some();
     says_where && VolumeId::parse(&volume.id).is_none()
 }
 

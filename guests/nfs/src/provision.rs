@@ -8,10 +8,10 @@ use crate::bindings::drivebay::driver::types::{CapacityRange, Error, VolumeInfo,
 use crate::directories::Removal;
 use crate::existing;
 use crate::name::key;
-use crate::parameters as names;
+use crate::parameter_names as names;
 use crate::record::{State, VolumeRecord};
+use crate::record_store::Store;
 use crate::snapshot;
-use crate::store::Store;
 use crate::sub_dir::SubDir;
 use crate::tree::{DIRECTORY, DIRECTORY_MODE, Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::{OnDelete, VolumeId};

@@ -6,12 +6,12 @@
 use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Snapshot};
 use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::existing;
-use crate::options::Share;
-use crate::parameters as names;
+use crate::parameter_names as names;
 use crate::params::Params;
 use crate::record::{SnapshotRecord, State};
+use crate::record_store::Store;
+use crate::share::Share;
 use crate::snapshot_id::SnapshotId;
-use crate::store::Store;
 use crate::tree::{FILE, Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::Export;
 

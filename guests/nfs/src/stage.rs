@@ -5,10 +5,10 @@ use crate::bindings::drivebay::driver::log::{self, Level};
 use crate::bindings::drivebay::driver::mounts::{self, Target};
 use crate::bindings::drivebay::driver::types::Error;
 use crate::bindings::exports::drivebay::driver::node::StageRequest;
-use crate::options::{self, Share};
-use crate::parameters::{SERVER, SHARE, SUB_DIR};
+use crate::parameter_names::{SERVER, SHARE, SUB_DIR};
 use crate::params::Params;
 use crate::remote_path::RemotePath;
+use crate::share::{self, Share};
 use crate::tree::Tree;
 use crate::volume_id::VolumeId;
 
@@ -67,7 +67,7 @@ fn create(share: &Share) -> Result<(), Error> {
             Err(Error::NotFound(_)) => continue,
             Err(error) => return Err(error),
             Ok(directory) => {
-                directory.mkdir(missing, share.mode.unwrap_or(options::DEFAULT_MODE))?;
+                directory.mkdir(missing, share.mode.unwrap_or(share::DEFAULT_MODE))?;
                 log::write(
                     Level::Info,
                     &format!("made {missing} in {parent} of {}", share.server),

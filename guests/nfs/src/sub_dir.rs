@@ -1,7 +1,7 @@
 //! The directory below a share that is a volume. Pure.
 
 use crate::bindings::drivebay::driver::types::Error;
-use crate::parameters as names;
+use crate::parameter_names as names;
 use crate::params::Params;
 use crate::remote_path::{RemotePath, malformed};
 

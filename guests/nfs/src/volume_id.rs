@@ -5,7 +5,7 @@
 
 use crate::bindings::drivebay::driver::types::Error;
 use crate::name::{self, LONGEST_ID};
-use crate::parameters as names;
+use crate::parameter_names as names;
 use crate::remote_path::{RemotePath, malformed, parse_server};
 use crate::sub_dir::SubDir;
 

@@ -5,10 +5,10 @@ use crate::bindings::drivebay::driver::types::{
     VolumeCapability, VolumeInfo, VolumeSource,
 };
 use crate::bindings::exports::drivebay::driver::node::StageRequest;
-use crate::options::Share;
-use crate::parameters as names;
+use crate::parameter_names as names;
 use crate::params::Params;
 use crate::record::{State, VolumeRecord};
+use crate::share::Share;
 use crate::sub_dir::SubDir;
 use crate::volume_id::{Export, OnDelete, VolumeId};
 

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use super::Driver;
-use super::operation::{LockScope, Operation};
+use super::lock::LockScope;
+use super::operation::Operation;
 use super::provision::check_name;
 use crate::error::DriverError;
 use crate::runtime::{Export, Guest, Scope};

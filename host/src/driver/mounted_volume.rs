@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::lock::LockScope;
 use super::mount_table::{FoundMount, cached_mount, current_mount, is_as_recorded};
-use super::operation::LockScope;
 use super::staging_check::access_of;
 use super::staging_path::staged_devices;
 use super::{Driver, parameters};

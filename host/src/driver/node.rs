@@ -1,7 +1,8 @@
 //! `node_info` and `node_health`: what a guest says of this node.
 
 use super::Driver;
-use super::operation::{LockScope, Operation};
+use super::lock::LockScope;
+use super::operation::Operation;
 use super::parameters::validate_partial;
 use super::request::VolumeReference;
 use crate::error::DriverError;

@@ -8,8 +8,9 @@
 
 use std::sync::Arc;
 
+use super::lock::LockScope;
 use super::mount_table::is_mounted;
-use super::operation::{LockScope, Operation};
+use super::operation::Operation;
 use super::{Driver, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Driver;
+use super::lock::LockScope;
 use super::mount_rules::{
     refuse_changed_context, refuse_contradiction, refuse_mounted_beneath, refuse_only_read,
     refuse_second_target, refuse_unstaged,
@@ -13,7 +14,7 @@ use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
 use super::mount_state::{MountState, mount_state};
 use super::mount_table::{is_from_server, is_mounted};
-use super::operation::{LockScope, Operation};
+use super::operation::Operation;
 use super::request::{PublishVolume, StageVolume, StagedFor, TargetCleanup, VolumeReference};
 use super::staging_check::publish_context;
 use super::staging_path::{staged_at, staged_devices};

@@ -1,7 +1,7 @@
 //! What each action does to the fake's disks and snapshots, and how they are described.
 
 use super::{FakeDisk, FakeSnapshot, Fault, State};
-use crate::call::{Action, Call};
+use crate::api_request::{Action, Call};
 
 pub(super) type Answer = Result<String, (&'static str, u16)>;
 

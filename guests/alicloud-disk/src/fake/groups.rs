@@ -4,7 +4,7 @@
 
 use super::actions::{Answer, get, has_tag, tags, written};
 use super::{FakeSnapshot, State};
-use crate::call::Call;
+use crate::api_request::Call;
 
 #[derive(Debug, Clone)]
 pub(super) struct FakeGroup {

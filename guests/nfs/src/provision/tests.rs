@@ -3,7 +3,7 @@
 use super::*;
 use crate::bindings::drivebay::driver::types::CreateRequest;
 use crate::fake::{Cut, FakeTree, PARTIAL};
-use crate::parameters as names;
+use crate::parameter_names as names;
 
 /// More steps than anything here takes.
 const STEPS: usize = 40;

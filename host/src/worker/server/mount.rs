@@ -1,4 +1,4 @@
-//! mount(2) and umount2(2) on targets.
+//! Targets: opened, bound to what is mounted elsewhere, and unmounted: mount(2), umount2(2).
 //!
 //! A target is opened without following a symlink, and what was opened is what is mounted on: through
 //! `/proc/self/fd`, so that nothing can be swapped in between.

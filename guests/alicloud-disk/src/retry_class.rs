@@ -1,9 +1,9 @@
 //! What came back from ECS, sorted by what may be done next. Pure.
 
+use crate::api_request::Call;
 use crate::bindings::drivebay::driver::https::Response;
 use crate::bindings::drivebay::driver::types::Error;
-use crate::call::Call;
-use crate::condition::{self, Condition};
+use crate::error_codes::{self, Condition};
 use crate::json::Json;
 
 /// A message of ECS is cut here: it is a stranger's text, and events of Kubernetes hold 1024 characters.
@@ -126,13 +126,13 @@ pub(crate) fn read(call: &Call, response: &Response) -> Result<&'static Json, Fa
     let Some(code) = answer.some_text("Code") else {
         return Err(speechless(call, response));
     };
-    let condition = condition::condition(call.action, code);
+    let condition = error_codes::condition(call.action, code);
     let message = answer.text("Message");
     let sentence = sentence(call, code, shortened(message), answer.text("RequestId"));
     let unknown_trouble = response.status >= 500 && condition == Condition::Internal;
-    let kind = if condition::throttled(code) {
+    let kind = if error_codes::throttled(code) {
         Kind::Throttled
-    } else if condition::gave_up(code) || unknown_trouble {
+    } else if error_codes::gave_up(code) || unknown_trouble {
         Kind::Lost
     } else {
         Kind::Refused
@@ -165,7 +165,7 @@ fn sentence(call: &Call, code: &str, message: &str, request_id: &str) -> String 
         call.action.name(),
         call.subject
     );
-    if let Some(hint) = condition::hint(call.action, code) {
+    if let Some(hint) = error_codes::hint(call.action, code) {
         sentence += "; ";
         sentence += &hint;
     }
@@ -205,7 +205,7 @@ fn retry_after(response: &Response) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Action;
+    use crate::api_request::Action;
 
     fn answered(status: u16, body: &str) -> Result<&'static Json, Failure> {
         let response = Response {

@@ -3,8 +3,8 @@
 //! The code decides and never the HTTP status: one and the same code comes with 400 or with 403, depending on the
 //! action. Codes are those of the official pages of each action; what is not listed goes by its family.
 
+use crate::api_request::Action;
 use crate::bindings::drivebay::driver::types::Error;
-use crate::call::Action;
 
 /// The cases of the contract's `error`, without their messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use crate::bindings::drivebay::driver::mounts::{MountOption, RemoteSource};
 use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, FilesystemAccess};
 use crate::bindings::exports::drivebay::driver::node::StageRequest;
 use crate::mount_options::{Defaults, MountOptions};
-use crate::parameters as names;
+use crate::parameter_names as names;
 use crate::params::Params;
 use crate::remote_path::{RemotePath, malformed, parse_server};
 use crate::sub_dir::SubDir;

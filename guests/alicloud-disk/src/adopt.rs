@@ -7,7 +7,7 @@ use crate::bindings::drivebay::driver::types::Error;
 use crate::disk::{Disk, tag};
 use crate::ecs::Ecs;
 use crate::id::{DiskId, SnapshotId};
-use crate::parameters::DISK_ID;
+use crate::parameter_names::DISK_ID;
 use crate::params::malformed;
 use crate::tagging;
 use crate::tags::VOLUME_NAME;
