@@ -56,8 +56,10 @@ impl Inspect {
                 .map(|value| format!(", default {value:?}"))
                 .unwrap_or_default();
             println!(
-                "  {} ({:?}, {need}{default}): {}",
-                parameter.name, parameter.scope, parameter.meaning
+                "  {} ({}, {need}{default}): {}",
+                parameter.name,
+                parameter.scope.object(),
+                parameter.meaning
             );
         }
         Ok(ExitCode::SUCCESS)

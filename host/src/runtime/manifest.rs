@@ -124,6 +124,19 @@ pub enum Scope {
     Modification,
 }
 
+impl Scope {
+    /// The kind of object in which an operator writes such a parameter.
+    pub fn object(self) -> &'static str {
+        match self {
+            Self::Volume => "PersistentVolume",
+            Self::Creation => "StorageClass",
+            Self::Snapshot => "VolumeSnapshotClass",
+            Self::GroupSnapshot => "VolumeGroupSnapshotClass",
+            Self::Modification => "VolumeAttributesClass",
+        }
+    }
+}
+
 /// Whether a parameter must be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,12 +10,12 @@ use drivebay::runtime::{Manifest, Need, Parameter};
 use super::component::examine;
 
 /// Where a parameter stands, in the order of a volume's life.
-const SCOPES: [(Scope, &str); 5] = [
-    (Scope::Creation, "StorageClass"),
-    (Scope::Volume, "PersistentVolume"),
-    (Scope::Snapshot, "VolumeSnapshotClass"),
-    (Scope::GroupSnapshot, "VolumeGroupSnapshotClass"),
-    (Scope::Modification, "VolumeAttributesClass"),
+const SCOPES: [Scope; 5] = [
+    Scope::Creation,
+    Scope::Volume,
+    Scope::Snapshot,
+    Scope::GroupSnapshot,
+    Scope::Modification,
 ];
 
 pub(super) fn print(paths: &Paths, drivers: &[DriverConfig]) -> anyhow::Result<ExitCode> {
@@ -79,7 +79,7 @@ fn kinds(capabilities: Capabilities) -> &'static str {
 
 fn print_parameters(parameters: &[Parameter]) {
     println!("| parameter | in | default | meaning |\n|---|---|---|---|");
-    for (scope, place) in SCOPES {
+    for scope in SCOPES {
         for parameter in parameters.iter().filter(|known| known.scope == scope) {
             let is_created =
                 |known: &Parameter| known.scope == Scope::Creation && known.name == parameter.name;
@@ -87,18 +87,22 @@ fn print_parameters(parameters: &[Parameter]) {
             if scope == Scope::Volume && parameters.iter().any(is_created) {
                 continue;
             }
-            print_parameter(parameter, place);
+            print_parameter(parameter);
         }
     }
     println!();
 }
 
-fn print_parameter(parameter: &Parameter, place: &str) {
+fn print_parameter(parameter: &Parameter) {
+    let object = parameter.scope.object();
     let default = match (&parameter.default, parameter.need) {
         (_, Need::Required) => "required".to_owned(),
         (Some(default), Need::Optional) => default.to_string(),
         (None, Need::Optional) => String::new(),
     };
     let meaning = parameter.meaning.replace('|', "\\|");
-    println!("| `{}` | {place} | {default} | {meaning} |", parameter.name);
+    println!(
+        "| `{}` | {object} | {default} | {meaning} |",
+        parameter.name
+    );
 }
