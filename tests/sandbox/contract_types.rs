@@ -141,8 +141,8 @@ fn an_author_can_target_each_world_and_begin_a_world_with_the_basic_one() {
     let (package, _) = resolve
         .push_dir(repository().join("wit"))
         .expect("valid WIT");
-    let own = "package test:own;\nworld own { include drivebay:driver/basic@0.1.0; import drivebay:driver/https@0.1.0; export drivebay:driver/expansion@0.1.0; }";
-    let own = resolve.push_str("own.wit", own).expect("valid WIT");
+    let own = "package test:backend;\nworld backend { include drivebay:driver/basic@0.1.0; import drivebay:driver/https@0.1.0; export drivebay:driver/expansion@0.1.0; }";
+    let own = resolve.push_str("backend.wit", own).expect("valid WIT");
     let exports = |package, world| {
         let world = resolve.select_world(&[package], Some(world));
         let world = &resolve.worlds[world.expect("it is there")];
@@ -168,5 +168,5 @@ fn an_author_can_target_each_world_and_begin_a_world_with_the_basic_one() {
         );
     }
     assert_eq!(exports(package, "basic"), "identity controller node");
-    assert_eq!(exports(own, "own"), "identity controller node expansion");
+    assert_eq!(exports(own, "backend"), "identity controller node expansion");
 }
