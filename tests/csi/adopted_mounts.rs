@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::csi_proto::{self as proto};
-use drivebay_tests::{CsiVolume, GIB, Node, Site, mounted_as, raw, refused, serial, text};
+use drivebay_tests::{
+    CsiVolume, GIB, Node, Site, eventually, mounted_as, raw, refused, serial, text,
+};
 use nix::mount::{MsFlags, mount, umount};
 use tonic::Code;
 
@@ -25,8 +27,10 @@ fn attached_raw<'a>(site: &'a Site, name: &str) -> CsiVolume<'a> {
     attached(site, name).used_as(raw(Mode::SingleNodeMultiWriter))
 }
 
+/// A device appears after the cloud says that its disk is attached.
 fn node_of(disk: &CsiVolume<'_>) -> PathBuf {
     let link = format!("/dev/disk/by-id/virtio-{}", serial(&disk.id));
+    eventually("the disk's device", || Path::new(&link).exists());
     fs::canonicalize(link).expect("attached")
 }
 
