@@ -6,9 +6,9 @@
 
 mod cached;
 mod entry;
-mod is_mount_point;
 mod others;
 mod statmount;
+mod statx;
 pub(super) mod table;
 
 use std::io;
@@ -18,8 +18,8 @@ pub use cached::cached_mount_at;
 pub use entry::MountEntry;
 pub use others::{mount_points_beneath, mount_points_of};
 
-use is_mount_point::Point;
 use statmount::mounted_at;
+use statx::Point;
 use table::in_table;
 
 /// The topmost mount at exactly this path, if any. Symlinks in the parents are resolved; the last
@@ -37,7 +37,7 @@ pub fn mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
 /// # Errors
 /// Where the kernel does not tell and the table has to: as for [`mount_at`].
 pub fn is_mount_point(path: &Path) -> io::Result<bool> {
-    match is_mount_point::at(path) {
+    match statx::at(path) {
         Point::Plain => Ok(false),
         Point::Root(_) => Ok(true),
         Point::Untold => cached_mount_at(path).map(|entry| entry.is_some()),

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::entry::MountEntry;
-use super::is_mount_point::{self, Point};
+use super::statx::{self, Point};
 
 /// The same on every architecture that Rust builds for.
 const SYS_STATMOUNT: c_long = 457;
@@ -60,7 +60,7 @@ struct Question {
 
 /// What the kernel says of the one path, if it does.
 pub(super) fn mounted_at(path: &Path) -> Option<Option<MountEntry>> {
-    match is_mount_point::at(path) {
+    match statx::at(path) {
         Point::Plain => Some(None),
         Point::Root(Some(mount)) => of(mount).map(Some),
         Point::Root(None) | Point::Untold => None,
