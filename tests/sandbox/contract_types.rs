@@ -170,6 +170,6 @@ fn an_author_can_target_each_world_and_begin_a_world_with_the_basic_one() {
     assert_eq!(exports(package, "basic"), "identity controller node");
     assert_eq!(
         exports(own, "backend"),
-        "identity controller node expansion"
+        "expansion identity controller node"
     );
 }
