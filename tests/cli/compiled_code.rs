@@ -262,7 +262,7 @@ fn a_damaged_manifest_is_refused_and_made_again() {
     let other_code = text.replace(&digest[..64], &"0".repeat(64));
     for (round, damaged) in ["", "[]", &text[..text.len() / 2]].into_iter().enumerate() {
         fs::write(&manifest, damaged).expect("writable");
-        init(&node).fails_with("is refused: its manifest makes no sense");
+        init(&node).fails_with("is refused: its manifest is corrupt");
         mount(&node).fails_with("mine");
         assert_eq!(compiles(), round + 1);
     }

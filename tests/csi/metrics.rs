@@ -50,9 +50,9 @@ fn get(address: &str, path: &str) -> (String, String) {
     ask(connection, &format!("GET {path}"))
 }
 
-/// All figures of a process.
+/// All metrics of a process.
 #[track_caller]
-fn figures(csi: &Csi) -> String {
+fn metrics(csi: &Csi) -> String {
     let (head, body) = get(&address(csi), "/metrics");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert!(
@@ -64,20 +64,20 @@ fn figures(csi: &Csi) -> String {
 }
 
 #[track_caller]
-fn shows(figures: &str, line: &str) {
+fn shows(metrics: &str, line: &str) {
     assert!(
-        figures.lines().any(|found| found == line),
-        "{line}\n{figures}"
+        metrics.lines().any(|found| found == line),
+        "{line}\n{metrics}"
     );
 }
 
 /// The number behind a series; it has to be there.
 #[track_caller]
-fn number(figures: &str, series: &str) -> f64 {
-    let mut lines = figures.lines().filter_map(|line| line.strip_prefix(series));
+fn number(metrics: &str, series: &str) -> f64 {
+    let mut lines = metrics.lines().filter_map(|line| line.strip_prefix(series));
     let value = lines
         .next()
-        .unwrap_or_else(|| panic!("{series}\n{figures}"));
+        .unwrap_or_else(|| panic!("{series}\n{metrics}"));
     value.trim().parse().expect("a number")
 }
 
@@ -120,7 +120,7 @@ fn every_call_counts_by_method_and_code_also_those_of_identity() {
     let node = prying_node();
     let csi = node.serve_with("hostile", &ANYWHERE);
     let probes = number(
-        &figures(&csi),
+        &metrics(&csi),
         "drivebay_rpcs_total{driver=\"hostile\",method=\"Probe\",code=\"OK\"}",
     );
     csi.probe(proto::ProbeRequest {}).expect("alive");
@@ -130,10 +130,10 @@ fn every_call_counts_by_method_and_code_also_those_of_identity() {
     assert_eq!(nothing.expect_err("refused").code(), Code::InvalidArgument);
     let pool = csi.get_capacity(proto::GetCapacityRequest::default());
     assert_eq!(pool.expect_err("refused").code(), Code::Unimplemented);
-    let figures = figures(&csi);
+    let metrics = metrics(&csi);
     let rpcs = |method: &str, code: &str| {
         let labels = format!("driver=\"hostile\",method=\"{method}\",code=\"{code}\"");
-        number(&figures, &format!("drivebay_rpcs_total{{{labels}}}"))
+        number(&metrics, &format!("drivebay_rpcs_total{{{labels}}}"))
     };
     assert!(rpcs("Probe", "OK") > probes);
     assert!((rpcs("NodeGetCapabilities", "OK") - 1.0).abs() < 0.5);
@@ -144,10 +144,10 @@ fn every_call_counts_by_method_and_code_also_those_of_identity() {
         "drivebay_rpc_duration_seconds_bucket{le=\"+Inf\",driver=\"hostile\",method=\"NodePublishVolume\"} 1",
         "drivebay_rpcs_in_flight{driver=\"hostile\"} 0",
     ] {
-        shows(&figures, line);
+        shows(&metrics, line);
     }
     let info = "drivebay_component_info{driver=\"hostile\",component=\"hostile\",version=\"1.0.0\",sha256=\"";
-    assert!(figures.contains(info), "{figures}");
+    assert!(metrics.contains(info), "{metrics}");
 }
 
 #[test]
@@ -163,10 +163,10 @@ fn what_a_guest_was_refused_and_how_long_it_ran_counts_for_its_driver_alone() {
         let refused = csi.node_publish_volume(publishing(&node, "web"));
         assert_eq!(refused.expect_err("refused").code(), Code::PermissionDenied);
     }
-    let figures = figures(&csi);
+    let metrics = metrics(&csi);
     let series = |name: &str, driver: &str, more: &str| {
         number(
-            &figures,
+            &metrics,
             &format!("drivebay_{name}{{driver=\"{driver}\"{more}}}"),
         )
     };
@@ -186,15 +186,15 @@ fn what_a_guest_was_refused_and_how_long_it_ran_counts_for_its_driver_alone() {
 fn no_volume_and_no_path_becomes_a_label() {
     let node = willing_node();
     let csi = node.serve_with("hostile", &ANYWHERE);
-    let series = |figures: &str| {
-        let names = figures.lines().filter_map(|line| line.rsplit_once(' '));
+    let series = |metrics: &str| {
+        let names = metrics.lines().filter_map(|line| line.rsplit_once(' '));
         names.map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
     };
     let publish = |pod: &str| {
         let mut request = publishing(&node, pod);
         request.volume_id = format!("volume-of-{pod}");
         let _ = csi.node_publish_volume(request);
-        series(&figures(&csi))
+        series(&metrics(&csi))
     };
     let before = publish("one");
     assert_eq!(publish("two"), before);
@@ -218,18 +218,18 @@ fn a_worker_that_is_killed_at_the_deadline_counts() {
         .collect();
     let timed_out = csi.node_publish_volume(request);
     assert_eq!(timed_out.expect_err("silent").code(), Code::Unavailable);
-    let figures = figures(&csi);
+    let metrics = metrics(&csi);
     shows(
-        &figures,
+        &metrics,
         "drivebay_workers_killed_total{driver=\"nfs\",reason=\"deadline\"} 1",
     );
     shows(
-        &figures,
+        &metrics,
         "drivebay_workers_killed_total{driver=\"nfs\",reason=\"stuck\"} 0",
     );
     // The second that the worker was waited for is the host's.
-    let host = number(&figures, "drivebay_host_seconds_total{driver=\"nfs\"}");
-    let guest = number(&figures, "drivebay_guest_seconds_total{driver=\"nfs\"}");
+    let host = number(&metrics, "drivebay_host_seconds_total{driver=\"nfs\"}");
+    let guest = number(&metrics, "drivebay_guest_seconds_total{driver=\"nfs\"}");
     assert!(host > guest, "host {host}, guest {guest}");
 }
 

@@ -166,12 +166,12 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
     (
         "hyper",
         &["csi/metrics/listener.rs"],
-        "a page of figures is all that is served over HTTP",
+        "a page of metrics is all that is served over HTTP",
     ),
     (
         "hyper_util",
         &["csi/metrics/listener.rs"],
-        "a page of figures is all that is served over HTTP",
+        "a page of metrics is all that is served over HTTP",
     ),
     (
         "tower_layer",

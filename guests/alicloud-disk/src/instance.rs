@@ -28,7 +28,7 @@ pub(crate) fn document(cloud: &dyn Cloud) -> Result<Document, Error> {
     let text = cloud.metadata(DOCUMENT)?;
     let nonsense = |reason: &str| {
         Error::Internal(format!(
-            "the metadata service's document about this instance makes no sense: {reason}"
+            "the metadata service's document about this instance cannot be read: {reason}"
         ))
     };
     let json = Json::read(text.as_bytes()).map_err(|reason| nonsense(&reason))?;

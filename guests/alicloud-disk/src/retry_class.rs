@@ -186,7 +186,7 @@ fn speechless(call: &Call, response: &Response) -> Failure {
 
 fn nonsense(call: &Call, response: &Response, reason: &str) -> Error {
     Error::Internal(format!(
-        "{} of {} was answered with HTTP {} and text that makes no sense: {reason}; check that [grants.https.ecs] \
+        "{} of {} was answered with HTTP {} and text that cannot be read: {reason}; check that [grants.https.ecs] \
          names an ECS endpoint",
         call.action.name(),
         call.subject,

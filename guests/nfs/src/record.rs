@@ -40,7 +40,7 @@ pub(crate) trait Record: Sized {
         text.and_then(|text| Self::from_fields(&Fields::parse(&text)))
             .ok_or_else(|| {
                 Error::Internal(format!(
-                    "{path} on the share makes no sense: somebody changed it"
+                    "{path} on the share is corrupt: somebody changed it"
                 ))
             })
     }

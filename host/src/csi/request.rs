@@ -165,15 +165,15 @@ pub(super) fn volume_path(path: &str) -> Result<TargetPath, DriverError> {
 pub(super) fn capability(
     given: Option<proto::VolumeCapability>,
 ) -> Result<VolumeCapability, DriverError> {
-    use proto::volume_capability::AccessType as Given;
+    use proto::volume_capability::AccessType as ProtoType;
     let given = given.ok_or_else(|| missing("volume_capability"))?;
     let mode = given
         .access_mode
         .ok_or_else(|| missing("volume_capability.access_mode"))?;
     let kind = match given.access_type {
         None => return Err(missing("volume_capability.access_type")),
-        Some(Given::Block(_)) => AccessType::Block,
-        Some(Given::Mount(mount)) => AccessType::Filesystem {
+        Some(ProtoType::Block(_)) => AccessType::Block,
+        Some(ProtoType::Mount(mount)) => AccessType::Filesystem {
             fs_type: mount.fs_type,
             mount_options: mount.mount_flags,
         },
@@ -196,16 +196,16 @@ pub(super) fn capabilities(
 fn access_mode(
     given: proto::volume_capability::access_mode::Mode,
 ) -> Result<AccessMode, DriverError> {
-    use proto::volume_capability::access_mode::Mode as Given;
+    use proto::volume_capability::access_mode::Mode as ProtoMode;
     Ok(match given {
-        Given::Unknown => return Err(missing("a known volume_capability.access_mode.mode")),
-        Given::SingleNodeWriter => AccessMode::SingleNodeWriter,
-        Given::SingleNodeReaderOnly => AccessMode::SingleNodeReaderOnly,
-        Given::MultiNodeReaderOnly => AccessMode::MultiNodeReaderOnly,
-        Given::MultiNodeSingleWriter => AccessMode::MultiNodeSingleWriter,
-        Given::MultiNodeMultiWriter => AccessMode::MultiNodeMultiWriter,
-        Given::SingleNodeSingleWriter => AccessMode::SingleNodeSingleWriter,
-        Given::SingleNodeMultiWriter => AccessMode::SingleNodeMultiWriter,
+        ProtoMode::Unknown => return Err(missing("a known volume_capability.access_mode.mode")),
+        ProtoMode::SingleNodeWriter => AccessMode::SingleNodeWriter,
+        ProtoMode::SingleNodeReaderOnly => AccessMode::SingleNodeReaderOnly,
+        ProtoMode::MultiNodeReaderOnly => AccessMode::MultiNodeReaderOnly,
+        ProtoMode::MultiNodeSingleWriter => AccessMode::MultiNodeSingleWriter,
+        ProtoMode::MultiNodeMultiWriter => AccessMode::MultiNodeMultiWriter,
+        ProtoMode::SingleNodeSingleWriter => AccessMode::SingleNodeSingleWriter,
+        ProtoMode::SingleNodeMultiWriter => AccessMode::SingleNodeMultiWriter,
     })
 }
 
@@ -256,20 +256,20 @@ pub(super) fn range(given: Option<proto::CapacityRange>) -> Result<CapacityRange
 pub(super) fn source(
     given: Option<proto::VolumeContentSource>,
 ) -> Result<Option<VolumeSource>, DriverError> {
-    use proto::volume_content_source::Type as Given;
+    use proto::volume_content_source::Type as ProtoMode;
     let Some(given) = given else {
         return Ok(None);
     };
     match given.r#type {
         None => Err(missing("volume_content_source.type")),
-        Some(Given::Snapshot(source)) => {
+        Some(ProtoMode::Snapshot(source)) => {
             let id = required(
                 "volume_content_source.snapshot.snapshot_id",
                 &source.snapshot_id,
             )?;
             Ok(Some(VolumeSource::Snapshot(SnapshotId(id.to_owned()))))
         }
-        Some(Given::Volume(source)) => {
+        Some(ProtoMode::Volume(source)) => {
             let id = required("volume_content_source.volume.volume_id", &source.volume_id)?;
             Ok(Some(VolumeSource::Volume(VolumeId(id.to_owned()))))
         }

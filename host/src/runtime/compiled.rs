@@ -57,7 +57,7 @@ pub(super) fn read_manifest(paths: &Paths, sha256: &str) -> Result<Manifest, Com
         .map_err(|error| believe(&directory, sha256, error))?;
     let bytes = sys::read_trusted(&path).map_err(|error| believe(&path, sha256, error))?;
     let manifest: Manifest = serde_json::from_slice(&bytes)
-        .map_err(|error| refused(&path, format!("its manifest makes no sense: {error}")))?;
+        .map_err(|error| refused(&path, format!("its manifest is corrupt: {error}")))?;
     if manifest.component_sha256 != sha256 {
         return Err(refused(
             &path,

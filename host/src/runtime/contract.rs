@@ -27,7 +27,7 @@ use crate::bindings::COMPONENT_TYPE;
 pub(super) fn compare(found: &Structure) -> Result<(), ContractError> {
     let contract = Structure::read(COMPONENT_TYPE)?;
     let contract = contract.world().ok_or_else(|| {
-        ContractError::NotAComponent("the contract in this program is damaged".to_owned())
+        ContractError::NotAComponent("the contract in this program is corrupt".to_owned())
     })?;
     match first_misfit(&found.component(), &contract) {
         None => Ok(()),

@@ -120,7 +120,7 @@ impl Pool {
             Ok(bytes) => match parse(bytes) {
                 Some(state) => Ok(Some(state)),
                 None => Err(Error::Internal(format!(
-                    "cannot read {path} of pool {}: it is damaged",
+                    "cannot read {path} of pool {}: it is corrupt",
                     self.name
                 ))),
             },

@@ -70,7 +70,7 @@ fn message(said: &impl Serialize, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn parts<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<(T, &'a [u8]), String> {
-    let senseless = || "said what makes no sense".to_owned();
+    let senseless = || "gave an answer that cannot be read".to_owned();
     let end = text
         .iter()
         .position(|byte| *byte == b'\n')

@@ -1,4 +1,4 @@
-//! The first place in which two types differ.
+//! Where two types differ first, as a path into them.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::shape::{Shape, Signature};
 #[derive(Debug, PartialEq)]
 pub(super) struct Difference {
     /// `result.ok.max-volumes`, `request.capacity`.
-    place: String,
+    path: String,
     found: String,
     expected: String,
 }
@@ -16,14 +16,11 @@ pub(super) struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            place,
+            path,
             found,
             expected,
         } = self;
-        write!(
-            f,
-            "{place} is {found}, and in the contract it is {expected}"
-        )
+        write!(f, "{path} is {found}, and in the contract it is {expected}")
     }
 }
 
@@ -32,7 +29,7 @@ pub(super) fn between(expected: &Signature, found: &Signature) -> Option<Differe
     let (takes, has) = (found.parameters.len(), expected.parameters.len());
     if takes != has {
         return Some(Difference {
-            place: "the function".to_owned(),
+            path: "the function".to_owned(),
             found: found.to_string(),
             expected: expected.to_string(),
         });
@@ -48,11 +45,11 @@ pub(super) fn between(expected: &Signature, found: &Signature) -> Option<Differe
 }
 
 /// Of two types, either of which may be missing.
-fn either(place: &str, expected: Option<&Shape>, found: Option<&Shape>) -> Option<Difference> {
+fn either(path: &str, expected: Option<&Shape>, found: Option<&Shape>) -> Option<Difference> {
     match (expected, found) {
         (None, None) => None,
-        (Some(expected), Some(found)) => differing(place, expected, found),
-        (expected, found) => Some(told(place, &word(expected), &word(found))),
+        (Some(expected), Some(found)) => differing(path, expected, found),
+        (expected, found) => Some(told(path, &word(expected), &word(found))),
     }
 }
 
@@ -60,24 +57,24 @@ fn word(side: Option<&Shape>) -> String {
     side.map_or_else(|| "nothing".to_owned(), Shape::to_string)
 }
 
-fn told(place: &str, expected: &str, found: &str) -> Difference {
+fn told(path: &str, expected: &str, found: &str) -> Difference {
     Difference {
-        place: place.to_owned(),
+        path: path.to_owned(),
         found: found.to_owned(),
         expected: expected.to_owned(),
     }
 }
 
-fn differing(place: &str, expected: &Shape, found: &Shape) -> Option<Difference> {
+fn differing(path: &str, expected: &Shape, found: &Shape) -> Option<Difference> {
     match (expected, found) {
         (Shape::List(expected), Shape::List(found)) => {
-            differing(&format!("{place}[]"), expected, found)
+            differing(&format!("{path}[]"), expected, found)
         }
-        (Shape::Option(expected), Shape::Option(found)) => differing(place, expected, found),
+        (Shape::Option(expected), Shape::Option(found)) => differing(path, expected, found),
         (Shape::Result(ok, err), Shape::Result(found_ok, found_err)) => {
             let side = |name, expected: &Option<Box<Shape>>, found: &Option<Box<Shape>>| {
                 either(
-                    &format!("{place}.{name}"),
+                    &format!("{path}.{name}"),
                     expected.as_deref(),
                     found.as_deref(),
                 )
@@ -87,18 +84,18 @@ fn differing(place: &str, expected: &Shape, found: &Shape) -> Option<Difference>
         (Shape::Tuple(expected), Shape::Tuple(found)) => {
             let longest = expected.len().max(found.len());
             (0..longest)
-                .find_map(|at| either(&format!("{place}.{at}"), expected.get(at), found.get(at)))
+                .find_map(|at| either(&format!("{path}.{at}"), expected.get(at), found.get(at)))
         }
         (Shape::Record(expected), Shape::Record(found)) => {
-            parts(place, expected, found, |place, expected, found| {
-                either(place, expected, found)
+            parts(path, expected, found, |path, expected, found| {
+                either(path, expected, found)
             })
         }
         (Shape::Cases(word, expected), Shape::Cases(found_word, found)) if word == found_word => {
-            parts(place, expected, found, |place, expected, found| {
+            parts(path, expected, found, |path, expected, found| {
                 match (expected, found) {
                     (Some(expected), Some(found)) => {
-                        either(place, expected.as_ref(), found.as_ref())
+                        either(path, expected.as_ref(), found.as_ref())
                     }
                     (expected, found) => {
                         let word = |side: Option<&Option<Shape>>| match side {
@@ -106,26 +103,26 @@ fn differing(place: &str, expected: &Shape, found: &Shape) -> Option<Difference>
                             Some(None) => "a case".to_owned(),
                             Some(Some(shape)) => format!("a case with {shape}"),
                         };
-                        Some(told(place, &word(expected), &word(found)))
+                        Some(told(path, &word(expected), &word(found)))
                     }
                 }
             })
         }
         _ if expected == found => None,
-        _ => Some(told(place, &expected.to_string(), &found.to_string())),
+        _ => Some(told(path, &expected.to_string(), &found.to_string())),
     }
 }
 
 /// Of named parts, whose order counts too.
 fn parts<T>(
-    place: &str,
+    path: &str,
     expected: &[(String, T)],
     found: &[(String, T)],
     differing: impl Fn(&str, Option<&T>, Option<&T>) -> Option<Difference>,
 ) -> Option<Difference> {
     let longest = expected.len().max(found.len());
     (0..longest).find_map(|at| {
-        let inside = |name: &str| format!("{place}.{name}");
+        let inside = |name: &str| format!("{path}.{name}");
         let has = |parts: &[(String, T)], name: &str| parts.iter().any(|(other, _)| other == name);
         match (expected.get(at), found.get(at)) {
             (Some((name, expected)), Some((other, found))) if name == other => {
@@ -138,7 +135,7 @@ fn parts<T>(
                 differing(&inside(name), None, Some(value))
             }
             (Some((name, _)), Some((other, _))) => {
-                Some(told(&format!("part {} of {place}", at + 1), name, other))
+                Some(told(&format!("part {} of {path}", at + 1), name, other))
             }
             // Each has the other's, and none twice: both are equally long.
             _ => None,

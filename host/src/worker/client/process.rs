@@ -131,7 +131,7 @@ impl Worker {
         };
         let reply = self.read_line(longest, deadline)?;
         // The parser's own words can quote from the reply.
-        serde_json::from_slice(&reply).map_err(|_| ended(&"its answer makes no sense"))
+        serde_json::from_slice(&reply).map_err(|_| ended(&"its answer cannot be read"))
     }
 
     fn write_line(&mut self, mut line: &[u8], deadline: Instant) -> Result<(), Lost> {

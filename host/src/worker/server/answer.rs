@@ -27,7 +27,7 @@ pub(super) fn answer_all(
             // The parser's own words can quote from the request, and that can hold a key.
             Err(_) => Err(Fault::new(
                 FaultKind::Invalid,
-                "the request makes no sense to the worker, which may be of another version; run `drivebay install`",
+                "the worker cannot read the request, and may be of another version; run `drivebay install`",
             )),
         };
         rest(idle);
