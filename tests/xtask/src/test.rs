@@ -4,6 +4,7 @@
 //! A step that fails keeps no other from running, but for those that need what it makes. Ends with a table of times,
 //! the counts of all tests that ran, and one verdict that names what failed.
 
+mod built;
 mod programs;
 mod report;
 mod schedule;

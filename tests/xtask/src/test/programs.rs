@@ -38,7 +38,7 @@ const BUILD: [&str; 19] = [
 ];
 
 /// Tests of one target.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Program {
     /// The package's directory, in which cargo would start it too.
     pub(super) directory: PathBuf,

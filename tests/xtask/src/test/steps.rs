@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
+use super::built::Built;
 use super::programs::{self, Program};
 use super::schedule::Claim;
 use super::tally::Tally;
@@ -192,7 +192,7 @@ fn lint_guests(workspace: &Workspace) -> Result<Tally> {
 /// What needs root runs as root, and nothing is skipped in silence.
 fn unit(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
-    let programs = programs::build(workspace)?;
+    let programs = test_programs(workspace)?;
     let is_unit = |program: &Program| !is_outside(workspace, program);
     programs::run(&programs, is_unit, &["--include-ignored"])
 }
@@ -221,7 +221,7 @@ fn build_tests(workspace: &Workspace) -> Result<Tally> {
             build_kubelet(workspace)
         });
         build_emulator(workspace)?;
-        programs::build(workspace)?;
+        test_programs(workspace)?;
         let callers = callers.join();
         callers.unwrap_or_else(|_| Err(anyhow!("building the callers panicked")))
     })?;
@@ -236,49 +236,35 @@ fn outside(workspace: &Workspace) -> Result<Tally> {
     build_callers(workspace)?;
     let of_others = |program: &Program| [ALONE, KUBELET, VM].contains(&program.name.as_str());
     let chosen = |program: &Program| is_outside(workspace, program) && !of_others(program);
-    programs::run(&programs::build(workspace)?, chosen, &[])
+    programs::run(&test_programs(workspace)?, chosen, &[])
 }
 
 fn alone(workspace: &Workspace) -> Result<Tally> {
     setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == ALONE;
-    programs::run(&programs::build(workspace)?, chosen, &[])
+    programs::run(&test_programs(workspace)?, chosen, &[])
 }
 
 fn kubelet(workspace: &Workspace) -> Result<Tally> {
     build_kubelet(workspace)?;
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == KUBELET;
-    let programs = programs::build(workspace)?;
+    let programs = test_programs(workspace)?;
     programs::run(&programs, chosen, &["--include-ignored"])
 }
 
-/// Programs that several steps run. They are built once, as those that run at once must not replace them beneath
-/// each other.
-struct Built(Mutex<bool>);
-
-impl Built {
-    const fn not_yet() -> Self {
-        Self(Mutex::new(false))
-    }
-
-    fn once(&self, build: impl FnOnce() -> Result<()>) -> Result<()> {
-        let mut is_built = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*is_built {
-            build()?;
-            *is_built = true;
-        }
-        Ok(())
-    }
-}
-
 fn build_emulator(workspace: &Workspace) -> Result<()> {
-    static BUILT: Built = Built::not_yet();
+    static BUILT: Built<()> = Built::not_yet();
     BUILT.once(|| emulator::build(workspace))
 }
 
+fn test_programs(workspace: &Workspace) -> Result<Vec<Program>> {
+    static BUILT: Built<Vec<Program>> = Built::not_yet();
+    BUILT.once(|| programs::build(workspace))
+}
+
 fn build_callers(workspace: &Workspace) -> Result<()> {
-    static BUILT: Built = Built::not_yet();
+    static BUILT: Built<()> = Built::not_yet();
     BUILT.once(|| {
         setup::ensure(workspace, &[Part::Go], &mut Steps::new("setup", 0))?;
         golang::build_csi(workspace)?;
@@ -287,7 +273,7 @@ fn build_callers(workspace: &Workspace) -> Result<()> {
 }
 
 fn build_kubelet(workspace: &Workspace) -> Result<()> {
-    static BUILT: Built = Built::not_yet();
+    static BUILT: Built<()> = Built::not_yet();
     BUILT.once(|| {
         setup::ensure(workspace, &[Part::Go], &mut Steps::new("setup", 0))?;
         golang::build_kubelet(workspace)
@@ -301,7 +287,7 @@ fn virtual_machine(workspace: &Workspace) -> Result<Tally> {
     build_callers(workspace)?;
     build_emulator(workspace)?;
     let machine = vm::machine(workspace, VM_TIMEOUT)?;
-    let programs = programs::build(workspace)?;
+    let programs = test_programs(workspace)?;
     let mut outside = programs.iter().filter(|it| is_outside(workspace, it));
     let program = outside.find(|program| program.name == VM);
     let program = &program.context("tests/ has no test target named vm")?.path;
@@ -409,22 +395,6 @@ mod tests {
         let tally = tally.unwrap();
         assert_eq!(tally.to_string(), "2 passed, 2 failed, 0 skipped");
         assert_eq!(tally.failures, ["cannot start", "three"]);
-    }
-
-    #[test]
-    fn what_several_steps_run_is_built_once_and_again_only_where_that_failed() {
-        let built = Built::not_yet();
-        assert!(built.once(|| Err(anyhow!("no compiler"))).is_err());
-        let mut times = 0;
-        for _ in 0..2 {
-            built
-                .once(|| {
-                    times += 1;
-                    Ok(())
-                })
-                .unwrap();
-        }
-        assert_eq!(times, 1);
     }
 
     #[test]
