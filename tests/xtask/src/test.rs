@@ -5,12 +5,12 @@
 //! the counts of all tests that ran, and one verdict that names what failed.
 
 mod built;
+mod counts;
 mod programs;
 mod report;
 mod schedule;
 mod steps;
 mod table;
-mod tally;
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,10 +20,10 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
+use self::counts::Counts;
 use self::report::Report;
 use self::schedule::Schedule;
 use self::steps::{STEPS, Step};
-use self::tally::Tally;
 use crate::steps::{Begun, Steps, say, speak_for};
 use crate::workspace::Workspace;
 
@@ -100,7 +100,7 @@ fn repeated(workspace: &Workspace, chosen: &[&Step], repeats: usize, steps: &mut
 struct Over {
     step: &'static str,
     begun: Begun,
-    tally: Tally,
+    counts: Counts,
 }
 
 /// Each step on a thread of its own, as soon as it may begin. Where there are several, each names its lines.
@@ -124,12 +124,17 @@ fn once(workspace: &Workspace, chosen: &[&Step], steps: &mut Steps, report: &mut
                 break;
             }
             // Never an error: this thread has a sender too.
-            let Ok(Over { step, begun, tally }) = receiver.recv() else {
+            let Ok(Over {
+                step,
+                begun,
+                counts,
+            }) = receiver.recv()
+            else {
                 break;
             };
-            let word = if tally.failed == 0 { "done" } else { "failed" };
+            let word = if counts.failed == 0 { "done" } else { "failed" };
             let took = begun.end(format_args!("{step} {word}"));
-            report.add(step, tally, took);
+            report.add(step, counts, took);
             schedule.ended(step);
         }
     });
@@ -147,15 +152,15 @@ fn begin(step: &Step, steps: &mut Steps, report: &mut Report) -> Option<Begun> {
 }
 
 fn perform(workspace: &Workspace, step: &Step, begun: Begun, over: &Sender<Over>) {
-    let check = || (step.check)(workspace).unwrap_or_else(|error| Tally::of_failure(&error));
+    let check = || (step.check)(workspace).unwrap_or_else(|error| Counts::of_failure(&error));
     // The others go on, and the verdict names it.
-    let tally = catch_unwind(AssertUnwindSafe(check))
-        .unwrap_or_else(|_| Tally::of_failure(&anyhow!("the step panicked")));
+    let counts = catch_unwind(AssertUnwindSafe(check))
+        .unwrap_or_else(|_| Counts::of_failure(&anyhow!("the step panicked")));
     // Whoever would receive it has gone only when all is over.
     let _ = over.send(Over {
         step: step.name,
         begun,
-        tally,
+        counts,
     });
 }
 
@@ -177,7 +182,7 @@ mod tests {
         claims: &[],
         check: |_| {
             let output = "ok - one\nnot ok - two: why\n";
-            Ok(Tally::of_checks(output))
+            Ok(Counts::of_checks(output))
         },
     };
     const SOUND: Step = Step {
@@ -185,14 +190,14 @@ mod tests {
         about: "passes",
         needs: &[],
         claims: &[],
-        check: |_| Ok(Tally::of_checks("ok - three\n")),
+        check: |_| Ok(Counts::of_checks("ok - three\n")),
     };
     const NEEDY: Step = Step {
         name: "needy",
         about: "runs what another makes",
         needs: &["broken"],
         claims: &[],
-        check: |_| Ok(Tally::of_checks("not ok - what is not there\n")),
+        check: |_| Ok(Counts::of_checks("not ok - what is not there\n")),
     };
 
     fn reported(chosen: &[&Step], repeats: usize) -> (String, String) {
@@ -274,7 +279,7 @@ mod tests {
             claims: &[],
             check: |_| {
                 let run = 1 + RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                Ok(Tally::of_checks(if run.is_multiple_of(3) {
+                Ok(Counts::of_checks(if run.is_multiple_of(3) {
                     "not ok - it\n"
                 } else {
                     "ok - it\n"

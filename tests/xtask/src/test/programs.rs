@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::counts::Counts;
 use super::steps::{all, cargo, live, rust};
-use super::tally::Tally;
 use crate::process::{answer, command};
 use crate::steps::say;
 use crate::workspace::Workspace;
@@ -80,7 +80,7 @@ pub(super) fn run(
     programs: &[Program],
     chosen: impl Fn(&Program) -> bool,
     arguments: &[&str],
-) -> Result<Tally> {
+) -> Result<Counts> {
     let chosen: Vec<&Program> = programs.iter().filter(|program| chosen(program)).collect();
     // None at all would be a pass that says nothing.
     chosen.first().context("there are no such tests")?;

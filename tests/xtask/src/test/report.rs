@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::counts::Counts;
 use super::table::{Row, Table};
-use super::tally::Tally;
 
 /// What came of all steps so far.
 pub(super) struct Report {
     repeats: usize,
     /// The one that is under way, from 1.
     repeat: usize,
-    total: Tally,
+    total: Counts,
     /// In the order in which they were chosen.
     steps: Vec<Outcome>,
 }
@@ -25,7 +25,7 @@ struct Outcome {
     name: &'static str,
     ran: usize,
     took: Duration,
-    counts: Tally,
+    counts: Counts,
     failures: Vec<Failure>,
     /// What it needs and lacked, where it was left out.
     lacked: Option<&'static str>,
@@ -42,7 +42,7 @@ impl Report {
         Self {
             repeats,
             repeat: 0,
-            total: Tally::default(),
+            total: Counts::default(),
             steps: steps.map(Outcome::new).collect(),
         }
     }
@@ -62,30 +62,30 @@ impl Report {
     }
 
     /// A step ran; some of its tests may have failed.
-    pub(super) fn add(&mut self, name: &'static str, mut tally: Tally, took: Duration) {
-        let words = std::mem::take(&mut tally.failures);
-        let failure = (tally.failed > 0).then_some(Failure {
+    pub(super) fn add(&mut self, name: &'static str, mut counts: Counts, took: Duration) {
+        let words = std::mem::take(&mut counts.failures);
+        let failure = (counts.failed > 0).then_some(Failure {
             repeat: self.repeat,
             words,
         });
-        self.total.add(tally.clone());
+        self.total.add(counts.clone());
         let step = self.step(name);
         step.ran += 1;
         step.took += took;
-        step.counts.add(tally);
+        step.counts.add(counts);
         step.failures.extend(failure);
     }
 
     /// A step was not run, for want of another.
     pub(super) fn leave_out(&mut self, name: &'static str, lacked: &'static str) {
-        let tally = Tally {
+        let counts = Counts {
             skipped: 1,
-            ..Tally::default()
+            ..Counts::default()
         };
-        self.total.add(tally.clone());
+        self.total.add(counts.clone());
         let step = self.step(name);
         step.lacked = Some(lacked);
-        step.counts.add(tally);
+        step.counts.add(counts);
     }
 
     /// What each step took and counted, and all of them, which did not run one after the other.
@@ -154,7 +154,7 @@ impl Outcome {
             name,
             ran: 0,
             took: Duration::ZERO,
-            counts: Tally::default(),
+            counts: Counts::default(),
             failures: Vec::new(),
             lacked: None,
         }

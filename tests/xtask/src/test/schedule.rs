@@ -76,8 +76,8 @@ fn are_in_the_way(one: &Step, other: &Step) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::counts::Counts;
     use super::super::steps::STEPS;
-    use super::super::tally::Tally;
     use super::*;
 
     const fn step(
@@ -90,7 +90,7 @@ mod tests {
             about: "",
             needs,
             claims,
-            check: |_| Ok(Tally::of_checks("")),
+            check: |_| Ok(Counts::of_checks("")),
         }
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 
 use super::built::Built;
+use super::counts::Counts;
 use super::programs::{self, Program};
 use super::schedule::Claim;
-use super::tally::Tally;
 use crate::build;
 use crate::emulator;
 use crate::golang;
@@ -43,7 +43,7 @@ pub(super) struct Step {
     pub(super) needs: &'static [&'static str],
     /// What it has for itself while it runs.
     pub(super) claims: &'static [Claim],
-    pub(super) check: fn(&Workspace) -> Result<Tally>,
+    pub(super) check: fn(&Workspace) -> Result<Counts>,
 }
 
 /// All steps, in the order in which they begin, as far as what they need and claim lets them. The VM is the longest
@@ -156,12 +156,12 @@ pub(super) const STEPS: [Step; 15] = [
     },
 ];
 
-fn format(workspace: &Workspace) -> Result<Tally> {
+fn format(workspace: &Workspace) -> Result<Counts> {
     let workspaces = [workspace.root(), &workspace.guests()];
     all(workspaces.map(|directory| live(cargo(directory).args(["fmt", "--all", "--check"]))))
 }
 
-fn lint(workspace: &Workspace) -> Result<Tally> {
+fn lint(workspace: &Workspace) -> Result<Counts> {
     let clippy = |arguments: &[&str]| {
         let mut cargo = cargo(workspace.root());
         live(cargo.arg("clippy").args(arguments).args([
@@ -177,7 +177,7 @@ fn lint(workspace: &Workspace) -> Result<Tally> {
     all([clippy(&["--workspace"]), clippy(&shim)])
 }
 
-fn lint_guests(workspace: &Workspace) -> Result<Tally> {
+fn lint_guests(workspace: &Workspace) -> Result<Counts> {
     let mut cargo = cargo(&workspace.guests());
     live(cargo.args([
         "clippy",
@@ -190,7 +190,7 @@ fn lint_guests(workspace: &Workspace) -> Result<Tally> {
 }
 
 /// What needs root runs as root, and nothing is skipped in silence.
-fn unit(workspace: &Workspace) -> Result<Tally> {
+fn unit(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
     let programs = test_programs(workspace)?;
     let is_unit = |program: &Program| !is_outside(workspace, program);
@@ -201,17 +201,17 @@ fn is_outside(workspace: &Workspace, program: &Program) -> bool {
     program.directory == workspace.root().join("tests")
 }
 
-fn guests(workspace: &Workspace) -> Result<Tally> {
+fn guests(workspace: &Workspace) -> Result<Counts> {
     rust(cargo(&workspace.guests()).args(["test", "--no-fail-fast", "--workspace"]))
 }
 
-fn build(workspace: &Workspace) -> Result<Tally> {
+fn build(workspace: &Workspace) -> Result<Counts> {
     build::everything(workspace, &mut Steps::new("build", build::STEPS))?;
-    Ok(Tally::default())
+    Ok(Counts::default())
 }
 
 /// What the tests run and run by, and what they need of this machine.
-fn build_tests(workspace: &Workspace) -> Result<Tally> {
+fn build_tests(workspace: &Workspace) -> Result<Counts> {
     let parts = [Part::Test, Part::Go, Part::Grpc, Part::Vm];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     thread::scope(|scope| {
@@ -225,11 +225,11 @@ fn build_tests(workspace: &Workspace) -> Result<Tally> {
         let callers = callers.join();
         callers.unwrap_or_else(|_| Err(anyhow!("building the callers panicked")))
     })?;
-    Ok(Tally::default())
+    Ok(Counts::default())
 }
 
 /// All targets of tests/ that need nothing but the built binaries; the others are steps of their own.
-fn outside(workspace: &Workspace) -> Result<Tally> {
+fn outside(workspace: &Workspace) -> Result<Counts> {
     let parts = [Part::Test, Part::Go, Part::Grpc];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
@@ -239,14 +239,14 @@ fn outside(workspace: &Workspace) -> Result<Tally> {
     programs::run(&test_programs(workspace)?, chosen, &[])
 }
 
-fn alone(workspace: &Workspace) -> Result<Tally> {
+fn alone(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == ALONE;
     programs::run(&test_programs(workspace)?, chosen, &[])
 }
 
-fn kubelet(workspace: &Workspace) -> Result<Tally> {
+fn kubelet(workspace: &Workspace) -> Result<Counts> {
     build_kubelet(workspace)?;
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == KUBELET;
     let programs = test_programs(workspace)?;
@@ -281,7 +281,7 @@ fn build_kubelet(workspace: &Workspace) -> Result<()> {
 }
 
 /// Built here, run there.
-fn virtual_machine(workspace: &Workspace) -> Result<Tally> {
+fn virtual_machine(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &[Part::Vm], &mut Steps::new("setup", 0))?;
     build_kubelet(workspace)?;
     build_callers(workspace)?;
@@ -293,21 +293,21 @@ fn virtual_machine(workspace: &Workspace) -> Result<Tally> {
     let program = &program.context("tests/ has no test target named vm")?.path;
     let script = format!("'{program}' --include-ignored --test-threads 1");
     let finished = machine.run(workspace.root(), &script, Echo::Live)?;
-    let tally = Tally::of_rust(&finished.output);
-    Ok(counted(Some(i32::from(finished.code)), tally))
+    let counts = Counts::of_rust(&finished.output);
+    Ok(counted(Some(i32::from(finished.code)), counts))
 }
 
 /// One client after the other; those that come after one that failed run too, as they show where it differs.
-fn sdks(workspace: &Workspace) -> Result<Tally> {
+fn sdks(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &[Part::Sdks], &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
     all(CLIENTS.each_ref().map(|client| {
         let (code, output) = client.run(workspace)?;
-        Ok(counted(code, Tally::of_checks(&output)))
+        Ok(counted(code, Counts::of_checks(&output)))
     }))
 }
 
-fn docs(workspace: &Workspace) -> Result<Tally> {
+fn docs(workspace: &Workspace) -> Result<Counts> {
     live(
         cargo(workspace.root())
             .args(["doc", "--workspace", "--no-deps"])
@@ -315,7 +315,7 @@ fn docs(workspace: &Workspace) -> Result<Tally> {
     )
 }
 
-fn deny(workspace: &Workspace) -> Result<Tally> {
+fn deny(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &[Part::Deny], &mut Steps::new("setup", 0))?;
     let check = ["deny", "check", "bans", "licenses", "sources"];
     let workspaces = [workspace.root(), &workspace.guests()];
@@ -324,7 +324,7 @@ fn deny(workspace: &Workspace) -> Result<Tally> {
 
 /// The database of advisories is a repository that not every machine reaches; where it does not, the check
 /// counts as skipped and says so.
-fn advisories(workspace: &Workspace) -> Result<Tally> {
+fn advisories(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &[Part::Deny], &mut Steps::new("setup", 0))?;
     let fetch = process::run(
         cargo(workspace.root()).args(["deny", "fetch", "db"]),
@@ -334,9 +334,9 @@ fn advisories(workspace: &Workspace) -> Result<Tally> {
         say(format_args!(
             "SKIPPED: the advisory database cannot be fetched: {error:#}"
         ));
-        return Ok(Tally {
+        return Ok(Counts {
             skipped: 1,
-            ..Tally::default()
+            ..Counts::default()
         });
     }
     let workspaces = [workspace.root(), &workspace.guests()];
@@ -354,31 +354,31 @@ pub(super) fn cargo(directory: &Path) -> Command {
 }
 
 /// The counts of several checks. What could not be gone through counts as a failure beside them.
-pub(super) fn all(checks: impl IntoIterator<Item = Result<Tally>>) -> Result<Tally> {
-    let mut all = Tally::default();
+pub(super) fn all(checks: impl IntoIterator<Item = Result<Counts>>) -> Result<Counts> {
+    let mut all = Counts::default();
     for check in checks {
-        all.add(check.unwrap_or_else(|error| Tally::of_failure(&error)));
+        all.add(check.unwrap_or_else(|error| Counts::of_failure(&error)));
     }
     Ok(all)
 }
 
-pub(super) fn live(command: &mut Command) -> Result<Tally> {
+pub(super) fn live(command: &mut Command) -> Result<Counts> {
     process::run(command, Echo::Live)?;
-    Ok(Tally::default())
+    Ok(Counts::default())
 }
 
-pub(super) fn rust(command: &mut Command) -> Result<Tally> {
+pub(super) fn rust(command: &mut Command) -> Result<Counts> {
     let (code, output) = process::finish(command, Echo::Live)?;
-    Ok(counted(code, Tally::of_rust(&output)))
+    Ok(counted(code, Counts::of_rust(&output)))
 }
 
 /// Counts stand also when tests failed; a failure that no test explains is one of its own.
-fn counted(code: Option<i32>, mut tally: Tally) -> Tally {
-    if code != Some(0) && tally.failed == 0 {
+fn counted(code: Option<i32>, mut counts: Counts) -> Counts {
+    if code != Some(0) && counts.failed == 0 {
         let unexplained = anyhow!("the tests did not run to their end");
-        tally.add(Tally::of_failure(&unexplained));
+        counts.add(Counts::of_failure(&unexplained));
     }
-    tally
+    counts
 }
 
 #[cfg(test)]
@@ -387,24 +387,24 @@ mod tests {
 
     #[test]
     fn what_could_not_be_checked_leaves_the_other_counts_whole() {
-        let tally = all([
-            Ok(Tally::of_checks("ok - one\n")),
+        let counts = all([
+            Ok(Counts::of_checks("ok - one\n")),
             Err(anyhow!("cannot start")),
-            Ok(Tally::of_checks("ok - two\nnot ok - three\n")),
+            Ok(Counts::of_checks("ok - two\nnot ok - three\n")),
         ]);
-        let tally = tally.unwrap();
-        assert_eq!(tally.to_string(), "2 passed, 2 failed, 0 skipped");
-        assert_eq!(tally.failures, ["cannot start", "three"]);
+        let counts = counts.unwrap();
+        assert_eq!(counts.to_string(), "2 passed, 2 failed, 0 skipped");
+        assert_eq!(counts.failures, ["cannot start", "three"]);
     }
 
     #[test]
     fn a_failure_that_no_test_explains_counts() {
-        let passed = || Tally::of_checks("ok - one\n");
+        let passed = || Counts::of_checks("ok - one\n");
         assert_eq!(counted(Some(0), passed()).failed, 0);
         assert_eq!(counted(Some(101), passed()).failed, 1);
         assert_eq!(counted(None, passed()).failed, 1);
         assert_eq!(
-            counted(Some(101), Tally::of_checks("not ok - one\n")).failed,
+            counted(Some(101), Counts::of_checks("not ok - one\n")).failed,
             1
         );
     }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use super::tally::Tally;
+use super::counts::Counts;
 
 const HEADINGS: [&str; 5] = ["step", "seconds", "passed", "failed", "skipped"];
 
@@ -12,7 +12,7 @@ pub(super) struct Row {
     pub(super) name: &'static str,
     /// None of a step that did not run.
     pub(super) took: Option<Duration>,
-    pub(super) counts: Tally,
+    pub(super) counts: Counts,
 }
 
 pub(super) struct Table(pub(super) Vec<Row>);
@@ -20,7 +20,7 @@ pub(super) struct Table(pub(super) Vec<Row>);
 impl Row {
     fn cells(&self) -> [String; 5] {
         let seconds = |took: Duration| format!("{:.0}", took.as_secs_f64());
-        let Tally {
+        let Counts {
             passed,
             failed,
             skipped,
@@ -69,9 +69,9 @@ mod tests {
         let row = |name, took, passed| Row {
             name,
             took,
-            counts: Tally {
+            counts: Counts {
                 passed,
-                ..Tally::default()
+                ..Counts::default()
             },
         };
         let table = Table(vec![

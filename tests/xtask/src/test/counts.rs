@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 /// Counts of tests, and what is known of those that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct Counts {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: usize,
@@ -12,7 +12,7 @@ pub(crate) struct Tally {
     pub(crate) failures: Vec<String>,
 }
 
-impl Tally {
+impl Counts {
     pub(super) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -32,7 +32,7 @@ impl Tally {
 
     /// From the `test result:` lines of Rust's test harness, and the names in its lists of failures.
     pub(super) fn of_rust(output: &str) -> Self {
-        let mut tally = Self {
+        let mut all = Self {
             failures: listed_failures(output),
             ..Self::default()
         };
@@ -40,14 +40,14 @@ impl Tally {
             .lines()
             .filter_map(|line| line.strip_prefix("test result: "))
         {
-            tally.add(Self {
+            all.add(Self {
                 passed: count_before(counts, " passed"),
                 failed: count_before(counts, " failed"),
                 skipped: count_before(counts, " ignored"),
                 ..Self::default()
             });
         }
-        tally
+        all
     }
 
     /// From the lines of a client in tests/sdk, one a check.
@@ -88,7 +88,7 @@ fn count_before(text: &str, word: &str) -> usize {
         .unwrap_or_default()
 }
 
-impl Display for Tally {
+impl Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
@@ -107,8 +107,8 @@ mod tests {
         let output =
             "ok - one thing\nnoise, not ok - inside\nnot ok - another: why\nok - ok - third\n";
         assert_eq!(
-            Tally::of_checks(output),
-            Tally {
+            Counts::of_checks(output),
+            Counts {
                 passed: 2,
                 failed: 1,
                 skipped: 0,
@@ -122,8 +122,8 @@ mod tests {
         let output = "test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out\n\
             noise\ntest result: FAILED. 1 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out\n";
         assert_eq!(
-            Tally::of_rust(output),
-            Tally {
+            Counts::of_rust(output),
+            Counts {
                 passed: 6,
                 failed: 3,
                 skipped: 2,
@@ -141,13 +141,13 @@ mod tests {
             )
         };
         let output = target("hang::one") + &target("two");
-        assert_eq!(Tally::of_rust(&output).failures, ["hang::one", "two"]);
+        assert_eq!(Counts::of_rust(&output).failures, ["hang::one", "two"]);
     }
 
     #[test]
     fn what_could_not_be_run_counts_as_a_failure() {
-        let tally = Tally::of_failure(&anyhow::anyhow!("no compiler").context("cannot build"));
-        assert_eq!(tally.failed, 1);
-        assert_eq!(tally.failures, ["cannot build: no compiler"]);
+        let counts = Counts::of_failure(&anyhow::anyhow!("no compiler").context("cannot build"));
+        assert_eq!(counts.failed, 1);
+        assert_eq!(counts.failures, ["cannot build: no compiler"]);
     }
 }
