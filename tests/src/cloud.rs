@@ -154,13 +154,15 @@ impl Cloud {
     /// The snapshots there are.
     #[track_caller]
     pub fn snapshots(&self) -> Vec<Value> {
-        self.running.kept("snapshots").expect("it answers")
+        self.running.resources("snapshots").expect("it answers")
     }
 
     /// The groups of snapshots there are.
     #[track_caller]
     pub fn snapshot_groups(&self) -> Vec<Value> {
-        self.running.kept("snapshot_groups").expect("it answers")
+        self.running
+            .resources("snapshot_groups")
+            .expect("it answers")
     }
 
     /// To which instances a disk is attached.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::Emulator;
 use crate::command::command;
+use crate::{Emulator, Endpoints};
 
 /// The name that this machine has as a node: what ACK calls its nodes.
 pub const NODE_NAME: &str = "cn-hangzhou.i-bp1drivebaynode00001";
@@ -18,7 +18,7 @@ pub const NODE_NAME: &str = "cn-hangzhou.i-bp1drivebaynode00001";
 #[derive(Debug)]
 pub struct Cloud {
     emulator: Option<Emulator>,
-    endpoints: Value,
+    endpoints: Endpoints,
     program: PathBuf,
     state: PathBuf,
 }
@@ -29,7 +29,7 @@ impl Cloud {
         fs::create_dir_all(state)?;
         let mut cloud = Self {
             emulator: None,
-            endpoints: Value::Null,
+            endpoints: Endpoints::default(),
             program: program.to_owned(),
             state: state.to_owned(),
         };
@@ -69,9 +69,7 @@ impl Cloud {
 
     /// `ecs`, `metadata`, `access_key_id`, …
     pub fn endpoint(&self, name: &str) -> Result<&str> {
-        self.endpoints[name]
-            .as_str()
-            .with_context(|| format!("the emulator names no {name}"))
+        self.endpoints.get(name)
     }
 
     /// A file of the emulator's.
@@ -127,16 +125,16 @@ addresses = ["127.0.0.1"]
 
     /// The data disks there are.
     pub fn disks(&self) -> Result<Vec<Value>> {
-        let disks = self.kept("disks")?.into_iter();
+        let disks = self.resources("disks")?.into_iter();
         Ok(disks.filter(|disk| disk["usage"] == "Data").collect())
     }
 
-    /// Whatever it keeps under that name.
-    pub fn kept(&self, name: &str) -> Result<Vec<Value>> {
+    /// All of a kind: `disks`, `snapshots`, `snapshot_groups`.
+    pub fn resources(&self, name: &str) -> Result<Vec<Value>> {
         let state = self.control("GET", "/state", "")?;
-        let kept = state[name].as_object();
-        let kept = kept.with_context(|| format!("the emulator keeps no {name}"))?;
-        Ok(kept.values().cloned().collect())
+        let resources = state[name].as_object();
+        let resources = resources.with_context(|| format!("the emulator keeps no {name}"))?;
+        Ok(resources.values().cloned().collect())
     }
 
     /// Asks the emulator itself, past the API.

@@ -1,5 +1,6 @@
 //! The ECS emulator as a process.
 
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -15,7 +16,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Emulator {
     process: Child,
-    endpoints: Value,
+    endpoints: Endpoints,
+}
+
+/// All that an emulator said of itself when it was ready: where it is, and which keys it takes.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints(Value);
+
+impl Endpoints {
+    /// `ecs`, `metadata`, `access_key_id`, …
+    pub fn get(&self, name: &str) -> Result<&str> {
+        self.0[name]
+            .as_str()
+            .with_context(|| format!("the emulator names no {name}"))
+    }
+}
+
+impl fmt::Display for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl Emulator {
@@ -30,14 +50,15 @@ impl Emulator {
         let process = command.spawn().context("cannot run the emulator")?;
         let mut emulator = Self {
             process,
-            endpoints: Value::Null,
+            endpoints: Endpoints::default(),
         };
         let output = emulator.process.stdout.take();
         let output = output.context("the emulator has no output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
-        emulator.endpoints = serde_json::from_str(&line)
-            .context("the emulator did not start; what it said is above")?;
+        let said = serde_json::from_str(&line);
+        emulator.endpoints =
+            Endpoints(said.context("the emulator did not start; what it said is above")?);
         Ok(emulator)
     }
 
@@ -46,16 +67,9 @@ impl Emulator {
         self.process.id()
     }
 
-    /// All it said of itself when it was ready.
-    pub fn endpoints(&self) -> &Value {
+    /// Where it is.
+    pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
-    }
-
-    /// `ecs`, `metadata`, `access_key_id`, …
-    pub fn endpoint(&self, name: &str) -> Result<&str> {
-        self.endpoints[name]
-            .as_str()
-            .with_context(|| format!("the emulator names no {name}"))
     }
 
     /// Ends it and sees that it ended well.

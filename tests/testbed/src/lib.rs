@@ -10,7 +10,7 @@ mod scratch;
 mod serving;
 
 pub use cloud::{Cloud, NODE_NAME};
-pub use emulator::Emulator;
+pub use emulator::{Emulator, Endpoints};
 pub use mounts::mounts_beneath;
 pub use node::{Layout, Node};
 pub use processes::end_processes_of;

@@ -51,7 +51,7 @@ pub(super) fn show(workspace: &Workspace) -> Result<&'static str> {
 /// No data disk and no snapshot is left.
 fn expect_nothing_left(cloud: &Cloud) -> Result<()> {
     ensure!(cloud.disks()?.is_empty(), "a disk is left in the cloud");
-    let snapshots = cloud.kept("snapshots")?;
+    let snapshots = cloud.resources("snapshots")?;
     ensure!(snapshots.is_empty(), "a snapshot is left in the cloud");
     Ok(())
 }

@@ -69,7 +69,7 @@ impl Network {
 
     /// The certificate of the authority that vouches for the emulator.
     pub(super) fn ca(&self) -> Result<&str> {
-        self.emulator.endpoint("ca")
+        self.emulator.endpoints().get("ca")
     }
 
     /// Ends the emulator and sees that it ended well.
