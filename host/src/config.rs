@@ -13,7 +13,7 @@ mod section;
 mod units;
 
 pub use driver_config::{DriverConfig, FlexVolumeAttach, FlexVolumeName};
-pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers};
+pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers, parse_driver};
 pub use error::ConfigError;
 pub use grants::misspelt_mount_options;
 pub use limits::Limits;

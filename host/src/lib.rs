@@ -91,6 +91,7 @@ mod journal;
 pub mod log_file;
 pub mod log_stream;
 pub mod runtime;
+pub mod store;
 pub mod sys;
 pub mod volume;
 pub mod worker;

@@ -10,6 +10,7 @@ mod core_dump;
 mod directory;
 mod disk;
 mod durable;
+mod file_cache;
 mod host_name;
 mod key_file;
 mod lock;
@@ -36,6 +37,7 @@ pub use durable::{
     remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
     write_durably_by_way_of, write_program_durably,
 };
+pub use file_cache::{FileCache, if_there};
 pub use host_name::host_name;
 pub use key_file::read_key_file;
 pub use lock::{Afterwards, Lock, LockError};

@@ -12,7 +12,7 @@ use drivebay_tests::{
 };
 
 /// Who may import whom, from top to bottom; everything may import itself.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     // The binaries and the command line wire the parts together.
     ("main", &["commands", "sys", "worker"]),
     (
@@ -38,6 +38,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "log_file",
             "log_stream",
             "runtime",
+            "store",
             "sys",
             "volume",
             "worker",
@@ -48,7 +49,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     (
         "driver",
         &[
-            "runtime", "journal", "sys", "worker", "config", "grant", "volume", "error",
+            "runtime", "store", "journal", "sys", "worker", "config", "grant", "volume", "error",
         ],
     ),
     (
@@ -70,6 +71,12 @@ const LAYERS: [(&str, &[&str]); 16] = [
         &["bindings", "grant", "sys", "worker", "volume", "error"],
     ),
     ("bindings", &["capability"]),
+    (
+        "store",
+        &[
+            "runtime", "config", "sys", "worker", "volume", "error", "digest",
+        ],
+    ),
     ("config", &["grant", "sys", "worker", "volume"]),
     ("journal", &["sys", "volume", "digest"]),
     ("worker", &["sys", "volume", "error", "digest"]),
@@ -135,6 +142,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
         &[
             "flexvolume",
             "journal",
+            "store/version_record.rs",
             "runtime/manifest.rs",
             "runtime/compile/answer.rs",
             "worker",
@@ -150,6 +158,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "flexvolume",
             "journal",
             "runtime",
+            "store/version_record.rs",
             "worker",
             "capability/signing/answer.rs",
         ],

@@ -9,6 +9,8 @@ use crate::volume::DriverName;
 pub struct DriverConfig {
     /// The stem of the file.
     pub name: DriverName,
+    /// The file's content, by which one state of it is told from another.
+    pub text: String,
     /// Name in the component store.
     pub component: String,
     /// The name CSI callers use.

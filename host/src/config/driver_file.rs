@@ -109,7 +109,10 @@ fn untrusted(file: &Path, error: sys::TrustError) -> ConfigError {
 }
 
 /// One driver from text; the file gives it its name.
-fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
+///
+/// # Errors
+/// The first thing that is wrong, with the key.
+pub fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
     let table: Table = toml::from_str(text).map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),
         reason: error.to_string().trim().replace('\n', " "),
@@ -130,6 +133,7 @@ fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
     }
     let config = DriverConfig {
         name: DriverName(name),
+        text: text.to_owned(),
         component: component.to_owned(),
         csi_name: root.string("csi-name")?.map(str::to_owned),
         flexvolume: flexvolume_name(&mut root)?,

@@ -69,6 +69,11 @@ impl Paths {
         self.state.join("compiled")
     }
 
+    /// Which version of its component serves each driver, and which did and do not: one file a driver.
+    pub fn versions(&self) -> PathBuf {
+        self.state.join("versions")
+    }
+
     /// What was mounted and attached, and what undoes it.
     pub fn journal(&self) -> PathBuf {
         self.state.join("journal")
@@ -94,6 +99,7 @@ impl Paths {
             self.state.join("bin"),
             self.components(),
             self.components().join("sha256"),
+            self.versions(),
             self.journal(),
             journal.clone(),
             journal.join("paths"),
@@ -117,6 +123,11 @@ impl Paths {
     /// One lock file for each volume in use.
     pub fn locks(&self) -> PathBuf {
         self.run.join("locks")
+    }
+
+    /// Locked by the process that watches for new versions on this node, if any does.
+    pub fn watcher(&self) -> PathBuf {
+        self.run.join("watch.lock")
     }
 
     /// The node's file of locks for processes that are counted, and for bulk work.
