@@ -9,7 +9,8 @@ use super::request::VolumeReference;
 use super::response::Component;
 use super::{Driver, parameters};
 use crate::error::{DriverError, GuestText};
-use crate::runtime::{Export, Guest, Manifest, Scope};
+use crate::runtime::Guest;
+use crate::store::{Export, Manifest, Scope};
 use crate::volume::Parameters;
 
 impl Driver {

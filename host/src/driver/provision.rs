@@ -14,7 +14,8 @@ use super::operation::Operation;
 use super::{Driver, parameters};
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
-use crate::runtime::{Export, Guest, Scope};
+use crate::runtime::Guest;
+use crate::store::{Export, Scope};
 use crate::volume::{
     CapacityRange, CreateVolume, PageToken, Parameters, Topology, VolumeCapability, VolumeId,
     VolumeInfo, VolumeKey, VolumePage, VolumeSource,

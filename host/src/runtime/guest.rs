@@ -8,16 +8,13 @@ use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::clock::Clock;
-use super::compile_refusals::Refusal;
-use super::components::ComponentFile;
 use super::state::State;
-use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
+use super::wasi;
 use crate::capability;
 use crate::config::{DriverConfig, Limits, Paths};
 use crate::error::{Condition, DriverError};
-#[cfg(feature = "compiler")]
-use crate::grant::Capability;
 use crate::grant::Grants;
+use crate::store::{self, CompiledError, ComponentError, ComponentFile, Manifest, Refusal};
 use crate::sys::{self, Afterwards};
 use crate::worker::client::{self, CompileLimits, CompilerError};
 
@@ -122,7 +119,7 @@ impl Runtime {
         }
         let manifest = match self.loaded(&file.sha256) {
             Some(guest) => Arc::clone(&guest.manifest),
-            None => compiled::read_manifest(&self.paths, &file.sha256).map(Arc::new)?,
+            None => store::read_manifest(&self.paths, &file.sha256).map(Arc::new)?,
         };
         self.lock().manifest = Some(Arc::clone(&manifest));
         Ok(manifest)
@@ -163,7 +160,7 @@ impl Runtime {
         sha256: &str,
         deadline: Instant,
     ) -> Result<Arc<Guest>, DriverError> {
-        let of_then = match components::locate_digest(&self.paths, sha256) {
+        let of_then = match store::locate_digest(&self.paths, sha256) {
             Ok(file) => self.guest(config, &file, deadline),
             Err(error) => Err(DriverError::failed_precondition("it is gone").caused_by(error)),
         };
@@ -181,17 +178,14 @@ impl Runtime {
     }
 
     fn current(&self, config: &DriverConfig) -> Result<ComponentFile, DriverError> {
-        let file =
-            components::locate(&self.paths, &config.component).map_err(|error| match error {
-                components::ComponentError::Missing { .. } => {
-                    DriverError::not_found(error.to_string())
-                }
-                error @ (components::ComponentError::Io { .. }
-                | components::ComponentError::Unreadable { .. }
-                | components::ComponentError::TooLarge { .. }) => {
-                    DriverError::unavailable("cannot load the driver").caused_by(error)
-                }
-            })?;
+        let file = store::locate(&self.paths, &config.component).map_err(|error| match error {
+            ComponentError::Missing { .. } => DriverError::not_found(error.to_string()),
+            error @ (ComponentError::Io { .. }
+            | ComponentError::Unreadable { .. }
+            | ComponentError::TooLarge { .. }) => {
+                DriverError::unavailable("cannot load the driver").caused_by(error)
+            }
+        })?;
         if !config.require_sha256.is_empty() && !config.require_sha256.contains(&file.sha256) {
             let message = format!(
                 "component {:?} has digest {}, which require.sha256 of driver {} does not list",
@@ -265,8 +259,8 @@ impl Runtime {
         engine: &Engine,
         file: &ComponentFile,
     ) -> Result<(Manifest, wasmtime::component::Component), CompiledError> {
-        let manifest = compiled::read_manifest(&self.paths, &file.sha256)?;
-        let component = compiled::load(engine, &self.paths, &manifest)?;
+        let manifest = store::read_manifest(&self.paths, &file.sha256)?;
+        let component = store::load(engine, &self.paths, &manifest)?;
         Ok((manifest, component))
     }
 
@@ -342,7 +336,7 @@ impl Runtime {
 }
 
 fn start_engine() -> Result<Engine, DriverError> {
-    engine::engine()
+    store::engine()
         .map_err(|error| DriverError::internal(format!("cannot start wasmtime: {error:#}")))
 }
 
@@ -357,7 +351,7 @@ fn link(
     manifest: &Manifest,
     config: &DriverConfig,
 ) -> Result<InstancePre<State>, DriverError> {
-    let problems = imports::problems(&manifest.imports, &manifest.exports, &config.grants);
+    let problems = store::problems(&manifest.imports, &manifest.exports, &config.grants);
     if !problems.is_empty() {
         let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let message = format!(
@@ -389,30 +383,12 @@ fn link_granted(
     let mut linker = Linker::new(engine);
     capability::link_types(&mut linker, State::context)?;
     for capability in
-        imports::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
+        store::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
     {
         capability::link(&mut linker, capability, State::context)?;
     }
-    if imports::wants_wasi(&manifest.imports) {
+    if store::wants_wasi(&manifest.imports) {
         wasi::link(&mut linker, engine, component)?;
     }
     Ok(linker)
-}
-
-/// For describing a component before anyone granted anything: all we have is linked and denies.
-#[cfg(feature = "compiler")]
-pub(super) fn link_for_description(
-    engine: &Engine,
-    component: &wasmtime::component::Component,
-    imports: &[String],
-) -> wasmtime::Result<InstancePre<State>> {
-    let mut linker = Linker::new(engine);
-    capability::link_types(&mut linker, State::context)?;
-    for capability in Capability::ALL {
-        capability::link(&mut linker, capability, State::context)?;
-    }
-    if imports::wants_wasi(imports) {
-        wasi::link(&mut linker, engine, component)?;
-    }
-    linker.instantiate_pre(component)
 }
