@@ -63,7 +63,7 @@ use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 use capabilities::CachedCapabilities;
 use mount_cache::MountCache;
 
-pub use crate::runtime::{Export, Scope};
+pub use crate::store::{Export, Scope};
 pub use crate::worker::{Measured, Room};
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;

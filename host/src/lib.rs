@@ -9,8 +9,8 @@
 //!             └──────────────┬───────────────┴───────────────────────────┘
 //!                         driver           operations, per-volume lock, idempotency; knows no transport
 //!                            ├── journal   what was mounted and attached, durable, so that it can be undone
-//!                         runtime          one fresh instance per call; limits; compiled code
-//!                            │
+//!                         runtime          one fresh instance per call; limits
+//!                            ├── store     components on this node, what they ask for, their compiled code
 //!                     guest component      holds handles, never paths
 //!                            │
 //!                       capability         what the host offers guests, checked against grants
@@ -33,7 +33,7 @@
 //! | options of a mount, and their flags | `worker::mount_flags` |
 //! | the proof that a disk is blank | `worker::server::device::blank` |
 //! | a snapshot's archive | `worker::server::archive` |
-//! | how a component is compiled | `runtime::compile` |
+//! | how a component is compiled | `store::compile` |
 //! | what stays true between calls | [`driver`], `journal` |
 //! | what a guest may do | [`grant`], `capability` |
 //! | the operator's files | [`config`] |

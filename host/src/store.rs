@@ -1,10 +1,40 @@
-//! Which version of its component serves each driver, and which did, wait, and were refused.
+//! Components on this node: which version serves each driver, and which did, wait, and were refused; what each asks for
+//! and can do; their compiled code.
+//!
+//! Nothing of a component is run here. Whoever has one compiled brings the self-test, which runs it; what the host
+//! itself reads of a stranger's component is its digest, a worker process with limits the rest. Compiled code lies in
+//! a root-only directory and is checked before it is mapped.
 
 mod active;
+#[cfg(feature = "compiler")]
+mod compile;
+mod compile_refusals;
+mod compiled;
+mod components;
+#[cfg(feature = "compiler")]
+mod contract;
+mod engine;
+mod imports;
+mod manifest;
 mod version_record;
 mod watcher_lock;
 
 pub use active::{ActiveVersions, Version, VersionError};
+#[cfg(feature = "compiler")]
+pub use compile::{
+    CompileError, CompileLimit, SelfTest, SelfTestError, compile, inspect, serve_compiler,
+};
+pub(crate) use compile_refusals::Refusal;
+pub use compiled::CompiledError;
+pub(crate) use compiled::{load, read_manifest};
+pub use components::{
+    ComponentBytes, ComponentError, ComponentFile, install, locate, locate_digest, retained,
+};
+pub(crate) use engine::{MEMORY_RESERVATION, engine};
+pub use imports::{Export, ImportProblem, problems};
+pub(crate) use imports::{capabilities, wants_wasi};
+pub use manifest::{Description, Manifest, Need, Parameter, Scope};
+pub(crate) use manifest::{host_word, is_qualified};
 pub use version_record::{
     ActiveVersion, HeldVersion, PendingVersion, RecordError, RefusedVersion, RejectedBy,
     RejectedVersion, Step, VersionRecord,

@@ -57,13 +57,19 @@ const LAYERS: [(&str, &[&str]); 17] = [
         &[
             "bindings",
             "capability",
+            "store",
             "config",
             "grant",
             "sys",
             "worker",
             "volume",
             "error",
-            "digest",
+        ],
+    ),
+    (
+        "store",
+        &[
+            "bindings", "config", "grant", "sys", "worker", "volume", "error", "digest",
         ],
     ),
     (
@@ -71,12 +77,6 @@ const LAYERS: [(&str, &[&str]); 17] = [
         &["bindings", "grant", "sys", "worker", "volume", "error"],
     ),
     ("bindings", &["capability"]),
-    (
-        "store",
-        &[
-            "runtime", "config", "sys", "worker", "volume", "error", "digest",
-        ],
-    ),
     ("config", &["grant", "sys", "worker", "volume"]),
     ("journal", &["sys", "volume", "digest"]),
     ("worker", &["sys", "volume", "error", "digest"]),
@@ -94,12 +94,19 @@ const WORDS: [&str; 3] = ["volume", "error", "digest"];
 const CONFINED: [(&str, &[&str], &str); 29] = [
     (
         "wasmtime",
-        &["runtime", "bindings", "capability"],
-        "the engine is known where guests are called",
+        &[
+            "runtime",
+            "store/engine.rs",
+            "store/compiled.rs",
+            "store/compile",
+            "bindings",
+            "capability",
+        ],
+        "the engine is known where guests are compiled, loaded and called",
     ),
     (
         "wasmparser",
-        &["runtime/contract"],
+        &["store/contract"],
         "types are compared before anything is compiled",
     ),
     (
@@ -143,8 +150,8 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "flexvolume",
             "journal",
             "store/version_record.rs",
-            "runtime/manifest.rs",
-            "runtime/compile/answer.rs",
+            "store/manifest.rs",
+            "store/compile/answer.rs",
             "worker",
             "capability/signing/answer.rs",
             "volume",
@@ -157,8 +164,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "commands",
             "flexvolume",
             "journal",
-            "runtime",
-            "store/version_record.rs",
+            "store",
             "worker",
             "capability/signing/answer.rs",
         ],
@@ -255,7 +261,7 @@ const DRIVERS_VIEW_OF_GRANT: &str = "grant::Capability";
 
 /// Where `unsafe` may stand, and for what.
 const UNSAFE: [(&str, &str); 2] = [
-    ("runtime/compiled.rs", "mapping native code"),
+    ("store/compiled.rs", "mapping native code"),
     (
         "sys/mountinfo/statmount.rs",
         "a system call that no crate wraps",

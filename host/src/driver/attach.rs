@@ -14,7 +14,8 @@ use super::request::{AttachVolume, VolumeReference};
 use super::session::Session;
 use crate::error::{Condition, DriverError, ErrorOrigin};
 use crate::journal::{Attachment, Lifetime, Progress, Use, VolumeRecord};
-use crate::runtime::{AttachRequest, Export, Guest, Manifest, Scope};
+use crate::runtime::{AttachRequest, Guest};
+use crate::store::{Export, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
 impl Session {

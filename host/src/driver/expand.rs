@@ -12,7 +12,7 @@ use super::response::ExpandOutcome;
 use super::session::Session;
 use crate::error::{Condition, DriverError};
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
-use crate::runtime::{Export, Scope};
+use crate::store::{Export, Scope};
 use crate::volume::{CapacityRange, VolumeKey};
 use crate::worker::{DeviceReply, DeviceRequest, Reply, Request, WorkerClient};
 

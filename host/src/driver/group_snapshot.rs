@@ -9,7 +9,8 @@ use super::operation::Operation;
 use super::provision::check_name;
 use super::session::Session;
 use crate::error::DriverError;
-use crate::runtime::{Export, Guest, Scope};
+use crate::runtime::Guest;
+use crate::store::{Export, Scope};
 use crate::volume::{CreateGroupSnapshot, GroupSnapshot, GroupSnapshotId, SnapshotId, VolumeId};
 
 impl Session {

@@ -14,7 +14,8 @@ use super::staging_check::access_of;
 use super::staging_path::staged_devices;
 use crate::error::{Condition, DriverError};
 use crate::journal::Progress;
-use crate::runtime::{Export, Purpose, Scope, StageRequest};
+use crate::runtime::{Purpose, StageRequest};
+use crate::store::{Export, Scope};
 use crate::sys::MountEntry;
 use crate::volume::{AccessType, VolumeId, VolumeKey};
 

@@ -6,7 +6,7 @@ use super::parameters::validate_partial;
 use super::request::VolumeReference;
 use super::session::Session;
 use crate::error::DriverError;
-use crate::runtime::{Export, Scope};
+use crate::store::{Export, Scope};
 use crate::sys;
 use crate::volume::{Health, NodeId, NodeInfo};
 

@@ -15,7 +15,8 @@ use super::parameters;
 use super::session::Session;
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
-use crate::runtime::{Export, Guest, Scope};
+use crate::runtime::Guest;
+use crate::store::{Export, Scope};
 use crate::volume::{
     CapacityRange, CreateVolume, PageToken, Parameters, Topology, VolumeCapability, VolumeId,
     VolumeInfo, VolumeKey, VolumePage, VolumeSource,

@@ -10,8 +10,10 @@ use super::response::Component;
 use super::{CallTimeouts, Shared, parameters};
 use crate::config::DriverConfig;
 use crate::error::{Condition, DriverError, GuestText};
-use crate::runtime::{ComponentError, ComponentFile, DriverState, Export, Guest, Manifest, Scope};
-use crate::store::{RecordError, Version, VersionError};
+use crate::runtime::{DriverState, Guest};
+use crate::store::{
+    ComponentError, ComponentFile, Export, Manifest, RecordError, Scope, Version, VersionError,
+};
 use crate::volume::Parameters;
 
 /// One call. Which version serves it was looked up when it began, and a swap meanwhile changes nothing for it.

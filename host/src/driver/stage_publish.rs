@@ -21,7 +21,8 @@ use super::staging_path::{staged_at, staged_devices};
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{Role, VolumeRecord};
-use crate::runtime::{Export, Guest};
+use crate::runtime::Guest;
+use crate::store::Export;
 use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
 impl Session {

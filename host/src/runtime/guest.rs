@@ -8,16 +8,13 @@ use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::clock::Clock;
-use super::compile_refusals::Refusal;
-use super::components::ComponentFile;
 use super::state::State;
-use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
+use super::wasi;
 use crate::capability;
 use crate::config::{DriverConfig, Limits, Paths};
 use crate::error::DriverError;
-#[cfg(feature = "compiler")]
-use crate::grant::Capability;
 use crate::grant::Grants;
+use crate::store::{self, CompiledError, ComponentFile, Manifest, Refusal};
 use crate::sys::{self, Afterwards};
 use crate::worker::client::{self, CompileLimits, CompilerError};
 
@@ -125,7 +122,7 @@ impl Runtime {
         }
         let manifest = match self.loaded(&file.sha256) {
             Some(guest) => Arc::clone(&guest.manifest),
-            None => compiled::read_manifest(&self.paths, &file.sha256).map(Arc::new)?,
+            None => store::read_manifest(&self.paths, &file.sha256).map(Arc::new)?,
         };
         self.lock().manifest = Some(Arc::clone(&manifest));
         Ok(manifest)
@@ -165,7 +162,7 @@ impl Runtime {
         sha256: &str,
         deadline: Instant,
     ) -> Result<Arc<Guest>, DriverError> {
-        let file = components::locate_digest(&self.paths, sha256)
+        let file = store::locate_digest(&self.paths, sha256)
             .map_err(|error| DriverError::failed_precondition("it is gone").caused_by(error))?;
         self.guest(config, &file, deadline)
     }
@@ -240,8 +237,8 @@ impl Runtime {
         engine: &Engine,
         file: &ComponentFile,
     ) -> Result<(Manifest, wasmtime::component::Component), CompiledError> {
-        let manifest = compiled::read_manifest(&self.paths, &file.sha256)?;
-        let component = compiled::load(engine, &self.paths, &manifest)?;
+        let manifest = store::read_manifest(&self.paths, &file.sha256)?;
+        let component = store::load(engine, &self.paths, &manifest)?;
         Ok((manifest, component))
     }
 
@@ -317,7 +314,7 @@ impl Runtime {
 }
 
 fn start_engine() -> Result<Engine, DriverError> {
-    engine::engine()
+    store::engine()
         .map_err(|error| DriverError::internal(format!("cannot start wasmtime: {error:#}")))
 }
 
@@ -332,7 +329,7 @@ fn link(
     manifest: &Manifest,
     config: &DriverConfig,
 ) -> Result<InstancePre<State>, DriverError> {
-    let problems = imports::problems(&manifest.imports, &manifest.exports, &config.grants);
+    let problems = store::problems(&manifest.imports, &manifest.exports, &config.grants);
     if !problems.is_empty() {
         let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let message = format!(
@@ -364,30 +361,12 @@ fn link_granted(
     let mut linker = Linker::new(engine);
     capability::link_types(&mut linker, State::context)?;
     for capability in
-        imports::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
+        store::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
     {
         capability::link(&mut linker, capability, State::context)?;
     }
-    if imports::wants_wasi(&manifest.imports) {
+    if store::wants_wasi(&manifest.imports) {
         wasi::link(&mut linker, engine, component)?;
     }
     Ok(linker)
-}
-
-/// For describing a component before anyone granted anything: all we have is linked and denies.
-#[cfg(feature = "compiler")]
-pub(super) fn link_for_description(
-    engine: &Engine,
-    component: &wasmtime::component::Component,
-    imports: &[String],
-) -> wasmtime::Result<InstancePre<State>> {
-    let mut linker = Linker::new(engine);
-    capability::link_types(&mut linker, State::context)?;
-    for capability in Capability::ALL {
-        capability::link(&mut linker, capability, State::context)?;
-    }
-    if imports::wants_wasi(imports) {
-        wasi::link(&mut linker, engine, component)?;
-    }
-    linker.instantiate_pre(component)
 }

@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::components::{ComponentError, ComponentFile, locate, retained};
 use super::version_record::{ActiveVersion, RecordError, VersionRecord};
 use super::watcher_lock::WatcherLock;
 use crate::config::{self, DriverConfig, Paths};
-use crate::runtime::{ComponentError, ComponentFile, locate, retained};
 use crate::sys::FileCache;
 use crate::volume::DriverName;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use drivebay::config::{DriverConfig, Paths};
 use drivebay::csi;
 use drivebay::driver::{Capabilities, Driver, Export, Scope};
-use drivebay::runtime::{Manifest, Need, Parameter};
+use drivebay::store::{Manifest, Need, Parameter};
 
 use super::component::examine;
 

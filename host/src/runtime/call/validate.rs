@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::Guest;
 use crate::error::{DriverError, is_harmful};
-use crate::runtime::manifest::{Description, Manifest, Need, Scope, host_word, is_qualified};
+use crate::store::{Description, Manifest, Need, Scope, host_word, is_qualified};
 use crate::volume::{CapacityRange, NodeId, PageToken, Parameters, Topology};
 
 /// CSI's bound on the keys and values of one map together, in bytes.

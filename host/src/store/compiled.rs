@@ -37,20 +37,20 @@ pub enum CompiledError {
     },
 }
 
-pub(super) fn code_path(paths: &Paths, sha256: &str) -> PathBuf {
+pub(crate) fn code_path(paths: &Paths, sha256: &str) -> PathBuf {
     paths
         .compiled()
         .join(format!("{sha256}-{FINGERPRINT}.cwasm"))
 }
 
-pub(super) fn manifest_path(paths: &Paths, sha256: &str) -> PathBuf {
+pub(crate) fn manifest_path(paths: &Paths, sha256: &str) -> PathBuf {
     paths
         .compiled()
         .join(format!("{sha256}-{FINGERPRINT}.json"))
 }
 
 /// What is known of a component, without touching its code.
-pub(super) fn read_manifest(paths: &Paths, sha256: &str) -> Result<Manifest, CompiledError> {
+pub(crate) fn read_manifest(paths: &Paths, sha256: &str) -> Result<Manifest, CompiledError> {
     let path = manifest_path(paths, sha256);
     let directory = paths.compiled();
     sys::check_root_only_directory(&directory)
@@ -68,7 +68,7 @@ pub(super) fn read_manifest(paths: &Paths, sha256: &str) -> Result<Manifest, Com
 }
 
 /// The code itself, checked and mapped.
-pub(super) fn load(
+pub(crate) fn load(
     engine: &Engine,
     paths: &Paths,
     manifest: &Manifest,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::runtime::manifest::Manifest;
+use crate::store::manifest::Manifest;
 
 /// How much of the component's compilation is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,50 +1,56 @@
-//! The worker's side: compare, compile, ask the component who it is, answer.
+//! The worker's side: compare, compile, have the component tested, answer.
 //!
-//! Only here is there a compiler. The component is described with nothing granted, under the same limits as any call.
+//! Only here is there a compiler. The self-test, which runs the component, is whoever's who runs the worker.
 
 use std::ffi::OsString;
 use std::io;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::Component;
 
 use super::answer::{self, Refusal, Wanted};
-use crate::capability::DriverState;
-use crate::config::Limits;
 use crate::error::{DriverError, GuestText};
 use crate::grant::Grants;
-use crate::runtime::call::CallSetup;
-use crate::runtime::clock::Clock;
-use crate::runtime::contract::{self, Complexity, ContractError, Structure};
-use crate::runtime::guest::link_for_description;
-use crate::runtime::imports::ImportProblem;
-use crate::runtime::manifest::{Description, Manifest};
-use crate::runtime::state::State;
-use crate::runtime::{Guest, engine, imports};
+use crate::store::contract::{self, Complexity, ContractError, Structure};
+use crate::store::imports::ImportProblem;
+use crate::store::manifest::{Description, Manifest};
+use crate::store::{engine, imports};
 use crate::worker::server;
-use crate::worker::{Fault, FaultKind, Reply, Request, WorkerClient};
 
-/// A guest that needs longer to say its name is broken. Milliseconds are usual; but a machine from which its host
-/// takes the processors counts that time as the guest's, and operators cannot set these limits.
-const DESCRIBE_CPU: Duration = Duration::from_secs(6);
-const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
+/// Runs a component that was just compiled, with nothing granted: what it says of itself. In the manifest that it is
+/// given, there is no description yet.
+pub type SelfTest = fn(Engine, &Component, &Manifest) -> Result<Description, SelfTestError>;
+
+/// Why a component did not stand its self-test.
+#[derive(Debug)]
+pub enum SelfTestError {
+    /// It cannot be linked, as wasmtime says it.
+    Unfit(wasmtime::Error),
+    /// It broke down.
+    Broken(DriverError),
+}
 
 /// The whole life of a worker that compiles, after the word that says what it is.
 ///
 /// # Errors
 /// Where it cannot be bounded, or its pipes break.
-pub fn serve_compiler(arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
+pub fn serve_compiler(
+    arguments: impl Iterator<Item = OsString>,
+    self_test: SelfTest,
+) -> io::Result<()> {
     server::serve_compiler(arguments, |question| {
         answer::write(match answer::read_question(question) {
-            Ok((wanted, component)) => examine(wanted, component),
+            Ok((wanted, component)) => examine(wanted, component, self_test),
             Err(reason) => Err(Refusal::Broken(format!("the question {reason}"))),
         })
     })
 }
 
-fn examine(wanted: Wanted, bytes: &[u8]) -> Result<(Manifest, Vec<u8>), Refusal> {
+fn examine(
+    wanted: Wanted,
+    bytes: &[u8],
+    self_test: SelfTest,
+) -> Result<(Manifest, Vec<u8>), Refusal> {
     let structure = Structure::read(bytes)?;
     let manifest = undescribed(&structure);
     refuse_misfits(&manifest)?;
@@ -52,9 +58,7 @@ fn examine(wanted: Wanted, bytes: &[u8]) -> Result<(Manifest, Vec<u8>), Refusal>
     drop(structure);
     let engine = engine::engine().map_err(unfit)?;
     let component = Component::from_binary(&engine, bytes).map_err(not_a_component)?;
-    let ready = link_for_description(&engine, &component, &manifest.imports).map_err(unfit)?;
-    let description =
-        describe(engine, ready, &manifest).map_err(|error| Refusal::Broken(error.chain()))?;
+    let description = self_test(engine, &component, &manifest)?;
     let code = match wanted {
         Wanted::Manifest => Vec::new(),
         Wanted::Code => component.serialize().map_err(unfit)?,
@@ -90,28 +94,13 @@ fn refuse_misfits(manifest: &Manifest) -> Result<(), Refusal> {
     misfit.map_or(Ok(()), |problem| Err(Refusal::Unfit(problem.to_string())))
 }
 
-fn describe(
-    engine: Engine,
-    ready: InstancePre<State>,
-    manifest: &Manifest,
-) -> Result<Description, DriverError> {
-    let guest = Guest {
-        clock: Arc::new(Clock::new(engine.clone())),
-        engine,
-        ready,
-        grants: Grants::default(),
-        limits: Limits {
-            cpu: DESCRIBE_CPU,
-            deadline: DESCRIBE_DEADLINE,
-            ..Limits::default()
-        },
-        manifest: Arc::new(manifest.clone()),
-    };
-    guest.describe(CallSetup {
-        worker: Box::new(NoWorker),
-        deadline: Instant::now() + DESCRIBE_DEADLINE,
-        driver: DriverState::of_nobody(),
-    })
+impl From<SelfTestError> for Refusal {
+    fn from(error: SelfTestError) -> Self {
+        match error {
+            SelfTestError::Unfit(error) => unfit(error),
+            SelfTestError::Broken(error) => Self::Broken(error.chain()),
+        }
+    }
 }
 
 impl From<ContractError> for Refusal {
@@ -145,16 +134,4 @@ fn no_memory(error: &wasmtime::Error) -> Option<Refusal> {
     };
     let is_in_words = || format!("{error:#}").contains("Cannot allocate memory");
     (error.chain().any(is_out_of_memory) || is_in_words()).then_some(Refusal::NoMemory)
-}
-
-/// For a guest that has been granted nothing.
-struct NoWorker;
-
-impl WorkerClient for NoWorker {
-    fn call(&mut self, _request: Request, _deadline: Instant) -> Result<Reply, Fault> {
-        Err(Fault {
-            kind: FaultKind::Denied,
-            message: "nothing is granted while a component is described".to_owned(),
-        })
-    }
 }

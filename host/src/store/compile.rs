@@ -20,7 +20,7 @@ use crate::worker::client::{self, CompileLimits, CompileWorkerError};
 
 use answer::{Answer, Refusal, Wanted};
 
-pub use compile_component::serve_compiler;
+pub use compile_component::{SelfTest, SelfTestError, serve_compiler};
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
