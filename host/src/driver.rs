@@ -8,7 +8,7 @@
 //! operation's own documentation has what the host adds.
 //!
 //! ```text
-//! session                 one call, by one version of the component; capabilities: what that can do
+//! session, guest          one call, by one version of the component; capabilities: what that can do
 //! operation, request      what is done under the lock of what it changes; what callers ask
 //! provision, expand       volumes come, grow and go
 //! snapshot, group_snapshot
@@ -26,6 +26,7 @@ mod capabilities;
 mod driver_stats;
 mod expand;
 mod group_snapshot;
+mod guest;
 mod lock;
 mod mount;
 mod mount_cache;
@@ -52,7 +53,6 @@ mod unmount;
 mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
 
 use crate::config::{DriverConfig, Paths};
 use crate::journal::{DetachedVolumes, Journal};
@@ -60,8 +60,8 @@ use crate::runtime::{DriverState, Runtime};
 use crate::store::ActiveVersions;
 use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 
-use capabilities::CachedCapabilities;
 use mount_cache::MountCache;
+use session::Shared;
 
 pub use crate::store::{Export, Scope};
 pub use crate::worker::{Measured, Room};
@@ -73,52 +73,13 @@ pub use request::{
     VolumeLocation, VolumeReference,
 };
 pub use response::{Component, ExpandOutcome};
-pub use session::Session;
-
-/// How long an operation waits for another one on the same volume before it answers `in-progress`.
-/// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
+pub use session::{CallTimeouts, Session};
 
 /// One driver on this machine. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Driver {
     shared: Arc<Shared>,
     state: DriverState,
-}
-
-/// What the calls of one driver share.
-#[derive(Debug)]
-struct Shared {
-    paths: Paths,
-    versions: ActiveVersions,
-    runtime: Runtime,
-    journal: Journal,
-    detached: DetachedVolumes,
-    network: NetworkWorkers,
-    measuring: MeasuringWorkers,
-    worker_counters: WorkerCounters,
-    capabilities: Mutex<Option<CachedCapabilities>>,
-    mount_cache: MountCache,
-    closed: OnceLock<()>,
-}
-
-/// How long a caller waits.
-#[derive(Debug, Clone, Copy)]
-pub struct CallTimeouts {
-    /// For the answer; the driver's own deadline counts where it comes sooner.
-    pub answer: Option<Instant>,
-    /// For another operation on the same volume, before the answer is `in-progress`.
-    pub lock: Duration,
-}
-
-impl Default for CallTimeouts {
-    /// Of callers that do not say.
-    fn default() -> Self {
-        Self {
-            answer: None,
-            lock: LOCK_WAIT,
-        }
-    }
 }
 
 impl Driver {

@@ -1,20 +1,59 @@
 //! One call of a driver: by one version of its component, from the first look to the answer.
 
-use std::sync::{Arc, OnceLock, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::capabilities::{CachedCapabilities, Capabilities};
-use super::operation::Operation;
-use super::request::VolumeReference;
+use super::mount_cache::MountCache;
 use super::response::Component;
-use super::{CallTimeouts, Shared, parameters};
-use crate::config::DriverConfig;
-use crate::error::{Condition, DriverError, GuestText};
-use crate::runtime::{DriverState, Guest};
+use crate::config::{DriverConfig, Paths};
+use crate::error::{DriverError, GuestText};
+use crate::journal::{DetachedVolumes, Journal};
+use crate::runtime::{DriverState, Runtime};
 use crate::store::{
-    ComponentError, ComponentFile, Export, Manifest, RecordError, Scope, Version, VersionError,
+    ActiveVersions, ComponentError, ComponentFile, Manifest, RecordError, Scope, Version,
+    VersionError,
 };
-use crate::volume::Parameters;
+use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
+
+/// How long an operation waits for another one on the same volume before it answers `in-progress`.
+/// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// What the calls of one driver share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) paths: Paths,
+    pub(super) versions: ActiveVersions,
+    pub(super) runtime: Runtime,
+    pub(super) journal: Journal,
+    pub(super) detached: DetachedVolumes,
+    pub(super) network: NetworkWorkers,
+    pub(super) measuring: MeasuringWorkers,
+    pub(super) worker_counters: WorkerCounters,
+    pub(super) capabilities: Mutex<Option<CachedCapabilities>>,
+    pub(super) mount_cache: MountCache,
+    pub(super) closed: OnceLock<()>,
+}
+
+/// How long a caller waits.
+#[derive(Debug, Clone, Copy)]
+pub struct CallTimeouts {
+    /// For the answer; the driver's own deadline counts where it comes sooner.
+    pub answer: Option<Instant>,
+    /// For another operation on the same volume, before the answer is `in-progress`.
+    pub lock: Duration,
+}
+
+impl Default for CallTimeouts {
+    /// Of callers that do not say.
+    fn default() -> Self {
+        Self {
+            answer: None,
+            lock: LOCK_WAIT,
+        }
+    }
+}
 
 /// One call. Which version serves it was looked up when it began, and a swap meanwhile changes nothing for it.
 #[derive(Debug)]
@@ -25,7 +64,7 @@ pub struct Session {
     pub(super) timeouts: CallTimeouts,
     version: Version,
     /// Of that version, once it was read.
-    manifest: OnceLock<Arc<Manifest>>,
+    pub(super) manifest: OnceLock<Arc<Manifest>>,
 }
 
 impl Session {
@@ -129,85 +168,8 @@ impl Session {
         Ok(self.manifest.get_or_init(|| manifest))
     }
 
-    fn component_file(&self) -> Result<&ComponentFile, DriverError> {
+    pub(super) fn component_file(&self) -> Result<&ComponentFile, DriverError> {
         self.version.component.as_ref().map_err(no_component)
-    }
-
-    /// The guest that serves this call.
-    fn guest(&self, operation: &Operation) -> Result<Arc<Guest>, DriverError> {
-        let runtime = &self.shared.runtime;
-        let guest = runtime.guest(&self.config, self.component_file()?, operation.deadline)?;
-        let _ = self.manifest.set(Arc::clone(&guest.manifest));
-        Ok(guest)
-    }
-
-    /// The version that made a volume, for undoing what it did; the one of this call where that is gone, or where this
-    /// host refuses what an earlier one ran.
-    pub(super) fn guest_that_made(
-        &self,
-        operation: &Operation,
-        sha256: &str,
-    ) -> Result<Arc<Guest>, DriverError> {
-        let runtime = &self.shared.runtime;
-        match runtime.guest_of(&self.config, sha256, operation.deadline) {
-            Err(error) if error.condition() == Condition::FailedPrecondition => {
-                tracing::warn!(
-                    component.sha256 = sha256,
-                    error = error.chain(),
-                    "the version that made the volume cannot be used; using the current one"
-                );
-                self.guest(operation)
-            }
-            guest => guest,
-        }
-    }
-
-    /// The guest that serves this call, for what only some components can do.
-    pub(super) fn guest_with(
-        &self,
-        operation: &Operation,
-        export: Export,
-        doing: &str,
-    ) -> Result<Arc<Guest>, DriverError> {
-        let guest = self.guest(operation)?;
-        self.require(&guest, export, doing)?;
-        Ok(guest)
-    }
-
-    /// `unsupported` where the component cannot do that.
-    pub(super) fn require(
-        &self,
-        guest: &Guest,
-        export: Export,
-        doing: &str,
-    ) -> Result<(), DriverError> {
-        if guest.manifest.exports(export) {
-            return Ok(());
-        }
-        Err(DriverError::unsupported(format!(
-            "driver {} cannot {doing}: its component does not export {}",
-            self.config.name,
-            export.name()
-        )))
-    }
-
-    /// The parameters as the guest spells them; unknown and missing ones are named.
-    pub(super) fn volume_parameters(
-        &self,
-        manifest: &Manifest,
-        volume: &VolumeReference,
-    ) -> Result<Parameters, DriverError> {
-        parameters::validate(&manifest.description, Scope::Volume, &volume.context)
-    }
-
-    /// The same for parameters of another scope.
-    pub(super) fn parameters_of(
-        &self,
-        guest: &Guest,
-        scope: Scope,
-        given: &Parameters,
-    ) -> Result<Parameters, DriverError> {
-        parameters::validate(&guest.manifest.description, scope, given)
     }
 }
 
