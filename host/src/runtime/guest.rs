@@ -192,7 +192,7 @@ impl Runtime {
                     DriverError::unavailable("cannot load the driver").caused_by(error)
                 }
             })?;
-        if !config.require_sha256.is_empty() && !config.require_sha256.contains(&file.sha256) {
+        if !config.require.allows_digest(&file.sha256) {
             let message = format!(
                 "component {:?} has digest {}, which require.sha256 of driver {} does not list",
                 config.component, file.sha256, config.name
