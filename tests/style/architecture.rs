@@ -12,7 +12,7 @@ use drivebay_tests::{
 };
 
 /// Who may import whom, from top to bottom; everything may import itself.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     // The binaries and the command line wire the parts together.
     ("main", &["commands", "sys", "worker"]),
     (
@@ -65,12 +65,13 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "digest",
         ],
     ),
+    ("store", &["config", "sys", "digest"]),
     (
         "capability",
         &["bindings", "grant", "sys", "worker", "volume", "error"],
     ),
     ("bindings", &["capability"]),
-    ("config", &["grant", "sys", "worker", "volume"]),
+    ("config", &["grant", "sys", "worker", "volume", "digest"]),
     ("journal", &["sys", "volume", "digest"]),
     ("worker", &["sys", "volume", "error", "digest"]),
     ("sys", &[]),
@@ -84,7 +85,7 @@ const WORDS: [&str; 3] = ["volume", "error", "digest"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 29] = [
+const CONFINED: [(&str, &[&str], &str); 33] = [
     (
         "wasmtime",
         &["runtime", "bindings", "capability"],
@@ -137,6 +138,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "journal",
             "runtime/manifest.rs",
             "runtime/compile/answer.rs",
+            "store/signature.rs",
             "worker",
             "capability/signing/answer.rs",
             "volume",
@@ -150,10 +152,31 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "flexvolume",
             "journal",
             "runtime",
+            "store/signature.rs",
             "worker",
             "capability/signing/answer.rs",
         ],
         "bytes are read and written at the edges",
+    ),
+    (
+        "flate2",
+        &["store/decompress.rs", "worker/server/archive"],
+        "what may be a bomb is unpacked where the bounds are",
+    ),
+    (
+        "ruzstd",
+        &["store/decompress.rs"],
+        "what may be a bomb is unpacked where the bounds are",
+    ),
+    (
+        "webpki",
+        &["config/public_key.rs"],
+        "a key is judged where the operator's files are read",
+    ),
+    (
+        "rustls_pki_types",
+        &["config/public_key.rs"],
+        "a key is judged where the operator's files are read",
     ),
     ("tonic", &["csi"], "gRPC is spoken at the edge"),
     ("prost_types", &["csi"], "gRPC is spoken at the edge"),
