@@ -163,22 +163,22 @@ pub fn join(snapshots: Vec<Snapshot>) -> Offer {
     let mut offer = Offer::default();
     let mut first_seen: BTreeMap<String, PathBuf> = BTreeMap::new();
     for snapshot in snapshots {
-        for (name, path) in mentioned(&snapshot) {
-            if let Some(first) = first_seen.get(&name) {
-                offer.candidates.remove(&name);
-                offer
-                    .problems
-                    .push(SourceProblem::both_mean(&name, first, &path));
-            } else {
-                first_seen.insert(name, path);
-            }
-        }
+        let mentioned = mentioned(&snapshot);
         for candidate in snapshot.candidates {
-            if first_seen.get(&candidate.name) == Some(&candidate.file.path) {
+            if !first_seen.contains_key(&candidate.name) {
                 offer.candidates.insert(candidate.name.clone(), candidate);
             }
         }
         offer.problems.extend(snapshot.problems);
+        for (name, path) in mentioned {
+            if let Some(first) = first_seen.get(&name) {
+                offer.candidates.remove(&name);
+                let problem = SourceProblem::both_mean(&name, first, &path);
+                offer.problems.push(problem);
+            } else {
+                first_seen.insert(name, path);
+            }
+        }
     }
     offer
 }

@@ -500,6 +500,8 @@ mod tests {
             (1, 1, 0),
             "{offer:?}"
         );
+        let thrice = join(vec![read(&two), read(&two), read(&two)]);
+        assert!(thrice.candidates.is_empty(), "{thrice:?}");
     }
 
     #[test]
