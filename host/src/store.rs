@@ -13,10 +13,22 @@ mod compiled;
 mod components;
 #[cfg(feature = "compiler")]
 mod contract;
+#[cfg(feature = "compiler")]
+mod decompress;
 mod engine;
+#[cfg(feature = "compiler")]
+mod entry_name;
 mod imports;
 mod manifest;
+#[cfg(feature = "compiler")]
+mod signature;
+#[cfg(feature = "compiler")]
+mod snapshot;
+#[cfg(feature = "compiler")]
+mod source;
 mod version_record;
+#[cfg(feature = "compiler")]
+mod watch;
 mod watcher_lock;
 
 pub use active::{ActiveVersions, Version, VersionError};
@@ -28,15 +40,26 @@ pub(crate) use compile_refusals::Refusal;
 pub use compiled::CompiledError;
 pub(crate) use compiled::{load, read_manifest};
 pub use components::{
-    ComponentBytes, ComponentError, ComponentFile, install, locate, locate_digest, retained,
+    ComponentBytes, ComponentError, ComponentFile, MAX_COMPONENT_BYTES, install, locate,
+    locate_digest, retained,
 };
+#[cfg(feature = "compiler")]
+pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
 pub use manifest::{Description, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
+#[cfg(feature = "compiler")]
+pub use signature::{SignatureError, VerifiedBy, verify};
+#[cfg(feature = "compiler")]
+pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
+#[cfg(feature = "compiler")]
+pub use source::SourceDirectory;
 pub use version_record::{
     ActiveVersion, HeldVersion, PendingVersion, RecordError, RefusedVersion, RejectedBy,
     RejectedVersion, Step, VersionRecord,
 };
+#[cfg(feature = "compiler")]
+pub use watch::{POLL_INTERVAL, Stopper, Watch, Woken};
 pub use watcher_lock::WatcherLock;

@@ -77,7 +77,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
         &["bindings", "grant", "sys", "worker", "volume", "error"],
     ),
     ("bindings", &["capability"]),
-    ("config", &["grant", "sys", "worker", "volume"]),
+    ("config", &["grant", "sys", "worker", "volume", "digest"]),
     ("journal", &["sys", "volume", "digest"]),
     ("worker", &["sys", "volume", "error", "digest"]),
     ("sys", &[]),
@@ -91,7 +91,7 @@ const WORDS: [&str; 3] = ["volume", "error", "digest"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 29] = [
+const CONFINED: [(&str, &[&str], &str); 33] = [
     (
         "wasmtime",
         &[
@@ -149,9 +149,7 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
         &[
             "flexvolume",
             "journal",
-            "store/version_record.rs",
-            "store/manifest.rs",
-            "store/compile/answer.rs",
+            "store",
             "worker",
             "capability/signing/answer.rs",
             "volume",
@@ -169,6 +167,26 @@ const CONFINED: [(&str, &[&str], &str); 29] = [
             "capability/signing/answer.rs",
         ],
         "bytes are read and written at the edges",
+    ),
+    (
+        "flate2",
+        &["store/decompress.rs", "worker/server/archive"],
+        "what may be a bomb is unpacked where the bounds are",
+    ),
+    (
+        "ruzstd",
+        &["store/decompress.rs"],
+        "what may be a bomb is unpacked where the bounds are",
+    ),
+    (
+        "webpki",
+        &["config/public_key.rs"],
+        "a key is judged where the operator's files are read",
+    ),
+    (
+        "rustls_pki_types",
+        &["config/public_key.rs"],
+        "a key is judged where the operator's files are read",
     ),
     ("tonic", &["csi"], "gRPC is spoken at the edge"),
     ("prost_types", &["csi"], "gRPC is spoken at the edge"),

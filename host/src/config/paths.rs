@@ -148,7 +148,7 @@ impl Paths {
 }
 
 /// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
-pub(super) fn is_plain_name(name: &str) -> bool {
+pub(crate) fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
 }

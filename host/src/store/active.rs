@@ -1,6 +1,7 @@
 //! Which version of its component answers a call of a driver: looked up once a call.
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::components::{ComponentError, ComponentFile, locate, retained};
@@ -79,10 +80,10 @@ impl ActiveVersions {
                 Some(active) => self.activated(active),
             },
         };
-        let component = component
-            .and_then(|file| required(&config, file))
-            .map_err(Arc::new);
-        Version { config, component }
+        Version {
+            config,
+            component: component.map_err(Arc::new),
+        }
     }
 
     fn record(&self) -> Result<Option<Arc<VersionRecord>>, RecordError> {
@@ -106,7 +107,9 @@ impl ActiveVersions {
     /// Nothing was activated yet: what an image brings, or what lies in the store under the component's name.
     fn installed(&self) -> (Arc<DriverConfig>, Result<ComponentFile, VersionError>) {
         let config = Arc::clone(&self.configured);
-        let file = locate(&self.paths, &config.component).map_err(VersionError::from);
+        let file = locate(&self.paths, &config.component)
+            .map_err(VersionError::from)
+            .and_then(|file| required(&config, file, None));
         (config, file)
     }
 
@@ -118,7 +121,9 @@ impl ActiveVersions {
             path: retained(&self.paths, &active.sha256),
             sha256: active.sha256.clone(),
         };
-        (self.config_of(active), Ok(file))
+        let config = self.config_of(active);
+        let file = required(&config, file, active.verified_by.as_deref());
+        (config, file)
     }
 
     /// While somebody watches, a changed file counts from its activation on, which may bring another component with
@@ -161,8 +166,17 @@ impl From<io::Error> for Unread {
     }
 }
 
-fn required(config: &DriverConfig, file: ComponentFile) -> Result<ComponentFile, VersionError> {
-    if config.require_sha256.is_empty() || config.require_sha256.contains(&file.sha256) {
+/// By digest; or by the key that was found to have signed it when it was activated, if that is still asked for.
+fn required(
+    config: &DriverConfig,
+    file: ComponentFile,
+    verified_by: Option<&Path>,
+) -> Result<ComponentFile, VersionError> {
+    let require = &config.require;
+    let mut keys = require.public_keys.iter();
+    if require.allows_digest(&file.sha256)
+        || keys.any(|key| Some(key.path.as_path()) == verified_by)
+    {
         return Ok(file);
     }
     Err(VersionError::NotRequired {

@@ -65,9 +65,9 @@ pub struct ActiveVersion {
     pub source: String,
     /// The driver's file with which it was checked: both switch together.
     pub driver_file: String,
-    /// The public key that its signature was checked with, if one was asked for: SHA-256 of it.
+    /// The file of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<String>,
+    pub verified_by: Option<PathBuf>,
 }
 
 /// A version that is being looked at, or whose time has not come.
@@ -139,9 +139,9 @@ pub struct HeldVersion {
     pub source: String,
     /// What it takes away.
     pub reason: GuestText,
-    /// The public key that its signature was checked with, if one was asked for.
+    /// The file of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<String>,
+    pub verified_by: Option<PathBuf>,
 }
 
 /// A version that is not activated by itself any more.

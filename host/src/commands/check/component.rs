@@ -5,7 +5,7 @@ use drivebay::store::{self, ComponentBytes, Manifest};
 
 pub(super) fn examine(paths: &Paths, driver: &DriverConfig) -> anyhow::Result<Manifest> {
     let file = store::locate(paths, &driver.component)?;
-    if !driver.require_sha256.is_empty() && !driver.require_sha256.contains(&file.sha256) {
+    if !driver.require.allows_digest(&file.sha256) {
         anyhow::bail!(
             "component {:?} has digest {}, which require.sha256 does not list",
             driver.component,
