@@ -34,7 +34,8 @@ mod watcher_lock;
 pub use active::{ActiveVersions, Version, VersionError};
 #[cfg(feature = "compiler")]
 pub use compile::{
-    CompileError, CompileLimit, SelfTest, SelfTestError, compile, inspect, serve_compiler,
+    CheckedComponent, CompileError, CompileLimit, CompiledComponent, SelfTest, SelfTestError,
+    TestedComponent, check, compile, compiled_before, inspect, serve_compiler,
 };
 pub(crate) use compile_refusals::Refusal;
 pub use compiled::CompiledError;
@@ -48,7 +49,7 @@ pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
-pub use manifest::{Description, Manifest, Need, Parameter, Scope};
+pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
 #[cfg(feature = "compiler")]
 pub use signature::{SignatureError, VerifiedBy, verify};

@@ -1,4 +1,8 @@
-//! A component that was just compiled is asked who it is, with nothing granted, under the same limits as any call.
+//! A component that was just compiled is tried: it is asked who it is, and then what a driver's callers will ask it, as far
+//! as that changes nothing. Nothing is granted, so whatever it asks of the host is denied.
+
+mod dry_pass;
+mod nobodys_call;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,45 +10,48 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use super::call::CallSetup;
 use super::clock::Clock;
 use super::guest::Guest;
 use super::state::State;
 use super::wasi;
-use crate::capability::{self, DriverState};
+use crate::capability;
 use crate::config::Limits;
-use crate::error::DriverError;
 use crate::grant::{Capability, Grants};
-use crate::store::{self, Description, Manifest, SelfTestError};
-use crate::worker::{Fault, FaultKind, Reply, Request, WorkerClient};
+use crate::store::{self, Description, Interfaces, Manifest, SelfTestError};
+
+use nobodys_call::nobodys_call;
 
 /// A guest that needs longer to say its name is broken. Milliseconds are usual; but a machine from which its host
 /// takes the processors counts that time as the guest's, and operators cannot set these limits.
 const DESCRIBE_CPU: Duration = Duration::from_secs(6);
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a component says of itself.
+/// What a component says of itself, once it has shown that it can be called.
 ///
 /// # Errors
-/// [`SelfTestError`].
+/// [`SelfTestError`]; the message of one that broke down names the function.
 pub fn self_test(
-    engine: Engine,
+    engine: &Engine,
     component: &Component,
-    manifest: &Manifest,
+    interfaces: &Interfaces,
 ) -> Result<Description, SelfTestError> {
-    let ready = link_for_description(&engine, component, &manifest.imports)
+    let ready = link_for_description(engine, component, &interfaces.imports)
         .map_err(SelfTestError::Unfit)?;
-    describe(engine, ready, manifest).map_err(SelfTestError::Broken)
+    let mut guest = undescribed(engine, ready, interfaces);
+    let setup = nobodys_call(Instant::now() + DESCRIBE_DEADLINE);
+    let description = guest.describe(setup).map_err(SelfTestError::Broken)?;
+    guest.manifest = Arc::new(Manifest {
+        description: description.clone(),
+        ..manifest(interfaces)
+    });
+    dry_pass::run(guest).map_err(SelfTestError::Broken)?;
+    Ok(description)
 }
 
-fn describe(
-    engine: Engine,
-    ready: InstancePre<State>,
-    manifest: &Manifest,
-) -> Result<Description, DriverError> {
-    let guest = Guest {
+fn undescribed(engine: &Engine, ready: InstancePre<State>, interfaces: &Interfaces) -> Guest {
+    Guest {
         clock: Arc::new(Clock::new(engine.clone())),
-        engine,
+        engine: engine.clone(),
         ready,
         grants: Grants::default(),
         limits: Limits {
@@ -52,13 +59,19 @@ fn describe(
             deadline: DESCRIBE_DEADLINE,
             ..Limits::default()
         },
-        manifest: Arc::new(manifest.clone()),
-    };
-    guest.describe(CallSetup {
-        worker: Box::new(NoWorker),
-        deadline: Instant::now() + DESCRIBE_DEADLINE,
-        driver: DriverState::of_nobody(),
-    })
+        manifest: Arc::new(manifest(interfaces)),
+    }
+}
+
+/// Digests are those of files, and this is in none.
+fn manifest(interfaces: &Interfaces) -> Manifest {
+    Manifest {
+        component_sha256: String::new(),
+        code_sha256: String::new(),
+        imports: interfaces.imports.clone(),
+        exports: interfaces.exports.clone(),
+        description: Description::default(),
+    }
 }
 
 /// For describing a component before anyone granted anything: all we have is linked and denies.
@@ -76,16 +89,4 @@ fn link_for_description(
         wasi::link(&mut linker, engine, component)?;
     }
     linker.instantiate_pre(component)
-}
-
-/// For a guest that has been granted nothing.
-struct NoWorker;
-
-impl WorkerClient for NoWorker {
-    fn call(&mut self, _request: Request, _deadline: Instant) -> Result<Reply, Fault> {
-        Err(Fault {
-            kind: FaultKind::Denied,
-            message: "nothing is granted while a component is described".to_owned(),
-        })
-    }
 }

@@ -1,114 +1,27 @@
-//! From a component to compiled code: ask for it, and keep it.
+//! From a component to compiled code, in three steps: check what it is, compile it, test what was compiled.
 //!
-//! The component is a stranger's until all of this went well. So nothing here reads more of it than its digest: a
-//! worker process with limits does the rest, all of it, for each of those who want to know about a component.
+//! The component is a stranger's until all of this went well. So nothing here reads more of it than its digest: for each
+//! step a worker process with limits does the rest. The one that compiles runs nothing of the component, so that what it
+//! answers is the compiler's word alone; the one that tests runs that code, with nothing granted. Only what passed is
+//! kept.
 
 mod answer;
 mod compile_component;
-
-use std::io;
-use std::path::{Path, PathBuf};
+mod error;
+mod steps;
 
 use super::components::ComponentBytes;
 use super::manifest::Manifest;
 use super::{compiled, engine};
 use crate::config::Paths;
-use crate::digest::sha256_hex;
-use crate::error::GuestText;
-use crate::sys;
-use crate::worker::client::{self, CompileLimits, CompileWorkerError};
-
-use answer::{Answer, Refusal, Wanted};
+use crate::worker::client::{CompileLimits, Priority};
 
 pub use compile_component::{SelfTest, SelfTestError, serve_compiler};
+pub use error::{CompileError, CompileLimit};
+pub use steps::{CheckedComponent, CompiledComponent, TestedComponent, check};
 
-/// Why a component was not compiled.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// It is something else.
-    #[error("{} is not a WebAssembly component: {reason}", path.display())]
-    NotAComponent {
-        /// The component's file.
-        path: PathBuf,
-        /// From the validator, which quotes the file.
-        reason: GuestText,
-    },
-    /// It does not fit the contract.
-    #[error("{} does not fit this host: {reason}", path.display())]
-    Unfit {
-        /// The component's file.
-        path: PathBuf,
-        /// What does not fit, with names from the file.
-        reason: GuestText,
-    },
-    /// It broke down when asked who it is.
-    #[error("{} failed its self-test: {reason}", path.display())]
-    Broken {
-        /// The component's file.
-        path: PathBuf,
-        /// What broke down, in the guest's words.
-        reason: GuestText,
-    },
-    /// It met a limit.
-    #[error("cannot compile {}: {limit}", path.display())]
-    Limit {
-        /// The component's file.
-        path: PathBuf,
-        /// The limit, and what can be done.
-        limit: CompileLimit,
-    },
-    /// Nobody could do it.
-    #[error("cannot compile {}", path.display())]
-    Undone {
-        /// The component's file.
-        path: PathBuf,
-        /// What kept the worker that compiles.
-        source: CompileWorkerError,
-    },
-    /// The result cannot be kept.
-    #[error("cannot write to {}", path.display())]
-    Unwritable {
-        /// The directory for compiled code.
-        path: PathBuf,
-        /// As the system says it.
-        source: io::Error,
-    },
-}
-
-/// What compiling a component met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CompileLimit {
-    /// How many parts its types have.
-    #[error(
-        "its types have more than {0} parts, each counted wherever it is used, and no setting allows more; whoever built it has to make its interfaces simpler"
-    )]
-    Parts(u64),
-    /// How many instances it is made of.
-    #[error(
-        "it is made of more than {0} instances of what is inside it, and no setting allows more; whoever built it has to compose it of fewer"
-    )]
-    Instances(u64),
-    /// How many names it shows.
-    #[error(
-        "it has more than {0} imports and exports, and no setting allows more; whoever built it has to leave out what is not the contract's"
-    )]
-    Names(u64),
-    /// How long one of them is.
-    #[error(
-        "an import or an export of it has a name of more than {0} bytes, and no setting allows more; whoever built it has to shorten it or leave it out"
-    )]
-    Name(u64),
-    /// Wall time.
-    #[error(
-        "it was not done after {0:?} (limits.compile-time); if the component is to be trusted, let it take longer with limits.compile-time in its driver's file, or with --compile-time"
-    )]
-    Time(std::time::Duration),
-    /// Memory of the process.
-    #[error("it needed more than {} MiB of memory (limits.compile-memory); if the component is to be trusted, let it have more with limits.compile-memory in its driver's file, or with --compile-memory", .0 >> 20)]
-    Memory(usize),
-}
-
-/// Compiles a component and keeps code and manifest, unless that was done already.
+/// Compiles a component and keeps code and manifest, unless that was done already. For whoever waits for it; to show each
+/// step there are [`check`] and what it returns.
 ///
 /// # Errors
 /// [`CompileError`]; nothing is kept then.
@@ -117,33 +30,10 @@ pub fn compile(
     component: &ComponentBytes,
     limits: CompileLimits,
 ) -> Result<Manifest, CompileError> {
-    if let Some(manifest) = sound(paths, &component.sha256) {
+    if let Some(manifest) = compiled_before(paths, &component.sha256) {
         return Ok(manifest);
     }
-    let (manifest, code) = ask(component, Wanted::Code, limits)?;
-    keep(paths, &manifest, &code).map_err(|source| CompileError::Unwritable {
-        path: paths.compiled(),
-        source,
-    })?;
-    Ok(manifest)
-}
-
-/// What an earlier compile left, if all of it is as it was left.
-fn sound(paths: &Paths, sha256: &str) -> Option<Manifest> {
-    let manifest = compiled::read_manifest(paths, sha256).ok()?;
-    let engine = engine::engine().ok()?;
-    compiled::load(&engine, paths, &manifest)
-        .ok()
-        .map(|_| manifest)
-}
-
-fn keep(paths: &Paths, manifest: &Manifest, code: &[u8]) -> io::Result<()> {
-    let text = serde_json::to_vec_pretty(manifest)?;
-    sys::create_root_only_directory(&paths.compiled())?;
-    let sha256 = &manifest.component_sha256;
-    sys::write_durably(&compiled::code_path(paths, sha256), code)?;
-    // Last, because the manifest is what makes the code count.
-    sys::write_durably(&compiled::manifest_path(paths, sha256), &text)
+    tested(component, limits)?.keep(paths)
 }
 
 /// What a component is and wants; nothing is kept.
@@ -154,70 +44,23 @@ pub fn inspect(
     component: &ComponentBytes,
     limits: CompileLimits,
 ) -> Result<Manifest, CompileError> {
-    ask(component, Wanted::Manifest, limits).map(|(manifest, _)| manifest)
+    Ok(tested(component, limits)?.manifest)
 }
 
-/// The digests are ours to tell.
-fn ask(
+/// What an earlier compile left, if all of it is as it was left.
+pub fn compiled_before(paths: &Paths, sha256: &str) -> Option<Manifest> {
+    let manifest = compiled::read_manifest(paths, sha256).ok()?;
+    let engine = engine::engine().ok()?;
+    compiled::load(&engine, paths, &manifest)
+        .ok()
+        .map(|_| manifest)
+}
+
+fn tested(
     component: &ComponentBytes,
-    wanted: Wanted,
     limits: CompileLimits,
-) -> Result<(Manifest, Vec<u8>), CompileError> {
-    let path = &component.path;
-    let question = answer::question(wanted, &component.bytes);
-    let answer = client::ask_compiler(limits, question).map_err(|error| undone(path, error))?;
-    match answer::read(&answer).map_err(|reason| undone(path, CompileWorkerError::Ended(reason)))? {
-        Answer::Done { manifest, code } => {
-            let manifest = Manifest {
-                component_sha256: component.sha256.clone(),
-                code_sha256: sha256_hex(code),
-                ..manifest
-            };
-            Ok((manifest, code.to_vec()))
-        }
-        Answer::Refused(refusal) => Err(refused(path, limits, refusal)),
-    }
-}
-
-fn undone(path: &Path, error: CompileWorkerError) -> CompileError {
-    match error {
-        CompileWorkerError::Time(time) => limit(path, CompileLimit::Time(time)),
-        CompileWorkerError::Memory(bytes) => limit(path, CompileLimit::Memory(bytes)),
-        source @ (CompileWorkerError::NotStarted(_) | CompileWorkerError::Ended(_)) => {
-            CompileError::Undone {
-                path: path.to_owned(),
-                source,
-            }
-        }
-    }
-}
-
-fn refused(path: &Path, limits: CompileLimits, refusal: Refusal) -> CompileError {
-    let path = path.to_owned();
-    match refusal {
-        Refusal::NotAComponent(reason) => CompileError::NotAComponent {
-            path,
-            reason: GuestText::sentence(&reason),
-        },
-        Refusal::Unfit(reason) => CompileError::Unfit {
-            path,
-            reason: GuestText::sentence(&reason),
-        },
-        Refusal::Broken(reason) => CompileError::Broken {
-            path,
-            reason: GuestText::sentence(&reason),
-        },
-        Refusal::TooManyParts(most) => limit(&path, CompileLimit::Parts(most)),
-        Refusal::TooManyInstances(most) => limit(&path, CompileLimit::Instances(most)),
-        Refusal::TooManyNames(most) => limit(&path, CompileLimit::Names(most)),
-        Refusal::TooLongName(most) => limit(&path, CompileLimit::Name(most)),
-        Refusal::NoMemory => limit(&path, CompileLimit::Memory(limits.memory_bytes)),
-    }
-}
-
-fn limit(path: &Path, limit: CompileLimit) -> CompileError {
-    CompileError::Limit {
-        path: path.to_owned(),
-        limit,
-    }
+) -> Result<TestedComponent, CompileError> {
+    check(component, limits, Priority::Call)?
+        .compile()?
+        .self_test()
 }

@@ -98,6 +98,24 @@ pub(crate) fn load(
     component.map_err(|error| refused(&path, error.to_string()))
 }
 
+/// Code that was compiled a moment ago and has not left this host's processes since.
+///
+/// # Errors
+/// As wasmtime says it.
+#[cfg(feature = "compiler")]
+pub(crate) fn from_the_compiler(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    #[expect(
+        unsafe_code,
+        reason = "loading native code cannot be made safe by types; nobody but us had it in his hands"
+    )]
+    // SAFETY: the bytes are a compiled component of this engine's making: they came through a pipe of the parent of this
+    // process, which is the same executable and had them through another pipe from the worker that compiled them. That
+    // one ran the compiler and nothing of the component, and they were never in a file.
+    unsafe {
+        Component::deserialize(engine, code)
+    }
+}
+
 fn believe(path: &Path, sha256: &str, error: TrustError) -> CompiledError {
     match error {
         TrustError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -101,6 +101,7 @@ impl<'a> Answered<'a> {
             "{who} answered {} with a wrong {field}: {reason}; nothing of the answer is used or kept, and what was asked for can be asked for again once a version of the component is installed that answers otherwise",
             self.export
         ))
+        .from_guest()
     }
 
     /// An id comes back to us, and to the guest, for as long as the volume lives.

@@ -2,18 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Description, Interfaces};
 
-/// How much of the component's compilation is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Wanted {
-    /// What the component is and wants.
-    Manifest,
-    /// Its compiled code too.
-    Code,
+/// An answer that is none, as a sentence about the worker.
+pub(super) const SENSELESS: &str = "gave an answer that cannot be read";
+
+/// What is asked of the bytes behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Question {
+    /// Whether a component is of the contract.
+    Check,
+    /// The compiled code of a component that was checked.
+    Compile,
+    /// Whether compiled code works, of a component with those interfaces.
+    SelfTest(Interfaces),
 }
 
-/// Why nothing was compiled.
+/// What was done, for each question.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Done {
+    Checked(Interfaces),
+    /// The code is behind it.
+    Compiled,
+    Passed(Description),
+}
+
+/// Why it was not.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Refusal {
     NotAComponent(String),
@@ -26,39 +40,24 @@ pub(super) enum Refusal {
     NoMemory,
 }
 
-/// What the worker says.
-#[derive(Debug, PartialEq)]
-pub(super) enum Answer<'a> {
-    /// Digests are empty; so is the code where it was not asked for.
-    Done {
-        manifest: Manifest,
-        code: &'a [u8],
-    },
-    Refused(Refusal),
+pub(super) fn question(question: &Question, bytes: &[u8]) -> Vec<u8> {
+    message(question, bytes)
 }
 
-pub(super) fn question(wanted: Wanted, component: &[u8]) -> Vec<u8> {
-    message(&wanted, component)
-}
-
-pub(super) fn read_question(text: &[u8]) -> Result<(Wanted, &[u8]), String> {
+pub(super) fn read_question(text: &[u8]) -> Result<(Question, &[u8]), String> {
     parts(text)
 }
 
-pub(super) fn write(answer: Result<(Manifest, Vec<u8>), Refusal>) -> Vec<u8> {
+pub(super) fn write(answer: Result<(Done, Vec<u8>), Refusal>) -> Vec<u8> {
     let (said, code) = match answer {
-        Ok((manifest, code)) => (Ok(manifest), code),
+        Ok((done, code)) => (Ok(done), code),
         Err(refusal) => (Err(refusal), Vec::new()),
     };
     message(&said, &code)
 }
 
-pub(super) fn read(text: &[u8]) -> Result<Answer<'_>, String> {
-    let (said, code) = parts::<Result<Manifest, Refusal>>(text)?;
-    Ok(match said {
-        Ok(manifest) => Answer::Done { manifest, code },
-        Err(refusal) => Answer::Refused(refusal),
-    })
+pub(super) fn read(text: &[u8]) -> Result<(Result<Done, Refusal>, &[u8]), String> {
+    parts(text)
 }
 
 fn message(said: &impl Serialize, bytes: &[u8]) -> Vec<u8> {
@@ -70,7 +69,7 @@ fn message(said: &impl Serialize, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn parts<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<(T, &'a [u8]), String> {
-    let senseless = || "gave an answer that cannot be read".to_owned();
+    let senseless = || SENSELESS.to_owned();
     let end = text
         .iter()
         .position(|byte| *byte == b'\n')
@@ -85,11 +84,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let (wanted, component) = (Wanted::Code, &b"\0asm\nmore"[..]);
-        let question = question(wanted, component);
-        assert_eq!(read_question(&question), Ok((wanted, component)));
+        let (asked, component) = (Question::Compile, &b"\0asm\nmore"[..]);
+        let question = question(&asked, component);
+        assert_eq!(read_question(&question), Ok((asked, component)));
         let refusal = || Refusal::Unfit("a\nb".to_owned());
-        assert_eq!(read(&write(Err(refusal()))), Ok(Answer::Refused(refusal())));
+        assert_eq!(read(&write(Err(refusal()))), Ok((Err(refusal()), &b""[..])));
+        let done = write(Ok((Done::Compiled, b"code\n".to_vec())));
+        assert_eq!(read(&done), Ok((Ok(Done::Compiled), &b"code\n"[..])));
     }
 
     #[test]

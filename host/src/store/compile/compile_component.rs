@@ -1,4 +1,4 @@
-//! The worker's side: compare, compile, have the component tested, answer.
+//! The worker's side of each step: compare, compile, or have what was compiled tested.
 //!
 //! Only here is there a compiler. The self-test, which runs the component, is whoever's who runs the worker.
 
@@ -8,25 +8,24 @@ use std::io;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::answer::{self, Refusal, Wanted};
-use crate::error::{DriverError, GuestText};
+use super::answer::{self, Done, Question, Refusal};
+use crate::error::DriverError;
 use crate::grant::Grants;
 use crate::store::contract::{self, Complexity, ContractError, Structure};
 use crate::store::imports::ImportProblem;
-use crate::store::manifest::{Description, Manifest};
-use crate::store::{engine, imports};
+use crate::store::manifest::{Description, Interfaces};
+use crate::store::{compiled, engine, imports};
 use crate::worker::server;
 
-/// Runs a component that was just compiled, with nothing granted: what it says of itself. In the manifest that it is
-/// given, there is no description yet.
-pub type SelfTest = fn(Engine, &Component, &Manifest) -> Result<Description, SelfTestError>;
+/// Runs a component that was just compiled, with nothing granted; returns what it says of itself.
+pub type SelfTest = fn(&Engine, &Component, &Interfaces) -> Result<Description, SelfTestError>;
 
 /// Why a component did not stand its self-test.
 #[derive(Debug)]
 pub enum SelfTestError {
     /// It cannot be linked, as wasmtime says it.
     Unfit(wasmtime::Error),
-    /// It broke down.
+    /// It broke down, in the function that is named.
     Broken(DriverError),
 }
 
@@ -40,54 +39,51 @@ pub fn serve_compiler(
 ) -> io::Result<()> {
     server::serve_compiler(arguments, |question| {
         answer::write(match answer::read_question(question) {
-            Ok((wanted, component)) => examine(wanted, component, self_test),
+            Ok((question, bytes)) => examine(question, bytes, self_test),
             Err(reason) => Err(Refusal::Broken(format!("the question {reason}"))),
         })
     })
 }
 
 fn examine(
-    wanted: Wanted,
+    question: Question,
     bytes: &[u8],
     self_test: SelfTest,
-) -> Result<(Manifest, Vec<u8>), Refusal> {
-    let structure = Structure::read(bytes)?;
-    let manifest = undescribed(&structure);
-    refuse_misfits(&manifest)?;
-    contract::compare(&structure)?;
-    drop(structure);
-    let engine = engine::engine().map_err(unfit)?;
-    let component = Component::from_binary(&engine, bytes).map_err(not_a_component)?;
-    let description = self_test(engine, &component, &manifest)?;
-    let code = match wanted {
-        Wanted::Manifest => Vec::new(),
-        Wanted::Code => component.serialize().map_err(unfit)?,
-    };
-    let manifest = Manifest {
-        description,
-        ..manifest
-    };
-    Ok((manifest, code))
-}
-
-fn undescribed(structure: &Structure) -> Manifest {
-    Manifest {
-        component_sha256: String::new(),
-        code_sha256: String::new(),
-        imports: structure.imports.clone(),
-        exports: structure.exports.clone(),
-        description: Description {
-            name: GuestText::default(),
-            version: GuestText::default(),
-            summary: GuestText::default(),
-            parameters: Vec::new(),
-        },
+) -> Result<(Done, Vec<u8>), Refusal> {
+    match question {
+        Question::Check => Ok((Done::Checked(check(bytes)?), Vec::new())),
+        Question::Compile => Ok((Done::Compiled, compile(bytes)?)),
+        Question::SelfTest(interfaces) => {
+            let engine = engine::engine().map_err(unfit)?;
+            let component = compiled::from_the_compiler(&engine, bytes).map_err(unfit)?;
+            let description = self_test(&engine, &component, &interfaces)?;
+            Ok((Done::Passed(description), Vec::new()))
+        }
     }
 }
 
+fn check(component: &[u8]) -> Result<Interfaces, Refusal> {
+    let structure = Structure::read(component)?;
+    let interfaces = Interfaces {
+        imports: structure.imports.clone(),
+        exports: structure.exports.clone(),
+    };
+    refuse_misfits(&interfaces)?;
+    contract::compare(&structure)?;
+    Ok(interfaces)
+}
+
+/// The code is not mapped here: nothing of it may run.
+fn compile(component: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let engine = engine::engine().map_err(unfit)?;
+    engine
+        .precompile_component(component)
+        .map_err(not_a_component)
+}
+
 /// Grants are a driver's; versions and unknown imports are wrong for every driver.
-fn refuse_misfits(manifest: &Manifest) -> Result<(), Refusal> {
-    let problems = imports::problems(&manifest.imports, &manifest.exports, &Grants::default());
+fn refuse_misfits(found: &Interfaces) -> Result<(), Refusal> {
+    let problems = imports::problems(&found.imports, &found.exports, &Grants::default());
     let misfit = problems
         .iter()
         .find(|problem| !matches!(problem, ImportProblem::NotGranted { .. }));
@@ -125,7 +121,7 @@ fn unfit(error: wasmtime::Error) -> Refusal {
 }
 
 /// Most of what the compiler takes is taken without asking whether it was given, and ends the process where it was
-/// not; code is mapped, and that can be told.
+/// not; what is mapped, as code that is tested, can be told.
 fn no_memory(error: &wasmtime::Error) -> Option<Refusal> {
     let is_out_of_memory = |cause: &(dyn std::error::Error + 'static)| {
         cause
