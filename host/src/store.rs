@@ -26,6 +26,7 @@ mod signature;
 mod snapshot;
 #[cfg(feature = "compiler")]
 mod source;
+mod version_progress;
 mod version_record;
 #[cfg(feature = "compiler")]
 mod watch;
@@ -57,9 +58,9 @@ pub use signature::{SignatureError, VerifiedBy, verify};
 pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
+pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
 pub use version_record::{
-    ActiveVersion, HeldVersion, PendingVersion, RecordError, RefusedVersion, RejectedBy,
-    RejectedVersion, Step, VersionRecord,
+    ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,
 };
 #[cfg(feature = "compiler")]
 pub use watch::{POLL_INTERVAL, Stopper, Watch, Woken};

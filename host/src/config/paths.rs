@@ -108,6 +108,7 @@ impl Paths {
             self.detached().join(name),
             self.jobs(),
             self.jobs().join(name),
+            self.progress(),
             self.locks(),
             self.locks().join(name),
             self.staging(),
@@ -123,6 +124,11 @@ impl Paths {
     /// One lock file for each volume in use.
     pub fn locks(&self) -> PathBuf {
         self.run.join("locks")
+    }
+
+    /// How far new versions have come; gone after a reboot, when they are looked at anew.
+    pub fn progress(&self) -> PathBuf {
+        self.run.join("versions")
     }
 
     /// Locked by the process that watches for new versions on this node, if any does.

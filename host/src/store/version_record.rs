@@ -21,11 +21,8 @@ const FORMAT: u32 = 1;
 /// Others hold the lock for as long as it takes to replace a file.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// How many versions before the active one are remembered.
-const PREVIOUS: usize = 8;
-
-/// How many refusals, of different content, are remembered; the oldest goes.
-const REFUSED: usize = 8;
+/// How many versions before the active one are remembered, and kept to go back to.
+const PREVIOUS: usize = 3;
 
 /// Everything about the versions of one driver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,18 +34,12 @@ pub struct VersionRecord {
     /// Which served before, the latest first.
     #[serde(default)]
     pub previous: Vec<ActiveVersion>,
-    /// Which is on its way.
-    #[serde(default)]
-    pub pending: Option<PendingVersion>,
     /// Which wait for the operator.
     #[serde(default)]
     pub held: Vec<HeldVersion>,
     /// Which served, and may not again by themselves.
     #[serde(default)]
     pub rejected: Vec<RejectedVersion>,
-    /// What did not become a version, the latest first.
-    #[serde(default)]
-    pub refused: Vec<RefusedVersion>,
 }
 
 /// A version that serves or served.
@@ -65,64 +56,11 @@ pub struct ActiveVersion {
     pub source: String,
     /// The driver's file with which it was checked: both switch together.
     pub driver_file: String,
+    /// What was offered when it was activated: the same once more is nothing new.
+    pub content: Content,
     /// The file of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_by: Option<PathBuf>,
-}
-
-/// A version that is being looked at, or whose time has not come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct PendingVersion {
-    /// Of the component, once it is known.
-    pub sha256: Option<String>,
-    /// What is being done.
-    pub step: Step,
-    /// Since when, in seconds since 1970.
-    pub since: u64,
-    /// The file that it comes from.
-    pub source: String,
-    /// It serves no sooner than then, in seconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<u64>,
-}
-
-/// What is done with a version before it serves, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Its file is read, no further than a component may be long.
-    Read,
-    /// It is decompressed, no further than that.
-    Decompress,
-    /// Its digest or its signature is compared with what the driver's file requires.
-    Verify,
-    /// Its types are compared with the contract, its imports with the driver's grants.
-    Check,
-    /// It becomes native code.
-    Compile,
-    /// It says who it is, and its read-only functions run once.
-    SelfTest,
-    /// It waits for its moment of `activate-within`.
-    Wait,
-    /// The record is replaced.
-    Switch,
-}
-
-impl Step {
-    /// As `drivebay status` and the log spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Decompress => "decompress",
-            Self::Verify => "verify",
-            Self::Check => "check",
-            Self::Compile => "compile",
-            Self::SelfTest => "self-test",
-            Self::Wait => "wait",
-            Self::Switch => "switch",
-        }
-    }
 }
 
 /// A sound version that would take something away.
@@ -139,6 +77,8 @@ pub struct HeldVersion {
     pub source: String,
     /// What it takes away.
     pub reason: GuestText,
+    /// What was offered.
+    pub content: Content,
     /// The file of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_by: Option<PathBuf>,
@@ -160,7 +100,14 @@ pub struct RejectedVersion {
     pub reason: String,
     /// Who decided.
     pub by: RejectedBy,
+    /// What was offered: while the source offers it, it stays rejected.
+    pub content: Content,
 }
+
+/// What a source offers a driver: the files as they lie there, compressed and signed, and the driver's own file. The
+/// same content is looked at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content(pub String);
 
 /// Who rejected a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,24 +119,6 @@ pub enum RejectedBy {
     Calls,
     /// `versions.rejected` of the driver's file.
     DriverFile,
-}
-
-/// Something that came from a source and did not become a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct RefusedVersion {
-    /// Of the component, where it got so far.
-    pub sha256: Option<String>,
-    /// At what it failed.
-    pub step: Step,
-    /// Why, and what helps.
-    pub reason: GuestText,
-    /// Since when, in seconds since 1970.
-    pub since: u64,
-    /// The file that it came from.
-    pub source: String,
-    /// What was refused: the same content with the same driver's file is not tried again.
-    pub content: String,
 }
 
 /// Why the record cannot be had or kept.
@@ -249,10 +178,8 @@ impl Default for VersionRecord {
             format: FORMAT,
             active: None,
             previous: Vec::new(),
-            pending: None,
             held: Vec::new(),
             rejected: Vec::new(),
-            refused: Vec::new(),
         }
     }
 }
@@ -326,9 +253,8 @@ impl VersionRecord {
     }
 
     /// Makes a version the one that serves. What served until now is the latest of the previous ones; one that is
-    /// activated is neither held nor rejected nor pending any more.
+    /// activated is neither held nor rejected any more.
     pub fn activate(&mut self, version: ActiveVersion) {
-        self.pending = None;
         self.held.retain(|held| held.sha256 != version.sha256);
         self.rejected
             .retain(|rejected| rejected.sha256 != version.sha256);
@@ -343,21 +269,6 @@ impl VersionRecord {
             self.previous.insert(0, before);
         }
         self.previous.truncate(PREVIOUS);
-    }
-
-    /// Notes what did not become a version, instead of what was noted of that source.
-    pub fn refuse(&mut self, refused: RefusedVersion) {
-        self.pending = None;
-        self.refused.retain(|known| known.source != refused.source);
-        self.refused.insert(0, refused);
-        self.refused.truncate(REFUSED);
-    }
-
-    /// Whether that content was refused, and has not to be tried again.
-    pub fn has_refused(&self, content: &str) -> bool {
-        self.refused
-            .iter()
-            .any(|refused| refused.content == content)
     }
 
     /// Whether that version may not be activated by itself.
@@ -389,6 +300,7 @@ mod tests {
             since: 1,
             source: "a file".to_owned(),
             driver_file: String::new(),
+            content: Content::default(),
             verified_by: None,
         }
     }
