@@ -102,6 +102,9 @@ impl From<JournalError> for DriverError {
             JournalError::Unwritable { .. } | JournalError::Unreadable { .. } => {
                 Self::unavailable(message).caused_by(error)
             }
+            JournalError::Later { .. } => {
+                Self::failed_precondition("the volume is a later host's").caused_by(error)
+            }
             JournalError::Corrupt { .. } => {
                 Self::internal("the journal of the volume is corrupt").caused_by(error)
             }
