@@ -10,6 +10,7 @@ mod grants;
 mod limits;
 mod paths;
 mod section;
+mod state_format;
 mod units;
 
 pub use driver_config::{DriverConfig, FlexVolumeAttach, FlexVolumeName};
@@ -18,4 +19,5 @@ pub use error::ConfigError;
 pub use grants::misspelt_mount_options;
 pub use limits::Limits;
 pub use paths::Paths;
+pub use state_format::StateError;
 pub use units::{bytes, duration, size};

@@ -54,7 +54,7 @@ mod volume_stats;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::config::{DriverConfig, Paths};
+use crate::config::{DriverConfig, Paths, StateError};
 use crate::journal::{DetachedVolumes, Journal};
 use crate::runtime::{DriverState, Runtime};
 use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
@@ -115,7 +115,7 @@ impl Default for CallTimeouts {
 }
 
 impl Driver {
-    /// With its configuration, on these paths.
+    /// With its configuration, on these paths, whose state is this host's to use ([`Paths::check_state`]).
     pub fn new(config: DriverConfig, paths: Paths) -> Self {
         let journal = Arc::new(Journal::new(paths.journal().join(&config.name.0)));
         let runtime = Arc::new(Runtime::new(paths.clone()));
@@ -182,6 +182,14 @@ impl Driver {
     pub fn deadline(&self, now: Instant) -> Instant {
         let own = now + self.config.limits.deadline;
         self.timeouts.answer.map_or(own, |answer| answer.min(own))
+    }
+
+    /// Whether the state of this node is still for this host to use, after another one may have been here.
+    ///
+    /// # Errors
+    /// Of a later host.
+    pub fn check_state(&self) -> Result<(), StateError> {
+        self.paths.check_state()
     }
 
     /// Which driver this is.

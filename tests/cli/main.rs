@@ -11,4 +11,5 @@ mod compile_limits;
 mod compiled_code;
 mod components;
 mod install;
+mod later_state;
 mod run;

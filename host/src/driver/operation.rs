@@ -68,7 +68,7 @@ impl Driver {
             .caused_by(error)
             .from_process()
         };
-        self.paths.close().map_err(unsafe_to_use)?;
+        self.paths.close_roots().map_err(unsafe_to_use)?;
         for directory in self.paths.trusted(&self.config.name) {
             sys::close_directory_beneath(&directory).map_err(unsafe_to_use)?;
         }
