@@ -22,6 +22,7 @@ mod rate_limit;
 pub(crate) mod rlimit;
 mod socket;
 mod socket_directory;
+mod socket_name;
 mod stdio;
 
 pub use clock::{ThreadClock, now_seconds};
@@ -46,6 +47,7 @@ pub use mountinfo::{
 };
 pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;
-pub use socket::listen_at;
+pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
+pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
