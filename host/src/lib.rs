@@ -34,6 +34,8 @@
 //! | the proof that a disk is blank | `worker::server::device::blank` |
 //! | a snapshot's archive | `worker::server::archive` |
 //! | how a component is compiled | `runtime::compile` |
+//! | how one process takes over from another | `sys::socket_name`, `csi::accept` |
+//! | whose the state directory is, and its format | `config::state_format` |
 //! | what stays true between calls | [`driver`], `journal` |
 //! | what a guest may do | [`grant`], `capability` |
 //! | the operator's files | [`config`] |
