@@ -7,18 +7,23 @@
 
 mod active;
 #[cfg(feature = "compiler")]
+mod by_name;
+#[cfg(feature = "compiler")]
 mod compile;
 mod compile_refusals;
 mod compiled;
 mod components;
 #[cfg(feature = "compiler")]
 mod contract;
+mod decide;
 #[cfg(feature = "compiler")]
 mod decompress;
 mod engine;
 #[cfg(feature = "compiler")]
 mod entry_name;
 mod imports;
+#[cfg(feature = "compiler")]
+mod known_versions;
 mod manifest;
 #[cfg(feature = "compiler")]
 mod signature;
@@ -34,6 +39,8 @@ mod watcher_lock;
 
 pub use active::{ActiveVersions, Version, VersionError};
 #[cfg(feature = "compiler")]
+pub use by_name::{ByNameError, VersionChange, activate_by_name, roll_back};
+#[cfg(feature = "compiler")]
 pub use compile::{
     CheckedComponent, CompileError, CompileLimit, CompiledComponent, SelfTest, SelfTestError,
     TestedComponent, check, compile, compiled_before, inspect, serve_compiler,
@@ -45,11 +52,14 @@ pub use components::{
     ComponentBytes, ComponentError, ComponentFile, MAX_COMPONENT_BYTES, install, locate,
     locate_digest, retained,
 };
+pub use decide::{DecisionError, log_change};
 #[cfg(feature = "compiler")]
 pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
+#[cfg(feature = "compiler")]
+pub use known_versions::DigestError;
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
 #[cfg(feature = "compiler")]

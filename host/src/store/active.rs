@@ -167,7 +167,7 @@ impl From<io::Error> for Unread {
 }
 
 /// By digest; or by the key that was found to have signed it when it was activated, if that is still asked for.
-fn required(
+pub(super) fn required(
     config: &DriverConfig,
     file: ComponentFile,
     verified_by: Option<&Path>,

@@ -102,6 +102,9 @@ pub struct RejectedVersion {
     pub by: RejectedBy,
     /// What was offered: while the source offers it, it stays rejected.
     pub content: Content,
+    /// The file of the public key whose signature it has, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_by: Option<PathBuf>,
 }
 
 /// What a source offers a driver: the files as they lie there, compressed and signed, and the driver's own file. The
