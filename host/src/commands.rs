@@ -10,6 +10,7 @@ mod check;
 mod compile;
 mod inspect;
 mod install;
+mod printed;
 mod rollback;
 mod run;
 mod serve;
