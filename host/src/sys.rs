@@ -27,6 +27,7 @@ mod socket;
 mod socket_directory;
 mod socket_name;
 mod stdio;
+mod termination;
 
 pub use clock::{ThreadClock, now_seconds};
 pub use core_dump::forbid_core_dumps;
@@ -57,3 +58,4 @@ pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
 pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
+pub use termination::{hold_termination, wait_for_termination};
