@@ -38,7 +38,7 @@ pub use durable::{
 };
 pub use host_name::host_name;
 pub use key_file::read_key_file;
-pub use lock::{Afterwards, Lock, LockError};
+pub use lock::{Afterwards, Lock, LockError, give_up_inherited_lock};
 pub use log::open_log;
 pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mountinfo::{

@@ -4,7 +4,8 @@
 //! lock after we died, for as long as it can still touch the volume.
 //!
 //! A lock's file may go when nobody holds it. So whoever got the lock looks whether the file still has its name, and
-//! takes the one that has it where it does not: two holders never have two files of one name.
+//! takes the one that has it where it does not: two holders never have two files of one name. The last holder takes it
+//! away, which is a worker where its parent was killed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
+use nix::unistd::dup2_stderr;
 
 use super::lock_file::{open, try_until};
 
@@ -22,6 +24,9 @@ const REMOVAL: Duration = Duration::from_secs(1);
 
 /// How many files of others are looked at when one goes.
 const SWEPT: usize = 16;
+
+/// The lock of a worker, which inherits it as that.
+const STANDARD_ERROR: &str = "/proc/self/fd/2";
 
 /// Held until dropped, here and in every worker that got it.
 #[derive(Debug)]
@@ -156,9 +161,31 @@ impl Drop for End {
 fn sweep(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for path in entries.take(SWEPT).map(|entry| entry.path()) {
-        if path.extension().is_some_and(|end| end == "lock") {
+        if is_lock(&path) {
             remove_unless_held(&path, || false);
         }
+    }
+}
+
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "lock")
+}
+
+/// Gives up the lock that this process inherited as its standard error, and removes its file where nobody else holds it:
+/// not our parent, which looks after it, nor another worker of its.
+///
+/// Until this process ends it has the same file as its standard error, opened anew, so that it is still seen at the
+/// lock.
+pub fn give_up_inherited_lock() {
+    let Ok(path) = fs::read_link(STANDARD_ERROR) else {
+        return;
+    };
+    if !is_lock(&path) {
+        return;
+    }
+    let opened = open_there(&path);
+    if let Some(file) = opened.filter(|file| dup2_stderr(file).is_ok()) {
+        remove_where_free(&file, &path, || false);
     }
 }
 
@@ -168,13 +195,19 @@ fn remove_unless_held(path: &Path, is_kept: impl Fn() -> bool) -> bool {
     if is_kept() {
         return false;
     }
+    // Opened anew, so that whoever has it from us counts as somebody else.
+    open_there(path).is_some_and(|file| remove_where_free(&file, path, is_kept))
+}
+
+/// A file that is there already.
+fn open_there(path: &Path) -> Option<File> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
-    // Opened anew, so that whoever has it from us counts as somebody else.
-    let Ok(file) = options.open(path) else {
-        return false;
-    };
-    let is_ours = file.try_lock().is_ok() && has_name(&file, path) && !is_kept();
+    options.open(path).ok()
+}
+
+fn remove_where_free(file: &File, path: &Path, is_kept: impl Fn() -> bool) -> bool {
+    let is_ours = file.try_lock().is_ok() && has_name(file, path) && !is_kept();
     is_ours && fs::remove_file(path).is_ok()
 }
 
