@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Driver;
-use super::lock::LockScope;
 use super::mount_rules::{
     refuse_changed_context, refuse_contradiction, refuse_mounted_beneath, refuse_only_read,
     refuse_second_target, refuse_unstaged,
@@ -22,6 +20,7 @@ use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{Role, VolumeRecord};
 use crate::runtime::{Export, Guest};
+use crate::sys::Afterwards;
 use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
 impl Driver {
@@ -68,10 +67,11 @@ impl Driver {
     }
 
     fn has_published(&self, request: &PublishVolume) -> Result<bool, DriverError> {
-        let Ok(_lock) = self.lock(LockScope::Volume(&request.volume.key), Instant::now()) else {
+        let Ok(lock) = self.lock_for_a_look(&request.volume.key) else {
             return Ok(false);
         };
         let Some(record) = self.journal.load_shared(&request.volume.key)? else {
+            drop(lock.and(Afterwards::Goes));
             return Ok(false);
         };
         refuse_second_target(&record, request)?;

@@ -10,14 +10,14 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::unistd::dup2_stderr;
 
-use super::lock_file::{open, try_until};
+use super::lock_file::{has_name, open, try_until};
 
 /// Whoever removes a file holds it for microseconds.
 const REMOVAL: Duration = Duration::from_secs(1);
@@ -82,7 +82,9 @@ impl Lock {
         loop {
             let file = open(path).map_err(failed(path))?;
             match file.try_lock_shared() {
-                Ok(()) if has_name(&file, path) => return Ok(Self::held(file, path)),
+                Ok(()) if has_name(&file).map_err(failed(path))? => {
+                    return Ok(Self::held(file, path));
+                }
                 Ok(()) => {}
                 Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= until => {
@@ -102,7 +104,7 @@ impl Lock {
             loop {
                 let file = open(path).map_err(failed(path))?;
                 match file.try_lock() {
-                    Ok(()) if has_name(&file, path) => return Ok(Some(file)),
+                    Ok(()) if has_name(&file).map_err(failed(path))? => return Ok(Some(file)),
                     // Its last holder removed it.
                     Ok(()) => {}
                     Err(TryLockError::WouldBlock) => return Ok(None),
@@ -207,14 +209,8 @@ fn open_there(path: &Path) -> Option<File> {
 }
 
 fn remove_where_free(file: &File, path: &Path, is_kept: impl Fn() -> bool) -> bool {
-    let is_ours = file.try_lock().is_ok() && has_name(file, path) && !is_kept();
+    let is_ours = file.try_lock().is_ok() && matches!(has_name(file), Ok(true)) && !is_kept();
     is_ours && fs::remove_file(path).is_ok()
-}
-
-fn has_name(file: &File, path: &Path) -> bool {
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let named = fs::symlink_metadata(path).map(identity);
-    matches!((file.metadata().map(identity), named), (Ok(file), Ok(named)) if file == named)
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> LockError {
