@@ -42,7 +42,8 @@ pub use lock::{Afterwards, Lock, LockError, give_up_inherited_lock};
 pub use log::open_log;
 pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mountinfo::{
-    MountEntry, cached_mount_at, is_mount_point, mount_at, mount_points_beneath, mount_points_of,
+    MountEntry, ToldBy, cached_mount_at, is_mount_point, mount_at, mount_points_beneath,
+    mount_points_of,
 };
 pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;

@@ -233,7 +233,10 @@ fn a_lock_goes_with_the_last_worker_of_a_dead_shim_also_where_others_found_it_he
         .node
         .call_driver(SHIM, &["unmount", text(&other)])
         .succeeds();
-    assert!(!hanging.node.workers().is_empty(), "the orphan was to be at it");
+    assert!(
+        !hanging.node.workers().is_empty(),
+        "the orphan was to be at it"
+    );
     eventually("the orphan to end", || hanging.node.workers().is_empty());
     hanging.node.has_no_lock();
     hanging.unmount().succeeds();

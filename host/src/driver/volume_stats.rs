@@ -21,7 +21,7 @@ impl Driver {
         let deadline = self.deadline(Instant::now());
         Ok(self
             .measuring
-            .measure(&mounted.path, &mounted.entry.fs_type, deadline)?)
+            .measure(&mounted.path, &mounted.entry, deadline)?)
     }
 
     /// The same where nobody has to be waited for: none where a server or a guest would be asked.
@@ -33,7 +33,7 @@ impl Driver {
         let Some(mounted) = self.known_at(key, at)? else {
             return Ok(None);
         };
-        let measured = measure_at_once(&mounted.path, &mounted.entry.fs_type);
+        let measured = measure_at_once(&mounted.path, &mounted.entry);
         Ok(measured.transpose()?)
     }
 }
