@@ -139,7 +139,9 @@ fn is_read_only(path: &Path, entry: &MountEntry) -> io::Result<bool> {
     match entry.told_by {
         ToldBy::Mount => return Ok(entry.read_only),
         ToldBy::FilesystemAndTable => {}
-        ToldBy::Table => drop(fs::metadata(path)?),
+        ToldBy::Table => {
+            fs::metadata(path)?;
+        }
     }
     Ok(statvfs(path)?.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
