@@ -1,6 +1,7 @@
-//! A component that was just compiled is tried: it is asked who it is. Nothing is granted, so whatever it asks of the host
-//! is denied.
+//! A component that was just compiled is tried: it is asked who it is, and then what a driver's callers will ask it, as far
+//! as that changes nothing. Nothing is granted, so whatever it asks of the host is denied.
 
+mod dry_pass;
 mod nobodys_call;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use nobodys_call::nobodys_call;
 const DESCRIBE_CPU: Duration = Duration::from_secs(6);
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a component says of itself.
+/// What a component says of itself, once it has shown that it can be called.
 ///
 /// # Errors
 /// [`SelfTestError`]; the message of one that broke down names the function.
@@ -36,9 +37,15 @@ pub fn self_test(
 ) -> Result<Description, SelfTestError> {
     let ready = link_for_description(engine, component, &interfaces.imports)
         .map_err(SelfTestError::Unfit)?;
-    let guest = undescribed(engine, ready, interfaces);
+    let mut guest = undescribed(engine, ready, interfaces);
     let setup = nobodys_call(Instant::now() + DESCRIBE_DEADLINE);
-    guest.describe(setup).map_err(SelfTestError::Broken)
+    let description = guest.describe(setup).map_err(SelfTestError::Broken)?;
+    guest.manifest = Arc::new(Manifest {
+        description: description.clone(),
+        ..manifest(interfaces)
+    });
+    dry_pass::run(guest).map_err(SelfTestError::Broken)?;
+    Ok(description)
 }
 
 fn undescribed(engine: &Engine, ready: InstancePre<State>, interfaces: &Interfaces) -> Guest {
