@@ -7,6 +7,7 @@
 
 #[cfg(feature = "compiler")]
 mod activate;
+mod activated_driver;
 mod active;
 #[cfg(feature = "compiler")]
 mod compile;
@@ -42,6 +43,7 @@ mod watcher_lock;
 pub use crate::worker::client::Priority;
 #[cfg(feature = "compiler")]
 pub use activate::{Activation, Outcome};
+pub use activated_driver::or_activated;
 pub use active::{ActiveVersions, Version, VersionError};
 #[cfg(feature = "compiler")]
 pub use compile::{
