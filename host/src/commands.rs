@@ -14,6 +14,7 @@ mod printed;
 mod rollback;
 mod run;
 mod serve;
+mod sources;
 mod status;
 
 use std::ffi::OsString;

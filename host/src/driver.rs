@@ -51,6 +51,7 @@ mod staging_path;
 mod stale_mount;
 mod unmount;
 mod version_stats;
+mod versions_in_use;
 mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -64,7 +65,7 @@ use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 use mount_cache::MountCache;
 use session::Shared;
 
-pub use crate::store::{Export, Scope};
+pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;
@@ -76,6 +77,7 @@ pub use request::{
 pub use response::{Component, ExpandOutcome};
 pub use session::{CallTimeouts, Session};
 pub use version_stats::{DecidedVersions, VersionStats};
+pub use versions_in_use::versions_in_use_by;
 
 /// One driver on this machine. Clones share everything.
 #[derive(Debug, Clone)]

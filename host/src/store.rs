@@ -5,6 +5,9 @@
 //! itself reads of a stranger's component is its digest, a worker process with limits the rest. Compiled code lies in
 //! a root-only directory and is checked before it is mapped.
 
+#[cfg(feature = "compiler")]
+mod activate;
+mod activated_driver;
 mod active;
 #[cfg(feature = "compiler")]
 mod by_name;
@@ -21,6 +24,8 @@ mod decompress;
 mod engine;
 #[cfg(feature = "compiler")]
 mod entry_name;
+#[cfg(feature = "compiler")]
+mod hold;
 mod imports;
 #[cfg(feature = "compiler")]
 mod known_versions;
@@ -31,12 +36,19 @@ mod signature;
 mod snapshot;
 #[cfg(feature = "compiler")]
 mod source;
+#[cfg(feature = "compiler")]
+mod updates;
 mod version_progress;
 mod version_record;
 #[cfg(feature = "compiler")]
 mod watch;
 mod watcher_lock;
 
+#[cfg(feature = "compiler")]
+pub use crate::worker::client::Priority;
+#[cfg(feature = "compiler")]
+pub use activate::{Activation, Outcome};
+pub use activated_driver::or_activated;
 pub use active::{ActiveVersions, Version, VersionError};
 #[cfg(feature = "compiler")]
 pub use by_name::{ByNameError, VersionChange, activate_by_name, roll_back};
@@ -68,6 +80,8 @@ pub use signature::{SignatureError, VerifiedBy, verify};
 pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
+#[cfg(feature = "compiler")]
+pub use updates::Updates;
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
 pub use version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,

@@ -10,11 +10,13 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use drivebay::config::{self, DriverConfig, Paths};
 use drivebay::csi::{self, Endpoint, MetricsConfig, Mode, Plugin};
-use drivebay::driver::Driver;
+use drivebay::driver::{self, Driver};
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
 use guest_memory::GuestMemory;
 use verbosity::Verbosity;
+
+use super::sources::Sources;
 
 /// Serve drivers to CSI callers, each on its own Unix socket.
 #[derive(Debug, Args)]
@@ -50,6 +52,8 @@ pub(crate) struct Serve {
     /// Serve Prometheus metrics at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
     #[arg(long, value_name = "IP:PORT")]
     metrics_address: Option<SocketAddr>,
+    #[command(flatten)]
+    updates: Sources,
     #[command(flatten)]
     guest_memory: GuestMemory,
     #[command(flatten)]
@@ -92,7 +96,7 @@ impl Serve {
             .zip(self.endpoints)
             .map(|(name, endpoint)| {
                 Ok(Plugin {
-                    driver: guest_memory::within(share, driver(paths, name)?),
+                    driver: guest_memory::within(share, find(paths, name)?),
                     endpoint,
                     mode,
                     node: self.node_id.clone().filter(|id| !id.is_empty()).map(NodeId),
@@ -103,7 +107,14 @@ impl Serve {
             directory: paths.serving(),
             address: self.metrics_address,
         };
-        csi::serve(plugins, &metrics_config)?;
+        let following = self
+            .updates
+            .is_given()
+            .then(|| self.updates.follow(paths, self.node_id.as_deref()))
+            .transpose()?;
+        let served = csi::serve(plugins, &metrics_config);
+        drop(following);
+        served?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -116,8 +127,9 @@ fn given_twice(endpoints: &[Endpoint]) -> Option<&Endpoint> {
         .map(|(_, endpoint)| endpoint)
 }
 
-fn driver(paths: &Paths, name: &str) -> anyhow::Result<Driver> {
-    let by_file = config::find_driver(paths, &DriverName(name.to_owned()))?;
+fn find(paths: &Paths, name: &str) -> anyhow::Result<Driver> {
+    let found = config::find_driver(paths, &DriverName(name.to_owned()));
+    let by_file = driver::or_activated(found, paths, |driver| driver.name.0 == name)?;
     let config = match by_file {
         Some(config) => config,
         None => by_csi_name(paths, name)?,

@@ -29,26 +29,22 @@ pub fn load_drivers(paths: &Paths) -> Result<Vec<DriverConfig>, ConfigError> {
     Ok(drivers)
 }
 
-/// The same for whoever shows all there is: a wrong file is told in its driver's place, and so is one that serves what an
-/// earlier one serves.
+/// Each driver's file by itself, in the order of their names: a wrong one says nothing of the others.
 ///
 /// # Errors
-/// The directory cannot be read, or others may write in it.
+/// Where the directory cannot be read or believed.
 pub fn load_each_driver(
     paths: &Paths,
 ) -> Result<Vec<(DriverName, Result<DriverConfig, ConfigError>)>, ConfigError> {
-    let files = driver_files(paths)?;
-    let mut seen = BTreeMap::new();
-    let load = |file: &PathBuf| {
+    let name = |file: &Path| {
         let stem = file.file_stem().unwrap_or_default();
-        let name = DriverName(stem.to_string_lossy().into_owned());
-        let loaded = load_driver(file).and_then(|driver| {
-            refuse_duplicate(&mut seen, file, &driver)?;
-            Ok(driver)
-        });
-        (name, loaded)
+        DriverName(stem.to_string_lossy().into_owned())
     };
-    Ok(files.iter().map(load).collect())
+    let files = driver_files(paths)?;
+    Ok(files
+        .iter()
+        .map(|file| (name(file), load_driver(file)))
+        .collect())
 }
 
 /// The driver that FlexVolume callers know by that name, if any. A wrong file of another driver does not
@@ -222,31 +218,24 @@ fn flexvolume_attach(root: &mut Section<'_>) -> Result<FlexVolumeAttach, ConfigE
 }
 
 fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), ConfigError> {
-    let mut seen = BTreeMap::new();
-    let mut all = files.iter().zip(drivers);
-    all.try_for_each(|(file, driver)| refuse_duplicate(&mut seen, file, driver))
-}
-
-/// Callers' names, each with the file that serves it.
-type Served = BTreeMap<String, PathBuf>;
-
-fn refuse_duplicate(
-    seen: &mut Served,
-    file: &Path,
-    driver: &DriverConfig,
-) -> Result<(), ConfigError> {
-    let flexvolume = driver
-        .flexvolume
-        .as_ref()
-        .map(|name| format!("FlexVolume {}/{}", name.vendor, name.driver));
-    let csi = driver.csi_name.as_ref().map(|name| format!("CSI {name}"));
-    for name in flexvolume.into_iter().chain(csi) {
-        if let Some(first) = seen.insert(name.clone(), file.to_owned()) {
-            return Err(ConfigError::Duplicate {
-                first,
-                second: file.to_owned(),
-                name,
-            });
+    let names = |driver: &DriverConfig| {
+        let flexvolume = driver
+            .flexvolume
+            .as_ref()
+            .map(|name| format!("FlexVolume {}/{}", name.vendor, name.driver));
+        let csi = driver.csi_name.as_ref().map(|name| format!("CSI {name}"));
+        flexvolume.into_iter().chain(csi).collect::<Vec<_>>()
+    };
+    let mut seen: BTreeMap<String, &PathBuf> = BTreeMap::new();
+    for (file, driver) in files.iter().zip(drivers) {
+        for name in names(driver) {
+            if let Some(first) = seen.insert(name.clone(), file) {
+                return Err(ConfigError::Duplicate {
+                    first: first.clone(),
+                    second: file.clone(),
+                    name,
+                });
+            }
         }
     }
     Ok(())

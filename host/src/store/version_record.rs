@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Paths;
+use crate::config::{DriverConfig, Paths};
+use crate::digest::sha256_hex;
 use crate::error::GuestText;
 use crate::sys::{self, Lock, LockError, if_there};
 use crate::volume::DriverName;
@@ -46,6 +47,8 @@ pub struct VersionRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ActiveVersion {
+    /// Its name: with another one in the driver's file it is another component's version.
+    pub component: String,
     /// SHA-256 of the component, hex.
     pub sha256: String,
     /// Its own word for itself.
@@ -58,9 +61,9 @@ pub struct ActiveVersion {
     pub driver_file: String,
     /// What was offered when it was activated: the same once more is nothing new.
     pub content: Content,
-    /// The file of the public key whose signature it has, if one was asked for.
+    /// SHA-256 of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<PathBuf>,
+    pub verified_by: Option<String>,
 }
 
 /// A sound version that would take something away.
@@ -79,9 +82,9 @@ pub struct HeldVersion {
     pub reason: GuestText,
     /// What was offered.
     pub content: Content,
-    /// The file of the public key whose signature it has, if one was asked for.
+    /// SHA-256 of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<PathBuf>,
+    pub verified_by: Option<String>,
 }
 
 /// A version that is not activated by itself any more.
@@ -107,10 +110,15 @@ pub struct RejectedVersion {
     pub verified_by: Option<PathBuf>,
 }
 
-/// What a source offers a driver: the files as they lie there, compressed and signed, and the driver's own file. The
-/// same content is looked at once.
+/// What a driver is offered. The same once more is nothing new.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Content(pub String);
+#[serde(rename_all = "kebab-case")]
+pub struct Content {
+    /// Of the component's file as it lies in its source, compressed or not, and of its signature's, if it has one.
+    pub offered: String,
+    /// SHA-256 of the driver's file, and of the public keys that it names.
+    pub driver_file: String,
+}
 
 /// Who rejected a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +192,25 @@ impl Default for VersionRecord {
             held: Vec::new(),
             rejected: Vec::new(),
         }
+    }
+}
+
+impl Content {
+    /// Of a component's file and its signature's, by their digests, with a driver's file.
+    pub fn of(file_sha256: &str, signature_sha256: Option<&str>, driver: &DriverConfig) -> Self {
+        let signature = signature_sha256.unwrap_or_default();
+        Self {
+            offered: sha256_hex(format!("{file_sha256} {signature}")),
+            driver_file: Self::driver_file(driver),
+        }
+    }
+
+    /// The driver's part of it.
+    pub fn driver_file(driver: &DriverConfig) -> String {
+        let files = &driver.require.public_keys;
+        let keys = files.iter().flat_map(|file| &file.fingerprints);
+        let keys: Vec<&str> = keys.map(String::as_str).collect();
+        sha256_hex(format!("{} {}", keys.join(" "), driver.text))
     }
 }
 
@@ -274,11 +301,21 @@ impl VersionRecord {
         self.previous.truncate(PREVIOUS);
     }
 
-    /// Whether that version may not be activated by itself.
-    pub fn has_rejected(&self, sha256: &str) -> bool {
-        self.rejected
-            .iter()
-            .any(|rejected| rejected.sha256 == sha256)
+    /// Whether that version was taken out of service, and may not come back by itself.
+    pub fn has_taken_back(&self, sha256: &str) -> bool {
+        let mut rejected = self.rejected.iter();
+        rejected.any(|it| it.sha256 == sha256 && it.by != RejectedBy::DriverFile)
+    }
+
+    /// Whether it was decided about that content already, one way or the other.
+    pub fn has_decided(&self, content: &Content) -> bool {
+        let is_rejected = |it: &RejectedVersion| match it.by {
+            RejectedBy::Operator | RejectedBy::Calls => it.content.offered == content.offered,
+            RejectedBy::DriverFile => it.content == *content,
+        };
+        self.active.iter().any(|it| it.content == *content)
+            || self.held.iter().any(|it| it.content == *content)
+            || self.rejected.iter().any(is_rejected)
     }
 
     /// The version among those that serve, served or are held.
@@ -298,6 +335,7 @@ mod tests {
 
     fn version(sha256: &str) -> ActiveVersion {
         ActiveVersion {
+            component: "nfs".to_owned(),
             sha256: sha256.to_owned(),
             version: GuestText::name("1"),
             since: 1,
