@@ -354,6 +354,7 @@ impl Attempt<'_> {
             reason: "versions.rejected of the driver's file names it".to_owned(),
             by: RejectedBy::DriverFile,
             content: self.content.clone(),
+            verified_by: sound.verified_by.clone(),
         };
         self.change(|record| {
             record

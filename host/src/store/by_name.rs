@@ -108,6 +108,20 @@ pub enum ByNameError {
         /// All of them.
         problems: Vec<ImportProblem>,
     },
+    /// The driver's file named another component when it served.
+    #[error(
+        "version {sha256} is of component {component:?}, and the file of driver {driver} names {named:?}"
+    )]
+    OfFormer {
+        /// The digest.
+        sha256: String,
+        /// The component's name in the driver's file of then.
+        component: String,
+        /// Which driver.
+        driver: DriverName,
+        /// The one of today.
+        named: String,
+    },
     /// The store keeps the components of all drivers.
     #[error(
         "version {sha256} is of component {found:?}, and driver {driver} is served by {serving:?}"
@@ -146,7 +160,7 @@ pub fn activate_by_name(
         return Err(undecided(config, DecisionError::ServesAlready { sha256 }));
     }
     let manifest = admitted(paths, config, &known)?;
-    let now = known.activated(manifest.description.version, config.text.clone());
+    let now = known.activated(manifest.description.version, config);
     change(paths, config, |record| {
         record.activate_by_name(now.clone()).map(|()| now)
     })
@@ -167,15 +181,14 @@ pub fn roll_back(
     let target = record
         .version_before(to.as_ref().map(|known| known.sha256.as_str()))
         .map_err(|reason| undecided(config, reason))?;
-    admitted(paths, config, &find(&known, &target.sha256)?)?;
+    let target = find(&known, &target.sha256)?;
+    let manifest = admitted(paths, config, &target)?;
+    let sha256 = target.sha256.clone();
+    // With the driver's file of today, by which it was checked just now: that of then may allow more.
+    let now = target.activated(manifest.description.version, config);
     change(paths, config, |record| {
-        let target = Some(target.sha256.as_str());
-        let now = record.roll_back(target, RejectedBy::Operator, ROLLED_BACK.to_owned())?;
-        // It was checked with the driver's file of today, which may be stricter.
-        let now = ActiveVersion {
-            driver_file: config.text.clone(),
-            ..now
-        };
+        let reason = ROLLED_BACK.to_owned();
+        record.roll_back(Some(&sha256), RejectedBy::Operator, reason)?;
         record.active = Some(now.clone());
         Ok(now)
     })
@@ -209,6 +222,7 @@ fn admitted(
     known: &KnownVersion,
 ) -> Result<Manifest, ByNameError> {
     allowed(config, &known.sha256)?;
+    of_its_component(config, known)?;
     let sha256 = || known.sha256.clone();
     let gone = |source| ByNameError::Gone {
         sha256: sha256(),
@@ -253,6 +267,18 @@ fn allowed(config: &DriverConfig, sha256: &str) -> Result<(), ByNameError> {
         Some(active) if active != sha256 => Err(ByNameError::FixedByFile {
             driver,
             active: active.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn of_its_component(config: &DriverConfig, known: &KnownVersion) -> Result<(), ByNameError> {
+    match &known.component {
+        Some(component) if *component != config.component => Err(ByNameError::OfFormer {
+            sha256: known.sha256.clone(),
+            component: component.clone(),
+            driver: config.name.clone(),
+            named: config.component.clone(),
         }),
         _ => Ok(()),
     }

@@ -52,7 +52,8 @@ fn listed(digests: &[String]) -> String {
 }
 
 impl VersionRecord {
-    /// The version to which [`Self::roll_back`] goes: the one of that digest, or the latest.
+    /// The version to which [`Self::roll_back`] goes: the one of that digest, or the latest. One of another component is
+    /// none.
     ///
     /// # Errors
     /// [`DecisionError`].
@@ -60,27 +61,24 @@ impl VersionRecord {
         let Some(active) = &self.active else {
             return Err(DecisionError::NothingActive);
         };
+        let before = |known: &&ActiveVersion| known.component == active.component;
+        let mut previous = self.previous.iter().filter(before);
         let Some(sha256) = to else {
-            return self
-                .previous
-                .first()
-                .ok_or_else(|| DecisionError::NothingBefore {
-                    active: active.sha256.clone(),
-                });
+            return previous.next().ok_or_else(|| DecisionError::NothingBefore {
+                active: active.sha256.clone(),
+            });
         };
         if active.sha256 == sha256 {
             return Err(serves_already(sha256));
         }
-        let mut previous = self.previous.iter();
         previous
             .find(|known| known.sha256 == sha256)
-            .ok_or_else(|| DecisionError::NotBefore {
-                sha256: sha256.to_owned(),
-                previous: self
-                    .previous
-                    .iter()
-                    .map(|known| known.sha256.clone())
-                    .collect(),
+            .ok_or_else(|| {
+                let previous = self.previous.iter().filter(before);
+                DecisionError::NotBefore {
+                    sha256: sha256.to_owned(),
+                    previous: previous.map(|known| known.sha256.clone()).collect(),
+                }
             })
     }
 
@@ -175,14 +173,22 @@ mod tests {
     use super::super::version_record::{Content, HeldVersion};
     use super::*;
 
+    fn content(sha256: &str) -> Content {
+        Content {
+            offered: format!("content of {sha256}"),
+            driver_file: String::new(),
+        }
+    }
+
     fn version(sha256: &str) -> ActiveVersion {
         ActiveVersion {
+            component: "nfs".to_owned(),
             sha256: sha256.to_owned(),
             version: GuestText::name("1"),
             since: 10,
             source: format!("/source/{sha256}"),
             driver_file: format!("file of {sha256}"),
-            content: Content(format!("content of {sha256}")),
+            content: content(sha256),
             verified_by: None,
         }
     }
@@ -215,12 +221,12 @@ mod tests {
         assert!(now.since > 10, "it serves since now");
         assert_eq!(record.active, Some(now));
         let rejected = &record.rejected[0];
-        assert!(record.has_rejected("c") && !record.has_rejected("b"));
+        assert!(record.has_taken_back("c") && !record.has_taken_back("b"));
         assert_eq!(
             (rejected.by, rejected.reason.as_str()),
             (RejectedBy::Operator, "it is bad")
         );
-        assert_eq!(rejected.content, Content("content of c".to_owned()));
+        assert_eq!(rejected.content, content("c"));
     }
 
     #[test]
@@ -231,7 +237,7 @@ mod tests {
         }
         let error = back(&mut record, None).expect_err("none is left");
         assert!(matches!(error, DecisionError::NothingBefore { .. }));
-        assert!(record.has_rejected("b") && record.has_rejected("c"));
+        assert!(record.has_taken_back("b") && record.has_taken_back("c"));
     }
 
     #[test]
@@ -239,6 +245,18 @@ mod tests {
         let mut record = record(&["a", "b", "c"]);
         back(&mut record, Some("a")).expect("a served before");
         assert_eq!(previous(&record), ["b"]);
+    }
+
+    #[test]
+    fn versions_of_another_component_are_none_to_go_back_to() {
+        let mut record = record(&["a"]);
+        record.activate(ActiveVersion {
+            component: "other".to_owned(),
+            ..version("b")
+        });
+        for to in [None, Some("a")] {
+            back(&mut record, to).expect_err("a is another component's");
+        }
     }
 
     #[test]
@@ -260,14 +278,14 @@ mod tests {
         let mut record = record(&["a", "b"]);
         back(&mut record, None).expect("a served before");
         record.activate_by_name(version("b")).expect("rejected");
-        assert!(!record.has_rejected("b") && record.has_rejected("a"));
+        assert!(!record.has_taken_back("b") && record.has_taken_back("a"));
         assert_eq!(record.rejected[0].reason, REPLACED);
         // The operator can still go back to it.
         assert_eq!(
             back(&mut record, None).expect("a served before").sha256,
             "a"
         );
-        assert!(!record.has_rejected("a"));
+        assert!(!record.has_taken_back("a"));
     }
 
     #[test]
@@ -285,7 +303,7 @@ mod tests {
             let mut record = record(&["a"]);
             record.held.push(held(since));
             record.activate_by_name(version("b")).expect("held");
-            assert_eq!(record.has_rejected("a"), is_rejected, "{since}");
+            assert_eq!(record.has_taken_back("a"), is_rejected, "{since}");
             assert!(record.held.is_empty());
             assert_eq!(previous(&record), ["a"]);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::compiled;
 use super::version_progress::VersionProgress;
 use super::version_record::{ActiveVersion, Content, VersionRecord};
-use crate::config::Paths;
+use crate::config::{DriverConfig, Paths};
 use crate::error::GuestText;
 use crate::sys::now_seconds;
 
@@ -28,9 +28,11 @@ pub(super) struct KnownVersion {
     pub known_as: KnownAs,
     /// Its own word for itself; none where it is not compiled here.
     version: Option<GuestText>,
+    /// Of which component, where that is known.
+    pub(super) component: Option<String>,
     source: String,
     content: Content,
-    pub(super) verified_by: Option<PathBuf>,
+    pub(super) verified_by: Option<String>,
 }
 
 /// What a version is to a driver, the most telling first.
@@ -93,15 +95,19 @@ impl fmt::Display for KnownList {
 }
 
 impl KnownVersion {
-    /// As a version that serves from now on, with that driver's file.
-    pub(super) fn activated(self, version: GuestText, driver_file: String) -> ActiveVersion {
+    /// As a version that serves from now on, with the driver's file as it is now.
+    pub(super) fn activated(self, version: GuestText, driver: &DriverConfig) -> ActiveVersion {
         ActiveVersion {
+            component: driver.component.clone(),
             sha256: self.sha256,
             version,
             since: now_seconds(),
             source: self.source,
-            driver_file,
-            content: self.content,
+            driver_file: driver.text.clone(),
+            content: Content {
+                driver_file: Content::driver_file(driver),
+                ..self.content
+            },
             verified_by: self.verified_by,
         }
     }
@@ -138,6 +144,7 @@ pub(super) fn known_versions(
             sha256: it.sha256.clone(),
             known_as,
             version: Some(it.version.clone()),
+            component: Some(it.component.clone()),
             source: it.source.clone(),
             content: it.content.clone(),
             verified_by: it.verified_by.clone(),
@@ -149,6 +156,7 @@ pub(super) fn known_versions(
         sha256: it.sha256.clone(),
         known_as: KnownAs::Held,
         version: Some(it.version.clone()),
+        component: None,
         source: it.source.clone(),
         content: it.content.clone(),
         verified_by: it.verified_by.clone(),
@@ -157,6 +165,7 @@ pub(super) fn known_versions(
         sha256: it.sha256.clone(),
         known_as: KnownAs::Rejected,
         version: Some(it.version.clone()),
+        component: None,
         source: it.source.clone(),
         content: it.content.clone(),
         verified_by: it.verified_by.clone(),
@@ -180,6 +189,7 @@ fn pending(paths: &Paths, progress: &VersionProgress) -> Option<KnownVersion> {
     Some(KnownVersion {
         version: version(paths, &sha256),
         known_as: KnownAs::Pending,
+        component: None,
         source: pending.source.clone(),
         content: pending.content.clone(),
         verified_by: None,
@@ -197,6 +207,7 @@ fn stored(paths: &Paths) -> impl Iterator<Item = KnownVersion> {
         Some(KnownVersion {
             version: version(paths, &sha256),
             known_as: KnownAs::Stored,
+            component: None,
             source: file.display().to_string(),
             content: Content::default(),
             verified_by: None,
@@ -268,6 +279,7 @@ mod tests {
         KnownVersion {
             sha256: sha256.to_owned(),
             known_as: KnownAs::Held,
+            component: None,
             version: Some(GuestText::name("1.2.3")),
             source: "a file".to_owned(),
             content: Content::default(),

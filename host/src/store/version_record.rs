@@ -105,9 +105,9 @@ pub struct RejectedVersion {
     pub by: RejectedBy,
     /// What was offered: while the source offers it, it stays rejected.
     pub content: Content,
-    /// The file of the public key whose signature it has, if one was asked for.
+    /// SHA-256 of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<PathBuf>,
+    pub verified_by: Option<String>,
 }
 
 /// What a driver is offered. The same once more is nothing new.
