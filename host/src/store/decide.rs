@@ -124,7 +124,7 @@ impl VersionRecord {
             .map(|held| held.since);
         self.activate(version);
         if let Some(before) = before
-            && found.is_none_or(|found| found <= before.since)
+            && found.is_none_or(|found| found < before.since)
         {
             self.reject(before, RejectedBy::Operator, REPLACED.to_owned(), now);
         }
@@ -299,7 +299,7 @@ mod tests {
             content: Content::default(),
             verified_by: None,
         };
-        for (since, is_rejected) in [(11, false), (9, true)] {
+        for (since, is_rejected) in [(10, false), (9, true)] {
             let mut record = record(&["a"]);
             record.held.push(held(since));
             record.activate_by_name(version("b")).expect("held");
