@@ -18,6 +18,8 @@ mod decompress;
 mod engine;
 #[cfg(feature = "compiler")]
 mod entry_name;
+#[cfg(feature = "compiler")]
+mod hold;
 mod imports;
 mod manifest;
 #[cfg(feature = "compiler")]
@@ -48,6 +50,8 @@ pub use components::{
 #[cfg(feature = "compiler")]
 pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
+#[cfg(feature = "compiler")]
+pub use hold::what_it_takes_away;
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
