@@ -22,6 +22,7 @@ mod entry_name;
 mod hold;
 mod imports;
 mod manifest;
+mod retain;
 #[cfg(feature = "compiler")]
 mod signature;
 #[cfg(feature = "compiler")]
@@ -56,6 +57,7 @@ pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
+pub use retain::remove_unused;
 #[cfg(feature = "compiler")]
 pub use signature::{SignatureError, VerifiedBy, verify};
 #[cfg(feature = "compiler")]

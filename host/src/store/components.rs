@@ -185,5 +185,9 @@ fn file_sha256_hex(path: &Path) -> io::Result<String> {
 
 fn digest_in_name(target: &Path) -> Option<String> {
     let stem = target.file_name()?.to_str()?.strip_suffix(".wasm")?;
-    (stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| stem.to_owned())
+    is_digest(stem).then(|| stem.to_owned())
+}
+
+pub(super) fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
