@@ -13,11 +13,14 @@ mod public_key;
 mod requirement;
 mod section;
 mod sha256_digest;
+mod state_format;
 mod units;
 mod version_rules;
 
 pub use driver_config::{DriverConfig, FlexVolumeAttach, FlexVolumeName};
-pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers, parse_driver};
+pub use driver_file::{
+    find_driver, find_flexvolume_driver, load_drivers, load_each_driver, parse_driver,
+};
 pub use error::ConfigError;
 pub use grants::misspelt_mount_options;
 pub use limits::Limits;
@@ -28,5 +31,6 @@ pub(crate) use paths::is_plain_name;
 pub use public_key::PublicKey;
 pub use public_key::PublicKeyFile;
 pub use requirement::Requirement;
+pub use state_format::StateError;
 pub use units::{bytes, duration, size};
 pub use version_rules::{RollbackRule, VersionRules};

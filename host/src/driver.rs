@@ -55,7 +55,7 @@ mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::config::{DriverConfig, Paths};
+use crate::config::{DriverConfig, Paths, StateError};
 use crate::journal::{DetachedVolumes, Journal};
 use crate::runtime::{DriverState, Runtime};
 use crate::store::ActiveVersions;
@@ -75,7 +75,7 @@ pub use request::{
 };
 pub use response::{Component, ExpandOutcome};
 pub use session::{CallTimeouts, Session};
-pub use versions_in_use::versions_in_use;
+pub use versions_in_use::{versions_in_use, versions_in_use_by};
 
 /// One driver on this machine. Clones share everything.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// With its configuration, on these paths.
+    /// With its configuration, on these paths, whose state is this host's to use ([`Paths::check_state`]).
     pub fn new(config: DriverConfig, paths: Paths) -> Self {
         let name = &config.name;
         let worker_counters = WorkerCounters::default();
@@ -146,6 +146,14 @@ impl Driver {
                 .map(|(capability, count)| (capability.name(), count))
                 .collect(),
         }
+    }
+
+    /// Whether the state of this node is still for this host to use, after another one may have been here.
+    ///
+    /// # Errors
+    /// Of a later host.
+    pub fn check_state(&self) -> Result<(), StateError> {
+        self.shared.paths.check_state()
     }
 
     /// As its file in drivers.d was when the process read it.

@@ -5,6 +5,8 @@
 //! itself reads of a stranger's component is its digest, a worker process with limits the rest. Compiled code lies in
 //! a root-only directory and is checked before it is mapped.
 
+#[cfg(feature = "compiler")]
+mod activate;
 mod active;
 #[cfg(feature = "compiler")]
 mod compile;
@@ -29,12 +31,18 @@ mod signature;
 mod snapshot;
 #[cfg(feature = "compiler")]
 mod source;
+#[cfg(feature = "compiler")]
+mod updates;
 mod version_progress;
 mod version_record;
 #[cfg(feature = "compiler")]
 mod watch;
 mod watcher_lock;
 
+#[cfg(feature = "compiler")]
+pub use crate::worker::client::Priority;
+#[cfg(feature = "compiler")]
+pub use activate::{Activation, Outcome};
 pub use active::{ActiveVersions, Version, VersionError};
 #[cfg(feature = "compiler")]
 pub use compile::{
@@ -51,8 +59,6 @@ pub use components::{
 #[cfg(feature = "compiler")]
 pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
-#[cfg(feature = "compiler")]
-pub use hold::what_it_takes_away;
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
@@ -64,6 +70,8 @@ pub use signature::{SignatureError, VerifiedBy, verify};
 pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
+#[cfg(feature = "compiler")]
+pub use updates::Updates;
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
 pub use version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,

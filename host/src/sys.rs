@@ -25,7 +25,9 @@ mod rate_limit;
 pub(crate) mod rlimit;
 mod socket;
 mod socket_directory;
+mod socket_name;
 mod stdio;
+mod termination;
 
 pub use clock::{ThreadClock, now_seconds};
 pub use core_dump::forbid_core_dumps;
@@ -35,23 +37,26 @@ pub use directory::{
 };
 pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, takes_writes};
 pub use durable::{
-    TrustError, check_root_only_directory, open_trusted, read_trusted, remove_durably,
-    remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
+    TrustError, check_root_only_directory, create_durably, open_trusted, read_trusted,
+    remove_durably, remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
     write_durably_by_way_of, write_program_durably,
 };
 pub use file_cache::{FileCache, if_there};
 pub use host_name::host_name;
 pub use inotify::{DirectoryEvents, Heard, WatchedDirectory, wait_readable};
 pub use key_file::read_key_file;
-pub use lock::{Afterwards, Lock, LockError};
+pub use lock::{Afterwards, Lock, LockError, give_up_inherited_lock};
 pub use log::open_log;
 pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mountinfo::{
-    MountEntry, cached_mount_at, is_mount_point, mount_at, mount_points_beneath, mount_points_of,
+    MountEntry, ToldBy, cached_mount_at, is_mount_point, mount_at, mount_points_beneath,
+    mount_points_of,
 };
 pub use open_directory::{DirectoryIdentity, OpenDirectory};
 pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;
-pub use socket::listen_at;
+pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
+pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
+pub use termination::{hold_termination, wait_for_termination};

@@ -16,6 +16,8 @@ use drivebay::volume::{DriverName, NodeId};
 use guest_memory::GuestMemory;
 use verbosity::Verbosity;
 
+use super::sources::Sources;
+
 /// Serve drivers to CSI callers, each on its own Unix socket.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -51,6 +53,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "IP:PORT")]
     metrics_address: Option<SocketAddr>,
     #[command(flatten)]
+    updates: Sources,
+    #[command(flatten)]
     guest_memory: GuestMemory,
     #[command(flatten)]
     verbosity: Verbosity,
@@ -74,6 +78,9 @@ impl Serve {
                 self.drivers.len(),
                 self.endpoints.len()
             );
+        }
+        if let Some(endpoint) = given_twice(&self.endpoints) {
+            bail!("endpoint {endpoint} was given twice; each driver needs one of its own");
         }
         log_stream::log_to_stderr(self.verbosity.level());
         paths.close()?;
@@ -100,9 +107,24 @@ impl Serve {
             directory: paths.serving(),
             address: self.metrics_address,
         };
-        csi::serve(plugins, &metrics_config)?;
+        let following = self
+            .updates
+            .is_given()
+            .then(|| self.updates.follow(paths, self.node_id.as_deref()))
+            .transpose()?;
+        let served = csi::serve(plugins, &metrics_config);
+        drop(following);
+        served?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The later one would take over from the earlier one.
+fn given_twice(endpoints: &[Endpoint]) -> Option<&Endpoint> {
+    let mut later = endpoints.iter().enumerate();
+    later
+        .find(|(index, endpoint)| endpoints[..*index].contains(endpoint))
+        .map(|(_, endpoint)| endpoint)
 }
 
 fn driver(paths: &Paths, name: &str) -> anyhow::Result<Driver> {

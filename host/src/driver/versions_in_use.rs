@@ -6,7 +6,8 @@ use std::io;
 
 use crate::config::Paths;
 use crate::error::DriverError;
-use crate::journal::{Journal, VolumeRecord};
+use crate::journal::Journal;
+use crate::volume::DriverName;
 
 /// Digests of the versions that a journal entry of any driver names, also of one that is no longer configured: its
 /// volumes are still there.
@@ -27,18 +28,31 @@ pub fn versions_in_use(paths: &Paths) -> Result<BTreeSet<String>, DriverError> {
     for driver in drivers {
         let driver = driver.map_err(unreadable)?;
         if driver.file_type().map_err(unreadable)?.is_dir() {
-            for record in Journal::new(driver.path()).records()? {
-                versions.extend(versions_of(record));
-            }
+            versions.extend(versions_in(&Journal::new(driver.path()))?);
         }
     }
     Ok(versions)
 }
 
-fn versions_of(record: VolumeRecord) -> impl Iterator<Item = String> {
-    let attached = record.attachments.into_iter().map(|made| made.component);
-    let mounted = record.mounts.into_iter().map(|made| made.component);
-    attached.chain(mounted)
+/// The same of one driver.
+///
+/// # Errors
+/// As for [`versions_in_use`].
+pub fn versions_in_use_by(
+    paths: &Paths,
+    driver: &DriverName,
+) -> Result<BTreeSet<String>, DriverError> {
+    let journal = Journal::new(paths.journal().join(&driver.0));
+    versions_in(&journal)
+}
+
+fn versions_in(journal: &Journal) -> Result<BTreeSet<String>, DriverError> {
+    let mut versions = BTreeSet::new();
+    for record in journal.records()? {
+        versions.extend(record.attachments.into_iter().map(|made| made.component));
+        versions.extend(record.mounts.into_iter().map(|made| made.component));
+    }
+    Ok(versions)
 }
 
 #[cfg(test)]
@@ -46,7 +60,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::journal::{Attachment, Lifetime, MountRecord, Progress, Role, Use};
+    use crate::journal::{Attachment, Lifetime, MountRecord, Progress, Role, Use, VolumeRecord};
     use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
 
     fn paths(root: &Path) -> Paths {
@@ -93,6 +107,9 @@ mod tests {
         save(&paths, "one-that-is-gone", "a", "c");
         let found = versions_in_use(&paths).expect("readable");
         assert_eq!(found, ["a", "b", "c"].map(str::to_owned).into());
+        let of_one = versions_in_use_by(&paths, &DriverName("nfs".to_owned()));
+        let of_one = of_one.expect("readable");
+        assert_eq!(of_one, ["a", "b"].map(str::to_owned).into());
     }
 
     #[test]

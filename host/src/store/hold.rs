@@ -9,7 +9,11 @@ use super::manifest::{Manifest, Need, Parameter, Scope, host_word};
 
 /// In sentences for the operator, each thing once; empty where everything stays. `in_use` are the versions that journal
 /// entries of this node name.
-pub fn what_it_takes_away(new: &Manifest, active: &Manifest, in_use: &[Manifest]) -> Vec<String> {
+pub(super) fn what_it_takes_away(
+    new: &Manifest,
+    active: &Manifest,
+    in_use: &[Manifest],
+) -> Vec<String> {
     let known: Vec<&Manifest> = std::iter::once(active).chain(in_use).collect();
     let mut sentences = exports(new, &known);
     sentences.extend(parameters(new, &known));
