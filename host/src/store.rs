@@ -30,6 +30,7 @@ mod imports;
 #[cfg(feature = "compiler")]
 mod known_versions;
 mod manifest;
+mod retain;
 #[cfg(feature = "compiler")]
 mod signature;
 #[cfg(feature = "compiler")]
@@ -74,6 +75,7 @@ pub(crate) use imports::{capabilities, wants_wasi};
 pub use known_versions::DigestError;
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
+pub use retain::remove_unused;
 #[cfg(feature = "compiler")]
 pub use signature::{SignatureError, VerifiedBy, verify};
 #[cfg(feature = "compiler")]
