@@ -146,7 +146,7 @@ pub fn activate_by_name(
         return Err(undecided(config, DecisionError::ServesAlready { sha256 }));
     }
     let manifest = admitted(paths, config, &known)?;
-    let now = known.activated(manifest.description.version, config.text.clone());
+    let now = known.activated(manifest.description.version, config);
     change(paths, config, |record| {
         record.activate_by_name(now.clone()).map(|()| now)
     })

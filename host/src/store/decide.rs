@@ -177,13 +177,21 @@ mod tests {
 
     fn version(sha256: &str) -> ActiveVersion {
         ActiveVersion {
+            component: "nfs".to_owned(),
             sha256: sha256.to_owned(),
             version: GuestText::name("1"),
             since: 10,
             source: format!("/source/{sha256}"),
             driver_file: format!("file of {sha256}"),
-            content: Content(format!("content of {sha256}")),
+            content: content(&format!("content of {sha256}")),
             verified_by: None,
+        }
+    }
+
+    fn content(offered: &str) -> Content {
+        Content {
+            offered: offered.to_owned(),
+            driver_file: String::new(),
         }
     }
 
@@ -220,7 +228,7 @@ mod tests {
             (rejected.by, rejected.reason.as_str()),
             (RejectedBy::Operator, "it is bad")
         );
-        assert_eq!(rejected.content, Content("content of c".to_owned()));
+        assert_eq!(rejected.content, content("content of c"));
     }
 
     #[test]

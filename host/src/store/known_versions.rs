@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::compiled;
 use super::version_progress::VersionProgress;
 use super::version_record::{ActiveVersion, Content, VersionRecord};
-use crate::config::Paths;
+use crate::config::{DriverConfig, Paths};
 use crate::error::GuestText;
 use crate::sys::now_seconds;
 
@@ -30,7 +30,7 @@ pub(super) struct KnownVersion {
     version: Option<GuestText>,
     source: String,
     content: Content,
-    pub(super) verified_by: Option<PathBuf>,
+    pub(super) verified_by: Option<String>,
 }
 
 /// What a version is to a driver, the most telling first.
@@ -94,13 +94,14 @@ impl fmt::Display for KnownList {
 
 impl KnownVersion {
     /// As a version that serves from now on, with that driver's file.
-    pub(super) fn activated(self, version: GuestText, driver_file: String) -> ActiveVersion {
+    pub(super) fn activated(self, version: GuestText, driver: &DriverConfig) -> ActiveVersion {
         ActiveVersion {
+            component: driver.component.clone(),
             sha256: self.sha256,
             version,
             since: now_seconds(),
             source: self.source,
-            driver_file,
+            driver_file: driver.text.clone(),
             content: self.content,
             verified_by: self.verified_by,
         }

@@ -107,7 +107,7 @@ pub struct RejectedVersion {
     pub content: Content,
     /// The file of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<PathBuf>,
+    pub verified_by: Option<String>,
 }
 
 /// What a driver is offered. The same once more is nothing new.
@@ -302,6 +302,12 @@ impl VersionRecord {
             self.previous.insert(0, before);
         }
         self.previous.truncate(PREVIOUS);
+    }
+
+    /// Whether that version is rejected.
+    pub fn has_rejected(&self, sha256: &str) -> bool {
+        let mut rejected = self.rejected.iter();
+        rejected.any(|rejected| rejected.sha256 == sha256)
     }
 
     /// Whether that version was taken out of service, and may not come back by itself.
