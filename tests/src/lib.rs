@@ -10,6 +10,7 @@
 
 mod answer;
 mod cloud;
+mod config_map;
 mod csi;
 pub mod csi_proto;
 mod csi_volume;
@@ -43,6 +44,7 @@ mod web_server;
 
 pub use answer::Answer;
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
+pub use config_map::{ConfigMap, Payload};
 pub use csi::{Csi, mounted, mounted_as, raw};
 pub use csi_volume::{CsiVolume, created, disk_request};
 pub use disk::{DISK, Disk, GIB, device};
