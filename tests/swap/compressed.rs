@@ -85,10 +85,10 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
     for_both(|watcher| {
         let site = Site::new(watcher);
         for (program, name) in WAYS {
-            let shown = bomb(&site.node, program, 512 << 20);
+            let shown = bomb(&site.node, program, 160 << 20);
             site.under_calls(1, || {
                 site.source.write(&[(name, &shown)]);
-                site.refuses("decompress", name, "1.0.0");
+                site.refuses("decompress", "bytes", "1.0.0");
             });
         }
         site.swap_to("2.0.0");
@@ -103,9 +103,9 @@ fn what_ends_too_soon_or_is_not_compressed_is_refused() {
         for (program, name) in WAYS {
             let mut shown = compressed(&site.node, program, &component);
             shown.truncate(shown.len() / 2);
-            for wrong in [&shown, &component] {
+            for (wrong, words) in [(&shown, "truncated"), (&component, "")] {
                 site.source.write(&[(name, wrong)]);
-                site.refuses("decompress", name, "1.0.0");
+                site.refuses("decompress", words, "1.0.0");
                 site.swap_to("1.0.1");
                 site.swap_to("1.0.0");
             }

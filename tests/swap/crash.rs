@@ -10,7 +10,8 @@ use drivebay_tests::{ConfigMap, Node, csi_proto as proto, digest, eventually, te
 use serde_json::Value;
 
 use crate::backend::backend;
-use crate::site::{FILE, Kind, SHIM, Site, Watcher, named_in, prepared, record, watch};
+use crate::serving::named_in;
+use crate::site::{FILE, Kind, SHIM, Site, Watcher, prepared, record, watch};
 use crate::whole::is_whole;
 
 /// In the order in which they are taken.
@@ -154,7 +155,7 @@ fn killed_at_any_moment_a_version_serves_and_the_next_watcher_converges() {
         ground.shows_another();
         let mut watcher = ground.watcher();
         // Golden steps through the time that one takes, and a quarter beyond: spread evenly, and never the same.
-        let part = (number * 618 % 1000) as u32;
+        let part = u32::try_from(number * 618 % 1000).expect("below a thousand");
         std::thread::sleep(took * 5 / 4 * part / 1000);
         end(&mut watcher);
         if number % 10 == 0 {

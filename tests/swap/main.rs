@@ -26,6 +26,7 @@ mod journal;
 mod one_version;
 mod retention;
 mod rollback;
+mod serving;
 mod signatures;
 mod site;
 mod skew;

@@ -59,20 +59,20 @@ fn what_is_not_signed_or_wrongly_or_by_another_is_refused() {
         let by_another_key = others.sign(&component);
         let mut damaged = ours.sign(&component);
         damaged.truncate(20);
-        for signature in [
-            None,
-            Some(&of_another_content[..]),
-            Some(&by_another_key),
-            Some(&others.bundle(&component)),
-            Some(&damaged),
-            Some(b""),
-            Some(&vec![b'{'; 1 << 20]),
+        for (signature, step) in [
+            (None, "verify"),
+            (Some(&of_another_content[..]), "verify"),
+            (Some(&by_another_key), "verify"),
+            (Some(&others.bundle(&component)), "verify"),
+            (Some(&damaged), "verify"),
+            (Some(b""), "verify"),
+            (Some(&vec![b'{'; 1 << 20]), "read"),
         ] {
             let signature = signature.map(|signature| (SIGNATURE, signature));
             let files = [Some((FILE, &component[..])), signature];
             let files: Vec<_> = files.into_iter().flatten().collect();
             site.source.write(&files);
-            site.refuses("verify", "", "1.0.0");
+            site.refuses(step, "", "1.0.0");
             // The same component is tried again with each signature: what it failed for has changed.
             let first = backend("1.0.0").component();
             let signed = ours.sign(&first);

@@ -5,15 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use drivebay_tests::{
-    Answer, ConfigMap, Csi, Node, PATIENCE, WatGuest, csi_proto as proto, digest, guest, options,
-    text,
-};
+use drivebay_tests::{ConfigMap, Csi, Node, WatGuest, digest, guest, text};
 
-use crate::backend::{NAME, WHO, attaching, backend, this_is};
-use crate::status::Status;
+use crate::backend::{NAME, attaching, backend};
 
 /// Where kubelet finds the shim.
 pub(crate) const SHIM: &str = "drivebay~swap/swap";
@@ -62,12 +58,12 @@ pub(crate) struct Site {
     process: Process,
     pub(crate) source: ConfigMap,
     pub(crate) node: Node,
-    kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Debug)]
 enum Process {
-    Serve(Csi),
+    Serve(Box<Csi>),
     Install(Mutex<Child>),
 }
 
@@ -115,7 +111,7 @@ impl Site {
         let from = ["--components-from", text(source.directory())];
         let arguments = [&from[..], arguments].concat();
         let process = match watcher {
-            Watcher::Serve => Process::Serve(node.begin_to_serve(NAME, &arguments)),
+            Watcher::Serve => Process::Serve(Box::new(node.begin_to_serve(NAME, &arguments))),
             Watcher::Install => Process::Install(Mutex::new(watch(&node, &arguments))),
         };
         Self {
@@ -129,7 +125,7 @@ impl Site {
     /// CSI's caller, where `serve` is the watcher.
     pub(crate) fn csi(&self) -> Option<&Csi> {
         match &self.process {
-            Process::Serve(csi) => Some(csi),
+            Process::Serve(csi) => Some(csi.as_ref()),
             Process::Install(_) => None,
         }
     }
@@ -190,99 +186,6 @@ impl Site {
         digest
     }
 
-    /// What the shim answers for the volume that tells the version.
-    #[track_caller]
-    pub(crate) fn ask(&self) -> Answer {
-        let target = text(&self.node.pod(WHO)).to_owned();
-        let json = options(WHO, &[]);
-        match self.kind {
-            Kind::Mounted => self.node.call_driver(SHIM, &["mount", &target, &json]),
-            Kind::Attached => self
-                .node
-                .call_driver(SHIM, &["mountdevice", &target, "", &json]),
-        }
-    }
-
-    /// The version that a call through the shim meets; empty where it meets none.
-    #[track_caller]
-    pub(crate) fn version(&self) -> String {
-        let answer = self.ask();
-        named_in(answer.message()).unwrap_or_default().to_owned()
-    }
-
-    /// The version that CSI's callers meet.
-    pub(crate) fn csi_version(&self) -> Option<String> {
-        let info = self.csi()?.get_plugin_info(proto::GetPluginInfoRequest {});
-        info.ok()?.manifest.remove("component-version")
-    }
-
-    fn meets(&self, version: &str) -> bool {
-        let of_csi = self.csi_version();
-        self.version() == version
-            && (self.csi().is_none() || of_csi.is_some_and(|of_csi| of_csi == version))
-    }
-
-    /// In the end that version serves, wherever one asks, and `status` says so.
-    #[track_caller]
-    pub(crate) fn serves(&self, version: &str) {
-        let until = Instant::now() + PATIENCE;
-        while !self.meets(version) {
-            let now = || format!("{:?}, {:?}", self.ask(), self.status());
-            assert!(
-                Instant::now() < until,
-                "{version} does not serve: {}\n{}",
-                now(),
-                self.log()
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
-        let status = self.status();
-        assert_eq!(status.active_version(), Some(version), "{status:?}");
-    }
-
-    /// That version serves now, wherever one asks.
-    #[track_caller]
-    pub(crate) fn keeps(&self, version: &str) {
-        let answer = self.ask();
-        let expected = this_is(version);
-        let answer = answer.fails_with(&expected);
-        assert!(self.meets(version), "{answer:?}, {:?}", self.csi_version());
-    }
-
-    /// Of the driver, now.
-    #[track_caller]
-    pub(crate) fn status(&self) -> Status {
-        Status::of(&self.node)
-    }
-
-    /// Waits until `status` says that; it shows what it says instead.
-    #[track_caller]
-    pub(crate) fn tells(&self, what: &str, is_said: impl Fn(&Status) -> bool) -> Status {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let status = self.status();
-            if is_said(&status) {
-                return status;
-            }
-            assert!(
-                Instant::now() < until,
-                "{what} is not told: {status:#?}\n{}",
-                self.log()
-            );
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// What the source shows is refused at that step for a reason with these words, `version` serves, and nothing is
-    /// left half done.
-    #[track_caller]
-    pub(crate) fn refuses(&self, step: &str, words: &str, version: &str) {
-        let what = format!("a refusal at {step} with {words:?}");
-        self.tells(&what, |status| status.refused(step, words));
-        self.keeps(version);
-        self.is_whole();
-    }
-
     /// `drivebay ARGUMENTS`, which has to succeed.
     #[track_caller]
     pub(crate) fn drivebay(&self, arguments: &[&str]) -> String {
@@ -321,12 +224,6 @@ impl Site {
 /// The file that says which version of the driver is active.
 pub(crate) fn record(node: &Node) -> PathBuf {
     node.path("state/versions").join(format!("{NAME}.json"))
-}
-
-/// The version that names itself in a text.
-pub(crate) fn named_in(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("this is version ")?;
-    Some(rest.split_once('!')?.0)
 }
 
 /// A node with the driver's file and the shim, without a component, and a source that is empty yet.
