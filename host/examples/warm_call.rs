@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     let volume = VolumeId(disk.clone());
     let (mut by_guest, mut natively) = (Vec::new(), Vec::new());
     for turn in 0..WARM_UP + REPETITIONS {
-        let guest = timed(|| Ok(driver.get_volume(&volume).map(drop)?))?;
+        let guest = timed(|| Ok(driver.session().get_volume(&volume).map(drop)?))?;
         let alone = timed(|| native.describe(disk))?;
         if turn >= WARM_UP {
             by_guest.push(guest);

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use drivebay::config::Paths;
+use drivebay::{runtime, store};
 
 /// Runs Kubernetes storage backends as WebAssembly components that can touch nothing they were not handed.
 #[derive(Debug, Parser)]
@@ -87,7 +88,7 @@ enum Command {
 
 /// As the worker that compiles.
 pub(crate) fn serve_compiler(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    match drivebay::runtime::serve_compiler(arguments) {
+    match store::serve_compiler(arguments, runtime::self_test) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -9,13 +9,24 @@ mod error;
 mod grants;
 mod limits;
 mod paths;
+mod public_key;
+mod requirement;
 mod section;
+mod sha256_digest;
 mod units;
+mod version_rules;
 
 pub use driver_config::{DriverConfig, FlexVolumeAttach, FlexVolumeName};
-pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers};
+pub use driver_file::{find_driver, find_flexvolume_driver, load_drivers, parse_driver};
 pub use error::ConfigError;
 pub use grants::misspelt_mount_options;
 pub use limits::Limits;
 pub use paths::Paths;
+#[cfg(feature = "compiler")]
+pub(crate) use paths::is_plain_name;
+#[cfg(feature = "compiler")]
+pub use public_key::PublicKey;
+pub use public_key::PublicKeyFile;
+pub use requirement::Requirement;
 pub use units::{bytes, duration, size};
+pub use version_rules::{RollbackRule, VersionRules};

@@ -8,8 +8,8 @@
 //! operation's own documentation has what the host adds.
 //!
 //! ```text
-//! operation, request      one call, under the lock of what it changes; what callers ask
-//! component, capabilities which component serves, and what it can do
+//! session, guest          one call, by one version of the component; capabilities: what that can do
+//! operation, request      what is done under the lock of what it changes; what callers ask
 //! provision, expand       volumes come, grow and go
 //! snapshot, group_snapshot
 //! attach, attach_on_mount to a node: asked for by itself, or because a pod mounts
@@ -23,10 +23,10 @@
 mod attach;
 mod attach_on_mount;
 mod capabilities;
-mod component;
 mod driver_stats;
 mod expand;
 mod group_snapshot;
+mod guest;
 mod lock;
 mod mount;
 mod mount_cache;
@@ -42,6 +42,7 @@ mod parameters;
 mod provision;
 mod request;
 mod response;
+mod session;
 mod snapshot;
 mod stage_publish;
 mod staging_access;
@@ -52,17 +53,17 @@ mod unmount;
 mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
 
 use crate::config::{DriverConfig, Paths};
 use crate::journal::{DetachedVolumes, Journal};
 use crate::runtime::{DriverState, Runtime};
+use crate::store::ActiveVersions;
 use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 
-use capabilities::CachedCapabilities;
 use mount_cache::MountCache;
+use session::Shared;
 
-pub use crate::runtime::{Export, Scope};
+pub use crate::store::{Export, Scope};
 pub use crate::worker::{Measured, Room};
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;
@@ -72,87 +73,54 @@ pub use request::{
     VolumeLocation, VolumeReference,
 };
 pub use response::{Component, ExpandOutcome};
+pub use session::{CallTimeouts, Session};
 
-/// How long an operation waits for another one on the same volume before it answers `in-progress`.
-/// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
-
-/// One driver on this machine. Clones share everything but their timeouts.
+/// One driver on this machine. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Driver {
-    config: Arc<DriverConfig>,
-    paths: Arc<Paths>,
-    runtime: Arc<Runtime>,
-    journal: Arc<Journal>,
-    detached: Arc<DetachedVolumes>,
-    network: NetworkWorkers,
-    measuring: MeasuringWorkers,
-    worker_counters: WorkerCounters,
+    shared: Arc<Shared>,
     state: DriverState,
-    capabilities: Arc<Mutex<Option<CachedCapabilities>>>,
-    mount_cache: Arc<MountCache>,
-    closed: Arc<OnceLock<()>>,
-    timeouts: CallTimeouts,
-}
-
-/// How long a caller waits.
-#[derive(Debug, Clone, Copy)]
-pub struct CallTimeouts {
-    /// For the answer; the driver's own deadline counts where it comes sooner.
-    pub answer: Option<Instant>,
-    /// For another operation on the same volume, before the answer is `in-progress`.
-    pub lock: Duration,
-}
-
-impl Default for CallTimeouts {
-    /// Of callers that do not say.
-    fn default() -> Self {
-        Self {
-            answer: None,
-            lock: LOCK_WAIT,
-        }
-    }
 }
 
 impl Driver {
     /// With its configuration, on these paths.
     pub fn new(config: DriverConfig, paths: Paths) -> Self {
-        let journal = Arc::new(Journal::new(paths.journal().join(&config.name.0)));
-        let runtime = Arc::new(Runtime::new(paths.clone()));
-        let detached = Arc::new(DetachedVolumes::new(paths.detached().join(&config.name.0)));
+        let name = &config.name;
         let worker_counters = WorkerCounters::default();
-        let network = NetworkWorkers::new(paths.compiler(), worker_counters.clone());
-        let state = DriverState::new(config.name.clone(), paths.run.clone());
-        Self {
-            config: Arc::new(config),
-            paths: Arc::new(paths),
-            runtime,
-            journal,
-            detached,
-            network,
+        let state = DriverState::new(name.clone(), paths.run.clone());
+        let shared = Shared {
+            runtime: Runtime::new(paths.clone()),
+            journal: Journal::new(paths.journal().join(&name.0)),
+            detached: DetachedVolumes::new(paths.detached().join(&name.0)),
+            network: NetworkWorkers::new(paths.compiler(), worker_counters.clone()),
             measuring: MeasuringWorkers::new(worker_counters.clone()),
             worker_counters,
+            capabilities: Mutex::default(),
+            mount_cache: MountCache::default(),
+            closed: OnceLock::new(),
+            versions: ActiveVersions::new(paths.clone(), Arc::new(config)),
+            paths,
+        };
+        Self {
+            shared: Arc::new(shared),
             state,
-            capabilities: Arc::default(),
-            mount_cache: Arc::default(),
-            closed: Arc::default(),
-            timeouts: CallTimeouts::default(),
         }
     }
 
-    /// The same driver, for a caller with those timeouts.
-    #[must_use]
-    pub fn with_timeouts(&self, timeouts: CallTimeouts) -> Self {
-        Self {
-            timeouts,
-            ..self.clone()
-        }
+    /// One call of it, by the version that serves now.
+    pub fn session(&self) -> Session {
+        self.session_within(CallTimeouts::default())
+    }
+
+    /// The same for a caller with those timeouts.
+    pub fn session_within(&self, timeouts: CallTimeouts) -> Session {
+        Session::new(Arc::clone(&self.shared), self.state.clone(), timeouts)
     }
 
     /// The same driver, in a process that runs many calls at once: how many bytes all its guests may take.
     #[must_use]
     pub fn with_guests_within(self, bytes: usize) -> Self {
-        let (name, run) = (self.config.name.clone(), self.paths.run.clone());
+        let (name, run) = (self.config().name.clone(), self.shared.paths.run.clone());
         Self {
             state: DriverState::of_guests_within(bytes, name, run),
             ..self
@@ -161,7 +129,7 @@ impl Driver {
 
     /// What its work has cost by now.
     pub fn stats(&self) -> DriverStats {
-        let stats = self.worker_counters.stats();
+        let stats = self.shared.worker_counters.stats();
         DriverStats {
             guest: self.state.guest_time(),
             host: stats.waited,
@@ -178,14 +146,8 @@ impl Driver {
         }
     }
 
-    /// When a call that begins now has to be over.
-    pub fn deadline(&self, now: Instant) -> Instant {
-        let own = now + self.config.limits.deadline;
-        self.timeouts.answer.map_or(own, |answer| answer.min(own))
-    }
-
-    /// Which driver this is.
+    /// As its file in drivers.d was when the process read it.
     pub fn config(&self) -> &DriverConfig {
-        &self.config
+        self.shared.versions.configured()
     }
 }

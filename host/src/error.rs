@@ -91,6 +91,8 @@ pub enum ErrorOrigin {
     Backend,
     /// This process. What an earlier try of the same caller did at the backend is not known.
     Process,
+    /// The guest: it broke down, or answered what nobody can use. What it did at the backend before is not known.
+    Guest,
 }
 
 impl DriverError {
@@ -118,6 +120,13 @@ impl DriverError {
     #[must_use]
     pub fn from_process(mut self) -> Self {
         self.origin = ErrorOrigin::Process;
+        self
+    }
+
+    /// The same error as one of the guest itself, not of anything that it asked.
+    #[must_use]
+    pub fn from_guest(mut self) -> Self {
+        self.origin = ErrorOrigin::Guest;
         self
     }
 

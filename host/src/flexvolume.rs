@@ -19,7 +19,7 @@ pub use options::{Options, OptionsError};
 pub use reply::{FlexCapabilities, Reply};
 
 use crate::driver::{
-    Driver, ExpandOnNode, PublishVolume, Sharing, StagedFor, TargetCleanup, VolumeLocation,
+    ExpandOnNode, PublishVolume, Session, Sharing, StagedFor, TargetCleanup, VolumeLocation,
 };
 use crate::error::DriverError;
 use crate::volume::{CapacityRange, Parameters, TargetPath};
@@ -58,7 +58,7 @@ impl DriverPath {
 pub fn answer(
     arguments: &[OsString],
     program: &std::path::Path,
-    open: impl FnOnce(&DriverPath) -> Result<Driver, DriverError>,
+    open: impl FnOnce(&DriverPath) -> Result<Session, DriverError>,
 ) -> Reply {
     let callout = match Callout::parse(arguments) {
         Ok(callout) => callout,
@@ -77,7 +77,7 @@ pub fn answer(
     );
     let _entered = span.enter();
     let outcome =
-        open(&DriverPath::from_program(program)).and_then(|driver| carry_out(&driver, &callout));
+        open(&DriverPath::from_program(program)).and_then(|session| carry_out(&session, &callout));
     match outcome {
         Ok(reply) => {
             tracing::info!("done");
@@ -90,17 +90,17 @@ pub fn answer(
     }
 }
 
-fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
+fn carry_out(session: &Session, callout: &Callout) -> Result<Reply, DriverError> {
     match callout {
         Callout::Init => Ok(Reply::initialised(attach::init_capabilities(
-            driver,
-            driver.capabilities()?,
+            session,
+            session.capabilities()?,
         ))),
         // kubelet then uses the volume's own name, which it does on success too, and asks no more.
         Callout::GetVolumeName => Ok(Reply::not_supported("the volume's own name is used")),
-        Callout::Mount { directory, options } => mount(driver, directory, options),
+        Callout::Mount { directory, options } => mount(session, directory, options),
         // What the mount did is in the journal, whoever the operator says attaches now.
-        Callout::Unmount { directory } => driver
+        Callout::Unmount { directory } => session
             .unpublish_volume(&target(directory)?, TargetCleanup::Keep)
             .map(|()| Reply::success()),
         // Growing what cannot grow is a failure rather than "not supported", which kubelet takes for done: the
@@ -110,33 +110,33 @@ fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
                 required_bytes: Some(*bytes),
                 limit_bytes: None,
             };
-            let volume = volume(AttachMode::of(driver)?, options, None)?;
-            driver.expand_volume(&volume, capacity).map(Reply::grown)
+            let volume = volume(AttachMode::of(session)?, options, None)?;
+            session.expand_volume(&volume, capacity).map(Reply::grown)
         }
         Callout::ExpandFs {
             options,
             directory,
             bytes,
-        } => expand_on_node(driver, options, directory, *bytes),
+        } => expand_on_node(session, options, directory, *bytes),
         Callout::Attach { .. }
         | Callout::Detach { .. }
         | Callout::WaitForAttach { .. }
         | Callout::IsAttached { .. }
         | Callout::MountDevice { .. }
-        | Callout::UnmountDevice { .. } => attach::carry_out(driver, callout),
+        | Callout::UnmountDevice { .. } => attach::carry_out(session, callout),
     }
 }
 
-fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, DriverError> {
+fn mount(session: &Session, directory: &str, options: &Options) -> Result<Reply, DriverError> {
     let target = target(directory)?;
-    let capabilities = driver.prepared_capabilities()?;
+    let capabilities = session.prepared_capabilities()?;
     if let Some(group) = options.fs_group()
         && !capabilities.local_filesystem()
     {
         // `init` told kubelet not to change owners: on a share that is slow, and refused by root_squash.
         tracing::info!(fs_group = group, "fsGroup is not applied to a share");
     }
-    let attach = AttachMode::configured(driver, capabilities);
+    let attach = AttachMode::configured(session, capabilities);
     let request = PublishVolume {
         volume: volume(attach, options, Some(directory_of(&target)))?,
         target,
@@ -150,8 +150,8 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
         secrets: options.secrets().clone(),
     };
     match attach {
-        AttachMode::Never | AttachMode::ByKubelet => driver.publish_volume(&request)?,
-        AttachMode::OnMount => driver.attach_and_publish_volume(&request)?,
+        AttachMode::Never | AttachMode::ByKubelet => session.publish_volume(&request)?,
+        AttachMode::OnMount => session.attach_and_publish_volume(&request)?,
     }
     Ok(Reply::success())
 }
@@ -161,12 +161,12 @@ fn mount(driver: &Driver, directory: &str, options: &Options) -> Result<Reply, D
 /// backend has to grow in it. What was mounted may be gone by now; then the next mount makes the file system fill its
 /// volume.
 fn expand_on_node(
-    driver: &Driver,
+    session: &Session,
     options: &Options,
     directory: &str,
     bytes: u64,
 ) -> Result<Reply, DriverError> {
-    let attach = AttachMode::of(driver)?;
+    let attach = AttachMode::of(session)?;
     let at = target(directory).ok();
     let place = at.as_ref().map(directory_of);
     let request = ExpandOnNode {
@@ -176,7 +176,7 @@ fn expand_on_node(
         }),
         required_bytes: bytes,
     };
-    driver.expand_from_node(&volume(attach, options, None)?, &request)?;
+    session.expand_from_node(&volume(attach, options, None)?, &request)?;
     Ok(Reply::success())
 }
 
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn senseless_arguments_are_answered_without_a_driver() {
-        let open = |_: &DriverPath| -> Result<Driver, DriverError> { panic!("not needed") };
+        let open = |_: &DriverPath| -> Result<Session, DriverError> { panic!("not needed") };
         let reply = answer(
             &[OsString::from("frobnicate")],
             Path::new("/x/k8s~nfs/nfs"),

@@ -6,7 +6,6 @@
 //! before and removed after, so that it may point to nothing but never lacks a volume.
 
 mod error;
-mod file_cache;
 mod file_name;
 mod mount_use;
 mod recent_detaches;
@@ -17,10 +16,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::sys;
+use crate::sys::{self, FileCache};
 use crate::volume::VolumeKey;
 
-use file_cache::FileCache;
 use record_file::{parse_record, read_record};
 
 pub(crate) use error::JournalError;

@@ -9,8 +9,8 @@
 //!             └──────────────┬───────────────┴───────────────────────────┘
 //!                         driver           operations, per-volume lock, idempotency; knows no transport
 //!                            ├── journal   what was mounted and attached, durable, so that it can be undone
-//!                         runtime          one fresh instance per call; limits; compiled code
-//!                            │
+//!                         runtime          one fresh instance per call; limits
+//!                            ├── store     components on this node, what they ask for, their compiled code
 //!                     guest component      holds handles, never paths
 //!                            │
 //!                       capability         what the host offers guests, checked against grants
@@ -33,7 +33,9 @@
 //! | options of a mount, and their flags | `worker::mount_flags` |
 //! | the proof that a disk is blank | `worker::server::device::blank` |
 //! | a snapshot's archive | `worker::server::archive` |
-//! | how a component is compiled | `runtime::compile` |
+//! | how a component is compiled | `store::compile` |
+//! | what a directory of new components holds, and when to look at it again | [`store`]: `source`, `watch` |
+//! | how a component is unpacked, and who signed it | [`store`]: `decompress`, `signature` |
 //! | what stays true between calls | [`driver`], `journal` |
 //! | what a guest may do | [`grant`], `capability` |
 //! | the operator's files | [`config`] |
@@ -70,6 +72,8 @@
 //! | condition | why something failed, one to one with the contract's errors; each front-end has one table of codes |
 //! | operation | one call of a driver, under the lock of what it changes |
 //! | record | what the journal has of one volume |
+//! | source | a directory that components are delivered in: a ConfigMap, an image, a directory of the node |
+//! | candidate | a component in a source: neither unpacked nor verified |
 //! | worker | a process for what can hang or needs privileges, which can be killed |
 //! | stats | what something has counted or used up |
 //! | cache | what is kept to save work, and can be lost |
@@ -91,6 +95,7 @@ mod journal;
 pub mod log_file;
 pub mod log_stream;
 pub mod runtime;
+pub mod store;
 pub mod sys;
 pub mod volume;
 pub mod worker;

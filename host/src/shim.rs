@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use drivebay::config::{self, FlexVolumeName, Paths};
-use drivebay::driver::Driver;
+use drivebay::driver::{Driver, Session};
 use drivebay::error::DriverError;
 use drivebay::flexvolume::{self, DriverPath, Reply};
 use drivebay::log_file::LogFile;
@@ -60,7 +60,7 @@ fn answer_panics(answer: Arc<sys::Answer>) {
     }));
 }
 
-fn open(paths: &Paths, name: &DriverPath, program: &Path) -> Result<Driver, DriverError> {
+fn open(paths: &Paths, name: &DriverPath, program: &Path) -> Result<Session, DriverError> {
     let wanted = FlexVolumeName {
         vendor: name.vendor.clone(),
         driver: name.driver.clone(),
@@ -69,7 +69,7 @@ fn open(paths: &Paths, name: &DriverPath, program: &Path) -> Result<Driver, Driv
         DriverError::failed_precondition("cannot read the drivers' configuration").caused_by(error)
     })?;
     found
-        .map(|config| Driver::new(config, paths.clone()))
+        .map(|config| Driver::new(config, paths.clone()).session())
         .ok_or_else(|| {
             DriverError::not_found(format!(
                 "no file in {} serves flexvolume = \"{}/{}\", as which {} was called",

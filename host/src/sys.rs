@@ -10,13 +10,16 @@ mod core_dump;
 mod directory;
 mod disk;
 mod durable;
+mod file_cache;
 mod host_name;
+mod inotify;
 mod key_file;
 mod lock;
 pub(crate) mod lock_file;
 mod log;
 mod memory_limit;
 mod mountinfo;
+mod open_directory;
 mod random;
 mod rate_limit;
 pub(crate) mod rlimit;
@@ -36,7 +39,9 @@ pub use durable::{
     remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
     write_durably_by_way_of, write_program_durably,
 };
+pub use file_cache::{FileCache, if_there};
 pub use host_name::host_name;
+pub use inotify::{DirectoryEvents, Heard, WatchedDirectory, wait_readable};
 pub use key_file::read_key_file;
 pub use lock::{Afterwards, Lock, LockError};
 pub use log::open_log;
@@ -44,6 +49,7 @@ pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mountinfo::{
     MountEntry, cached_mount_at, is_mount_point, mount_at, mount_points_beneath, mount_points_of,
 };
+pub use open_directory::{DirectoryIdentity, OpenDirectory};
 pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;
 pub use socket::listen_at;

@@ -12,3 +12,4 @@ mod compiled_code;
 mod components;
 mod install;
 mod run;
+mod self_test;

@@ -28,19 +28,46 @@ impl<'a> Answers<'a> {
 
     /// The core function that answers so, under its export's name.
     pub(crate) fn function(&mut self, export: &str, function: &Function, answer: &Value) -> String {
+        let at = self.laid(export, function, answer);
+        exported(
+            &self.parameters(function),
+            export,
+            &format!("(i32.const {at})"),
+        )
+    }
+
+    /// One that answers so where the condition, an `i32` in the text format, is not 0, and otherwise something else.
+    pub(crate) fn choosing_function(
+        &mut self,
+        export: &str,
+        function: &Function,
+        condition: &str,
+        [answer, otherwise]: [&Value; 2],
+    ) -> String {
+        let at = self.laid(export, function, answer);
+        let otherwise = self.laid(export, function, otherwise);
+        let body = format!("(select (i32.const {at}) (i32.const {otherwise}) {condition})");
+        exported(&self.parameters(function), export, &body)
+    }
+
+    fn parameters(&self, function: &Function) -> String {
         let signature = self
             .resolve
             .wasm_signature(AbiVariant::GuestExport, function);
         let parameters: Vec<&str> = signature.params.iter().map(core_type).collect();
+        parameters.join(" ")
+    }
+
+    /// Where in memory the answer is.
+    fn laid(&mut self, export: &str, function: &Function, answer: &Value) -> usize {
+        let signature = self
+            .resolve
+            .wasm_signature(AbiVariant::GuestExport, function);
         let result = function.result.expect("each function answers something");
         assert!(signature.retptr, "{export} answers in memory");
         let at = self.room(&result, 1);
         self.lay(&result, answer, at);
-        format!(
-            "(func (export \"{export}\") (param {}) (result i32) (i32.const {}))\n",
-            parameters.join(" "),
-            BASE + at
-        )
+        BASE + at
     }
 
     /// The data segment of all, and the pages of memory that it needs.
@@ -179,6 +206,10 @@ fn only(value: &Value) -> (&str, &Value) {
     let one = value.as_object().and_then(|one| one.iter().next());
     let (case, held) = one.unwrap_or_else(|| panic!("{value} is no case"));
     (case, held)
+}
+
+fn exported(parameters: &str, export: &str, body: &str) -> String {
+    format!("(func (export \"{export}\") (param {parameters}) (result i32) {body})\n")
 }
 
 fn core_type(of: &WasmType) -> &'static str {

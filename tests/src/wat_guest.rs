@@ -32,7 +32,17 @@ pub struct WatGuest {
     stage: String,
     changes: Vec<(String, String)>,
     answers: Vec<(String, Value)>,
+    granted_answers: Vec<(String, Value)>,
 }
+
+/// Whether the endpoint `cloud` is granted, which a guest finds out by opening it.
+const IS_GRANTED: &str = r#"
+    (import "drivebay:driver/https@0.1.0" "open-endpoint" (func $open_endpoint (param i32 i32 i32)))
+    (data (i32.const 480) "cloud")
+    (func $is_granted (result i32)
+        (call $open_endpoint (i32.const 480) (i32.const 5) (i32.const 256))
+        (i32.eqz (i32.load8_u (i32.const 256))))
+"#;
 
 impl WatGuest {
     /// It says that volumes are in place, and mounts nothing.
@@ -50,6 +60,7 @@ impl WatGuest {
             stage: String::new(),
             changes: Vec::new(),
             answers: Vec::new(),
+            granted_answers: Vec::new(),
         }
     }
 
@@ -109,6 +120,17 @@ impl WatGuest {
     #[must_use]
     pub fn answers(mut self, function: &str, answer: Value) -> Self {
         self.answers.push((function.to_owned(), answer));
+        self
+    }
+
+    /// What `interface.function` answers where the driver has been granted the endpoint `cloud`, and `unsupported` where
+    /// it has not: a self-test, in which nothing is granted, hears no lie.
+    #[must_use]
+    pub fn answers_if_granted(mut self, function: &str, answer: Value) -> Self {
+        if self.granted_answers.is_empty() {
+            self = self.imports("https").core(IS_GRANTED);
+        }
+        self.granted_answers.push((function.to_owned(), answer));
         self
     }
 
@@ -199,8 +221,16 @@ impl WatGuest {
             let short = interface.name.as_deref().expect("named");
             for function in interface.functions.values() {
                 let name = format!("{short}.{}", function.name);
-                if let Some(answer) = self.answer(&name) {
-                    let export = format!("drivebay:driver/{short}@0.1.0#{}", function.name);
+                let export = format!("drivebay:driver/{short}@0.1.0#{}", function.name);
+                let mut granted = self.granted_answers.iter();
+                if let Some((_, lie)) = granted.find(|(function, _)| *function == name) {
+                    functions.push_str(&answers.choosing_function(
+                        &export,
+                        function,
+                        "(call $is_granted)",
+                        [lie, &unsupported()],
+                    ));
+                } else if let Some(answer) = self.answer(&name) {
                     functions.push_str(&answers.function(&export, function, &answer));
                 }
             }
@@ -219,7 +249,6 @@ impl WatGuest {
         let is_written = name == "identity.describe"
             || name == "node.stage-volume"
             || self.core.contains(&format!("#{function}\""));
-        let unsupported = || serde_json::json!({"err": {"unsupported": "it was told no answer"}});
         (!is_written).then(unsupported)
     }
 
@@ -297,6 +326,10 @@ impl WatGuest {
         );
         module.replace("@0.1.0", &format!("@{}", self.contract))
     }
+}
+
+fn unsupported() -> Value {
+    serde_json::json!({"err": {"unsupported": "it was told no answer"}})
 }
 
 /// Little-endian words, as they stand in a data segment.

@@ -12,7 +12,7 @@ use drivebay::grant::{
     AddressGrant, BlockDevicesGrant, Capability, DevicePattern, GrantedOption, HttpsGrant,
     KeySource, SigningGrant, WordPattern,
 };
-use drivebay::runtime::{self, Manifest};
+use drivebay::store::{self, Manifest};
 
 use super::inspect::{exports, list};
 
@@ -52,7 +52,7 @@ fn check(paths: &Paths, driver: &DriverConfig) -> bool {
             return false;
         }
     };
-    let problems = runtime::problems(&manifest.imports, &manifest.exports, &driver.grants);
+    let problems = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
     let misspelt = config::misspelt_mount_options(paths, driver);
     print(driver, &manifest);
     for problem in &problems {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use drivebay::config::{self, Paths};
-use drivebay::runtime::{self, ComponentBytes};
+use drivebay::store::{self, ComponentBytes};
 use drivebay::worker::client::CompileLimits;
 
 /// Compile a component for this machine.
@@ -23,7 +23,7 @@ impl Compile {
         paths.close()?;
         let component = ComponentBytes::read(&self.file)?;
         let limits = self.limits.or(CompileLimits::default());
-        let manifest = runtime::compile(paths, &component, limits)?;
+        let manifest = store::compile(paths, &component, limits)?;
         let said = &manifest.description;
         println!(
             "compiled {} {} (sha256 {})",

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use drivebay::error::GuestText;
 use drivebay::grant::{Capability, Grants};
-use drivebay::runtime::{self, ComponentBytes, Export, ImportProblem, Manifest, Need};
+use drivebay::store::{self, ComponentBytes, Export, ImportProblem, Manifest, Need};
 use drivebay::worker::client::CompileLimits;
 
 use super::compile::LimitArguments;
@@ -23,7 +23,7 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let component = ComponentBytes::read(&self.file)?;
-        let manifest = runtime::inspect(&component, self.limits.or(CompileLimits::default()))?;
+        let manifest = store::inspect(&component, self.limits.or(CompileLimits::default()))?;
         let said = &manifest.description;
         println!("{} {}: {}", said.name, said.version, said.summary);
         println!("sha256   {}", manifest.component_sha256);
@@ -39,7 +39,7 @@ impl Inspect {
         );
         println!("wasi     {}", wasi(&manifest));
         println!("grants a driver's file needs:");
-        for problem in runtime::problems(&manifest.imports, &manifest.exports, &Grants::default()) {
+        for problem in store::problems(&manifest.imports, &manifest.exports, &Grants::default()) {
             if let ImportProblem::NotGranted { capability } = problem {
                 println!("  {}", capability.grant_line());
             }

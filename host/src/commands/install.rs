@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
-use drivebay::runtime::{self, ComponentBytes};
+use drivebay::store::{self, ComponentBytes};
 use drivebay::sys;
 use drivebay::worker::client::CompileLimits;
 
@@ -41,10 +41,10 @@ impl Install {
             self.store(paths, file, &drivers)?;
         }
         for driver in &drivers {
-            let file = runtime::locate(paths, &driver.component)?;
+            let file = store::locate(paths, &driver.component)?;
             let component = ComponentBytes::read(&file.path)?;
             let limits = self.limits.or(driver.limits.compile);
-            let manifest = runtime::compile(paths, &component, limits)?;
+            let manifest = store::compile(paths, &component, limits)?;
             println!(
                 "driver {}: {} {} compiled",
                 driver.name, driver.component, manifest.description.version
@@ -71,8 +71,8 @@ impl Install {
         }
         let component = ComponentBytes::read(file)?;
         let limits = self.limits.or(allowed_by(drivers, name));
-        runtime::compile(paths, &component, limits)?;
-        let stored = runtime::install(paths, name, &component)?;
+        store::compile(paths, &component, limits)?;
+        let stored = store::install(paths, name, &component)?;
         println!("component {name}: sha256 {}", stored.sha256);
         Ok(())
     }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use drivebay::config::{self, Paths};
-use drivebay::driver::Driver;
+use drivebay::driver::{Driver, Session};
 use drivebay::error::DriverError;
 use drivebay::log_file::LogFile;
 use drivebay::volume::DriverName;
@@ -49,10 +49,10 @@ impl Run {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         LogFile::install(&paths.log, "run.log");
         paths.close()?;
-        let driver = open(paths, self.driver)?;
+        let session = open(paths, self.driver)?;
         let answer = self
             .operation
-            .run(&driver)
+            .run(&session)
             .map_err(|error| anyhow::anyhow!("{}: {}", error.condition().name(), error.chain()))?;
         println!("{}", json::printed(&answer));
         Ok(ExitCode::SUCCESS)
@@ -60,18 +60,18 @@ impl Run {
 }
 
 impl Operation {
-    fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+    fn run(self, session: &Session) -> Result<Value, DriverError> {
         match self {
-            Self::Controller(operation) => operation.run(driver),
-            Self::Attachment(operation) => operation.run(driver),
-            Self::Snapshots(operation) => operation.run(driver),
-            Self::GroupSnapshots(operation) => operation.run(driver),
-            Self::Node(operation) => operation.run(driver),
+            Self::Controller(operation) => operation.run(session),
+            Self::Attachment(operation) => operation.run(session),
+            Self::Snapshots(operation) => operation.run(session),
+            Self::GroupSnapshots(operation) => operation.run(session),
+            Self::Node(operation) => operation.run(session),
         }
     }
 }
 
-fn open(paths: &Paths, name: String) -> anyhow::Result<Driver> {
+fn open(paths: &Paths, name: String) -> anyhow::Result<Session> {
     let name = DriverName(name);
     let Some(config) = config::find_driver(paths, &name)? else {
         anyhow::bail!(
@@ -79,5 +79,5 @@ fn open(paths: &Paths, name: String) -> anyhow::Result<Driver> {
             paths.drivers().join(format!("{name}.toml")).display()
         );
     };
-    Ok(Driver::new(config, paths.clone()))
+    Ok(Driver::new(config, paths.clone()).session())
 }

@@ -1,6 +1,8 @@
 //! One driver, as the operator configured it.
 
 use super::limits::Limits;
+use super::requirement::Requirement;
+use super::version_rules::VersionRules;
 use crate::grant::Grants;
 use crate::volume::DriverName;
 
@@ -9,6 +11,8 @@ use crate::volume::DriverName;
 pub struct DriverConfig {
     /// The stem of the file.
     pub name: DriverName,
+    /// The file's content, by which one state of it is told from another.
+    pub text: String,
     /// Name in the component store.
     pub component: String,
     /// The name CSI callers use.
@@ -17,8 +21,10 @@ pub struct DriverConfig {
     pub flexvolume: Option<FlexVolumeName>,
     /// Who attaches its FlexVolumes.
     pub flexvolume_attach: FlexVolumeAttach,
-    /// Which components may serve it; empty: any of that name.
-    pub require_sha256: Vec<String>,
+    /// Which components may serve it.
+    pub require: Requirement,
+    /// Which versions of them, and when.
+    pub versions: VersionRules,
     /// What it may use.
     pub grants: Grants,
     /// How much of everything.

@@ -8,7 +8,9 @@ use toml::Table;
 use super::grants::grants;
 use super::limits::limits;
 use super::paths::is_plain_name;
+use super::requirement::requirement;
 use super::section::Section;
+use super::version_rules::version_rules;
 use super::{ConfigError, DriverConfig, FlexVolumeAttach, FlexVolumeName, Paths};
 use crate::sys;
 use crate::volume::DriverName;
@@ -109,7 +111,10 @@ fn untrusted(file: &Path, error: sys::TrustError) -> ConfigError {
 }
 
 /// One driver from text; the file gives it its name.
-fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
+///
+/// # Errors
+/// The first thing that is wrong, with the key.
+pub fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
     let table: Table = toml::from_str(text).map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),
         reason: error.to_string().trim().replace('\n', " "),
@@ -130,16 +135,38 @@ fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
     }
     let config = DriverConfig {
         name: DriverName(name),
+        text: text.to_owned(),
         component: component.to_owned(),
         csi_name: root.string("csi-name")?.map(str::to_owned),
         flexvolume: flexvolume_name(&mut root)?,
         flexvolume_attach: flexvolume_attach(&mut root)?,
-        require_sha256: required_digests(&mut root)?,
+        require: requirement(&mut root)?,
+        versions: version_rules(&mut root)?,
         grants: grants(&mut root)?,
         limits: limits(&mut root)?,
     };
+    refuse_unreachable(&root, &config)?;
     root.finish()?;
     Ok(config)
+}
+
+/// A version that is to serve and that nothing would let serve.
+fn refuse_unreachable(root: &Section<'_>, config: &DriverConfig) -> Result<(), ConfigError> {
+    let (Some(active), true) = (
+        &config.versions.active,
+        config.require.public_keys.is_empty(),
+    ) else {
+        return Ok(());
+    };
+    match config.require.allows_digest(active) {
+        true => Ok(()),
+        false => Err(root.bad(
+            "versions.active",
+            format!(
+                "is {active}, which require.sha256 does not list, so that it could never serve"
+            ),
+        )),
+    }
 }
 
 fn flexvolume_name(root: &mut Section<'_>) -> Result<Option<FlexVolumeName>, ConfigError> {
@@ -172,27 +199,6 @@ fn flexvolume_attach(root: &mut Section<'_>) -> Result<FlexVolumeAttach, ConfigE
     }
 }
 
-fn required_digests(root: &mut Section<'_>) -> Result<Vec<String>, ConfigError> {
-    let Some(mut require) = root.section("require")? else {
-        return Ok(Vec::new());
-    };
-    let digests = require.strings("sha256")?.unwrap_or_default();
-    for digest in &digests {
-        if digest.len() != 64
-            || !digest
-                .chars()
-                .all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
-        {
-            return Err(require.bad(
-                "sha256",
-                format!("holds {digest:?}, which is not 64 lower-case hex digits"),
-            ));
-        }
-    }
-    require.finish()?;
-    Ok(digests.into_iter().map(str::to_owned).collect())
-}
-
 fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), ConfigError> {
     let names = |driver: &DriverConfig| {
         let flexvolume = driver
@@ -219,7 +225,7 @@ fn refuse_duplicates(files: &[PathBuf], drivers: &[DriverConfig]) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use super::super::Limits;
+    use super::super::{Limits, VersionRules};
     use super::*;
     use crate::grant::FilesGrant;
     use std::time::Duration;
@@ -266,6 +272,30 @@ mod tests {
         let config = parse(example).expect("valid");
         let (shown, ours) = (config.limits, Limits::default());
         assert_eq!(format!("{shown:?}"), format!("{ours:?}"));
+        assert_eq!(config.versions, VersionRules::default());
+    }
+
+    #[test]
+    fn the_operators_guide_shows_each_rule_for_versions() {
+        let guide = include_str!("../../../deploy/README.md");
+        let example = guide.split("```toml\n").nth(1).expect("an example");
+        let example = example.split("```").next().expect("its end");
+        let digest = "1".repeat(64);
+        let shown = example
+            .lines()
+            .map(|line| line.strip_prefix("# ").unwrap_or(line))
+            .filter(|line| !line.starts_with("require") && !line.starts_with("session"))
+            .collect::<Vec<_>>()
+            .join("\n")
+            .replacen("…", &digest, 1)
+            .replacen("…", &"2".repeat(64), 1)
+            .replacen("…", &"3".repeat(64), 1);
+        let config = parse(&shown).expect("valid");
+        assert_eq!(config.versions.active, Some(digest));
+        assert_eq!(
+            (config.versions.rejected.len(), config.versions.held.len()),
+            (1, 1)
+        );
     }
 
     #[test]
@@ -320,6 +350,10 @@ mod tests {
                 "64 lower-case hex digits",
             ),
             (
+                "component = \"x\"\nrequire = { sha256 = [\"DIGEST\"] }\nversions = { active = \"OTHER\" }",
+                "which require.sha256 does not list, so that it could never serve",
+            ),
+            (
                 "component = \"x\"\n[grants.mounts]\nsources = [\"x\"]",
                 "examples",
             ),
@@ -334,6 +368,9 @@ mod tests {
             ),
             ("component =", "is not valid TOML"),
         ] {
+            let text = &text
+                .replace("DIGEST", &"1".repeat(64))
+                .replace("OTHER", &"2".repeat(64));
             let error = parse(text).expect_err(text);
             assert!(error.contains(part), "{text:?} gave {error:?}");
         }

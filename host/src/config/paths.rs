@@ -69,6 +69,11 @@ impl Paths {
         self.state.join("compiled")
     }
 
+    /// Which version of its component serves each driver, and which did and do not: one file a driver.
+    pub fn versions(&self) -> PathBuf {
+        self.state.join("versions")
+    }
+
     /// What was mounted and attached, and what undoes it.
     pub fn journal(&self) -> PathBuf {
         self.state.join("journal")
@@ -94,6 +99,7 @@ impl Paths {
             self.state.join("bin"),
             self.components(),
             self.components().join("sha256"),
+            self.versions(),
             self.journal(),
             journal.clone(),
             journal.join("paths"),
@@ -102,6 +108,7 @@ impl Paths {
             self.detached().join(name),
             self.jobs(),
             self.jobs().join(name),
+            self.progress(),
             self.locks(),
             self.locks().join(name),
             self.staging(),
@@ -117,6 +124,16 @@ impl Paths {
     /// One lock file for each volume in use.
     pub fn locks(&self) -> PathBuf {
         self.run.join("locks")
+    }
+
+    /// How far new versions have come; gone after a reboot, when they are looked at anew.
+    pub fn progress(&self) -> PathBuf {
+        self.run.join("versions")
+    }
+
+    /// Locked by the process that watches for new versions on this node, if any does.
+    pub fn watcher(&self) -> PathBuf {
+        self.run.join("watch.lock")
     }
 
     /// The node's file of locks for processes that are counted, and for bulk work.
@@ -137,7 +154,7 @@ impl Paths {
 }
 
 /// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
-pub(super) fn is_plain_name(name: &str) -> bool {
+pub(crate) fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
 }

@@ -13,7 +13,7 @@ use super::capabilities;
 use super::metrics::Call;
 use super::service::Service;
 use super::status::{RpcKind, status};
-use crate::driver::{CallTimeouts, Driver};
+use crate::driver::{CallTimeouts, Session};
 use crate::error::DriverError;
 
 /// How long a call waits for another one on the same volume: long enough for two pods that start together,
@@ -27,7 +27,7 @@ const HEAD_START: Duration = Duration::from_secs(1);
 /// An RPC that has no answer yet.
 struct Pending {
     rpc: &'static str,
-    driver: Driver,
+    session: Session,
     span: tracing::Span,
     call: Option<Call>,
 }
@@ -38,7 +38,7 @@ impl Service {
         &self,
         rpc: &'static str,
         request: Request<M>,
-        operation: impl FnOnce(&Driver, M) -> Result<A, DriverError> + Send + 'static,
+        operation: impl FnOnce(&Session, M) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status>
     where
         M: Send + 'static,
@@ -56,9 +56,9 @@ impl Service {
         &self,
         rpc: &'static str,
         request: Request<M>,
-        wanted: impl FnOnce(&Driver, M) -> Result<W, DriverError>,
-        fast: impl FnOnce(&Driver, &W) -> Result<Option<A>, DriverError>,
-        operation: impl FnOnce(&Driver, &W) -> Result<A, DriverError> + Send + 'static,
+        wanted: impl FnOnce(&Session, M) -> Result<W, DriverError>,
+        fast: impl FnOnce(&Session, &W) -> Result<Option<A>, DriverError>,
+        operation: impl FnOnce(&Session, &W) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status>
     where
         W: Send + 'static,
@@ -66,8 +66,8 @@ impl Service {
     {
         let (pending, message) = self.pending(rpc, request);
         let outcome = pending.span.in_scope(|| {
-            let wanted = wanted(&pending.driver, message)?;
-            Ok((fast(&pending.driver, &wanted)?, wanted))
+            let wanted = wanted(&pending.session, message)?;
+            Ok((fast(&pending.session, &wanted)?, wanted))
         });
         match outcome {
             Err(error) => pending.end(Err(error)),
@@ -84,10 +84,10 @@ impl Service {
         &self,
         rpc: &'static str,
         request: Request<M>,
-        operation: impl FnOnce(&Driver) -> Result<A, DriverError>,
+        operation: impl FnOnce(&Session) -> Result<A, DriverError>,
     ) -> Result<Response<A>, Status> {
         let (pending, _) = self.pending(rpc, request);
-        let outcome = pending.span.in_scope(|| operation(&pending.driver));
+        let outcome = pending.span.in_scope(|| operation(&pending.session));
         pending.end(outcome)
     }
 
@@ -95,12 +95,12 @@ impl Service {
     async fn on_a_thread<A: Send + 'static>(
         &self,
         pending: Pending,
-        operation: impl FnOnce(&Driver) -> Result<A, DriverError> + Send + 'static,
+        operation: impl FnOnce(&Session) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status> {
         let permit = self
             .0
             .concurrency
-            .acquire(pending.rpc, &pending.driver)
+            .acquire(pending.rpc, &pending.session)
             .await;
         let permit = match permit {
             Ok(permit) => permit,
@@ -111,7 +111,7 @@ impl Service {
         let work = move || {
             // Held to the end of the work, which is later than the end of a caller's deadline.
             let _permit = permit;
-            let outcome = pending.span.in_scope(|| operation(&pending.driver));
+            let outcome = pending.span.in_scope(|| operation(&pending.session));
             pending.end(outcome)
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
@@ -131,10 +131,11 @@ impl Service {
             answer: answer_by(request.metadata(), Instant::now()),
             lock: LOCK_WAIT,
         };
+        let session = self.0.driver.session_within(timeouts);
         let pending = Pending {
             rpc,
-            driver: self.0.driver.with_timeouts(timeouts),
-            span: self.span(rpc),
+            span: self.span(rpc, &session),
+            session,
             call: request.extensions().get::<Call>().cloned(),
         };
         (pending, request.into_inner())
@@ -142,17 +143,14 @@ impl Service {
 
     /// What every log line of the call carries, whatever the level: hence a span of the highest. The
     /// operation fills in what it works on.
-    fn span(&self, rpc: &'static str) -> tracing::Span {
+    fn span(&self, rpc: &'static str, session: &Session) -> tracing::Span {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
-        let driver = &self.0.driver;
-        let version = driver.last_version();
         tracing::error_span!(
             "csi",
             rpc,
             request.id = REQUESTS.fetch_add(1, Ordering::Relaxed),
-            driver.name = driver.config().name.0,
-            // Before the first operation after a swap still the one before; the operation adds its own.
-            component.version = version.as_deref(),
+            driver.name = session.config().name.0,
+            component.version = session.version().map(|version| version.as_str()),
             volume.id = field::Empty,
             volume.name = field::Empty,
             snapshot.id = field::Empty,
@@ -166,7 +164,7 @@ impl Service {
 impl Pending {
     /// Where the component lacks the RPC itself, nothing can have been done, and UNIMPLEMENTED says so.
     fn kind(&self) -> RpcKind {
-        match self.driver.capabilities() {
+        match self.session.capabilities() {
             Ok(has) if !capabilities::offers(has, self.rpc) => RpcKind::Plain,
             Ok(_) | Err(_) => RpcKind::of(self.rpc),
         }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
-use crate::driver::Driver;
+use crate::driver::Session;
 use crate::error::DriverError;
 
 /// Calls of one driver at once that may run its guest: the most that a sidecar makes by itself is a hundred
@@ -64,7 +64,7 @@ impl ConcurrencyLimit {
     pub(super) async fn acquire(
         &self,
         rpc: &str,
-        driver: &Driver,
+        driver: &Session,
     ) -> Result<OwnedSemaphorePermit, DriverError> {
         let deadline = driver.deadline(Instant::now());
         let (kind, name) = (CallKind::of(rpc), &driver.config().name.0);

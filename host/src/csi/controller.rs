@@ -32,15 +32,20 @@ impl Controller for Service {
         &self,
         request: Request<CreateVolumeRequest>,
     ) -> Result<Response<CreateVolumeResponse>, Status> {
-        self.answer("CreateVolume", request, |driver, message| {
+        self.answer("CreateVolume", request, |session, message| {
             // Mutable parameters are those of the class that may change later; a new volume gets both.
             let mut parameters = message.parameters;
             parameters.extend(message.mutable_parameters);
-            let created = driver.create_volume(&CreateVolume {
+            let created = session.create_volume(&CreateVolume {
                 name: request::required("name", &message.name)?.to_owned(),
                 capacity: request::range(message.capacity_range)?,
                 capabilities: request::capabilities(message.volume_capabilities)?,
-                parameters: request::parameters(driver, Scope::Creation, "parameters", parameters)?,
+                parameters: request::parameters(
+                    session,
+                    Scope::Creation,
+                    "parameters",
+                    parameters,
+                )?,
                 source: request::source(message.volume_content_source)?,
                 places: request::places(message.accessibility_requirements),
             })?;
@@ -55,8 +60,8 @@ impl Controller for Service {
         &self,
         request: Request<DeleteVolumeRequest>,
     ) -> Result<Response<DeleteVolumeResponse>, Status> {
-        self.answer("DeleteVolume", request, |driver, message| {
-            driver.delete_volume(&request::volume_id(&message.volume_id)?)?;
+        self.answer("DeleteVolume", request, |session, message| {
+            session.delete_volume(&request::volume_id(&message.volume_id)?)?;
             Ok(DeleteVolumeResponse {})
         })
         .await
@@ -66,11 +71,11 @@ impl Controller for Service {
         &self,
         request: Request<ControllerPublishVolumeRequest>,
     ) -> Result<Response<ControllerPublishVolumeResponse>, Status> {
-        self.answer("ControllerPublishVolume", request, |driver, message| {
+        self.answer("ControllerPublishVolume", request, |session, message| {
             let node = request::required("node_id", &message.node_id)?.to_owned();
             let capability = request::capability(message.volume_capability)?;
-            let publish_context = driver.attach_volume(&AttachVolume {
-                volume: request::volume(driver, &message.volume_id, message.volume_context)?,
+            let publish_context = session.attach_volume(&AttachVolume {
+                volume: request::volume(session, &message.volume_id, message.volume_context)?,
                 node: NodeId(node),
                 access: request::access(capability.mode, message.readonly),
                 kind: Some(capability.kind),
@@ -87,9 +92,9 @@ impl Controller for Service {
         &self,
         request: Request<ControllerUnpublishVolumeRequest>,
     ) -> Result<Response<ControllerUnpublishVolumeResponse>, Status> {
-        self.answer("ControllerUnpublishVolume", request, |driver, message| {
+        self.answer("ControllerUnpublishVolume", request, |session, message| {
             let key = request::key(&message.volume_id)?;
-            driver.detach_volume(&key, &NodeId(message.node_id))?;
+            session.detach_volume(&key, &NodeId(message.node_id))?;
             Ok(ControllerUnpublishVolumeResponse {})
         })
         .await
@@ -99,12 +104,12 @@ impl Controller for Service {
         &self,
         request: Request<ValidateVolumeCapabilitiesRequest>,
     ) -> Result<Response<ValidateVolumeCapabilitiesResponse>, Status> {
-        self.answer("ValidateVolumeCapabilities", request, |driver, message| {
+        self.answer("ValidateVolumeCapabilities", request, |session, message| {
             let asked = message.volume_capabilities.clone();
             let capabilities = request::capabilities(message.volume_capabilities)?;
             let volume =
-                request::volume(driver, &message.volume_id, message.volume_context.clone())?;
-            match driver.validate_volume(&volume.id, &volume.context, &capabilities) {
+                request::volume(session, &message.volume_id, message.volume_context.clone())?;
+            match session.validate_volume(&volume.id, &volume.context, &capabilities) {
                 Ok(()) => Ok(ValidateVolumeCapabilitiesResponse {
                     confirmed: Some(validate_volume_capabilities_response::Confirmed {
                         volume_context: message.volume_context,
@@ -131,9 +136,9 @@ impl Controller for Service {
         &self,
         request: Request<ListVolumesRequest>,
     ) -> Result<Response<ListVolumesResponse>, Status> {
-        self.answer("ListVolumes", request, |driver, message| {
+        self.answer("ListVolumes", request, |session, message| {
             let (max, from) = request::page(message.max_entries, message.starting_token)?;
-            let page = driver.list_volumes(max, from.as_ref())?;
+            let page = session.list_volumes(max, from.as_ref())?;
             let entry = |mut info: crate::volume::VolumeInfo| list_volumes_response::Entry {
                 status: Some(list_volumes_response::VolumeStatus {
                     published_node_ids: response::nodes(std::mem::take(&mut info.nodes)),
@@ -153,11 +158,11 @@ impl Controller for Service {
         &self,
         request: Request<GetCapacityRequest>,
     ) -> Result<Response<GetCapacityResponse>, Status> {
-        self.answer("GetCapacity", request, |driver, message| {
+        self.answer("GetCapacity", request, |session, message| {
             let parameters =
-                request::parameters(driver, Scope::Creation, "parameters", message.parameters)?;
+                request::parameters(session, Scope::Creation, "parameters", message.parameters)?;
             let place = message.accessible_topology.map(request::topology);
-            let bytes = driver.available_capacity(&parameters, place.as_ref())?;
+            let bytes = session.available_capacity(&parameters, place.as_ref())?;
             Ok(GetCapacityResponse {
                 available_capacity: response::signed(bytes),
                 maximum_volume_size: None,
@@ -171,9 +176,9 @@ impl Controller for Service {
         &self,
         request: Request<ControllerGetCapabilitiesRequest>,
     ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
-        self.answer_now("ControllerGetCapabilities", request, |driver| {
+        self.answer_now("ControllerGetCapabilities", request, |session| {
             Ok(ControllerGetCapabilitiesResponse {
-                capabilities: capabilities::of_controller(driver.capabilities()?),
+                capabilities: capabilities::of_controller(session.capabilities()?),
             })
         })
     }
@@ -182,13 +187,13 @@ impl Controller for Service {
         &self,
         request: Request<CreateSnapshotRequest>,
     ) -> Result<Response<CreateSnapshotResponse>, Status> {
-        self.answer("CreateSnapshot", request, |driver, message| {
+        self.answer("CreateSnapshot", request, |session, message| {
             let source = request::required("source_volume_id", &message.source_volume_id)?;
-            let snapshot = driver.create_snapshot(&CreateSnapshot {
+            let snapshot = session.create_snapshot(&CreateSnapshot {
                 name: request::required("name", &message.name)?.to_owned(),
                 source: VolumeId(source.to_owned()),
                 parameters: request::parameters(
-                    driver,
+                    session,
                     Scope::Snapshot,
                     "parameters",
                     message.parameters,
@@ -205,8 +210,8 @@ impl Controller for Service {
         &self,
         request: Request<DeleteSnapshotRequest>,
     ) -> Result<Response<DeleteSnapshotResponse>, Status> {
-        self.answer("DeleteSnapshot", request, |driver, message| {
-            driver.delete_snapshot(&request::snapshot_id(&message.snapshot_id)?)?;
+        self.answer("DeleteSnapshot", request, |session, message| {
+            session.delete_snapshot(&request::snapshot_id(&message.snapshot_id)?)?;
             Ok(DeleteSnapshotResponse {})
         })
         .await
@@ -216,14 +221,14 @@ impl Controller for Service {
         &self,
         request: Request<ListSnapshotsRequest>,
     ) -> Result<Response<ListSnapshotsResponse>, Status> {
-        self.answer("ListSnapshots", request, |driver, message| {
+        self.answer("ListSnapshots", request, |session, message| {
             let (max, from) = request::page(message.max_entries, message.starting_token)?;
             let given = |id: String| (!id.is_empty()).then_some(id);
             let filter = SnapshotFilter {
                 snapshot: given(message.snapshot_id).map(SnapshotId),
                 source: given(message.source_volume_id).map(VolumeId),
             };
-            let page = driver.list_snapshots(&filter, max, from.as_ref())?;
+            let page = session.list_snapshots(&filter, max, from.as_ref())?;
             let entry = |snapshot| list_snapshots_response::Entry {
                 snapshot: Some(response::snapshot(snapshot)),
             };
@@ -239,8 +244,8 @@ impl Controller for Service {
         &self,
         request: Request<GetSnapshotRequest>,
     ) -> Result<Response<GetSnapshotResponse>, Status> {
-        self.answer("GetSnapshot", request, |driver, message| {
-            let snapshot = driver.get_snapshot(&request::snapshot_id(&message.snapshot_id)?)?;
+        self.answer("GetSnapshot", request, |session, message| {
+            let snapshot = session.get_snapshot(&request::snapshot_id(&message.snapshot_id)?)?;
             Ok(GetSnapshotResponse {
                 snapshot: Some(response::snapshot(snapshot)),
             })
@@ -254,7 +259,7 @@ impl Controller for Service {
         &self,
         request: Request<ControllerExpandVolumeRequest>,
     ) -> Result<Response<ControllerExpandVolumeResponse>, Status> {
-        self.answer("ControllerExpandVolume", request, |driver, message| {
+        self.answer("ControllerExpandVolume", request, |session, message| {
             let range = message
                 .capacity_range
                 .ok_or_else(|| DriverError::invalid_argument("the request lacks capacity_range"))?;
@@ -268,10 +273,10 @@ impl Controller for Service {
                 id: request::volume_id(&message.volume_id)?,
                 context: Parameters::default(),
             };
-            let bytes = driver.expand_volume(&volume, range)?;
+            let bytes = session.expand_volume(&volume, range)?;
             Ok(ControllerExpandVolumeResponse {
                 capacity_bytes: response::signed(bytes),
-                node_expansion_required: driver.capabilities()?.local_filesystem() && !is_block,
+                node_expansion_required: session.capabilities()?.local_filesystem() && !is_block,
             })
         })
         .await
@@ -281,8 +286,8 @@ impl Controller for Service {
         &self,
         request: Request<ControllerGetVolumeRequest>,
     ) -> Result<Response<ControllerGetVolumeResponse>, Status> {
-        self.answer("ControllerGetVolume", request, |driver, message| {
-            let mut info = driver.get_volume(&request::volume_id(&message.volume_id)?)?;
+        self.answer("ControllerGetVolume", request, |session, message| {
+            let mut info = session.get_volume(&request::volume_id(&message.volume_id)?)?;
             Ok(ControllerGetVolumeResponse {
                 status: Some(controller_get_volume_response::VolumeStatus {
                     published_node_ids: response::nodes(std::mem::take(&mut info.nodes)),
@@ -298,15 +303,15 @@ impl Controller for Service {
         &self,
         request: Request<ControllerModifyVolumeRequest>,
     ) -> Result<Response<ControllerModifyVolumeResponse>, Status> {
-        self.answer("ControllerModifyVolume", request, |driver, message| {
+        self.answer("ControllerModifyVolume", request, |session, message| {
             let id = request::volume_id(&message.volume_id)?;
             let parameters = request::parameters(
-                driver,
+                session,
                 Scope::Modification,
                 "mutable_parameters",
                 message.mutable_parameters,
             )?;
-            driver.modify_volume(&id, &parameters)?;
+            session.modify_volume(&id, &parameters)?;
             Ok(ControllerModifyVolumeResponse {})
         })
         .await

@@ -20,9 +20,9 @@ impl GroupController for Service {
         &self,
         request: Request<GroupControllerGetCapabilitiesRequest>,
     ) -> Result<Response<GroupControllerGetCapabilitiesResponse>, Status> {
-        self.answer_now("GroupControllerGetCapabilities", request, |driver| {
+        self.answer_now("GroupControllerGetCapabilities", request, |session| {
             Ok(GroupControllerGetCapabilitiesResponse {
-                capabilities: capabilities::of_group_controller(driver.capabilities()?),
+                capabilities: capabilities::of_group_controller(session.capabilities()?),
             })
         })
     }
@@ -31,12 +31,12 @@ impl GroupController for Service {
         &self,
         request: Request<CreateVolumeGroupSnapshotRequest>,
     ) -> Result<Response<CreateVolumeGroupSnapshotResponse>, Status> {
-        self.answer("CreateVolumeGroupSnapshot", request, |driver, message| {
-            let group = driver.create_group_snapshot(&CreateGroupSnapshot {
+        self.answer("CreateVolumeGroupSnapshot", request, |session, message| {
+            let group = session.create_group_snapshot(&CreateGroupSnapshot {
                 name: request::required("name", &message.name)?.to_owned(),
                 sources: request::source_volume_ids(message.source_volume_ids)?,
                 parameters: request::parameters(
-                    driver,
+                    session,
                     Scope::GroupSnapshot,
                     "parameters",
                     message.parameters,
@@ -53,8 +53,8 @@ impl GroupController for Service {
         &self,
         request: Request<DeleteVolumeGroupSnapshotRequest>,
     ) -> Result<Response<DeleteVolumeGroupSnapshotResponse>, Status> {
-        self.answer("DeleteVolumeGroupSnapshot", request, |driver, message| {
-            driver.delete_group_snapshot(
+        self.answer("DeleteVolumeGroupSnapshot", request, |session, message| {
+            session.delete_group_snapshot(
                 &request::group_snapshot_id(&message.group_snapshot_id)?,
                 &request::snapshot_ids(message.snapshot_ids)?,
             )?;
@@ -67,8 +67,8 @@ impl GroupController for Service {
         &self,
         request: Request<GetVolumeGroupSnapshotRequest>,
     ) -> Result<Response<GetVolumeGroupSnapshotResponse>, Status> {
-        self.answer("GetVolumeGroupSnapshot", request, |driver, message| {
-            let group = driver.get_group_snapshot(
+        self.answer("GetVolumeGroupSnapshot", request, |session, message| {
+            let group = session.get_group_snapshot(
                 &request::group_snapshot_id(&message.group_snapshot_id)?,
                 &request::snapshot_ids(message.snapshot_ids)?,
             )?;

@@ -19,7 +19,7 @@ impl Identity for Service {
         _request: Request<GetPluginInfoRequest>,
     ) -> Result<Response<GetPluginInfoResponse>, Status> {
         let mut manifest = std::collections::BTreeMap::new();
-        if let Ok(component) = self.0.driver.component() {
+        if let Ok(component) = self.0.driver.session().component() {
             manifest.insert("component".to_owned(), component.name.into());
             manifest.insert("component-version".to_owned(), component.version.into());
             manifest.insert("component-sha256".to_owned(), component.sha256);
@@ -35,7 +35,7 @@ impl Identity for Service {
         &self,
         _request: Request<GetPluginCapabilitiesRequest>,
     ) -> Result<Response<GetPluginCapabilitiesResponse>, Status> {
-        let known = self.0.driver.capabilities();
+        let known = self.0.driver.session().capabilities();
         let known = known.map_err(|error| status(&error, RpcKind::Plain))?;
         Ok(Response::new(GetPluginCapabilitiesResponse {
             capabilities: capabilities::of_plugin(known, self.0.mode),
@@ -48,7 +48,7 @@ impl Identity for Service {
         _request: Request<ProbeRequest>,
     ) -> Result<Response<ProbeResponse>, Status> {
         Ok(Response::new(ProbeResponse {
-            ready: Some(self.0.driver.capabilities().is_ok()),
+            ready: Some(self.0.driver.session().capabilities().is_ok()),
         }))
     }
 }

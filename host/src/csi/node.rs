@@ -14,7 +14,7 @@ use super::proto::{
 use super::service::Service;
 use super::{capabilities, request, response};
 use crate::driver::{
-    Driver, ExpandOnNode, Measured, PublishVolume, StageVolume, StagedFor, TargetCleanup,
+    ExpandOnNode, Measured, PublishVolume, Session, StageVolume, StagedFor, TargetCleanup,
     VolumeLocation,
 };
 use crate::error::DriverError;
@@ -26,12 +26,12 @@ impl Node for Service {
         &self,
         request: Request<NodeStageVolumeRequest>,
     ) -> Result<Response<NodeStageVolumeResponse>, Status> {
-        self.answer("NodeStageVolume", request, |driver, message| {
-            let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
+        self.answer("NodeStageVolume", request, |session, message| {
+            let volume = request::volume(session, &message.volume_id, message.volume_context)?;
             let staging = request::staging(&message.staging_target_path)?;
             let capability = request::capability(message.volume_capability)?;
             let (publish_context, is_read_only) = request::publish_context(message.publish_context);
-            driver.stage_volume(&StageVolume {
+            session.stage_volume(&StageVolume {
                 volume,
                 staging,
                 publish_context,
@@ -48,10 +48,10 @@ impl Node for Service {
         &self,
         request: Request<NodeUnstageVolumeRequest>,
     ) -> Result<Response<NodeUnstageVolumeResponse>, Status> {
-        self.answer("NodeUnstageVolume", request, |driver, message| {
+        self.answer("NodeUnstageVolume", request, |session, message| {
             let volume = request::volume_id(&message.volume_id)?;
             let staging = request::staging(&message.staging_target_path)?;
-            driver.unstage_volume(&staging, Some(&volume))?;
+            session.unstage_volume(&staging, Some(&volume))?;
             Ok(NodeUnstageVolumeResponse {})
         })
         .await
@@ -61,8 +61,8 @@ impl Node for Service {
         &self,
         request: Request<NodePublishVolumeRequest>,
     ) -> Result<Response<NodePublishVolumeResponse>, Status> {
-        let at_once = |driver: &Driver, wanted: &PublishVolume| {
-            let is_published = driver.is_published(wanted);
+        let at_once = |session: &Session, wanted: &PublishVolume| {
+            let is_published = session.is_published(wanted);
             Ok(is_published.then_some(NodePublishVolumeResponse {}))
         };
         self.answer_fast_or_on_thread(
@@ -70,8 +70,8 @@ impl Node for Service {
             request,
             published,
             at_once,
-            |driver, wanted| {
-                driver.publish_volume(wanted)?;
+            |session, wanted| {
+                session.publish_volume(wanted)?;
                 Ok(NodePublishVolumeResponse {})
             },
         )
@@ -82,10 +82,10 @@ impl Node for Service {
         &self,
         request: Request<NodeUnpublishVolumeRequest>,
     ) -> Result<Response<NodeUnpublishVolumeResponse>, Status> {
-        self.answer("NodeUnpublishVolume", request, |driver, message| {
+        self.answer("NodeUnpublishVolume", request, |session, message| {
             request::volume_id(&message.volume_id)?;
             let target = request::target(&message.target_path)?;
-            driver.unpublish_volume(&target, TargetCleanup::Remove)?;
+            session.unpublish_volume(&target, TargetCleanup::Remove)?;
             Ok(NodeUnpublishVolumeResponse {})
         })
         .await
@@ -95,8 +95,8 @@ impl Node for Service {
         &self,
         request: Request<NodeGetVolumeStatsRequest>,
     ) -> Result<Response<NodeGetVolumeStatsResponse>, Status> {
-        let at_once = |driver: &Driver, (key, at): &(VolumeKey, TargetPath)| {
-            let measured = driver.volume_stats_at_once(key, at.as_path())?;
+        let at_once = |session: &Session, (key, at): &(VolumeKey, TargetPath)| {
+            let measured = session.volume_stats_at_once(key, at.as_path())?;
             Ok(measured.map(stats))
         };
         self.answer_fast_or_on_thread(
@@ -107,7 +107,7 @@ impl Node for Service {
                 Ok((key, request::volume_path(&message.volume_path)?))
             },
             at_once,
-            |driver, (key, at)| driver.volume_stats(key, at.as_path()).map(stats),
+            |session, (key, at)| session.volume_stats(key, at.as_path()).map(stats),
         )
         .await
     }
@@ -116,12 +116,12 @@ impl Node for Service {
         &self,
         request: Request<NodeExpandVolumeRequest>,
     ) -> Result<Response<NodeExpandVolumeResponse>, Status> {
-        self.answer("NodeExpandVolume", request, |driver, message| {
+        self.answer("NodeExpandVolume", request, |session, message| {
             let key = request::key(&message.volume_id)?;
             let at = request::volume_path(&message.volume_path)?;
             let range = request::range(message.capacity_range)?;
             let required_bytes = range.required_bytes.unwrap_or_default();
-            driver.expand_on_node(&ExpandOnNode {
+            session.expand_on_node(&ExpandOnNode {
                 key,
                 at: VolumeLocation::Certain(at.as_path().to_owned()),
                 required_bytes,
@@ -137,9 +137,9 @@ impl Node for Service {
         &self,
         request: Request<NodeGetCapabilitiesRequest>,
     ) -> Result<Response<NodeGetCapabilitiesResponse>, Status> {
-        self.answer_now("NodeGetCapabilities", request, |driver| {
+        self.answer_now("NodeGetCapabilities", request, |session| {
             Ok(NodeGetCapabilitiesResponse {
-                capabilities: capabilities::of_node(driver.capabilities()?),
+                capabilities: capabilities::of_node(session.capabilities()?),
             })
         })
     }
@@ -149,8 +149,8 @@ impl Node for Service {
         request: Request<NodeGetInfoRequest>,
     ) -> Result<Response<NodeGetInfoResponse>, Status> {
         let given = self.0.node.clone();
-        self.answer("NodeGetInfo", request, move |driver, _| {
-            let info = driver.node_info()?;
+        self.answer("NodeGetInfo", request, move |session, _| {
+            let info = session.node_info()?;
             let node = info.id.or(given).ok_or_else(|| {
                 DriverError::failed_precondition(
                     "the backend has no name for this node; give the cluster's by --node-id or NODE_ID",
@@ -169,10 +169,10 @@ impl Node for Service {
 
 /// What has to appear at which target.
 fn published(
-    driver: &Driver,
+    session: &Session,
     message: NodePublishVolumeRequest,
 ) -> Result<PublishVolume, DriverError> {
-    let volume = request::volume(driver, &message.volume_id, message.volume_context)?;
+    let volume = request::volume(session, &message.volume_id, message.volume_context)?;
     let target = request::target(&message.target_path)?;
     let capability = request::capability(message.volume_capability)?;
     let (publish_context, is_read_only) = request::publish_context(message.publish_context);
@@ -181,7 +181,7 @@ fn published(
         target,
         access: request::access(capability.mode, message.readonly || is_read_only),
         sharing: request::sharing(capability.mode),
-        staging: staged_at(driver, &message.staging_target_path)?,
+        staging: staged_at(session, &message.staging_target_path)?,
         publish_context,
         staged_for: StagedFor::Everyone,
         kind: capability.kind,
@@ -197,8 +197,8 @@ fn stats(measured: Measured) -> NodeGetVolumeStatsResponse {
 }
 
 /// Where the caller says it staged the volume, for drivers that stage.
-fn staged_at(driver: &Driver, path: &str) -> Result<Option<StagingPath>, DriverError> {
-    if !driver.capabilities()?.stages() {
+fn staged_at(session: &Session, path: &str) -> Result<Option<StagingPath>, DriverError> {
+    if !session.capabilities()?.stages() {
         return Ok(None);
     }
     if path.is_empty() {

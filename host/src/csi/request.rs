@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::proto;
 use super::response::READ_ONLY;
-use crate::driver::{Driver, PROVISIONER_IDENTITY, Scope, Sharing, VolumeReference};
+use crate::driver::{PROVISIONER_IDENTITY, Scope, Session, Sharing, VolumeReference};
 use crate::error::DriverError;
 use crate::volume::{
     Access, AccessMode, AccessType, CapacityRange, GroupSnapshotId, PageToken, Parameters, Secret,
@@ -87,7 +87,7 @@ pub(super) fn key(id: &str) -> Result<VolumeKey, DriverError> {
 
 /// A volume with its context, without what kubelet tells of the pod.
 pub(super) fn volume(
-    driver: &Driver,
+    session: &Session,
     id: &str,
     context: Map,
 ) -> Result<VolumeReference, DriverError> {
@@ -98,14 +98,14 @@ pub(super) fn volume(
     Ok(VolumeReference {
         key: key(id)?,
         id: VolumeId(id.to_owned()),
-        context: parameters(driver, Scope::Volume, "volume_context", context)?,
+        context: parameters(session, Scope::Volume, "volume_context", context)?,
     })
 }
 
 /// A map of parameters; what Kubernetes put in for itself goes, unless the backend describes it. Who made a volume
 /// stays: it tells whose words the others are.
 pub(super) fn parameters(
-    driver: &Driver,
+    session: &Session,
     scope: Scope,
     field: &str,
     map: Map,
@@ -115,7 +115,7 @@ pub(super) fn parameters(
     for (name, value) in map {
         let is_for_itself = KUBERNETES_WORDS.iter().any(|word| name.starts_with(word))
             && !(scope == Scope::Volume && name == PROVISIONER_IDENTITY);
-        if !is_for_itself || driver.knows(scope, &name)? {
+        if !is_for_itself || session.knows(scope, &name)? {
             pairs.push((name, value));
         }
     }

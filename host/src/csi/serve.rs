@@ -124,7 +124,7 @@ impl Listening {
         let endpoint = plugin.endpoint.clone();
         let service = Service::new(plugin)?;
         // Compiled now, by a process of its own, rather than in somebody's call.
-        if let Err(error) = service.0.driver.prepared_capabilities() {
+        if let Err(error) = service.0.driver.session().prepared_capabilities() {
             tracing::error!(
                 driver.name = service.0.driver.config().name.0,
                 error = error.chain(),

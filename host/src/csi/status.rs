@@ -46,7 +46,7 @@ impl RpcKind {
 /// With a sentence for people and, as CSI wants it, no details.
 pub(super) fn status(error: &DriverError, kind: RpcKind) -> Status {
     let code = match (error.origin(), kind) {
-        (ErrorOrigin::Backend, _) | (ErrorOrigin::Process, RpcKind::Plain) => {
+        (ErrorOrigin::Backend | ErrorOrigin::Guest, _) | (ErrorOrigin::Process, RpcKind::Plain) => {
             code(error.condition(), kind)
         }
         (ErrorOrigin::Process, _) => Code::Unavailable,

@@ -7,17 +7,18 @@
 //! Several controllers, each with a journal of its own, may serve one backend, one after the other. So the
 //! journal says what there is to undo and by which component; whether a volume is attached is asked.
 
-use super::Driver;
 use super::mount_table::is_mounted;
 use super::operation::Operation;
 use super::parameters::validate;
 use super::request::{AttachVolume, VolumeReference};
+use super::session::Session;
 use crate::error::{Condition, DriverError, ErrorOrigin};
 use crate::journal::{Attachment, Lifetime, Progress, Use, VolumeRecord};
-use crate::runtime::{AttachRequest, Export, Guest, Manifest, Scope};
+use crate::runtime::{AttachRequest, Guest};
+use crate::store::{Export, Manifest, Scope};
 use crate::volume::{NodeId, Parameters, VolumeId, VolumeKey};
 
-impl Driver {
+impl Session {
     /// Attaches a volume to a node and returns what staging will need. Safe to repeat.
     ///
     /// # Errors
@@ -64,7 +65,7 @@ impl Driver {
         };
         let known = Parameters::new(intended.publish_context.clone());
         record.set_attachment(intended.clone());
-        self.journal.save(record)?;
+        self.shared.journal.save(record)?;
         let arguments = AttachRequest {
             id: &request.volume.id,
             context: &context,
@@ -86,9 +87,9 @@ impl Driver {
             }
             Err(_) => return answer,
         }
-        self.journal.save(record)?;
+        self.shared.journal.save(record)?;
         if answer.is_ok() {
-            self.detached.forget(record)?;
+            self.shared.detached.forget(record)?;
         }
         answer
     }
@@ -98,7 +99,7 @@ impl Driver {
     /// another machine may have attached it since.
     pub fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
         let operation = self.begin(key)?;
-        let journaled = self.journal.load(key)?;
+        let journaled = self.shared.journal.load(key)?;
         let is_repeat = journaled.is_none();
         let mut record = journaled.unwrap_or_else(|| self.unjournaled(key));
         self.detach_locked(&operation, &record, node)?;
@@ -114,7 +115,7 @@ impl Driver {
         if record.is_empty() && !is_repeat {
             self.note_detached(&before);
         }
-        self.journal.save(&record)?;
+        self.shared.journal.save(&record)?;
         Ok(())
     }
 
@@ -122,13 +123,13 @@ impl Driver {
     /// attached it, and then the name is all there is.
     fn unjournaled(&self, key: &VolumeKey) -> VolumeRecord {
         let by_name = || VolumeRecord::new(key, &VolumeId(key.0.clone()), &Parameters::default());
-        self.detached.find(key).unwrap_or_else(by_name)
+        self.shared.detached.find(key).unwrap_or_else(by_name)
     }
 
     /// A full disk must not keep a volume from being detached: without the note a repeat has the name, as
     /// on another machine.
     fn note_detached(&self, record: &VolumeRecord) {
-        if let Err(error) = self.detached.note(record) {
+        if let Err(error) = self.shared.detached.note(record) {
             tracing::warn!(
                 error = DriverError::from(error).chain(),
                 "the volume is detached, but not noted as such: a repeated detach has its name alone"
@@ -148,10 +149,7 @@ impl Driver {
             false => record.attachment(node),
         };
         let guest = match made {
-            Some(made) => {
-                self.runtime
-                    .guest_of(&self.config, &made.component, operation.deadline)?
-            }
+            Some(made) => self.guest_that_made(operation, &made.component)?,
             None => self.guest_with(operation, Export::Attachment, "detach volumes")?,
         };
         let publish_context = made

@@ -8,7 +8,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::Driver;
 use super::mount_rules::{occupied, used_otherwise};
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
@@ -16,6 +15,7 @@ use super::mount_state::{MountState, mount_state};
 use super::mount_table::{is_mounted, is_still_mounted};
 use super::operation::Operation;
 use super::request::{AttachVolume, PublishVolume};
+use super::session::Session;
 use super::staging_access::is_sound;
 use super::unmount::UNDO_TIME;
 use crate::error::{Condition, DriverError};
@@ -26,7 +26,7 @@ use crate::sys;
 use crate::volume::{NodeId, Parameters, VolumeKey};
 use crate::worker::{Request, WorkerClient};
 
-impl Driver {
+impl Session {
     /// The key of a volume that is attached on mount. Pods may name volumes of their own alike, and kubelet
     /// then means two; what they say about them tells them apart.
     pub fn key_by_content(name: &str, context: &Parameters) -> VolumeKey {
@@ -129,7 +129,7 @@ impl Driver {
         record: &mut VolumeRecord,
         spec: &MountSpec<'_>,
     ) -> Result<(), DriverError> {
-        self.journal.index(spec.path, &record.key())?;
+        self.shared.journal.index(spec.path, &record.key())?;
         record.set_mount(MountRecord {
             path: spec.path.to_owned(),
             role: Role::Target,
@@ -177,7 +177,7 @@ impl Driver {
 
     /// A directory that only we know.
     fn private_staging(&self, key: &VolumeKey) -> PathBuf {
-        let parent = self.paths.staging().join(&self.config.name.0);
+        let parent = self.shared.paths.staging().join(&self.config.name.0);
         parent.join(file_stem(key.0.as_bytes()))
     }
 
@@ -199,7 +199,7 @@ impl Driver {
         }
         operation.deadline = operation.deadline.max(Instant::now() + UNDO_TIME);
         let target = request.target.as_path();
-        let released = match self.journal.load(&request.volume.key) {
+        let released = match self.shared.journal.load(&request.volume.key) {
             Ok(Some(record)) => self.release_from_node(operation, record, target),
             Ok(None) => Ok(()),
             Err(error) => Err(error.into()),
@@ -246,11 +246,13 @@ impl Driver {
             .collect();
         for path in gone {
             record.forget(&path);
-            self.journal.unindex(&path)?;
+            self.shared.journal.unindex(&path)?;
         }
         // Indexed before the record names it: a kill in between left the one without the other.
-        self.journal.unindex(&self.private_staging(&record.key()))?;
-        Ok(self.journal.save(&record)?)
+        self.shared
+            .journal
+            .unindex(&self.private_staging(&record.key()))?;
+        Ok(self.shared.journal.save(&record)?)
     }
 
     fn unmount_staging(
@@ -275,7 +277,7 @@ mod tests {
 
     fn key(name: &str, pairs: &[(&str, &str)]) -> VolumeKey {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        Driver::key_by_content(name, &Parameters::new(pairs.iter().map(owned).collect()))
+        Session::key_by_content(name, &Parameters::new(pairs.iter().map(owned).collect()))
     }
 
     #[test]

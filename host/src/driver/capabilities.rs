@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::grant::Capability;
-use crate::runtime::{Export, Manifest};
+use crate::store::{Export, Manifest};
 
 /// What a driver can do, from what its component exports and imports: it cannot claim what it lacks. The
 /// default is nothing at all.

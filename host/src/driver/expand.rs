@@ -4,15 +4,15 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Driver;
 use super::mount_table::is_still_mounted;
 use super::parameters::validate_partial;
 use super::provision::check_range;
 use super::request::{ExpandOnNode, VolumeLocation, VolumeReference};
 use super::response::ExpandOutcome;
+use super::session::Session;
 use crate::error::{Condition, DriverError};
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
-use crate::runtime::{Export, Scope};
+use crate::store::{Export, Scope};
 use crate::volume::{CapacityRange, VolumeKey};
 use crate::worker::{DeviceReply, DeviceRequest, Reply, Request, WorkerClient};
 
@@ -31,7 +31,7 @@ enum SizeOnNode {
     TooSmall { bytes: u64 },
 }
 
-impl Driver {
+impl Session {
     /// Grows a volume into a range and returns its size then, in bytes. Safe to repeat.
     ///
     /// # Errors
@@ -155,7 +155,7 @@ impl Driver {
         if let VolumeLocation::Perhaps(at) = &request.at {
             self.refuse_other_volume(at, &request.key)?;
         }
-        let record = self.journal.load(&request.key)?;
+        let record = self.shared.journal.load(&request.key)?;
         let (mount_point, is_block) = match (record.as_ref().and_then(mounted), found) {
             (Some(mount), _) => (mount.path.clone(), mount.use_as.is_block()),
             // Another driver mounted it, and nobody asked us for it since.
@@ -184,7 +184,7 @@ impl Driver {
     /// kubelet names the staging directory or the pod's, depending on its version; either has to be this
     /// volume's, if we mounted there.
     fn refuse_other_volume(&self, at: &Path, key: &VolumeKey) -> Result<(), DriverError> {
-        match self.journal.volume_at(at) {
+        match self.shared.journal.volume_at(at) {
             Some(other) if other != *key => Err(DriverError::failed_precondition(format!(
                 "cannot expand volume {:?} at {}: volume {:?} is mounted there",
                 key.0,

@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use super::Driver;
 use super::lock::LockScope;
 use super::operation::Operation;
 use super::provision::check_name;
+use super::session::Session;
 use crate::error::DriverError;
-use crate::runtime::{Export, Guest, Scope};
+use crate::runtime::Guest;
+use crate::store::{Export, Scope};
 use crate::volume::{CreateGroupSnapshot, GroupSnapshot, GroupSnapshotId, SnapshotId, VolumeId};
 
-impl Driver {
+impl Session {
     /// Cuts a snapshot of each volume, all at one moment, or finds those that an earlier try cut.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use super::Driver;
+use super::session::Session;
 use crate::error::DriverError;
 use crate::journal::file_stem;
 use crate::sys::{Afterwards, Lock, LockError};
@@ -42,7 +42,7 @@ impl fmt::Display for LockScope<'_> {
     }
 }
 
-impl Driver {
+impl Session {
     /// Keeps others from working on a volume, beside the one that an operation is about.
     pub(super) fn lock_volume(
         &self,
@@ -72,7 +72,8 @@ impl Driver {
     /// nothing stays.
     fn lock_file(&self, scope: LockScope<'_>, deadline: Instant) -> Result<Lock, LockError> {
         let file = |prefix: &str, name: &str| {
-            self.paths
+            self.shared
+                .paths
                 .locks()
                 .join(&self.config.name.0)
                 .join(format!("{prefix}{}.lock", file_stem(name.as_bytes())))
@@ -84,7 +85,7 @@ impl Driver {
         match scope {
             LockScope::Volume(key) => {
                 let lock = Lock::acquire(&file("", &key.0), deadline)?;
-                let record = self.journal.record_file(key);
+                let record = self.shared.journal.record_file(key);
                 Ok(lock.and(Afterwards::StaysWith(record)))
             }
             LockScope::NewVolume(name) => passing("new-volume-", name),

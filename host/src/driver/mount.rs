@@ -7,13 +7,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::Driver;
 use super::mount_rules::{refuse_read_only_after_error, used_otherwise};
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
 use super::mount_state::{MountState, mount_state};
 use super::mount_table::{cached_mount, identity, is_mounted};
 use super::operation::Operation;
+use super::session::Session;
 use super::unmount::UNDO_TIME;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, Use, VolumeRecord};
@@ -30,7 +30,7 @@ struct Before {
     target: Reply,
 }
 
-impl Driver {
+impl Session {
     /// Mounts the volume as the spec says. `choose` says what to mount, and refuses what cannot be; it is
     /// not asked where the volume is mounted already.
     pub(super) fn mount<'a>(
@@ -104,7 +104,7 @@ impl Driver {
             Some(_) => Progress::Adopting,
             None => Progress::Intended,
         };
-        self.journal.index(spec.path, &record.key())?;
+        self.shared.journal.index(spec.path, &record.key())?;
         self.record_mount(record, spec, source, progress, None)?;
         source.mount(operation, spec, found)?;
         let entry = self.verify_mounted(record, spec)?;
@@ -132,7 +132,7 @@ impl Driver {
             disk: entry.and_then(|entry| disk_beneath(spec.path, entry).ok().flatten()),
             takes_writes: entry.map(|entry| !entry.read_only),
         });
-        Ok(self.journal.save(record)?)
+        Ok(self.shared.journal.save(record)?)
     }
 
     /// A guest that says it is done has mounted something, and it can be used.

@@ -12,7 +12,8 @@ use super::request::{PublishVolume, Sharing, VolumeReference};
 use super::staging_path::staged_devices;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, VolumeRecord};
-use crate::runtime::{Export, Guest};
+use crate::runtime::Guest;
+use crate::store::Export;
 use crate::sys::{MountEntry, takes_writes};
 use crate::volume::{Access, AccessType, Parameters};
 

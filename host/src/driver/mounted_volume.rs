@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 
 use super::lock::LockScope;
 use super::mount_table::{FoundMount, cached_mount, current_mount, is_as_recorded};
+use super::parameters;
+use super::session::Session;
 use super::staging_check::access_of;
 use super::staging_path::staged_devices;
-use super::{Driver, parameters};
 use crate::error::{Condition, DriverError};
 use crate::journal::Progress;
-use crate::runtime::{Export, Purpose, Scope, StageRequest};
+use crate::runtime::{Purpose, StageRequest};
+use crate::store::{Export, Scope};
 use crate::sys::MountEntry;
 use crate::volume::{AccessType, VolumeId, VolumeKey};
 
-impl Driver {
+impl Session {
     /// What is mounted of the volume, given the path that a caller was told: a staged device lies in the
     /// staging directory.
     ///
@@ -51,15 +53,15 @@ impl Driver {
         let Some(mounted) = anything_at(key, at, cached_mount)? else {
             return Ok(None);
         };
-        let is_recorded = self.journal.volume_at(&mounted.path).as_ref() == Some(key);
-        let is_known =
-            is_recorded && self.is_ours(key, &mounted)? || self.mount_cache.holds(key, &mounted);
+        let is_recorded = self.shared.journal.volume_at(&mounted.path).as_ref() == Some(key);
+        let is_known = is_recorded && self.is_ours(key, &mounted)?
+            || self.shared.mount_cache.holds(key, &mounted);
         Ok(is_known.then_some(mounted))
     }
 
     /// Whether what we mounted there is what is there now.
     fn is_ours(&self, key: &VolumeKey, mounted: &FoundMount) -> Result<bool, DriverError> {
-        let record = self.journal.load_shared(key)?;
+        let record = self.shared.journal.load_shared(key)?;
         let noted = record.as_ref().and_then(|it| it.mount_at(&mounted.path));
         Ok(noted.is_some_and(|noted| {
             noted.progress == Progress::Done && is_as_recorded(noted, &mounted.entry)
@@ -70,7 +72,7 @@ impl Driver {
     fn identify(&self, key: &VolumeKey, mounted: &FoundMount) -> Result<(), DriverError> {
         let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::Node, "identify mounted volumes")?;
-        let record = self.journal.load(key)?;
+        let record = self.shared.journal.load(key)?;
         let record = record.as_ref();
         let (context, publish_context) = record.map_or_else(Default::default, |record| {
             (record.context(), record.publish_context(None))
@@ -90,7 +92,7 @@ impl Driver {
                 purpose: Purpose::Compare,
             },
         )?;
-        self.mount_cache.insert(key, mounted);
+        self.shared.mount_cache.insert(key, mounted);
         Ok(())
     }
 }

@@ -1,16 +1,16 @@
 //! `node_info` and `node_health`: what a guest says of this node.
 
-use super::Driver;
 use super::lock::LockScope;
 use super::operation::Operation;
 use super::parameters::validate_partial;
 use super::request::VolumeReference;
+use super::session::Session;
 use crate::error::DriverError;
-use crate::runtime::{Export, Scope};
+use crate::store::{Export, Scope};
 use crate::sys;
 use crate::volume::{Health, NodeId, NodeInfo};
 
-impl Driver {
+impl Session {
     /// What this node can hold, and where it is if that matters: two exports, one answer.
     pub fn node_info(&self) -> Result<NodeInfo, DriverError> {
         let operation = self.begin_on(LockScope::ReadOnly)?;

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::Driver;
 use super::lock::LockScope;
 use super::request::VolumeReference;
+use super::session::Session;
 use crate::error::DriverError;
 use crate::journal::{JournalError, VolumeRecord};
 use crate::runtime::{CallSetup, DriverState};
@@ -29,7 +29,7 @@ impl Operation {
     }
 }
 
-impl Driver {
+impl Session {
     pub(super) fn begin(&self, key: &VolumeKey) -> Result<Operation, DriverError> {
         self.begin_on(LockScope::Volume(key))
     }
@@ -51,14 +51,14 @@ impl Driver {
         let lock = self.lock(scope, deadline)?;
         Ok(Operation {
             deadline,
-            workers: SharedWorkers::new(lock, self.work_site(), self.network.clone()),
+            workers: SharedWorkers::new(lock, self.work_site(), self.shared.network.clone()),
             state: self.state.clone(),
         })
     }
 
     /// Once a process: what others may have written is not believed, and not written through.
     fn close_directories(&self) -> Result<(), DriverError> {
-        if self.closed.get().is_some() {
+        if self.shared.closed.get().is_some() {
             return Ok(());
         }
         let unsafe_to_use = |error| {
@@ -68,11 +68,11 @@ impl Driver {
             .caused_by(error)
             .from_process()
         };
-        self.paths.close().map_err(unsafe_to_use)?;
-        for directory in self.paths.trusted(&self.config.name) {
+        self.shared.paths.close().map_err(unsafe_to_use)?;
+        for directory in self.shared.paths.trusted(&self.config.name) {
             sys::close_directory_beneath(&directory).map_err(unsafe_to_use)?;
         }
-        let _ = self.closed.set(());
+        let _ = self.shared.closed.set(());
         Ok(())
     }
 
@@ -81,15 +81,15 @@ impl Driver {
         let name = &self.config.name.0;
         WorkSite::new(
             name,
-            self.paths.jobs().join(name),
-            self.paths.slots(),
+            self.shared.paths.jobs().join(name),
+            self.shared.paths.slots(),
             self.config.limits.jobs,
             self.config.limits.workers,
         )
     }
 
     pub(super) fn record(&self, volume: &VolumeReference) -> Result<VolumeRecord, DriverError> {
-        let known = self.journal.load(&volume.key)?;
+        let known = self.shared.journal.load(&volume.key)?;
         Ok(known.unwrap_or_else(|| VolumeRecord::new(&volume.key, &volume.id, &volume.context)))
     }
 }

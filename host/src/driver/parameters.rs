@@ -6,7 +6,7 @@
 //! domain in front of it nor a provisioner beside it.
 
 use crate::error::DriverError;
-use crate::runtime::{Description, Need, Parameter, Scope, host_word, is_qualified};
+use crate::store::{Description, Need, Parameter, Scope, host_word, is_qualified};
 use crate::volume::Parameters;
 
 /// What external-provisioner writes into the context of each volume that it had made. The other words there were

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use super::lock::LockScope;
 use super::mount_table::is_mounted;
 use super::operation::Operation;
-use super::{Driver, parameters};
+use super::parameters;
+use super::session::Session;
 use crate::error::DriverError;
 use crate::journal::VolumeRecord;
-use crate::runtime::{Export, Guest, Scope};
+use crate::runtime::Guest;
+use crate::store::{Export, Scope};
 use crate::volume::{
     CapacityRange, CreateVolume, PageToken, Parameters, Topology, VolumeCapability, VolumeId,
     VolumeInfo, VolumeKey, VolumePage, VolumeSource,
@@ -23,7 +25,7 @@ use crate::volume::{
 /// Longest name in bytes: CSI's bound on strings.
 const LONGEST_NAME: usize = 128;
 
-impl Driver {
+impl Session {
     /// Makes a volume, or finds the one that an earlier try made.
     ///
     /// # Errors
@@ -69,7 +71,7 @@ impl Driver {
         let _held = held.collect::<Result<Vec<_>, _>>()?;
         let keys = [&[key], &others[..]].concat();
         for key in &keys {
-            if let Some(record) = self.journal.load_shared(key)? {
+            if let Some(record) = self.shared.journal.load_shared(key)? {
                 self.refuse_in_use(&operation, &guest, &record)?;
             }
         }
@@ -79,7 +81,7 @@ impl Driver {
 
     /// FlexVolume's records are kept under the PersistentVolume's name, so looking under the id is not enough.
     fn other_keys(&self, id: &VolumeId, key: &VolumeKey) -> Result<Vec<VolumeKey>, DriverError> {
-        let records = self.journal.records()?;
+        let records = self.shared.journal.records()?;
         let its = records.iter().filter(|record| record.id() == *id);
         let keys = its.map(VolumeRecord::key);
         Ok(keys.filter(|other| other != key).collect())
@@ -117,15 +119,15 @@ impl Driver {
     /// What is left of a volume that is gone: notes of mounts that went with a reboot, and of attachments that
     /// another machine undid.
     fn forget_volume(&self, key: &VolumeKey) -> Result<(), DriverError> {
-        self.detached.forget_deleted(key)?;
-        let Some(mut record) = self.journal.load(key)? else {
+        self.shared.detached.forget_deleted(key)?;
+        let Some(mut record) = self.shared.journal.load(key)? else {
             return Ok(());
         };
         for mount in std::mem::take(&mut record.mounts) {
-            self.journal.unindex(&mount.path)?;
+            self.shared.journal.unindex(&mount.path)?;
         }
         record.attachments.clear();
-        Ok(self.journal.save(&record)?)
+        Ok(self.shared.journal.save(&record)?)
     }
 
     /// Whether a volume exists and can be used so.

@@ -5,17 +5,18 @@
 
 use std::sync::Arc;
 
-use super::Driver;
 use super::lock::LockScope;
 use super::operation::Operation;
 use super::provision::check_name;
+use super::session::Session;
 use crate::error::DriverError;
-use crate::runtime::{Export, Guest, Scope};
+use crate::runtime::Guest;
+use crate::store::{Export, Scope};
 use crate::volume::{
     CreateSnapshot, PageToken, Snapshot, SnapshotFilter, SnapshotId, SnapshotPage,
 };
 
-impl Driver {
+impl Session {
     /// Cuts a snapshot, or finds the one that an earlier try cut.
     ///
     /// # Errors

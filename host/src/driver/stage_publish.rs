@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Driver;
 use super::lock::LockScope;
 use super::mount_rules::{
     refuse_changed_context, refuse_contradiction, refuse_mounted_beneath, refuse_only_read,
@@ -16,15 +15,17 @@ use super::mount_state::{MountState, mount_state};
 use super::mount_table::{is_from_server, is_mounted};
 use super::operation::Operation;
 use super::request::{PublishVolume, StageVolume, StagedFor, TargetCleanup, VolumeReference};
+use super::session::Session;
 use super::staging_check::publish_context;
 use super::staging_path::{staged_at, staged_devices};
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{Role, VolumeRecord};
-use crate::runtime::{Export, Guest};
+use crate::runtime::Guest;
+use crate::store::Export;
 use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
-impl Driver {
+impl Session {
     /// Mounts a volume for one pod. Safe to repeat; a target that holds it already is success,
     /// without asking the guest.
     ///
@@ -71,7 +72,7 @@ impl Driver {
         let Ok(_lock) = self.lock(LockScope::Volume(&request.volume.key), Instant::now()) else {
             return Ok(false);
         };
-        let Some(record) = self.journal.load_shared(&request.volume.key)? else {
+        let Some(record) = self.shared.journal.load_shared(&request.volume.key)? else {
             return Ok(false);
         };
         refuse_second_target(&record, request)?;
@@ -138,9 +139,9 @@ impl Driver {
         // What is mounted at the directory may be dead, and looking into it would hang. Then there is no
         // device in it either, unless the journal says so.
         let holds_devices = !is_mounted(directory)?;
-        let mut is_known = self.journal.volume_at(directory).is_some();
+        let mut is_known = self.shared.journal.volume_at(directory).is_some();
         for device in staged_devices(directory, volume) {
-            let is_recorded = self.journal.volume_at(&device).is_some();
+            let is_recorded = self.shared.journal.volume_at(&device).is_some();
             is_known |= is_recorded;
             if is_recorded || holds_devices && device.symlink_metadata().is_ok() {
                 self.unmount_and_forget(&device, TargetCleanup::Remove)?;

@@ -6,17 +6,17 @@
 //! first case it is staged anew, once no pod has it: a filesystem is never turned from reading to writing while it
 //! is mounted, because what the kernel remembers of it may be older than what another node wrote to the disk since.
 
-use super::Driver;
 use super::mount_spec::MountSpec;
 use super::mount_table::{cached_mount, is_as_recorded};
 use super::operation::Operation;
+use super::session::Session;
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress, Role, Use, VolumeRecord};
 use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType};
 
-impl Driver {
+impl Session {
     /// Whether the path holds the volume for a pod with the other access, and so serves this one too.
     pub(super) fn is_staged_for_another_pod(
         &self,

@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 
-use super::Driver;
 use super::mount_rules::refuse_changed_context;
 use super::mount_spec::MountSpec;
 use super::mount_table::{cached_mount, current_mount, is_as_recorded};
 use super::operation::Operation;
 use super::request::{PublishVolume, StagedFor};
+use super::session::Session;
 use super::staging_path::staged_at;
 use super::stale_mount::StaleMount;
 use crate::error::DriverError;
@@ -26,7 +26,7 @@ struct Unready {
     stale: Option<(StaleMount, MountEntry)>,
 }
 
-impl Driver {
+impl Session {
     /// The volume's record once its staging is what it has to be: mounted anew where it is dead and nobody uses it,
     /// taken over where another driver mounted the volume there. Without a staging the record stays as it is.
     ///

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-use super::Driver;
 use super::mount_spec::MountSpec;
 use super::mount_table::{is_from_server, is_still_mounted};
 use super::operation::Operation;
+use super::session::Session;
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Role, VolumeRecord};
 use crate::sys::{MountEntry, disk_beneath, mount_points_of, says_shut_down, takes_writes};
@@ -76,7 +76,7 @@ impl fmt::Display for StaleMount {
     }
 }
 
-impl Driver {
+impl Session {
     /// What is wrong with what is settled there. A server that does not answer has not lost it: its clients go on
     /// when it comes back.
     pub(super) fn stale_mount(
@@ -89,7 +89,10 @@ impl Driver {
             return StaleMount::of(record.mount_at(spec.path)?, entry);
         }
         let until = Instant::now() + STALE_TIME;
-        let measured = self.measuring.measure(spec.path, &entry.fs_type, until);
+        let measured = self
+            .shared
+            .measuring
+            .measure(spec.path, &entry.fs_type, until);
         let is_stale = measured.is_err_and(|fault| fault.kind == FaultKind::Stale);
         is_stale.then_some(StaleMount::UnknownToServer)
     }
@@ -111,7 +114,7 @@ impl Driver {
         }
         tracing::info!(path = %spec.path.display(), reason = %stale, "mounting anew");
         record.intend_again(spec.path);
-        self.journal.save(record)?;
+        self.shared.journal.save(record)?;
         self.unmount(operation, spec.path)
     }
 }

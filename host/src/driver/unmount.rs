@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::Driver;
 use super::mount_table::{beneath, is_mounted, is_still_mounted};
 use super::operation::Operation;
 use super::request::TargetCleanup;
+use super::session::Session;
 use crate::error::DriverError;
 use crate::journal::{JournalError, MountRecord, Role, VolumeRecord};
 use crate::volume::{Parameters, VolumeId, VolumeKey};
@@ -15,7 +15,7 @@ use crate::worker::{Fault, FaultKind, MountFlags, Request, WorkerClient};
 /// For taking back what was done, where no more time is left.
 pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);
 
-impl Driver {
+impl Session {
     /// Unmounts whatever is mounted at a path and forgets it. Nothing there is success: kubelet calls
     /// `unmount` for directories on which nothing was ever mounted.
     pub(super) fn unmount_and_forget(
@@ -25,6 +25,7 @@ impl Driver {
     ) -> Result<(), DriverError> {
         // A path nobody noted may still hold a mount: of a driver we replace, or after the journal was lost.
         let key = self
+            .shared
             .journal
             .volume_at(path)
             .unwrap_or_else(|| VolumeKey(path.to_string_lossy().into_owned()));
@@ -38,7 +39,7 @@ impl Driver {
             operation.workers.call(remove, operation.deadline)?;
         }
         // A corrupt record must not keep a pod from ending; `forget` says so in the log.
-        let record = self.journal.load(&key).ok().flatten();
+        let record = self.shared.journal.load(&key).ok().flatten();
         if let Some(record) = record.filter(VolumeRecord::is_attached_while_mounted) {
             self.release_from_node(&mut operation, record, path)?;
         }
@@ -80,7 +81,7 @@ impl Driver {
     pub(super) fn forget(&self, key: &VolumeKey, path: &Path) {
         // Also where there is no record: its first writing may have been cut off.
         let nothing = || VolumeRecord::new(key, &VolumeId(String::new()), &Parameters::default());
-        match self.journal.load(key) {
+        match self.shared.journal.load(key) {
             Ok(record) => {
                 let mut record = record.unwrap_or_else(nothing);
                 record.forget(path);
@@ -102,17 +103,17 @@ impl Driver {
             tracing::info!(path = %path.display(), "the volume is no longer staged there, and is staged elsewhere");
             record.forget(&path);
             // The path may be another volume's by now.
-            if self.journal.volume_at(&path) == Some(record.key()) {
-                log_unclean(self.journal.unindex(&path));
+            if self.shared.journal.volume_at(&path) == Some(record.key()) {
+                log_unclean(self.shared.journal.unindex(&path));
             }
-            log_unclean(self.journal.save(record));
+            log_unclean(self.shared.journal.save(record));
         }
     }
 
     /// Each by itself: on a full disk a shorter record cannot be written, but a path can be removed.
     pub(super) fn clean_journal(&self, record: &VolumeRecord, path: &Path) {
-        log_unclean(self.journal.save(record));
-        log_unclean(self.journal.unindex(path));
+        log_unclean(self.shared.journal.save(record));
+        log_unclean(self.shared.journal.unindex(path));
     }
 }
 

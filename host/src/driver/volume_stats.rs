@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::Driver;
+use super::session::Session;
 use crate::error::DriverError;
 use crate::volume::VolumeKey;
 use crate::worker::Measured;
 use crate::worker::client::measure_at_once;
 
-impl Driver {
+impl Session {
     /// What the volume that is mounted at that path holds. Waits for no other operation, and for a dead
     /// server no longer than the caller's deadline.
     ///
@@ -20,6 +20,7 @@ impl Driver {
         let mounted = self.mounted_at(key, at)?;
         let deadline = self.deadline(Instant::now());
         Ok(self
+            .shared
             .measuring
             .measure(&mounted.path, &mounted.entry.fs_type, deadline)?)
     }

@@ -5,20 +5,20 @@ use super::callout::Callout;
 use super::device;
 use super::reply::{FlexCapabilities, Reply};
 use super::volume::volume;
-use crate::driver::{AttachVolume, Capabilities, Driver, StageVolume, StagedFor};
+use crate::driver::{AttachVolume, Capabilities, Session, StageVolume, StagedFor};
 use crate::error::DriverError;
 use crate::volume::{NodeId, StagingPath, VolumeKey};
 
 /// What `init` says: kubelet attaches only what it is told to.
-pub(super) fn init_capabilities(driver: &Driver, capabilities: Capabilities) -> FlexCapabilities {
-    FlexCapabilities::of(AttachMode::configured(driver, capabilities), capabilities)
+pub(super) fn init_capabilities(session: &Session, capabilities: Capabilities) -> FlexCapabilities {
+    FlexCapabilities::of(AttachMode::configured(session, capabilities), capabilities)
 }
 
 /// What kubelet and the controller ask of drivers whose volumes they attach.
-pub(super) fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
-    let name = &driver.config().name;
-    match AttachMode::of(driver)? {
-        AttachMode::ByKubelet => by_kubelet(driver, callout),
+pub(super) fn carry_out(session: &Session, callout: &Callout) -> Result<Reply, DriverError> {
+    let name = &session.config().name;
+    match AttachMode::of(session)? {
+        AttachMode::ByKubelet => by_kubelet(session, callout),
         AttachMode::Never => Ok(Reply::not_supported(format!(
             "driver {name} does not attach volumes"
         ))),
@@ -28,7 +28,7 @@ pub(super) fn carry_out(driver: &Driver, callout: &Callout) -> Result<Reply, Dri
     }
 }
 
-fn by_kubelet(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> {
+fn by_kubelet(session: &Session, callout: &Callout) -> Result<Reply, DriverError> {
     let named = |options| volume(AttachMode::ByKubelet, options, None);
     match callout {
         Callout::Attach { options, node } => {
@@ -39,17 +39,17 @@ fn by_kubelet(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> 
                 access: options.access(),
             };
             Ok(Reply::device(device::encode(
-                &driver.attach_volume(&request)?,
+                &session.attach_volume(&request)?,
             )))
         }
         Callout::Detach { volume, node } => {
-            driver.detach_volume(&VolumeKey(volume.clone()), &NodeId(node.clone()))?;
+            session.detach_volume(&VolumeKey(volume.clone()), &NodeId(node.clone()))?;
             Ok(Reply::success())
         }
         // Attaching has waited already, on the controller's side; the device itself is awaited by
         // `mountdevice`, which knows what to look for.
         Callout::WaitForAttach { device, .. } => Ok(Reply::device(device.clone())),
-        Callout::IsAttached { options, node } => driver
+        Callout::IsAttached { options, node } => session
             .is_attached(&named(options)?, &NodeId(node.clone()))
             .map(Reply::attached),
         Callout::MountDevice {
@@ -65,10 +65,10 @@ fn by_kubelet(driver: &Driver, callout: &Callout) -> Result<Reply, DriverError> 
                 staged_for: StagedFor::FirstPod,
                 kind: options.kind(),
             };
-            driver.stage_volume(&request)?;
+            session.stage_volume(&request)?;
             Ok(Reply::success())
         }
-        Callout::UnmountDevice { directory } => driver
+        Callout::UnmountDevice { directory } => session
             .unstage_volume(&staging(directory)?, None)
             .map(|()| Reply::success()),
         Callout::Init

@@ -3,7 +3,7 @@
 //! kubelet learns it from `init`, and with `attach` false it calls `mount` and `unmount` alone. Old
 //! PersistentVolumes of drivers that did all their work in `mount` live on that way.
 
-use crate::driver::{Capabilities, Driver, Export};
+use crate::driver::{Capabilities, Export, Session};
 use crate::error::DriverError;
 
 /// Who attaches the volumes of a driver.
@@ -19,8 +19,8 @@ pub(super) enum AttachMode {
 
 impl AttachMode {
     /// What the component can do, and of that what the operator chose.
-    pub(super) fn configured(driver: &Driver, capabilities: Capabilities) -> Self {
-        let on_mount = driver.config().flexvolume_attach.is_on_mount();
+    pub(super) fn configured(session: &Session, capabilities: Capabilities) -> Self {
+        let on_mount = session.config().flexvolume_attach.is_on_mount();
         match (capabilities.exports(Export::Attachment), on_mount) {
             (false, _) => Self::Never,
             (true, false) => Self::ByKubelet,
@@ -28,7 +28,7 @@ impl AttachMode {
         }
     }
 
-    pub(super) fn of(driver: &Driver) -> Result<Self, DriverError> {
-        Ok(Self::configured(driver, driver.prepared_capabilities()?))
+    pub(super) fn of(session: &Session) -> Result<Self, DriverError> {
+        Ok(Self::configured(session, session.prepared_capabilities()?))
     }
 }

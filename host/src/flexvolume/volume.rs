@@ -2,7 +2,7 @@
 
 use super::attach_mode::AttachMode;
 use super::options::Options;
-use crate::driver::{Driver, VolumeReference};
+use crate::driver::{Session, VolumeReference};
 use crate::error::DriverError;
 use crate::volume::{TargetPath, VolumeId, VolumeKey};
 
@@ -20,7 +20,7 @@ pub(super) fn volume(
     let key = match (attach, directory) {
         (AttachMode::Never, Some(directory)) => VolumeKey(directory),
         (AttachMode::Never, None) | (AttachMode::ByKubelet, _) => volume_name(options)?,
-        (AttachMode::OnMount, _) => Driver::key_by_content(&volume_name(options)?.0, &context),
+        (AttachMode::OnMount, _) => Session::key_by_content(&volume_name(options)?.0, &context),
     };
     Ok(VolumeReference {
         key,

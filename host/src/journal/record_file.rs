@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::error::JournalError;
-use super::file_cache::if_there;
 use super::record::{FORMAT, VolumeRecord};
+use crate::sys::if_there;
 
 /// Why a record cannot be had.
 pub(super) enum Reason {

@@ -8,16 +8,13 @@ use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::clock::Clock;
-use super::compile_refusals::Refusal;
-use super::components::ComponentFile;
 use super::state::State;
-use super::{CompiledError, Manifest, compiled, components, engine, imports, wasi};
+use super::wasi;
 use crate::capability;
 use crate::config::{DriverConfig, Limits, Paths};
-use crate::error::{Condition, DriverError};
-#[cfg(feature = "compiler")]
-use crate::grant::Capability;
+use crate::error::DriverError;
 use crate::grant::Grants;
+use crate::store::{self, CompiledError, ComponentFile, Manifest, Refusal};
 use crate::sys::{self, Afterwards};
 use crate::worker::client::{self, CompileLimits, CompilerError};
 
@@ -36,9 +33,15 @@ pub struct Runtime {
 struct Loaded {
     engine: Option<(Engine, Arc<Clock>)>,
     /// The least recently loaded first.
-    guests: Vec<Arc<Guest>>,
+    guests: Vec<LoadedGuest>,
     /// Of the component that was asked about last, which may never be called in this process.
     manifest: Option<Arc<Manifest>>,
+}
+
+/// A guest, and whom it was linked for.
+struct LoadedGuest {
+    config: Arc<DriverConfig>,
+    guest: Arc<Guest>,
 }
 
 impl fmt::Debug for Runtime {
@@ -75,13 +78,16 @@ impl Runtime {
         }
     }
 
-    /// What is known of a driver's current component. Neither compiles nor maps code.
+    /// What is known of a driver's component. Neither compiles nor maps code.
     ///
     /// # Errors
-    /// `not-found` without component, `failed-precondition` where it is not compiled yet or not allowed.
-    pub fn manifest(&self, config: &DriverConfig) -> Result<Arc<Manifest>, DriverError> {
-        let file = self.current(config)?;
-        self.known_manifest(&file).map_err(|error| {
+    /// `failed-precondition` where it is not compiled yet.
+    pub fn manifest(
+        &self,
+        config: &DriverConfig,
+        file: &ComponentFile,
+    ) -> Result<Arc<Manifest>, DriverError> {
+        self.known_manifest(file).map_err(|error| {
             DriverError::failed_precondition(format!(
                 "component {:?} is not ready on this node; run `drivebay install` or `drivebay compile {}`",
                 config.component,
@@ -91,26 +97,20 @@ impl Runtime {
         })
     }
 
-    /// What was known of the component that was asked about last, without looking whether it still is the
-    /// current one.
-    pub fn last_manifest(&self) -> Option<Arc<Manifest>> {
-        self.lock().manifest.clone()
-    }
-
     /// The same before an operation that needs the code anyway: what is missing is compiled now.
     ///
     /// # Errors
-    /// As for [`Self::current_guest`].
+    /// As for [`Self::guest`].
     pub fn prepared_manifest(
         &self,
         config: &DriverConfig,
+        file: &ComponentFile,
         deadline: Instant,
     ) -> Result<Arc<Manifest>, DriverError> {
-        let file = self.current(config)?;
-        self.known_manifest(&file).or_else(|error| {
+        self.known_manifest(file).or_else(|error| {
             tracing::warn!(error = %error, "compiling the component now");
-            self.ask_for_compile(config, &file, deadline)?;
-            self.known_manifest(&file)
+            self.ask_for_compile(config, file, deadline)?;
+            self.known_manifest(file)
                 .map_err(|error| not_loadable(config, error))
         })
     }
@@ -122,93 +122,62 @@ impl Runtime {
         }
         let manifest = match self.loaded(&file.sha256) {
             Some(guest) => Arc::clone(&guest.manifest),
-            None => compiled::read_manifest(&self.paths, &file.sha256).map(Arc::new)?,
+            None => store::read_manifest(&self.paths, &file.sha256).map(Arc::new)?,
         };
         self.lock().manifest = Some(Arc::clone(&manifest));
         Ok(manifest)
     }
 
     fn loaded(&self, sha256: &str) -> Option<Arc<Guest>> {
-        self.lock()
-            .guests
-            .iter()
+        let loaded = self.lock();
+        let mut guests = loaded.guests.iter().map(|known| &known.guest);
+        guests
             .find(|guest| guest.manifest.component_sha256 == sha256)
             .cloned()
+    }
+
+    /// What it was granted is part of a guest that is linked.
+    fn loaded_for(&self, config: &Arc<DriverConfig>, sha256: &str) -> Option<Arc<Guest>> {
+        let loaded = self.lock();
+        let mut guests = loaded.guests.iter();
+        guests
+            .find(|known| {
+                known.guest.manifest.component_sha256 == sha256
+                    && Arc::ptr_eq(&known.config, config)
+            })
+            .map(|known| Arc::clone(&known.guest))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The driver's current guest.
+    /// A certain version, kept for a volume it made.
     ///
     /// # Errors
-    /// `not-found` without component, `failed-precondition` where it may not serve this driver.
-    pub fn current_guest(
-        &self,
-        config: &DriverConfig,
-        deadline: Instant,
-    ) -> Result<Arc<Guest>, DriverError> {
-        self.guest(config, &self.current(config)?, deadline)
-    }
-
-    /// The version that made a volume, for undoing what it did; the current one where that is gone, or where this host
-    /// refuses what an earlier one ran.
-    ///
-    /// # Errors
-    /// As for [`Self::current_guest`].
+    /// As for [`Self::guest`]; `failed-precondition` where it is gone.
     pub fn guest_of(
         &self,
-        config: &DriverConfig,
+        config: &Arc<DriverConfig>,
         sha256: &str,
         deadline: Instant,
     ) -> Result<Arc<Guest>, DriverError> {
-        let of_then = match components::locate_digest(&self.paths, sha256) {
-            Ok(file) => self.guest(config, &file, deadline),
-            Err(error) => Err(DriverError::failed_precondition("it is gone").caused_by(error)),
-        };
-        match of_then {
-            Err(error) if error.condition() == Condition::FailedPrecondition => {
-                tracing::warn!(
-                    component.sha256 = sha256,
-                    error = error.chain(),
-                    "the version that made the volume cannot be used; using the current one"
-                );
-                self.current_guest(config, deadline)
-            }
-            guest => guest,
-        }
+        let file = store::locate_digest(&self.paths, sha256)
+            .map_err(|error| DriverError::failed_precondition("it is gone").caused_by(error))?;
+        self.guest(config, &file, deadline)
     }
 
-    fn current(&self, config: &DriverConfig) -> Result<ComponentFile, DriverError> {
-        let file =
-            components::locate(&self.paths, &config.component).map_err(|error| match error {
-                components::ComponentError::Missing { .. } => {
-                    DriverError::not_found(error.to_string())
-                }
-                error @ (components::ComponentError::Io { .. }
-                | components::ComponentError::Unreadable { .. }
-                | components::ComponentError::TooLarge { .. }) => {
-                    DriverError::unavailable("cannot load the driver").caused_by(error)
-                }
-            })?;
-        if !config.require_sha256.is_empty() && !config.require_sha256.contains(&file.sha256) {
-            let message = format!(
-                "component {:?} has digest {}, which require.sha256 of driver {} does not list",
-                config.component, file.sha256, config.name
-            );
-            return Err(DriverError::denied(message));
-        }
-        Ok(file)
-    }
-
-    fn guest(
+    /// A component, ready to be called for a driver; compiled where that has not been done.
+    ///
+    /// # Errors
+    /// `denied` or `failed-precondition` where it may not serve this driver or cannot.
+    pub fn guest(
         &self,
-        config: &DriverConfig,
+        config: &Arc<DriverConfig>,
         file: &ComponentFile,
         deadline: Instant,
     ) -> Result<Arc<Guest>, DriverError> {
-        let guest = match self.loaded(&file.sha256) {
+        let guest = match self.loaded_for(config, &file.sha256) {
             Some(guest) => guest,
             None => self.load_guest(config, file, deadline)?,
         };
@@ -219,7 +188,7 @@ impl Runtime {
 
     fn load_guest(
         &self,
-        config: &DriverConfig,
+        config: &Arc<DriverConfig>,
         file: &ComponentFile,
         deadline: Instant,
     ) -> Result<Arc<Guest>, DriverError> {
@@ -243,7 +212,10 @@ impl Runtime {
             manifest: Arc::new(manifest),
         });
         let guests = &mut self.lock().guests;
-        guests.push(Arc::clone(&guest));
+        guests.push(LoadedGuest {
+            config: Arc::clone(config),
+            guest: Arc::clone(&guest),
+        });
         if guests.len() > KEPT {
             guests.remove(0);
         }
@@ -265,8 +237,8 @@ impl Runtime {
         engine: &Engine,
         file: &ComponentFile,
     ) -> Result<(Manifest, wasmtime::component::Component), CompiledError> {
-        let manifest = compiled::read_manifest(&self.paths, &file.sha256)?;
-        let component = compiled::load(engine, &self.paths, &manifest)?;
+        let manifest = store::read_manifest(&self.paths, &file.sha256)?;
+        let component = store::load(engine, &self.paths, &manifest)?;
         Ok((manifest, component))
     }
 
@@ -342,7 +314,7 @@ impl Runtime {
 }
 
 fn start_engine() -> Result<Engine, DriverError> {
-    engine::engine()
+    store::engine()
         .map_err(|error| DriverError::internal(format!("cannot start wasmtime: {error:#}")))
 }
 
@@ -357,7 +329,7 @@ fn link(
     manifest: &Manifest,
     config: &DriverConfig,
 ) -> Result<InstancePre<State>, DriverError> {
-    let problems = imports::problems(&manifest.imports, &manifest.exports, &config.grants);
+    let problems = store::problems(&manifest.imports, &manifest.exports, &config.grants);
     if !problems.is_empty() {
         let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let message = format!(
@@ -389,30 +361,12 @@ fn link_granted(
     let mut linker = Linker::new(engine);
     capability::link_types(&mut linker, State::context)?;
     for capability in
-        imports::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
+        store::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
     {
         capability::link(&mut linker, capability, State::context)?;
     }
-    if imports::wants_wasi(&manifest.imports) {
+    if store::wants_wasi(&manifest.imports) {
         wasi::link(&mut linker, engine, component)?;
     }
     Ok(linker)
-}
-
-/// For describing a component before anyone granted anything: all we have is linked and denies.
-#[cfg(feature = "compiler")]
-pub(super) fn link_for_description(
-    engine: &Engine,
-    component: &wasmtime::component::Component,
-    imports: &[String],
-) -> wasmtime::Result<InstancePre<State>> {
-    let mut linker = Linker::new(engine);
-    capability::link_types(&mut linker, State::context)?;
-    for capability in Capability::ALL {
-        capability::link(&mut linker, capability, State::context)?;
-    }
-    if imports::wants_wasi(imports) {
-        wasi::link(&mut linker, engine, component)?;
-    }
-    linker.instantiate_pre(component)
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
-use super::engine::MEMORY_RESERVATION;
 use super::limiter::{LimitError, Limiter, MAX_INSTANCES};
 use super::stderr::Stderr;
 use crate::capability::CallContext;
+use crate::store::MEMORY_RESERVATION;
 
 /// Everything in the store of one call.
 pub(super) struct State {

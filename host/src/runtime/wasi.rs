@@ -94,13 +94,13 @@ fn is_real(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::engine;
+    use crate::store;
 
     /// Of each one in that list a test from outside asks whether it can outlast its call or take memory without
     /// end, and fails where it does not know one.
     #[test]
     fn every_function_is_in_the_list_of_those_that_are_tried() {
-        let engine = engine::engine().expect("an engine");
+        let engine = store::engine().expect("an engine");
         let functions = link_real(&mut Linker::new(&engine)).expect("linked");
         let listed: Vec<&str> = include_str!("wasi/functions.txt").lines().collect();
         assert_eq!(functions, listed);

@@ -16,3 +16,5 @@ pub use network::NetworkWorkers;
 pub use stats::{WorkerCounters, WorkerStats};
 pub use worker_settings::{WorkSite, WorkerLimits};
 pub use workers::SharedWorkers;
+
+pub use super::command_line::Priority;

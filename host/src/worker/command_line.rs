@@ -20,6 +20,37 @@ pub(super) const NETWORK: &str = "network";
 /// Of one that compiles a component.
 pub(super) const COMPILE: &str = "compile";
 
+/// Who waits for a worker that compiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// A call, or a person: it has its share of the processors, and its limit is one of wall time.
+    Call,
+    /// Nobody: it yields the processors to whoever wants them. So its limit counts what it had of them, and on a node that
+    /// is busy it may take [`PATIENCE`] times as long by the clock.
+    Background,
+}
+
+/// How many times as long as somebody would wait.
+pub(super) const PATIENCE: u32 = 10;
+
+impl Priority {
+    const ALL: [Self; 2] = [Self::Call, Self::Background];
+
+    /// As an argument of the worker.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Background => "background",
+        }
+    }
+
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|priority| priority.word() == word)
+    }
+}
+
 /// After this long without a request a worker ends by itself.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 

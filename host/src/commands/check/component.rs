@@ -1,11 +1,11 @@
 //! A driver's component, read and asked what it is.
 
 use drivebay::config::{DriverConfig, Paths};
-use drivebay::runtime::{self, ComponentBytes, Manifest};
+use drivebay::store::{self, ComponentBytes, Manifest};
 
 pub(super) fn examine(paths: &Paths, driver: &DriverConfig) -> anyhow::Result<Manifest> {
-    let file = runtime::locate(paths, &driver.component)?;
-    if !driver.require_sha256.is_empty() && !driver.require_sha256.contains(&file.sha256) {
+    let file = store::locate(paths, &driver.component)?;
+    if !driver.require.allows_digest(&file.sha256) {
         anyhow::bail!(
             "component {:?} has digest {}, which require.sha256 does not list",
             driver.component,
@@ -13,5 +13,5 @@ pub(super) fn examine(paths: &Paths, driver: &DriverConfig) -> anyhow::Result<Ma
         );
     }
     let component = ComponentBytes::read(&file.path)?;
-    Ok(runtime::inspect(&component, driver.limits.compile)?)
+    Ok(store::inspect(&component, driver.limits.compile)?)
 }

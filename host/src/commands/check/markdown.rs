@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use drivebay::config::{DriverConfig, Paths};
 use drivebay::csi;
 use drivebay::driver::{Capabilities, Driver, Export, Scope};
-use drivebay::runtime::{Manifest, Need, Parameter};
+use drivebay::store::{Manifest, Need, Parameter};
 
 use super::component::examine;
 
@@ -22,7 +22,7 @@ pub(super) fn print(paths: &Paths, drivers: &[DriverConfig]) -> anyhow::Result<E
     for config in drivers {
         let manifest = examine(paths, config)?;
         let driver = Driver::new(config.clone(), paths.clone());
-        print_driver(config, &manifest, driver.prepared_capabilities()?);
+        print_driver(config, &manifest, driver.session().prepared_capabilities()?);
     }
     Ok(ExitCode::SUCCESS)
 }

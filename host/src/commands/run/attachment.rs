@@ -1,7 +1,7 @@
 //! `attachment`: a volume is attached to a node.
 
 use clap::Subcommand;
-use drivebay::driver::{AttachVolume, Driver};
+use drivebay::driver::{AttachVolume, Session};
 use drivebay::error::DriverError;
 use drivebay::volume::{NodeId, VolumeKey};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    pub(super) fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+    pub(super) fn run(self, session: &Session) -> Result<Value, DriverError> {
         match self {
             Self::AttachVolume {
                 volume,
@@ -53,13 +53,13 @@ impl Operation {
                     kind: None,
                     access: read_only.access(),
                 };
-                let context = driver.attach_volume(&request)?;
+                let context = session.attach_volume(&request)?;
                 Ok(json!({ "publish-context": answer::pairs(&context) }))
             }
-            Self::DetachVolume { id, node } => driver
+            Self::DetachVolume { id, node } => session
                 .detach_volume(&VolumeKey(id), &NodeId(node))
                 .map(|()| answer::nothing()),
-            Self::IsAttached { volume, node } => driver
+            Self::IsAttached { volume, node } => session
                 .is_attached(&volume.reference()?, &NodeId(node))
                 .map(|attached| json!({ "attached": attached })),
         }

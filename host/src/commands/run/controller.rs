@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use drivebay::config;
-use drivebay::driver::Driver;
+use drivebay::driver::Session;
 use drivebay::error::DriverError;
 use drivebay::volume::{
     CapacityRange, CreateVolume, PageToken, SnapshotId, Topology, VolumeId, VolumeSource,
@@ -115,29 +115,29 @@ impl Create {
 }
 
 impl Operation {
-    pub(super) fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+    pub(super) fn run(self, session: &Session) -> Result<Value, DriverError> {
         match self {
-            Self::CreateVolume(create) => driver
+            Self::CreateVolume(create) => session
                 .create_volume(&create.request()?)
                 .map(|volume| answer::volume(&volume)),
-            Self::DeleteVolume { id } => driver
+            Self::DeleteVolume { id } => session
                 .delete_volume(&VolumeId(id))
                 .map(|()| answer::nothing()),
             Self::ValidateVolume { volume, capability } => {
                 let volume = volume.reference()?;
-                driver.validate_volume(&volume.id, &volume.context, &[capability.capability()])?;
+                session.validate_volume(&volume.id, &volume.context, &[capability.capability()])?;
                 Ok(answer::nothing())
             }
-            Self::GetVolume { id } => driver
+            Self::GetVolume { id } => session
                 .get_volume(&VolumeId(id))
                 .map(|volume| answer::volume(&volume)),
-            Self::ListVolumes(page) => driver
+            Self::ListVolumes(page) => session
                 .list_volumes(page.max, page.token.map(PageToken).as_ref())
                 .map(|page| answer::volumes(&page)),
             Self::AvailableCapacity {
                 parameters: given,
                 place,
-            } => driver
+            } => session
                 .available_capacity(&parameters(given)?, place.as_ref())
                 .map(|bytes| json!({ "available-bytes": bytes })),
             Self::ExpandVolume {
@@ -149,14 +149,14 @@ impl Operation {
                     required_bytes: Some(size),
                     limit_bytes: limit,
                 };
-                driver
+                session
                     .expand_volume(&volume.reference()?, capacity)
                     .map(|bytes| json!({ "capacity-bytes": bytes }))
             }
             Self::ModifyVolume {
                 id,
                 parameters: given,
-            } => driver
+            } => session
                 .modify_volume(&VolumeId(id), &parameters(given)?)
                 .map(|()| answer::nothing()),
         }

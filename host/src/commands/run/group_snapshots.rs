@@ -1,7 +1,7 @@
 //! `group-snapshots`: the content of several volumes at one moment.
 
 use clap::{Args, Subcommand};
-use drivebay::driver::Driver;
+use drivebay::driver::Session;
 use drivebay::error::DriverError;
 use drivebay::volume::{CreateGroupSnapshot, GroupSnapshotId, SnapshotId, VolumeId};
 use serde_json::Value;
@@ -50,7 +50,7 @@ impl Group {
 }
 
 impl Operation {
-    pub(super) fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+    pub(super) fn run(self, session: &Session) -> Result<Value, DriverError> {
         match self {
             Self::Create {
                 name,
@@ -62,17 +62,17 @@ impl Operation {
                     sources: sources.into_iter().map(VolumeId).collect(),
                     parameters: parameters(given)?,
                 };
-                let group = driver.create_group_snapshot(&request)?;
+                let group = session.create_group_snapshot(&request)?;
                 Ok(answer::group_snapshot(&group))
             }
             Self::Delete(group) => {
                 let (id, snapshots) = group.names();
-                driver.delete_group_snapshot(&id, &snapshots)?;
+                session.delete_group_snapshot(&id, &snapshots)?;
                 Ok(answer::nothing())
             }
             Self::Get(group) => {
                 let (id, snapshots) = group.names();
-                let group = driver.get_group_snapshot(&id, &snapshots)?;
+                let group = session.get_group_snapshot(&id, &snapshots)?;
                 Ok(answer::group_snapshot(&group))
             }
         }

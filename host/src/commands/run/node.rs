@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use drivebay::config;
 use drivebay::driver::{
-    Driver, ExpandOnNode, ExpandOutcome, PublishVolume, Sharing, StageVolume, StagedFor,
+    ExpandOnNode, ExpandOutcome, PublishVolume, Session, Sharing, StageVolume, StagedFor,
     TargetCleanup, VolumeLocation,
 };
 use drivebay::error::DriverError;
@@ -72,7 +72,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    pub(super) fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+    pub(super) fn run(self, session: &Session) -> Result<Value, DriverError> {
         match self {
             Self::StageVolume {
                 volume,
@@ -89,10 +89,10 @@ impl Operation {
                     staged_for: StagedFor::Everyone,
                     kind: kind.access_type(),
                 };
-                driver.stage_volume(&request)?;
+                session.stage_volume(&request)?;
                 Ok(answer::nothing())
             }
-            Self::UnstageVolume { path } => driver
+            Self::UnstageVolume { path } => session
                 .unstage_volume(&staging(&path)?, None)
                 .map(|()| answer::nothing()),
             Self::PublishVolume {
@@ -112,28 +112,28 @@ impl Operation {
                     staged_for: StagedFor::Everyone,
                     secrets: Secrets::default(),
                 };
-                driver.publish_volume(&request)?;
+                session.publish_volume(&request)?;
                 Ok(answer::nothing())
             }
-            Self::UnpublishVolume { path } => driver
+            Self::UnpublishVolume { path } => session
                 .unpublish_volume(&target(&path)?, TargetCleanup::Remove)
                 .map(|()| answer::nothing()),
-            Self::ExpandOnNode { id, size } => expand_on_node(driver, id, size),
-            Self::GetInfo => driver.node_info().map(|info| answer::node(&info)),
-            Self::GetHealth { volume } => driver
+            Self::ExpandOnNode { id, size } => expand_on_node(session, id, size),
+            Self::GetInfo => session.node_info().map(|info| answer::node(&info)),
+            Self::GetHealth { volume } => session
                 .node_health(&volume.reference()?)
                 .map(|health| answer::health(&health)),
         }
     }
 }
 
-fn expand_on_node(driver: &Driver, id: String, bytes: u64) -> Result<Value, DriverError> {
+fn expand_on_node(session: &Session, id: String, bytes: u64) -> Result<Value, DriverError> {
     let request = ExpandOnNode {
         key: VolumeKey(id),
         at: VolumeLocation::Unknown,
         required_bytes: bytes,
     };
-    let grown = match driver.expand_on_node(&request)? {
+    let grown = match session.expand_on_node(&request)? {
         ExpandOutcome::Filesystem => "filesystem",
         ExpandOutcome::Nothing => "nothing",
         ExpandOutcome::NotMounted => "not-mounted",

@@ -1,7 +1,7 @@
 //! `snapshots`: the content of a volume at one moment.
 
 use clap::Subcommand;
-use drivebay::driver::Driver;
+use drivebay::driver::Session;
 use drivebay::error::DriverError;
 use drivebay::volume::{CreateSnapshot, PageToken, SnapshotFilter, SnapshotId, VolumeId};
 use serde_json::Value;
@@ -47,7 +47,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    pub(super) fn run(self, driver: &Driver) -> Result<Value, DriverError> {
+    pub(super) fn run(self, session: &Session) -> Result<Value, DriverError> {
         match self {
             Self::CreateSnapshot {
                 name,
@@ -59,13 +59,13 @@ impl Operation {
                     source: VolumeId(source),
                     parameters: parameters(given)?,
                 };
-                let snapshot = driver.create_snapshot(&request)?;
+                let snapshot = session.create_snapshot(&request)?;
                 Ok(answer::snapshot(&snapshot))
             }
-            Self::DeleteSnapshot { id } => driver
+            Self::DeleteSnapshot { id } => session
                 .delete_snapshot(&SnapshotId(id))
                 .map(|()| answer::nothing()),
-            Self::GetSnapshot { id } => driver
+            Self::GetSnapshot { id } => session
                 .get_snapshot(&SnapshotId(id))
                 .map(|snapshot| answer::snapshot(&snapshot)),
             Self::ListSnapshots {
@@ -78,7 +78,7 @@ impl Operation {
                     source: source.map(VolumeId),
                 };
                 let from = page.token.map(PageToken);
-                let page = driver.list_snapshots(&filter, page.max, from.as_ref())?;
+                let page = session.list_snapshots(&filter, page.max, from.as_ref())?;
                 Ok(answer::snapshots(&page))
             }
         }

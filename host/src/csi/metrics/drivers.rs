@@ -33,7 +33,11 @@ impl Drivers {
 
     /// Those without a compiled component that may serve, as CSI's Probe has it.
     pub(super) fn unready(&self) -> Vec<&str> {
-        let lacks = |drivers: &[Driver]| drivers.iter().any(|one| one.capabilities().is_err());
+        let lacks = |drivers: &[Driver]| {
+            drivers
+                .iter()
+                .any(|one| one.session().capabilities().is_err())
+        };
         self.0
             .iter()
             .filter(|(_, drivers)| lacks(drivers))
@@ -124,7 +128,10 @@ impl Drivers {
         let help = "The component that serves now";
         let mut family = encoder.encode_descriptor("component", help, None, MetricType::Info)?;
         for (driver, drivers) in self.0.iter() {
-            let Some(component) = drivers.first().and_then(|one| one.component().ok()) else {
+            let Some(component) = drivers
+                .first()
+                .and_then(|one| one.session().component().ok())
+            else {
                 continue;
             };
             family.encode_info(&[

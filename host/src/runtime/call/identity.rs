@@ -10,9 +10,8 @@ use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::capability::value_of;
 use crate::error::{DriverError, GuestText};
-use crate::runtime::imports::Export;
-use crate::runtime::manifest::{Description, Need, Parameter, Scope};
 use crate::runtime::state::State;
+use crate::store::{Description, Export, Need, Parameter, Scope};
 
 /// Longest name, version and parameter's name in bytes: CSI's bound on strings.
 const LONGEST_NAME: usize = 128;
@@ -132,7 +131,7 @@ fn parameter(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::manifest::Manifest;
+    use crate::store::Manifest;
 
     fn told(scope: &str) -> Result<Parameter, DriverError> {
         let manifest = Manifest {

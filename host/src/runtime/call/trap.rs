@@ -47,12 +47,14 @@ impl Guest {
         );
         match error.downcast_ref::<LimitError>() {
             Some(LimitError::AllGuests(limit)) => DriverError::overloaded(who).caused_by(*limit),
-            Some(limit @ LimitError::Cpu(_)) => DriverError::internal(who).caused_by(*limit),
+            Some(limit @ LimitError::Cpu(_)) => {
+                DriverError::internal(who).caused_by(*limit).from_guest()
+            }
             // The guest was only not given the time to pass it on.
             Some(limit @ (LimitError::Deadline(_) | LimitError::Sleep(_))) => {
                 match &state.context.unanswered {
                     Some(fault) => DriverError::from(fault.clone()),
-                    None => DriverError::unavailable(who).caused_by(*limit),
+                    None => DriverError::unavailable(who).caused_by(*limit).from_guest(),
                 }
             }
             None if state.limiter.refused() => {
@@ -60,14 +62,15 @@ impl Guest {
                 DriverError::internal(format!(
                     "{who}: it wanted more than {bound} KiB of memory (limits.memory)"
                 ))
+                .from_guest()
             }
             None if &*cause == NOT_GIVEN_BACK => {
-                DriverError::internal(not_given_back(&who, export))
+                DriverError::internal(not_given_back(&who, export)).from_guest()
             }
             None => {
                 let last = last_words(&written).or_else(|| state.context.log.last_error());
                 let last = last.map_or_else(String::new, |last| format!("; it said last: {last}"));
-                DriverError::internal(format!("{who}: {cause}{last}"))
+                DriverError::internal(format!("{who}: {cause}{last}")).from_guest()
             }
         }
     }

@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::Guest;
 use crate::error::{DriverError, is_harmful};
-use crate::runtime::manifest::{Description, Manifest, Need, Scope, host_word, is_qualified};
+use crate::store::{Description, Manifest, Need, Scope, host_word, is_qualified};
 use crate::volume::{CapacityRange, NodeId, PageToken, Parameters, Topology};
 
 /// CSI's bound on the keys and values of one map together, in bytes.
@@ -101,6 +101,7 @@ impl<'a> Answered<'a> {
             "{who} answered {} with a wrong {field}: {reason}; nothing of the answer is used or kept, and what was asked for can be asked for again once a version of the component is installed that answers otherwise",
             self.export
         ))
+        .from_guest()
     }
 
     /// An id comes back to us, and to the guest, for as long as the volume lives.

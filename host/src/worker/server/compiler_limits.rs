@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::alarm;
 
 use crate::sys::rlimit::{self, OomScore};
-use crate::worker::command_line::{COMPILE, ORPHAN_GRACE};
+use crate::worker::command_line::{COMPILE, ORPHAN_GRACE, Priority};
 
 /// Whether a worker's arguments are those of such a one.
 pub fn is_compiler(purpose: Option<&OsStr>) -> bool {
@@ -25,17 +25,40 @@ pub fn serve_compiler(
     mut arguments: impl Iterator<Item = std::ffi::OsString>,
     work: impl FnOnce(&[u8]) -> Vec<u8>,
 ) -> io::Result<()> {
-    let mut number = || arguments.next()?.to_str()?.parse::<u64>().ok();
-    let (Some(seconds), Some(memory_bytes)) = (number(), number()) else {
+    let mut word = || arguments.next()?.into_string().ok();
+    let (seconds, memory_bytes) = (number(word()), number(word()));
+    let (priority, processor_seconds) = (word(), number(word()));
+    let (Some(seconds), Some(memory_bytes), Some(priority), Some(processor_seconds)) = (
+        seconds,
+        memory_bytes,
+        priority.as_deref().and_then(Priority::parse),
+        processor_seconds,
+    ) else {
         return Err(ErrorKind::InvalidInput.into());
     };
     confine(Duration::from_secs(seconds), memory_bytes)?;
+    yield_to_others(priority, Duration::from_secs(processor_seconds))?;
     let mut input = Vec::new();
     io::stdin().lock().read_to_end(&mut input)?;
     let answer = work(&input);
     let mut stdout = io::stdout().lock();
     stdout.write_all(&answer)?;
     stdout.flush()
+}
+
+fn number(word: Option<String>) -> Option<u64> {
+    word?.parse().ok()
+}
+
+/// Before there is a second thread: those that compile inherit it.
+fn yield_to_others(priority: Priority, processor_time: Duration) -> io::Result<()> {
+    match priority {
+        Priority::Call => Ok(()),
+        Priority::Background => {
+            rlimit::let_others_go_first()?;
+            Ok(rlimit::bound_processor_time(processor_time)?)
+        }
+    }
 }
 
 /// Before anything of a stranger's is read.

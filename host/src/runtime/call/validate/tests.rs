@@ -4,7 +4,7 @@ use super::super::convert::{Asked, snapshot_info, volume_info};
 use super::*;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::error::{Condition, GuestText};
-use crate::runtime::manifest::Parameter;
+use crate::store::Parameter;
 use crate::volume::{CreateVolume, SnapshotId, VolumeId, VolumeSource};
 
 fn manifest() -> Manifest {

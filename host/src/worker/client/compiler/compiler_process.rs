@@ -17,7 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::worker::command_line::{COMPILE, WORKER_NAME};
+use crate::worker::command_line::{COMPILE, PATIENCE, Priority, WORKER_NAME};
 
 /// A compiler that is given more of a node's processors is done little sooner.
 const MAX_THREADS: usize = 4;
@@ -31,7 +31,7 @@ const NO_MEMORY: [&str; 2] = ["memory allocation of ", "ThreadPoolBuildError"];
 /// What compiling one component may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// Wall time.
+    /// Wall time, where somebody waits.
     pub time: Duration,
     /// Bytes of memory of the process that does it.
     pub memory_bytes: usize,
@@ -45,6 +45,22 @@ impl Default for CompileLimits {
             time: Duration::from_secs(90),
             memory_bytes: 1 << 30,
         }
+    }
+}
+
+impl CompileLimits {
+    /// By the clock.
+    fn wall_time(self, priority: Priority) -> Duration {
+        match priority {
+            Priority::Call => self.time,
+            Priority::Background => self.time.saturating_mul(PATIENCE),
+        }
+    }
+
+    /// What that much wall time would be of all processors that it may use.
+    fn processor_time(self) -> Duration {
+        self.time
+            .saturating_mul(u32::try_from(threads()).unwrap_or(u32::MAX))
     }
 }
 
@@ -69,9 +85,13 @@ pub enum CompileWorkerError {
 ///
 /// # Errors
 /// [`CompileWorkerError`]; the worker is gone then.
-pub fn ask_compiler(limits: CompileLimits, input: Vec<u8>) -> Result<Vec<u8>, CompileWorkerError> {
-    let deadline = Instant::now() + limits.time;
-    let mut worker = Worker::start(limits, input)?;
+pub fn ask_compiler(
+    limits: CompileLimits,
+    priority: Priority,
+    input: Vec<u8>,
+) -> Result<Vec<u8>, CompileWorkerError> {
+    let deadline = Instant::now() + limits.wall_time(priority);
+    let mut worker = Worker::start(limits, priority, input)?;
     let answer = worker.answer(limits, deadline);
     let status = match &answer {
         Ok(Some(_)) => worker.wait(deadline),
@@ -81,6 +101,9 @@ pub fn ask_compiler(limits: CompileLimits, input: Vec<u8>) -> Result<Vec<u8>, Co
     match (answer, status) {
         (Ok(Some(answer)), Some(status)) if status.success() => Ok(answer),
         (Ok(None), _) | (_, None) => Err(CompileWorkerError::Time(limits.time)),
+        (_, Some(status)) if status.signal() == Some(Signal::SIGXCPU as i32) => {
+            Err(CompileWorkerError::Time(limits.time))
+        }
         _ if NO_MEMORY.iter().any(|said| last_words.contains(said)) => {
             Err(CompileWorkerError::Memory(limits.memory_bytes))
         }
@@ -97,9 +120,13 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(limits: CompileLimits, input: Vec<u8>) -> Result<Self, CompileWorkerError> {
+    fn start(
+        limits: CompileLimits,
+        priority: Priority,
+        input: Vec<u8>,
+    ) -> Result<Self, CompileWorkerError> {
         let not_started = CompileWorkerError::NotStarted;
-        let mut child = spawn(limits).map_err(not_started)?;
+        let mut child = spawn(limits, priority).map_err(not_started)?;
         let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
         let writing = std::thread::spawn(move || {
             // A worker that ended reads no more; why, its status tells.
@@ -173,8 +200,14 @@ impl Worker {
     }
 }
 
-fn spawn(limits: CompileLimits) -> io::Result<Child> {
-    let threads = available_parallelism().map_or(1, NonZero::get);
+/// As many as wasmtime compiles with.
+fn threads() -> usize {
+    available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(MAX_THREADS)
+}
+
+fn spawn(limits: CompileLimits, priority: Priority) -> io::Result<Child> {
     #[expect(
         clippy::disallowed_methods,
         reason = "sys is where child processes are made"
@@ -184,11 +217,13 @@ fn spawn(limits: CompileLimits) -> io::Result<Child> {
     command
         .arg0(WORKER_NAME)
         .arg(COMPILE)
-        .arg(limits.time.as_secs().to_string())
+        .arg(limits.wall_time(priority).as_secs().to_string())
         .arg(limits.memory_bytes.to_string())
+        .arg(priority.word())
+        .arg(limits.processor_time().as_secs().to_string())
         .env_clear()
         // Of the pool of threads that wasmtime compiles with.
-        .env("RAYON_NUM_THREADS", threads.min(MAX_THREADS).to_string())
+        .env("RAYON_NUM_THREADS", threads().to_string())
         .current_dir("/")
         .process_group(0)
         .stdin(Stdio::piped())
@@ -209,5 +244,25 @@ fn ending(status: ExitStatus, last_words: &str) -> String {
     match last_words.trim() {
         "" => how,
         words => format!("{how}: {}", words.escape_debug()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_may_take_longer_by_the_clock_and_no_more_of_the_processors() {
+        let limits = CompileLimits {
+            time: Duration::from_secs(3),
+            ..CompileLimits::default()
+        };
+        assert_eq!(limits.wall_time(Priority::Call), Duration::from_secs(3));
+        assert_eq!(
+            limits.wall_time(Priority::Background),
+            Duration::from_secs(30)
+        );
+        let longest = limits.wall_time(Priority::Call) * u32::try_from(MAX_THREADS).expect("few");
+        assert!((limits.time..=longest).contains(&limits.processor_time()));
     }
 }

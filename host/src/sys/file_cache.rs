@@ -1,4 +1,4 @@
-//! The journal's files as they were read last, so that a repeated call costs a stat(2) instead of a read.
+//! Files as they were read last, so that a repeated call costs a stat(2) instead of a read.
 //!
 //! Writers replace a file whole, by renaming, and may be other processes. A file that is the same by number,
 //! size and time of change has the content that was read, unless it changed at the very moment of reading and
@@ -20,7 +20,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 
 /// What was read, by path.
 #[derive(Debug)]
-pub(super) struct FileCache<T>(Mutex<HashMap<PathBuf, (Identity, T)>>);
+pub struct FileCache<T>(Mutex<HashMap<PathBuf, (Identity, T)>>);
 
 /// What tells one file, and one change of it, from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,10 @@ impl<T> Default for FileCache<T> {
 
 impl<T: Clone> FileCache<T> {
     /// The file's content, if there is such a file. `parsed` is asked only where it changed since.
-    pub(super) fn read<E: From<io::Error>>(
+    ///
+    /// # Errors
+    /// The file system's, and what `parsed` makes of the content.
+    pub fn read<E: From<io::Error>>(
         &self,
         path: &Path,
         parsed: impl FnOnce(Vec<u8>) -> Result<T, E>,
@@ -106,7 +109,10 @@ impl Identity {
 }
 
 /// A file that does not exist is no failure.
-pub(super) fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+///
+/// # Errors
+/// Every other one of the file system.
+pub fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     match outcome {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -24,7 +24,7 @@ pub struct ComponentFile {
 }
 
 /// Python's runtime, the largest known guest, makes components of 18 MiB.
-const MAX_COMPONENT_BYTES: u64 = 64 << 20;
+pub const MAX_COMPONENT_BYTES: u64 = 64 << 20;
 
 /// A component's bytes, read once, so that what is stored is what was examined.
 #[derive(Debug)]

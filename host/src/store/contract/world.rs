@@ -26,12 +26,12 @@ const MAX_NAMES: u64 = 1000;
 const MAX_NAME: u64 = 256;
 
 /// The types of a component, and the names that it shows.
-pub(in crate::runtime) struct Structure {
+pub(in crate::store) struct Structure {
     types: Types,
     /// All that it imports, as it is written in it.
-    pub(in crate::runtime) imports: Vec<String>,
+    pub(in crate::store) imports: Vec<String>,
     /// All that it exports.
-    pub(in crate::runtime) exports: Vec<String>,
+    pub(in crate::store) exports: Vec<String>,
 }
 
 impl Structure {
@@ -39,7 +39,7 @@ impl Structure {
     ///
     /// # Errors
     /// `NotAComponent` or `TooComplex`.
-    pub(in crate::runtime) fn read(component: &[u8]) -> Result<Self, ContractError> {
+    pub(in crate::store) fn read(component: &[u8]) -> Result<Self, ContractError> {
         let mut reading = Reading::new();
         for payload in Parser::new(0).parse_all(component) {
             if let Some(types) = reading.take(&payload.map_err(damaged)?)? {

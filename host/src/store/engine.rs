@@ -8,7 +8,7 @@ use wasmtime::{Config, Engine};
 /// Names compiled code by what made it. Wasmtime checks version, target and processor features again on
 /// loading; this keeps code of another version from being tried at all.
 /// `compared` tells it from code of components whose types nobody had compared with the contract.
-pub(super) const FINGERPRINT: &str = concat!(
+pub(crate) const FINGERPRINT: &str = concat!(
     "drivebay-",
     env!("CARGO_PKG_VERSION"),
     "-wasmtime-48.0.8-",
@@ -19,7 +19,7 @@ pub(super) const FINGERPRINT: &str = concat!(
 /// Address space kept for one linear memory, as much as limits.memory has by default: a memory that outgrows
 /// it is moved, and takes its size twice meanwhile. The default of 4 GiB would fail under RLIMIT_AS and buys
 /// nothing here.
-pub(super) const MEMORY_RESERVATION: u64 = 64 << 20;
+pub(crate) const MEMORY_RESERVATION: u64 = 64 << 20;
 
 /// And beyond, each time that it is moved.
 const MEMORY_RESERVATION_FOR_GROWTH: u64 = 16 << 20;
@@ -33,7 +33,7 @@ const MAX_FRAMES: usize = 8;
 ///
 /// # Errors
 /// Where the processor lacks what the configuration needs.
-pub(super) fn engine() -> wasmtime::Result<Engine> {
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model(true);
     config.epoch_interruption(true);

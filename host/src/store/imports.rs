@@ -167,18 +167,18 @@ pub fn problems(imports: &[String], exports: &[String], grants: &Grants) -> Vec<
 }
 
 /// The capabilities among a component's imports.
-pub(super) fn capabilities(imports: &[String]) -> impl Iterator<Item = Capability> {
+pub(crate) fn capabilities(imports: &[String]) -> impl Iterator<Item = Capability> {
     imports.iter().filter_map(|name| capability(name))
 }
 
 /// The capability that an import asks for.
-pub(super) fn capability(name: &str) -> Option<Capability> {
+pub(crate) fn capability(name: &str) -> Option<Capability> {
     let name = Name::parse(name).filter(|name| name.package == PACKAGE)?;
     Capability::from_name(name.interface)
 }
 
 /// Whether a component expects WASI; it gets an empty one.
-pub(super) fn wants_wasi(imports: &[String]) -> bool {
+pub(crate) fn wants_wasi(imports: &[String]) -> bool {
     imports.iter().any(|name| name.starts_with("wasi:"))
 }
 

@@ -37,20 +37,20 @@ pub enum CompiledError {
     },
 }
 
-pub(super) fn code_path(paths: &Paths, sha256: &str) -> PathBuf {
+pub(crate) fn code_path(paths: &Paths, sha256: &str) -> PathBuf {
     paths
         .compiled()
         .join(format!("{sha256}-{FINGERPRINT}.cwasm"))
 }
 
-pub(super) fn manifest_path(paths: &Paths, sha256: &str) -> PathBuf {
+pub(crate) fn manifest_path(paths: &Paths, sha256: &str) -> PathBuf {
     paths
         .compiled()
         .join(format!("{sha256}-{FINGERPRINT}.json"))
 }
 
 /// What is known of a component, without touching its code.
-pub(super) fn read_manifest(paths: &Paths, sha256: &str) -> Result<Manifest, CompiledError> {
+pub(crate) fn read_manifest(paths: &Paths, sha256: &str) -> Result<Manifest, CompiledError> {
     let path = manifest_path(paths, sha256);
     let directory = paths.compiled();
     sys::check_root_only_directory(&directory)
@@ -68,7 +68,7 @@ pub(super) fn read_manifest(paths: &Paths, sha256: &str) -> Result<Manifest, Com
 }
 
 /// The code itself, checked and mapped.
-pub(super) fn load(
+pub(crate) fn load(
     engine: &Engine,
     paths: &Paths,
     manifest: &Manifest,
@@ -96,6 +96,24 @@ pub(super) fn load(
     // rename, which leaves this inode alone.
     let component = unsafe { Component::deserialize_file(engine, descriptor) };
     component.map_err(|error| refused(&path, error.to_string()))
+}
+
+/// Code that was compiled a moment ago and has not left this host's processes since.
+///
+/// # Errors
+/// As wasmtime says it.
+#[cfg(feature = "compiler")]
+pub(crate) fn from_the_compiler(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    #[expect(
+        unsafe_code,
+        reason = "loading native code cannot be made safe by types; nobody but us had it in his hands"
+    )]
+    // SAFETY: the bytes are a compiled component of this engine's making: they came through a pipe of the parent of this
+    // process, which is the same executable and had them through another pipe from the worker that compiled them. That
+    // one ran the compiler and nothing of the component, and they were never in a file.
+    unsafe {
+        Component::deserialize(engine, code)
+    }
 }
 
 fn believe(path: &Path, sha256: &str, error: TrustError) -> CompiledError {

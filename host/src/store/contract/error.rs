@@ -7,7 +7,7 @@ use super::shape::Signature;
 
 /// Why a component is not compiled.
 #[derive(Debug)]
-pub(in crate::runtime) enum ContractError {
+pub(in crate::store) enum ContractError {
     /// It is no component, or a damaged one.
     NotAComponent(String),
     /// It is too much to be looked at.
@@ -18,7 +18,7 @@ pub(in crate::runtime) enum ContractError {
 
 /// What there is too much of; what there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::runtime) enum Complexity {
+pub(in crate::store) enum Complexity {
     /// Parts of types.
     Types(u64),
     /// Instances.
@@ -31,7 +31,7 @@ pub(in crate::runtime) enum Complexity {
 
 /// The first place in which it differs.
 #[derive(Debug)]
-pub(in crate::runtime) struct Misfit {
+pub(in crate::store) struct Misfit {
     pub(super) interface: String,
     pub(super) function: String,
     pub(super) how: How,

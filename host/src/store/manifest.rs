@@ -11,6 +11,15 @@ use crate::error::GuestText;
 /// need not.
 const HOST_WORDS: [&str; 1] = ["readOnly"];
 
+/// What a component asks for and offers, told without running it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interfaces {
+    /// Everything it imports, as it is written in it.
+    pub imports: Vec<String>,
+    /// Everything it exports.
+    pub exports: Vec<String>,
+}
+
 /// Written by the compiler, read by everyone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -44,7 +53,7 @@ impl Manifest {
 }
 
 /// `identity.describe`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// The driver's name.
     pub name: GuestText,

@@ -1,26 +1,11 @@
-//! From a component to compiled code: ask for it, and keep it.
-//!
-//! The component is a stranger's until all of this went well. So nothing here reads more of it than its digest: a
-//! worker process with limits does the rest, all of it, for each of those who want to know about a component.
-
-mod answer;
-mod compile_component;
+//! Why a component was not compiled, and what whoever has it can do.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::components::ComponentBytes;
-use super::manifest::Manifest;
-use super::{compiled, engine};
-use crate::config::Paths;
-use crate::digest::sha256_hex;
+use super::answer::Refusal;
 use crate::error::GuestText;
-use crate::sys;
-use crate::worker::client::{self, CompileLimits, CompileWorkerError};
-
-use answer::{Answer, Refusal, Wanted};
-
-pub use compile_component::serve_compiler;
+use crate::worker::client::{CompileLimits, CompileWorkerError};
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +26,7 @@ pub enum CompileError {
         /// What does not fit, with names from the file.
         reason: GuestText,
     },
-    /// It broke down when asked who it is.
+    /// It broke down, or answered what nobody can use, when it was called with nothing granted.
     #[error("{} failed its self-test: {reason}", path.display())]
     Broken {
         /// The component's file.
@@ -108,78 +93,7 @@ pub enum CompileLimit {
     Memory(usize),
 }
 
-/// Compiles a component and keeps code and manifest, unless that was done already.
-///
-/// # Errors
-/// [`CompileError`]; nothing is kept then.
-pub fn compile(
-    paths: &Paths,
-    component: &ComponentBytes,
-    limits: CompileLimits,
-) -> Result<Manifest, CompileError> {
-    if let Some(manifest) = sound(paths, &component.sha256) {
-        return Ok(manifest);
-    }
-    let (manifest, code) = ask(component, Wanted::Code, limits)?;
-    keep(paths, &manifest, &code).map_err(|source| CompileError::Unwritable {
-        path: paths.compiled(),
-        source,
-    })?;
-    Ok(manifest)
-}
-
-/// What an earlier compile left, if all of it is as it was left.
-fn sound(paths: &Paths, sha256: &str) -> Option<Manifest> {
-    let manifest = compiled::read_manifest(paths, sha256).ok()?;
-    let engine = engine::engine().ok()?;
-    compiled::load(&engine, paths, &manifest)
-        .ok()
-        .map(|_| manifest)
-}
-
-fn keep(paths: &Paths, manifest: &Manifest, code: &[u8]) -> io::Result<()> {
-    let text = serde_json::to_vec_pretty(manifest)?;
-    sys::create_root_only_directory(&paths.compiled())?;
-    let sha256 = &manifest.component_sha256;
-    sys::write_durably(&compiled::code_path(paths, sha256), code)?;
-    // Last, because the manifest is what makes the code count.
-    sys::write_durably(&compiled::manifest_path(paths, sha256), &text)
-}
-
-/// What a component is and wants; nothing is kept.
-///
-/// # Errors
-/// [`CompileError`].
-pub fn inspect(
-    component: &ComponentBytes,
-    limits: CompileLimits,
-) -> Result<Manifest, CompileError> {
-    ask(component, Wanted::Manifest, limits).map(|(manifest, _)| manifest)
-}
-
-/// The digests are ours to tell.
-fn ask(
-    component: &ComponentBytes,
-    wanted: Wanted,
-    limits: CompileLimits,
-) -> Result<(Manifest, Vec<u8>), CompileError> {
-    let path = &component.path;
-    let question = answer::question(wanted, &component.bytes);
-    let answer = client::ask_compiler(limits, question).map_err(|error| undone(path, error))?;
-    match answer::read(&answer).map_err(|reason| undone(path, CompileWorkerError::Ended(reason)))? {
-        Answer::Done { manifest, code } => {
-            let manifest = Manifest {
-                component_sha256: component.sha256.clone(),
-                code_sha256: sha256_hex(code),
-                ..manifest
-            };
-            Ok((manifest, code.to_vec()))
-        }
-        Answer::Refused(refusal) => Err(refused(path, limits, refusal)),
-    }
-}
-
-fn undone(path: &Path, error: CompileWorkerError) -> CompileError {
+pub(super) fn undone(path: &Path, error: CompileWorkerError) -> CompileError {
     match error {
         CompileWorkerError::Time(time) => limit(path, CompileLimit::Time(time)),
         CompileWorkerError::Memory(bytes) => limit(path, CompileLimit::Memory(bytes)),
@@ -192,7 +106,7 @@ fn undone(path: &Path, error: CompileWorkerError) -> CompileError {
     }
 }
 
-fn refused(path: &Path, limits: CompileLimits, refusal: Refusal) -> CompileError {
+pub(super) fn refused(path: &Path, limits: CompileLimits, refusal: Refusal) -> CompileError {
     let path = path.to_owned();
     match refusal {
         Refusal::NotAComponent(reason) => CompileError::NotAComponent {

@@ -1,0 +1,191 @@
+//! One call of a driver: by one version of its component, from the first look to the answer.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::capabilities::{CachedCapabilities, Capabilities};
+use super::mount_cache::MountCache;
+use super::response::Component;
+use crate::config::{DriverConfig, Paths};
+use crate::error::{DriverError, GuestText};
+use crate::journal::{DetachedVolumes, Journal};
+use crate::runtime::{DriverState, Runtime};
+use crate::store::{
+    ActiveVersions, ComponentError, ComponentFile, Manifest, RecordError, Scope, Version,
+    VersionError,
+};
+use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
+
+/// How long an operation waits for another one on the same volume before it answers `in-progress`.
+/// kubelet's own retries begin at half a second; two pods of one volume started together fit in easily.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// What the calls of one driver share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) paths: Paths,
+    pub(super) versions: ActiveVersions,
+    pub(super) runtime: Runtime,
+    pub(super) journal: Journal,
+    pub(super) detached: DetachedVolumes,
+    pub(super) network: NetworkWorkers,
+    pub(super) measuring: MeasuringWorkers,
+    pub(super) worker_counters: WorkerCounters,
+    pub(super) capabilities: Mutex<Option<CachedCapabilities>>,
+    pub(super) mount_cache: MountCache,
+    pub(super) closed: OnceLock<()>,
+}
+
+/// How long a caller waits.
+#[derive(Debug, Clone, Copy)]
+pub struct CallTimeouts {
+    /// For the answer; the driver's own deadline counts where it comes sooner.
+    pub answer: Option<Instant>,
+    /// For another operation on the same volume, before the answer is `in-progress`.
+    pub lock: Duration,
+}
+
+impl Default for CallTimeouts {
+    /// Of callers that do not say.
+    fn default() -> Self {
+        Self {
+            answer: None,
+            lock: LOCK_WAIT,
+        }
+    }
+}
+
+/// One call. Which version serves it was looked up when it began, and a swap meanwhile changes nothing for it.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) config: Arc<DriverConfig>,
+    pub(super) state: DriverState,
+    pub(super) timeouts: CallTimeouts,
+    version: Version,
+    /// Of that version, once it was read.
+    pub(super) manifest: OnceLock<Arc<Manifest>>,
+}
+
+impl Session {
+    pub(super) fn new(shared: Arc<Shared>, state: DriverState, timeouts: CallTimeouts) -> Self {
+        let version = shared.versions.resolve();
+        Self {
+            config: Arc::clone(&version.config),
+            shared,
+            state,
+            timeouts,
+            version,
+            manifest: OnceLock::new(),
+        }
+    }
+
+    /// The driver's configuration, as it counts for this call.
+    pub fn config(&self) -> &DriverConfig {
+        &self.config
+    }
+
+    /// When this call has to be over, if it begins now.
+    pub fn deadline(&self, now: Instant) -> Instant {
+        let own = now + self.config.limits.deadline;
+        self.timeouts.answer.map_or(own, |answer| answer.min(own))
+    }
+
+    /// What the component can do. Neither compiles nor goes anywhere: kubelet holds a lock over all
+    /// plugins while it waits.
+    ///
+    /// # Errors
+    /// Where there is no component, or it is not compiled yet.
+    pub fn capabilities(&self) -> Result<Capabilities, DriverError> {
+        self.manifest()
+            .map(|manifest| self.capabilities_of(manifest))
+    }
+
+    /// The same for any other operation: a component that is not compiled yet is compiled now.
+    ///
+    /// # Errors
+    /// Where there is no component, or it cannot be compiled.
+    pub fn prepared_capabilities(&self) -> Result<Capabilities, DriverError> {
+        if let Some(manifest) = self.manifest.get() {
+            return Ok(self.capabilities_of(manifest));
+        }
+        let (file, deadline) = (self.component_file()?, self.deadline(Instant::now()));
+        let runtime = &self.shared.runtime;
+        let manifest = runtime.prepared_manifest(&self.config, file, deadline)?;
+        Ok(self.capabilities_of(self.manifest.get_or_init(|| manifest)))
+    }
+
+    /// Callers ask in each call, and names are long to read.
+    fn capabilities_of(&self, manifest: &Arc<Manifest>) -> Capabilities {
+        let cached = &self.shared.capabilities;
+        let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cached.as_ref()
+            && Arc::ptr_eq(&known.manifest, manifest)
+        {
+            return known.capabilities;
+        }
+        let capabilities = Capabilities::of(manifest);
+        *cached = Some(CachedCapabilities {
+            manifest: Arc::clone(manifest),
+            capabilities,
+        });
+        capabilities
+    }
+
+    /// Which component serves this call.
+    ///
+    /// # Errors
+    /// As for [`Self::capabilities`].
+    pub fn component(&self) -> Result<Component, DriverError> {
+        let manifest = self.manifest()?;
+        Ok(Component {
+            name: manifest.description.name.clone(),
+            version: manifest.description.version.clone(),
+            sha256: manifest.component_sha256.clone(),
+        })
+    }
+
+    /// The component's own word for its version, where that is known without compiling.
+    pub fn version(&self) -> Option<&GuestText> {
+        let manifest = self.manifest().ok()?;
+        Some(&manifest.description.version)
+    }
+
+    /// Whether the component describes that parameter.
+    ///
+    /// # Errors
+    /// As for [`Self::capabilities`].
+    pub fn knows(&self, scope: Scope, key: &str) -> Result<bool, DriverError> {
+        Ok(self.manifest()?.description.spelling(scope, key).is_some())
+    }
+
+    fn manifest(&self) -> Result<&Arc<Manifest>, DriverError> {
+        if let Some(manifest) = self.manifest.get() {
+            return Ok(manifest);
+        }
+        let runtime = &self.shared.runtime;
+        let manifest = runtime.manifest(&self.config, self.component_file()?)?;
+        Ok(self.manifest.get_or_init(|| manifest))
+    }
+
+    pub(super) fn component_file(&self) -> Result<&ComponentFile, DriverError> {
+        self.version.component.as_ref().map_err(no_component)
+    }
+}
+
+/// One error for all who ask in the same call.
+fn no_component(error: &Arc<VersionError>) -> DriverError {
+    match error.as_ref() {
+        VersionError::Component(ComponentError::Missing { .. }) => {
+            DriverError::not_found(error.to_string())
+        }
+        VersionError::NotRequired { .. } => DriverError::denied(error.to_string()),
+        VersionError::Record(RecordError::Later { .. } | RecordError::Corrupt { .. }) => {
+            DriverError::failed_precondition("cannot tell which version of the component serves")
+                .caused_by(Arc::clone(error))
+        }
+        VersionError::Component(_) | VersionError::Record(_) => {
+            DriverError::unavailable("cannot load the driver").caused_by(Arc::clone(error))
+        }
+    }
+}

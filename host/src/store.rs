@@ -1,0 +1,67 @@
+//! Components on this node: which version serves each driver, and which did, wait, and were refused; what each asks for
+//! and can do; their compiled code.
+//!
+//! Nothing of a component is run here. Whoever has one compiled brings the self-test, which runs it; what the host
+//! itself reads of a stranger's component is its digest, a worker process with limits the rest. Compiled code lies in
+//! a root-only directory and is checked before it is mapped.
+
+mod active;
+#[cfg(feature = "compiler")]
+mod compile;
+mod compile_refusals;
+mod compiled;
+mod components;
+#[cfg(feature = "compiler")]
+mod contract;
+#[cfg(feature = "compiler")]
+mod decompress;
+mod engine;
+#[cfg(feature = "compiler")]
+mod entry_name;
+mod imports;
+mod manifest;
+#[cfg(feature = "compiler")]
+mod signature;
+#[cfg(feature = "compiler")]
+mod snapshot;
+#[cfg(feature = "compiler")]
+mod source;
+mod version_progress;
+mod version_record;
+#[cfg(feature = "compiler")]
+mod watch;
+mod watcher_lock;
+
+pub use active::{ActiveVersions, Version, VersionError};
+#[cfg(feature = "compiler")]
+pub use compile::{
+    CheckedComponent, CompileError, CompileLimit, CompiledComponent, SelfTest, SelfTestError,
+    TestedComponent, check, compile, compiled_before, inspect, serve_compiler,
+};
+pub(crate) use compile_refusals::Refusal;
+pub use compiled::CompiledError;
+pub(crate) use compiled::{load, read_manifest};
+pub use components::{
+    ComponentBytes, ComponentError, ComponentFile, MAX_COMPONENT_BYTES, install, locate,
+    locate_digest, retained,
+};
+#[cfg(feature = "compiler")]
+pub use decompress::{Compression, DecompressError, decompress};
+pub(crate) use engine::{MEMORY_RESERVATION, engine};
+pub use imports::{Export, ImportProblem, problems};
+pub(crate) use imports::{capabilities, wants_wasi};
+pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
+pub(crate) use manifest::{host_word, is_qualified};
+#[cfg(feature = "compiler")]
+pub use signature::{SignatureError, VerifiedBy, verify};
+#[cfg(feature = "compiler")]
+pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
+#[cfg(feature = "compiler")]
+pub use source::SourceDirectory;
+pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
+pub use version_record::{
+    ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,
+};
+#[cfg(feature = "compiler")]
+pub use watch::{POLL_INTERVAL, Stopper, Watch, Woken};
+pub use watcher_lock::WatcherLock;

@@ -1,0 +1,66 @@
+//! From a component to compiled code, in three steps: check what it is, compile it, test what was compiled.
+//!
+//! The component is a stranger's until all of this went well. So nothing here reads more of it than its digest: for each
+//! step a worker process with limits does the rest. The one that compiles runs nothing of the component, so that what it
+//! answers is the compiler's word alone; the one that tests runs that code, with nothing granted. Only what passed is
+//! kept.
+
+mod answer;
+mod compile_component;
+mod error;
+mod steps;
+
+use super::components::ComponentBytes;
+use super::manifest::Manifest;
+use super::{compiled, engine};
+use crate::config::Paths;
+use crate::worker::client::{CompileLimits, Priority};
+
+pub use compile_component::{SelfTest, SelfTestError, serve_compiler};
+pub use error::{CompileError, CompileLimit};
+pub use steps::{CheckedComponent, CompiledComponent, TestedComponent, check};
+
+/// Compiles a component and keeps code and manifest, unless that was done already. For whoever waits for it; to show each
+/// step there are [`check`] and what it returns.
+///
+/// # Errors
+/// [`CompileError`]; nothing is kept then.
+pub fn compile(
+    paths: &Paths,
+    component: &ComponentBytes,
+    limits: CompileLimits,
+) -> Result<Manifest, CompileError> {
+    if let Some(manifest) = compiled_before(paths, &component.sha256) {
+        return Ok(manifest);
+    }
+    tested(component, limits)?.keep(paths)
+}
+
+/// What a component is and wants; nothing is kept.
+///
+/// # Errors
+/// [`CompileError`].
+pub fn inspect(
+    component: &ComponentBytes,
+    limits: CompileLimits,
+) -> Result<Manifest, CompileError> {
+    Ok(tested(component, limits)?.manifest)
+}
+
+/// What an earlier compile left, if all of it is as it was left.
+pub fn compiled_before(paths: &Paths, sha256: &str) -> Option<Manifest> {
+    let manifest = compiled::read_manifest(paths, sha256).ok()?;
+    let engine = engine::engine().ok()?;
+    compiled::load(&engine, paths, &manifest)
+        .ok()
+        .map(|_| manifest)
+}
+
+fn tested(
+    component: &ComponentBytes,
+    limits: CompileLimits,
+) -> Result<TestedComponent, CompileError> {
+    check(component, limits, Priority::Call)?
+        .compile()?
+        .self_test()
+}
