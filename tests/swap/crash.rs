@@ -1,7 +1,6 @@
 //! `kill -9` of the watcher at any step: the old version or the new one serves, never none, the next watcher finishes
 //! what was begun, and nothing is left of what was not.
 
-use std::fs;
 use std::process::Child;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use crate::backend::backend;
 use crate::serving::named_in;
-use crate::site::{FILE, Kind, SHIM, Site, Watcher, prepared, record, watch};
+use crate::site::{FILE, Kind, SHIM, Site, Watcher, prepared, progress, read_json, record, watch};
 use crate::whole::is_whole;
 
 /// In the order in which they are taken.
@@ -65,15 +64,20 @@ impl Ground {
         digest(&component)
     }
 
-    fn record(&self) -> Value {
-        let text = fs::read_to_string(record(&self.node)).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+    /// Which version is active.
+    fn active(&self) -> Value {
+        read_json(&record(&self.node))["active"].clone()
+    }
+
+    /// What is on its way.
+    fn pending(&self) -> Value {
+        read_json(&progress(&self.node))["pending"].clone()
     }
 
     #[track_caller]
     fn becomes(&self, digest: &str) {
         eventually("the version that is shown", || {
-            self.record()["active"]["sha256"] == digest && self.record()["pending"].is_null()
+            self.active()["sha256"] == digest && self.pending().is_null()
         });
     }
 
@@ -86,7 +90,7 @@ impl Ground {
             &["mount", &target, &drivebay_tests::options("who", &[])],
         );
         let version = named_in(answer.message()).unwrap_or_else(|| panic!("{}", answer.text));
-        assert_eq!(self.record()["active"]["version"], version);
+        assert_eq!(self.active()["version"], version);
     }
 
     /// Starts a watcher, and kills it when the record says that it is about to take that step. Whether it did.
@@ -95,18 +99,14 @@ impl Ground {
         let mut watcher = self.watcher();
         let until = Instant::now() + Duration::from_secs(10);
         let hit = loop {
-            let record = self.record();
-            if record["pending"]["step"] == step && record["pending"]["sha256"] != Value::Null {
+            if self.pending()["step"] == step {
                 break true;
             }
-            // Before the content is read nobody knows its digest.
-            if record["pending"]["step"] == step && ["read", "decompress"].contains(&step) {
-                break true;
-            }
-            if record["active"]["sha256"] == wanted.as_str() {
+            let active = self.active();
+            if active["sha256"] == wanted.as_str() {
                 break false;
             }
-            assert!(Instant::now() < until, "nothing happens: {record}");
+            assert!(Instant::now() < until, "nothing happens: {active}");
         };
         end(&mut watcher);
         hit

@@ -26,7 +26,7 @@ fn a_version_that_the_drivers_file_rejects_is_never_activated_by_itself() {
             status.each("rejected", "sha256").contains(&second)
         });
         let by = status.each("rejected", "by").join(" ");
-        assert!(by.contains("swap.toml"), "{status:?}");
+        assert!(by.contains("driver-file"), "{status:?}");
         let_pass();
         site.keeps("1.0.0");
         site.rewrite_grants("");

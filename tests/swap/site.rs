@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use drivebay_tests::{ConfigMap, Csi, Node, WatGuest, digest, guest, text};
+use serde_json::Value;
 
 use crate::backend::{NAME, attaching, backend};
 
@@ -219,11 +220,27 @@ impl Site {
     pub(crate) fn record(&self) -> PathBuf {
         record(&self.node)
     }
+
+    /// The file that says how far others have come.
+    pub(crate) fn progress(&self) -> PathBuf {
+        progress(&self.node)
+    }
 }
 
 /// The file that says which version of the driver is active.
 pub(crate) fn record(node: &Node) -> PathBuf {
     node.path("state/versions").join(format!("{NAME}.json"))
+}
+
+/// The file that says at which step a version is that does not serve yet, and what was refused.
+pub(crate) fn progress(node: &Node) -> PathBuf {
+    node.path("run/versions").join(format!("{NAME}.json"))
+}
+
+/// What one of the two holds; null where there is none.
+pub(crate) fn read_json(file: &Path) -> Value {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 /// A node with the driver's file and the shim, without a component, and a source that is empty yet.

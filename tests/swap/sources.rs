@@ -11,7 +11,7 @@ use std::time::Duration;
 use drivebay_tests::{ConfigMap, Node, digest, text};
 
 use crate::backend::backend;
-use crate::site::{FILE, Kind, Site, Watcher, for_both, prepared};
+use crate::site::{FILE, Kind, Site, Watcher, for_both, prepared, read_json};
 
 /// A plain directory as the source, as a hostPath or an image volume is; version 1.0.0 serves.
 #[track_caller]
@@ -170,9 +170,7 @@ fn a_thousand_updates_end_with_the_last_one_and_are_not_each_activated() {
 fn activations_until(site: &Site, is_over: &AtomicBool) -> usize {
     let (mut last, mut changes) = (String::new(), 0);
     while !is_over.load(Ordering::Relaxed) {
-        let text = fs::read_to_string(site.record()).unwrap_or_default();
-        let record: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let active = record["active"]["sha256"].to_string();
+        let active = read_json(&site.record())["active"]["sha256"].to_string();
         if active != last {
             changes += 1;
             last = active;

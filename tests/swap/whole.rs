@@ -21,11 +21,13 @@ impl Site {
 /// and a record that can be read.
 #[track_caller]
 pub(crate) fn is_whole(node: &Node) {
-    let state = files_beneath(&node.path("state"));
+    let kept_in = ["state", "run/versions"];
+    let files = kept_in.map(|directory| files_beneath(&node.path(directory)));
     // Calls write their journal all the while.
     let journal = node.path("state/journal");
-    let unfinished: Vec<&PathBuf> = state
+    let unfinished: Vec<&PathBuf> = files
         .iter()
+        .flatten()
         .filter(|file| is_unfinished(file) && !file.starts_with(&journal))
         .collect();
     assert!(unfinished.is_empty(), "left unfinished: {unfinished:?}");
