@@ -13,6 +13,7 @@ mod public_key;
 mod requirement;
 mod section;
 mod sha256_digest;
+mod state_format;
 mod units;
 mod version_rules;
 
@@ -28,5 +29,6 @@ pub(crate) use paths::is_plain_name;
 pub use public_key::PublicKey;
 pub use public_key::PublicKeyFile;
 pub use requirement::Requirement;
+pub use state_format::StateError;
 pub use units::{bytes, duration, size};
 pub use version_rules::{RollbackRule, VersionRules};

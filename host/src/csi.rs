@@ -16,6 +16,7 @@
 //!
 //! CSI's words end here. There is no SnapshotMetadata: the contract has nothing like it.
 
+mod accept;
 mod call;
 mod capabilities;
 mod concurrency;

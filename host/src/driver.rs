@@ -54,7 +54,7 @@ mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::config::{DriverConfig, Paths};
+use crate::config::{DriverConfig, Paths, StateError};
 use crate::journal::{DetachedVolumes, Journal};
 use crate::runtime::{DriverState, Runtime};
 use crate::store::ActiveVersions;
@@ -83,7 +83,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// With its configuration, on these paths.
+    /// With its configuration, on these paths, whose state is this host's to use ([`Paths::check_state`]).
     pub fn new(config: DriverConfig, paths: Paths) -> Self {
         let name = &config.name;
         let worker_counters = WorkerCounters::default();
@@ -144,6 +144,14 @@ impl Driver {
                 .map(|(capability, count)| (capability.name(), count))
                 .collect(),
         }
+    }
+
+    /// Whether the state of this node is still for this host to use, after another one may have been here.
+    ///
+    /// # Errors
+    /// Of a later host.
+    pub fn check_state(&self) -> Result<(), StateError> {
+        self.shared.paths.check_state()
     }
 
     /// As its file in drivers.d was when the process read it.

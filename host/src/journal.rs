@@ -269,6 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_a_later_host_is_told_from_a_damaged_one_whatever_it_looks_like() {
+        let (_directory, journal) = journal();
+        journal.save(&record()).expect("writable");
+        let file = journal.record_file(&VolumeKey("k".into()));
+        let ours = std::fs::read_to_string(&file).expect("there");
+        let alike = ours.replacen("\"format\": 1", "\"format\": 2", 1);
+        for (text, is_later) in [
+            (alike.as_str(), true),
+            (r#"{"format": 2}"#, true),
+            (r#"{"format": 1}"#, false),
+            (r#"{"format": 0}"#, false),
+            (r#"{"format": "2"}"#, false),
+        ] {
+            std::fs::write(&file, text).expect("writable");
+            let error = journal.load(&VolumeKey("k".into())).expect_err(text);
+            let told = matches!(error, JournalError::Later { found: 2, .. });
+            assert_eq!(told, is_later, "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn all_records_are_found_and_a_damaged_one_is_not_passed_over() {
         let (_directory, journal) = journal();
         assert_eq!(journal.records().expect("nothing yet"), []);

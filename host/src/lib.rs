@@ -36,6 +36,8 @@
 //! | how a component is compiled | `store::compile` |
 //! | what a directory of new components holds, and when to look at it again | [`store`]: `source`, `watch` |
 //! | how a component is unpacked, and who signed it | [`store`]: `decompress`, `signature` |
+//! | how one process takes over from another | `sys::socket_name`, `csi::accept` |
+//! | whose the state directory is, and its format | `config::state_format` |
 //! | what stays true between calls | [`driver`], `journal` |
 //! | what a guest may do | [`grant`], `capability` |
 //! | the operator's files | [`config`] |

@@ -68,15 +68,18 @@ fn open(paths: &Paths, name: &DriverPath, program: &Path) -> Result<Session, Dri
     let found = config::find_flexvolume_driver(paths, &wanted).map_err(|error| {
         DriverError::failed_precondition("cannot read the drivers' configuration").caused_by(error)
     })?;
-    found
-        .map(|config| Driver::new(config, paths.clone()).session())
-        .ok_or_else(|| {
-            DriverError::not_found(format!(
-                "no file in {} serves flexvolume = \"{}/{}\", as which {} was called",
-                paths.drivers().display(),
-                name.vendor,
-                name.driver,
-                program.display()
-            ))
-        })
+    let config = found.ok_or_else(|| {
+        DriverError::not_found(format!(
+            "no file in {} serves flexvolume = \"{}/{}\", as which {} was called",
+            paths.drivers().display(),
+            name.vendor,
+            name.driver,
+            program.display()
+        ))
+    })?;
+    paths.check_state().map_err(|error| {
+        DriverError::failed_precondition("cannot use what the host keeps on this node")
+            .caused_by(error)
+    })?;
+    Ok(Driver::new(config, paths.clone()).session())
 }

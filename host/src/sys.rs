@@ -25,6 +25,7 @@ mod rate_limit;
 pub(crate) mod rlimit;
 mod socket;
 mod socket_directory;
+mod socket_name;
 mod stdio;
 
 pub use clock::{ThreadClock, now_seconds};
@@ -35,8 +36,8 @@ pub use directory::{
 };
 pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, takes_writes};
 pub use durable::{
-    TrustError, check_root_only_directory, open_trusted, read_trusted, remove_durably,
-    remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
+    TrustError, check_root_only_directory, create_durably, open_trusted, read_trusted,
+    remove_durably, remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
     write_durably_by_way_of, write_program_durably,
 };
 pub use file_cache::{FileCache, if_there};
@@ -52,6 +53,7 @@ pub use mountinfo::{
 pub use open_directory::{DirectoryIdentity, OpenDirectory};
 pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;
-pub use socket::listen_at;
+pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
+pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};

@@ -11,5 +11,6 @@ mod compile_limits;
 mod compiled_code;
 mod components;
 mod install;
+mod later_state;
 mod run;
 mod self_test;

@@ -1,12 +1,17 @@
 // Callers plays what the CSI sidecars do at their start, with the library they are made of: livenessprobe asks
-// Probe with three seconds of patience, node-driver-registrar asks for the name with one.
+// Probe with three seconds of patience, node-driver-registrar asks for the name with one. With --workers it goes on
+// as a sidecar does that has several of them and one connection, until its input ends; every call has to succeed.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kubernetes-csi/csi-lib-utils/connection"
@@ -16,8 +21,13 @@ import (
 
 func main() {
 	address := flag.String("csi-address", "/csi/csi.sock", "the driver's socket")
+	workers := flag.Int("workers", 0, "how many call without pause, until the input ends")
 	flag.Parse()
-	if err := call(*address); err != nil {
+	err := call(*address)
+	if err == nil && *workers > 0 {
+		err = work(*address, *workers)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -62,4 +72,36 @@ func call(address string) error {
 	}
 	fmt.Println("controller capabilities", len(controller))
 	return nil
+}
+
+func work(address string, workers int) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var lost, calls atomic.Int64
+	reconnect := connection.OnConnectionLoss(func(context.Context) bool {
+		lost.Add(1)
+		return true
+	})
+	conn, err := connection.Connect(ctx, address, metrics.NewCSIMetricsManager(""), reconnect)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close()
+	var isOver atomic.Bool
+	failures := make([]error, workers)
+	var working sync.WaitGroup
+	for worker := range workers {
+		working.Go(func() {
+			for !isOver.Load() && failures[worker] == nil {
+				_, failures[worker] = rpc.GetDriverName(ctx, conn)
+				calls.Add(1)
+			}
+		})
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	isOver.Store(true)
+	working.Wait()
+	fmt.Println("calls", calls.Load())
+	fmt.Println("connections lost", lost.Load())
+	return errors.Join(append(failures, err)...)
 }

@@ -11,5 +11,6 @@ mod controllers;
 mod group_snapshots;
 mod metrics;
 mod refused_callers;
+mod replacement;
 mod rules;
 mod sanity;

@@ -1,8 +1,9 @@
 //! CSI's callers: `drivebay serve` as a process, dialled over its socket.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,18 @@ impl Node {
         let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
         let process = self.start_serving(&all, &log);
         Csi::connect(process, all, socket, log)
+    }
+
+    /// Another process with the same arguments, which takes over from that one.
+    #[track_caller]
+    pub fn serve_instead(&self, old: &Csi) -> Csi {
+        let (before, log) = (old.inode(), old.log.with_extension("next.log"));
+        let process = self.start_serving(&old.arguments, &log);
+        let (arguments, socket) = (old.arguments.clone(), old.socket.clone());
+        eventually("the next one to take over", || old.inode() != before);
+        let csi = Csi::connect(process, arguments, socket, log);
+        csi.answers();
+        csi
     }
 
     fn start_serving(&self, arguments: &[String], log: &Path) -> Child {
@@ -176,9 +189,7 @@ impl Csi {
     /// What the CSI sidecars ask at their start, by the library they are made of; what it printed.
     #[track_caller]
     pub fn sidecars(&self) -> String {
-        let program = repository().join("target/dist/tests/csi-callers");
-        let socket = text(&self.socket).to_owned();
-        let output = Node::run(text(&program), &["--csi-address", &socket]);
+        let output = sidecar_calls(&self.socket);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             output.status.success(),
@@ -213,6 +224,26 @@ impl Csi {
         self.child().wait().is_ok_and(|status| status.success())
     }
 
+    /// Starts another one with the same arguments, and stops this one when that has taken over; whether this one ended
+    /// well.
+    #[track_caller]
+    pub fn replace(&self, node: &Node) -> bool {
+        let before = self.inode();
+        let next = node.start_serving(&self.arguments, &self.log);
+        let mut old = std::mem::replace(&mut *self.child(), next);
+        eventually("the next one to take over", || self.inode() != before);
+        send(Pid::from_raw(old.id().cast_signed()), Signal::SIGTERM);
+        old.wait().is_ok_and(|status| status.success())
+    }
+
+    /// Which socket its name leads to. The name has to be there.
+    #[track_caller]
+    fn inode(&self) -> u64 {
+        fs::symlink_metadata(&self.socket)
+            .expect("the name is never missing")
+            .ino()
+    }
+
     /// Kills it without a warning.
     pub fn kill(&self) {
         let mut child = self.child();
@@ -237,6 +268,16 @@ impl Csi {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Whether what a sidecar asks at its start is answered at that socket.
+pub fn is_answered_at(socket: &Path) -> bool {
+    sidecar_calls(socket).status.success()
+}
+
+fn sidecar_calls(socket: &Path) -> Output {
+    let program = repository().join("target/dist/tests/csi-callers");
+    Node::run(text(&program), &["--csi-address", text(socket)])
 }
 
 impl Drop for Csi {

@@ -46,7 +46,7 @@ mod web_server;
 pub use answer::Answer;
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
 pub use config_map::{ConfigMap, Payload};
-pub use csi::{Csi, mounted, mounted_as, raw};
+pub use csi::{Csi, is_answered_at, mounted, mounted_as, raw};
 pub use csi_volume::{CsiVolume, created, disk_request};
 pub use disk::{DISK, Disk, GIB, device};
 pub use dist::{dist, guest, repository};

@@ -30,7 +30,9 @@ impl Check {
         if self.markdown {
             return markdown::print(paths, &drivers);
         }
-        let directories = directories::problems(paths, &drivers);
+        let state = paths.check_state().err().map(|error| error.to_string());
+        let mut directories = directories::problems(paths, &drivers);
+        directories.extend(state);
         for problem in &directories {
             println!("problem      {problem}");
         }

@@ -75,6 +75,9 @@ impl Serve {
                 self.endpoints.len()
             );
         }
+        if let Some(endpoint) = given_twice(&self.endpoints) {
+            bail!("endpoint {endpoint} was given twice; each driver needs one of its own");
+        }
         log_stream::log_to_stderr(self.verbosity.level());
         paths.close()?;
         let mode = match self.mode {
@@ -103,6 +106,14 @@ impl Serve {
         csi::serve(plugins, &metrics_config)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The later one would take over from the earlier one.
+fn given_twice(endpoints: &[Endpoint]) -> Option<&Endpoint> {
+    let mut later = endpoints.iter().enumerate();
+    later
+        .find(|(index, endpoint)| endpoints[..*index].contains(endpoint))
+        .map(|(_, endpoint)| endpoint)
 }
 
 fn driver(paths: &Paths, name: &str) -> anyhow::Result<Driver> {

@@ -37,9 +37,9 @@ impl Paths {
     }
 
     /// Sees to it that nobody else may write in the roots of what the host itself keeps, as [`sys::close_directory`]
-    /// does: one that kubelet made for a pod (emptyDir) is everybody's to write. To be called before anything beneath
-    /// them is relied on; where they are missing they are made closed.
-    pub fn close(&self) -> io::Result<()> {
+    /// does: one that kubelet made for a pod (emptyDir) is everybody's to write. Where they are missing they are made
+    /// closed.
+    pub fn close_roots(&self) -> io::Result<()> {
         sys::close_directory(&self.state)?;
         sys::close_directory(&self.run)
     }
@@ -176,13 +176,13 @@ mod tests {
             run: of("run"),
             log: of("log"),
         };
-        paths.close().expect("missing");
+        paths.close_roots().expect("missing");
         for open in [&paths.state, &paths.run] {
             fs::create_dir(open).expect("made");
             fs::set_permissions(open, Permissions::from_mode(0o777)).expect("ours");
         }
         sys::create_root_only_directory(&paths.compiled()).expect_err("everybody's");
-        paths.close().expect("ours");
+        paths.close_roots().expect("ours");
         for beneath in [paths.compiled(), paths.serving()] {
             sys::create_root_only_directory(&beneath).expect("closed");
         }

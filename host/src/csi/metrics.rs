@@ -34,4 +34,4 @@ mod unserved_calls;
 
 pub(super) use call::{Call, CountLayer};
 pub(super) use counters::Metrics;
-pub(super) use listener::Listeners;
+pub(super) use listener::{Listeners, Occupied};

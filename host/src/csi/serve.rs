@@ -5,24 +5,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::net::UnixListener;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
+use super::accept::Acceptor;
 use super::concurrency;
 use super::endpoint::Endpoint;
-use super::metrics::{CountLayer, Listeners, Metrics};
+use super::metrics::{CountLayer, Listeners, Metrics, Occupied};
 use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
 use super::service::{Plugin, Service};
 use crate::error::DriverError;
-use crate::sys;
+use crate::sys::{self, Predecessor, SocketName};
 
 /// After a signal to stop: how much longer than their deadline operations may take.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
@@ -79,10 +78,15 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
         .map(|plugin| plugin.driver.config().limits.deadline)
         .max()
         .unwrap_or_default();
-    let listeners = metrics_config.listen()?;
-    let listening = plugins
+    let listeners = metrics_config.listen(Occupied::by_predecessor_of(&plugins))?;
+    let prepared = plugins
         .into_iter()
-        .map(Listening::start)
+        .map(Prepared::new)
+        .collect::<Result<Vec<_>, _>>()?;
+    // Last: whoever listens there now does so until nothing can go wrong here.
+    let listening = prepared
+        .into_iter()
+        .map(Prepared::listen)
         .collect::<Result<Vec<_>, _>>()?;
     let services: Vec<&Service> = listening.iter().map(|one| &one.service).collect();
     let metrics = Metrics::of(&services);
@@ -103,8 +107,9 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
 }
 
 impl MetricsConfig {
-    fn listen(&self) -> Result<Listeners, ServeError> {
-        match (Listeners::open(&self.directory, self.address), self.address) {
+    fn listen(&self, occupied: Occupied) -> Result<Listeners, ServeError> {
+        let opened = Listeners::open(&self.directory, self.address, occupied);
+        match (opened, self.address) {
             (Ok(listeners), _) => Ok(listeners),
             (Err(source), Some(address)) => Err(ServeError::Metrics { address, source }),
             (Err(source), None) => Err(ServeError::Io(source)),
@@ -112,15 +117,26 @@ impl MetricsConfig {
     }
 }
 
-/// A driver with its socket, before there are threads.
-struct Listening {
-    service: Service,
-    endpoint: Endpoint,
-    socket: std::os::unix::net::UnixListener,
+impl Occupied {
+    /// Whoever serves one of these drivers now has been given the same address for its metrics.
+    fn by_predecessor_of(plugins: &[Plugin]) -> Self {
+        let is_served =
+            |plugin: &Plugin| sys::is_listened_at(plugin.endpoint.path()).unwrap_or(false);
+        match plugins.iter().any(is_served) {
+            true => Self::ForAWhile,
+            false => Self::ForGood,
+        }
+    }
 }
 
-impl Listening {
-    fn start(plugin: Plugin) -> Result<Self, ServeError> {
+/// A driver, ready to be called.
+struct Prepared {
+    service: Service,
+    endpoint: Endpoint,
+}
+
+impl Prepared {
+    fn new(plugin: Plugin) -> Result<Self, ServeError> {
         let endpoint = plugin.endpoint.clone();
         let service = Service::new(plugin)?;
         // Compiled now, by a process of its own, rather than in somebody's call.
@@ -131,26 +147,45 @@ impl Listening {
                 "the driver is not ready"
             );
         }
-        let listen = |source| ServeError::Listen {
+        Ok(Self { service, endpoint })
+    }
+
+    fn listen(self) -> Result<Listening, ServeError> {
+        let Self { service, endpoint } = self;
+        let taken = SocketName::take_over(endpoint.path()).map_err(|source| ServeError::Listen {
             endpoint: endpoint.clone(),
             source,
-        };
-        let socket = sys::listen_at(endpoint.path()).map_err(listen)?;
-        socket.set_nonblocking(true).map_err(listen)?;
-        Ok(Self {
+        });
+        let (name, socket, predecessor) = taken?;
+        if predecessor == Predecessor::Alive {
+            tracing::info!(%endpoint, "taken over from another process, which keeps the callers that it has until it is stopped");
+        }
+        Ok(Listening {
             service,
             endpoint,
+            name,
             socket,
         })
     }
+}
 
+/// A driver with its socket.
+struct Listening {
+    service: Service,
+    endpoint: Endpoint,
+    name: SocketName,
+    socket: std::os::unix::net::UnixListener,
+}
+
+impl Listening {
     async fn serve(self, metrics: Metrics, stop: watch::Receiver<()>) -> Result<(), ServeError> {
         let Self {
             service,
             endpoint,
+            name,
             socket,
         } = self;
-        let incoming = UnixListenerStream::new(UnixListener::from_std(socket)?);
+        let (acceptor, accepted) = Acceptor::new(name, socket, service.0.driver.clone())?;
         let mode = service.0.mode;
         let controller = mode
             .has_controller()
@@ -167,16 +202,11 @@ impl Listening {
             .add_optional_service(controller)
             .add_optional_service(group_controller)
             .add_optional_service(node)
-            .serve_with_incoming_shutdown(incoming, stopped(stop))
-            .await;
-        // Ours, as nobody else could listen there meanwhile.
-        let _ = std::fs::remove_file(endpoint.path());
+            // It stops when nobody comes any more; a signal of its own would come before the last of them.
+            .serve_with_incoming_shutdown(accepted, std::future::pending());
+        let (served, ()) = tokio::join!(served, acceptor.accept_until(stop));
         served.map_err(|source| ServeError::Transport { endpoint, source })
     }
-}
-
-async fn stopped(mut stop: watch::Receiver<()>) {
-    let _ = stop.changed().await;
 }
 
 async fn serve_all(

@@ -68,7 +68,7 @@ impl Session {
             .caused_by(error)
             .from_process()
         };
-        self.shared.paths.close().map_err(unsafe_to_use)?;
+        self.shared.paths.close_roots().map_err(unsafe_to_use)?;
         for directory in self.shared.paths.trusted(&self.config.name) {
             sys::close_directory_beneath(&directory).map_err(unsafe_to_use)?;
         }
@@ -101,6 +101,9 @@ impl From<JournalError> for DriverError {
         match error {
             JournalError::Unwritable { .. } | JournalError::Unreadable { .. } => {
                 Self::unavailable(message).caused_by(error)
+            }
+            JournalError::Later { .. } => {
+                Self::failed_precondition("the volume is a later host's").caused_by(error)
             }
             JournalError::Corrupt { .. } => {
                 Self::internal("the journal of the volume is corrupt").caused_by(error)

@@ -13,6 +13,12 @@ pub(crate) enum JournalError {
     },
     #[error("cannot read the journal at {}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
+    #[error("journal entry {} has format {found}, and this host knows {known}: a later drivebay wrote it, and has to undo it; install that one again", file.display())]
+    Later {
+        file: PathBuf,
+        found: u32,
+        known: u32,
+    },
     #[error("journal entry {} is corrupt ({reason}); move it away if the volume is not in use", file.display())]
     Corrupt { file: PathBuf, reason: String },
 }

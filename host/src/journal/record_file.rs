@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use serde::Deserialize;
+
 use super::error::JournalError;
 use super::record::{FORMAT, VolumeRecord};
 use crate::sys::if_there;
@@ -10,7 +12,14 @@ use crate::sys::if_there;
 /// Why a record cannot be had.
 pub(super) enum Reason {
     Unreadable(io::Error),
+    Later(u32),
     Corrupt(String),
+}
+
+/// What records of every format have.
+#[derive(Deserialize)]
+struct Versioned {
+    format: u32,
 }
 
 impl From<io::Error> for Reason {
@@ -23,6 +32,11 @@ impl Reason {
     pub(super) fn of(self, file: PathBuf) -> JournalError {
         match self {
             Self::Unreadable(source) => JournalError::Unreadable { file, source },
+            Self::Later(found) => JournalError::Later {
+                file,
+                found,
+                known: FORMAT,
+            },
             Self::Corrupt(reason) => JournalError::Corrupt { file, reason },
         }
     }
@@ -35,11 +49,20 @@ pub(super) fn read_record(file: PathBuf) -> Result<Option<VolumeRecord>, Journal
 }
 
 pub(super) fn parse_record(bytes: Vec<u8>) -> Result<VolumeRecord, Reason> {
-    let record: VolumeRecord =
-        serde_json::from_slice(&bytes).map_err(|error| Reason::Corrupt(error.to_string()))?;
-    if record.format != FORMAT {
-        let reason = format!("it has format {}, not {FORMAT}", record.format);
-        return Err(Reason::Corrupt(reason));
+    let corrupt = |error: serde_json::Error| Reason::Corrupt(error.to_string());
+    let record: VolumeRecord = match serde_json::from_slice(&bytes) {
+        Ok(record) => record,
+        // Later ones need not look like ours.
+        Err(error) => match serde_json::from_slice(&bytes) {
+            Ok(Versioned { format }) if format > FORMAT => return Err(Reason::Later(format)),
+            _ => return Err(corrupt(error)),
+        },
+    };
+    match record.format {
+        FORMAT => Ok(record),
+        later if later > FORMAT => Err(Reason::Later(later)),
+        other => Err(Reason::Corrupt(format!(
+            "it has format {other}, not {FORMAT}"
+        ))),
     }
-    Ok(record)
 }

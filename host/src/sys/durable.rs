@@ -39,19 +39,26 @@ pub fn write_program_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(directory_of(path), path, content, 0o755)
 }
 
+/// Makes a file that survives a crash, whole or not at all, readable by its owner alone.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] where something has that name, which is then untouched; from the file system.
+pub fn create_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = directory_of(path);
+    remove_leftovers(directory, path);
+    let temporary = unfinished_name(directory, path)?;
+    let created = write_new(&temporary, content, 0o600)
+        // A rename would replace what another process has made since.
+        .and_then(|()| fs::hard_link(&temporary, path));
+    let _ = fs::remove_file(&temporary);
+    created?;
+    File::open(directory)?.sync_all()
+}
+
 fn replace(unfinished: &Path, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let temporary = unfinished_name(unfinished, path)?;
     let written = (|| {
-        // Never one that is there, nor through a link, whoever made it.
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(content)?;
-        // Of the open file, and whatever the umask is.
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.sync_all()?;
+        write_new(&temporary, content, mode)?;
         fs::rename(&temporary, path)?;
         File::open(directory_of(path))?.sync_all()
     })();
@@ -60,6 +67,19 @@ fn replace(unfinished: &Path, path: &Path, content: &[u8], mode: u32) -> io::Res
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    // Never one that is there, nor through a link, whoever made it.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)?;
+    // Of the open file, and whatever the umask is.
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.sync_all()
 }
 
 /// Replaces a symbolic link, which is either the old or the new one at each moment.

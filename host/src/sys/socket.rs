@@ -1,78 +1,47 @@
-//! The socket that CSI's callers connect to.
+//! Unix sockets that only root may connect to.
 
-use std::fs;
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use nix::sys::stat::{Mode, umask};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket,
+};
 
-use super::check_directory;
-
-/// Listens at that path, for root alone. Nothing else is made there, as CSI wants it. A socket that a dead
-/// process left is replaced; one that is alive, and anything that is not a socket, is not.
-///
-/// To be called before there are threads: for a moment it changes the mode of whatever this process makes.
+/// Listens at that path, where nothing may lie yet.
 ///
 /// # Errors
-/// `AddrInUse` where another process listens or something else lies there; the kernel's own.
-pub fn listen_at(path: &Path) -> io::Result<UnixListener> {
-    remove_stale(path)?;
-    // Not refused: volumes of pods (emptyDir) are everybody's to write, and nobody else is in such a pod.
-    if let Err(error) = check_directory(path.parent().unwrap_or(Path::new("/"))) {
-        tracing::warn!(%error, socket = %path.display(), "others can put a socket of theirs in this one's place");
-    }
-    let before = umask(Mode::from_bits_truncate(0o077));
-    let listener = UnixListener::bind(path);
-    umask(before);
-    listener
+/// The kernel's own.
+pub(super) fn listen_as_root(path: &Path) -> io::Result<UnixListener> {
+    let address = UnixAddr::new(path)?;
+    let socket = File::from(stream_socket(SockFlag::empty())?);
+    // Linux makes the name with the mode that the socket has, less the umask. Changed afterwards, others could
+    // connect in between; and the umask is that of all threads.
+    socket.set_permissions(Permissions::from_mode(0o600))?;
+    bind(socket.as_raw_fd(), &address)?;
+    listen(&socket, Backlog::MAXALLOWABLE)?;
+    Ok(UnixListener::from(OwnedFd::from(socket)))
 }
 
-fn remove_stale(path: &Path) -> io::Result<()> {
-    let in_use = |reason: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, reason));
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-        Ok(found) if !found.file_type().is_socket() => {
-            return in_use("something that is not a socket lies there");
-        }
-        Ok(_) => {}
-    }
-    match UnixStream::connect(path) {
-        Ok(_) => in_use("another process listens there"),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) => Err(error),
+/// Whether a process listens there. It sees somebody who connects and says nothing.
+///
+/// # Errors
+/// The kernel's own.
+pub fn is_listened_at(path: &Path) -> io::Result<bool> {
+    // One that has no room for callers lets others wait.
+    let socket = stream_socket(SockFlag::SOCK_NONBLOCK)?;
+    match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+        Ok(()) | Err(Errno::EAGAIN) => Ok(true),
+        Err(Errno::ECONNREFUSED | Errno::ENOENT) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn a_stale_socket_is_replaced_and_only_root_may_connect() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("csi.sock");
-        drop(listen_at(&path).expect("the first"));
-        let _listener = listen_at(&path).expect("the second");
-        let mode = fs::metadata(&path).expect("there").permissions().mode();
-        assert_eq!(mode & 0o077, 0);
-        assert_eq!(fs::read_dir(directory.path()).expect("readable").count(), 1);
-    }
-
-    #[test]
-    fn what_is_alive_or_no_socket_stays() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("csi.sock");
-        let _listener = listen_at(&path).expect("the first");
-        let error = listen_at(&path).expect_err("alive");
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        let file = directory.path().join("file.sock");
-        fs::write(&file, "precious").expect("written");
-        assert!(listen_at(&file).is_err());
-        assert_eq!(fs::read(&file).expect("still there"), b"precious");
-    }
+fn stream_socket(flags: SockFlag) -> io::Result<OwnedFd> {
+    let flags = flags | SockFlag::SOCK_CLOEXEC;
+    Ok(socket(AddressFamily::Unix, SockType::Stream, flags, None)?)
 }

@@ -10,14 +10,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Lock, close_directory, create_root_only_directory, listen_at, random_bytes};
+use super::socket::listen_as_root;
+use super::{Lock, close_directory, create_root_only_directory, random_bytes};
 
 /// Others hold the lock for as long as it takes to connect to a few sockets.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Listens at a new socket in that directory, which is made if it is missing, for root alone.
-///
-/// To be called before there are threads, as [`listen_at`].
 ///
 /// # Errors
 /// The kernel's own, and where another process keeps the directory locked.
@@ -28,7 +27,7 @@ pub fn listen_in(directory: &Path) -> io::Result<(PathBuf, UnixListener)> {
     let [one, two, three, four, ..] = random_bytes()?;
     let mine = u32::from_le_bytes([one, two, three, four]);
     let path = directory.join(format!("{}-{mine:08x}.sock", std::process::id()));
-    let listener = listen_at(&path)?;
+    let listener = listen_as_root(&path)?;
     Ok((path, listener))
 }
 

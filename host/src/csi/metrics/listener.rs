@@ -30,7 +30,7 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a request's head: a line, and some headers.
 const MAX_HEAD: usize = 8 << 10;
 
-/// Where accepting fails for a reason that stays for a while, as too many open files.
+/// Where accepting fails for a reason that stays for a while, as too many open files; or an address is somebody else's.
 const PAUSE: Duration = Duration::from_secs(1);
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -39,8 +39,64 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 /// Open sockets, before there are threads.
 #[derive(Debug)]
 pub(in crate::csi) struct Listeners {
-    address: Option<std::net::TcpListener>,
+    address: Option<Address>,
     socket: Option<(SocketFile, std::os::unix::net::UnixListener)>,
+}
+
+/// The operator's.
+#[derive(Debug)]
+enum Address {
+    Listened(std::net::TcpListener),
+    /// The process before this one has it, until it ends.
+    Awaited(SocketAddr),
+}
+
+/// Whether an address that somebody has becomes free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::csi) enum Occupied {
+    /// Somebody has it whom we know nothing of.
+    ForGood,
+    /// By the process that this one takes over from, which is about to be stopped.
+    ForAWhile,
+}
+
+impl Address {
+    fn listen(address: SocketAddr, occupied: Occupied) -> io::Result<Self> {
+        let listener = match std::net::TcpListener::bind(address) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && occupied == Occupied::ForAWhile =>
+            {
+                tracing::info!(%address, "metrics are served there as soon as the process before this one has ended");
+                return Ok(Self::Awaited(address));
+            }
+            bound => bound?,
+        };
+        listener.set_nonblocking(true)?;
+        tell(listener.local_addr()?);
+        Ok(Self::Listened(listener))
+    }
+
+    async fn listener(self) -> io::Result<TcpListener> {
+        let address = match self {
+            Self::Listened(listener) => return TcpListener::from_std(listener),
+            Self::Awaited(address) => address,
+        };
+        loop {
+            match TcpListener::bind(address).await {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                bound => {
+                    tell(address);
+                    return bound;
+                }
+            }
+        }
+    }
+}
+
+fn tell(address: SocketAddr) {
+    tracing::info!(%address, "metrics at /metrics, health at /healthz");
 }
 
 /// A socket of ours; removed when this is dropped.
@@ -59,12 +115,13 @@ impl Listeners {
     ///
     /// # Errors
     /// Where the address cannot be had.
-    pub(in crate::csi) fn open(directory: &Path, address: Option<SocketAddr>) -> io::Result<Self> {
-        let address = address.map(std::net::TcpListener::bind).transpose()?;
-        if let Some(listener) = &address {
-            listener.set_nonblocking(true)?;
-            tracing::info!(address = %listener.local_addr()?, "metrics at /metrics, health at /healthz");
-        }
+    pub(in crate::csi) fn open(
+        directory: &Path,
+        address: Option<SocketAddr>,
+        occupied: Occupied,
+    ) -> io::Result<Self> {
+        let address = address.map(|address| Address::listen(address, occupied));
+        let address = address.transpose()?;
         let socket = sys::listen_in(directory).and_then(|(path, listener)| {
             let path = SocketFile(path);
             listener.set_nonblocking(true)?;
@@ -81,9 +138,8 @@ impl Listeners {
 
     /// Answers until the runtime ends. What comes back has to be kept as long as that.
     pub(in crate::csi) fn answer(self, metrics: &Metrics) -> io::Result<Option<SocketFile>> {
-        if let Some(listener) = self.address {
-            let incoming = TcpListenerStream::new(TcpListener::from_std(listener)?);
-            tokio::spawn(answer_all(incoming, metrics.clone()));
+        if let Some(address) = self.address {
+            tokio::spawn(answer_at(address, metrics.clone()));
         }
         let Some((path, listener)) = self.socket else {
             return Ok(None);
@@ -91,6 +147,13 @@ impl Listeners {
         let incoming = UnixListenerStream::new(UnixListener::from_std(listener)?);
         tokio::spawn(answer_all(incoming, metrics.clone()));
         Ok(Some(path))
+    }
+}
+
+async fn answer_at(address: Address, metrics: Metrics) {
+    match address.listener().await {
+        Ok(listener) => answer_all(TcpListenerStream::new(listener), metrics).await,
+        Err(error) => tracing::error!(%error, "cannot serve metrics"),
     }
 }
 
