@@ -3,7 +3,7 @@
 //!
 //! | what | promise |
 //! |---|---|
-//! | `swaps`, `sources`, `compressed` | what a source shows serves, in whichever form, and what is not one thing is refused |
+//! | `swaps`, `sources`, `compressed`, `without_events` | what a source shows serves, in whichever form, and what is not one thing is refused |
 //! | `bad_components`, `signatures`, `state_directory`, `crash` | a bad one changes nothing, and says why; nothing is left half done |
 //! | `held`, `rollback`, `fleet`, `driver_files` | who decides, and for how long |
 //! | `one_version`, `journal`, `retention`, `skew` | a call is of one version, and a volume of the one that made it |
@@ -36,3 +36,4 @@ mod status;
 mod swaps;
 mod under_load;
 mod whole;
+mod without_events;
