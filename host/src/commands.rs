@@ -11,6 +11,7 @@ mod inspect;
 mod install;
 mod run;
 mod serve;
+mod sources;
 mod status;
 
 use std::ffi::OsString;

@@ -50,6 +50,7 @@ mod staging_check;
 mod staging_path;
 mod stale_mount;
 mod unmount;
+mod versions_in_use;
 mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -74,6 +75,7 @@ pub use request::{
 };
 pub use response::{Component, ExpandOutcome};
 pub use session::{CallTimeouts, Session};
+pub use versions_in_use::versions_in_use_by;
 
 /// One driver on this machine. Clones share everything.
 #[derive(Debug, Clone)]

@@ -5,6 +5,8 @@
 //! itself reads of a stranger's component is its digest, a worker process with limits the rest. Compiled code lies in
 //! a root-only directory and is checked before it is mapped.
 
+#[cfg(feature = "compiler")]
+mod activate;
 mod active;
 #[cfg(feature = "compiler")]
 mod compile;
@@ -18,6 +20,8 @@ mod decompress;
 mod engine;
 #[cfg(feature = "compiler")]
 mod entry_name;
+#[cfg(feature = "compiler")]
+mod hold;
 mod imports;
 mod manifest;
 #[cfg(feature = "compiler")]
@@ -26,12 +30,18 @@ mod signature;
 mod snapshot;
 #[cfg(feature = "compiler")]
 mod source;
+#[cfg(feature = "compiler")]
+mod updates;
 mod version_progress;
 mod version_record;
 #[cfg(feature = "compiler")]
 mod watch;
 mod watcher_lock;
 
+#[cfg(feature = "compiler")]
+pub use crate::worker::client::Priority;
+#[cfg(feature = "compiler")]
+pub use activate::{Activation, Outcome};
 pub use active::{ActiveVersions, Version, VersionError};
 #[cfg(feature = "compiler")]
 pub use compile::{
@@ -58,6 +68,8 @@ pub use signature::{SignatureError, VerifiedBy, verify};
 pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
+#[cfg(feature = "compiler")]
+pub use updates::Updates;
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
 pub use version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,

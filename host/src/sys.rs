@@ -27,6 +27,7 @@ mod socket;
 mod socket_directory;
 mod socket_name;
 mod stdio;
+mod termination;
 
 pub use clock::{ThreadClock, now_seconds};
 pub use core_dump::forbid_core_dumps;
@@ -44,11 +45,12 @@ pub use file_cache::{FileCache, if_there};
 pub use host_name::host_name;
 pub use inotify::{DirectoryEvents, Heard, WatchedDirectory, wait_readable};
 pub use key_file::read_key_file;
-pub use lock::{Afterwards, Lock, LockError};
+pub use lock::{Afterwards, Lock, LockError, give_up_inherited_lock};
 pub use log::open_log;
 pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mountinfo::{
-    MountEntry, cached_mount_at, is_mount_point, mount_at, mount_points_beneath, mount_points_of,
+    MountEntry, ToldBy, cached_mount_at, is_mount_point, mount_at, mount_points_beneath,
+    mount_points_of,
 };
 pub use open_directory::{DirectoryIdentity, OpenDirectory};
 pub use random::{fill_randomly, random_bytes};
@@ -57,3 +59,4 @@ pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
 pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
+pub use termination::{hold_termination, wait_for_termination};

@@ -222,6 +222,28 @@ fn a_worker_of_a_dead_shim_finishes_and_goes_by_itself() {
 }
 
 #[test]
+fn a_lock_goes_with_the_last_worker_of_a_dead_shim_also_where_others_found_it_held() {
+    let _machine = crate::is_in_time();
+    let hanging = Hanging::with_deadline("20s");
+    let (shim, _) = hanging.start();
+    kill_hard(shim);
+    // Looks for locks that killed holders left, and must leave this one.
+    let other = hanging.node.pod("db");
+    hanging
+        .node
+        .call_driver(SHIM, &["unmount", text(&other)])
+        .succeeds();
+    assert!(
+        !hanging.node.workers().is_empty(),
+        "the orphan was to be at it"
+    );
+    eventually("the orphan to end", || hanging.node.workers().is_empty());
+    hanging.node.has_no_lock();
+    hanging.unmount().succeeds();
+    hanging.node.is_clean();
+}
+
+#[test]
 fn a_worker_stuck_in_the_kernel_keeps_the_lock_until_it_is_really_gone() {
     let _machine = crate::is_in_time();
     let node = Node::empty();

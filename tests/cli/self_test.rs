@@ -58,11 +58,11 @@ fn a_component_that_breaks_down_when_something_is_read_is_refused_by_that_functi
     for (guest, words) in [
         (
             listing("unreachable"),
-            "guest guest 1.0.0 failed in list-volumes: wasm `unreachable` instruction executed",
+            "guest guest 1.0.0 failed in list-volumes: wasm trap: wasm `unreachable` instruction executed",
         ),
         (
             on_a_node("unreachable"),
-            "guest guest 1.0.0 failed in get-info: wasm `unreachable` instruction executed",
+            "guest guest 1.0.0 failed in get-info: wasm trap: wasm `unreachable` instruction executed",
         ),
         (
             listing(FOR_EVER),

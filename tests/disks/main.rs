@@ -12,3 +12,4 @@ mod faults;
 mod lifecycle;
 mod mount_options;
 mod read_only_first;
+mod repeated_publish;

@@ -57,6 +57,12 @@ impl Node {
         Self::holds_no_mount(&self.path(""));
         assert_eq!(self.journal(), Vec::<std::path::PathBuf>::new());
         assert!(self.workers().is_empty(), "a worker still runs");
+        self.has_no_lock();
+    }
+
+    /// No lock's file, held or left.
+    #[track_caller]
+    pub fn has_no_lock(&self) {
         let mut locks = Vec::new();
         walk(&self.path("run/locks"), &mut locks);
         // The one that all calls share that change nothing.

@@ -511,6 +511,7 @@ mod tests {
             root: "/".into(),
             device: "0:50".into(),
             read_only: false,
+            told_by: crate::sys::ToldBy::Mount,
         };
         let remote = granted;
         assert!(same_remote(&entry, &remote("/a"), Access::ReadWrite).is_ok());

@@ -8,15 +8,18 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
-use drivebay::store::{self, ComponentBytes};
+use drivebay::log_stream::{self, LogLevel};
+use drivebay::store::{self, ActiveVersions, ComponentBytes};
 use drivebay::sys;
 use drivebay::worker::client::CompileLimits;
 
 use super::compile::LimitArguments;
+use super::sources::Sources;
 
 /// Install components and the shim on this node.
 #[derive(Debug, Args)]
@@ -25,6 +28,11 @@ pub(crate) struct Install {
     components: Vec<PathBuf>,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    updates: Sources,
+    /// Stay, and take up what changes there and in drivers.d, until SIGTERM
+    #[arg(long, requires = "directories")]
+    watch: bool,
     /// kubelet's --volume-plugin-dir; without it the shim is not installed
     #[arg(long, env = "DRIVEBAY_PLUGIN_DIR")]
     plugin_dir: Option<PathBuf>,
@@ -40,15 +48,9 @@ impl Install {
         for file in &self.components {
             self.store(paths, file, &drivers)?;
         }
+        self.updates.take_up(paths)?;
         for driver in &drivers {
-            let file = store::locate(paths, &driver.component)?;
-            let component = ComponentBytes::read(&file.path)?;
-            let limits = self.limits.or(driver.limits.compile);
-            let manifest = store::compile(paths, &component, limits)?;
-            println!(
-                "driver {}: {} {} compiled",
-                driver.name, driver.component, manifest.description.version
-            );
+            self.compile(paths, driver)?;
         }
         replace(&std::env::current_exe()?, &paths.compiler())?;
         if let Some(plugin_dir) = &self.plugin_dir {
@@ -57,7 +59,31 @@ impl Install {
                 install_shim(plugin_dir, driver, &shim)?;
             }
         }
+        if self.watch {
+            self.watch(paths)?;
+        }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// For nodes on which nothing serves: the shim looks up the version that serves by itself.
+    fn watch(&self, paths: &Paths) -> anyhow::Result<()> {
+        log_stream::log_to_stderr(LogLevel::Info);
+        sys::hold_termination()?;
+        self.updates.follow(paths, None)?.wait()
+    }
+
+    /// What serves the driver, so that its first call finds it ready.
+    fn compile(&self, paths: &Paths, driver: &DriverConfig) -> anyhow::Result<()> {
+        let versions = ActiveVersions::new(paths.clone(), Arc::new(driver.clone()));
+        let file = versions.resolve().component?;
+        let component = ComponentBytes::read(&file.path)?;
+        let limits = self.limits.or(driver.limits.compile);
+        let manifest = store::compile(paths, &component, limits)?;
+        println!(
+            "driver {}: {} {} compiled",
+            driver.name, driver.component, manifest.description.version
+        );
+        Ok(())
     }
 
     /// Examined before it may become the current version: a broken one leaves the old one serving.

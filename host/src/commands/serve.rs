@@ -16,6 +16,8 @@ use drivebay::volume::{DriverName, NodeId};
 use guest_memory::GuestMemory;
 use verbosity::Verbosity;
 
+use super::sources::Sources;
+
 /// Serve drivers to CSI callers, each on its own Unix socket.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -50,6 +52,8 @@ pub(crate) struct Serve {
     /// Serve Prometheus metrics at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
     #[arg(long, value_name = "IP:PORT")]
     metrics_address: Option<SocketAddr>,
+    #[command(flatten)]
+    updates: Sources,
     #[command(flatten)]
     guest_memory: GuestMemory,
     #[command(flatten)]
@@ -103,7 +107,14 @@ impl Serve {
             directory: paths.serving(),
             address: self.metrics_address,
         };
-        csi::serve(plugins, &metrics_config)?;
+        let following = self
+            .updates
+            .is_given()
+            .then(|| self.updates.follow(paths, self.node_id.as_deref()))
+            .transpose()?;
+        let served = csi::serve(plugins, &metrics_config);
+        drop(following);
+        served?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -29,6 +29,24 @@ pub fn load_drivers(paths: &Paths) -> Result<Vec<DriverConfig>, ConfigError> {
     Ok(drivers)
 }
 
+/// Each driver's file by itself, in the order of their names: a wrong one says nothing of the others.
+///
+/// # Errors
+/// Where the directory cannot be read or believed.
+pub fn load_each_driver(
+    paths: &Paths,
+) -> Result<Vec<(DriverName, Result<DriverConfig, ConfigError>)>, ConfigError> {
+    let name = |file: &Path| {
+        let stem = file.file_stem().unwrap_or_default();
+        DriverName(stem.to_string_lossy().into_owned())
+    };
+    let files = driver_files(paths)?;
+    Ok(files
+        .iter()
+        .map(|file| (name(file), load_driver(file)))
+        .collect())
+}
+
 /// The driver that FlexVolume callers know by that name, if any. A wrong file of another driver does not
 /// stand in its way: one typo must not stop every volume of a node.
 ///

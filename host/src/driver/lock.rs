@@ -1,6 +1,7 @@
 //! What operations are locked under: each volume, snapshot and name has a lock of its own.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::session::Session;
@@ -68,16 +69,15 @@ impl Session {
         })
     }
 
+    /// A volume's, where nobody has it, for a look: its file stays, as that of a volume which the journal has.
+    pub(super) fn lock_for_a_look(&self, key: &VolumeKey) -> Result<Lock, LockError> {
+        Lock::acquire(&self.path_of_lock("", &key.0), Instant::now())
+    }
+
     /// The file of a volume's lock stays while the journal has the volume; of what comes and goes in one call,
     /// nothing stays.
     fn lock_file(&self, scope: LockScope<'_>, deadline: Instant) -> Result<Lock, LockError> {
-        let file = |prefix: &str, name: &str| {
-            self.shared
-                .paths
-                .locks()
-                .join(&self.config.name.0)
-                .join(format!("{prefix}{}.lock", file_stem(name.as_bytes())))
-        };
+        let file = |prefix: &str, name: &str| self.path_of_lock(prefix, name);
         let passing = |prefix: &str, name: &str| {
             let lock = Lock::acquire(&file(prefix, name), deadline)?;
             Ok(lock.and(Afterwards::Goes))
@@ -95,5 +95,13 @@ impl Session {
             LockScope::NewGroupSnapshot(name) => passing("new-group-snapshot-", name),
             LockScope::ReadOnly => Lock::share(&file("readers-", "")),
         }
+    }
+
+    fn path_of_lock(&self, prefix: &str, name: &str) -> PathBuf {
+        self.shared
+            .paths
+            .locks()
+            .join(&self.config.name.0)
+            .join(format!("{prefix}{}.lock", file_stem(name.as_bytes())))
     }
 }

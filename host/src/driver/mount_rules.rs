@@ -171,8 +171,7 @@ pub(super) fn refuse_read_only_after_error(
     if entry.read_only {
         return Ok(());
     }
-    let takes_writes = takes_writes(spec.path, &entry.fs_type, &entry.device);
-    match takes_writes {
+    match takes_writes(spec.path, entry) {
         Ok(true) => Ok(()),
         Ok(false) | Err(_) => Err(DriverError::failed_precondition(format!(
             "cannot use the {} filesystem of {} at {}: the kernel lets nobody write to it after an error, and it is mounted elsewhere on this node; unpublish and unstage it everywhere (delete its pods), then staging checks it and mounts it anew",

@@ -94,6 +94,7 @@ fn or_nothing<T>(path: &Path, told: std::io::Result<T>) -> Result<Option<T>, Dri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::ToldBy;
 
     #[test]
     fn the_node_of_a_disk_that_is_gone_shows_as_the_same_mount_and_a_removed_directory_does_not() {
@@ -103,6 +104,7 @@ mod tests {
             root: root.into(),
             device: "0:5".into(),
             read_only: false,
+            told_by: ToldBy::Mount,
         };
         let identity = |fs_type: &str, root: &str| identity(&entry(fs_type, root));
         assert_eq!(

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::lock::LockScope;
 use super::mount_rules::{
     refuse_changed_context, refuse_contradiction, refuse_mounted_beneath, refuse_only_read,
     refuse_second_target, refuse_unstaged,
@@ -23,6 +21,7 @@ use crate::error::DriverError;
 use crate::journal::{Role, VolumeRecord};
 use crate::runtime::Guest;
 use crate::store::Export;
+use crate::sys::Afterwards;
 use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
 impl Session {
@@ -69,10 +68,11 @@ impl Session {
     }
 
     fn has_published(&self, request: &PublishVolume) -> Result<bool, DriverError> {
-        let Ok(_lock) = self.lock(LockScope::Volume(&request.volume.key), Instant::now()) else {
+        let Ok(lock) = self.lock_for_a_look(&request.volume.key) else {
             return Ok(false);
         };
         let Some(record) = self.shared.journal.load_shared(&request.volume.key)? else {
+            drop(lock.and(Afterwards::Goes));
             return Ok(false);
         };
         refuse_second_target(&record, request)?;

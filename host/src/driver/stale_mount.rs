@@ -43,7 +43,7 @@ impl StaleMount {
         }
         // An older version did not note how it was.
         let took_writes = noted.takes_writes?;
-        match takes_writes(&noted.path, &entry.fs_type, &entry.device) {
+        match takes_writes(&noted.path, entry) {
             Ok(takes_writes) => (took_writes && !takes_writes).then_some(Self::TurnedReadOnly),
             Err(error) if says_shut_down(&error) => Some(Self::ShutDown(error)),
             // It could not be asked, as where too many files are open.
@@ -89,10 +89,7 @@ impl Session {
             return StaleMount::of(record.mount_at(spec.path)?, entry);
         }
         let until = Instant::now() + STALE_TIME;
-        let measured = self
-            .shared
-            .measuring
-            .measure(spec.path, &entry.fs_type, until);
+        let measured = self.shared.measuring.measure(spec.path, entry, until);
         let is_stale = measured.is_err_and(|fault| fault.kind == FaultKind::Stale);
         is_stale.then_some(StaleMount::UnknownToServer)
     }

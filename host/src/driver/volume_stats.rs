@@ -22,7 +22,7 @@ impl Session {
         Ok(self
             .shared
             .measuring
-            .measure(&mounted.path, &mounted.entry.fs_type, deadline)?)
+            .measure(&mounted.path, &mounted.entry, deadline)?)
     }
 
     /// The same where nobody has to be waited for: none where a server or a guest would be asked.
@@ -34,7 +34,7 @@ impl Session {
         let Some(mounted) = self.known_at(key, at)? else {
             return Ok(None);
         };
-        let measured = measure_at_once(&mounted.path, &mounted.entry.fs_type);
+        let measured = measure_at_once(&mounted.path, &mounted.entry);
         Ok(measured.transpose()?)
     }
 }

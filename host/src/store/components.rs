@@ -89,11 +89,16 @@ impl ComponentBytes {
                 path: path.to_owned(),
             });
         }
-        Ok(Self {
+        Ok(Self::delivered(path, bytes))
+    }
+
+    /// As they came from a source, whose file is named.
+    pub(super) fn delivered(path: &Path, bytes: Vec<u8>) -> Self {
+        Self {
             path: path.to_owned(),
             sha256: sha256_hex(&bytes),
             bytes,
-        })
+        }
     }
 }
 
@@ -157,18 +162,36 @@ pub fn install(
     component: &ComponentBytes,
 ) -> Result<ComponentFile, ComponentError> {
     let sha256 = component.sha256.clone();
-    let kept = retained(paths, &sha256);
+    keep(paths, component)?;
     let io = |source| ComponentError::Io {
-        path: kept.clone(),
+        path: retained(paths, &sha256),
         source,
     };
-    sys::create_root_only_directory(&paths.components().join("sha256")).map_err(io)?;
-    sys::write_durably(&kept, &component.bytes).map_err(io)?;
     let link = paths.components().join(format!("{name}.wasm"));
     sys::remove_leftovers(&paths.components(), &link);
     let target = PathBuf::from(format!("sha256/{sha256}.wasm"));
     sys::replace_link(&target, &link).map_err(io)?;
     Ok(ComponentFile { path: link, sha256 })
+}
+
+/// Puts a component into the store under its digest alone.
+///
+/// # Errors
+/// [`ComponentError::Io`].
+pub(super) fn keep(paths: &Paths, component: &ComponentBytes) -> Result<(), ComponentError> {
+    let kept = retained(paths, &component.sha256);
+    let io = |source| ComponentError::Io {
+        path: kept.clone(),
+        source,
+    };
+    let directory = paths.components().join("sha256");
+    sys::create_root_only_directory(&directory).map_err(io)?;
+    sys::remove_leftovers(&directory, &kept);
+    // What is there already costs no write, and on a full disk could not be had.
+    if fs::read(&kept).is_ok_and(|present| present == component.bytes) {
+        return Ok(());
+    }
+    sys::write_durably(&kept, &component.bytes).map_err(io)
 }
 
 /// However large the file is: nobody has looked at it yet.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Paths;
+use crate::digest::sha256_hex;
 use crate::error::GuestText;
 use crate::sys::{self, Lock, LockError, if_there};
 use crate::volume::DriverName;
@@ -104,10 +105,15 @@ pub struct RejectedVersion {
     pub content: Content,
 }
 
-/// What a source offers a driver: the files as they lie there, compressed and signed, and the driver's own file. The
-/// same content is looked at once.
+/// What a driver is offered. The same once more is nothing new.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Content(pub String);
+#[serde(rename_all = "kebab-case")]
+pub struct Content {
+    /// Of the component's file as it lies in its source, compressed or not, and of its signature's, if it has one.
+    pub offered: String,
+    /// SHA-256 of the driver's file.
+    pub driver_file: String,
+}
 
 /// Who rejected a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +186,17 @@ impl Default for VersionRecord {
             previous: Vec::new(),
             held: Vec::new(),
             rejected: Vec::new(),
+        }
+    }
+}
+
+impl Content {
+    /// Of a component's file and its signature's, by their digests, with a driver's file.
+    pub fn of(file_sha256: &str, signature_sha256: Option<&str>, driver_file: &str) -> Self {
+        let signature = signature_sha256.unwrap_or_default();
+        Self {
+            offered: sha256_hex(format!("{file_sha256} {signature}")),
+            driver_file: sha256_hex(driver_file),
         }
     }
 }
@@ -271,11 +288,21 @@ impl VersionRecord {
         self.previous.truncate(PREVIOUS);
     }
 
-    /// Whether that version may not be activated by itself.
-    pub fn has_rejected(&self, sha256: &str) -> bool {
-        self.rejected
-            .iter()
-            .any(|rejected| rejected.sha256 == sha256)
+    /// Whether that version was taken out of service, and may not come back by itself.
+    pub fn has_taken_back(&self, sha256: &str) -> bool {
+        let mut rejected = self.rejected.iter();
+        rejected.any(|it| it.sha256 == sha256 && it.by != RejectedBy::DriverFile)
+    }
+
+    /// Whether it was decided about that content already, one way or the other.
+    pub fn has_decided(&self, content: &Content) -> bool {
+        let is_rejected = |it: &RejectedVersion| match it.by {
+            RejectedBy::Operator | RejectedBy::Calls => it.content.offered == content.offered,
+            RejectedBy::DriverFile => it.content == *content,
+        };
+        self.active.iter().any(|it| it.content == *content)
+            || self.held.iter().any(|it| it.content == *content)
+            || self.rejected.iter().any(is_rejected)
     }
 
     /// The version among those that serve, served or are held.

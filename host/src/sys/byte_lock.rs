@@ -32,7 +32,10 @@ impl ByteLocks {
     /// Holds none yet. The file and its directory are made where they are missing, for root alone: whoever can open the
     /// file can hold its bytes.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        lock_file::open(path).map(Self)
+        let file = lock_file::open(path)?;
+        // Never removed, so that it has its name.
+        lock_file::has_name(&file)?;
+        Ok(Self(file))
     }
 
     /// Holds a byte unless somebody has it; whether it is held now. Waits for nobody.

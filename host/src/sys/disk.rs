@@ -15,8 +15,8 @@ use nix::errno::Errno;
 use nix::sys::stat::{major, minor};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
-use super::MountEntry;
 use super::mountinfo::table::TABLE;
+use super::{MountEntry, ToldBy};
 use sysfs_cache::FileCache;
 
 /// The number of each disk's appearance, by its `major:minor`.
@@ -85,9 +85,8 @@ fn unless_gone<T>(told: io::Result<T>) -> io::Result<Option<T>> {
 
 /// Of the disk with that `major:minor`, from a file that is kept open.
 fn appearance_of(device: &str) -> io::Result<String> {
-    let directory = sysfs(device);
-    match APPEARANCES.number(device, || open_appearance(&directory)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => appearance(&directory),
+    match APPEARANCES.number(device, || open_appearance(&sysfs(device))) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => appearance(&sysfs(device)),
         number => Ok(format!("disk {}", number?)),
     }
 }
@@ -122,18 +121,29 @@ fn open_appearance(sysfs: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// Where the filesystem was shut down: xfs then refuses to be looked at.
-pub fn takes_writes(path: &Path, fs_type: &str, device: &str) -> io::Result<bool> {
-    if !ON_DISK.contains(&fs_type) {
+pub fn takes_writes(path: &Path, entry: &MountEntry) -> io::Result<bool> {
+    if !entry.is_on_device() {
         return Ok(true);
     }
-    fs::metadata(path)?;
-    if statvfs(path)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+    if is_read_only(path, entry)? {
         return Ok(false);
     }
-    match has_met_errors(fs_type, device) {
-        true => is_kept_up(device),
+    match has_met_errors(&entry.fs_type, &entry.device) {
+        true => is_kept_up(&entry.device),
         false => Ok(true),
     }
+}
+
+/// Now. What is not known from being told just now, is asked.
+fn is_read_only(path: &Path, entry: &MountEntry) -> io::Result<bool> {
+    match entry.told_by {
+        ToldBy::Mount => return Ok(entry.read_only),
+        ToldBy::FilesystemAndTable => {}
+        ToldBy::Table => {
+            fs::metadata(path)?;
+        }
+    }
+    Ok(statvfs(path)?.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 /// What a filesystem that was shut down answers to everything.
@@ -150,7 +160,7 @@ fn has_met_errors(fs_type: &str, device: &str) -> bool {
         return false;
     }
     let count = ERRORS.number(device, || open_errors_count(device));
-    count.map_or(true, |count| count != "0")
+    count.map_or(true, |count| count != 0)
 }
 
 fn open_errors_count(device: &str) -> io::Result<File> {
@@ -209,10 +219,11 @@ mod tests {
             root: "/".into(),
             device: "0:50".into(),
             read_only: false,
+            told_by: ToldBy::Table,
         };
         let nowhere = Path::new("/nonexistent/mount");
         assert_eq!(disk_beneath(nowhere, &entry).expect("not asked"), None);
-        assert!(takes_writes(nowhere, &entry.fs_type, &entry.device).expect("not asked"));
+        assert!(takes_writes(nowhere, &entry).expect("not asked"));
     }
 
     #[test]

@@ -4,24 +4,29 @@
 //! lock after we died, for as long as it can still touch the volume.
 //!
 //! A lock's file may go when nobody holds it. So whoever got the lock looks whether the file still has its name, and
-//! takes the one that has it where it does not: two holders never have two files of one name.
+//! takes the one that has it where it does not: two holders never have two files of one name. The last holder takes it
+//! away, which is a worker where its parent was killed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
+use nix::unistd::dup2_stderr;
 
-use super::lock_file::{open, try_until};
+use super::lock_file::{has_name, open, try_until};
 
 /// Whoever removes a file holds it for microseconds.
 const REMOVAL: Duration = Duration::from_secs(1);
 
 /// How many files of others are looked at when one goes.
 const SWEPT: usize = 16;
+
+/// The lock of a worker, which inherits it as that.
+const STANDARD_ERROR: &str = "/proc/self/fd/2";
 
 /// Held until dropped, here and in every worker that got it.
 #[derive(Debug)]
@@ -77,7 +82,9 @@ impl Lock {
         loop {
             let file = open(path).map_err(failed(path))?;
             match file.try_lock_shared() {
-                Ok(()) if has_name(&file, path) => return Ok(Self::held(file, path)),
+                Ok(()) if has_name(&file).map_err(failed(path))? => {
+                    return Ok(Self::held(file, path));
+                }
                 Ok(()) => {}
                 Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= until => {
@@ -97,7 +104,7 @@ impl Lock {
             loop {
                 let file = open(path).map_err(failed(path))?;
                 match file.try_lock() {
-                    Ok(()) if has_name(&file, path) => return Ok(Some(file)),
+                    Ok(()) if has_name(&file).map_err(failed(path))? => return Ok(Some(file)),
                     // Its last holder removed it.
                     Ok(()) => {}
                     Err(TryLockError::WouldBlock) => return Ok(None),
@@ -156,9 +163,31 @@ impl Drop for End {
 fn sweep(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for path in entries.take(SWEPT).map(|entry| entry.path()) {
-        if path.extension().is_some_and(|end| end == "lock") {
+        if is_lock(&path) {
             remove_unless_held(&path, || false);
         }
+    }
+}
+
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "lock")
+}
+
+/// Gives up the lock that this process inherited as its standard error, and removes its file where nobody else holds it:
+/// not our parent, which looks after it, nor another worker of its.
+///
+/// Until this process ends it has the same file as its standard error, opened anew, so that it is still seen at the
+/// lock.
+pub fn give_up_inherited_lock() {
+    let Ok(path) = fs::read_link(STANDARD_ERROR) else {
+        return;
+    };
+    if !is_lock(&path) {
+        return;
+    }
+    let opened = open_there(&path);
+    if let Some(file) = opened.filter(|file| dup2_stderr(file).is_ok()) {
+        remove_where_free(&file, &path, || false);
     }
 }
 
@@ -168,20 +197,20 @@ fn remove_unless_held(path: &Path, is_kept: impl Fn() -> bool) -> bool {
     if is_kept() {
         return false;
     }
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
     // Opened anew, so that whoever has it from us counts as somebody else.
-    let Ok(file) = options.open(path) else {
-        return false;
-    };
-    let is_ours = file.try_lock().is_ok() && has_name(&file, path) && !is_kept();
-    is_ours && fs::remove_file(path).is_ok()
+    open_there(path).is_some_and(|file| remove_where_free(&file, path, is_kept))
 }
 
-fn has_name(file: &File, path: &Path) -> bool {
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let named = fs::symlink_metadata(path).map(identity);
-    matches!((file.metadata().map(identity), named), (Ok(file), Ok(named)) if file == named)
+/// A file that is there already.
+fn open_there(path: &Path) -> Option<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
+    options.open(path).ok()
+}
+
+fn remove_where_free(file: &File, path: &Path, is_kept: impl Fn() -> bool) -> bool {
+    let is_ours = file.try_lock().is_ok() && matches!(has_name(file), Ok(true)) && !is_kept();
+    is_ours && fs::remove_file(path).is_ok()
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> LockError {

@@ -16,7 +16,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(50);
 
 /// In a directory that is ours alone, so that nobody else has put a link there, which would lead a worker's last
-/// words into another file.
+/// words into another file. What it is, [`has_name`] tells.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     create_once(directory)?;
@@ -28,18 +28,26 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         .truncate(false)
         .custom_flags(OFlag::O_NOFOLLOW.bits())
         .mode(0o600);
-    let file = match options.open(path) {
+    match options.open(path) {
         // Somebody removed it since.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create_root_only_directory(directory)?;
-            options.open(path)?
+            options.open(path)
         }
-        opened => opened?,
-    };
+        opened => opened,
+    }
+}
+
+/// Whether an open file has its name still: it has one, and nobody gives it another.
+///
+/// # Errors
+/// Where it is no file of its own.
+pub(super) fn has_name(file: &File) -> io::Result<bool> {
     let found = file.metadata()?;
-    match found.is_file() && found.nlink() <= 1 {
-        true => Ok(file),
-        false => Err(io::Error::other(
+    match (found.is_file(), found.nlink()) {
+        (true, 1) => Ok(true),
+        (true, 0) => Ok(false),
+        _ => Err(io::Error::other(
             "it is no file of its own; remove what lies there",
         )),
     }

@@ -15,7 +15,7 @@ use std::io;
 use std::path::Path;
 
 pub use cached::cached_mount_at;
-pub use entry::MountEntry;
+pub use entry::{MountEntry, ToldBy};
 pub use others::{mount_points_beneath, mount_points_of};
 
 use statmount::mounted_at;
@@ -28,7 +28,7 @@ use table::in_table;
 /// # Errors
 /// Where the kernel does not tell, and the parent does not exist or /proc cannot be read.
 pub fn mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    mounted_at(path).map_or_else(|| in_table(path), Ok)
+    mounted_at(path, in_table)
 }
 
 /// Whether anything is mounted at exactly this path. Symlinks in the parents are resolved; the last component

@@ -26,11 +26,11 @@ pub enum Priority {
     /// A call, or a person: it has its share of the processors, and its limit is one of wall time.
     Call,
     /// Nobody: it yields the processors to whoever wants them. So its limit counts what it had of them, and on a node that
-    /// is busy it may take [`PATIENCE`] times as long by the clock.
+    /// is busy it may take ten times as long by the clock.
     Background,
 }
 
-/// How many times as long as somebody would wait.
+/// How many times as long as somebody would wait it may take where nobody does.
 pub(super) const PATIENCE: u32 = 10;
 
 impl Priority {

@@ -44,16 +44,23 @@ pub(super) fn purpose(path: &Path) -> String {
 }
 
 pub(super) fn measured(path: &Path) -> Result<Measured, Fault> {
-    measure(path).map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-        let kind = kind_of(errno);
-        // Whatever else keeps it from being told is no fault of the question.
-        let kind = match matches!(kind, FaultKind::NotFound | FaultKind::Stale) {
-            true => kind,
-            false => FaultKind::Unreachable,
-        };
-        Fault::new(kind, format!("{}: {}", purpose(path), reason(errno)))
-    })
+    measure(path).map_err(|error| fault(path, &error))
+}
+
+/// The same for whoever knows that it is a filesystem.
+pub(super) fn measured_filesystem(path: &Path) -> Result<Measured, Fault> {
+    filesystem(path).map_err(|error| fault(path, &error))
+}
+
+fn fault(path: &Path, error: &io::Error) -> Fault {
+    let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
+    let kind = kind_of(errno);
+    // Whatever else keeps it from being told is no fault of the question.
+    let kind = match matches!(kind, FaultKind::NotFound | FaultKind::Stale) {
+        true => kind,
+        false => FaultKind::Unreachable,
+    };
+    Fault::new(kind, format!("{}: {}", purpose(path), reason(errno)))
 }
 
 fn measure(path: &Path) -> io::Result<Measured> {

@@ -31,10 +31,11 @@ impl Guest {
         store: &Store<State>,
     ) -> DriverError {
         let description = &self.manifest.description;
-        let who = format!(
-            "guest {} {} failed in {export}",
-            description.name, description.version
-        );
+        let who = match description.name.as_str() {
+            // It is being asked.
+            "" => format!("the component failed in {export}"),
+            name => format!("guest {name} {} failed in {export}", description.version),
+        };
         let state = store.data();
         let cause = GuestText::sentence(&error.root_cause().to_string());
         let written = state.stderr.text();

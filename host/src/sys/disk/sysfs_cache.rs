@@ -33,7 +33,7 @@ impl FileCache {
         &self,
         name: &str,
         find: impl FnOnce() -> io::Result<File>,
-    ) -> io::Result<String> {
+    ) -> io::Result<u64> {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = files.get(name) {
             match read(kept) {
@@ -51,11 +51,12 @@ impl FileCache {
     }
 }
 
-fn read(file: &File) -> io::Result<String> {
+fn read(file: &File) -> io::Result<u64> {
     let mut content = [0; LONGEST];
     let length = file.read_at(&mut content, 0)?;
-    let text = content.get(..length).unwrap_or_default();
-    Ok(String::from_utf8_lossy(text).trim().to_owned())
+    let text = str::from_utf8(content.get(..length).unwrap_or_default());
+    let number = text.ok().and_then(|text| text.trim().parse().ok());
+    number.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 #[cfg(test)]
@@ -69,10 +70,10 @@ mod tests {
         let path = scratch.path().join("diskseq");
         let files = FileCache::none();
         fs::write(&path, "9\n").expect("writable");
-        assert_eq!(files.number("7:0", || File::open(&path)).expect("9"), "9");
+        assert_eq!(files.number("7:0", || File::open(&path)).expect("9"), 9);
         fs::write(&path, "10\n").expect("writable");
         let never = || panic!("it is kept");
-        assert_eq!(files.number("7:0", never).expect("10"), "10");
+        assert_eq!(files.number("7:0", never).expect("10"), 10);
     }
 
     #[test]
@@ -84,7 +85,7 @@ mod tests {
         let gone = || File::create(&path);
         files.number("7:0", gone).expect_err("not readable");
         fs::write(&path, "9\n").expect("writable");
-        assert_eq!(files.number("7:0", || File::open(&path)).expect("9"), "9");
+        assert_eq!(files.number("7:0", || File::open(&path)).expect("9"), 9);
     }
 
     #[test]

@@ -26,7 +26,7 @@ static CACHE: Mutex<Option<CachedTable>> = Mutex::new(None);
 /// file system that the kernel turned read-only after an error: who acts by `read_only` asks
 /// [`super::mount_at`].
 pub fn cached_mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    mounted_at(path).map_or_else(|| in_cached_table(path), Ok)
+    mounted_at(path, in_cached_table)
 }
 
 pub(super) fn in_cached_table(path: &Path) -> io::Result<Option<MountEntry>> {

@@ -16,6 +16,19 @@ pub struct MountEntry {
     pub device: String,
     /// Whether this mount refuses writes.
     pub read_only: bool,
+    /// How that was told.
+    pub told_by: ToldBy,
+}
+
+/// Who told of a mount, and so what need not be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldBy {
+    /// The mount itself: all is as it is now, and its filesystem answered.
+    Mount,
+    /// The table of all mounts, and the filesystem answered. That it was turned read-only after an error may be news.
+    FilesystemAndTable,
+    /// The table alone.
+    Table,
 }
 
 impl MountEntry {

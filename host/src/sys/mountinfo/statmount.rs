@@ -4,12 +4,13 @@
 //! costs eight milliseconds, and says the same. Neither nix nor rustix knows it yet.
 
 use std::ffi::c_long;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::libc;
 
-use super::entry::MountEntry;
+use super::entry::{MountEntry, ToldBy};
 use super::statx::{self, Point};
 
 /// The same on every architecture that Rust builds for.
@@ -43,6 +44,9 @@ mod at {
     pub(super) const TEXTS: usize = 512;
 }
 
+/// Where root and source are as long as they usually are.
+const USUAL_ROOM: usize = at::TEXTS + 512;
+
 /// Root and source can be as long as a path, each.
 const ROOM: usize = at::TEXTS + 3 * libc::PATH_MAX as usize;
 
@@ -58,21 +62,39 @@ struct Question {
     wanted: u64,
 }
 
-/// What the kernel says of the one path, if it does.
-pub(super) fn mounted_at(path: &Path) -> Option<Option<MountEntry>> {
-    match statx::at(path) {
-        Point::Plain => Some(None),
-        Point::Root(Some(mount)) => of(mount).map(Some),
-        Point::Root(None) | Point::Untold => None,
+/// What the kernel says of the one path; where it does not, what the table says.
+pub(super) fn mounted_at(
+    path: &Path,
+    in_table: impl FnOnce(&Path) -> io::Result<Option<MountEntry>>,
+) -> io::Result<Option<MountEntry>> {
+    let point = statx::at(path);
+    let told = match point {
+        Point::Plain => return Ok(None),
+        Point::Root(mount) => mount.and_then(of),
+        Point::Untold => return in_table(path),
+    };
+    match told {
+        Some(entry) => Ok(Some(entry)),
+        None => Ok(in_table(path)?.map(|entry| MountEntry {
+            told_by: ToldBy::FilesystemAndTable,
+            ..entry
+        })),
     }
 }
 
 /// `mount` is a number that is not given out again. None where the kernel says too little, as older ones do, or is
 /// told not to let us ask; or where it was unmounted meanwhile, which may have brought another to light.
 fn of(mount: u64) -> Option<MountEntry> {
-    let mut answer = vec![0; ROOM];
-    ask(mount, &mut answer).ok()?;
-    entry(&answer)
+    let mut answer = [0; USUAL_ROOM];
+    match ask(mount, &mut answer) {
+        Ok(()) => entry(&answer),
+        Err(Errno::EOVERFLOW) => {
+            let mut answer = vec![0; ROOM];
+            ask(mount, &mut answer).ok()?;
+            entry(&answer)
+        }
+        Err(_) => None,
+    }
 }
 
 #[expect(
@@ -119,6 +141,7 @@ fn entry(answer: &[u8]) -> Option<MountEntry> {
         device: format!("{major}:{minor}"),
         read_only: number(answer, at::SB_FLAGS)? & SB_RDONLY != 0
             || long(answer, at::MNT_ATTR)? & MOUNT_ATTR_RDONLY != 0,
+        told_by: ToldBy::Mount,
     })
 }
 

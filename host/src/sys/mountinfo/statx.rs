@@ -3,7 +3,9 @@
 //! statx(2) tells since Linux 5.8, for the same price however much is mounted. It is told to answer from memory
 //! and to set off no automount: a dead server's mount answers as any other.
 
-use std::path::{Path, PathBuf};
+use std::borrow::Cow;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Statx, StatxAttributes, StatxFlags, statx};
 use rustix::io::Errno;
@@ -29,7 +31,7 @@ pub(super) fn at(path: &Path) -> Point {
         return Point::Untold;
     };
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    match statx(CWD, path, flags, StatxFlags::MNT_ID | UNIQUE_ID) {
+    match statx(CWD, &*path, flags, StatxFlags::MNT_ID | UNIQUE_ID) {
         Ok(told) => told_by(&told),
         Err(Errno::NOENT | Errno::NOTDIR) => Point::Plain,
         Err(_) => Point::Untold,
@@ -51,10 +53,14 @@ fn told_by(told: &Statx) -> Point {
 }
 
 /// With one, the kernel would follow a symlink. None for a path that ends in `..`, which has no last name.
-fn without_trailing_slash(path: &Path) -> Option<PathBuf> {
+fn without_trailing_slash(path: &Path) -> Option<Cow<'_, Path>> {
+    // Also after `/.` there can be a slash.
+    if !matches!(path.as_os_str().as_bytes(), [.., b'/' | b'.']) {
+        return Some(Cow::Borrowed(path));
+    }
     match path.parent() {
-        Some(parent) => path.file_name().map(|name| parent.join(name)),
-        None => Some(path.to_owned()),
+        Some(parent) => path.file_name().map(|name| Cow::Owned(parent.join(name))),
+        None => Some(Cow::Borrowed(path)),
     }
 }
 
@@ -62,12 +68,13 @@ fn without_trailing_slash(path: &Path) -> Option<PathBuf> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
 
     use nix::mount::{MntFlags, MsFlags, mount, umount2};
     use tempfile::TempDir;
 
     use super::super::table::in_table;
-    use super::super::{MountEntry, cached, is_mount_point, mount_at};
+    use super::super::{MountEntry, ToldBy, cached, is_mount_point, mount_at};
     use super::*;
 
     /// A directory in which everything is unmounted again.
@@ -119,10 +126,18 @@ mod tests {
         fn at(&self, name: &str) -> Option<MountEntry> {
             let path = self.path(name);
             let entry = mount_at(&path).expect("told");
-            assert_eq!(in_table(&path).ok().flatten(), entry, "{name} in the table");
+            let by_table = entry.clone().map(|entry| MountEntry {
+                told_by: ToldBy::Table,
+                ..entry
+            });
+            assert_eq!(
+                in_table(&path).ok().flatten(),
+                by_table,
+                "{name} in the table"
+            );
             assert_eq!(
                 cached::in_cached_table(&path).ok().flatten(),
-                entry,
+                by_table,
                 "{name} in the table that is kept"
             );
             assert_eq!(
@@ -166,6 +181,17 @@ mod tests {
         mounts.make_read_only("b");
         assert!(mounts.at("b").expect("mounted").read_only);
         assert!(!mounts.at("a").expect("mounted").read_only);
+    }
+
+    #[test]
+    fn names_may_be_as_long_as_they_can_be() {
+        let mounts = Mounts::new();
+        let long = vec!["d".repeat(200); 4].join("/");
+        mounts.tmpfs("pool", "a");
+        fs::create_dir_all(mounts.path("a").join(&long)).expect("writable");
+        mounts.bind(&format!("a/{long}"), "b");
+        let entry = mounts.at("b").expect("mounted");
+        assert_eq!(entry.root, Path::new("/").join(&long));
     }
 
     #[test]

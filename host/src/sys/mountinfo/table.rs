@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::entry::MountEntry;
+use super::entry::{MountEntry, ToldBy};
 
 pub(in crate::sys) const TABLE: &str = "/proc/self/mountinfo";
 
@@ -53,6 +53,7 @@ pub(super) fn parse(line: &[u8]) -> Option<MountEntry> {
             || fields
                 .get(separator + 3)
                 .is_some_and(|options| read_only(options)),
+        told_by: ToldBy::Table,
     })
 }
 

@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use super::pool::Pool;
 use super::stats::WorkerCounters;
+use crate::sys::{MountEntry, ToldBy};
 use crate::worker::command_line::MEASURE;
-use crate::worker::measured::{Measured, measured, purpose};
+use crate::worker::measured::{Measured, measured, measured_filesystem, purpose};
 use crate::worker::{Fault, FaultKind, Reply, Request};
 
 /// Filesystems of this kernel's own, which answer statfs(2) from memory: no server, no daemon, no disk is asked.
@@ -25,18 +26,17 @@ impl MeasuringWorkers {
         Self(Pool::of(PathBuf::from("/proc/self/exe"), MEASURE, counters))
     }
 
-    /// What the volume at that path holds, where a filesystem of that type is mounted. What cannot hang is asked
-    /// here and now.
+    /// What the volume holds that is mounted there. What cannot hang is asked here and now.
     ///
     /// # Errors
     /// [`FaultKind::NotFound`]; [`FaultKind::TimedOut`] where its server does not answer.
     pub fn measure(
         &self,
         path: &Path,
-        fs_type: &str,
+        entry: &MountEntry,
         deadline: Instant,
     ) -> Result<Measured, Fault> {
-        if let Some(measured) = measure_at_once(path, fs_type) {
+        if let Some(measured) = measure_at_once(path, entry) {
             return measured;
         }
         let request = Request::Measure {
@@ -56,6 +56,14 @@ impl MeasuringWorkers {
 ///
 /// # Errors
 /// [`FaultKind::NotFound`].
-pub fn measure_at_once(path: &Path, fs_type: &str) -> Option<Result<Measured, Fault>> {
-    LOCAL.contains(&fs_type).then(|| measured(path))
+pub fn measure_at_once(path: &Path, entry: &MountEntry) -> Option<Result<Measured, Fault>> {
+    if !LOCAL.contains(&entry.fs_type.as_str()) {
+        return None;
+    }
+    // A filesystem on a disk holds no device nodes, and one that answered just now was not shut down.
+    let is_looked_at = entry.is_on_device() && entry.told_by != ToldBy::Table;
+    Some(match is_looked_at {
+        true => measured_filesystem(path),
+        false => measured(path),
+    })
 }

@@ -10,7 +10,7 @@ use super::answer::answer_all;
 use super::bounds::Bounds;
 use super::directories::Directories;
 use super::{device, files, job, measure, mount as mounting, network, nfs};
-use crate::sys::rlimit;
+use crate::sys::{give_up_inherited_lock, rlimit};
 use crate::worker::command_line::{JOB, MEASURE, NETWORK, WORKER_NAME};
 use crate::worker::{Fault, FaultKind, Reply, Request};
 
@@ -48,10 +48,14 @@ pub fn serve_worker(purpose: Option<&OsStr>) -> io::Result<()> {
         return network::serve();
     }
     let mut directories = Directories::default();
-    answer_all(None, |request, notes| {
+    let served = answer_all(None, |request, notes| {
         bound_memory(&request)?;
         carry_out(request, notes, &mut directories)
-    })
+    });
+    // Nothing touches the volume any more. Whoever looked for locks without a holder while ours was killed, found us.
+    drop(directories);
+    give_up_inherited_lock();
+    served
 }
 
 /// Programs for a device inherit what this process is allowed, and need as much as the filesystem is large.

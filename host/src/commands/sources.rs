@@ -1,0 +1,88 @@
+//! `--components-from`: directories from which a node takes up new versions of components.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::thread;
+
+use anyhow::Context;
+use clap::Args;
+use drivebay::config::Paths;
+use drivebay::driver::versions_in_use_by;
+use drivebay::store::{Priority, SourceDirectory, Stopper, Updates};
+use drivebay::sys;
+use drivebay::volume::DriverName;
+
+/// Where components come from.
+#[derive(Debug, Args)]
+pub(crate) struct Sources {
+    /// A directory with NAME.wasm, NAME.wasm.zst or NAME.wasm.gz, and NAME.wasm.sig beside it where a signature is
+    /// required: a mounted ConfigMap, a directory of the node, a mounted image. Repeat it for more
+    #[arg(id = "directories", long = "components-from", value_name = "DIR")]
+    directories: Vec<PathBuf>,
+}
+
+/// Ends the thread that follows the sources when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Following(Stopper);
+
+impl Sources {
+    pub(crate) fn is_given(&self) -> bool {
+        !self.directories.is_empty()
+    }
+
+    /// Takes up what is there now; whoever typed the command waits for it.
+    pub(crate) fn take_up(&self, paths: &Paths) -> anyhow::Result<()> {
+        if self.is_given() {
+            self.updates(paths, None)?.look(Priority::Call);
+        }
+        Ok(())
+    }
+
+    /// Follows what changes there, on a thread of its own.
+    pub(crate) fn follow(&self, paths: &Paths, node: Option<&str>) -> anyhow::Result<Following> {
+        let updates = self.updates(paths, node)?;
+        let stopper = updates.stopper();
+        thread::Builder::new()
+            .name("updates".to_owned())
+            .spawn(|| updates.follow())
+            .context("cannot start the thread that follows new versions")?;
+        Ok(Following(stopper))
+    }
+
+    fn updates(&self, paths: &Paths, node: Option<&str>) -> anyhow::Result<Updates> {
+        let sources = self.directories.iter().map(SourceDirectory::new).collect();
+        let node = match node.filter(|name| !name.is_empty()) {
+            Some(name) => name.to_owned(),
+            None => sys::host_name().context("cannot read the name of this node")?,
+        };
+        let in_use = {
+            let paths = paths.clone();
+            move |driver: &DriverName| {
+                versions_in_use_by(&paths, driver).unwrap_or_else(|error| {
+                    tracing::warn!(
+                        driver.name = driver.0,
+                        error = error.chain(),
+                        "cannot tell which versions are in use"
+                    );
+                    BTreeSet::new()
+                })
+            }
+        };
+        Updates::new(paths.clone(), sources, node, in_use)
+            .context("cannot follow new versions of components")
+    }
+}
+
+impl Following {
+    /// Until SIGTERM or SIGINT.
+    pub(crate) fn wait(self) -> anyhow::Result<()> {
+        sys::wait_for_termination().context("cannot wait for signals")
+    }
+}
+
+impl Drop for Following {
+    /// Nobody waits for a step that has begun: it may be cut off anywhere.
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}

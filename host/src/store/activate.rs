@@ -1,0 +1,464 @@
+//! From what a source offers to the version that serves: one step after the other, each shown before it begins.
+//!
+//! Whatever goes wrong, the version that serves goes on serving: nothing counts before the record is replaced, which is
+//! the last step. Calls that have begun finish on the version that they began with.
+
+mod failure;
+mod moment;
+
+use std::path::Path;
+
+use super::compile::{check, compiled_before};
+use super::components::{ComponentBytes, keep};
+use super::decompress::decompress;
+use super::hold::what_it_takes_away;
+use super::manifest::Manifest;
+use super::signature::verify;
+use super::snapshot::{Candidate, SourceError};
+use super::version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
+use super::version_record::{
+    ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,
+};
+use super::{compiled, imports};
+use crate::config::{DriverConfig, Paths};
+use crate::digest::sha256_hex;
+use crate::error::GuestText;
+use crate::sys;
+use crate::worker::client::Priority;
+
+use failure::{Failure, Retry};
+
+/// What a driver's activations need.
+#[derive(Debug, Clone, Copy)]
+pub struct Activation<'a> {
+    /// Where things lie.
+    pub paths: &'a Paths,
+    /// The driver's file as it is now.
+    pub driver: &'a DriverConfig,
+    /// Versions that made what is mounted or attached on this node.
+    pub in_use: &'a [Manifest],
+    /// This node's name, from which its moment in `versions.activate-within` follows.
+    pub node: &'a str,
+    /// Who waits for it.
+    pub priority: Priority,
+}
+
+/// What became of an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was decided about before.
+    Known,
+    /// It serves from now on.
+    Activated,
+    /// It is sound and waits for an operator.
+    Held,
+    /// It may not serve.
+    Rejected,
+    /// It did not become a version; the reason is noted.
+    Refused,
+    /// Its moment comes in so many seconds.
+    Waits(u64),
+    /// The source was exchanged while it was read, and has to be read anew.
+    SourceChanged,
+}
+
+/// One offer on its way.
+struct Attempt<'a> {
+    with: Activation<'a>,
+    source: &'a Path,
+    content: Content,
+    /// Since when it has been on its way, in seconds since 1970.
+    since: u64,
+    sha256: Option<String>,
+}
+
+/// A component that passed every step but the last two.
+struct Sound {
+    manifest: Manifest,
+    verified_by: Option<std::path::PathBuf>,
+}
+
+impl<'a> Activation<'a> {
+    /// Looks at what a source offers, and makes it the version that serves unless something stands against it.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn take_up(self, candidate: &Candidate) -> Result<Outcome, RecordError> {
+        let content = self.content_of(candidate);
+        let record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
+        let progress = VersionProgress::read(self.paths, &self.driver.name);
+        if record.has_decided(&content) || progress.has_refused(&content) {
+            self.forget_pending(&progress);
+            return Ok(Outcome::Known);
+        }
+        let pending = progress.pending.filter(|it| it.content == content);
+        let since = pending.as_ref().map(|pending| pending.since);
+        let waiting = pending.and_then(|pending| pending.sha256.zip(pending.not_before));
+        if let Some((sha256, _)) = waiting
+            && let Some(seconds) = self.seconds_left(&sha256, since.unwrap_or_default())
+        {
+            return Ok(Outcome::Waits(seconds));
+        }
+        let attempt = Attempt {
+            with: self,
+            source: &candidate.file.path,
+            content,
+            since: since.unwrap_or_else(sys::now_seconds),
+            sha256: None,
+        };
+        Ok(attempt.carry_out(candidate, &record))
+    }
+
+    /// Lets the driver's file, as it is now, count for the version that serves already.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn take_up_driver_file(self) -> Result<Outcome, RecordError> {
+        let record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
+        let Some(active) = record.active else {
+            return Ok(Outcome::Known);
+        };
+        let content = Content {
+            offered: active.content.offered.clone(),
+            driver_file: sha256_hex(&self.driver.text),
+        };
+        let progress = VersionProgress::read(self.paths, &self.driver.name);
+        if active.driver_file == self.driver.text || progress.has_refused(&content) {
+            return Ok(Outcome::Known);
+        }
+        let file = self
+            .paths
+            .drivers()
+            .join(format!("{}.toml", self.driver.name));
+        let mut attempt = Attempt {
+            with: self,
+            source: &file,
+            content,
+            since: sys::now_seconds(),
+            sha256: Some(active.sha256.clone()),
+        };
+        Ok(match attempt.apply_driver_file(active) {
+            Ok(()) => Outcome::Activated,
+            Err(failure) => attempt.refuse(failure),
+        })
+    }
+
+    /// What makes an offer another one.
+    fn content_of(self, candidate: &Candidate) -> Content {
+        let signature = candidate.signature.as_ref();
+        let signature = signature.map(|file| file.sha256.as_str());
+        Content::of(&candidate.file.sha256, signature, &self.driver.text)
+    }
+
+    fn forget_pending(self, progress: &VersionProgress) {
+        if progress.pending.is_some() {
+            self.note(VersionProgress {
+                pending: None,
+                ..progress.clone()
+            });
+        }
+    }
+
+    /// Who cannot be told goes on: it is what operators see, and nothing depends on it.
+    fn note(self, progress: VersionProgress) {
+        if let Err(error) = progress.write(self.paths, &self.driver.name) {
+            tracing::warn!(driver.name = self.driver.name.0, %error, "cannot note how far a version has come");
+        }
+    }
+}
+
+impl Attempt<'_> {
+    fn carry_out(mut self, candidate: &Candidate, record: &VersionRecord) -> Outcome {
+        match self.examine(candidate) {
+            Err(Failure {
+                retry: Retry::AtOnce,
+                ..
+            }) => {
+                self.settle();
+                Outcome::SourceChanged
+            }
+            Err(failure) => self.refuse(failure),
+            Ok(sound) => self
+                .decide(sound, record)
+                .unwrap_or_else(|failure| self.refuse(failure)),
+        }
+    }
+
+    /// Everything that can be found out about it.
+    fn examine(&mut self, candidate: &Candidate) -> Result<Sound, Failure> {
+        self.begin(Step::Read);
+        let packed = candidate.read().map_err(unread)?;
+        let signature = candidate.read_signature().map_err(unread)?;
+        self.begin(Step::Decompress);
+        let bytes = decompress(packed, candidate.compression)
+            .map_err(|error| Failure::of(Step::Decompress, error.to_string()))?;
+        let component = ComponentBytes::delivered(self.source, bytes);
+        self.sha256 = Some(component.sha256.clone());
+        self.begin(Step::Verify);
+        let verified_by = self.verify(&component, signature.as_deref())?;
+        let manifest = self.compile(&component)?;
+        keep(self.with.paths, &component)
+            .map_err(|error| Failure::passing(Step::SelfTest, &error))?;
+        Ok(Sound {
+            manifest,
+            verified_by,
+        })
+    }
+
+    /// Whether the driver's file wants this one.
+    fn verify(
+        &self,
+        component: &ComponentBytes,
+        signature: Option<&[u8]>,
+    ) -> Result<Option<std::path::PathBuf>, Failure> {
+        let (require, rules) = (&self.with.driver.require, &self.with.driver.versions);
+        let failure = |reason: String| Failure::of(Step::Verify, reason);
+        if let Some(declared) = rules.active.as_ref().filter(|it| **it != component.sha256) {
+            return Err(failure(format!(
+                "it has digest {}, and versions.active of the driver's file names {declared}",
+                component.sha256
+            )));
+        }
+        if require.allows_digest(&component.sha256) {
+            return Ok(None);
+        }
+        if require.public_keys.is_empty() {
+            return Err(failure(format!(
+                "it has digest {}, which require.sha256 of the driver's file does not list",
+                component.sha256
+            )));
+        }
+        let verified = verify(&component.bytes, signature, &require.public_keys);
+        verified
+            .map(|by| Some(by.file))
+            .map_err(|error| failure(error.to_string()))
+    }
+
+    /// Types, grants, native code, self-test; what an earlier activation did is not done again.
+    fn compile(&mut self, component: &ComponentBytes) -> Result<Manifest, Failure> {
+        let (paths, limits) = (self.with.paths, self.with.driver.limits.compile);
+        self.begin(Step::Check);
+        if let Some(manifest) = compiled_before(paths, &component.sha256) {
+            self.refuse_ungranted(&manifest.imports, &manifest.exports)?;
+            return Ok(manifest);
+        }
+        let failed = |step| move |error| Failure::of_compile(step, &error);
+        let checked = check(component, limits, self.with.priority).map_err(failed(Step::Check))?;
+        let interfaces = &checked.interfaces;
+        self.refuse_ungranted(&interfaces.imports, &interfaces.exports)?;
+        self.begin(Step::Compile);
+        let code = checked.compile().map_err(failed(Step::Compile))?;
+        self.begin(Step::SelfTest);
+        let tested = code.self_test().map_err(failed(Step::SelfTest))?;
+        tested.keep(paths).map_err(failed(Step::SelfTest))
+    }
+
+    fn refuse_ungranted(&self, imports: &[String], exports: &[String]) -> Result<(), Failure> {
+        let problems = imports::problems(imports, exports, &self.with.driver.grants);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Err(Failure::of(Step::Check, reasons.join("; ")))
+    }
+
+    /// What is sound serves, unless it takes something away, was rejected, or its moment has not come.
+    fn decide(&mut self, sound: Sound, record: &VersionRecord) -> Result<Outcome, Failure> {
+        let sha256 = sound.manifest.component_sha256.clone();
+        let is_active = record.active.as_ref().is_some_and(|it| it.sha256 == sha256);
+        if self.with.driver.versions.rejected.contains(&sha256) && !is_active {
+            return self.reject(&sound);
+        }
+        if record.has_taken_back(&sha256) {
+            // Delivered in another form, it is the same version still.
+            self.settle();
+            return Ok(Outcome::Rejected);
+        }
+        self.forgive(record)?;
+        if !is_active && let Some(reason) = self.reason_to_hold(&sound, record) {
+            return self.hold(sound, reason);
+        }
+        if !is_active && let Some(seconds) = self.with.seconds_left(&sha256, self.since) {
+            let not_before = sys::now_seconds() + seconds;
+            self.show(Step::Wait, Some(not_before));
+            return Ok(Outcome::Waits(seconds));
+        }
+        self.begin(Step::Switch);
+        self.switch(ActiveVersion {
+            sha256,
+            version: sound.manifest.description.version.clone(),
+            since: sys::now_seconds(),
+            source: self.source.display().to_string(),
+            driver_file: self.with.driver.text.clone(),
+            content: self.content.clone(),
+            verified_by: sound.verified_by,
+        })?;
+        Ok(Outcome::Activated)
+    }
+
+    /// The source shows another version: those that it showed before may come again one day.
+    fn forgive(&self, record: &VersionRecord) -> Result<(), Failure> {
+        match record.rejected.is_empty() {
+            true => Ok(()),
+            false => self.change(|record| record.rejected.clear()),
+        }
+    }
+
+    fn reason_to_hold(&self, sound: &Sound, record: &VersionRecord) -> Option<String> {
+        let sha256 = &sound.manifest.component_sha256;
+        if self.with.driver.versions.held.contains(sha256) {
+            return Some("versions.held of the driver's file names it".to_owned());
+        }
+        let active = record.active.as_ref()?;
+        let active = compiled::read_manifest(self.with.paths, &active.sha256).ok()?;
+        let taken = what_it_takes_away(&sound.manifest, &active, self.with.in_use);
+        (!taken.is_empty()).then(|| taken.join("; "))
+    }
+
+    fn hold(&mut self, sound: Sound, reason: String) -> Result<Outcome, Failure> {
+        let held = HeldVersion {
+            sha256: sound.manifest.component_sha256,
+            version: sound.manifest.description.version,
+            since: sys::now_seconds(),
+            source: self.source.display().to_string(),
+            reason: GuestText::sentence(&reason),
+            content: self.content.clone(),
+            verified_by: sound.verified_by,
+        };
+        tracing::warn!(
+            driver.name = self.with.driver.name.0,
+            component.sha256 = held.sha256,
+            component.version = held.version.as_str(),
+            reason,
+            "a new version is held; `drivebay activate` lets it serve"
+        );
+        self.change(|record| {
+            record.held.retain(|known| known.source != held.source);
+            record.held.push(held);
+        })?;
+        self.settle();
+        Ok(Outcome::Held)
+    }
+
+    fn reject(&mut self, sound: &Sound) -> Result<Outcome, Failure> {
+        let manifest = &sound.manifest;
+        let rejected = RejectedVersion {
+            sha256: manifest.component_sha256.clone(),
+            version: manifest.description.version.clone(),
+            since: sys::now_seconds(),
+            source: self.source.display().to_string(),
+            reason: "versions.rejected of the driver's file names it".to_owned(),
+            by: RejectedBy::DriverFile,
+            content: self.content.clone(),
+        };
+        self.change(|record| {
+            record
+                .rejected
+                .retain(|known| known.sha256 != rejected.sha256);
+            record.rejected.push(rejected);
+        })?;
+        self.settle();
+        Ok(Outcome::Rejected)
+    }
+
+    /// The one moment at which anything changes for callers.
+    fn switch(&mut self, version: ActiveVersion) -> Result<(), Failure> {
+        let now = (version.sha256.clone(), version.version.clone());
+        let before = self.change(|record| {
+            let before = record.active.as_ref().map(|it| it.sha256.clone());
+            record.activate(version);
+            before
+        })?;
+        tracing::info!(
+            driver.name = self.with.driver.name.0,
+            component.sha256 = now.0,
+            component.version = now.1.as_str(),
+            previous = before.as_deref(),
+            source = %self.source.display(),
+            "another version serves"
+        );
+        self.settle();
+        Ok(())
+    }
+
+    /// The same component by another driver's file, if it allows that.
+    fn apply_driver_file(&mut self, active: ActiveVersion) -> Result<(), Failure> {
+        self.begin(Step::Verify);
+        let (driver, paths) = (self.with.driver, self.with.paths);
+        let mut keys = driver.require.public_keys.iter();
+        let is_signed = keys.any(|key| Some(&key.path) == active.verified_by.as_ref());
+        if !driver.require.allows_digest(&active.sha256) && !is_signed {
+            let reason = "the version that serves is not one that `require` of the driver's file allows; until one that it allows is offered, the driver's file does not count";
+            return Err(Failure::of(Step::Verify, reason.to_owned()));
+        }
+        self.begin(Step::Check);
+        let manifest = compiled::read_manifest(paths, &active.sha256)
+            .map_err(|error| Failure::passing(Step::Check, &error))?;
+        self.refuse_ungranted(&manifest.imports, &manifest.exports)?;
+        self.begin(Step::Switch);
+        self.switch(ActiveVersion {
+            driver_file: driver.text.clone(),
+            content: self.content.clone(),
+            ..active
+        })
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut VersionRecord) -> T) -> Result<T, Failure> {
+        VersionRecord::change(self.with.paths, &self.with.driver.name, change)
+            .map_err(|error| Failure::passing(Step::Switch, &error))
+    }
+
+    fn begin(&self, step: Step) {
+        self.show(step, None);
+    }
+
+    fn show(&self, step: Step, not_before: Option<u64>) {
+        let mut progress = VersionProgress::read(self.with.paths, &self.with.driver.name);
+        progress.pending = Some(PendingVersion {
+            sha256: self.sha256.clone(),
+            step,
+            since: self.since,
+            source: self.source.display().to_string(),
+            content: self.content.clone(),
+            not_before,
+        });
+        tracing::debug!(driver.name = self.with.driver.name.0, step = step.name(), source = %self.source.display(), "looking at a version");
+        self.with.note(progress);
+    }
+
+    /// It is on its way no longer, and nothing stands against its source any more.
+    fn settle(&self) {
+        let mut progress = VersionProgress::read(self.with.paths, &self.with.driver.name);
+        let source = self.source.display().to_string();
+        progress.pending = None;
+        progress.refused.retain(|known| known.source != source);
+        self.with.note(progress);
+    }
+
+    fn refuse(&self, failure: Failure) -> Outcome {
+        let (step, reason) = (failure.step.name(), failure.reason.as_str());
+        tracing::error!(driver.name = self.with.driver.name.0, component.sha256 = self.sha256, step, reason, source = %self.source.display(),
+            "a version is refused; the one that serves goes on");
+        let mut progress = VersionProgress::read(self.with.paths, &self.with.driver.name);
+        progress.refuse(RefusedVersion {
+            sha256: self.sha256.clone(),
+            step: failure.step,
+            reason: GuestText::sentence(reason),
+            since: sys::now_seconds(),
+            source: self.source.display().to_string(),
+            content: (failure.retry == Retry::Never).then(|| self.content.clone()),
+        });
+        self.with.note(progress);
+        Outcome::Refused
+    }
+}
+
+fn unread(error: SourceError) -> Failure {
+    match error {
+        SourceError::Changed { .. } => Failure {
+            retry: Retry::AtOnce,
+            ..Failure::passing(Step::Read, &error)
+        },
+        SourceError::Unreadable { .. } => Failure::passing(Step::Read, &error),
+    }
+}

@@ -1,0 +1,250 @@
+//! Follows the sources of components and the drivers' files of a node: whatever changes there is looked at, and what is
+//! sound serves.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::activate::{Activation, Outcome};
+use super::compiled::read_manifest;
+use super::manifest::Manifest;
+use super::snapshot::{Offer, join};
+use super::source::SourceDirectory;
+use super::version_progress::{RefusedVersion, Step, VersionProgress};
+use super::watch::{POLL_INTERVAL, Stopper, Watch, Woken};
+use super::watcher_lock::WatcherLock;
+use crate::config::{self, ConfigError, DriverConfig, Paths};
+use crate::error::GuestText;
+use crate::sys;
+use crate::volume::DriverName;
+use crate::worker::client::Priority;
+
+/// Between two looks whether the process that watches is still there.
+const TAKE_OVER: Duration = Duration::from_millis(500);
+
+/// A source that changes while it is read is read again, and no more often than that at once.
+const LOOKS: usize = 8;
+
+/// The versions that made what is mounted or attached for a driver, by digest; the journal knows them.
+type InUse = dyn Fn(&DriverName) -> BTreeSet<String> + Send;
+
+/// What a node follows.
+pub struct Updates {
+    paths: Paths,
+    sources: Vec<SourceDirectory>,
+    node: String,
+    in_use: Box<InUse>,
+    watch: Watch,
+}
+
+impl fmt::Debug for Updates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Updates")
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Updates {
+    /// From those sources, on the node of that name. Changes are heard from now on.
+    ///
+    /// # Errors
+    /// Where no pipe is to be had.
+    pub fn new(
+        paths: Paths,
+        sources: Vec<SourceDirectory>,
+        node: String,
+        in_use: impl Fn(&DriverName) -> BTreeSet<String> + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let directories = sources.iter().map(|source| source.path().to_owned());
+        let watch = Watch::new(directories.chain([paths.drivers()]), POLL_INTERVAL)?;
+        Ok(Self {
+            paths,
+            sources,
+            node,
+            in_use: Box::new(in_use),
+            watch,
+        })
+    }
+
+    /// What ends [`Self::follow`].
+    pub fn stopper(&self) -> Stopper {
+        self.watch.stopper()
+    }
+
+    /// Until it is stopped. While another process of the node watches, it waits for that one to end: two would look at
+    /// everything twice.
+    pub fn follow(mut self) {
+        let Some(_lock) = self.wait_for_lock() else {
+            return;
+        };
+        loop {
+            let next = self.look(Priority::Background);
+            if self.watch.wait(next) == Woken::Stopped {
+                return;
+            }
+        }
+    }
+
+    fn wait_for_lock(&mut self) -> Option<WatcherLock> {
+        let mut has_told = false;
+        loop {
+            match WatcherLock::try_hold(&self.paths) {
+                Ok(Some(lock)) => return Some(lock),
+                Ok(None) => {}
+                Err(error) if !has_told => {
+                    tracing::error!(%error, "cannot watch for new versions; trying again");
+                    has_told = true;
+                }
+                Err(_) => {}
+            }
+            if self.watch.wait(Instant::now() + TAKE_OVER) == Woken::Stopped {
+                return None;
+            }
+        }
+    }
+
+    /// Looks at everything once, and returns when to look again at the latest.
+    pub fn look(&self, priority: Priority) -> Instant {
+        let mut next = Instant::now() + POLL_INTERVAL;
+        for _ in 0..LOOKS {
+            let (has_changed, waits) = self.look_once(priority);
+            if let Some(seconds) = waits {
+                next = next.min(Instant::now() + Duration::from_secs(seconds));
+            }
+            if !has_changed {
+                break;
+            }
+        }
+        next
+    }
+
+    fn look_once(&self, priority: Priority) -> (bool, Option<u64>) {
+        let drivers = match config::load_each_driver(&self.paths) {
+            Ok(drivers) => drivers,
+            Err(error) => {
+                tracing::error!(%error, "cannot look for changed drivers");
+                return (false, None);
+            }
+        };
+        let offer = join(self.sources.iter().map(SourceDirectory::read).collect());
+        let (mut has_changed, mut waits) = (false, None::<u64>);
+        for (name, driver) in drivers {
+            let outcome = match driver {
+                Ok(driver) => self.look_for(&driver, &offer, priority),
+                Err(error) => {
+                    self.note_wrong_file(&name, &error);
+                    continue;
+                }
+            };
+            match outcome {
+                Outcome::SourceChanged => has_changed = true,
+                Outcome::Waits(seconds) => {
+                    waits = Some(waits.map_or(seconds, |known| known.min(seconds)));
+                }
+                Outcome::Known
+                | Outcome::Activated
+                | Outcome::Held
+                | Outcome::Rejected
+                | Outcome::Refused => {}
+            }
+        }
+        (has_changed, waits)
+    }
+
+    fn look_for(&self, driver: &DriverConfig, offer: &Offer, priority: Priority) -> Outcome {
+        self.note(&driver.name, DRIVER_FILE, &[]);
+        self.note_problems(driver, offer);
+        let in_use = self.manifests_in_use(&driver.name);
+        let activation = Activation {
+            paths: &self.paths,
+            driver,
+            in_use: &in_use,
+            node: &self.node,
+            priority,
+        };
+        let candidate = offer.candidates.get(&driver.component);
+        let taken_up = candidate.map_or(Ok(Outcome::Known), |it| activation.take_up(it));
+        // A new version brings the driver's file with it; where none serves by it, the one that does may.
+        let outcome = match taken_up {
+            Ok(Outcome::Activated) => Ok(Outcome::Activated),
+            Ok(outcome) => activation.take_up_driver_file().map(|_| outcome),
+            Err(error) => Err(error),
+        };
+        outcome.unwrap_or_else(|error| {
+            tracing::error!(driver.name = driver.name.0, %error, "cannot look for a new version");
+            Outcome::Refused
+        })
+    }
+
+    /// Of versions that are gone nothing is known, and nothing can be compared.
+    fn manifests_in_use(&self, driver: &DriverName) -> Vec<Manifest> {
+        let digests = (self.in_use)(driver);
+        let known = |sha256: &String| read_manifest(&self.paths, sha256).ok();
+        digests.iter().filter_map(known).collect()
+    }
+
+    /// What lies in the sources and does not count, as far as it is this driver's; it is noted for as long as it is so.
+    fn note_problems(&self, driver: &DriverConfig, offer: &Offer) {
+        let is_offered = offer.candidates.contains_key(&driver.component);
+        let concerns = offer
+            .problems
+            .iter()
+            .filter(|problem| match &problem.component {
+                Some(component) => *component == driver.component,
+                None => !is_offered,
+            });
+        let reasons: Vec<GuestText> = concerns
+            .map(|problem| GuestText::sentence(&problem.reason))
+            .collect();
+        self.note(&driver.name, SOURCES, &reasons);
+    }
+
+    fn note_wrong_file(&self, driver: &DriverName, error: &ConfigError) {
+        self.note(
+            driver,
+            DRIVER_FILE,
+            &[GuestText::sentence(&error.to_string())],
+        );
+    }
+
+    /// Replaces what was noted under that head, where it is something else now.
+    fn note(&self, driver: &DriverName, head: &str, reasons: &[GuestText]) {
+        let mut progress = VersionProgress::read(&self.paths, driver);
+        let noted = |known: &&RefusedVersion| known.source == head;
+        let before: Vec<&GuestText> = progress
+            .refused
+            .iter()
+            .filter(noted)
+            .map(|it| &it.reason)
+            .collect();
+        if before.iter().copied().eq(reasons) {
+            return;
+        }
+        progress.refused.retain(|known| known.source != head);
+        for reason in reasons {
+            tracing::error!(
+                driver.name = driver.0,
+                reason = reason.as_str(),
+                "no version can come from there; the one that serves goes on"
+            );
+            progress.refused.push(RefusedVersion {
+                sha256: None,
+                step: Step::Read,
+                reason: reason.clone(),
+                since: sys::now_seconds(),
+                source: head.to_owned(),
+                content: None,
+            });
+        }
+        if let Err(error) = progress.write(&self.paths, driver) {
+            tracing::warn!(driver.name = driver.0, %error, "cannot note what is wrong with the sources");
+        }
+    }
+}
+
+/// Under which what is wrong with the sources is noted.
+const SOURCES: &str = "--components-from";
+
+/// Under which a wrong driver's file is.
+const DRIVER_FILE: &str = "drivers.d";
