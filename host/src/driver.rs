@@ -77,7 +77,7 @@ pub use request::{
 pub use response::{Component, ExpandOutcome};
 pub use session::{CallTimeouts, Session};
 pub use version_stats::{DecidedVersions, VersionStats};
-pub use versions_in_use::versions_in_use_by;
+pub use versions_in_use::{versions_in_use, versions_in_use_by};
 
 /// One driver on this machine. Clones share everything.
 #[derive(Debug, Clone)]

@@ -28,8 +28,11 @@ mod entry_name;
 mod hold;
 mod imports;
 #[cfg(feature = "compiler")]
+mod installed;
+#[cfg(feature = "compiler")]
 mod known_versions;
 mod manifest;
+mod retain;
 #[cfg(feature = "compiler")]
 mod signature;
 #[cfg(feature = "compiler")]
@@ -71,9 +74,12 @@ pub(crate) use engine::{MEMORY_RESERVATION, engine};
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
 #[cfg(feature = "compiler")]
+pub use installed::{InstallError, install_for};
+#[cfg(feature = "compiler")]
 pub use known_versions::DigestError;
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
+pub use retain::remove_unused;
 #[cfg(feature = "compiler")]
 pub use signature::{SignatureError, VerifiedBy, verify};
 #[cfg(feature = "compiler")]
@@ -81,7 +87,7 @@ pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourcePr
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
 #[cfg(feature = "compiler")]
-pub use updates::Updates;
+pub use updates::{Updates, VersionsInUse};
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
 pub use version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,

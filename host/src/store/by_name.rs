@@ -8,6 +8,7 @@ use super::compile::{self, CompileError};
 use super::components::{self, ComponentBytes, ComponentError};
 use super::decide::{DecisionError, log_change};
 use super::imports::{ImportProblem, problems};
+use super::installed::installed_version;
 use super::known_versions::{DigestError, KnownAs, KnownVersion, find, known_versions};
 use super::manifest::Manifest;
 use super::version_progress::VersionProgress;
@@ -24,7 +25,7 @@ const ROLLED_BACK: &str = "rolled back by `drivebay rollback`";
 pub struct VersionChange {
     /// From this moment on.
     pub now: ActiveVersion,
-    /// Until this moment, as far as that was activated.
+    /// Until this moment, as far as anything did.
     pub before: Option<ActiveVersion>,
 }
 
@@ -199,9 +200,14 @@ fn change(
     config: &DriverConfig,
     decide: impl FnOnce(&mut VersionRecord) -> Result<ActiveVersion, DecisionError>,
 ) -> Result<VersionChange, ByNameError> {
+    let installed = installed_version(paths, config);
     let decided = VersionRecord::change(paths, &config.name, |record| {
-        let before = record.active.clone();
-        decide(record).map(|now| VersionChange { now, before })
+        let mut changed = record.clone();
+        changed.active = changed.active.or(installed);
+        let before = changed.active.clone();
+        let now = decide(&mut changed)?;
+        *record = changed;
+        Ok(VersionChange { now, before })
     })?;
     let change = decided.map_err(|reason| undecided(config, reason))?;
     log_change(&config.name, &change.now, change.before.as_ref());

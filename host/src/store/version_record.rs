@@ -256,13 +256,7 @@ impl VersionRecord {
         driver: &DriverName,
         change: impl FnOnce(&mut Self) -> T,
     ) -> Result<T, RecordError> {
-        let lock = paths.locks().join(format!("versions-{driver}.lock"));
-        let _lock = Lock::acquire(&lock, Instant::now() + LOCK_WAIT).map_err(|source| {
-            RecordError::Locked {
-                driver: driver.clone(),
-                source,
-            }
-        })?;
+        let _lock = Self::lock(paths, driver)?;
         let before = Self::read(paths, driver)?;
         let mut record = before.clone().unwrap_or_default();
         let answer = change(&mut record);
@@ -270,6 +264,15 @@ impl VersionRecord {
             record.write(paths, driver)?;
         }
         Ok(answer)
+    }
+
+    /// While it is held, the record stays as it is.
+    pub(super) fn lock(paths: &Paths, driver: &DriverName) -> Result<Lock, RecordError> {
+        let lock = paths.locks().join(format!("versions-{driver}.lock"));
+        Lock::acquire(&lock, Instant::now() + LOCK_WAIT).map_err(|source| RecordError::Locked {
+            driver: driver.clone(),
+            source,
+        })
     }
 
     fn write(&self, paths: &Paths, driver: &DriverName) -> Result<(), RecordError> {
