@@ -40,6 +40,8 @@ mod snapshot;
 #[cfg(feature = "compiler")]
 mod source;
 #[cfg(feature = "compiler")]
+mod store_lock;
+#[cfg(feature = "compiler")]
 mod updates;
 mod version_progress;
 mod version_record;
@@ -86,6 +88,8 @@ pub use signature::{SignatureError, VerifiedBy, verify};
 pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
+#[cfg(feature = "compiler")]
+pub use store_lock::hold_store;
 #[cfg(feature = "compiler")]
 pub use updates::{Updates, VersionsInUse};
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};

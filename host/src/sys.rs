@@ -38,8 +38,8 @@ pub use directory::{
 pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, takes_writes};
 pub use durable::{
     TrustError, check_root_only_directory, create_durably, open_trusted, read_trusted,
-    remove_durably, remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
-    write_durably_by_way_of, write_program_durably,
+    remove_durably, remove_durably_by_way_of, remove_leftovers, remove_unfinished, replace_link,
+    write_durably, write_durably_by_way_of, write_program_durably,
 };
 pub use file_cache::{FileCache, if_there};
 pub use host_name::host_name;

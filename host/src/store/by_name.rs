@@ -162,9 +162,27 @@ pub fn activate_by_name(
     }
     let manifest = admitted(paths, config, &known)?;
     let now = known.activated(manifest.description.version, config);
+    let offered = progress.offered.as_ref();
     change(paths, config, |record| {
-        record.activate_by_name(now.clone()).map(|()| now)
+        record.activate_by_name(now.clone(), offered).map(|()| now)
     })
+}
+
+/// Lets the latest version before serve again that the driver's file does not reject, because it rejects the one that
+/// serves.
+///
+/// # Errors
+/// [`ByNameError`]; nothing changes then.
+pub(super) fn reject_by_file(
+    paths: &Paths,
+    config: &DriverConfig,
+) -> Result<VersionChange, ByNameError> {
+    let record = VersionRecord::read(paths, &config.name)?.unwrap_or_default();
+    let rejected = &config.versions.rejected;
+    let mut previous = record.previous.iter().map(|it| it.sha256.as_str());
+    let to = previous.find(|sha256| !rejected.iter().any(|known| known == sha256));
+    let reason = "versions.rejected of the driver's file names it";
+    go_back(paths, config, to, (RejectedBy::DriverFile, reason))
 }
 
 /// Lets the version serve again that did before, or the one of that digest among those that did.
@@ -175,6 +193,15 @@ pub fn roll_back(
     paths: &Paths,
     config: &DriverConfig,
     to: Option<&str>,
+) -> Result<VersionChange, ByNameError> {
+    go_back(paths, config, to, (RejectedBy::Operator, ROLLED_BACK))
+}
+
+fn go_back(
+    paths: &Paths,
+    config: &DriverConfig,
+    to: Option<&str>,
+    (by, reason): (RejectedBy, &str),
 ) -> Result<VersionChange, ByNameError> {
     let record = VersionRecord::read(paths, &config.name)?.unwrap_or_default();
     let known = known_versions(paths, &record, &VersionProgress::default());
@@ -188,8 +215,7 @@ pub fn roll_back(
     // With the driver's file of today, by which it was checked just now: that of then may allow more.
     let now = target.activated(manifest.description.version, config);
     change(paths, config, |record| {
-        let reason = ROLLED_BACK.to_owned();
-        record.roll_back(Some(&sha256), RejectedBy::Operator, reason)?;
+        record.roll_back(Some(&sha256), by, reason.to_owned())?;
         record.active = Some(now.clone());
         Ok(now)
     })
@@ -210,8 +236,24 @@ fn change(
         Ok(VersionChange { now, before })
     })?;
     let change = decided.map_err(|reason| undecided(config, reason))?;
+    forget_pending(paths, config, &change.now);
     log_change(&config.name, &change.now, change.before.as_ref());
     Ok(change)
+}
+
+/// It waits no longer. Who cannot be told so learns it with the next look.
+fn forget_pending(paths: &Paths, config: &DriverConfig, now: &ActiveVersion) {
+    let progress = VersionProgress::read(paths, &config.name);
+    let pending = progress.pending.as_ref().and_then(|it| it.sha256.as_ref());
+    if pending == Some(&now.sha256) {
+        let progress = VersionProgress {
+            pending: None,
+            ..progress
+        };
+        if let Err(error) = progress.write(paths, &config.name) {
+            tracing::warn!(driver.name = config.name.0, %error, "cannot note that a version waits no longer");
+        }
+    }
 }
 
 fn undecided(config: &DriverConfig, reason: DecisionError) -> ByNameError {

@@ -1,7 +1,7 @@
 //! Which version serves instead of another one, once somebody decided that: the operator, by name, or a count of calls
 //! that broke down. Decisions on the record alone, and the one log event that a change has.
 
-use super::version_record::{ActiveVersion, RejectedBy, RejectedVersion, VersionRecord};
+use super::version_record::{ActiveVersion, Content, RejectedBy, RejectedVersion, VersionRecord};
 use crate::error::GuestText;
 use crate::sys::now_seconds;
 use crate::volume::DriverName;
@@ -107,25 +107,25 @@ impl VersionRecord {
         Ok(version)
     }
 
-    /// Lets a version serve because somebody named it. The one that served until now can be gone back to, and does not
-    /// come back by itself where a source may still offer it.
+    /// Lets a version serve because somebody named it. The one that served until now can be gone back to; where it is
+    /// what the sources offer, it does not come back by itself.
     ///
     /// # Errors
     /// [`DecisionError::ServesAlready`].
-    pub fn activate_by_name(&mut self, version: ActiveVersion) -> Result<(), DecisionError> {
+    pub fn activate_by_name(
+        &mut self,
+        version: ActiveVersion,
+        offered: Option<&Content>,
+    ) -> Result<(), DecisionError> {
         let (before, now) = (self.active.clone(), version.since);
         if before.as_ref().map(|active| &active.sha256) == Some(&version.sha256) {
             return Err(serves_already(&version.sha256));
         }
-        // One that was found in the source after the active one has taken its place there.
-        let mut held = self.held.iter();
-        let found = held
-            .find(|held| held.sha256 == version.sha256)
-            .map(|held| held.since);
         self.activate(version);
-        if let Some(before) = before
-            && found.is_none_or(|found| found < before.since)
-        {
+        let is_offered = |it: &ActiveVersion| {
+            offered.is_some_and(|offered| offered.offered == it.content.offered)
+        };
+        if let Some(before) = before.filter(is_offered) {
             self.reject(before, RejectedBy::Operator, REPLACED.to_owned(), now);
         }
         Ok(())
@@ -170,7 +170,7 @@ pub fn log_change(driver: &DriverName, now: &ActiveVersion, before: Option<&Acti
 
 #[cfg(test)]
 mod tests {
-    use super::super::version_record::{Content, HeldVersion};
+    use super::super::version_record::HeldVersion;
     use super::*;
 
     fn content(sha256: &str) -> Content {
@@ -277,7 +277,9 @@ mod tests {
      {
         let mut record = record(&["a", "b"]);
         back(&mut record, None).expect("a served before");
-        record.activate_by_name(version("b")).expect("rejected");
+        let offered = content("content of a");
+        let activated = record.activate_by_name(version("b"), Some(&offered));
+        activated.expect("rejected");
         assert!(!record.has_taken_back("b") && record.has_taken_back("a"));
         assert_eq!(record.rejected[0].reason, REPLACED);
         // The operator can still go back to it.
@@ -289,22 +291,22 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_held_has_taken_the_place_of_the_active_one_in_its_source() {
-        let held = |since| HeldVersion {
+    fn what_a_source_offers_no_more_is_not_rejected_when_another_is_activated() {
+        let held = HeldVersion {
             sha256: "b".to_owned(),
             version: GuestText::name("2"),
-            since,
+            since: 10,
             source: "/source".to_owned(),
             reason: GuestText::sentence("it takes something away"),
-            content: Content::default(),
+            content: content("content of b"),
             verified_by: None,
         };
-        for (since, is_rejected) in [(10, false), (9, true)] {
+        for offered in [Some(content("content of b")), None] {
             let mut record = record(&["a"]);
-            record.held.push(held(since));
-            record.activate_by_name(version("b")).expect("held");
-            assert_eq!(record.has_taken_back("a"), is_rejected, "{since}");
-            assert!(record.held.is_empty());
+            record.held.push(held.clone());
+            let activated = record.activate_by_name(version("b"), offered.as_ref());
+            activated.expect("held");
+            assert!(record.rejected.is_empty() && record.held.is_empty());
             assert_eq!(previous(&record), ["a"]);
         }
     }

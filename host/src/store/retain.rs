@@ -1,24 +1,20 @@
 //! Which versions stay on the node: those that may serve, may be gone back to, or made what is still in use.
 //!
-//! Others put versions here meanwhile, in processes of their own. A version is written before anything names it, so what
-//! was written lately stays whatever names it; and which version serves changes under the locks that are held here.
+//! Others put versions here meanwhile, in processes of their own. A version is written before anything names it, so
+//! nothing is removed while somebody is at it; and which version serves changes under the locks that are held here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::components::{is_digest, locate};
+use super::store_lock::alone;
 use super::version_progress::VersionProgress;
 use super::version_record::{RecordError, RejectedBy, VersionRecord};
 use crate::config::Paths;
 use crate::sys::{Lock, if_there};
 use crate::volume::DriverName;
-
-/// Between a version's first file and the record that names it, it is compiled and tried, for minutes where the node is
-/// slow.
-const SETTLED: Duration = Duration::from_secs(600);
 
 /// Files by the version that they are of.
 type Files = BTreeMap<String, Vec<PathBuf>>;
@@ -30,6 +26,9 @@ type Files = BTreeMap<String, Vec<PathBuf>>;
 /// # Errors
 /// Where it cannot be told what is needed: then nothing is removed. Where a file cannot be removed.
 pub fn remove_unused(paths: &Paths, keep: &BTreeSet<String>) -> io::Result<Vec<String>> {
+    let Some(_alone) = alone(paths).map_err(io::Error::other)? else {
+        return Ok(Vec::new());
+    };
     let drivers = drivers(paths)?;
     let _locks = lock(paths, &drivers).map_err(io::Error::other)?;
     let mut needed = keep.clone();
@@ -41,7 +40,7 @@ pub fn remove_unused(paths: &Paths, keep: &BTreeSet<String>) -> io::Result<Vec<S
     needed.extend(installed(paths)?);
     let mut removed = Vec::new();
     for (sha256, files) in files(paths)? {
-        if !needed.contains(&sha256) && are_settled(&files)? {
+        if !needed.contains(&sha256) {
             remove(&files)?;
             removed.push(sha256);
         }
@@ -116,21 +115,6 @@ fn version_of(file: &str) -> Option<&str> {
     (is_digest(sha256) && rest.starts_with(['.', '-'])).then_some(sha256)
 }
 
-fn are_settled(files: &[PathBuf]) -> io::Result<bool> {
-    for file in files {
-        let Some(metadata) = if_there(fs::metadata(file))? else {
-            continue;
-        };
-        // Written in the future, as a clock that was set back has it: it may be this minute's.
-        let age = metadata.modified()?.elapsed();
-        if age.is_ok_and(|age| age >= SETTLED) {
-            continue;
-        }
-        return Ok(false);
-    }
-    Ok(true)
-}
-
 fn remove(files: &[PathBuf]) -> io::Result<()> {
     for file in files {
         if_there(fs::remove_file(file))?;
@@ -152,9 +136,7 @@ fn names(directory: &Path) -> io::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
     use std::os::unix::fs::symlink;
-    use std::time::SystemTime;
 
     use super::super::components::retained;
     use super::super::version_progress::{PendingVersion, Step};
@@ -192,7 +174,7 @@ mod tests {
             let store = Self { _root: root, paths };
             for sha256 in ('0'..='7').map(digest) {
                 for file in store.files_of(&sha256) {
-                    write_long_ago(&file);
+                    write(&file);
                 }
             }
             store
@@ -217,11 +199,8 @@ mod tests {
         }
     }
 
-    fn write_long_ago(file: &Path) {
+    fn write(file: &Path) {
         fs::write(file, "x").expect("writable");
-        let then = SystemTime::now() - SETTLED * 2;
-        let file = File::options().write(true).open(file).expect("there");
-        file.set_modified(then).expect("ours");
     }
 
     fn version(sha256: char) -> ActiveVersion {
@@ -262,7 +241,7 @@ mod tests {
                 content: Content::default(),
                 not_before: None,
             }),
-            refused: Vec::new(),
+            ..VersionProgress::default()
         };
         let another = DriverName("another".to_owned());
         progress.write(&store.paths, &another).expect("writable");
@@ -299,17 +278,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_lately_stays_though_nothing_names_it_yet() {
+    fn while_somebody_puts_something_there_nothing_goes() {
         let store = Store::new();
-        let [component, _, manifest, _] = store.files_of(&digest('0'));
-        fs::write(component, "x").expect("writable");
-        let file = File::options().write(true).open(manifest).expect("there");
-        let later = SystemTime::now() + SETTLED * 2;
-        file.set_modified(later).expect("ours");
-        let [_, _, another, _] = store.files_of(&digest('1'));
-        fs::write(another, "x").expect("writable");
-        let removed = store.remove_unused(&[]).expect("told");
-        assert_eq!(removed, ('2'..='7').map(digest).collect::<Vec<_>>());
+        let storing = crate::store::hold_store(&store.paths).expect("free");
+        assert_eq!(
+            store.remove_unused(&[]).expect("told"),
+            Vec::<String>::new()
+        );
+        drop(storing);
+        assert!(!store.remove_unused(&[]).expect("told").is_empty());
     }
 
     #[test]
@@ -317,7 +294,7 @@ mod tests {
         let store = Store::new();
         fs::write(store.paths.components().join("nfs.wasm"), "plain").expect("writable");
         let [_, code, ..] = store.files_of(&sha256_hex(b"plain"));
-        write_long_ago(&code);
+        write(&code);
         store.remove_unused(&[]).expect("told");
         assert!(code.exists());
     }
@@ -327,7 +304,7 @@ mod tests {
         let store = Store::new();
         let name = format!(".{}.wasm.0123.tmp", digest('8'));
         let left = store.paths.components().join("sha256").join(name);
-        write_long_ago(&left);
+        write(&left);
         assert!(
             store
                 .remove_unused(&[])
