@@ -8,6 +8,7 @@
 #[cfg(feature = "compiler")]
 mod activate;
 mod active;
+mod call_counts;
 #[cfg(feature = "compiler")]
 mod compile;
 mod compile_refusals;
@@ -31,6 +32,7 @@ mod signature;
 mod snapshot;
 #[cfg(feature = "compiler")]
 mod source;
+mod trial;
 #[cfg(feature = "compiler")]
 mod updates;
 mod version_progress;
@@ -44,6 +46,7 @@ pub use crate::worker::client::Priority;
 #[cfg(feature = "compiler")]
 pub use activate::{Activation, Outcome};
 pub use active::{ActiveVersions, Version, VersionError};
+pub use call_counts::CallEnd;
 #[cfg(feature = "compiler")]
 pub use compile::{
     CheckedComponent, CompileError, CompileLimit, CompiledComponent, SelfTest, SelfTestError,
@@ -70,6 +73,7 @@ pub use signature::{SignatureError, VerifiedBy, verify};
 pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
+pub use trial::Trial;
 #[cfg(feature = "compiler")]
 pub use updates::Updates;
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};

@@ -166,17 +166,12 @@ impl From<io::Error> for Unread {
     }
 }
 
-/// By digest; or by the key that was found to have signed it when it was activated, if that is still asked for.
 fn required(
     config: &DriverConfig,
     file: ComponentFile,
     verified_by: Option<&Path>,
 ) -> Result<ComponentFile, VersionError> {
-    let require = &config.require;
-    let mut keys = require.public_keys.iter();
-    if require.allows_digest(&file.sha256)
-        || keys.any(|key| Some(key.path.as_path()) == verified_by)
-    {
+    if is_allowed(config, &file.sha256, verified_by) {
         return Ok(file);
     }
     Err(VersionError::NotRequired {
@@ -184,4 +179,11 @@ fn required(
         sha256: file.sha256,
         driver: config.name.clone(),
     })
+}
+
+/// By digest; or by the key that was found to have signed it when it was activated, if that is still asked for.
+pub(super) fn is_allowed(config: &DriverConfig, sha256: &str, verified_by: Option<&Path>) -> bool {
+    let require = &config.require;
+    let mut keys = require.public_keys.iter();
+    require.allows_digest(sha256) || keys.any(|key| Some(key.path.as_path()) == verified_by)
 }

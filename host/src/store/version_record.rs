@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::call_counts;
 use crate::config::Paths;
 use crate::digest::sha256_hex;
 use crate::error::GuestText;
@@ -172,6 +173,11 @@ pub enum RecordError {
     },
 }
 
+/// There is no version to go back to.
+#[derive(Debug, thiserror::Error)]
+#[error("no such version served this driver before the one that serves now")]
+pub struct NoVersionBefore;
+
 /// Reading comes first: what is not a number is not a record.
 #[derive(Deserialize)]
 struct Format {
@@ -248,9 +254,23 @@ impl VersionRecord {
         let mut record = before.clone().unwrap_or_default();
         let answer = change(&mut record);
         if before.as_ref() != Some(&record) {
+            let serving = before.and_then(|before| before.active);
+            record.begin_calls_anew(serving.as_ref(), paths, driver);
             record.write(paths, driver)?;
         }
         Ok(answer)
+    }
+
+    /// A version is judged by its calls since it began to serve, not by those of an earlier time, nor by what it undid for
+    /// volumes of its own while another one served.
+    fn begin_calls_anew(&self, before: Option<&ActiveVersion>, paths: &Paths, driver: &DriverName) {
+        let beginning = |version: &ActiveVersion| (version.since, version.sha256.clone());
+        let Some(now) = &self.active else { return };
+        if before.map(beginning) != Some(beginning(now))
+            && let Err(error) = call_counts::begin_anew(paths, driver, &now.sha256)
+        {
+            tracing::warn!(driver.name = driver.0, %error, "calls of an earlier time are counted for the version that serves now");
+        }
     }
 
     /// While it is held, the record stays as it is.
@@ -289,6 +309,41 @@ impl VersionRecord {
             self.previous.insert(0, before);
         }
         self.previous.truncate(PREVIOUS);
+    }
+
+    /// Lets a version serve again that served before, the latest one unless another is named. The one that served until
+    /// now is rejected: it does not come back by itself, and is none to go back to.
+    ///
+    /// # Errors
+    /// [`NoVersionBefore`]; the record is then as it was.
+    pub fn roll_back(
+        &mut self,
+        to: Option<&str>,
+        by: RejectedBy,
+        reason: String,
+    ) -> Result<ActiveVersion, NoVersionBefore> {
+        let mut previous = self.previous.iter();
+        let found = previous.find(|known| to.is_none_or(|to| known.sha256 == to));
+        let (Some(to), Some(before)) = (found.cloned(), self.active.clone()) else {
+            return Err(NoVersionBefore);
+        };
+        let since = sys::now_seconds();
+        let version = ActiveVersion { since, ..to };
+        self.activate(version.clone());
+        self.previous.retain(|known| known.sha256 != before.sha256);
+        self.rejected.insert(
+            0,
+            RejectedVersion {
+                sha256: before.sha256,
+                version: before.version,
+                since,
+                source: before.source,
+                reason,
+                by,
+                content: before.content,
+            },
+        );
+        Ok(version)
     }
 
     /// Whether that version was taken out of service, and may not come back by itself.
