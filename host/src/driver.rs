@@ -64,7 +64,7 @@ use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 use mount_cache::MountCache;
 use session::Shared;
 
-pub use crate::store::{Export, Scope};
+pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;

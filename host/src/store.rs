@@ -7,6 +7,7 @@
 
 #[cfg(feature = "compiler")]
 mod activate;
+mod activated_driver;
 mod active;
 mod call_counts;
 #[cfg(feature = "compiler")]
@@ -45,6 +46,7 @@ mod watcher_lock;
 pub use crate::worker::client::Priority;
 #[cfg(feature = "compiler")]
 pub use activate::{Activation, Outcome};
+pub use activated_driver::or_activated;
 pub use active::{ActiveVersions, Version, VersionError};
 pub use call_counts::CallEnd;
 #[cfg(feature = "compiler")]

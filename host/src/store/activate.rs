@@ -21,7 +21,6 @@ use super::version_record::{
 };
 use super::{compiled, imports};
 use crate::config::{DriverConfig, Paths};
-use crate::digest::sha256_hex;
 use crate::error::GuestText;
 use crate::sys;
 use crate::worker::client::Priority;
@@ -75,7 +74,7 @@ struct Attempt<'a> {
 /// A component that passed every step but the last two.
 struct Sound {
     manifest: Manifest,
-    verified_by: Option<std::path::PathBuf>,
+    verified_by: Option<String>,
 }
 
 impl<'a> Activation<'a> {
@@ -120,10 +119,14 @@ impl<'a> Activation<'a> {
         };
         let content = Content {
             offered: active.content.offered.clone(),
-            driver_file: sha256_hex(&self.driver.text),
+            driver_file: Content::driver_file(self.driver),
         };
         let progress = VersionProgress::read(self.paths, &self.driver.name);
-        if active.driver_file == self.driver.text || progress.has_refused(&content) {
+        // Another component's version is not this driver's any more.
+        if active.component != self.driver.component
+            || active.content == content
+            || progress.has_refused(&content)
+        {
             return Ok(Outcome::Known);
         }
         let file = self
@@ -147,7 +150,7 @@ impl<'a> Activation<'a> {
     fn content_of(self, candidate: &Candidate) -> Content {
         let signature = candidate.signature.as_ref();
         let signature = signature.map(|file| file.sha256.as_str());
-        Content::of(&candidate.file.sha256, signature, &self.driver.text)
+        Content::of(&candidate.file.sha256, signature, self.driver)
     }
 
     fn forget_pending(self, progress: &VersionProgress) {
@@ -210,7 +213,7 @@ impl Attempt<'_> {
         &self,
         component: &ComponentBytes,
         signature: Option<&[u8]>,
-    ) -> Result<Option<std::path::PathBuf>, Failure> {
+    ) -> Result<Option<String>, Failure> {
         let (require, rules) = (&self.with.driver.require, &self.with.driver.versions);
         let failure = |reason: String| Failure::of(Step::Verify, reason);
         if let Some(declared) = rules.active.as_ref().filter(|it| **it != component.sha256) {
@@ -230,7 +233,7 @@ impl Attempt<'_> {
         }
         let verified = verify(&component.bytes, signature, &require.public_keys);
         verified
-            .map(|by| Some(by.file))
+            .map(|by| Some(by.fingerprint))
             .map_err(|error| failure(error.to_string()))
     }
 
@@ -285,6 +288,7 @@ impl Attempt<'_> {
         }
         self.begin(Step::Switch);
         self.switch(ActiveVersion {
+            component: self.with.driver.component.clone(),
             sha256,
             version: sound.manifest.description.version.clone(),
             since: sys::now_seconds(),
@@ -385,8 +389,8 @@ impl Attempt<'_> {
     fn apply_driver_file(&mut self, active: ActiveVersion) -> Result<(), Failure> {
         self.begin(Step::Verify);
         let (driver, paths) = (self.with.driver, self.with.paths);
-        let mut keys = driver.require.public_keys.iter();
-        let is_signed = keys.any(|key| Some(&key.path) == active.verified_by.as_ref());
+        let signer = active.verified_by.as_ref();
+        let is_signed = signer.is_some_and(|key| driver.require.lists_key(key));
         if !driver.require.allows_digest(&active.sha256) && !is_signed {
             let reason = "the version that serves is not one that `require` of the driver's file allows; until one that it allows is offered, the driver's file does not count";
             return Err(Failure::of(Step::Verify, reason.to_owned()));

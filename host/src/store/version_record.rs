@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::call_counts;
-use crate::config::Paths;
+use crate::config::{DriverConfig, Paths};
 use crate::digest::sha256_hex;
 use crate::error::GuestText;
 use crate::sys::{self, Lock, LockError, if_there};
@@ -48,6 +48,8 @@ pub struct VersionRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ActiveVersion {
+    /// Its name: with another one in the driver's file it is another component's version.
+    pub component: String,
     /// SHA-256 of the component, hex.
     pub sha256: String,
     /// Its own word for itself.
@@ -60,9 +62,9 @@ pub struct ActiveVersion {
     pub driver_file: String,
     /// What was offered when it was activated: the same once more is nothing new.
     pub content: Content,
-    /// The file of the public key whose signature it has, if one was asked for.
+    /// SHA-256 of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<PathBuf>,
+    pub verified_by: Option<String>,
 }
 
 /// A sound version that would take something away.
@@ -81,9 +83,9 @@ pub struct HeldVersion {
     pub reason: GuestText,
     /// What was offered.
     pub content: Content,
-    /// The file of the public key whose signature it has, if one was asked for.
+    /// SHA-256 of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<PathBuf>,
+    pub verified_by: Option<String>,
 }
 
 /// A version that is not activated by itself any more.
@@ -112,7 +114,7 @@ pub struct RejectedVersion {
 pub struct Content {
     /// Of the component's file as it lies in its source, compressed or not, and of its signature's, if it has one.
     pub offered: String,
-    /// SHA-256 of the driver's file.
+    /// SHA-256 of the driver's file, and of the public keys that it names.
     pub driver_file: String,
 }
 
@@ -198,12 +200,20 @@ impl Default for VersionRecord {
 
 impl Content {
     /// Of a component's file and its signature's, by their digests, with a driver's file.
-    pub fn of(file_sha256: &str, signature_sha256: Option<&str>, driver_file: &str) -> Self {
+    pub fn of(file_sha256: &str, signature_sha256: Option<&str>, driver: &DriverConfig) -> Self {
         let signature = signature_sha256.unwrap_or_default();
         Self {
             offered: sha256_hex(format!("{file_sha256} {signature}")),
-            driver_file: sha256_hex(driver_file),
+            driver_file: Self::driver_file(driver),
         }
+    }
+
+    /// The driver's part of it.
+    pub fn driver_file(driver: &DriverConfig) -> String {
+        let files = &driver.require.public_keys;
+        let keys = files.iter().flat_map(|file| &file.fingerprints);
+        let keys: Vec<&str> = keys.map(String::as_str).collect();
+        sha256_hex(format!("{} {}", keys.join(" "), driver.text))
     }
 }
 
@@ -380,6 +390,7 @@ mod tests {
 
     fn version(sha256: &str) -> ActiveVersion {
         ActiveVersion {
+            component: "nfs".to_owned(),
             sha256: sha256.to_owned(),
             version: GuestText::name("1"),
             since: 1,
