@@ -226,6 +226,7 @@ mod tests {
 
     fn version(sha256: char) -> ActiveVersion {
         ActiveVersion {
+            component: "nfs".to_owned(),
             sha256: digest(sha256),
             version: GuestText::name("1"),
             since: 1,

@@ -74,6 +74,7 @@ impl Site {
 
     fn activate_since(&self, version: char, since: u64) {
         let version = ActiveVersion {
+            component: "nfs".to_owned(),
             sha256: digest(version),
             version: GuestText::name(&format!("1.{version}")),
             since,
