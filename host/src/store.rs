@@ -9,6 +9,8 @@
 mod activate;
 mod activated_driver;
 mod active;
+#[cfg(feature = "compiler")]
+mod by_name;
 mod call_counts;
 #[cfg(feature = "compiler")]
 mod compile;
@@ -17,6 +19,7 @@ mod compiled;
 mod components;
 #[cfg(feature = "compiler")]
 mod contract;
+mod decide;
 #[cfg(feature = "compiler")]
 mod decompress;
 mod engine;
@@ -25,6 +28,10 @@ mod entry_name;
 #[cfg(feature = "compiler")]
 mod hold;
 mod imports;
+#[cfg(feature = "compiler")]
+mod installed;
+#[cfg(feature = "compiler")]
+mod known_versions;
 mod manifest;
 mod retain;
 #[cfg(feature = "compiler")]
@@ -48,6 +55,8 @@ pub use crate::worker::client::Priority;
 pub use activate::{Activation, Outcome};
 pub use activated_driver::or_activated;
 pub use active::{ActiveVersions, Version, VersionError};
+#[cfg(feature = "compiler")]
+pub use by_name::{ByNameError, VersionChange, activate_by_name, roll_back};
 pub use call_counts::CallEnd;
 #[cfg(feature = "compiler")]
 pub use compile::{
@@ -61,11 +70,16 @@ pub use components::{
     ComponentBytes, ComponentError, ComponentFile, MAX_COMPONENT_BYTES, install, locate,
     locate_digest, retained,
 };
+pub use decide::{DecisionError, log_change};
 #[cfg(feature = "compiler")]
 pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
+#[cfg(feature = "compiler")]
+pub use installed::{InstallError, install_for};
+#[cfg(feature = "compiler")]
+pub use known_versions::DigestError;
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
 pub use retain::remove_unused;
@@ -77,7 +91,7 @@ pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourcePr
 pub use source::SourceDirectory;
 pub use trial::Trial;
 #[cfg(feature = "compiler")]
-pub use updates::Updates;
+pub use updates::{Updates, VersionsInUse};
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
 pub use version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,

@@ -21,6 +21,8 @@ use drivebay::log_file::LogFile;
 use drivebay::volume::DriverName;
 use serde_json::Value;
 
+use super::printed::printed;
+
 /// Carry out one operation of a configured driver.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -54,7 +56,7 @@ impl Run {
             .operation
             .run(&session)
             .map_err(|error| anyhow::anyhow!("{}: {}", error.condition().name(), error.chain()))?;
-        println!("{}", json::printed(&answer));
+        println!("{}", printed(&answer));
         Ok(ExitCode::SUCCESS)
     }
 }

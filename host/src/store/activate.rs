@@ -10,8 +10,10 @@ use std::path::Path;
 
 use super::compile::{check, compiled_before};
 use super::components::{ComponentBytes, keep};
+use super::decide::log_change;
 use super::decompress::decompress;
 use super::hold::what_it_takes_away;
+use super::installed::installed_version;
 use super::manifest::Manifest;
 use super::signature::verify;
 use super::snapshot::{Candidate, SourceError};
@@ -84,7 +86,7 @@ impl<'a> Activation<'a> {
     /// The record cannot be read.
     pub fn take_up(self, candidate: &Candidate) -> Result<Outcome, RecordError> {
         let content = self.content_of(candidate);
-        let record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
+        let record = self.record()?;
         let progress = VersionProgress::read(self.paths, &self.driver.name);
         if record.has_decided(&content) || progress.has_refused(&content) {
             self.forget_pending(&progress);
@@ -113,8 +115,7 @@ impl<'a> Activation<'a> {
     /// # Errors
     /// The record cannot be read.
     pub fn take_up_driver_file(self) -> Result<Outcome, RecordError> {
-        let record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
-        let Some(active) = record.active else {
+        let Some(active) = self.record()?.active else {
             return Ok(Outcome::Known);
         };
         let content = Content {
@@ -144,6 +145,15 @@ impl<'a> Activation<'a> {
             Ok(()) => Outcome::Activated,
             Err(failure) => attempt.refuse(failure),
         })
+    }
+
+    /// What serves until something is activated counts as if it had been.
+    fn record(self) -> Result<VersionRecord, RecordError> {
+        let mut record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
+        record.active = record
+            .active
+            .or_else(|| installed_version(self.paths, self.driver));
+        Ok(record)
     }
 
     /// What makes an offer another one.
@@ -354,6 +364,7 @@ impl Attempt<'_> {
             reason: "versions.rejected of the driver's file names it".to_owned(),
             by: RejectedBy::DriverFile,
             content: self.content.clone(),
+            verified_by: sound.verified_by.clone(),
         };
         self.change(|record| {
             record
@@ -367,20 +378,15 @@ impl Attempt<'_> {
 
     /// The one moment at which anything changes for callers.
     fn switch(&mut self, version: ActiveVersion) -> Result<(), Failure> {
-        let now = (version.sha256.clone(), version.version.clone());
+        let installed = installed_version(self.with.paths, self.with.driver);
+        let now = version.clone();
         let before = self.change(|record| {
-            let before = record.active.as_ref().map(|it| it.sha256.clone());
+            record.active = record.active.take().or(installed);
+            let before = record.active.clone();
             record.activate(version);
             before
         })?;
-        tracing::info!(
-            driver.name = self.with.driver.name.0,
-            component.sha256 = now.0,
-            component.version = now.1.as_str(),
-            previous = before.as_deref(),
-            source = %self.source.display(),
-            "another version serves"
-        );
+        log_change(&self.with.driver.name, &now, before.as_ref());
         self.settle();
         Ok(())
     }

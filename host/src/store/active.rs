@@ -168,7 +168,7 @@ impl From<io::Error> for Unread {
     }
 }
 
-fn required(
+pub(super) fn required(
     config: &DriverConfig,
     file: ComponentFile,
     verified_by: Option<&str>,

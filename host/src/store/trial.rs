@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use super::active::is_allowed;
 use super::call_counts::{self, CallCounts, CallEnd, MOST_CALLS, TOLD};
+use super::compiled::read_manifest;
 use super::components::retained;
+use super::imports::problems;
+use super::manifest::Manifest;
 use super::version_record::{ActiveVersion, RecordError, RejectedBy, VersionRecord};
 use super::watcher_lock::WatcherLock;
 use crate::config::{DriverConfig, Paths, RollbackRule};
@@ -125,13 +128,23 @@ impl Trial {
         }
     }
 
-    /// While somebody watches, a version brings with it the driver's file by which it was allowed.
     fn may_serve(&self, version: &ActiveVersion) -> bool {
-        let is_kept = retained(&self.paths, &version.sha256).exists();
-        let verified_by = version.verified_by.as_deref();
-        is_kept
-            && (is_allowed(&self.config, &version.sha256, verified_by)
-                || WatcherLock::is_held(&self.paths))
+        version.component == self.config.component
+            && retained(&self.paths, &version.sha256).exists()
+            && (WatcherLock::is_held(&self.paths) || self.is_allowed(version))
+    }
+
+    /// By the driver's file as it is. While somebody watches, a version brings with it the file by which it was allowed.
+    fn is_allowed(&self, version: &ActiveVersion) -> bool {
+        let is_granted = |manifest: Manifest| {
+            problems(&manifest.imports, &manifest.exports, &self.config.grants).is_empty()
+        };
+        // One that is not compiled any more is looked at when it is compiled again.
+        is_allowed(
+            &self.config,
+            &version.sha256,
+            version.verified_by.as_deref(),
+        ) && read_manifest(&self.paths, &version.sha256).map_or(true, is_granted)
     }
 
     /// What cannot be read counts as no calls, of which none broke down.

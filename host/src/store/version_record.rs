@@ -106,6 +106,9 @@ pub struct RejectedVersion {
     pub by: RejectedBy,
     /// What was offered: while the source offers it, it stays rejected.
     pub content: Content,
+    /// The file of the public key whose signature it has, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_by: Option<String>,
 }
 
 /// What a driver is offered. The same once more is nothing new.
@@ -174,11 +177,6 @@ pub enum RecordError {
         source: LockError,
     },
 }
-
-/// There is no version to go back to.
-#[derive(Debug, thiserror::Error)]
-#[error("no such version served this driver before the one that serves now")]
-pub struct NoVersionBefore;
 
 /// Reading comes first: what is not a number is not a record.
 #[derive(Deserialize)]
@@ -321,39 +319,10 @@ impl VersionRecord {
         self.previous.truncate(PREVIOUS);
     }
 
-    /// Lets a version serve again that served before, the latest one unless another is named. The one that served until
-    /// now is rejected: it does not come back by itself, and is none to go back to.
-    ///
-    /// # Errors
-    /// [`NoVersionBefore`]; the record is then as it was.
-    pub fn roll_back(
-        &mut self,
-        to: Option<&str>,
-        by: RejectedBy,
-        reason: String,
-    ) -> Result<ActiveVersion, NoVersionBefore> {
-        let mut previous = self.previous.iter();
-        let found = previous.find(|known| to.is_none_or(|to| known.sha256 == to));
-        let (Some(to), Some(before)) = (found.cloned(), self.active.clone()) else {
-            return Err(NoVersionBefore);
-        };
-        let since = sys::now_seconds();
-        let version = ActiveVersion { since, ..to };
-        self.activate(version.clone());
-        self.previous.retain(|known| known.sha256 != before.sha256);
-        self.rejected.insert(
-            0,
-            RejectedVersion {
-                sha256: before.sha256,
-                version: before.version,
-                since,
-                source: before.source,
-                reason,
-                by,
-                content: before.content,
-            },
-        );
-        Ok(version)
+    /// Whether that version is rejected.
+    pub fn has_rejected(&self, sha256: &str) -> bool {
+        let mut rejected = self.rejected.iter();
+        rejected.any(|rejected| rejected.sha256 == sha256)
     }
 
     /// Whether that version was taken out of service, and may not come back by itself.
