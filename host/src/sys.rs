@@ -27,6 +27,7 @@ mod socket;
 mod socket_directory;
 mod socket_name;
 mod stdio;
+mod tally;
 mod termination;
 
 pub use clock::{ThreadClock, now_seconds};
@@ -59,4 +60,5 @@ pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
 pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
+pub use tally::{TALLY_KEEPS, Tally};
 pub use termination::{hold_termination, wait_for_termination};

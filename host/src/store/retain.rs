@@ -94,10 +94,14 @@ fn installed(paths: &Paths) -> io::Result<Vec<String>> {
     located.collect::<Result<_, _>>().map_err(io::Error::other)
 }
 
-/// All of each version's, its code before its component: what is left of an interrupted removal is found again.
+/// All of each version's: code, component, and the counts of its calls, by which one that was called lately stays. What is
+/// left of an interrupted removal is found again.
 fn files(paths: &Paths) -> io::Result<Files> {
     let mut files = Files::new();
-    for directory in [paths.compiled(), paths.components().join("sha256")] {
+    let mut directories = vec![paths.compiled(), paths.components().join("sha256")];
+    let counted = names(&paths.calls())?;
+    directories.extend(counted.iter().map(|driver| paths.calls().join(driver)));
+    for directory in directories {
         for name in names(&directory)? {
             if let Some(sha256) = version_of(&name) {
                 let known = files.entry(sha256.to_owned()).or_default();
@@ -108,11 +112,12 @@ fn files(paths: &Paths) -> io::Result<Files> {
     Ok(files)
 }
 
-/// `DIGEST.wasm`, `DIGEST-FINGERPRINT.cwasm`, `DIGEST-FINGERPRINT.json`, and what killed writers left of them.
+/// `DIGEST`, `DIGEST.wasm`, `DIGEST-FINGERPRINT.cwasm`, `DIGEST-FINGERPRINT.json`, and what killed writers left of them.
 fn version_of(file: &str) -> Option<&str> {
     let name = file.strip_prefix('.').unwrap_or(file);
     let (sha256, rest) = name.split_at_checked(64)?;
-    (is_digest(sha256) && rest.starts_with(['.', '-'])).then_some(sha256)
+    let is_ours = rest.is_empty() || rest.starts_with(['.', '-']);
+    (is_digest(sha256) && is_ours).then_some(sha256)
 }
 
 fn remove(files: &[PathBuf]) -> io::Result<()> {
