@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use drivebay_testbed::Scratch;
 
 use crate::build;
 use crate::emulator;
@@ -60,12 +59,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         "{disk}; {swap}; a pod wrote to a real NFS server through Drivebay, and nothing stayed behind"
     ));
     Ok(())
-}
-
-/// A part's own directory. Not in /tmp: that may be a tmpfs, and disks are large if sparse files.
-fn stage(workspace: &Workspace, part: &str) -> Result<Scratch> {
-    let name = format!("demo-{part}-{}", std::process::id());
-    Scratch::at(&workspace.target().join(name))
 }
 
 fn in_vm(workspace: &Workspace) -> Result<()> {

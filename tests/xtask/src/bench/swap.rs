@@ -49,7 +49,7 @@ const ONE_CORE: Duration = Duration::from_secs(2);
 /// Adds the rows.
 pub(super) fn measure(workspace: &Workspace, caller: &Caller, table: &mut Table) -> Result<()> {
     how_soon(workspace, caller, table)?;
-    let mut local = OfLocal::new(workspace, caller)?;
+    let mut local = OfLocal::new(workspace, caller, CALLERS)?;
     who_notices(&mut local, caller, table)?;
     many(&mut local, caller, table)
 }

@@ -10,7 +10,7 @@ use drivebay_testbed::{Cloud, NODE_NAME};
 use serde_json::Value;
 
 use super::callout::options;
-use super::node::{Node, may_mount, mounts_beneath};
+use super::node::{Node, may_mount, mounts_beneath, stage};
 use crate::emulator;
 use crate::process::{self, Echo, command};
 use crate::steps::say;
@@ -30,9 +30,9 @@ pub(super) fn show(workspace: &Workspace) -> Result<&'static str> {
         say("  This user may not mount anything here; run the demo as root to see this part.");
         return Ok("this kernel was left out");
     }
-    let stage = super::stage(workspace, "disk")?;
-    let cloud = emulator::cloud(workspace, &stage.path().join("cloud"))?;
-    let node = Node::new(workspace, stage.path())?;
+    let scratch = stage(workspace, "disk")?;
+    let cloud = emulator::cloud(workspace, &scratch.path().join("cloud"))?;
+    let node = Node::new(workspace, scratch.path())?;
 
     say(format_args!(
         "\n  An emulator plays the cloud, at {}. The operator grants the driver that one\n  \

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use drivebay_testbed::Layout;
+use drivebay_testbed::{Layout, Scratch};
 use serde_json::Value;
 
 use super::callout;
@@ -131,4 +131,10 @@ pub(super) fn may_mount() -> Result<bool> {
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let effective = effective.context("the kernel names no capabilities")?;
     Ok(u64::from_str_radix(effective.trim(), 16)? >> SYS_ADMIN & 1 == 1)
+}
+
+/// A part's own directory. Not in /tmp: that may be a tmpfs, and disks are large if sparse files.
+pub(super) fn stage(workspace: &Workspace, part: &str) -> Result<Scratch> {
+    let name = format!("demo-{part}-{}", std::process::id());
+    Scratch::at(&workspace.target().join(name))
 }

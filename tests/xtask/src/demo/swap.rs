@@ -13,7 +13,7 @@ use anyhow::{Result, ensure};
 
 use self::callers::Callers;
 use self::site::Site;
-use super::node::{Node, may_mount, mounts_beneath};
+use super::node::{Node, may_mount, mounts_beneath, stage};
 use crate::steps::say;
 use crate::version::{trapping, version};
 use crate::workspace::Workspace;
@@ -30,8 +30,8 @@ pub(super) fn show(workspace: &Workspace) -> Result<String> {
         say("  This user may not mount anything here; run the demo as root to see this part.");
         return Ok("no component was swapped".to_owned());
     }
-    let stage = super::stage(workspace, "swap")?;
-    let node = Node::new(workspace, stage.path())?;
+    let scratch = stage(workspace, "swap")?;
+    let node = Node::new(workspace, scratch.path())?;
     let built = fs::read(workspace.components().join(site::FILE))?;
     say(format_args!(
         "\n  The components of a node lie in a ConfigMap that is mounted there. It holds version {OLD} of the\n  \

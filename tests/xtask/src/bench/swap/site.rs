@@ -7,7 +7,6 @@ use anyhow::{Context, Result, ensure};
 use drivebay_testbed::{Cloud, ConfigMap, Serving};
 use serde_json::{Value, json};
 
-use super::CALLERS;
 use crate::bench::csi::{Caller, Site};
 use crate::emulator;
 use crate::version::{grown, version};
@@ -84,14 +83,15 @@ impl Shipped {
 }
 
 impl OfLocal {
-    pub(super) fn new(workspace: &Workspace, caller: &Caller) -> Result<Self> {
-        let site = Site::with_local(workspace, CALLERS)?;
+    /// With a volume for each of so many callers.
+    pub(super) fn new(workspace: &Workspace, caller: &Caller, callers: usize) -> Result<Self> {
+        let site = Site::with_local(workspace, callers)?;
         site.grant("local", &format!("{}{LIMITS}", site.local_grants()))?;
         let mut versions = Versions::new(workspace, &site, "local")?;
         versions.show_next()?;
         let serving = site.serve_from(&["local"], &[&versions.source])?;
         let calls = ["NodeStageVolume", "NodePublishVolume"].map(|rpc| site.call(rpc));
-        caller.each(CALLERS, &calls)?;
+        caller.each(callers, &calls)?;
         Ok(Self {
             versions,
             serving,
