@@ -5,10 +5,13 @@
     reason = "commands talk to the person who typed them"
 )]
 
+mod activate;
 mod check;
 mod compile;
 mod inspect;
 mod install;
+mod printed;
+mod rollback;
 mod run;
 mod serve;
 mod sources;
@@ -83,7 +86,11 @@ enum Command {
     Run(run::Run),
     /// Serve drivers to CSI callers
     Serve(serve::Serve),
-    /// Show what each `drivebay serve` on this machine has done
+    /// Let another version of a driver's component serve at once
+    Activate(activate::Activate),
+    /// Let the version of a driver's component serve again that did before
+    Rollback(rollback::Rollback),
+    /// Show which versions serve each driver, and what each `drivebay serve` on this machine has done
     Status(status::Status),
 }
 
@@ -111,6 +118,8 @@ impl Cli {
             Command::Compile(command) => command.run(&paths),
             Command::Run(command) => command.run(&paths),
             Command::Serve(command) => command.run(&paths),
+            Command::Activate(command) => command.run(&paths),
+            Command::Rollback(command) => command.run(&paths),
             Command::Status(command) => command.run(&paths),
         }
     }

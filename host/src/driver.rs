@@ -50,6 +50,7 @@ mod staging_check;
 mod staging_path;
 mod stale_mount;
 mod unmount;
+mod version_stats;
 mod versions_in_use;
 mod volume_stats;
 
@@ -64,7 +65,7 @@ use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 use mount_cache::MountCache;
 use session::Shared;
 
-pub use crate::store::{Export, Scope};
+pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;
@@ -75,7 +76,8 @@ pub use request::{
 };
 pub use response::{Component, ExpandOutcome};
 pub use session::{CallTimeouts, Session};
-pub use versions_in_use::versions_in_use_by;
+pub use version_stats::{DecidedVersions, VersionStats};
+pub use versions_in_use::{versions_in_use, versions_in_use_by};
 
 /// One driver on this machine. Clones share everything.
 #[derive(Debug, Clone)]
@@ -154,6 +156,20 @@ impl Driver {
     /// Of a later host.
     pub fn check_state(&self) -> Result<(), StateError> {
         self.shared.paths.check_state()
+    }
+
+    /// The versions that this process has loaded, whatever lies on the disk by now.
+    pub fn loaded(&self) -> Vec<Component> {
+        let loaded = self.shared.runtime.loaded_versions();
+        loaded
+            .iter()
+            .map(|manifest| manifest.as_ref().into())
+            .collect()
+    }
+
+    /// What became of the versions that were offered on this node, as it was written down last.
+    pub fn version_stats(&self) -> VersionStats {
+        VersionStats::read(&self.shared.paths, &self.config().name)
     }
 
     /// As its file in drivers.d was when the process read it.

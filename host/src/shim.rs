@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use drivebay::config::{self, FlexVolumeName, Paths};
-use drivebay::driver::{Driver, Session};
+use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
+use drivebay::driver::{self, Driver, Session};
 use drivebay::error::DriverError;
 use drivebay::flexvolume::{self, DriverPath, Reply};
 use drivebay::log_file::LogFile;
@@ -65,7 +65,9 @@ fn open(paths: &Paths, name: &DriverPath, program: &Path) -> Result<Session, Dri
         vendor: name.vendor.clone(),
         driver: name.driver.clone(),
     };
-    let found = config::find_flexvolume_driver(paths, &wanted).map_err(|error| {
+    let found = config::find_flexvolume_driver(paths, &wanted);
+    let is_wanted = |driver: &DriverConfig| driver.flexvolume.as_ref() == Some(&wanted);
+    let found = driver::or_activated(found, paths, is_wanted).map_err(|error| {
         DriverError::failed_precondition("cannot read the drivers' configuration").caused_by(error)
     })?;
     let config = found.ok_or_else(|| {

@@ -7,7 +7,10 @@
 
 #[cfg(feature = "compiler")]
 mod activate;
+mod activated_driver;
 mod active;
+#[cfg(feature = "compiler")]
+mod by_name;
 #[cfg(feature = "compiler")]
 mod compile;
 mod compile_refusals;
@@ -15,6 +18,7 @@ mod compiled;
 mod components;
 #[cfg(feature = "compiler")]
 mod contract;
+mod decide;
 #[cfg(feature = "compiler")]
 mod decompress;
 mod engine;
@@ -23,7 +27,12 @@ mod entry_name;
 #[cfg(feature = "compiler")]
 mod hold;
 mod imports;
+#[cfg(feature = "compiler")]
+mod installed;
+#[cfg(feature = "compiler")]
+mod known_versions;
 mod manifest;
+mod retain;
 #[cfg(feature = "compiler")]
 mod signature;
 #[cfg(feature = "compiler")]
@@ -42,7 +51,10 @@ mod watcher_lock;
 pub use crate::worker::client::Priority;
 #[cfg(feature = "compiler")]
 pub use activate::{Activation, Outcome};
+pub use activated_driver::or_activated;
 pub use active::{ActiveVersions, Version, VersionError};
+#[cfg(feature = "compiler")]
+pub use by_name::{ByNameError, VersionChange, activate_by_name, roll_back};
 #[cfg(feature = "compiler")]
 pub use compile::{
     CheckedComponent, CompileError, CompileLimit, CompiledComponent, SelfTest, SelfTestError,
@@ -55,13 +67,19 @@ pub use components::{
     ComponentBytes, ComponentError, ComponentFile, MAX_COMPONENT_BYTES, install, locate,
     locate_digest, retained,
 };
+pub use decide::{DecisionError, log_change};
 #[cfg(feature = "compiler")]
 pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
+#[cfg(feature = "compiler")]
+pub use installed::{InstallError, install_for};
+#[cfg(feature = "compiler")]
+pub use known_versions::DigestError;
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
+pub use retain::remove_unused;
 #[cfg(feature = "compiler")]
 pub use signature::{SignatureError, VerifiedBy, verify};
 #[cfg(feature = "compiler")]
@@ -69,7 +87,7 @@ pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourcePr
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
 #[cfg(feature = "compiler")]
-pub use updates::Updates;
+pub use updates::{Updates, VersionsInUse};
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
 pub use version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,

@@ -41,6 +41,14 @@ impl Node {
     /// The same with more arguments.
     #[track_caller]
     pub fn serve_with(&self, driver: &str, arguments: &[&str]) -> Csi {
+        let csi = self.begin_to_serve(driver, arguments);
+        csi.answers();
+        csi
+    }
+
+    /// The same, not waited for: a driver without a component is not ready.
+    #[track_caller]
+    pub fn begin_to_serve(&self, driver: &str, arguments: &[&str]) -> Csi {
         let socket = self.path("csi").join(format!("{driver}.sock"));
         fs::create_dir_all(socket.parent().expect("a directory")).expect("writable");
         let log = self.path(&format!("serve-{driver}.log"));
@@ -59,7 +67,9 @@ impl Node {
         let process = self.start_serving(&old.arguments, &log);
         let (arguments, socket) = (old.arguments.clone(), old.socket.clone());
         eventually("the next one to take over", || old.inode() != before);
-        Csi::connect(process, arguments, socket, log)
+        let csi = Csi::connect(process, arguments, socket, log);
+        csi.answers();
+        csi
     }
 
     fn start_serving(&self, arguments: &[String], log: &Path) -> Child {
@@ -132,18 +142,22 @@ impl Csi {
             .expect("a socket")
             .connect_lazy();
         drop(_entered);
-        let csi = Self {
+        Self {
             process: Mutex::new(process),
             arguments,
             socket,
             log,
             runtime,
             channel,
-        };
+        }
+    }
+
+    /// Waits until it does.
+    #[track_caller]
+    pub fn answers(&self) {
         eventually("drivebay serve to answer", || {
-            csi.probe(proto::ProbeRequest {}).is_ok()
+            self.probe(proto::ProbeRequest {}).is_ok()
         });
-        csi
     }
 
     /// `NodePublishVolume` by a caller that waits no longer than that.

@@ -10,6 +10,7 @@
 
 mod answer;
 mod cloud;
+mod config_map;
 mod csi;
 pub mod csi_proto;
 mod csi_volume;
@@ -18,6 +19,7 @@ mod dist;
 mod host_functions;
 mod hostile;
 mod import_graph;
+mod key_pair;
 mod kubelet;
 mod loop_device;
 mod module;
@@ -43,6 +45,7 @@ mod web_server;
 
 pub use answer::Answer;
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
+pub use config_map::{ConfigMap, Payload};
 pub use csi::{Csi, is_answered_at, mounted, mounted_as, raw};
 pub use csi_volume::{CsiVolume, created, disk_request};
 pub use disk::{DISK, Disk, GIB, device};
@@ -50,6 +53,7 @@ pub use dist::{dist, guest, repository};
 pub use host_functions::{guest_that_imports_all, host_functions, linked_of_wasi};
 pub use hostile::{HOSTILE_GRANTS, hostile_node, mount_hostile};
 pub use import_graph::ImportGraph;
+pub use key_pair::{KeyPair, digest};
 pub use kubelet::run_kubelet;
 pub use loop_device::LoopDevice;
 pub use network::{CONNECTING, NOBODY, Socket, is_nobody, owners};

@@ -189,7 +189,11 @@ const CONFINED: [(&str, &[&str], &str); 33] = [
         "a key is judged where the operator's files are read",
     ),
     ("tonic", &["csi"], "gRPC is spoken at the edge"),
-    ("prost_types", &["csi"], "gRPC is spoken at the edge"),
+    (
+        "prost_types",
+        &["csi", "commands/status/moment.rs"],
+        "gRPC is spoken at the edge, and its moments print themselves as people and programs read them",
+    ),
     ("tokio", &["csi"], "everything beneath the edge may block"),
     (
         "prometheus_client",

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
+use drivebay::driver::versions_in_use;
 use drivebay::log_stream::{self, LogLevel};
 use drivebay::store::{self, ActiveVersions, ComponentBytes};
 use drivebay::sys;
@@ -52,6 +53,7 @@ impl Install {
         for driver in &drivers {
             self.compile(paths, driver)?;
         }
+        store::remove_unused(paths, &versions_in_use(paths)?)?;
         replace(&std::env::current_exe()?, &paths.compiler())?;
         if let Some(plugin_dir) = &self.plugin_dir {
             let shim = self.shim()?;
@@ -97,9 +99,14 @@ impl Install {
         }
         let component = ComponentBytes::read(file)?;
         let limits = self.limits.or(allowed_by(drivers, name));
-        store::compile(paths, &component, limits)?;
-        let stored = store::install(paths, name, &component)?;
-        println!("component {name}: sha256 {}", stored.sha256);
+        let manifest = store::compile(paths, &component, limits)?;
+        let its: Vec<&DriverConfig> = drivers
+            .iter()
+            .filter(|driver| driver.component == name)
+            .collect();
+        store::install_for(paths, name, &component, &manifest, &its)
+            .with_context(|| format!("cannot install {}", file.display()))?;
+        println!("component {name}: sha256 {}", manifest.component_sha256);
         Ok(())
     }
 

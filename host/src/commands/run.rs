@@ -15,11 +15,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use drivebay::config::{self, Paths};
-use drivebay::driver::{Driver, Session};
+use drivebay::driver::{self, Driver, Session};
 use drivebay::error::DriverError;
 use drivebay::log_file::LogFile;
 use drivebay::volume::DriverName;
 use serde_json::Value;
+
+use super::printed::printed;
 
 /// Carry out one operation of a configured driver.
 #[derive(Debug, Args)]
@@ -54,7 +56,7 @@ impl Run {
             .operation
             .run(&session)
             .map_err(|error| anyhow::anyhow!("{}: {}", error.condition().name(), error.chain()))?;
-        println!("{}", json::printed(&answer));
+        println!("{}", printed(&answer));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -73,7 +75,8 @@ impl Operation {
 
 fn open(paths: &Paths, name: String) -> anyhow::Result<Session> {
     let name = DriverName(name);
-    let Some(config) = config::find_driver(paths, &name)? else {
+    let found = config::find_driver(paths, &name);
+    let Some(config) = driver::or_activated(found, paths, |driver| driver.name == name)? else {
         anyhow::bail!(
             "no driver {name}: there is no {}",
             paths.drivers().join(format!("{name}.toml")).display()

@@ -10,7 +10,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use drivebay::config::{self, DriverConfig, Paths};
 use drivebay::csi::{self, Endpoint, MetricsConfig, Mode, Plugin};
-use drivebay::driver::Driver;
+use drivebay::driver::{self, Driver};
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
 use guest_memory::GuestMemory;
@@ -96,7 +96,7 @@ impl Serve {
             .zip(self.endpoints)
             .map(|(name, endpoint)| {
                 Ok(Plugin {
-                    driver: guest_memory::within(share, driver(paths, name)?),
+                    driver: guest_memory::within(share, find(paths, name)?),
                     endpoint,
                     mode,
                     node: self.node_id.clone().filter(|id| !id.is_empty()).map(NodeId),
@@ -127,8 +127,9 @@ fn given_twice(endpoints: &[Endpoint]) -> Option<&Endpoint> {
         .map(|(_, endpoint)| endpoint)
 }
 
-fn driver(paths: &Paths, name: &str) -> anyhow::Result<Driver> {
-    let by_file = config::find_driver(paths, &DriverName(name.to_owned()))?;
+fn find(paths: &Paths, name: &str) -> anyhow::Result<Driver> {
+    let found = config::find_driver(paths, &DriverName(name.to_owned()));
+    let by_file = driver::or_activated(found, paths, |driver| driver.name.0 == name)?;
     let config = match by_file {
         Some(config) => config,
         None => by_csi_name(paths, name)?,

@@ -7,8 +7,9 @@ use std::thread;
 use anyhow::Context;
 use clap::Args;
 use drivebay::config::Paths;
-use drivebay::driver::versions_in_use_by;
-use drivebay::store::{Priority, SourceDirectory, Stopper, Updates};
+use drivebay::driver::{versions_in_use, versions_in_use_by};
+use drivebay::error::DriverError;
+use drivebay::store::{Priority, SourceDirectory, Stopper, Updates, VersionsInUse};
 use drivebay::sys;
 use drivebay::volume::DriverName;
 
@@ -24,6 +25,30 @@ pub(crate) struct Sources {
 /// Ends the thread that follows the sources when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Following(Stopper);
+
+/// What this node's journals say.
+struct Journals(Paths);
+
+impl VersionsInUse for Journals {
+    fn of(&self, driver: &DriverName) -> BTreeSet<String> {
+        told(versions_in_use_by(&self.0, driver)).unwrap_or_default()
+    }
+
+    fn all(&self) -> Option<BTreeSet<String>> {
+        told(versions_in_use(&self.0))
+    }
+}
+
+fn told(in_use: Result<BTreeSet<String>, DriverError>) -> Option<BTreeSet<String>> {
+    in_use
+        .inspect_err(|error| {
+            tracing::warn!(
+                error = error.chain(),
+                "cannot tell which versions are in use"
+            );
+        })
+        .ok()
+}
 
 impl Sources {
     pub(crate) fn is_given(&self) -> bool {
@@ -55,20 +80,7 @@ impl Sources {
             Some(name) => name.to_owned(),
             None => sys::host_name().context("cannot read the name of this node")?,
         };
-        let in_use = {
-            let paths = paths.clone();
-            move |driver: &DriverName| {
-                versions_in_use_by(&paths, driver).unwrap_or_else(|error| {
-                    tracing::warn!(
-                        driver.name = driver.0,
-                        error = error.chain(),
-                        "cannot tell which versions are in use"
-                    );
-                    BTreeSet::new()
-                })
-            }
-        };
-        Updates::new(paths.clone(), sources, node, in_use)
+        Updates::new(paths.clone(), sources, node, Journals(paths.clone()))
             .context("cannot follow new versions of components")
     }
 }

@@ -1,28 +1,83 @@
 //! The public keys by which components are signed: PEM files that the operator lists.
 //!
 //! Whoever writes such a file decides which components run, so it is believed only where it is root's alone. The shim
-//! has no cryptography in it and knows such a file by its path alone: it runs what was verified before.
+//! has no cryptography in it and knows such keys by their digests alone: it runs what was verified before, as long as
+//! the key is still listed.
 
 use std::path::PathBuf;
+
+use rustls_pki_types::pem::{PemObject, SectionKind};
+
+use crate::digest::sha256_hex;
+use crate::sys;
 
 /// A file of public keys, as `require.public-keys` names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKeyFile {
     /// Where it lies.
     pub path: PathBuf,
-    /// What is in it; at least one.
+    /// Of each key in it, SHA-256 of its SubjectPublicKeyInfo, hex, as `openssl pkey -pubin -outform DER | sha256sum`
+    /// prints it; at least one.
+    pub fingerprints: Vec<String>,
+    /// The keys themselves, in the same order.
     #[cfg(feature = "compiler")]
     pub keys: Vec<PublicKey>,
 }
 
-#[cfg(not(feature = "compiler"))]
 impl PublicKeyFile {
-    /// By its path. It is not read.
+    /// With the keys in it.
     ///
     /// # Errors
-    /// None.
+    /// Why it cannot be used, as the end of a sentence that begins with its path.
     pub(super) fn load(path: PathBuf) -> Result<Self, String> {
-        Ok(Self { path })
+        let pem = sys::check_parents(&path)
+            .and_then(|()| sys::read_trusted(&path))
+            .map_err(|error| match error {
+                sys::TrustError::Io(error) => format!("which cannot be read: {error}"),
+                sys::TrustError::Untrusted(reason) => format!("which is not trusted: {reason}"),
+            })?;
+        Self::parse(path, &pem)
+    }
+
+    /// The same, of what was read there.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn parse(path: PathBuf, pem: &[u8]) -> Result<Self, String> {
+        let ders = ders(pem)?;
+        Ok(Self {
+            path,
+            fingerprints: ders.iter().map(sha256_hex).collect(),
+            #[cfg(feature = "compiler")]
+            keys: spki::keys(ders)?,
+        })
+    }
+}
+
+/// The SubjectPublicKeyInfo of each key in a PEM file.
+fn ders(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    const PRIVATE: [SectionKind; 3] = [
+        SectionKind::PrivateKey,
+        SectionKind::RsaPrivateKey,
+        SectionKind::EcPrivateKey,
+    ];
+    let mut ders = Vec::new();
+    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
+        let (kind, der) = section.map_err(|error| format!("which is not PEM: {error}"))?;
+        if PRIVATE.contains(&kind) {
+            return Err("which holds a private key; keep that where components are signed, and put here what `openssl pkey -pubout` makes of it".to_owned());
+        }
+        // A certificate says more than a key, and nobody here would look at it.
+        if kind == SectionKind::PublicKey {
+            ders.push(der);
+        }
+    }
+    match ders.is_empty() {
+        true => Err(
+            "which holds no public key; it has to be PEM with BEGIN PUBLIC KEY, as `cosign public-key` and `openssl pkey -pubout` write it"
+                .to_owned(),
+        ),
+        false => Ok(ders),
     }
 }
 
@@ -31,15 +86,10 @@ pub use spki::PublicKey;
 
 #[cfg(feature = "compiler")]
 mod spki {
-    use std::path::PathBuf;
-
-    use rustls_pki_types::pem::{PemObject, SectionKind};
     use rustls_pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
     use webpki::{Error, RawPublicKeyEntity, ring};
 
-    use super::PublicKeyFile;
     use crate::digest::sha256_hex;
-    use crate::sys;
 
     type Algorithm = &'static dyn SignatureVerificationAlgorithm;
 
@@ -105,58 +155,14 @@ mod spki {
         )
     }
 
-    impl PublicKeyFile {
-        /// With the keys in it.
-        ///
-        /// # Errors
-        /// Why it cannot be used, as the end of a sentence that begins with its path.
-        pub(in crate::config) fn load(path: PathBuf) -> Result<Self, String> {
-            let pem = sys::check_parents(&path)
-                .and_then(|()| sys::read_trusted(&path))
-                .map_err(|error| match error {
-                    sys::TrustError::Io(error) => format!("which cannot be read: {error}"),
-                    sys::TrustError::Untrusted(reason) => format!("which is not trusted: {reason}"),
-                })?;
-            Self::parse(path, &pem)
-        }
-
-        /// The same, of what was read there.
-        ///
-        /// # Errors
-        /// As above.
-        pub(crate) fn parse(path: PathBuf, pem: &[u8]) -> Result<Self, String> {
-            let keys = keys(pem)?;
-            Ok(Self { path, keys })
-        }
-    }
-
-    fn keys(pem: &[u8]) -> Result<Vec<PublicKey>, String> {
-        const PRIVATE: [SectionKind; 3] = [
-            SectionKind::PrivateKey,
-            SectionKind::RsaPrivateKey,
-            SectionKind::EcPrivateKey,
-        ];
-        let mut keys = Vec::new();
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
-            let (kind, der) = section.map_err(|error| format!("which is not PEM: {error}"))?;
-            if PRIVATE.contains(&kind) {
-                return Err("which holds a private key; keep that where components are signed, and put here what `openssl pkey -pubout` makes of it".to_owned());
-            }
-            // A certificate says more than a key, and nobody here would look at it.
-            if kind == SectionKind::PublicKey {
-                keys.push(PublicKey::new(der).map_err(|reason| {
-                    let number = keys.len() + 1;
-                    format!("whose key {number} cannot be used: {reason}; take ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 to 8192 bits")
-                })?);
-            }
-        }
-        match keys.is_empty() {
-            true => Err(
-                "which holds no public key; it has to be PEM with BEGIN PUBLIC KEY, as `cosign public-key` and `openssl pkey -pubout` write it"
-                    .to_owned(),
-            ),
-            false => Ok(keys),
-        }
+    pub(super) fn keys(ders: Vec<Vec<u8>>) -> Result<Vec<PublicKey>, String> {
+        let key = |(index, der)| {
+            PublicKey::new(der).map_err(|reason| {
+                let number = index + 1;
+                format!("whose key {number} cannot be used: {reason}; take ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 to 8192 bits")
+            })
+        };
+        ders.into_iter().enumerate().map(key).collect()
     }
 }
 

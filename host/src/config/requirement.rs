@@ -32,6 +32,12 @@ impl Requirement {
     pub fn allows_digest(&self, sha256: &str) -> bool {
         self.is_empty() || self.sha256.iter().any(|digest| digest == sha256)
     }
+
+    /// Whether the key with that fingerprint is one of those that may have signed it.
+    pub fn lists_key(&self, fingerprint: &str) -> bool {
+        let mut files = self.public_keys.iter();
+        files.any(|file| file.fingerprints.iter().any(|known| known == fingerprint))
+    }
 }
 
 pub(super) fn requirement(root: &mut Section<'_>) -> Result<Requirement, ConfigError> {

@@ -10,6 +10,10 @@
 //! | `drivebay_workers_killed_total` | driver, reason | workers given up: `deadline`, `stuck` in the kernel, `failure` |
 //! | `drivebay_refusals_total` | driver, capability | what the component asked for and was not granted |
 //! | `drivebay_component_info` | driver, component, version, sha256 | 1; the component that serves now |
+//! | `drivebay_component_loaded_info` | driver, version, sha256 | 1; a component that this process has loaded |
+//! | `drivebay_component_pending` | driver, step | 1; a version on its way |
+//! | `drivebay_component_refused` | driver, step | what was delivered and did not become a version |
+//! | `drivebay_component_held`, `drivebay_component_rejected` | driver | versions that wait for the operator; that are not activated by themselves |
 //!
 //! `driver` is the name of the driver's file. No label takes a value from a request: the number of series
 //! depends on drivers and methods, and never on volumes. Counters begin at zero with the process.

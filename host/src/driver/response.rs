@@ -1,6 +1,7 @@
 //! What a driver answers its callers, where it is more than a number or a name.
 
 use crate::error::GuestText;
+use crate::store::Manifest;
 
 /// A component, as it calls itself and as its bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,16 @@ pub struct Component {
     pub version: GuestText,
     /// SHA-256, hex.
     pub sha256: String,
+}
+
+impl From<&Manifest> for Component {
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            name: manifest.description.name.clone(),
+            version: manifest.description.version.clone(),
+            sha256: manifest.component_sha256.clone(),
+        }
+    }
 }
 
 /// What there was to do on the node.

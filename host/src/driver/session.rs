@@ -137,12 +137,7 @@ impl Session {
     /// # Errors
     /// As for [`Self::capabilities`].
     pub fn component(&self) -> Result<Component, DriverError> {
-        let manifest = self.manifest()?;
-        Ok(Component {
-            name: manifest.description.name.clone(),
-            version: manifest.description.version.clone(),
-            sha256: manifest.component_sha256.clone(),
-        })
+        self.manifest().map(|manifest| manifest.as_ref().into())
     }
 
     /// The component's own word for its version, where that is known without compiling.

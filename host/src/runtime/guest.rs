@@ -128,6 +128,22 @@ impl Runtime {
         Ok(manifest)
     }
 
+    /// What this process has loaded, the least recently loaded first: the version that serves calls now, as far as one
+    /// came, and others that calls in flight or volumes in use are of.
+    pub fn loaded_versions(&self) -> Vec<Arc<Manifest>> {
+        let loaded = self.lock();
+        let mut manifests: Vec<Arc<Manifest>> = Vec::new();
+        for known in &loaded.guests {
+            let manifest = &known.guest.manifest;
+            let mut told = manifests.iter();
+            // One that was linked for two states of the driver's file is one component.
+            if !told.any(|it| it.component_sha256 == manifest.component_sha256) {
+                manifests.push(Arc::clone(manifest));
+            }
+        }
+        manifests
+    }
+
     fn loaded(&self, sha256: &str) -> Option<Arc<Guest>> {
         let loaded = self.lock();
         let mut guests = loaded.guests.iter().map(|known| &known.guest);

@@ -10,8 +10,10 @@ use std::path::Path;
 
 use super::compile::{check, compiled_before};
 use super::components::{ComponentBytes, keep};
+use super::decide::log_change;
 use super::decompress::decompress;
 use super::hold::what_it_takes_away;
+use super::installed::installed_version;
 use super::manifest::Manifest;
 use super::signature::verify;
 use super::snapshot::{Candidate, SourceError};
@@ -21,7 +23,6 @@ use super::version_record::{
 };
 use super::{compiled, imports};
 use crate::config::{DriverConfig, Paths};
-use crate::digest::sha256_hex;
 use crate::error::GuestText;
 use crate::sys;
 use crate::worker::client::Priority;
@@ -75,7 +76,7 @@ struct Attempt<'a> {
 /// A component that passed every step but the last two.
 struct Sound {
     manifest: Manifest,
-    verified_by: Option<std::path::PathBuf>,
+    verified_by: Option<String>,
 }
 
 impl<'a> Activation<'a> {
@@ -85,7 +86,7 @@ impl<'a> Activation<'a> {
     /// The record cannot be read.
     pub fn take_up(self, candidate: &Candidate) -> Result<Outcome, RecordError> {
         let content = self.content_of(candidate);
-        let record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
+        let record = self.record()?;
         let progress = VersionProgress::read(self.paths, &self.driver.name);
         if record.has_decided(&content) || progress.has_refused(&content) {
             self.forget_pending(&progress);
@@ -114,16 +115,19 @@ impl<'a> Activation<'a> {
     /// # Errors
     /// The record cannot be read.
     pub fn take_up_driver_file(self) -> Result<Outcome, RecordError> {
-        let record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
-        let Some(active) = record.active else {
+        let Some(active) = self.record()?.active else {
             return Ok(Outcome::Known);
         };
         let content = Content {
             offered: active.content.offered.clone(),
-            driver_file: sha256_hex(&self.driver.text),
+            driver_file: Content::driver_file(self.driver),
         };
         let progress = VersionProgress::read(self.paths, &self.driver.name);
-        if active.driver_file == self.driver.text || progress.has_refused(&content) {
+        // Another component's version is not this driver's any more.
+        if active.component != self.driver.component
+            || active.content == content
+            || progress.has_refused(&content)
+        {
             return Ok(Outcome::Known);
         }
         let file = self
@@ -143,11 +147,20 @@ impl<'a> Activation<'a> {
         })
     }
 
+    /// What serves until something is activated counts as if it had been.
+    fn record(self) -> Result<VersionRecord, RecordError> {
+        let mut record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
+        record.active = record
+            .active
+            .or_else(|| installed_version(self.paths, self.driver));
+        Ok(record)
+    }
+
     /// What makes an offer another one.
     fn content_of(self, candidate: &Candidate) -> Content {
         let signature = candidate.signature.as_ref();
         let signature = signature.map(|file| file.sha256.as_str());
-        Content::of(&candidate.file.sha256, signature, &self.driver.text)
+        Content::of(&candidate.file.sha256, signature, self.driver)
     }
 
     fn forget_pending(self, progress: &VersionProgress) {
@@ -210,7 +223,7 @@ impl Attempt<'_> {
         &self,
         component: &ComponentBytes,
         signature: Option<&[u8]>,
-    ) -> Result<Option<std::path::PathBuf>, Failure> {
+    ) -> Result<Option<String>, Failure> {
         let (require, rules) = (&self.with.driver.require, &self.with.driver.versions);
         let failure = |reason: String| Failure::of(Step::Verify, reason);
         if let Some(declared) = rules.active.as_ref().filter(|it| **it != component.sha256) {
@@ -230,7 +243,7 @@ impl Attempt<'_> {
         }
         let verified = verify(&component.bytes, signature, &require.public_keys);
         verified
-            .map(|by| Some(by.file))
+            .map(|by| Some(by.fingerprint))
             .map_err(|error| failure(error.to_string()))
     }
 
@@ -285,6 +298,7 @@ impl Attempt<'_> {
         }
         self.begin(Step::Switch);
         self.switch(ActiveVersion {
+            component: self.with.driver.component.clone(),
             sha256,
             version: sound.manifest.description.version.clone(),
             since: sys::now_seconds(),
@@ -350,6 +364,7 @@ impl Attempt<'_> {
             reason: "versions.rejected of the driver's file names it".to_owned(),
             by: RejectedBy::DriverFile,
             content: self.content.clone(),
+            verified_by: sound.verified_by.clone(),
         };
         self.change(|record| {
             record
@@ -363,20 +378,15 @@ impl Attempt<'_> {
 
     /// The one moment at which anything changes for callers.
     fn switch(&mut self, version: ActiveVersion) -> Result<(), Failure> {
-        let now = (version.sha256.clone(), version.version.clone());
+        let installed = installed_version(self.with.paths, self.with.driver);
+        let now = version.clone();
         let before = self.change(|record| {
-            let before = record.active.as_ref().map(|it| it.sha256.clone());
+            record.active = record.active.take().or(installed);
+            let before = record.active.clone();
             record.activate(version);
             before
         })?;
-        tracing::info!(
-            driver.name = self.with.driver.name.0,
-            component.sha256 = now.0,
-            component.version = now.1.as_str(),
-            previous = before.as_deref(),
-            source = %self.source.display(),
-            "another version serves"
-        );
+        log_change(&self.with.driver.name, &now, before.as_ref());
         self.settle();
         Ok(())
     }
@@ -385,8 +395,8 @@ impl Attempt<'_> {
     fn apply_driver_file(&mut self, active: ActiveVersion) -> Result<(), Failure> {
         self.begin(Step::Verify);
         let (driver, paths) = (self.with.driver, self.with.paths);
-        let mut keys = driver.require.public_keys.iter();
-        let is_signed = keys.any(|key| Some(&key.path) == active.verified_by.as_ref());
+        let signer = active.verified_by.as_ref();
+        let is_signed = signer.is_some_and(|key| driver.require.lists_key(key));
         if !driver.require.allows_digest(&active.sha256) && !is_signed {
             let reason = "the version that serves is not one that `require` of the driver's file allows; until one that it allows is offered, the driver's file does not count";
             return Err(Failure::of(Step::Verify, reason.to_owned()));

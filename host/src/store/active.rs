@@ -1,7 +1,6 @@
 //! Which version of its component answers a call of a driver: looked up once a call.
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::components::{ComponentError, ComponentFile, locate, retained};
@@ -76,8 +75,8 @@ impl ActiveVersions {
             Err(error) => (Arc::clone(&self.configured), Err(error.into())),
             Ok(None) => self.installed(),
             Ok(Some(record)) => match &record.active {
-                None => self.installed(),
                 Some(active) => self.activated(active),
+                None => self.installed(),
             },
         };
         Version {
@@ -122,6 +121,9 @@ impl ActiveVersions {
             sha256: active.sha256.clone(),
         };
         let config = self.config_of(active);
+        if config.component != active.component {
+            return self.installed();
+        }
         let file = required(&config, file, active.verified_by.as_deref());
         (config, file)
     }
@@ -167,15 +169,13 @@ impl From<io::Error> for Unread {
 }
 
 /// By digest; or by the key that was found to have signed it when it was activated, if that is still asked for.
-fn required(
+pub(super) fn required(
     config: &DriverConfig,
     file: ComponentFile,
-    verified_by: Option<&Path>,
+    verified_by: Option<&str>,
 ) -> Result<ComponentFile, VersionError> {
     let require = &config.require;
-    let mut keys = require.public_keys.iter();
-    if require.allows_digest(&file.sha256)
-        || keys.any(|key| Some(key.path.as_path()) == verified_by)
+    if require.allows_digest(&file.sha256) || verified_by.is_some_and(|key| require.lists_key(key))
     {
         return Ok(file);
     }

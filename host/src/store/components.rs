@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
@@ -189,6 +190,11 @@ pub(super) fn keep(paths: &Paths, component: &ComponentBytes) -> Result<(), Comp
     sys::remove_leftovers(&directory, &kept);
     // What is there already costs no write, and on a full disk could not be had.
     if fs::read(&kept).is_ok_and(|present| present == component.bytes) {
+        // Best effort, for who removes versions that nothing names and that were not written lately.
+        let _ = File::options()
+            .append(true)
+            .open(&kept)
+            .and_then(|file| file.set_modified(SystemTime::now()));
         return Ok(());
     }
     sys::write_durably(&kept, &component.bytes).map_err(io)
@@ -208,5 +214,9 @@ fn file_sha256_hex(path: &Path) -> io::Result<String> {
 
 fn digest_in_name(target: &Path) -> Option<String> {
     let stem = target.file_name()?.to_str()?.strip_suffix(".wasm")?;
-    (stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| stem.to_owned())
+    is_digest(stem).then(|| stem.to_owned())
+}
+
+pub(super) fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::activate::{Activation, Outcome};
 use super::compiled::read_manifest;
 use super::manifest::Manifest;
+use super::retain::remove_unused;
 use super::snapshot::{Offer, join};
 use super::source::SourceDirectory;
 use super::version_progress::{RefusedVersion, Step, VersionProgress};
@@ -25,15 +26,24 @@ const TAKE_OVER: Duration = Duration::from_millis(500);
 /// A source that changes while it is read is read again, and no more often than that at once.
 const LOOKS: usize = 8;
 
-/// The versions that made what is mounted or attached for a driver, by digest; the journal knows them.
-type InUse = dyn Fn(&DriverName) -> BTreeSet<String> + Send;
+/// The versions that made what is mounted or attached on this node, by digest; the journal knows them.
+pub trait VersionsInUse: Send {
+    /// For one driver, as far as it can be told.
+    fn of(&self, driver: &DriverName) -> BTreeSet<String>;
+
+    /// For all of them; none where it cannot be told.
+    fn all(&self) -> Option<BTreeSet<String>>;
+}
+
+/// Between two looks for versions that nothing needs any more.
+const CLEANING: Duration = Duration::from_secs(600);
 
 /// What a node follows.
 pub struct Updates {
     paths: Paths,
     sources: Vec<SourceDirectory>,
     node: String,
-    in_use: Box<InUse>,
+    in_use: Box<dyn VersionsInUse>,
     watch: Watch,
 }
 
@@ -54,7 +64,7 @@ impl Updates {
         paths: Paths,
         sources: Vec<SourceDirectory>,
         node: String,
-        in_use: impl Fn(&DriverName) -> BTreeSet<String> + Send + 'static,
+        in_use: impl VersionsInUse + 'static,
     ) -> std::io::Result<Self> {
         let directories = sources.iter().map(|source| source.path().to_owned());
         let watch = Watch::new(directories.chain([paths.drivers()]), POLL_INTERVAL)?;
@@ -78,8 +88,13 @@ impl Updates {
         let Some(_lock) = self.wait_for_lock() else {
             return;
         };
+        let mut cleaned = Instant::now();
         loop {
             let next = self.look(Priority::Background);
+            if cleaned.elapsed() > CLEANING {
+                self.remove_unused();
+                cleaned = Instant::now();
+            }
             if self.watch.wait(next) == Woken::Stopped {
                 return;
             }
@@ -142,14 +157,26 @@ impl Updates {
                 Outcome::Waits(seconds) => {
                     waits = Some(waits.map_or(seconds, |known| known.min(seconds)));
                 }
-                Outcome::Known
-                | Outcome::Activated
-                | Outcome::Held
-                | Outcome::Rejected
-                | Outcome::Refused => {}
+                Outcome::Activated => self.remove_unused(),
+                Outcome::Known | Outcome::Held | Outcome::Rejected | Outcome::Refused => {}
             }
         }
         (has_changed, waits)
+    }
+
+    /// What stays too long costs space alone.
+    fn remove_unused(&self) {
+        let Some(in_use) = self.in_use.all() else {
+            return;
+        };
+        match remove_unused(&self.paths, &in_use) {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => tracing::info!(
+                versions = removed.join(", "),
+                "removed versions that nothing needs"
+            ),
+            Err(error) => tracing::warn!(%error, "cannot remove versions that nothing needs"),
+        }
     }
 
     fn look_for(&self, driver: &DriverConfig, offer: &Offer, priority: Priority) -> Outcome {
@@ -179,7 +206,7 @@ impl Updates {
 
     /// Of versions that are gone nothing is known, and nothing can be compared.
     fn manifests_in_use(&self, driver: &DriverName) -> Vec<Manifest> {
-        let digests = (self.in_use)(driver);
+        let digests = self.in_use.of(driver);
         let known = |sha256: &String| read_manifest(&self.paths, sha256).ok();
         digests.iter().filter_map(known).collect()
     }

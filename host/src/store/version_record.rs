@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Paths;
+use crate::config::{DriverConfig, Paths};
 use crate::digest::sha256_hex;
 use crate::error::GuestText;
 use crate::sys::{self, Lock, LockError, if_there};
@@ -47,6 +47,8 @@ pub struct VersionRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ActiveVersion {
+    /// Its name: with another one in the driver's file it is another component's version.
+    pub component: String,
     /// SHA-256 of the component, hex.
     pub sha256: String,
     /// Its own word for itself.
@@ -59,9 +61,9 @@ pub struct ActiveVersion {
     pub driver_file: String,
     /// What was offered when it was activated: the same once more is nothing new.
     pub content: Content,
-    /// The file of the public key whose signature it has, if one was asked for.
+    /// SHA-256 of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<PathBuf>,
+    pub verified_by: Option<String>,
 }
 
 /// A sound version that would take something away.
@@ -80,9 +82,9 @@ pub struct HeldVersion {
     pub reason: GuestText,
     /// What was offered.
     pub content: Content,
-    /// The file of the public key whose signature it has, if one was asked for.
+    /// SHA-256 of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified_by: Option<PathBuf>,
+    pub verified_by: Option<String>,
 }
 
 /// A version that is not activated by itself any more.
@@ -103,6 +105,9 @@ pub struct RejectedVersion {
     pub by: RejectedBy,
     /// What was offered: while the source offers it, it stays rejected.
     pub content: Content,
+    /// The file of the public key whose signature it has, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_by: Option<String>,
 }
 
 /// What a driver is offered. The same once more is nothing new.
@@ -111,7 +116,7 @@ pub struct RejectedVersion {
 pub struct Content {
     /// Of the component's file as it lies in its source, compressed or not, and of its signature's, if it has one.
     pub offered: String,
-    /// SHA-256 of the driver's file.
+    /// SHA-256 of the driver's file, and of the public keys that it names.
     pub driver_file: String,
 }
 
@@ -192,12 +197,20 @@ impl Default for VersionRecord {
 
 impl Content {
     /// Of a component's file and its signature's, by their digests, with a driver's file.
-    pub fn of(file_sha256: &str, signature_sha256: Option<&str>, driver_file: &str) -> Self {
+    pub fn of(file_sha256: &str, signature_sha256: Option<&str>, driver: &DriverConfig) -> Self {
         let signature = signature_sha256.unwrap_or_default();
         Self {
             offered: sha256_hex(format!("{file_sha256} {signature}")),
-            driver_file: sha256_hex(driver_file),
+            driver_file: Self::driver_file(driver),
         }
+    }
+
+    /// The driver's part of it.
+    pub fn driver_file(driver: &DriverConfig) -> String {
+        let files = &driver.require.public_keys;
+        let keys = files.iter().flat_map(|file| &file.fingerprints);
+        let keys: Vec<&str> = keys.map(String::as_str).collect();
+        sha256_hex(format!("{} {}", keys.join(" "), driver.text))
     }
 }
 
@@ -243,13 +256,7 @@ impl VersionRecord {
         driver: &DriverName,
         change: impl FnOnce(&mut Self) -> T,
     ) -> Result<T, RecordError> {
-        let lock = paths.locks().join(format!("versions-{driver}.lock"));
-        let _lock = Lock::acquire(&lock, Instant::now() + LOCK_WAIT).map_err(|source| {
-            RecordError::Locked {
-                driver: driver.clone(),
-                source,
-            }
-        })?;
+        let _lock = Self::lock(paths, driver)?;
         let before = Self::read(paths, driver)?;
         let mut record = before.clone().unwrap_or_default();
         let answer = change(&mut record);
@@ -257,6 +264,15 @@ impl VersionRecord {
             record.write(paths, driver)?;
         }
         Ok(answer)
+    }
+
+    /// While it is held, the record stays as it is.
+    pub(super) fn lock(paths: &Paths, driver: &DriverName) -> Result<Lock, RecordError> {
+        let lock = paths.locks().join(format!("versions-{driver}.lock"));
+        Lock::acquire(&lock, Instant::now() + LOCK_WAIT).map_err(|source| RecordError::Locked {
+            driver: driver.clone(),
+            source,
+        })
     }
 
     fn write(&self, paths: &Paths, driver: &DriverName) -> Result<(), RecordError> {
@@ -286,6 +302,12 @@ impl VersionRecord {
             self.previous.insert(0, before);
         }
         self.previous.truncate(PREVIOUS);
+    }
+
+    /// Whether that version is rejected.
+    pub fn has_rejected(&self, sha256: &str) -> bool {
+        let mut rejected = self.rejected.iter();
+        rejected.any(|rejected| rejected.sha256 == sha256)
     }
 
     /// Whether that version was taken out of service, and may not come back by itself.
@@ -322,6 +344,7 @@ mod tests {
 
     fn version(sha256: &str) -> ActiveVersion {
         ActiveVersion {
+            component: "nfs".to_owned(),
             sha256: sha256.to_owned(),
             version: GuestText::name("1"),
             since: 1,

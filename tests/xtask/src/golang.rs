@@ -40,16 +40,15 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     process::run(&mut chmod, Echo::Silent).map(drop)
 }
 
-/// Builds the program that drives kubelet's own code.
+/// Builds the programs of kubelet's own code: what drives a FlexVolume driver, and what writes a mounted ConfigMap.
 pub(crate) fn build_kubelet(workspace: &Workspace) -> Result<()> {
-    build(
-        workspace,
-        "kubelet-flexvolume",
-        "tests/kubelet",
-        &["test", "-c"],
-        ".",
-    )
-    .map(drop)
+    for (program, how, package) in [
+        ("kubelet-flexvolume", &["test", "-c"][..], "."),
+        ("atomic-writer", &["build"], "./atomic-writer"),
+    ] {
+        build(workspace, program, "tests/kubelet", how, package)?;
+    }
+    Ok(())
 }
 
 /// Builds csi-sanity and the caller that plays the CSI sidecars, both from the module in tests/csi.

@@ -25,7 +25,7 @@ pub(crate) enum Part {
     Build,
     /// QEMU, and the VM's kernel and packages
     Vm,
-    /// Filesystem tools and a tracer for tests on this kernel
+    /// Filesystem tools, a tracer, and what signs and compresses, for tests on this kernel
     Test,
     /// What other drivers' scripts use
     Bench,
@@ -116,7 +116,16 @@ impl Part {
             Self::Build | Self::Go | Self::Grpc | Self::Deny => &[],
             // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
             Self::Vm => &["qemu-system-x86", "util-linux"],
-            Self::Test => &["e2fsprogs", "fdisk", "strace", "util-linux", "xfsprogs"],
+            // openssl and zstd make what a component's source holds.
+            Self::Test => &[
+                "e2fsprogs",
+                "fdisk",
+                "openssl",
+                "strace",
+                "util-linux",
+                "xfsprogs",
+                "zstd",
+            ],
             Self::Bench => &["jq", "time", "util-linux"],
             // Python and Node may be there in other ways than by a package; sdks looks for them itself.
             Self::Sdks => &["iproute2", "util-linux"],

@@ -1,6 +1,5 @@
 //! Answers as JSON, with the contract's names. What is absent has no key.
 
-use drivebay::error::is_harmful;
 use drivebay::volume::{
     GroupSnapshot, Health, NodeInfo, PageToken, Parameters, Readiness, Snapshot, SnapshotPage,
     Topology, VolumeInfo, VolumePage, VolumeSource,
@@ -10,22 +9,6 @@ use serde_json::{Map, Value, json};
 /// For operations that have nothing to tell.
 pub(super) fn nothing() -> Value {
     json!({})
-}
-
-/// As it is printed: JSON leaves as they are many characters that a terminal obeys, or that cannot be seen.
-pub(super) fn printed(answer: &Value) -> String {
-    let text = answer.to_string();
-    let mut printed = String::with_capacity(text.len());
-    for character in text.chars() {
-        match is_harmful(character) {
-            true => {
-                let units = character.encode_utf16(&mut [0; 2]).to_vec();
-                printed.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
-            }
-            false => printed.push(character),
-        }
-    }
-    printed
 }
 
 pub(super) fn pairs(pairs: &Parameters) -> Value {
@@ -153,17 +136,6 @@ mod tests {
         assert_eq!(
             snapshots(&page(Some("t"))).to_string(),
             r#"{"next-token":"t","snapshots":[]}"#
-        );
-    }
-
-    #[test]
-    fn what_is_printed_is_the_same_json_and_harmless() {
-        let answer = json!({ "id": "a\n\u{9b}\u{202e}\u{e0041}ä" });
-        let printed = printed(&answer);
-        assert_eq!(printed, r#"{"id":"a\n\u009b\u202e\udb40\udc41ä"}"#);
-        assert_eq!(
-            serde_json::from_str::<Value>(&printed).expect("JSON"),
-            answer
         );
     }
 }

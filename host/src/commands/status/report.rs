@@ -1,17 +1,15 @@
 //! A process's metrics as lines for people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::samples::Samples;
-
-/// Digits of a digest that tell versions apart.
-const SHORT_DIGEST: usize = 12;
+use super::lines::short;
+use super::samples::{Sample, Samples};
 
 /// One paragraph for each driver that the process serves.
 pub(super) fn report(process: &str, samples: &Samples) -> String {
-    let drivers: BTreeSet<&str> = samples.drivers("drivebay_rpcs_in_flight").collect();
-    drivers
+    samples
+        .served()
         .into_iter()
         .map(|driver| of_driver(process, &DriverSamples { samples, driver }))
         .collect()
@@ -32,6 +30,7 @@ fn of_driver(process: &str, samples: &DriverSamples<'_>) -> String {
             samples.driver,
             samples.component()
         ),
+        format!("  loaded           {}", samples.loaded()),
         format!("  calls in flight  {in_flight}"),
         format!(
             "  time             guest {}, host {}",
@@ -54,6 +53,11 @@ fn of_driver(process: &str, samples: &DriverSamples<'_>) -> String {
     text + &samples.methods()
 }
 
+fn version(info: &Sample) -> String {
+    let digest = short(info.label("sha256"));
+    format!("{} (sha256 {digest})", info.label("version"))
+}
+
 impl DriverSamples<'_> {
     fn sum(&self, name: &str) -> f64 {
         let samples = self.samples.of(name, self.driver);
@@ -64,13 +68,17 @@ impl DriverSamples<'_> {
         let mut found = self.samples.of("drivebay_component_info", self.driver);
         found.next().map_or_else(
             || "no component is ready; `drivebay check` says why".to_owned(),
-            |info| {
-                let digest = info.label("sha256");
-                let short = digest.get(..SHORT_DIGEST).unwrap_or(digest);
-                let (name, version) = (info.label("component"), info.label("version"));
-                format!("component {name} {version} (sha256 {short})")
-            },
+            |info| format!("component {} {}", info.label("component"), version(info)),
         )
+    }
+
+    /// What calls of this process really run, which may differ from what serves by now.
+    fn loaded(&self) -> String {
+        let loaded: Vec<String> = self.samples.loaded(self.driver).map(version).collect();
+        match loaded.is_empty() {
+            true => "nothing yet".to_owned(),
+            false => loaded.join(", "),
+        }
     }
 
     /// `deadline 2, stuck 1`; `0` where there is nothing.
@@ -206,11 +214,14 @@ drivebay_workers_killed_total{driver="nfs",reason="stuck"} 0
 drivebay_refusals_total{driver="nfs",capability="mounts"} 5
 drivebay_refusals_total{driver="nfs",capability="https"} 0
 drivebay_component_info{driver="nfs",component="nfs",version="0.2.0",sha256="0123456789abcdef"} 1
+drivebay_component_loaded_info{driver="nfs",version="0.1.0",sha256="abcdef0123456789"} 1
+drivebay_component_loaded_info{driver="nfs",version="0.2.0",sha256="0123456789abcdef"} 1
 # EOF
 "#;
 
     const SHOWN: &str = "\
 nfs (process 4711): component nfs 0.2.0 (sha256 0123456789ab)
+  loaded           0.1.0 (sha256 abcdef012345), 0.2.0 (sha256 0123456789ab)
   calls in flight  2
   time             guest 1.2 ms, host 1.2 s
   workers killed   deadline 1
@@ -231,6 +242,10 @@ nfs (process 4711): component nfs 0.2.0 (sha256 0123456789ab)
         let samples = Samples::parse("drivebay_rpcs_in_flight{driver=\"nfs\"} 0\n# EOF\n");
         let text = report("1", &samples.expect("understood"));
         assert!(text.starts_with("nfs (process 1): no component is ready"));
+        assert!(
+            text.contains("\n  loaded           nothing yet\n"),
+            "{text}"
+        );
         assert!(text.ends_with("  refused          0\n"), "{text}");
     }
 

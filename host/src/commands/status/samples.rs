@@ -1,6 +1,6 @@
 //! What `/metrics` answers, read back: OpenMetrics' text format, as far as this host writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One line.
 #[derive(Debug, PartialEq)]
@@ -39,8 +39,18 @@ impl Samples {
         named.filter(move |sample| sample.label("driver") == driver)
     }
 
+    /// The drivers that the process serves.
+    pub(super) fn served(&self) -> BTreeSet<&str> {
+        self.drivers("drivebay_rpcs_in_flight").collect()
+    }
+
+    /// What the process has loaded for a driver.
+    pub(super) fn loaded<'a>(&'a self, driver: &'a str) -> impl Iterator<Item = &'a Sample> {
+        self.of("drivebay_component_loaded_info", driver)
+    }
+
     /// The values of `driver` that a metric has.
-    pub(super) fn drivers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    fn drivers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let named = self.0.iter().filter(move |sample| sample.name == name);
         named.map(|sample| sample.label("driver"))
     }

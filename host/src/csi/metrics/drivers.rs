@@ -9,9 +9,10 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use crate::driver::{Driver, DriverStats};
+use crate::driver::{Component, DecidedVersions, Driver, DriverStats, VersionStats};
 
 /// By name. One that is served on several sockets counts once, with all of them together.
 #[derive(Debug, Clone)]
@@ -79,7 +80,9 @@ impl Collector for Drivers {
                 }
             }
         }
-        self.components(&mut encoder)
+        self.components(&mut encoder)?;
+        self.loaded(&mut encoder)?;
+        self.versions(&mut encoder)
     }
 }
 
@@ -143,4 +146,93 @@ impl Drivers {
         }
         Ok(())
     }
+
+    /// Each once, also where several sockets have a driver.
+    fn loaded(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "A component that this process has loaded";
+        let mut family =
+            encoder.encode_descriptor("component_loaded", help, None, MetricType::Info)?;
+        for (driver, drivers) in self.0.iter() {
+            let loaded = drivers.iter().flat_map(Driver::loaded);
+            let by_digest: BTreeMap<String, Component> =
+                loaded.map(|one| (one.sha256.clone(), one)).collect();
+            for component in by_digest.values() {
+                family.encode_info(&[
+                    ("driver", driver.as_str()),
+                    ("version", component.version.as_str()),
+                    ("sha256", component.sha256.as_str()),
+                ])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The node's, and not this process's: read when somebody asks.
+    fn versions(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let stats: Vec<(&str, VersionStats)> = self
+            .0
+            .iter()
+            .filter_map(|(name, drivers)| Some((name.as_str(), drivers.first()?.version_stats())))
+            .collect();
+        for (name, help, of) in STEPS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (driver, stats) in &stats {
+                for (step, count) in of(stats) {
+                    let labels = [("driver", *driver), ("step", step)];
+                    gauge(count).encode(family.encode_family(&labels)?)?;
+                }
+            }
+        }
+        for (name, help, of) in DECIDED {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (driver, stats) in &stats {
+                let Some(decided) = &stats.decided else {
+                    continue;
+                };
+                gauge(of(decided)).encode(family.encode_family(&[("driver", *driver)])?)?;
+            }
+        }
+        Ok(())
+    }
 }
+
+/// There are never more of them than a record holds.
+fn gauge(count: u64) -> ConstGauge<i64> {
+    ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// Name, help, how many at which step.
+type Steps = (
+    &'static str,
+    &'static str,
+    fn(&VersionStats) -> Vec<(&'static str, u64)>,
+);
+
+const STEPS: [Steps; 2] = [
+    (
+        "component_pending",
+        "A version on its way, by what is being done with it",
+        |stats| stats.pending.map(|step| (step, 1)).into_iter().collect(),
+    ),
+    (
+        "component_refused",
+        "What was delivered and did not become a version, by the step at which it failed",
+        |stats| stats.refused.clone().into_iter().collect(),
+    ),
+];
+
+/// Name, help, how many.
+type Decided = (&'static str, &'static str, fn(&DecidedVersions) -> u64);
+
+const DECIDED: [Decided; 2] = [
+    (
+        "component_held",
+        "Versions that wait for the operator",
+        |decided| decided.held,
+    ),
+    (
+        "component_rejected",
+        "Versions that are not activated by themselves",
+        |decided| decided.rejected,
+    ),
+];

@@ -33,6 +33,7 @@ const BUILD_TESTS: &str = "build-tests";
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const ALONE: &str = "alone";
 const KUBELET: &str = "kubelet";
+const SWAP: &str = "swap";
 const VM: &str = "vm";
 
 /// One thing that is checked.
@@ -48,7 +49,7 @@ pub(super) struct Step {
 
 /// All steps, in the order in which they begin, as far as what they need and claim lets them. The VM is the longest
 /// of those that need what is built, so it comes before those that run beside it.
-pub(super) const STEPS: [Step; 15] = [
+pub(super) const STEPS: [Step; 16] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
@@ -125,6 +126,13 @@ pub(super) const STEPS: [Step; 15] = [
         needs: &[BUILD, BUILD_TESTS],
         claims: &[Claim::Kernel],
         check: kubelet,
+    },
+    Step {
+        name: SWAP,
+        about: "components are swapped while they serve, by kubelet's own code as the writer",
+        needs: &[BUILD, BUILD_TESTS],
+        claims: &[Claim::Kernel],
+        check: swap,
     },
     Step {
         name: "sdks",
@@ -234,7 +242,7 @@ fn outside(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
     build_callers(workspace)?;
-    let of_others = |program: &Program| [ALONE, KUBELET, VM].contains(&program.name.as_str());
+    let of_others = |program: &Program| [ALONE, KUBELET, SWAP, VM].contains(&program.name.as_str());
     let chosen = |program: &Program| is_outside(workspace, program) && !of_others(program);
     programs::run(&test_programs(workspace)?, chosen, &[])
 }
@@ -251,6 +259,13 @@ fn kubelet(workspace: &Workspace) -> Result<Counts> {
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == KUBELET;
     let programs = test_programs(workspace)?;
     programs::run(&programs, chosen, &["--include-ignored"])
+}
+
+fn swap(workspace: &Workspace) -> Result<Counts> {
+    setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
+    build_kubelet(workspace)?;
+    let chosen = |program: &Program| is_outside(workspace, program) && program.name == SWAP;
+    programs::run(&test_programs(workspace)?, chosen, &[])
 }
 
 fn build_emulator(workspace: &Workspace) -> Result<()> {

@@ -1,0 +1,284 @@
+//! What an operator decides for this node and this moment: back to an earlier version, or on to a certain one.
+//!
+//! Nobody waits for anything here, and nothing is skipped: the driver's file allows the version, its component is kept
+//! as it was, fits what the driver is granted, and is compiled, which it has to survive once more where its code is gone.
+
+use super::active::{self, VersionError};
+use super::compile::{self, CompileError};
+use super::components::{self, ComponentBytes, ComponentError};
+use super::decide::{DecisionError, log_change};
+use super::imports::{ImportProblem, problems};
+use super::known_versions::{DigestError, KnownAs, KnownVersion, find, known_versions};
+use super::manifest::Manifest;
+use super::version_progress::VersionProgress;
+use super::version_record::{ActiveVersion, RecordError, RejectedBy, VersionRecord};
+use crate::config::{DriverConfig, Paths};
+use crate::error::GuestText;
+use crate::volume::DriverName;
+
+/// The reason of a version that `drivebay rollback` ended.
+const ROLLED_BACK: &str = "rolled back by `drivebay rollback`";
+
+/// What serves now, and what did.
+#[derive(Debug)]
+pub struct VersionChange {
+    /// From this moment on.
+    pub now: ActiveVersion,
+    /// Until this moment, as far as that was activated.
+    pub before: Option<ActiveVersion>,
+}
+
+/// Why a version is not activated by name.
+#[derive(Debug, thiserror::Error)]
+pub enum ByNameError {
+    /// The digest names none.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// The record cannot be read or written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// There is nothing to go back to, or nothing to do.
+    #[error("cannot change which version of driver {driver} serves: {reason}")]
+    Undecided {
+        /// Whose versions.
+        driver: DriverName,
+        /// What stands in the way.
+        reason: DecisionError,
+    },
+    /// The operator said so for all nodes.
+    #[error(
+        "the file of driver {driver} lists {sha256} in versions.rejected; take it out there first"
+    )]
+    RejectedByFile {
+        /// Whose file.
+        driver: DriverName,
+        /// The digest.
+        sha256: String,
+    },
+    /// The operator said so for all nodes.
+    #[error(
+        "the file of driver {driver} says versions.active = {active:?}, and no other version; change it there"
+    )]
+    FixedByFile {
+        /// Whose file.
+        driver: DriverName,
+        /// The digest that it names.
+        active: String,
+    },
+    /// Neither its digest nor a signature that is known of it will do.
+    #[error(
+        "{0}; where its keys changed, or the version was never verified here, deliver it anew with its signature"
+    )]
+    NotRequired(VersionError),
+    /// It was removed from the store, or cannot be read.
+    #[error("version {sha256} is no longer in the store; deliver it anew")]
+    Gone {
+        /// The digest.
+        sha256: String,
+        /// As the store says it.
+        source: ComponentError,
+    },
+    /// Its bytes have another digest.
+    #[error(
+        "{} is no longer the component that it was; remove it, and deliver the version anew",
+        component.path.display()
+    )]
+    Changed {
+        /// As it is now.
+        component: Box<ComponentBytes>,
+    },
+    /// It cannot be compiled any more, or breaks down when it is tried.
+    #[error("version {sha256} cannot serve")]
+    Unfit {
+        /// The digest.
+        sha256: String,
+        /// As the compiler says it.
+        source: CompileError,
+    },
+    /// It asks for what the driver was not granted.
+    #[error(
+        "version {sha256} cannot serve driver {driver}: {}",
+        in_words(problems)
+    )]
+    NotGranted {
+        /// The digest.
+        sha256: String,
+        /// Whose grants.
+        driver: DriverName,
+        /// All of them.
+        problems: Vec<ImportProblem>,
+    },
+    /// The store keeps the components of all drivers.
+    #[error(
+        "version {sha256} is of component {found:?}, and driver {driver} is served by {serving:?}"
+    )]
+    OfAnother {
+        /// The digest.
+        sha256: String,
+        /// Its own name for itself.
+        found: GuestText,
+        /// Which driver.
+        driver: DriverName,
+        /// The name of what serves it.
+        serving: GuestText,
+    },
+}
+
+fn in_words(problems: &[ImportProblem]) -> String {
+    let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    words.join("; ")
+}
+
+/// Lets the version of that digest serve, whatever it was before.
+///
+/// # Errors
+/// [`ByNameError`]; nothing changes then.
+pub fn activate_by_name(
+    paths: &Paths,
+    config: &DriverConfig,
+    digest: &str,
+) -> Result<VersionChange, ByNameError> {
+    let record = VersionRecord::read(paths, &config.name)?.unwrap_or_default();
+    let progress = VersionProgress::read(paths, &config.name);
+    let known = find(&known_versions(paths, &record, &progress), digest)?;
+    if known.known_as == KnownAs::Active {
+        let sha256 = known.sha256;
+        return Err(undecided(config, DecisionError::ServesAlready { sha256 }));
+    }
+    let manifest = admitted(paths, config, &known)?;
+    let now = known.activated(manifest.description.version, config);
+    change(paths, config, |record| {
+        record.activate_by_name(now.clone()).map(|()| now)
+    })
+}
+
+/// Lets the version serve again that did before, or the one of that digest among those that did.
+///
+/// # Errors
+/// [`ByNameError`]; nothing changes then.
+pub fn roll_back(
+    paths: &Paths,
+    config: &DriverConfig,
+    to: Option<&str>,
+) -> Result<VersionChange, ByNameError> {
+    let record = VersionRecord::read(paths, &config.name)?.unwrap_or_default();
+    let known = known_versions(paths, &record, &VersionProgress::default());
+    let to = to.map(|digest| find(&known, digest)).transpose()?;
+    let target = record
+        .version_before(to.as_ref().map(|known| known.sha256.as_str()))
+        .map_err(|reason| undecided(config, reason))?;
+    admitted(paths, config, &find(&known, &target.sha256)?)?;
+    change(paths, config, |record| {
+        let target = Some(target.sha256.as_str());
+        let now = record.roll_back(target, RejectedBy::Operator, ROLLED_BACK.to_owned())?;
+        // It was checked with the driver's file of today, which may be stricter.
+        let now = ActiveVersion {
+            driver_file: config.text.clone(),
+            ..now
+        };
+        record.active = Some(now.clone());
+        Ok(now)
+    })
+}
+
+fn change(
+    paths: &Paths,
+    config: &DriverConfig,
+    decide: impl FnOnce(&mut VersionRecord) -> Result<ActiveVersion, DecisionError>,
+) -> Result<VersionChange, ByNameError> {
+    let decided = VersionRecord::change(paths, &config.name, |record| {
+        let before = record.active.clone();
+        decide(record).map(|now| VersionChange { now, before })
+    })?;
+    let change = decided.map_err(|reason| undecided(config, reason))?;
+    log_change(&config.name, &change.now, change.before.as_ref());
+    Ok(change)
+}
+
+fn undecided(config: &DriverConfig, reason: DecisionError) -> ByNameError {
+    ByNameError::Undecided {
+        driver: config.name.clone(),
+        reason,
+    }
+}
+
+/// Whether a version may serve that driver, and can.
+fn admitted(
+    paths: &Paths,
+    config: &DriverConfig,
+    known: &KnownVersion,
+) -> Result<Manifest, ByNameError> {
+    allowed(config, &known.sha256)?;
+    let sha256 = || known.sha256.clone();
+    let gone = |source| ByNameError::Gone {
+        sha256: sha256(),
+        source,
+    };
+    let file = components::locate_digest(paths, &known.sha256).map_err(gone)?;
+    let file = active::required(config, file, known.verified_by.as_deref())
+        .map_err(ByNameError::NotRequired)?;
+    let component = ComponentBytes::read(&file.path).map_err(gone)?;
+    if component.sha256 != known.sha256 {
+        let component = Box::new(component);
+        return Err(ByNameError::Changed { component });
+    }
+    let compiled = compile::compile(paths, &component, config.limits.compile);
+    let manifest = compiled.map_err(|source| ByNameError::Unfit {
+        sha256: sha256(),
+        source,
+    })?;
+    let problems = problems(&manifest.imports, &manifest.exports, &config.grants);
+    if !problems.is_empty() {
+        let driver = config.name.clone();
+        return Err(ByNameError::NotGranted {
+            sha256: sha256(),
+            driver,
+            problems,
+        });
+    }
+    if known.known_as == KnownAs::Stored {
+        same_component(paths, config, &manifest)?;
+    }
+    Ok(manifest)
+}
+
+/// By the rules for all nodes.
+fn allowed(config: &DriverConfig, sha256: &str) -> Result<(), ByNameError> {
+    let (rules, driver) = (&config.versions, config.name.clone());
+    if rules.rejected.iter().any(|rejected| rejected == sha256) {
+        let sha256 = sha256.to_owned();
+        return Err(ByNameError::RejectedByFile { driver, sha256 });
+    }
+    match &rules.active {
+        Some(active) if active != sha256 => Err(ByNameError::FixedByFile {
+            driver,
+            active: active.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Of versions that the driver never had, the store has those of other drivers too. Where nothing serves yet, the operator
+/// alone knows.
+fn same_component(
+    paths: &Paths,
+    config: &DriverConfig,
+    manifest: &Manifest,
+) -> Result<(), ByNameError> {
+    let serving = active::ActiveVersions::new(paths.clone(), config.clone().into()).resolve();
+    let serving = serving
+        .component
+        .ok()
+        .and_then(|file| super::compiled::read_manifest(paths, &file.sha256).ok());
+    match serving {
+        Some(serving) if serving.description.name != manifest.description.name => {
+            Err(ByNameError::OfAnother {
+                sha256: manifest.component_sha256.clone(),
+                found: manifest.description.name.clone(),
+                driver: config.name.clone(),
+                serving: serving.description.name,
+            })
+        }
+        _ => Ok(()),
+    }
+}

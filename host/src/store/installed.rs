@@ -1,0 +1,102 @@
+//! Components that were put into the store by hand, by `drivebay install` or with an image: what serves a driver for which
+//! nothing was activated yet.
+
+use std::path::Path;
+
+use super::compiled::read_manifest;
+use super::components::{ComponentBytes, ComponentError, keep, locate, retained};
+use super::imports::problems;
+use super::manifest::Manifest;
+use super::version_record::{ActiveVersion, Content, RecordError, VersionRecord};
+use crate::config::{DriverConfig, Paths};
+use crate::sys;
+
+/// The component in the store that serves a driver as long as nothing is activated, as a version to go back to. None where
+/// there is none, or it was never compiled.
+pub(super) fn installed_version(paths: &Paths, driver: &DriverConfig) -> Option<ActiveVersion> {
+    let file = locate(paths, &driver.component).ok()?;
+    let manifest = read_manifest(paths, &file.sha256).ok()?;
+    if !retained(paths, &file.sha256).exists() {
+        keep(paths, &ComponentBytes::read(&file.path).ok()?).ok()?;
+    }
+    Some(version(driver, &manifest, &file.path))
+}
+
+fn version(driver: &DriverConfig, manifest: &Manifest, source: &Path) -> ActiveVersion {
+    let sha256 = &manifest.component_sha256;
+    ActiveVersion {
+        component: driver.component.clone(),
+        sha256: sha256.clone(),
+        version: manifest.description.version.clone(),
+        since: sys::now_seconds(),
+        source: source.display().to_string(),
+        driver_file: driver.text.clone(),
+        content: Content::of(sha256, None, driver),
+        verified_by: None,
+    }
+}
+
+/// Why a component was not installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// It cannot be put into the store.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// Which version serves cannot be read or written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A driver that is served now would not be any more.
+    #[error("it cannot serve driver {driver}, which another version serves now: {reasons}")]
+    NotGranted {
+        /// Whose grants.
+        driver: String,
+        /// What is missing.
+        reasons: String,
+    },
+}
+
+/// Puts a component that was compiled into the store, and lets it serve the drivers of its name at once.
+///
+/// # Errors
+/// [`InstallError`]; what serves goes on then.
+pub fn install_for(
+    paths: &Paths,
+    name: &str,
+    component: &ComponentBytes,
+    manifest: &Manifest,
+    drivers: &[&DriverConfig],
+) -> Result<(), InstallError> {
+    let mut served = Vec::new();
+    for driver in drivers {
+        let record = VersionRecord::read(paths, &driver.name)?.unwrap_or_default();
+        let before = record.active.or_else(|| installed_version(paths, driver));
+        if let Some(before) = before.filter(|it| it.sha256 != manifest.component_sha256) {
+            refuse_ungranted(driver, manifest)?;
+            served.push((driver, before));
+        }
+    }
+    super::components::install(paths, name, component)?;
+    for (driver, before) in served {
+        let now = version(driver, manifest, &component.path);
+        let told = VersionRecord::change(paths, &driver.name, |record| {
+            record.active.get_or_insert(before);
+            let before = record.active.clone();
+            record.activate(now.clone());
+            before
+        })?;
+        super::decide::log_change(&driver.name, &now, told.as_ref());
+    }
+    Ok(())
+}
+
+fn refuse_ungranted(driver: &DriverConfig, manifest: &Manifest) -> Result<(), InstallError> {
+    let problems = problems(&manifest.imports, &manifest.exports, &driver.grants);
+    let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(InstallError::NotGranted {
+            driver: driver.name.to_string(),
+            reasons: reasons.join("; "),
+        }),
+    }
+}
