@@ -55,12 +55,11 @@ impl Call {
         })
     }
 
-    /// Which version of the component answers calls to that socket.
-    pub(crate) async fn version(&self) -> Result<String> {
+    /// Which version of the component answers calls to that socket, if any does yet.
+    pub(crate) async fn version(&self) -> Result<Option<String>> {
         let request = proto::GetPluginInfoRequest {};
         let answer = self.identity.clone().get_plugin_info(request).await?;
-        let version = answer.into_inner().manifest.remove("component-version");
-        Ok(version.ok_or("the answer names no component's version")?)
+        Ok(answer.into_inner().manifest.remove("component-version"))
     }
 
     /// Makes it as that caller, which has to succeed.

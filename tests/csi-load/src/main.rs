@@ -89,7 +89,7 @@ fn say(answer: &Value) {
 
 async fn await_version(version: &str, call: &Call) -> Result<()> {
     let until = Instant::now() + PATIENCE;
-    while call.version().await? != version {
+    while call.version().await?.as_deref() != Some(version) {
         if Instant::now() > until {
             return Err(format!("version {version} never served").into());
         }

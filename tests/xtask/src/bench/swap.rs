@@ -25,7 +25,8 @@ const SWAPS: usize = 10;
 
 const CALLERS: usize = 16;
 
-/// Between a caller's calls: sidecars and kubelet wait for something to do.
+/// Between a caller's calls: sidecars and kubelet wait for something to do. Where callers keep every processor busy, a
+/// compiler at the lowest priority comes to nothing, which is its purpose.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Connections and caches, before anything counts.
@@ -56,7 +57,7 @@ pub(super) fn measure(workspace: &Workspace, caller: &Caller, table: &mut Table)
 
 /// From the rename of `..data` to the first answer of the new version's.
 fn how_soon(workspace: &Workspace, caller: &Caller, table: &mut Table) -> Result<()> {
-    let mut shipped = Shipped::new(workspace)?;
+    let mut shipped = Shipped::new(workspace, caller)?;
     for driver in site::SHIPPED {
         let took = median_of(|| shipped.swap(driver, caller))?;
         let what = format!("`{driver}`: from the rename of `..data` to the first answer");
@@ -118,9 +119,9 @@ fn who_notices(local: &mut OfLocal, caller: &Caller, table: &mut Table) -> Resul
     Ok(())
 }
 
-/// A hundred swaps in a row while everybody calls as often as answers come.
+/// A hundred swaps in a row while everybody calls.
 fn many(local: &mut OfLocal, caller: &Caller, table: &mut Table) -> Result<()> {
-    let calling = Calling::start(caller, CALLERS, Duration::ZERO, &local.calls())?;
+    let calling = Calling::start(caller, CALLERS, PAUSE, &local.calls())?;
     calling.part("all")?;
     let begun = Instant::now();
     let mut few = 0;

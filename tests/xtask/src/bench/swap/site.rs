@@ -47,24 +47,25 @@ pub(super) struct OfLocal {
 }
 
 impl Shipped {
-    pub(super) fn new(workspace: &Workspace) -> Result<Self> {
+    pub(super) fn new(workspace: &Workspace, caller: &Caller) -> Result<Self> {
         let site = Site::empty(workspace)?;
         let cloud = emulator::cloud(workspace, &site.path("cloud"))?;
         site.grant("alicloud-disk", &cloud.grants(&cloud.key_in_files()?)?)?;
         let grants = fs::read_to_string(workspace.root().join("deploy/drivers.d/nfs.toml"))?;
         site.grant("nfs", &grants)?;
         let versions = SHIPPED.map(|driver| Versions::new(workspace, &site, driver));
-        let mut versions: Vec<Versions> = versions.into_iter().collect::<Result<_>>()?;
-        for versions in &mut versions {
-            versions.show_next()?;
-        }
+        let versions: Vec<Versions> = versions.into_iter().collect::<Result<_>>()?;
         let sources: Vec<&ConfigMap> = versions.iter().map(|of| &of.source).collect();
-        Ok(Self {
+        let mut shipped = Self {
             serving: site.serve_from(&SHIPPED, &sources)?,
             versions,
             site,
             _cloud: cloud,
-        })
+        };
+        for driver in SHIPPED {
+            shipped.swap(driver, caller)?;
+        }
+        Ok(shipped)
     }
 
     /// Shows another version of a driver's component, and tells how long it was until that answered.
