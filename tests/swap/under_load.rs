@@ -64,6 +64,26 @@ fn a_hundred_swaps_fail_no_call_of_sixteen_callers_and_leave_memory_as_it_was() 
     site.is_whole();
 }
 
+/// How often the compiled code of that version is mapped in a process.
+fn mapped(process: &str, digest: &str) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("it runs");
+    let is_code = |line: &&str| line.contains("r-xp") && line.contains(digest);
+    maps.lines().filter(is_code).count()
+}
+
+#[test]
+fn a_version_is_loaded_once_however_many_callers_come_for_it_at_once() {
+    let site = Site::new(Watcher::Serve);
+    let process = site.csi().expect("it is serve").process().to_string();
+    for number in 0..5 {
+        let mut digest = String::new();
+        site.under_calls(2 * CALLERS, || {
+            digest = site.swap_to(&format!("3.{number}.0"));
+        });
+        assert_eq!(mapped(&process, &digest), 1, "version 3.{number}.0");
+    }
+}
+
 /// Each call-out is a process of its own, and what the component logs has the version that the host has for it.
 #[track_caller]
 fn answered_by_one_version_each(log: &str) {

@@ -26,6 +26,8 @@ const KEPT: usize = 4;
 pub struct Runtime {
     paths: Paths,
     loaded: Mutex<Loaded>,
+    /// Held by whoever loads: all callers come at once when another version serves, and each would load it.
+    loading: Mutex<()>,
 }
 
 /// What was loaded once, for the calls that follow in this process.
@@ -90,6 +92,7 @@ impl Runtime {
         Self {
             paths,
             loaded: Mutex::default(),
+            loading: Mutex::default(),
         }
     }
 
@@ -223,21 +226,34 @@ impl Runtime {
         file: &ComponentFile,
         deadline: Instant,
     ) -> Result<Arc<Guest>, DriverError> {
+        self.load_once(config, file)?.or_else(|error| {
+            tracing::warn!(error = %error, "compiling the component now");
+            self.ask_for_compile(config, file, deadline)?;
+            self.load_once(config, file)?
+                .map_err(|error| not_loadable(config, error))
+        })
+    }
+
+    /// Whoever comes while another loads waits for that one, which is a matter of milliseconds; nobody waits here for a
+    /// compile. The inner error is of the code.
+    fn load_once(
+        &self,
+        config: &Arc<DriverConfig>,
+        file: &ComponentFile,
+    ) -> Result<Result<Arc<Guest>, CompiledError>, DriverError> {
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(guest) = self.loaded_for(config, &file.sha256) {
+            return Ok(Ok(guest));
+        }
         let (engine, clock) = self.engine()?;
         let (manifest, component) = match self.load(&engine, file) {
             Ok(loaded) => loaded,
-            Err(error) => {
-                tracing::warn!(error = %error, "compiling the component now");
-                self.ask_for_compile(config, file, deadline)?;
-                self.load(&engine, file)
-                    .map_err(|error| not_loadable(config, error))?
-            }
+            Err(error) => return Ok(Err(error)),
         };
-        let ready = link(&engine, &component, &manifest, config)?;
         let guest = Arc::new(Guest {
+            ready: link(&engine, &component, &manifest, config)?,
             engine,
             clock,
-            ready,
             grants: config.grants.clone(),
             limits: config.limits.clone(),
             trial: Some(Trial::new(
@@ -255,7 +271,7 @@ impl Runtime {
         if guests.len() > KEPT {
             guests.remove(0);
         }
-        Ok(guest)
+        Ok(Ok(guest))
     }
 
     fn engine(&self) -> Result<(Engine, Arc<Clock>), DriverError> {

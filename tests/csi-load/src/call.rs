@@ -6,6 +6,7 @@ use serde_json::Value;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::Result;
+use crate::proto::identity_client::IdentityClient;
 use crate::proto::node_client::NodeClient;
 use crate::proto::volume_capability::access_mode::Mode;
 use crate::proto::{self, VolumeCapability, volume_capability};
@@ -15,6 +16,7 @@ use crate::proto::{self, VolumeCapability, volume_capability};
 pub(crate) struct Call {
     rpc: Rpc,
     client: NodeClient<Channel>,
+    identity: IdentityClient<Channel>,
     words: Value,
 }
 
@@ -43,8 +45,21 @@ impl Call {
             "NodeGetVolumeStats" => Rpc::Stats,
             other => return Err(format!("no call is named {other:?}").into()),
         };
+        let identity = IdentityClient::new(channel.clone());
         let client = NodeClient::new(channel);
-        Ok(Self { rpc, client, words })
+        Ok(Self {
+            rpc,
+            client,
+            identity,
+            words,
+        })
+    }
+
+    /// Which version of the component answers calls to that socket, if any does yet.
+    pub(crate) async fn version(&self) -> Result<Option<String>> {
+        let request = proto::GetPluginInfoRequest {};
+        let answer = self.identity.clone().get_plugin_info(request).await?;
+        Ok(answer.into_inner().manifest.remove("component-version"))
     }
 
     /// Makes it as that caller, which has to succeed.

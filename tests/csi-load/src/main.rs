@@ -5,13 +5,17 @@
 //! csi-load cycle COUNT CALL…          the calls one after the other, that often; how long each takes
 //! csi-load race CALLERS CALL…         the calls as contenders, by turns; how often and how long
 //! csi-load repeat CALLERS TOTAL CALL… so many calls in all, of all kinds by turns
+//! csi-load attend CALLERS PAUSE CALL… the calls by turns until standard input ends, with a pause in milliseconds
+//! csi-load await VERSION CALL         until that version of the component serves, and has answered the call
 //! ```
 //!
 //! A CALL is a JSON object: `socket`, `rpc`, and what that RPC needs of `volume`, `path`, `staging` and
 //! `context`. `{n}` in them is the caller's number, `{new}` one that no call had before. `race` prints a JSON
 //! array, an object for each contender: calls per `second`, median `latency` in nanoseconds; `cycle` the medians
-//! alone. A call that fails ends the program: what fails is quick, and would be counted as speed.
+//! alone. A call that fails ends the program: what fails is quick, and would be counted as speed. `attend` alone counts
+//! failures, and prints an object with `calls`, `failed`, `median` and `p99` for each line that it was given.
 
+mod attend;
 mod call;
 mod proto;
 
@@ -24,7 +28,12 @@ use serde_json::Value;
 use tokio::runtime;
 use tokio::task::JoinSet;
 
+use attend::attend;
 use call::Call;
+
+/// Between two questions which version serves, and for how long they are asked.
+const ASKING: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// How long a contender's turn lasts, and how many turns count: two seconds each, spread over the run.
 const TURN: Duration = Duration::from_millis(200);
@@ -53,7 +62,13 @@ async fn perform(words: &[String]) -> Result<()> {
         ["repeat", callers, total, _, ..] => {
             repeat(callers.parse()?, total.parse()?, &calls(&words[3..])?).await
         }
-        _ => Err("usage: csi-load each|cycle|race|repeat NUMBER… CALL…".into()),
+        ["attend", callers, pause, _, ..] => {
+            let pause = Duration::from_millis(pause.parse()?);
+            say(&attend(callers.parse()?, pause, calls(&words[3..])?).await?);
+            Ok(())
+        }
+        ["await", version, call] => await_version(version, &Call::parse(call)?).await,
+        _ => Err("usage: csi-load each|cycle|race|repeat|attend|await NUMBER… CALL…".into()),
     }
 }
 
@@ -66,10 +81,23 @@ async fn each(count: u64, calls: &[Arc<Call>]) -> Result<()> {
     Ok(())
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the program that started this one reads the answer there"
-)]
+/// The program that started this one reads the answer.
+#[expect(clippy::print_stdout, reason = "it is read there")]
+fn say(answer: &Value) {
+    println!("{answer}");
+}
+
+async fn await_version(version: &str, call: &Call) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while call.version().await?.as_deref() != Some(version) {
+        if Instant::now() > until {
+            return Err(format!("version {version} never served").into());
+        }
+        tokio::time::sleep(ASKING).await;
+    }
+    call.make(0).await
+}
+
 async fn cycle(count: u64, calls: &[Arc<Call>]) -> Result<()> {
     let mut latencies = vec![Vec::new(); calls.len()];
     // The first time makes connections and fills caches.
@@ -83,14 +111,10 @@ async fn cycle(count: u64, calls: &[Arc<Call>]) -> Result<()> {
         }
     }
     let medians = latencies.into_iter().map(median);
-    println!("{}", medians.map(Value::from).collect::<Value>());
+    say(&medians.map(Value::from).collect());
     Ok(())
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the program that started this one reads the answer there"
-)]
 async fn race(callers: u64, contenders: &[Arc<Call>]) -> Result<()> {
     let mut outcomes = vec![Outcome::default(); contenders.len()];
     for turn in 0..=TURNS {
@@ -104,7 +128,7 @@ async fn race(callers: u64, contenders: &[Arc<Call>]) -> Result<()> {
         }
     }
     let told: Vec<Value> = outcomes.into_iter().map(Outcome::told).collect();
-    println!("{}", Value::from(told));
+    say(&Value::from(told));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod command;
+mod config_map;
 mod emulator;
 mod mounts;
 mod node;
@@ -10,6 +11,7 @@ mod scratch;
 mod serving;
 
 pub use cloud::{Cloud, NODE_NAME};
+pub use config_map::ConfigMap;
 pub use emulator::{Emulator, Endpoints};
 pub use mounts::mounts_beneath;
 pub use node::{Layout, Node};

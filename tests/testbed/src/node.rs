@@ -37,7 +37,7 @@ impl Layout {
 }
 
 /// Configuration, state and plugin directory of one host.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     root: PathBuf,
     layout: Layout,

@@ -11,6 +11,7 @@ mod full_node;
 mod guest;
 mod measure;
 mod node;
+mod swap;
 mod table;
 
 use std::fs;
@@ -42,24 +43,37 @@ pub(crate) struct Arguments {
     /// Only what calls cost on a node with many mounts
     #[arg(long, conflicts_with = "only_csi")]
     only_mounts: bool,
+    /// Only what a hot swap costs
+    #[arg(long, conflicts_with_all = ["only_csi", "only_mounts"])]
+    only_swap: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let steps = match (arguments.only_csi, arguments.only_mounts) {
-        (_, true) => 2,
-        (true, false) => 4,
-        (false, false) => 10,
+    let only = (
+        arguments.only_csi,
+        arguments.only_mounts,
+        arguments.only_swap,
+    );
+    let steps = match only {
+        (true, ..) => 4,
+        (_, true, _) => 2,
+        (.., true) => 3,
+        _ => 12,
     };
     let mut steps = Steps::new("cargo xtask bench", build::STEPS + steps);
     setup::ensure(workspace, &[Part::Bench], &mut steps)?;
     build::everything(workspace, &mut steps)?;
     let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;
+    let is_all = only == (false, false, false);
     let mut missed = 0;
-    if !arguments.only_mounts {
+    if is_all || arguments.only_csi {
         missed += calls(workspace, arguments, &caller, &mut steps)?;
     }
-    if !arguments.only_csi {
+    if is_all || arguments.only_mounts {
         missed += on_a_full_node(workspace, &caller, &mut steps)?;
+    }
+    if is_all || arguments.only_swap {
+        missed += swaps(workspace, &caller, &mut steps)?;
     }
     match missed {
         0 => steps.verdict("every target is met"),
@@ -94,6 +108,16 @@ fn on_a_full_node(workspace: &Workspace, caller: &csi::Caller, steps: &mut Steps
     let growth = steps.run(about, || full_node::measure(workspace, caller))?;
     say(format_args!("\n{growth}"));
     Ok(growth.missed())
+}
+
+/// The same of what a hot swap costs.
+fn swaps(workspace: &Workspace, caller: &csi::Caller, steps: &mut Steps) -> Result<usize> {
+    steps.run("build the emulator", || emulator::build(workspace))?;
+    let mut table = Table::default();
+    let about = "swap components while calls go on";
+    steps.run(about, || swap::measure(workspace, caller, &mut table))?;
+    say(format_args!("\n{table}"));
+    Ok(table.missed())
 }
 
 fn callouts(workspace: &Workspace, steps: &mut Steps, table: &mut Table) -> Result<()> {

@@ -1,12 +1,14 @@
 //! `cargo xtask demo`: Drivebay at work, from nothing, in one command.
 //!
 //! A pod's life twice, as kubelet lives it: on this kernel with a disk of an emulated cloud, within a minute;
-//! then with a real NFS server, which stock kernels have and this one may not, in the VM. Nothing stays behind.
+//! then with a real NFS server, which stock kernels have and this one may not, in the VM. Between them a component is
+//! swapped while calls go on. Nothing stays behind.
 
 mod callout;
 mod disk;
 mod nfs;
 mod node;
+mod swap;
 
 use std::time::Duration;
 
@@ -39,19 +41,22 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if arguments.inside_vm {
         return nfs::show(workspace);
     }
-    let mut steps = Steps::new("cargo xtask demo", build::STEPS + 2);
+    let mut steps = Steps::new("cargo xtask demo", build::STEPS + 3);
     setup::ensure(workspace, &[Part::Demo], &mut steps)?;
     build::everything(workspace, &mut steps)?;
     steps.run("build the cloud's emulator", || emulator::build(workspace))?;
     let disk = steps.run("a disk, on this kernel", || disk::show(workspace))?;
+    let swap = steps.run("another version of a component, while calls go on", || {
+        swap::show(workspace)
+    })?;
     if arguments.skip_vm {
-        steps.verdict(format_args!("{disk}; NFS was left out"));
+        steps.verdict(format_args!("{disk}; {swap}; NFS was left out"));
         return Ok(());
     }
     setup::ensure(workspace, &[Part::Vm], &mut steps)?;
     steps.another("an NFS volume, in a virtual machine", || in_vm(workspace))?;
     steps.verdict(format_args!(
-        "{disk}; a pod wrote to a real NFS server through Drivebay, and nothing stayed behind"
+        "{disk}; {swap}; a pod wrote to a real NFS server through Drivebay, and nothing stayed behind"
     ));
     Ok(())
 }

@@ -16,6 +16,7 @@ mod sdks;
 mod setup;
 mod steps;
 mod test;
+mod version;
 mod vm;
 mod workspace;
 

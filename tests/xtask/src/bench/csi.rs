@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+pub(super) use self::memory::Memory;
 pub(super) use self::peer::HOW as NO_PEER;
 pub(super) use self::site::Site;
 
@@ -191,6 +192,22 @@ impl Caller {
         medians
             .try_into()
             .map_err(|_| anyhow::anyhow!("{count} medians of {N} calls"))
+    }
+
+    /// Callers whose calls are made by turns until their standard input ends, as many as that, each with that pause after
+    /// each call.
+    pub(super) fn attend(&self, callers: usize, pause: Duration, calls: &[Value]) -> Command {
+        let pause = usize::try_from(pause.as_millis()).unwrap_or(usize::MAX);
+        let mut attend = self.command("attend", &[callers, pause]);
+        attend.args(words(calls));
+        attend
+    }
+
+    /// One who asks until that version of the component serves, and makes the call then.
+    pub(super) fn awaiting(&self, version: &str, call: &Value) -> Command {
+        let mut awaiting = command(&self.0);
+        awaiting.args(["await", version, &call.to_string()]);
+        awaiting
     }
 
     fn command(&self, what: &str, numbers: &[usize]) -> Command {

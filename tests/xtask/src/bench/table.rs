@@ -41,6 +41,19 @@ impl Table {
         );
     }
 
+    /// A time that has a limit of its own, in whole seconds.
+    pub(super) fn within(&mut self, what: &str, took: Duration, most: Duration) {
+        let promise = (format!("≤ {} s", most.as_secs()), took <= most);
+        self.row(what, milliseconds(took), "", "", Some(promise));
+    }
+
+    /// Failures, of which there are to be none among so many.
+    pub(super) fn none(&mut self, what: &str, failed: u64, of: u64) {
+        let promise = ("0".to_owned(), failed == 0);
+        let against = format!("of {}", failed + of);
+        self.row(what, failed.to_string(), &against, "", Some(promise));
+    }
+
     /// A size, in units of so many bytes.
     pub(super) fn size(&mut self, what: &str, bytes: u64, unit: (&str, u64), target: u64) {
         let (name, unit) = unit;
@@ -180,6 +193,28 @@ mod tests {
             ]
         );
         assert_eq!(table.missed(), 1);
+    }
+
+    #[test]
+    fn times_and_failures_have_limits_of_their_own() {
+        let mut table = Table::default();
+        let second = Duration::from_secs(1);
+        table.within("swap", Duration::from_millis(300), second);
+        table.within("swap", Duration::from_millis(1300), second);
+        table.none("failed", 0, 70);
+        table.none("failed", 2, 70);
+        let text = table.to_string();
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            [
+                "| swap | 300.00 ms |  |  | ≤ 1 s | met |",
+                "| swap | 1300.00 ms |  |  | ≤ 1 s | **missed** |",
+                "| failed | 0 | of 70 |  | 0 | met |",
+                "| failed | 2 | of 72 |  | 0 | **missed** |",
+            ]
+        );
+        assert_eq!(table.missed(), 2);
     }
 
     #[test]

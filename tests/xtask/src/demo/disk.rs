@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use drivebay_testbed::{Cloud, NODE_NAME, Scratch};
+use drivebay_testbed::{Cloud, NODE_NAME};
 use serde_json::Value;
 
 use super::callout::options;
-use super::node::{Node, mounts_beneath};
+use super::node::{Node, may_mount, mounts_beneath, stage};
 use crate::emulator;
 use crate::process::{self, Echo, command};
 use crate::steps::say;
@@ -30,9 +30,9 @@ pub(super) fn show(workspace: &Workspace) -> Result<&'static str> {
         say("  This user may not mount anything here; run the demo as root to see this part.");
         return Ok("this kernel was left out");
     }
-    let stage = stage(workspace)?;
-    let cloud = emulator::cloud(workspace, &stage.path().join("cloud"))?;
-    let node = Node::new(workspace, stage.path())?;
+    let scratch = stage(workspace, "disk")?;
+    let cloud = emulator::cloud(workspace, &scratch.path().join("cloud"))?;
+    let node = Node::new(workspace, scratch.path())?;
 
     say(format_args!(
         "\n  An emulator plays the cloud, at {}. The operator grants the driver that one\n  \
@@ -160,15 +160,6 @@ fn gib(bytes: u64) -> f64 {
     bytes as f64 / GIB as f64
 }
 
-/// Mounting takes a capability that root in a container may lack.
-fn may_mount() -> Result<bool> {
-    const SYS_ADMIN: u32 = 21;
-    let status = fs::read_to_string("/proc/self/status")?;
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.context("the kernel names no capabilities")?;
-    Ok(u64::from_str_radix(effective.trim(), 16)? >> SYS_ADMIN & 1 == 1)
-}
-
 fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path of the demo is not text")
 }
@@ -177,10 +168,4 @@ fn text_of(answer: &Value, key: &str) -> Result<String> {
     let text = answer[key].as_str();
     text.map(str::to_owned)
         .with_context(|| format!("the answer has no {key}"))
-}
-
-/// The demo's own directory. Not in /tmp: that may be a tmpfs, and disks are large if sparse files.
-fn stage(workspace: &Workspace) -> Result<Scratch> {
-    let name = format!("demo-{}", std::process::id());
-    Scratch::at(&workspace.target().join(name))
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use drivebay_testbed::Layout;
+use drivebay_testbed::{Layout, Scratch};
 use serde_json::Value;
 
 use super::callout;
@@ -21,6 +22,7 @@ const LAYOUT: Layout = Layout {
     plugins: "usr/libexec/kubernetes/kubelet-plugins/volume/exec",
 };
 
+#[derive(Clone)]
 pub(super) struct Node(drivebay_testbed::Node);
 
 impl Node {
@@ -38,6 +40,34 @@ impl Node {
         process::run(&mut self.0.install(&[component]), Echo::Live).map(drop)
     }
 
+    /// The same, with what lies in a directory.
+    pub(super) fn install_from(&self, directory: &Path) -> Result<()> {
+        let mut install = self.0.install(&[]);
+        install.arg("--components-from").arg(directory);
+        process::run(&mut install, Echo::Live).map(drop)
+    }
+
+    /// `drivebay status`, not shown.
+    pub(super) fn status(&self, arguments: &[&str]) -> Result<String> {
+        process::answer(self.0.drivebay(&["status"]).args(arguments))
+    }
+
+    /// Any other command of the operator's, shown with what it prints.
+    pub(super) fn tell(&self, arguments: &[&str]) -> Result<()> {
+        say(format_args!("    drivebay {}", arguments.join(" ")));
+        process::run(&mut self.0.drivebay(arguments), Echo::Live).map(drop)
+    }
+
+    /// `drivebay ARGUMENTS`, to be started.
+    pub(super) fn drivebay(&self, arguments: &[&str]) -> Command {
+        self.0.drivebay(arguments)
+    }
+
+    /// What the example `local` needs.
+    pub(super) fn local_grants(&self) -> String {
+        self.0.local_grants()
+    }
+
     /// `drivebay run`, shown: one operation of the controller's.
     pub(super) fn run(&self, driver: &str, operation: &[&str]) -> Result<Value> {
         let mut run = self.0.drivebay(&["run", driver]);
@@ -51,7 +81,12 @@ impl Node {
         serde_json::from_str(&answer).context("the answer is not JSON")
     }
 
-    /// What kubelet, or the controller, calls.
+    /// What kubelet calls, to be started.
+    pub(super) fn callout(&self, executable: &str, arguments: &[&str]) -> Command {
+        self.0.callout(executable, arguments)
+    }
+
+    /// What kubelet, or the controller, calls, shown.
     pub(super) fn call(&self, executable: &str, arguments: &[&str]) -> Result<Value> {
         callout::run(self.0.callout(executable, &[]), arguments)
     }
@@ -87,4 +122,19 @@ pub(super) fn mounts_beneath(path: &Path) -> Result<Vec<String>> {
     };
     let lines = table.lines().filter(|line| point(line).starts_with(path));
     Ok(lines.map(str::to_owned).collect())
+}
+
+/// Mounting takes a capability that root in a container may lack.
+pub(super) fn may_mount() -> Result<bool> {
+    const SYS_ADMIN: u32 = 21;
+    let status = fs::read_to_string("/proc/self/status")?;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.context("the kernel names no capabilities")?;
+    Ok(u64::from_str_radix(effective.trim(), 16)? >> SYS_ADMIN & 1 == 1)
+}
+
+/// A part's own directory. Not in /tmp: that may be a tmpfs, and disks are large if sparse files.
+pub(super) fn stage(workspace: &Workspace, part: &str) -> Result<Scratch> {
+    let name = format!("demo-{part}-{}", std::process::id());
+    Scratch::at(&workspace.target().join(name))
 }

@@ -59,14 +59,14 @@ pub(super) fn growth(
 }
 
 /// Bytes, from `/proc/PID/smaps_rollup` (proc(5)).
-struct Memory {
-    resident: u64,
+pub(in crate::bench) struct Memory {
+    pub(in crate::bench) resident: u64,
     proportional: u64,
     anonymous: u64,
 }
 
 impl Memory {
-    fn of(process: u32) -> Result<Self> {
+    pub(in crate::bench) fn of(process: u32) -> Result<Self> {
         let file = format!("/proc/{process}/smaps_rollup");
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
         Ok(Self {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use drivebay_testbed::{Layout, Node, Scratch, Serving};
+use drivebay_testbed::{ConfigMap, Layout, Node, Scratch, Serving};
 use serde_json::{Value, json};
 
 use crate::process::{self, Echo};
@@ -21,7 +21,7 @@ pub(in crate::bench) struct Site {
 
 impl Site {
     /// With no driver.
-    pub(super) fn empty(workspace: &Workspace) -> Result<Self> {
+    pub(in crate::bench) fn empty(workspace: &Workspace) -> Result<Self> {
         let root = Scratch::at(&workspace.target().join("bench-csi"))?;
         let layout = Layout {
             run: RUN,
@@ -43,23 +43,33 @@ impl Site {
             fs::create_dir_all(site.path("staging").join(volume.to_string()))?;
         }
         fs::create_dir_all(site.path("pods"))?;
-        site.install(workspace, "local", &site.node.local_grants())?;
+        site.install(workspace, "local", &site.local_grants())?;
         Ok(site)
     }
 
     /// A driver, whose component has the same name.
     pub(super) fn install(&self, workspace: &Workspace, driver: &str, grants: &str) -> Result<()> {
-        self.node.grant(driver, grants)?;
+        self.grant(driver, grants)?;
         let component = workspace.components().join(format!("{driver}.wasm"));
         process::run(&mut self.node.install(&[&component]), Echo::Silent).map(drop)
     }
 
+    /// A driver's file, without a component.
+    pub(in crate::bench) fn grant(&self, driver: &str, grants: &str) -> Result<()> {
+        self.node.grant(driver, grants)
+    }
+
+    /// What `local` needs.
+    pub(in crate::bench) fn local_grants(&self) -> String {
+        self.node.local_grants()
+    }
+
     /// A path beneath the site.
-    pub(super) fn path(&self, relative: &str) -> PathBuf {
+    pub(in crate::bench) fn path(&self, relative: &str) -> PathBuf {
         self.node.path(relative)
     }
 
-    pub(super) fn socket(&self, driver: &str) -> PathBuf {
+    pub(in crate::bench) fn socket(&self, driver: &str) -> PathBuf {
         self.path("sockets").join(format!("{driver}.sock"))
     }
 
@@ -76,11 +86,23 @@ impl Site {
 
     /// `drivebay serve` for those drivers, listening.
     pub(in crate::bench) fn serve(&self, drivers: &[&str]) -> Result<Serving> {
+        self.serve_from(drivers, &[])
+    }
+
+    /// The same, with new versions of their components from there.
+    pub(in crate::bench) fn serve_from(
+        &self,
+        drivers: &[&str],
+        sources: &[&ConfigMap],
+    ) -> Result<Serving> {
         let mut serve = self.node.drivebay(&["serve", "--node-id", "bench"]);
         let sockets: Vec<PathBuf> = drivers.iter().map(|driver| self.socket(driver)).collect();
         for (driver, socket) in drivers.iter().zip(&sockets) {
             let endpoint = format!("unix://{}", socket.display());
             serve.args(["--driver", driver, "--endpoint", &endpoint]);
+        }
+        for source in sources {
+            serve.arg("--components-from").arg(source.directory());
         }
         Serving::start(serve, &self.path("serve.log"), &sockets)
     }
