@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use drivebay_tests::{Node, text};
+use drivebay_tests::{Node, WatGuest, text};
 use serde_json::Value;
 
 use super::delivery::{GRANTS, deliver, digest, node, said, status, succeeds, take_up, version};
@@ -13,8 +13,8 @@ use super::delivery::{GRANTS, deliver, digest, node, said, status, succeeds, tak
 #[track_caller]
 fn serves(node: &Node, number: u32) {
     let options = r#"{"kubernetes.io/pvOrVolumeName":"data"}"#;
-    let staging = node.pod("staging");
-    let arguments = ["mountdevice", text(&staging), "", options];
+    let target = node.pod("web");
+    let arguments = ["mount", text(&target), options];
     node.call_driver("drivebay~guest/guest", &arguments)
         .fails_with(&format!("this is version {number}"));
 }
@@ -235,12 +235,18 @@ fn the_drivers_file_has_the_last_word() {
 #[test]
 fn a_version_that_asks_for_what_is_no_longer_granted_does_not_come_back() {
     let node = node();
-    let asking = version(1).core(
-        r#"(import "drivebay:driver/mounts@0.1.0" "open-directory" (func $open (param i32 i32 i32)))"#,
-    );
+    // A directory that it opens is worked in as files.
+    let files = "[grants.files]\naccess = \"read-write\"\n";
+    node.add_driver("guest", &format!("{GRANTS}{files}"));
+    let asking = WatGuest::named("guest")
+        .core(
+            r#"(import "drivebay:driver/mounts@0.1.0" "open-directory" (func $open (param i32 i32 i32)))
+               (data (i32.const 1024) "etc")"#,
+        )
+        .stage("(call $open (i32.const 1024) (i32.const 3) (i32.const 64))");
     deliver(&node, &asking);
     deliver(&node, &version(2));
-    node.add_driver("guest", &GRANTS.replace("[grants.mounts]\n", ""));
+    node.add_driver("guest", GRANTS);
     refuses(&node, &["rollback", "guest"], "which is not granted");
 }
 
