@@ -36,6 +36,8 @@
 //! | how a component is compiled | `store::compile` |
 //! | what a directory of new components holds, and when to look at it again | [`store`]: `source`, `watch` |
 //! | how a component is unpacked, and who signed it | [`store`]: `decompress`, `signature` |
+//! | what a new version takes away, and which old ones stay | [`store`]: `hold`, `retain` |
+//! | when a version gives way to the one before by itself | [`store`]: `trial`, `call_counts` |
 //! | how one process takes over from another | `sys::socket_name`, `csi::accept` |
 //! | whose the state directory is, and its format | `config::state_format` |
 //! | what stays true between calls | [`driver`], `journal` |

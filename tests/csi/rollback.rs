@@ -15,6 +15,7 @@ const OPTIONS: &str = r#"{"kubernetes.io/pvOrVolumeName":"data"}"#;
 
 const UNAVAILABLE: u32 = 5;
 const FAILED_PRECONDITION: u32 = 7;
+const INTERNAL: u32 = 10;
 
 /// One that says its version when it is asked to stage a volume, as an error of that number.
 fn saying(version: u32, condition: u32) -> WatGuest {
@@ -139,6 +140,30 @@ fn the_version_before_serves_again_after_so_many_calls_of_whatever_process() {
 
     look(&site.node);
     site.is_served_by(1);
+}
+
+#[test]
+fn a_guest_breaks_down_by_its_limits_by_its_word_and_by_what_it_answers_too() {
+    let all_memory = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 64)) (i32.const -1)))) unreachable";
+    for (guest, words) in [
+        (
+            saying(2, FAILED_PRECONDITION).stage(all_memory),
+            "limits.memory",
+        ),
+        (saying(2, INTERNAL), "this is version 2"),
+        (
+            saying(2, FAILED_PRECONDITION).stage(""),
+            "but nothing is mounted at",
+        ),
+    ] {
+        let site = Site::of(&saying(1, FAILED_PRECONDITION));
+        activate(&site.node, &guest);
+        for _ in 0..5 {
+            let said = [site.mount(), site.stage()];
+            assert!(said.iter().all(|said| said.contains(words)), "{said:?}");
+        }
+        site.is_served_by(1);
+    }
 }
 
 #[test]

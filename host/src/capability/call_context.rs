@@ -85,10 +85,13 @@ impl CallContext {
     /// of it, or a worker of it failed, that is what it passes on.
     pub(crate) fn failed_with(&self, error: wit::Error) -> DriverError {
         let error = from_wit(error);
-        match error.condition() {
-            Condition::Exhausted if self.was_full => error.from_process(),
-            Condition::Internal if !self.was_broken => error.from_guest(),
-            _ => error,
+        let condition = error.condition();
+        if self.was_full && condition == Condition::Exhausted {
+            error.from_process()
+        } else if !self.was_broken && condition == Condition::Internal {
+            error.from_guest()
+        } else {
+            error
         }
     }
 }

@@ -34,7 +34,8 @@ enum Verdict {
     Stays(&'static str),
     /// That version served better.
     Back {
-        to: ActiveVersion,
+        /// SHA-256.
+        to: String,
         /// When the version began that is judged.
         since: u64,
         reason: String,
@@ -124,7 +125,7 @@ impl Trial {
         Verdict::Back {
             since: record.active.as_ref().map_or(0, |active| active.since),
             reason: reason(own, before, calls_before),
-            to: before.clone(),
+            to: before.sha256.clone(),
         }
     }
 
@@ -154,12 +155,12 @@ impl Trial {
     }
 
     /// Unless somebody else decided meanwhile.
-    fn roll_back(&self, to: &ActiveVersion, since: u64, reason: &str) -> Result<(), RecordError> {
+    fn roll_back(&self, to: &str, since: u64, reason: &str) -> Result<(), RecordError> {
         let back = VersionRecord::change(&self.paths, &self.config.name, |record| {
             let judged = |it: &&ActiveVersion| it.sha256 == self.sha256 && it.since == since;
             record.active.as_ref().filter(judged)?;
             record
-                .roll_back(Some(&to.sha256), RejectedBy::Calls, reason.to_owned())
+                .roll_back(Some(to), RejectedBy::Calls, reason.to_owned())
                 .ok()
         })?;
         if let Some(back) = back {

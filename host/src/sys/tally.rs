@@ -144,23 +144,15 @@ mod tests {
     fn the_last_of_very_many_are_kept_and_the_file_stays_small() {
         let (_directory, tally) = tally();
         let many = 5 * TALLY_KEEPS + 7;
+        let event_of = |number: usize| [b'a', b'b'][number % 2];
         for event in 0..many {
-            tally
-                .add(if event % 2 == 0 { b'a' } else { b'b' })
-                .expect("writable");
+            tally.add(event_of(event)).expect("writable");
             let length = fs::metadata(&tally.path).expect("there").len();
             assert!(length < LONGEST, "{length} after {event}");
         }
         let kept = Tally::read(&tally.path).expect("readable");
         assert!(kept.len() >= TALLY_KEEPS);
-        let is_last = |(back, event): (usize, &u8)| {
-            *event
-                == if (many - 1 - back) % 2 == 0 {
-                    b'a'
-                } else {
-                    b'b'
-                }
-        };
+        let is_last = |(back, event): (usize, &u8)| *event == event_of(many - 1 - back);
         assert!(kept.iter().rev().enumerate().all(is_last));
     }
 
