@@ -40,9 +40,9 @@ mod signature;
 mod snapshot;
 #[cfg(feature = "compiler")]
 mod source;
-mod trial;
 #[cfg(feature = "compiler")]
 mod store_lock;
+mod trial;
 #[cfg(feature = "compiler")]
 mod updates;
 mod version_progress;
@@ -91,9 +91,9 @@ pub use signature::{SignatureError, VerifiedBy, verify};
 pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
-pub use trial::Trial;
 #[cfg(feature = "compiler")]
 pub use store_lock::hold_store;
+pub use trial::Trial;
 #[cfg(feature = "compiler")]
 pub use updates::{Updates, VersionsInUse};
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
