@@ -84,7 +84,7 @@ impl Install {
         let versions = ActiveVersions::new(paths.clone(), Arc::new(driver.clone()));
         let file = match versions.resolve().component {
             // The directories that are followed may still bring one.
-            Err(error) if self.updates.is_given() => {
+            Err(error) if self.updates.is_given() && error.is_missing() => {
                 println!("driver {}: {error}", driver.name);
                 return Ok(());
             }

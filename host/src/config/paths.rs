@@ -128,6 +128,11 @@ impl Paths {
         self.run.join("locks")
     }
 
+    /// Locked while components are put into the store, or removed from it.
+    pub fn store_lock(&self) -> PathBuf {
+        self.run.join("store.lock")
+    }
+
     /// How far new versions have come; gone after a reboot, when they are looked at anew.
     pub fn progress(&self) -> PathBuf {
         self.run.join("versions")

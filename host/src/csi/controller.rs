@@ -81,7 +81,11 @@ impl Controller for Service {
                 kind: Some(capability.kind),
             })?;
             Ok(ControllerPublishVolumeResponse {
-                publish_context: response::publish_context(&publish_context, message.readonly),
+                publish_context: response::publish_context(
+                    &publish_context,
+                    message.readonly,
+                    session.version().map(|version| version.as_str()),
+                ),
             })
         })
         .await

@@ -17,7 +17,7 @@ use crate::driver::{
     ExpandOnNode, Measured, PublishVolume, Session, StageVolume, StagedFor, TargetCleanup,
     VolumeLocation,
 };
-use crate::error::DriverError;
+use crate::error::{Condition, DriverError};
 use crate::volume::{StagingPath, TargetPath, VolumeKey};
 
 #[tonic::async_trait]
@@ -27,18 +27,8 @@ impl Node for Service {
         request: Request<NodeStageVolumeRequest>,
     ) -> Result<Response<NodeStageVolumeResponse>, Status> {
         self.answer("NodeStageVolume", request, |session, message| {
-            let volume = request::volume(session, &message.volume_id, message.volume_context)?;
-            let staging = request::staging(&message.staging_target_path)?;
-            let capability = request::capability(message.volume_capability)?;
-            let (publish_context, is_read_only) = request::publish_context(message.publish_context);
-            session.stage_volume(&StageVolume {
-                volume,
-                staging,
-                publish_context,
-                access: request::access(capability.mode, is_read_only),
-                staged_for: StagedFor::Everyone,
-                kind: capability.kind,
-            })?;
+            let attached_by = request::attached_by(&message.publish_context);
+            stage(session, message).map_err(|error| of_both(session, attached_by, error))?;
             Ok(NodeStageVolumeResponse {})
         })
         .await
@@ -165,6 +155,37 @@ impl Node for Service {
         })
         .await
     }
+}
+
+fn stage(session: &Session, message: NodeStageVolumeRequest) -> Result<(), DriverError> {
+    let volume = request::volume(session, &message.volume_id, message.volume_context)?;
+    let staging = request::staging(&message.staging_target_path)?;
+    let capability = request::capability(message.volume_capability)?;
+    let (publish_context, is_read_only) = request::publish_context(message.publish_context);
+    session.stage_volume(&StageVolume {
+        volume,
+        staging,
+        publish_context,
+        access: request::access(capability.mode, is_read_only),
+        staged_for: StagedFor::Everyone,
+        kind: capability.kind,
+    })
+}
+
+/// While controller and node have different versions, one may not know what the other means: whoever reads of it has to
+/// know that.
+fn of_both(session: &Session, attached_by: Option<String>, error: DriverError) -> DriverError {
+    let here = session.version().map(|version| version.as_str());
+    let Some((there, here)) = attached_by.as_deref().zip(here) else {
+        return error;
+    };
+    if error.condition() != Condition::InvalidArgument || there == here {
+        return error;
+    }
+    DriverError::failed_precondition(format!(
+        "the volume was attached by version {there} of the component, and this node has {here}, which does not understand it; let the node take up the other version first"
+    ))
+    .caused_by(error)
 }
 
 /// What has to appear at which target.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::proto;
-use super::response::READ_ONLY;
+use super::response::{ATTACHED_BY, READ_ONLY};
 use crate::driver::{PROVISIONER_IDENTITY, Scope, Session, Sharing, VolumeReference};
 use crate::error::DriverError;
 use crate::volume::{
@@ -132,9 +132,15 @@ fn check_size(field: &str, map: &Map) -> Result<(), DriverError> {
     }
 }
 
+/// The version of the component that attached the volume, where that is told.
+pub(super) fn attached_by(map: &Map) -> Option<String> {
+    map.get(ATTACHED_BY).cloned()
+}
+
 /// What attaching returned, as it was; and whether it was for reading alone.
 pub(super) fn publish_context(mut map: Map) -> (Parameters, bool) {
     let is_read_only = map.remove(READ_ONLY).is_some();
+    map.remove(ATTACHED_BY);
     (Parameters::new(map.into_iter().collect()), is_read_only)
 }
 

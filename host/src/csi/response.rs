@@ -9,6 +9,10 @@ use crate::volume::{
 /// In the publish context, from the controller's host to the node's; no guest sees it.
 pub(super) const READ_ONLY: &str = "drivebay.dev/read-only";
 
+/// In the publish context: the version of the component that attached the volume. Controller and node may have different
+/// ones for a while.
+pub(super) const ATTACHED_BY: &str = "drivebay.dev/attached-by";
+
 /// CSI counts in signed numbers.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -22,8 +26,12 @@ pub(super) fn map(parameters: &Parameters) -> std::collections::BTreeMap<String,
 pub(super) fn publish_context(
     context: &Parameters,
     is_read_only: bool,
+    version: Option<&str>,
 ) -> std::collections::BTreeMap<String, String> {
     let mut map = map(context);
+    if let Some(version) = version {
+        map.insert(ATTACHED_BY.to_owned(), version.to_owned());
+    }
     if is_read_only {
         map.insert(READ_ONLY.to_owned(), "true".to_owned());
     }

@@ -478,7 +478,11 @@ impl Attempt<'_> {
         self.show(step, None);
     }
 
+    /// Another driver's file for the version that serves is done at once, and hides nothing that is on its way.
     fn show(&self, step: Step, not_before: Option<u64>) {
+        if self.of != Subject::Offer {
+            return;
+        }
         let mut progress = VersionProgress::read(self.with.paths, &self.with.driver.name);
         progress.pending = Some(PendingVersion {
             sha256: self.sha256.clone(),
@@ -495,7 +499,9 @@ impl Attempt<'_> {
     /// It is on its way no longer, and nothing stands against its source any more.
     fn settle(&self) {
         let mut progress = VersionProgress::read(self.with.paths, &self.with.driver.name);
-        progress.pending = None;
+        if self.of == Subject::Offer {
+            progress.pending = None;
+        }
         progress.refused.retain(|known| known.of != self.of);
         self.with.note(progress);
     }

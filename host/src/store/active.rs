@@ -42,6 +42,13 @@ pub enum VersionError {
     },
 }
 
+impl VersionError {
+    /// Whether there simply is no component yet.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Component(ComponentError::Missing { .. }))
+    }
+}
+
 /// For one driver, in this process.
 #[derive(Debug)]
 pub struct ActiveVersions {

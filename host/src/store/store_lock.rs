@@ -10,12 +10,12 @@ use crate::sys::{Lock, LockError};
 /// # Errors
 /// The lock's file cannot be made.
 pub fn hold_store(paths: &Paths) -> Result<Lock, LockError> {
-    Lock::share(&paths.locks().join("store.lock"))
+    Lock::share(&paths.store_lock())
 }
 
 /// For whoever removes something. None while somebody puts something there: the next one who comes by removes it.
 pub(super) fn alone(paths: &Paths) -> Result<Option<Lock>, LockError> {
-    match Lock::acquire(&paths.locks().join("store.lock"), Instant::now()) {
+    match Lock::acquire(&paths.store_lock(), Instant::now()) {
         Ok(lock) => Ok(Some(lock)),
         Err(LockError::Held) => Ok(None),
         Err(error) => Err(error),

@@ -151,7 +151,9 @@ impl VersionProgress {
 
     /// Notes what did not become a version, instead of what was noted of the same before.
     pub fn refuse(&mut self, refused: RefusedVersion) {
-        self.pending = None;
+        if refused.of == Subject::Offer {
+            self.pending = None;
+        }
         self.refused.retain(|known| known.of != refused.of);
         self.refused.insert(0, refused);
         self.refused.truncate(REFUSED);
