@@ -26,7 +26,7 @@ const SWAPS: usize = 10;
 const CALLERS: usize = 16;
 
 /// Between a caller's calls: sidecars and kubelet wait for something to do. Where callers keep every processor busy, a
-/// compiler at the lowest priority comes to nothing, which is its purpose.
+/// compiler at the lowest priority hardly comes to anything, which is its purpose.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Connections and caches, before anything counts.
