@@ -11,6 +11,7 @@ mod activated_driver;
 mod active;
 #[cfg(feature = "compiler")]
 mod by_name;
+mod call_counts;
 #[cfg(feature = "compiler")]
 mod compile;
 mod compile_refusals;
@@ -39,6 +40,9 @@ mod signature;
 mod snapshot;
 #[cfg(feature = "compiler")]
 mod source;
+mod trial;
+#[cfg(feature = "compiler")]
+mod store_lock;
 #[cfg(feature = "compiler")]
 mod updates;
 mod version_progress;
@@ -55,6 +59,7 @@ pub use activated_driver::or_activated;
 pub use active::{ActiveVersions, Version, VersionError};
 #[cfg(feature = "compiler")]
 pub use by_name::{ByNameError, VersionChange, activate_by_name, roll_back};
+pub use call_counts::CallEnd;
 #[cfg(feature = "compiler")]
 pub use compile::{
     CheckedComponent, CompileError, CompileLimit, CompiledComponent, SelfTest, SelfTestError,
@@ -86,6 +91,9 @@ pub use signature::{SignatureError, VerifiedBy, verify};
 pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
 #[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
+pub use trial::Trial;
+#[cfg(feature = "compiler")]
+pub use store_lock::hold_store;
 #[cfg(feature = "compiler")]
 pub use updates::{Updates, VersionsInUse};
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};

@@ -27,6 +27,7 @@ mod socket;
 mod socket_directory;
 mod socket_name;
 mod stdio;
+mod tally;
 mod termination;
 
 pub use clock::{ThreadClock, now_seconds};
@@ -38,8 +39,8 @@ pub use directory::{
 pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, takes_writes};
 pub use durable::{
     TrustError, check_root_only_directory, create_durably, open_trusted, read_trusted,
-    remove_durably, remove_durably_by_way_of, remove_leftovers, replace_link, write_durably,
-    write_durably_by_way_of, write_program_durably,
+    remove_durably, remove_durably_by_way_of, remove_leftovers, remove_unfinished, replace_link,
+    write_durably, write_durably_by_way_of, write_program_durably,
 };
 pub use file_cache::{FileCache, if_there};
 pub use host_name::host_name;
@@ -59,4 +60,5 @@ pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
 pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
+pub use tally::{TALLY_KEEPS, Tally};
 pub use termination::{hold_termination, wait_for_termination};

@@ -162,6 +162,23 @@ fn a_version_that_this_host_refuses_is_replaced_by_the_current_one_to_detach() {
     );
 }
 
+/// As after an upgrade of the host: what an earlier one compiled is not for this one to run, and lies there under its name.
+#[test]
+fn a_version_whose_code_another_host_compiled_is_compiled_anew_to_detach() {
+    let node = node();
+    node.call_driver(SHIM, &["attach", OPTIONS, "node-1"])
+        .succeeds();
+    for entry in fs::read_dir(node.path("state/compiled")).expect("there") {
+        let file = entry.expect("readable").path();
+        let name = text(&file).replace("wasmtime-", "wasmtime-0.");
+        assert_ne!(name, text(&file), "its name says by what it was compiled");
+        fs::rename(&file, name).expect("ours");
+    }
+    install(&node, &version(2));
+    node.call_driver(SHIM, &["detach", "data", "node-1"])
+        .fails_with("this is version 1");
+}
+
 #[test]
 fn a_call_in_flight_finishes_on_the_version_it_began_with() {
     // A second or so of work, in the midst of which it is stopped.

@@ -12,5 +12,6 @@ mod group_snapshots;
 mod metrics;
 mod refused_callers;
 mod replacement;
+mod rollback;
 mod rules;
 mod sanity;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use drivebay_tests::{Node, digest};
+use drivebay_tests::{Node, digest, eventually};
 use serde_json::Value;
 
 use crate::site::{Site, record};
@@ -21,16 +21,8 @@ impl Site {
 /// and a record that can be read.
 #[track_caller]
 pub(crate) fn is_whole(node: &Node) {
-    let kept_in = ["state", "run/versions"];
-    let files = kept_in.map(|directory| files_beneath(&node.path(directory)));
-    // Calls write their journal all the while.
-    let journal = node.path("state/journal");
-    let unfinished: Vec<&PathBuf> = files
-        .iter()
-        .flatten()
-        .filter(|file| is_unfinished(file) && !file.starts_with(&journal))
-        .collect();
-    assert!(unfinished.is_empty(), "left unfinished: {unfinished:?}");
+    // A watcher that looks at this moment writes; what is left stays.
+    eventually("nothing unfinished", || unfinished(node).is_empty());
     for version in kept(node) {
         let file = node
             .path("state/components/sha256")
@@ -46,6 +38,15 @@ pub(crate) fn is_whole(node: &Node) {
         let read = serde_json::from_str::<Value>(&text);
         assert!(read.is_ok(), "{text:?}");
     }
+}
+
+fn unfinished(node: &Node) -> Vec<PathBuf> {
+    let kept_in = ["state", "run/versions"];
+    let files = kept_in.map(|directory| files_beneath(&node.path(directory)));
+    // Calls write their journal all the while.
+    let journal = node.path("state/journal");
+    let is_left = |file: &PathBuf| is_unfinished(file) && !file.starts_with(&journal);
+    files.into_iter().flatten().filter(is_left).collect()
 }
 
 /// As whoever writes a file beside and renames it names it until then.

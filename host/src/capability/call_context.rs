@@ -31,6 +31,8 @@ pub(crate) struct CallContext {
     pub(crate) unanswered: Option<Fault>,
     /// Whether a request was refused because this process or this node had too much to do.
     pub(crate) was_full: bool,
+    /// Whether a worker failed as none should: the guest may pass that on, too.
+    pub(crate) was_broken: bool,
     /// How long host functions waited for workers and the network.
     pub(crate) waited: Duration,
 }
@@ -58,6 +60,7 @@ impl CallContext {
         let answer = self.worker.call(request, until.min(self.deadline));
         self.waited += begun.elapsed();
         self.was_full |= matches!(&answer, Err(fault) if fault.kind == FaultKind::Full);
+        self.was_broken |= matches!(&answer, Err(fault) if fault.kind == FaultKind::Other);
         if let Err(fault) = &answer
             && until >= self.deadline
             && self.used_up_the_time(fault.kind)
@@ -78,12 +81,14 @@ impl CallContext {
                 )
     }
 
-    /// What the guest fails with. It cannot say who ran out of something: where this process had, that is what it passes on.
+    /// What the guest fails with. It cannot say who ran out of something, nor who has the bug: where this process ran out
+    /// of it, or a worker of it failed, that is what it passes on.
     pub(crate) fn failed_with(&self, error: wit::Error) -> DriverError {
         let error = from_wit(error);
-        match self.was_full && error.condition() == Condition::Exhausted {
-            true => error.from_process(),
-            false => error,
+        match error.condition() {
+            Condition::Exhausted if self.was_full => error.from_process(),
+            Condition::Internal if !self.was_broken => error.from_guest(),
+            _ => error,
         }
     }
 }

@@ -53,6 +53,7 @@ impl FakeWorker {
             keys: CallKeys::default(),
             unanswered: None,
             was_full: false,
+            was_broken: false,
             waited: Duration::ZERO,
         }
     }

@@ -44,7 +44,7 @@ pub(super) fn tell(config: &DriverConfig, change: &VersionChange) {
     println!("driver {}: {} serves now", config.name, named(&change.now));
     match &change.before {
         Some(before) => println!("before: {}", named(before)),
-        None => println!("before: the component in the store, which nobody had activated"),
+        None => println!("before: none"),
     }
 }
 

@@ -13,14 +13,13 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
-use drivebay::driver::versions_in_use;
 use drivebay::log_stream::{self, LogLevel};
 use drivebay::store::{self, ActiveVersions, ComponentBytes};
 use drivebay::sys;
 use drivebay::worker::client::CompileLimits;
 
 use super::compile::LimitArguments;
-use super::sources::Sources;
+use super::sources::{Following, Sources};
 
 /// Install components and the shim on this node.
 #[derive(Debug, Args)]
@@ -46,14 +45,15 @@ impl Install {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         paths.close()?;
         let drivers = config::load_drivers(paths)?;
+        let storing = store::hold_store(paths)?;
         for file in &self.components {
             self.store(paths, file, &drivers)?;
         }
-        self.updates.take_up(paths)?;
+        drop(storing);
+        let following = self.follow(paths)?;
         for driver in &drivers {
             self.compile(paths, driver)?;
         }
-        store::remove_unused(paths, &versions_in_use(paths)?)?;
         replace(&std::env::current_exe()?, &paths.compiler())?;
         if let Some(plugin_dir) = &self.plugin_dir {
             let shim = self.shim()?;
@@ -61,23 +61,35 @@ impl Install {
                 install_shim(plugin_dir, driver, &shim)?;
             }
         }
-        if self.watch {
-            self.watch(paths)?;
+        if let Some(following) = following {
+            following.wait()?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// For nodes on which nothing serves: the shim looks up the version that serves by itself.
-    fn watch(&self, paths: &Paths) -> anyhow::Result<()> {
+    /// For nodes on which nothing serves: the shim looks up the version that serves by itself. Without `--watch` what is
+    /// there now is taken up, and that is all.
+    fn follow(&self, paths: &Paths) -> anyhow::Result<Option<Following>> {
+        if !self.watch {
+            self.updates.take_up(paths)?;
+            return Ok(None);
+        }
         log_stream::log_to_stderr(LogLevel::Info);
         sys::hold_termination()?;
-        self.updates.follow(paths, None)?.wait()
+        self.updates.follow(paths, None).map(Some)
     }
 
     /// What serves the driver, so that its first call finds it ready.
     fn compile(&self, paths: &Paths, driver: &DriverConfig) -> anyhow::Result<()> {
         let versions = ActiveVersions::new(paths.clone(), Arc::new(driver.clone()));
-        let file = versions.resolve().component?;
+        let file = match versions.resolve().component {
+            // The directories that are followed may still bring one.
+            Err(error) if self.updates.is_given() => {
+                println!("driver {}: {error}", driver.name);
+                return Ok(());
+            }
+            file => file?,
+        };
         let component = ComponentBytes::read(&file.path)?;
         let limits = self.limits.or(driver.limits.compile);
         let manifest = store::compile(paths, &component, limits)?;

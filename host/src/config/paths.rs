@@ -109,6 +109,8 @@ impl Paths {
             self.jobs(),
             self.jobs().join(name),
             self.progress(),
+            self.calls(),
+            self.calls().join(name),
             self.locks(),
             self.locks().join(name),
             self.staging(),
@@ -129,6 +131,11 @@ impl Paths {
     /// How far new versions have come; gone after a reboot, when they are looked at anew.
     pub fn progress(&self) -> PathBuf {
         self.run.join("versions")
+    }
+
+    /// How the last calls of each version of each driver ended, counted over all processes.
+    pub fn calls(&self) -> PathBuf {
+        self.run.join("calls")
     }
 
     /// Locked by the process that watches for new versions on this node, if any does.

@@ -107,7 +107,7 @@ impl Session {
         self.shared.journal.index(spec.path, &record.key())?;
         self.record_mount(record, spec, source, progress, None)?;
         source.mount(operation, spec, found)?;
-        let entry = self.verify_mounted(record, spec)?;
+        let entry = self.verify_mounted(record, spec, source)?;
         self.record_mount(record, spec, source, Progress::Done, Some(&entry))
     }
 
@@ -140,14 +140,17 @@ impl Session {
         &self,
         record: &VolumeRecord,
         spec: &MountSpec<'_>,
+        source: &MountSource<'_>,
     ) -> Result<MountEntry, DriverError> {
         let entry = cached_mount(spec.path)?.ok_or_else(|| {
+            source.count_wrong_answer();
             DriverError::internal(format!(
                 "guest {:?} said that volume {:?} is mounted, but nothing is mounted at {}",
                 self.config.component,
                 record.id().0,
                 spec.path.display()
             ))
+            .from_guest()
         })?;
         match spec.access {
             Access::ReadOnly => {}

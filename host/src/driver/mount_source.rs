@@ -42,6 +42,14 @@ impl MountSource<'_> {
         }
     }
 
+    /// It was said to be mounted, and is not.
+    pub(super) fn count_wrong_answer(&self) {
+        match self {
+            Self::Guest { guest, .. } => guest.count_wrong_answer(),
+            Self::Staging { .. } => {}
+        }
+    }
+
     /// Mounts it, given what is mounted there already.
     pub(super) fn mount(
         &self,

@@ -34,7 +34,8 @@ use super::limiter::{Budget, Limiter};
 use super::state::State;
 use crate::bindings::drivebay::driver::types as wit;
 use crate::capability::{CallContext, CallKeys, LogBudget};
-use crate::error::DriverError;
+use crate::error::{Condition, DriverError, ErrorOrigin};
+use crate::store::CallEnd;
 
 pub use attachment::AttachRequest;
 pub use node::StageRequest;
@@ -74,11 +75,13 @@ impl Guest {
         let context = &store.data().context;
         let waited = context.waited + context.taken.waited;
         driver.add_guest_time(begun.elapsed().saturating_sub(waited));
-        match outcome {
+        let outcome = match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(context.failed_with(error)),
             Err(error) => Err(self.trap_error(export, &error, &store)),
-        }
+        };
+        self.count(outcome.as_ref().err().map_or(CallEnd::Answered, end_of));
+        outcome
     }
 
     fn store(&self, setup: CallSetup) -> Store<State> {
@@ -96,6 +99,7 @@ impl Guest {
             keys: CallKeys::default(),
             unanswered: None,
             was_full: false,
+            was_broken: false,
             waited: Duration::ZERO,
         };
         let mut store = Store::new(
@@ -112,5 +116,13 @@ impl Guest {
             Err(limit) => Err(wasmtime::Error::new(limit)),
         });
         store
+    }
+}
+
+/// One that ran out of time may have waited for a backend that is slow; that alone says nothing about the version.
+fn end_of(error: &DriverError) -> CallEnd {
+    match (error.origin(), error.condition()) {
+        (ErrorOrigin::Guest, Condition::Internal) => CallEnd::BrokeDown,
+        _ => CallEnd::Answered,
     }
 }

@@ -14,7 +14,7 @@ use crate::capability;
 use crate::config::{DriverConfig, Limits, Paths};
 use crate::error::DriverError;
 use crate::grant::Grants;
-use crate::store::{self, CompiledError, ComponentFile, Manifest, Refusal};
+use crate::store::{self, CallEnd, CompiledError, ComponentFile, Manifest, Refusal, Trial};
 use crate::sys::{self, Afterwards};
 use crate::worker::client::{self, CompileLimits, CompilerError};
 
@@ -59,6 +59,8 @@ pub struct Guest {
     pub(super) ready: InstancePre<State>,
     pub(super) grants: Grants,
     pub(super) limits: Limits,
+    /// Where its calls are counted; none that serve no driver are.
+    pub(super) trial: Option<Trial>,
     /// What is known of it.
     pub manifest: Arc<Manifest>,
 }
@@ -68,6 +70,19 @@ impl fmt::Debug for Guest {
         f.debug_struct("Guest")
             .field("manifest", &self.manifest)
             .finish_non_exhaustive()
+    }
+}
+
+impl Guest {
+    /// What it answered cannot be true, as was found when it was used. The error is the guest's then.
+    pub fn count_wrong_answer(&self) {
+        self.count(CallEnd::WrongAnswer);
+    }
+
+    pub(super) fn count(&self, end: CallEnd) {
+        if let Some(trial) = &self.trial {
+            trial.count(end);
+        }
     }
 }
 
@@ -241,6 +256,11 @@ impl Runtime {
             clock,
             grants: config.grants.clone(),
             limits: config.limits.clone(),
+            trial: Some(Trial::new(
+                self.paths.clone(),
+                Arc::clone(config),
+                &file.sha256,
+            )),
             manifest: Arc::new(manifest),
         });
         let guests = &mut self.lock().guests;

@@ -59,6 +59,7 @@ fn undescribed(engine: &Engine, ready: InstancePre<State>, interfaces: &Interfac
             deadline: DESCRIBE_DEADLINE,
             ..Limits::default()
         },
+        trial: None,
         manifest: Arc::new(manifest(interfaces)),
     }
 }

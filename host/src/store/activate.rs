@@ -3,6 +3,7 @@
 //! Whatever goes wrong, the version that serves goes on serving: nothing counts before the record is replaced, which is
 //! the last step. Calls that have begun finish on the version that they began with.
 
+mod declared;
 mod failure;
 mod moment;
 
@@ -17,7 +18,7 @@ use super::installed::installed_version;
 use super::manifest::Manifest;
 use super::signature::verify;
 use super::snapshot::{Candidate, SourceError};
-use super::version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
+use super::version_progress::{PendingVersion, RefusedVersion, Step, Subject, VersionProgress};
 use super::version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,
 };
@@ -28,6 +29,9 @@ use crate::sys;
 use crate::worker::client::Priority;
 
 use failure::{Failure, Retry};
+
+/// Until what may pass (a full disk) is tried again.
+const RETRY_SECONDS: u64 = 5;
 
 /// What a driver's activations need.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +70,7 @@ pub enum Outcome {
 /// One offer on its way.
 struct Attempt<'a> {
     with: Activation<'a>,
+    of: Subject,
     source: &'a Path,
     content: Content,
     /// Since when it has been on its way, in seconds since 1970.
@@ -88,6 +93,7 @@ impl<'a> Activation<'a> {
         let content = self.content_of(candidate);
         let record = self.record()?;
         let progress = VersionProgress::read(self.paths, &self.driver.name);
+        let progress = self.note_offer(progress, &content);
         if record.has_decided(&content) || progress.has_refused(&content) {
             self.forget_pending(&progress);
             return Ok(Outcome::Known);
@@ -102,6 +108,7 @@ impl<'a> Activation<'a> {
         }
         let attempt = Attempt {
             with: self,
+            of: Subject::Offer,
             source: &candidate.file.path,
             content,
             since: since.unwrap_or_else(sys::now_seconds),
@@ -124,10 +131,12 @@ impl<'a> Activation<'a> {
         };
         let progress = VersionProgress::read(self.paths, &self.driver.name);
         // Another component's version is not this driver's any more.
-        if active.component != self.driver.component
-            || active.content == content
-            || progress.has_refused(&content)
-        {
+        let is_another = active.component != self.driver.component;
+        if is_another || active.content.driver_file == content.driver_file {
+            self.forget_wrong_file(progress);
+            return Ok(Outcome::Known);
+        }
+        if progress.has_refused(&content) {
             return Ok(Outcome::Known);
         }
         let file = self
@@ -136,6 +145,7 @@ impl<'a> Activation<'a> {
             .join(format!("{}.toml", self.driver.name));
         let mut attempt = Attempt {
             with: self,
+            of: Subject::DriverFile,
             source: &file,
             content,
             since: sys::now_seconds(),
@@ -163,12 +173,34 @@ impl<'a> Activation<'a> {
         Content::of(&candidate.file.sha256, signature, self.driver)
     }
 
+    /// What was offered before is history, and so is what was wrong with it.
+    fn note_offer(self, progress: VersionProgress, content: &Content) -> VersionProgress {
+        if progress.offered.as_ref() == Some(content) {
+            return progress;
+        }
+        let mut now = VersionProgress {
+            offered: Some(content.clone()),
+            ..progress
+        };
+        now.refused.retain(|it| it.of != Subject::Offer);
+        self.note(now.clone());
+        now
+    }
+
     fn forget_pending(self, progress: &VersionProgress) {
         if progress.pending.is_some() {
             self.note(VersionProgress {
                 pending: None,
                 ..progress.clone()
             });
+        }
+    }
+
+    fn forget_wrong_file(self, mut progress: VersionProgress) {
+        let before = progress.refused.len();
+        progress.refused.retain(|it| it.of != Subject::DriverFile);
+        if progress.refused.len() != before {
+            self.note(progress);
         }
     }
 
@@ -291,12 +323,26 @@ impl Attempt<'_> {
         if !is_active && let Some(reason) = self.reason_to_hold(&sound, record) {
             return self.hold(sound, reason);
         }
-        if !is_active && let Some(seconds) = self.with.seconds_left(&sha256, self.since) {
+        // A node without any version has nothing to wait with.
+        if !is_active
+            && record.active.is_some()
+            && let Some(seconds) = self.with.seconds_left(&sha256, self.since)
+        {
             let not_before = sys::now_seconds() + seconds;
             self.show(Step::Wait, Some(not_before));
             return Ok(Outcome::Waits(seconds));
         }
         self.begin(Step::Switch);
+        if let Some(active) = record.active.clone().filter(|_| is_active) {
+            // Delivered in another form, or with another driver's file or signature.
+            self.switch(ActiveVersion {
+                driver_file: self.with.driver.text.clone(),
+                content: self.content.clone(),
+                verified_by: sound.verified_by,
+                ..active
+            })?;
+            return Ok(Outcome::Activated);
+        }
         self.switch(ActiveVersion {
             component: self.with.driver.component.clone(),
             sha256,
@@ -310,12 +356,17 @@ impl Attempt<'_> {
         Ok(Outcome::Activated)
     }
 
-    /// The source shows another version: those that it showed before may come again one day.
+    /// The source shows another version: those that it showed before are rejected and held no longer.
     fn forgive(&self, record: &VersionRecord) -> Result<(), Failure> {
-        match record.rejected.is_empty() {
-            true => Ok(()),
-            false => self.change(|record| record.rejected.clear()),
+        let offered = &self.content.offered;
+        let is_gone = |held: &HeldVersion| held.content.offered != *offered;
+        if record.rejected.is_empty() && !record.held.iter().any(is_gone) {
+            return Ok(());
         }
+        self.change(|record| {
+            record.rejected.clear();
+            record.held.retain(|held| !is_gone(held));
+        })
     }
 
     fn reason_to_hold(&self, sound: &Sound, record: &VersionRecord) -> Option<String> {
@@ -386,7 +437,12 @@ impl Attempt<'_> {
             record.activate(version);
             before
         })?;
-        log_change(&self.with.driver.name, &now, before.as_ref());
+        let is_change = |before: &ActiveVersion| {
+            before.sha256 != now.sha256 || before.driver_file != now.driver_file
+        };
+        if before.as_ref().is_none_or(is_change) {
+            log_change(&self.with.driver.name, &now, before.as_ref());
+        }
         self.settle();
         Ok(())
     }
@@ -439,9 +495,8 @@ impl Attempt<'_> {
     /// It is on its way no longer, and nothing stands against its source any more.
     fn settle(&self) {
         let mut progress = VersionProgress::read(self.with.paths, &self.with.driver.name);
-        let source = self.source.display().to_string();
         progress.pending = None;
-        progress.refused.retain(|known| known.source != source);
+        progress.refused.retain(|known| known.of != self.of);
         self.with.note(progress);
     }
 
@@ -457,9 +512,13 @@ impl Attempt<'_> {
             since: sys::now_seconds(),
             source: self.source.display().to_string(),
             content: (failure.retry == Retry::Never).then(|| self.content.clone()),
+            of: self.of,
         });
         self.with.note(progress);
-        Outcome::Refused
+        match failure.retry {
+            Retry::Never => Outcome::Refused,
+            Retry::Later | Retry::AtOnce => Outcome::Waits(RETRY_SECONDS),
+        }
     }
 }
 

@@ -168,15 +168,12 @@ impl From<io::Error> for Unread {
     }
 }
 
-/// By digest; or by the key that was found to have signed it when it was activated, if that is still asked for.
 pub(super) fn required(
     config: &DriverConfig,
     file: ComponentFile,
     verified_by: Option<&str>,
 ) -> Result<ComponentFile, VersionError> {
-    let require = &config.require;
-    if require.allows_digest(&file.sha256) || verified_by.is_some_and(|key| require.lists_key(key))
-    {
+    if is_allowed(config, &file.sha256, verified_by) {
         return Ok(file);
     }
     Err(VersionError::NotRequired {
@@ -184,4 +181,10 @@ pub(super) fn required(
         sha256: file.sha256,
         driver: config.name.clone(),
     })
+}
+
+/// By digest; or by the key that was found to have signed it when it was activated, if that is still asked for.
+pub(super) fn is_allowed(config: &DriverConfig, sha256: &str, verified_by: Option<&str>) -> bool {
+    let require = &config.require;
+    require.allows_digest(sha256) || verified_by.is_some_and(|key| require.lists_key(key))
 }

@@ -8,6 +8,7 @@ use super::compile::{self, CompileError};
 use super::components::{self, ComponentBytes, ComponentError};
 use super::decide::{DecisionError, log_change};
 use super::imports::{ImportProblem, problems};
+use super::installed::installed_version;
 use super::known_versions::{DigestError, KnownAs, KnownVersion, find, known_versions};
 use super::manifest::Manifest;
 use super::version_progress::VersionProgress;
@@ -24,7 +25,7 @@ const ROLLED_BACK: &str = "rolled back by `drivebay rollback`";
 pub struct VersionChange {
     /// From this moment on.
     pub now: ActiveVersion,
-    /// Until this moment, as far as that was activated.
+    /// Until this moment, as far as anything did.
     pub before: Option<ActiveVersion>,
 }
 
@@ -108,6 +109,20 @@ pub enum ByNameError {
         /// All of them.
         problems: Vec<ImportProblem>,
     },
+    /// The driver's file named another component when it served.
+    #[error(
+        "version {sha256} is of component {component:?}, and the file of driver {driver} names {named:?}"
+    )]
+    OfFormer {
+        /// The digest.
+        sha256: String,
+        /// The component's name in the driver's file of then.
+        component: String,
+        /// Which driver.
+        driver: DriverName,
+        /// The one of today.
+        named: String,
+    },
     /// The store keeps the components of all drivers.
     #[error(
         "version {sha256} is of component {found:?}, and driver {driver} is served by {serving:?}"
@@ -147,9 +162,27 @@ pub fn activate_by_name(
     }
     let manifest = admitted(paths, config, &known)?;
     let now = known.activated(manifest.description.version, config);
+    let offered = progress.offered.as_ref();
     change(paths, config, |record| {
-        record.activate_by_name(now.clone()).map(|()| now)
+        record.activate_by_name(now.clone(), offered).map(|()| now)
     })
+}
+
+/// Lets the latest version before serve again that the driver's file does not reject, because it rejects the one that
+/// serves.
+///
+/// # Errors
+/// [`ByNameError`]; nothing changes then.
+pub(super) fn reject_by_file(
+    paths: &Paths,
+    config: &DriverConfig,
+) -> Result<VersionChange, ByNameError> {
+    let record = VersionRecord::read(paths, &config.name)?.unwrap_or_default();
+    let rejected = &config.versions.rejected;
+    let mut previous = record.previous.iter().map(|it| it.sha256.as_str());
+    let to = previous.find(|sha256| !rejected.iter().any(|known| known == sha256));
+    let reason = "versions.rejected of the driver's file names it";
+    go_back(paths, config, to, (RejectedBy::DriverFile, reason))
 }
 
 /// Lets the version serve again that did before, or the one of that digest among those that did.
@@ -161,21 +194,28 @@ pub fn roll_back(
     config: &DriverConfig,
     to: Option<&str>,
 ) -> Result<VersionChange, ByNameError> {
+    go_back(paths, config, to, (RejectedBy::Operator, ROLLED_BACK))
+}
+
+fn go_back(
+    paths: &Paths,
+    config: &DriverConfig,
+    to: Option<&str>,
+    (by, reason): (RejectedBy, &str),
+) -> Result<VersionChange, ByNameError> {
     let record = VersionRecord::read(paths, &config.name)?.unwrap_or_default();
     let known = known_versions(paths, &record, &VersionProgress::default());
     let to = to.map(|digest| find(&known, digest)).transpose()?;
     let target = record
         .version_before(to.as_ref().map(|known| known.sha256.as_str()))
         .map_err(|reason| undecided(config, reason))?;
-    admitted(paths, config, &find(&known, &target.sha256)?)?;
+    let target = find(&known, &target.sha256)?;
+    let manifest = admitted(paths, config, &target)?;
+    let sha256 = target.sha256.clone();
+    // With the driver's file of today, by which it was checked just now: that of then may allow more.
+    let now = target.activated(manifest.description.version, config);
     change(paths, config, |record| {
-        let target = Some(target.sha256.as_str());
-        let now = record.roll_back(target, RejectedBy::Operator, ROLLED_BACK.to_owned())?;
-        // It was checked with the driver's file of today, which may be stricter.
-        let now = ActiveVersion {
-            driver_file: config.text.clone(),
-            ..now
-        };
+        record.roll_back(Some(&sha256), by, reason.to_owned())?;
         record.active = Some(now.clone());
         Ok(now)
     })
@@ -186,13 +226,34 @@ fn change(
     config: &DriverConfig,
     decide: impl FnOnce(&mut VersionRecord) -> Result<ActiveVersion, DecisionError>,
 ) -> Result<VersionChange, ByNameError> {
+    let installed = installed_version(paths, config);
     let decided = VersionRecord::change(paths, &config.name, |record| {
-        let before = record.active.clone();
-        decide(record).map(|now| VersionChange { now, before })
+        let mut changed = record.clone();
+        changed.active = changed.active.or(installed);
+        let before = changed.active.clone();
+        let now = decide(&mut changed)?;
+        *record = changed;
+        Ok(VersionChange { now, before })
     })?;
     let change = decided.map_err(|reason| undecided(config, reason))?;
+    forget_pending(paths, config, &change.now);
     log_change(&config.name, &change.now, change.before.as_ref());
     Ok(change)
+}
+
+/// It waits no longer. Who cannot be told so learns it with the next look.
+fn forget_pending(paths: &Paths, config: &DriverConfig, now: &ActiveVersion) {
+    let progress = VersionProgress::read(paths, &config.name);
+    let pending = progress.pending.as_ref().and_then(|it| it.sha256.as_ref());
+    if pending == Some(&now.sha256) {
+        let progress = VersionProgress {
+            pending: None,
+            ..progress
+        };
+        if let Err(error) = progress.write(paths, &config.name) {
+            tracing::warn!(driver.name = config.name.0, %error, "cannot note that a version waits no longer");
+        }
+    }
 }
 
 fn undecided(config: &DriverConfig, reason: DecisionError) -> ByNameError {
@@ -209,6 +270,7 @@ fn admitted(
     known: &KnownVersion,
 ) -> Result<Manifest, ByNameError> {
     allowed(config, &known.sha256)?;
+    of_its_component(config, known)?;
     let sha256 = || known.sha256.clone();
     let gone = |source| ByNameError::Gone {
         sha256: sha256(),
@@ -253,6 +315,18 @@ fn allowed(config: &DriverConfig, sha256: &str) -> Result<(), ByNameError> {
         Some(active) if active != sha256 => Err(ByNameError::FixedByFile {
             driver,
             active: active.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn of_its_component(config: &DriverConfig, known: &KnownVersion) -> Result<(), ByNameError> {
+    match &known.component {
+        Some(component) if *component != config.component => Err(ByNameError::OfFormer {
+            sha256: known.sha256.clone(),
+            component: component.clone(),
+            driver: config.name.clone(),
+            named: config.component.clone(),
         }),
         _ => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! Which version serves instead of another one, once somebody decided that: the operator, by name, or a count of calls
 //! that broke down. Decisions on the record alone, and the one log event that a change has.
 
-use super::version_record::{ActiveVersion, RejectedBy, RejectedVersion, VersionRecord};
+use super::version_record::{ActiveVersion, Content, RejectedBy, RejectedVersion, VersionRecord};
 use crate::error::GuestText;
 use crate::sys::now_seconds;
 use crate::volume::DriverName;
@@ -52,7 +52,8 @@ fn listed(digests: &[String]) -> String {
 }
 
 impl VersionRecord {
-    /// The version to which [`Self::roll_back`] goes: the one of that digest, or the latest.
+    /// The version to which [`Self::roll_back`] goes: the one of that digest, or the latest. One of another component is
+    /// none.
     ///
     /// # Errors
     /// [`DecisionError`].
@@ -60,27 +61,24 @@ impl VersionRecord {
         let Some(active) = &self.active else {
             return Err(DecisionError::NothingActive);
         };
+        let before = |known: &&ActiveVersion| known.component == active.component;
+        let mut previous = self.previous.iter().filter(before);
         let Some(sha256) = to else {
-            return self
-                .previous
-                .first()
-                .ok_or_else(|| DecisionError::NothingBefore {
-                    active: active.sha256.clone(),
-                });
+            return previous.next().ok_or_else(|| DecisionError::NothingBefore {
+                active: active.sha256.clone(),
+            });
         };
         if active.sha256 == sha256 {
             return Err(serves_already(sha256));
         }
-        let mut previous = self.previous.iter();
         previous
             .find(|known| known.sha256 == sha256)
-            .ok_or_else(|| DecisionError::NotBefore {
-                sha256: sha256.to_owned(),
-                previous: self
-                    .previous
-                    .iter()
-                    .map(|known| known.sha256.clone())
-                    .collect(),
+            .ok_or_else(|| {
+                let previous = self.previous.iter().filter(before);
+                DecisionError::NotBefore {
+                    sha256: sha256.to_owned(),
+                    previous: previous.map(|known| known.sha256.clone()).collect(),
+                }
             })
     }
 
@@ -109,25 +107,25 @@ impl VersionRecord {
         Ok(version)
     }
 
-    /// Lets a version serve because somebody named it. The one that served until now can be gone back to, and does not
-    /// come back by itself where a source may still offer it.
+    /// Lets a version serve because somebody named it. The one that served until now can be gone back to; where it is
+    /// what the sources offer, it does not come back by itself.
     ///
     /// # Errors
     /// [`DecisionError::ServesAlready`].
-    pub fn activate_by_name(&mut self, version: ActiveVersion) -> Result<(), DecisionError> {
+    pub fn activate_by_name(
+        &mut self,
+        version: ActiveVersion,
+        offered: Option<&Content>,
+    ) -> Result<(), DecisionError> {
         let (before, now) = (self.active.clone(), version.since);
         if before.as_ref().map(|active| &active.sha256) == Some(&version.sha256) {
             return Err(serves_already(&version.sha256));
         }
-        // One that was found in the source after the active one has taken its place there.
-        let mut held = self.held.iter();
-        let found = held
-            .find(|held| held.sha256 == version.sha256)
-            .map(|held| held.since);
         self.activate(version);
-        if let Some(before) = before
-            && found.is_none_or(|found| found <= before.since)
-        {
+        let is_offered = |it: &ActiveVersion| {
+            offered.is_some_and(|offered| offered.offered == it.content.offered)
+        };
+        if let Some(before) = before.filter(is_offered) {
             self.reject(before, RejectedBy::Operator, REPLACED.to_owned(), now);
         }
         Ok(())
@@ -172,8 +170,15 @@ pub fn log_change(driver: &DriverName, now: &ActiveVersion, before: Option<&Acti
 
 #[cfg(test)]
 mod tests {
-    use super::super::version_record::{Content, HeldVersion};
+    use super::super::version_record::HeldVersion;
     use super::*;
+
+    fn content(sha256: &str) -> Content {
+        Content {
+            offered: format!("content of {sha256}"),
+            driver_file: String::new(),
+        }
+    }
 
     fn version(sha256: &str) -> ActiveVersion {
         ActiveVersion {
@@ -183,15 +188,8 @@ mod tests {
             since: 10,
             source: format!("/source/{sha256}"),
             driver_file: format!("file of {sha256}"),
-            content: content(&format!("content of {sha256}")),
+            content: content(sha256),
             verified_by: None,
-        }
-    }
-
-    fn content(offered: &str) -> Content {
-        Content {
-            offered: offered.to_owned(),
-            driver_file: String::new(),
         }
     }
 
@@ -223,12 +221,12 @@ mod tests {
         assert!(now.since > 10, "it serves since now");
         assert_eq!(record.active, Some(now));
         let rejected = &record.rejected[0];
-        assert!(record.has_rejected("c") && !record.has_rejected("b"));
+        assert!(record.has_taken_back("c") && !record.has_taken_back("b"));
         assert_eq!(
             (rejected.by, rejected.reason.as_str()),
             (RejectedBy::Operator, "it is bad")
         );
-        assert_eq!(rejected.content, content("content of c"));
+        assert_eq!(rejected.content, content("c"));
     }
 
     #[test]
@@ -239,7 +237,7 @@ mod tests {
         }
         let error = back(&mut record, None).expect_err("none is left");
         assert!(matches!(error, DecisionError::NothingBefore { .. }));
-        assert!(record.has_rejected("b") && record.has_rejected("c"));
+        assert!(record.has_taken_back("b") && record.has_taken_back("c"));
     }
 
     #[test]
@@ -247,6 +245,18 @@ mod tests {
         let mut record = record(&["a", "b", "c"]);
         back(&mut record, Some("a")).expect("a served before");
         assert_eq!(previous(&record), ["b"]);
+    }
+
+    #[test]
+    fn versions_of_another_component_are_none_to_go_back_to() {
+        let mut record = record(&["a"]);
+        record.activate(ActiveVersion {
+            component: "other".to_owned(),
+            ..version("b")
+        });
+        for to in [None, Some("a")] {
+            back(&mut record, to).expect_err("a is another component's");
+        }
     }
 
     #[test]
@@ -267,34 +277,36 @@ mod tests {
      {
         let mut record = record(&["a", "b"]);
         back(&mut record, None).expect("a served before");
-        record.activate_by_name(version("b")).expect("rejected");
-        assert!(!record.has_rejected("b") && record.has_rejected("a"));
+        let offered = content("content of a");
+        let activated = record.activate_by_name(version("b"), Some(&offered));
+        activated.expect("rejected");
+        assert!(!record.has_taken_back("b") && record.has_taken_back("a"));
         assert_eq!(record.rejected[0].reason, REPLACED);
         // The operator can still go back to it.
         assert_eq!(
             back(&mut record, None).expect("a served before").sha256,
             "a"
         );
-        assert!(!record.has_rejected("a"));
+        assert!(!record.has_taken_back("a"));
     }
 
     #[test]
-    fn one_that_was_held_has_taken_the_place_of_the_active_one_in_its_source() {
-        let held = |since| HeldVersion {
+    fn what_a_source_offers_no_more_is_not_rejected_when_another_is_activated() {
+        let held = HeldVersion {
             sha256: "b".to_owned(),
             version: GuestText::name("2"),
-            since,
+            since: 10,
             source: "/source".to_owned(),
             reason: GuestText::sentence("it takes something away"),
-            content: Content::default(),
+            content: content("content of b"),
             verified_by: None,
         };
-        for (since, is_rejected) in [(11, false), (9, true)] {
+        for offered in [Some(content("content of b")), None] {
             let mut record = record(&["a"]);
-            record.held.push(held(since));
-            record.activate_by_name(version("b")).expect("held");
-            assert_eq!(record.has_rejected("a"), is_rejected, "{since}");
-            assert!(record.held.is_empty());
+            record.held.push(held.clone());
+            let activated = record.activate_by_name(version("b"), offered.as_ref());
+            activated.expect("held");
+            assert!(record.rejected.is_empty() && record.held.is_empty());
             assert_eq!(previous(&record), ["a"]);
         }
     }

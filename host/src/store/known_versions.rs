@@ -28,6 +28,8 @@ pub(super) struct KnownVersion {
     pub known_as: KnownAs,
     /// Its own word for itself; none where it is not compiled here.
     version: Option<GuestText>,
+    /// Of which component, where that is known.
+    pub(super) component: Option<String>,
     source: String,
     content: Content,
     pub(super) verified_by: Option<String>,
@@ -93,7 +95,7 @@ impl fmt::Display for KnownList {
 }
 
 impl KnownVersion {
-    /// As a version that serves from now on, with that driver's file.
+    /// As a version that serves from now on, with the driver's file as it is now.
     pub(super) fn activated(self, version: GuestText, driver: &DriverConfig) -> ActiveVersion {
         ActiveVersion {
             component: driver.component.clone(),
@@ -102,7 +104,10 @@ impl KnownVersion {
             since: now_seconds(),
             source: self.source,
             driver_file: driver.text.clone(),
-            content: self.content,
+            content: Content {
+                driver_file: Content::driver_file(driver),
+                ..self.content
+            },
             verified_by: self.verified_by,
         }
     }
@@ -139,6 +144,7 @@ pub(super) fn known_versions(
             sha256: it.sha256.clone(),
             known_as,
             version: Some(it.version.clone()),
+            component: Some(it.component.clone()),
             source: it.source.clone(),
             content: it.content.clone(),
             verified_by: it.verified_by.clone(),
@@ -150,6 +156,7 @@ pub(super) fn known_versions(
         sha256: it.sha256.clone(),
         known_as: KnownAs::Held,
         version: Some(it.version.clone()),
+        component: None,
         source: it.source.clone(),
         content: it.content.clone(),
         verified_by: it.verified_by.clone(),
@@ -158,6 +165,7 @@ pub(super) fn known_versions(
         sha256: it.sha256.clone(),
         known_as: KnownAs::Rejected,
         version: Some(it.version.clone()),
+        component: None,
         source: it.source.clone(),
         content: it.content.clone(),
         verified_by: it.verified_by.clone(),
@@ -181,6 +189,7 @@ fn pending(paths: &Paths, progress: &VersionProgress) -> Option<KnownVersion> {
     Some(KnownVersion {
         version: version(paths, &sha256),
         known_as: KnownAs::Pending,
+        component: None,
         source: pending.source.clone(),
         content: pending.content.clone(),
         verified_by: None,
@@ -198,6 +207,7 @@ fn stored(paths: &Paths) -> impl Iterator<Item = KnownVersion> {
         Some(KnownVersion {
             version: version(paths, &sha256),
             known_as: KnownAs::Stored,
+            component: None,
             source: file.display().to_string(),
             content: Content::default(),
             verified_by: None,
@@ -269,6 +279,7 @@ mod tests {
         KnownVersion {
             sha256: sha256.to_owned(),
             known_as: KnownAs::Held,
+            component: None,
             version: Some(GuestText::name("1.2.3")),
             source: "a file".to_owned(),
             content: Content::default(),

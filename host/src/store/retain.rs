@@ -1,24 +1,20 @@
 //! Which versions stay on the node: those that may serve, may be gone back to, or made what is still in use.
 //!
-//! Others put versions here meanwhile, in processes of their own. A version is written before anything names it, so what
-//! was written lately stays whatever names it; and which version serves changes under the locks that are held here.
+//! Others put versions here meanwhile, in processes of their own. A version is written before anything names it, so
+//! nothing is removed while somebody is at it; and which version serves changes under the locks that are held here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::components::{is_digest, locate};
+use super::store_lock::alone;
 use super::version_progress::VersionProgress;
-use super::version_record::{RecordError, VersionRecord};
+use super::version_record::{RecordError, RejectedBy, VersionRecord};
 use crate::config::Paths;
 use crate::sys::{Lock, if_there};
 use crate::volume::DriverName;
-
-/// Between a version's first file and the record that names it, it is compiled and tried, for minutes where the node is
-/// slow.
-const SETTLED: Duration = Duration::from_secs(600);
 
 /// Files by the version that they are of.
 type Files = BTreeMap<String, Vec<PathBuf>>;
@@ -30,6 +26,9 @@ type Files = BTreeMap<String, Vec<PathBuf>>;
 /// # Errors
 /// Where it cannot be told what is needed: then nothing is removed. Where a file cannot be removed.
 pub fn remove_unused(paths: &Paths, keep: &BTreeSet<String>) -> io::Result<Vec<String>> {
+    let Some(_alone) = alone(paths).map_err(io::Error::other)? else {
+        return Ok(Vec::new());
+    };
     let drivers = drivers(paths)?;
     let _locks = lock(paths, &drivers).map_err(io::Error::other)?;
     let mut needed = keep.clone();
@@ -41,7 +40,7 @@ pub fn remove_unused(paths: &Paths, keep: &BTreeSet<String>) -> io::Result<Vec<S
     needed.extend(installed(paths)?);
     let mut removed = Vec::new();
     for (sha256, files) in files(paths)? {
-        if !needed.contains(&sha256) && are_settled(&files)? {
+        if !needed.contains(&sha256) {
             remove(&files)?;
             removed.push(sha256);
         }
@@ -71,7 +70,8 @@ fn lock(paths: &Paths, drivers: &BTreeSet<DriverName>) -> Result<Vec<Lock>, Reco
         .collect()
 }
 
-/// A rejected version is needed only while it is one to go back to, where somebody asks for it by name.
+/// A version that was taken out of service can be activated by name for as long as it is remembered, which is until its
+/// source shows another one. One that the driver's file rejects cannot.
 fn decided(paths: &Paths, driver: &DriverName) -> Result<Vec<String>, RecordError> {
     let Some(record) = VersionRecord::read(paths, driver)? else {
         return Ok(Vec::new());
@@ -79,7 +79,11 @@ fn decided(paths: &Paths, driver: &DriverName) -> Result<Vec<String>, RecordErro
     let served = record.active.into_iter().chain(record.previous);
     let served = served.map(|version| version.sha256);
     let held = record.held.into_iter().map(|version| version.sha256);
-    Ok(served.chain(held).collect())
+    let rejected = record.rejected.into_iter();
+    let taken_back = rejected
+        .filter(|version| version.by != RejectedBy::DriverFile)
+        .map(|version| version.sha256);
+    Ok(served.chain(held).chain(taken_back).collect())
 }
 
 /// What components' names in the store stand for: links, and plain files that somebody dropped there.
@@ -90,10 +94,14 @@ fn installed(paths: &Paths) -> io::Result<Vec<String>> {
     located.collect::<Result<_, _>>().map_err(io::Error::other)
 }
 
-/// All of each version's, its code before its component: what is left of an interrupted removal is found again.
+/// All of each version's: code, component, and the counts of its calls, by which one that was called lately stays. What is
+/// left of an interrupted removal is found again.
 fn files(paths: &Paths) -> io::Result<Files> {
     let mut files = Files::new();
-    for directory in [paths.compiled(), paths.components().join("sha256")] {
+    let mut directories = vec![paths.compiled(), paths.components().join("sha256")];
+    let counted = names(&paths.calls())?;
+    directories.extend(counted.iter().map(|driver| paths.calls().join(driver)));
+    for directory in directories {
         for name in names(&directory)? {
             if let Some(sha256) = version_of(&name) {
                 let known = files.entry(sha256.to_owned()).or_default();
@@ -104,26 +112,12 @@ fn files(paths: &Paths) -> io::Result<Files> {
     Ok(files)
 }
 
-/// `DIGEST.wasm`, `DIGEST-FINGERPRINT.cwasm`, `DIGEST-FINGERPRINT.json`, and what killed writers left of them.
+/// `DIGEST`, `DIGEST.wasm`, `DIGEST-FINGERPRINT.cwasm`, `DIGEST-FINGERPRINT.json`, and what killed writers left of them.
 fn version_of(file: &str) -> Option<&str> {
     let name = file.strip_prefix('.').unwrap_or(file);
     let (sha256, rest) = name.split_at_checked(64)?;
-    (is_digest(sha256) && rest.starts_with(['.', '-'])).then_some(sha256)
-}
-
-fn are_settled(files: &[PathBuf]) -> io::Result<bool> {
-    for file in files {
-        let Some(metadata) = if_there(fs::metadata(file))? else {
-            continue;
-        };
-        // Written in the future, as a clock that was set back has it: it may be this minute's.
-        let age = metadata.modified()?.elapsed();
-        if age.is_ok_and(|age| age >= SETTLED) {
-            continue;
-        }
-        return Ok(false);
-    }
-    Ok(true)
+    let is_ours = rest.is_empty() || rest.starts_with(['.', '-']);
+    (is_digest(sha256) && is_ours).then_some(sha256)
 }
 
 fn remove(files: &[PathBuf]) -> io::Result<()> {
@@ -147,9 +141,7 @@ fn names(directory: &Path) -> io::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
     use std::os::unix::fs::symlink;
-    use std::time::SystemTime;
 
     use super::super::components::retained;
     use super::super::version_progress::{PendingVersion, Step};
@@ -187,7 +179,7 @@ mod tests {
             let store = Self { _root: root, paths };
             for sha256 in ('0'..='7').map(digest) {
                 for file in store.files_of(&sha256) {
-                    write_long_ago(&file);
+                    write(&file);
                 }
             }
             store
@@ -212,11 +204,8 @@ mod tests {
         }
     }
 
-    fn write_long_ago(file: &Path) {
+    fn write(file: &Path) {
         fs::write(file, "x").expect("writable");
-        let then = SystemTime::now() - SETTLED * 2;
-        let file = File::options().write(true).open(file).expect("there");
-        file.set_modified(then).expect("ours");
     }
 
     fn version(sha256: char) -> ActiveVersion {
@@ -257,7 +246,7 @@ mod tests {
                 content: Content::default(),
                 not_before: None,
             }),
-            refused: Vec::new(),
+            ..VersionProgress::default()
         };
         let another = DriverName("another".to_owned());
         progress.write(&store.paths, &another).expect("writable");
@@ -274,17 +263,35 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_lately_stays_though_nothing_names_it_yet() {
+    fn what_was_rolled_back_stays_until_its_source_shows_another_one() {
         let store = Store::new();
-        let [component, _, manifest, _] = store.files_of(&digest('0'));
-        fs::write(component, "x").expect("writable");
-        let file = File::options().write(true).open(manifest).expect("there");
-        let later = SystemTime::now() + SETTLED * 2;
-        file.set_modified(later).expect("ours");
-        let [_, _, another, _] = store.files_of(&digest('1'));
-        fs::write(another, "x").expect("writable");
+        store.change(|record| {
+            record.activate(version('0'));
+            record.activate(version('1'));
+            let back = record.roll_back(None, RejectedBy::Calls, "it breaks down".to_owned());
+            back.expect("0 served before");
+        });
         let removed = store.remove_unused(&[]).expect("told");
-        assert_eq!(removed, ('2'..='7').map(digest).collect::<Vec<_>>());
+        assert!(!removed.contains(&digest('1')) && removed.contains(&digest('2')));
+        store.change(|record| record.rejected.clear());
+        assert!(
+            store
+                .remove_unused(&[])
+                .expect("told")
+                .contains(&digest('1'))
+        );
+    }
+
+    #[test]
+    fn while_somebody_puts_something_there_nothing_goes() {
+        let store = Store::new();
+        let storing = crate::store::hold_store(&store.paths).expect("free");
+        assert_eq!(
+            store.remove_unused(&[]).expect("told"),
+            Vec::<String>::new()
+        );
+        drop(storing);
+        assert!(!store.remove_unused(&[]).expect("told").is_empty());
     }
 
     #[test]
@@ -292,7 +299,7 @@ mod tests {
         let store = Store::new();
         fs::write(store.paths.components().join("nfs.wasm"), "plain").expect("writable");
         let [_, code, ..] = store.files_of(&sha256_hex(b"plain"));
-        write_long_ago(&code);
+        write(&code);
         store.remove_unused(&[]).expect("told");
         assert!(code.exists());
     }
@@ -302,7 +309,7 @@ mod tests {
         let store = Store::new();
         let name = format!(".{}.wasm.0123.tmp", digest('8'));
         let left = store.paths.components().join("sha256").join(name);
-        write_long_ago(&left);
+        write(&left);
         assert!(
             store
                 .remove_unused(&[])

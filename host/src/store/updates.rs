@@ -11,7 +11,7 @@ use super::manifest::Manifest;
 use super::retain::remove_unused;
 use super::snapshot::{Offer, join};
 use super::source::SourceDirectory;
-use super::version_progress::{RefusedVersion, Step, VersionProgress};
+use super::version_progress::{RefusedVersion, Step, Subject, VersionProgress};
 use super::watch::{POLL_INTERVAL, Stopper, Watch, Woken};
 use super::watcher_lock::WatcherLock;
 use crate::config::{self, ConfigError, DriverConfig, Paths};
@@ -88,6 +88,7 @@ impl Updates {
         let Some(_lock) = self.wait_for_lock() else {
             return;
         };
+        self.remove_unfinished();
         let mut cleaned = Instant::now();
         loop {
             let next = self.look(Priority::Background);
@@ -164,6 +165,21 @@ impl Updates {
         (has_changed, waits)
     }
 
+    /// Of a process that watched before this one and was killed.
+    fn remove_unfinished(&self) {
+        let paths = &self.paths;
+        let versions = paths.components().join("sha256");
+        for directory in [
+            paths.components(),
+            versions,
+            paths.compiled(),
+            paths.versions(),
+            paths.progress(),
+        ] {
+            sys::remove_unfinished(&directory);
+        }
+    }
+
     /// What stays too long costs space alone.
     fn remove_unused(&self) {
         let Some(in_use) = self.in_use.all() else {
@@ -180,7 +196,7 @@ impl Updates {
     }
 
     fn look_for(&self, driver: &DriverConfig, offer: &Offer, priority: Priority) -> Outcome {
-        self.note(&driver.name, DRIVER_FILE, &[]);
+        self.note_file_as_right(&driver.name);
         self.note_problems(driver, offer);
         let in_use = self.manifests_in_use(&driver.name);
         let activation = Activation {
@@ -190,6 +206,13 @@ impl Updates {
             node: &self.node,
             priority,
         };
+        if let Err(error) = activation.obey_driver_file() {
+            tracing::error!(
+                driver.name = driver.name.0,
+                error = error.to_string(),
+                "cannot do what the driver's file says of versions"
+            );
+        }
         let candidate = offer.candidates.get(&driver.component);
         let taken_up = candidate.map_or(Ok(Outcome::Known), |it| activation.take_up(it));
         // A new version brings the driver's file with it; where none serves by it, the one that does may.
@@ -224,21 +247,28 @@ impl Updates {
         let reasons: Vec<GuestText> = concerns
             .map(|problem| GuestText::sentence(&problem.reason))
             .collect();
-        self.note(&driver.name, SOURCES, &reasons);
+        self.note(&driver.name, Subject::Sources, SOURCES, &reasons);
+    }
+
+    /// What was noted of one that could not be read; whether it fits is found out next.
+    fn note_file_as_right(&self, driver: &DriverName) {
+        let progress = VersionProgress::read(&self.paths, driver);
+        let is_unreadable =
+            |it: &RefusedVersion| it.of == Subject::DriverFile && it.content.is_none();
+        if progress.refused.iter().any(is_unreadable) {
+            self.note(driver, Subject::DriverFile, DRIVER_FILE, &[]);
+        }
     }
 
     fn note_wrong_file(&self, driver: &DriverName, error: &ConfigError) {
-        self.note(
-            driver,
-            DRIVER_FILE,
-            &[GuestText::sentence(&error.to_string())],
-        );
+        let reason = GuestText::sentence(&error.to_string());
+        self.note(driver, Subject::DriverFile, DRIVER_FILE, &[reason]);
     }
 
-    /// Replaces what was noted under that head, where it is something else now.
-    fn note(&self, driver: &DriverName, head: &str, reasons: &[GuestText]) {
+    /// Replaces what was noted of that, where it is something else now.
+    fn note(&self, driver: &DriverName, of: Subject, head: &str, reasons: &[GuestText]) {
         let mut progress = VersionProgress::read(&self.paths, driver);
-        let noted = |known: &&RefusedVersion| known.source == head;
+        let noted = |known: &&RefusedVersion| known.of == of;
         let before: Vec<&GuestText> = progress
             .refused
             .iter()
@@ -248,7 +278,7 @@ impl Updates {
         if before.iter().copied().eq(reasons) {
             return;
         }
-        progress.refused.retain(|known| known.source != head);
+        progress.refused.retain(|known| known.of != of);
         for reason in reasons {
             tracing::error!(
                 driver.name = driver.0,
@@ -262,6 +292,7 @@ impl Updates {
                 since: sys::now_seconds(),
                 source: head.to_owned(),
                 content: None,
+                of,
             });
         }
         if let Err(error) = progress.write(&self.paths, driver) {

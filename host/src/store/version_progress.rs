@@ -28,6 +28,9 @@ pub struct VersionProgress {
     /// What did not become a version, the latest first.
     #[serde(default)]
     pub refused: Vec<RefusedVersion>,
+    /// What the sources offer.
+    #[serde(default)]
+    pub offered: Option<Content>,
 }
 
 /// A version that is being looked at, or whose time has not come.
@@ -104,6 +107,22 @@ pub struct RefusedVersion {
     /// What was refused and is not tried again; none where trying again may help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
+    /// What it is about.
+    #[serde(default)]
+    pub of: Subject,
+}
+
+/// What was refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// What a source offers.
+    #[default]
+    Offer,
+    /// The sources themselves, where nothing in them counts.
+    Sources,
+    /// The driver's file, with the version that serves.
+    DriverFile,
 }
 
 impl VersionProgress {
@@ -130,10 +149,10 @@ impl VersionProgress {
         sys::write_durably(&file, &serde_json::to_vec_pretty(self)?)
     }
 
-    /// Notes what did not become a version, instead of what was noted of that source.
+    /// Notes what did not become a version, instead of what was noted of the same before.
     pub fn refuse(&mut self, refused: RefusedVersion) {
         self.pending = None;
-        self.refused.retain(|known| known.source != refused.source);
+        self.refused.retain(|known| known.of != refused.of);
         self.refused.insert(0, refused);
         self.refused.truncate(REFUSED);
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::call_counts;
 use crate::config::{DriverConfig, Paths};
 use crate::digest::sha256_hex;
 use crate::error::GuestText;
@@ -105,7 +106,7 @@ pub struct RejectedVersion {
     pub by: RejectedBy,
     /// What was offered: while the source offers it, it stays rejected.
     pub content: Content,
-    /// The file of the public key whose signature it has, if one was asked for.
+    /// SHA-256 of the public key whose signature it has, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_by: Option<String>,
 }
@@ -261,9 +262,23 @@ impl VersionRecord {
         let mut record = before.clone().unwrap_or_default();
         let answer = change(&mut record);
         if before.as_ref() != Some(&record) {
+            let serving = before.and_then(|before| before.active);
+            record.begin_calls_anew(serving.as_ref(), paths, driver);
             record.write(paths, driver)?;
         }
         Ok(answer)
+    }
+
+    /// A version is judged by its calls since it began to serve, not by those of an earlier time, nor by what it undid for
+    /// volumes of its own while another one served.
+    fn begin_calls_anew(&self, before: Option<&ActiveVersion>, paths: &Paths, driver: &DriverName) {
+        let beginning = |version: &ActiveVersion| (version.since, version.sha256.clone());
+        let Some(now) = &self.active else { return };
+        if before.map(beginning) != Some(beginning(now))
+            && let Err(error) = call_counts::begin_anew(paths, driver, &now.sha256)
+        {
+            tracing::warn!(driver.name = driver.0, %error, "calls of an earlier time are counted for the version that serves now");
+        }
     }
 
     /// While it is held, the record stays as it is.
@@ -302,12 +317,6 @@ impl VersionRecord {
             self.previous.insert(0, before);
         }
         self.previous.truncate(PREVIOUS);
-    }
-
-    /// Whether that version is rejected.
-    pub fn has_rejected(&self, sha256: &str) -> bool {
-        let mut rejected = self.rejected.iter();
-        rejected.any(|rejected| rejected.sha256 == sha256)
     }
 
     /// Whether that version was taken out of service, and may not come back by itself.

@@ -49,7 +49,7 @@ pub fn create_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = unfinished_name(directory, path)?;
     let created = write_new(&temporary, content, 0o600)
         // A rename would replace what another process has made since.
-        .and_then(|()| fs::hard_link(&temporary, path));
+        .and_then(|_written| fs::hard_link(&temporary, path));
     let _ = fs::remove_file(&temporary);
     created?;
     File::open(directory)?.sync_all()
@@ -58,7 +58,7 @@ pub fn create_durably(path: &Path, content: &[u8]) -> io::Result<()> {
 fn replace(unfinished: &Path, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let temporary = unfinished_name(unfinished, path)?;
     let written = (|| {
-        write_new(&temporary, content, mode)?;
+        let _written = write_new(&temporary, content, mode)?;
         fs::rename(&temporary, path)?;
         File::open(directory_of(path))?.sync_all()
     })();
@@ -69,17 +69,21 @@ fn replace(unfinished: &Path, path: &Path, content: &[u8], mode: u32) -> io::Res
     written
 }
 
-fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+/// Locked until it is closed.
+fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<File> {
     // Never one that is there, nor through a link, whoever made it.
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
+    // By this [`remove_unfinished`] tells it from what a killed writer left.
+    file.lock()?;
     file.write_all(content)?;
     // Of the open file, and whatever the umask is.
     file.set_permissions(Permissions::from_mode(mode))?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Replaces a symbolic link, which is either the old or the new one at each moment.
@@ -130,6 +134,22 @@ pub fn remove_leftovers(unfinished: &Path, path: &Path) {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with(&begins) && name.ends_with(".tmp") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes from a directory what writers of any file left there because they were killed before their rename, and nothing
+/// that somebody is writing. Best effort.
+pub fn remove_unfinished(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with('.') && name.ends_with(".tmp")) {
+            continue;
+        }
+        let opened = File::open(entry.path());
+        if opened.is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -55,6 +55,7 @@ fn call(grant: Option<BlockDevicesGrant>) -> Call {
         log: LogBudget::new(0),
         unanswered: None,
         was_full: false,
+        was_broken: false,
         waited: Duration::ZERO,
         keys: CallKeys::default(),
         taken: driver.call(),

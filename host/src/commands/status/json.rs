@@ -27,7 +27,7 @@ fn driver(driver: &DriverVersions) -> Value {
     json!({
         "name": driver.name.0,
         "component": driver.component,
-        "ready": driver.reason.is_none(),
+        "ready": driver.is_ready,
         "reason": driver.reason.as_deref(),
         "active": driver.active.as_ref().map(serving),
         "previous": record.previous.iter().map(activated).collect::<Value>(),

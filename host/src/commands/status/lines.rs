@@ -12,9 +12,13 @@ const SHORT_DIGEST: usize = 12;
 /// One paragraph.
 pub(super) fn lines(driver: &DriverVersions) -> String {
     let name = &driver.name;
+    let ready = match driver.is_ready {
+        true => "ready",
+        false => "not ready",
+    };
     let mut text = match &driver.reason {
-        None => format!("driver {name}: ready\n"),
-        Some(reason) => format!("driver {name}: not ready: {reason}\n"),
+        None => format!("driver {name}: {ready}\n"),
+        Some(reason) => format!("driver {name}: {ready}: {reason}\n"),
     };
     let mut line = |what: &str, version: String| {
         text.push_str(&format!("  {what:<9}  {version}\n"));

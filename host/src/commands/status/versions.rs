@@ -1,7 +1,7 @@
 //! What is known on this node of the versions of each driver, whether anybody serves it or not.
 
 use drivebay::config::{self, ConfigError, DriverConfig, Paths};
-use drivebay::driver::Driver;
+use drivebay::driver::{Driver, or_activated};
 use drivebay::error::GuestText;
 use drivebay::store::{self, ActiveVersion, VersionProgress, VersionRecord};
 use drivebay::volume::DriverName;
@@ -11,7 +11,8 @@ pub(super) struct DriverVersions {
     pub(super) name: DriverName,
     /// The component's name; none where the driver's file does not say it.
     pub(super) component: Option<String>,
-    /// Why it cannot serve; none where it can.
+    pub(super) is_ready: bool,
+    /// Why it cannot serve, or by another file than the one that is there.
     pub(super) reason: Option<GuestText>,
     pub(super) active: Option<ServingVersion>,
     /// What was decided; empty where that cannot be read.
@@ -35,7 +36,7 @@ pub(super) struct ServingVersion {
 /// It cannot be told which drivers there are.
 pub(super) fn of_all(paths: &Paths) -> Result<Vec<DriverVersions>, ConfigError> {
     let drivers = config::load_each_driver(paths)?;
-    let of = |(name, config): (DriverName, Result<DriverConfig, ConfigError>)| match config {
+    let of = |(name, config)| match config {
         Ok(config) => of_driver(paths, config),
         Err(error) => of_wrong_file(paths, name, error),
     };
@@ -44,24 +45,29 @@ pub(super) fn of_all(paths: &Paths) -> Result<Vec<DriverVersions>, ConfigError> 
 
 /// It is ready where CSI's Probe would say so.
 fn of_driver(paths: &Paths, config: DriverConfig) -> DriverVersions {
-    let (name, component) = (config.name.clone(), config.component.clone());
+    let name = config.name.clone();
     let session = Driver::new(config, paths.clone()).session();
+    let component = &session.config().component;
     let ready = session.capabilities();
-    let reason = ready.err().map(|error| GuestText::sentence(&error.chain()));
+    let reason = ready.err();
+    let reason = reason.map(|error| GuestText::sentence(&error.chain()));
     let (record, active) = match VersionRecord::read(paths, &name) {
         // The reason has it: nothing serves then.
         Err(_) => (VersionRecord::default(), None),
         Ok(record) => {
             let record = record.unwrap_or_default();
-            let activated = record.active.as_ref().map(ServingVersion::from);
-            let active =
-                activated.or_else(|| installed(paths, &component, session.version().cloned()));
+            let activated = record.active.as_ref();
+            let activated = activated.filter(|active| active.component == *component);
+            let active = activated
+                .map(ServingVersion::from)
+                .or_else(|| installed(paths, component, session.version().cloned()));
             (record, active)
         }
     };
     DriverVersions {
         progress: VersionProgress::read(paths, &name),
-        component: Some(component),
+        component: Some(component.clone()),
+        is_ready: reason.is_none(),
         name,
         reason,
         active,
@@ -79,14 +85,25 @@ fn installed(paths: &Paths, component: &str, version: Option<GuestText>) -> Opti
     })
 }
 
-/// What was decided is told all the same.
+/// What was decided is told all the same. While the node is watched, the driver goes on by the file that was activated
+/// last.
 fn of_wrong_file(paths: &Paths, name: DriverName, error: ConfigError) -> DriverVersions {
+    let reason = format!("{:#}", anyhow::Error::new(error));
+    let reason = Some(GuestText::sentence(&reason));
+    let again = config::find_driver(paths, &name);
+    if let Ok(Some(config)) = or_activated(again, paths, |driver| driver.name == name) {
+        let versions = of_driver(paths, config);
+        return DriverVersions {
+            reason: versions.reason.or(reason),
+            ..versions
+        };
+    }
     let record = VersionRecord::read(paths, &name);
     let record = record.ok().flatten().unwrap_or_default();
-    let reason = format!("{:#}", anyhow::Error::new(error));
     DriverVersions {
         component: None,
-        reason: Some(GuestText::sentence(&reason)),
+        is_ready: false,
+        reason,
         active: record.active.as_ref().map(ServingVersion::from),
         progress: VersionProgress::read(paths, &name),
         record,

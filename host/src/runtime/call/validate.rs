@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::Guest;
 use crate::error::{DriverError, is_harmful};
-use crate::store::{Description, Manifest, Need, Scope, host_word, is_qualified};
+use crate::store::{CallEnd, Description, Manifest, Need, Scope, Trial, host_word, is_qualified};
 use crate::volume::{CapacityRange, NodeId, PageToken, Parameters, Topology};
 
 /// CSI's bound on the keys and values of one map together, in bytes.
@@ -66,6 +66,8 @@ impl Named {
 pub(super) struct Answered<'a> {
     manifest: &'a Manifest,
     export: &'static str,
+    /// Who counts it; nobody where no driver is served.
+    trial: Option<&'a Trial>,
 }
 
 impl Guest {
@@ -74,6 +76,7 @@ impl Guest {
         Answered {
             manifest: &self.manifest,
             export,
+            trial: self.trial.as_ref(),
         }
     }
 }
@@ -81,7 +84,11 @@ impl Guest {
 impl<'a> Answered<'a> {
     #[cfg(test)]
     pub(super) fn by(manifest: &'a Manifest, export: &'static str) -> Self {
-        Self { manifest, export }
+        Self {
+            manifest,
+            export,
+            trial: None,
+        }
     }
 
     /// What it said of itself before.
@@ -89,8 +96,11 @@ impl<'a> Answered<'a> {
         &self.manifest.description
     }
 
-    /// The condition of an answer that cannot be used.
+    /// The condition of an answer that cannot be used, and the end of its call.
     pub(super) fn wrong(self, field: &str, reason: impl fmt::Display) -> DriverError {
+        if let Some(trial) = self.trial {
+            trial.count(CallEnd::WrongAnswer);
+        }
         let said = self.description();
         let who = match said.name.as_str() {
             // It is being asked.
