@@ -9,6 +9,9 @@ use crate::site::{Site, Watcher};
 const SWAPS: usize = 100;
 const CALLERS: usize = 16;
 
+/// So many that callers meet at the new version at least once: most swaps pass without that.
+const ROUNDS: usize = 20;
+
 /// The fewest calls that tell something of a hundred swaps.
 const CALLS: usize = 500;
 
@@ -75,7 +78,7 @@ fn mapped(process: &str, digest: &str) -> usize {
 fn a_version_is_loaded_once_however_many_callers_come_for_it_at_once() {
     let site = Site::new(Watcher::Serve);
     let process = site.csi().expect("it is serve").process().to_string();
-    for number in 0..5 {
+    for number in 0..ROUNDS {
         let mut digest = String::new();
         site.under_calls(2 * CALLERS, || {
             digest = site.swap_to(&format!("3.{number}.0"));
