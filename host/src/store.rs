@@ -33,6 +33,7 @@ mod installed;
 #[cfg(feature = "compiler")]
 mod known_versions;
 mod manifest;
+#[cfg(feature = "compiler")]
 mod retain;
 #[cfg(feature = "compiler")]
 mod signature;
@@ -84,6 +85,7 @@ pub use installed::{InstallError, install_for};
 pub use known_versions::DigestError;
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
+#[cfg(feature = "compiler")]
 pub use retain::remove_unused;
 #[cfg(feature = "compiler")]
 pub use signature::{SignatureError, VerifiedBy, verify};
