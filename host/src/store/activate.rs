@@ -122,7 +122,7 @@ impl<'a> Activation<'a> {
     /// # Errors
     /// The record cannot be read.
     pub fn take_up_driver_file(self) -> Result<Outcome, RecordError> {
-        let Some(active) = self.record()?.active else {
+        let Some(active) = self.adopted()? else {
             return Ok(Outcome::Known);
         };
         let content = Content {
@@ -164,6 +164,23 @@ impl<'a> Activation<'a> {
             .active
             .or_else(|| installed_version(self.paths, self.driver));
         Ok(record)
+    }
+
+    /// The version that serves. Where nothing was activated yet it is noted, with the driver's file as it is now: only what
+    /// was noted can get another driver's file.
+    fn adopted(self) -> Result<Option<ActiveVersion>, RecordError> {
+        let record = VersionRecord::read(self.paths, &self.driver.name)?;
+        if let Some(active) = record.and_then(|record| record.active) {
+            return Ok(Some(active));
+        }
+        let Some(installed) = installed_version(self.paths, self.driver) else {
+            return Ok(None);
+        };
+        let noted = VersionRecord::change(self.paths, &self.driver.name, |record| {
+            record.active.get_or_insert(installed.clone()).clone()
+        });
+        // On a full disk it is noted later, and until then nothing changes.
+        Ok(Some(noted.unwrap_or(installed)))
     }
 
     /// What makes an offer another one.
