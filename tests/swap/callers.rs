@@ -1,5 +1,6 @@
 //! Callers that mount and unmount volumes all the while something else happens, and never see a failure.
 
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -78,19 +79,29 @@ fn call(node: &Node, arguments: &[&str]) -> Result<(), String> {
 }
 
 fn by_csi(csi: &Csi, node: &Node, volume: &str) -> Result<(), String> {
-    let target = text(&node.pod("csi").join(volume)).to_owned();
+    let target = publish(csi, node, volume)?;
+    unpublish(csi, &target, volume)
+}
+
+/// A pod's mount through CSI; where it is.
+pub(crate) fn publish(csi: &Csi, node: &Node, volume: &str) -> Result<PathBuf, String> {
+    let target = node.pod("csi").join(volume);
     let publish = proto::NodePublishVolumeRequest {
         volume_id: volume.to_owned(),
-        target_path: target.clone(),
+        target_path: text(&target).to_owned(),
         volume_capability: Some(mounted(Mode::SingleNodeWriter)),
         ..proto::NodePublishVolumeRequest::default()
     };
-    let unpublish = proto::NodeUnpublishVolumeRequest {
-        volume_id: volume.to_owned(),
-        target_path: target,
-    };
     let published = csi.node_publish_volume(publish);
     published.map_err(|status| format!("publish {volume}: {status:?}"))?;
+    Ok(target)
+}
+
+pub(crate) fn unpublish(csi: &Csi, target: &Path, volume: &str) -> Result<(), String> {
+    let unpublish = proto::NodeUnpublishVolumeRequest {
+        volume_id: volume.to_owned(),
+        target_path: text(target).to_owned(),
+    };
     let unpublished = csi.node_unpublish_volume(unpublish);
     unpublished.map_err(|status| format!("unpublish {volume}: {status:?}"))?;
     Ok(())

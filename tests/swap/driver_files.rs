@@ -7,7 +7,8 @@ use std::time::Duration;
 use drivebay_tests::{Node, digest, options, text};
 
 use crate::backend::backend;
-use crate::site::{SHIM, Site, Watcher, for_both, grants};
+use crate::callers::{publish, unpublish};
+use crate::site::{Kind, SHIM, Site, Watcher, for_both, grants, prepared};
 
 fn listed(versions: &[&str]) -> String {
     let digests = versions
@@ -89,6 +90,28 @@ fn another_directory_that_is_granted_is_the_one_that_the_next_call_gets() {
         });
         assert_eq!(site.status().active_version(), Some("1.0.0"));
     });
+}
+
+#[test]
+fn the_file_of_a_component_that_was_installed_by_hand_is_followed_by_serve_too() {
+    let (node, source) = prepared("");
+    let component = node.path("swap.wasm");
+    fs::write(&component, backend("1.0.0").component()).expect("writable");
+    node.install(&[&component]);
+    let site = Site::watched(Watcher::Serve, Kind::Mounted, node, source, &[]);
+    site.serves("1.0.0");
+    let csi = site.csi().expect("serve watches");
+    let holds = |name: &str| {
+        let target = publish(csi, &site.node, "by-csi").expect("mounted");
+        let holds = target.join(name).exists();
+        unpublish(csi, &target, "by-csi").expect("unmounted");
+        holds
+    };
+    assert!(!holds("moved"));
+    let file = site.node.path("etc/drivers.d/swap.toml");
+    fs::write(file, moved(&site.node)).expect("writable");
+    drivebay_tests::eventually("the other directory", || holds("moved"));
+    assert_eq!(site.status().active_version(), Some("1.0.0"));
 }
 
 #[test]
