@@ -19,7 +19,7 @@ mod version_rules;
 
 pub use driver_config::{DriverConfig, FlexVolumeAttach, FlexVolumeName};
 pub use driver_file::{
-    find_driver, find_flexvolume_driver, load_drivers, load_each_driver, parse_driver,
+    DriverFile, find_driver, find_flexvolume_driver, load_drivers, load_each_driver, parse_driver,
 };
 pub use error::ConfigError;
 pub use grants::misspelt_mount_options;

@@ -21,9 +21,9 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
                     "" => name.clone(),
                     path => format!("{path}.{name}"),
                 };
-                let path = match value {
-                    Value::Array(_) => path + "[]",
-                    _ => path,
+                let path = match value.is_array() {
+                    true => path + "[]",
+                    false => path,
                 };
                 fields(value, &path, found);
                 found.insert(path);

@@ -44,7 +44,7 @@ pub(crate) struct Install {
 impl Install {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         paths.close()?;
-        let drivers = config::load_drivers(paths)?;
+        let drivers = self.drivers(paths)?;
         let storing = store::hold_store(paths)?;
         for file in &self.components {
             self.store(paths, file, &drivers)?;
@@ -52,7 +52,11 @@ impl Install {
         drop(storing);
         let following = self.follow(paths)?;
         for driver in &drivers {
-            self.compile(paths, driver)?;
+            match self.compile(paths, driver) {
+                // What is followed may still bring one that serves.
+                Err(error) if following.is_some() => println!("driver {}: {error:#}", driver.name),
+                compiled => compiled?,
+            }
         }
         replace(&std::env::current_exe()?, &paths.compiler())?;
         if let Some(plugin_dir) = &self.plugin_dir {
@@ -65,6 +69,21 @@ impl Install {
             following.wait()?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Whoever stays serves the other drivers while one has a wrong file.
+    fn drivers(&self, paths: &Paths) -> anyhow::Result<Vec<DriverConfig>> {
+        if !self.watch {
+            return Ok(config::load_drivers(paths)?);
+        }
+        let mut drivers = Vec::new();
+        for (name, driver) in config::load_each_driver(paths)? {
+            match driver {
+                Ok(driver) => drivers.push(driver),
+                Err(error) => println!("driver {name}: {error}"),
+            }
+        }
+        Ok(drivers)
     }
 
     /// For nodes on which nothing serves: the shim looks up the version that serves by itself. Without `--watch` what is
@@ -116,8 +135,16 @@ impl Install {
             .iter()
             .filter(|driver| driver.component == name)
             .collect();
-        store::install_for(paths, name, &component, &manifest, &its)
-            .with_context(|| format!("cannot install {}", file.display()))?;
+        let signature = fs::read(file.with_extension("wasm.sig")).ok();
+        store::install_for(
+            paths,
+            name,
+            &component,
+            &manifest,
+            signature.as_deref(),
+            &its,
+        )
+        .with_context(|| format!("cannot install {}", file.display()))?;
         println!("component {name}: sha256 {}", manifest.component_sha256);
         Ok(())
     }

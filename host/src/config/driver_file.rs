@@ -29,13 +29,14 @@ pub fn load_drivers(paths: &Paths) -> Result<Vec<DriverConfig>, ConfigError> {
     Ok(drivers)
 }
 
+/// What one driver's file says, or what is wrong with it.
+pub type DriverFile = Result<DriverConfig, ConfigError>;
+
 /// Each driver's file by itself, in the order of their names: a wrong one says nothing of the others.
 ///
 /// # Errors
 /// Where the directory cannot be read or believed.
-pub fn load_each_driver(
-    paths: &Paths,
-) -> Result<Vec<(DriverName, Result<DriverConfig, ConfigError>)>, ConfigError> {
+pub fn load_each_driver(paths: &Paths) -> Result<Vec<(DriverName, DriverFile)>, ConfigError> {
     let name = |file: &Path| {
         let stem = file.file_stem().unwrap_or_default();
         DriverName(stem.to_string_lossy().into_owned())

@@ -9,11 +9,12 @@ mod moment;
 
 use std::path::Path;
 
-use super::compile::{check, compiled_before};
+use super::compile::{check, compiled_before, manifest_of};
 use super::components::{ComponentBytes, keep};
 use super::decide::log_change;
 use super::decompress::decompress;
 use super::hold::what_it_takes_away;
+use super::imports;
 use super::installed::installed_version;
 use super::manifest::Manifest;
 use super::signature::verify;
@@ -22,7 +23,6 @@ use super::version_progress::{PendingVersion, RefusedVersion, Step, Subject, Ver
 use super::version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,
 };
-use super::{compiled, imports};
 use crate::config::{DriverConfig, Paths};
 use crate::error::GuestText;
 use crate::sys;
@@ -392,7 +392,10 @@ impl Attempt<'_> {
             return Some("versions.held of the driver's file names it".to_owned());
         }
         let active = record.active.as_ref()?;
-        let active = compiled::read_manifest(self.with.paths, &active.sha256).ok()?;
+        let limits = self.with.driver.limits.compile;
+        let Some(active) = manifest_of(self.with.paths, &active.sha256, limits) else {
+            return Some("it cannot be compared with the version that serves".to_owned());
+        };
         let taken = what_it_takes_away(&sound.manifest, &active, self.with.in_use);
         (!taken.is_empty()).then(|| taken.join("; "))
     }
@@ -475,8 +478,12 @@ impl Attempt<'_> {
             return Err(Failure::of(Step::Verify, reason.to_owned()));
         }
         self.begin(Step::Check);
-        let manifest = compiled::read_manifest(paths, &active.sha256)
-            .map_err(|error| Failure::passing(Step::Check, &error))?;
+        let manifest =
+            manifest_of(paths, &active.sha256, driver.limits.compile).ok_or_else(|| {
+                let reason =
+                    "the version that serves is gone from the store, or cannot be compiled";
+                Failure::of(Step::Check, reason.to_owned())
+            })?;
         self.refuse_ungranted(&manifest.imports, &manifest.exports)?;
         self.begin(Step::Switch);
         self.switch(ActiveVersion {

@@ -305,7 +305,7 @@ fn admitted(
 }
 
 /// By the rules for all nodes.
-fn allowed(config: &DriverConfig, sha256: &str) -> Result<(), ByNameError> {
+pub(super) fn allowed(config: &DriverConfig, sha256: &str) -> Result<(), ByNameError> {
     let (rules, driver) = (&config.versions, config.name.clone());
     if rules.rejected.iter().any(|rejected| rejected == sha256) {
         let sha256 = sha256.to_owned();

@@ -10,7 +10,7 @@ mod compile_component;
 mod error;
 mod steps;
 
-use super::components::ComponentBytes;
+use super::components::{ComponentBytes, retained};
 use super::manifest::Manifest;
 use super::{compiled, engine};
 use crate::config::Paths;
@@ -54,6 +54,17 @@ pub fn compiled_before(paths: &Paths, sha256: &str) -> Option<Manifest> {
     compiled::load(&engine, paths, &manifest)
         .ok()
         .map(|_| manifest)
+}
+
+/// What is known of a version that is kept, compiled anew where another host had compiled it; none where it is gone or
+/// cannot be compiled any more.
+pub(super) fn manifest_of(paths: &Paths, sha256: &str, limits: CompileLimits) -> Option<Manifest> {
+    if let Ok(manifest) = compiled::read_manifest(paths, sha256) {
+        return Some(manifest);
+    }
+    let component = ComponentBytes::read(&retained(paths, sha256)).ok()?;
+    let is_itself = component.sha256 == sha256;
+    is_itself.then(|| compile(paths, &component, limits).ok())?
 }
 
 fn tested(

@@ -277,7 +277,7 @@ mod tests {
      {
         let mut record = record(&["a", "b"]);
         back(&mut record, None).expect("a served before");
-        let offered = content("content of a");
+        let offered = content("a");
         let activated = record.activate_by_name(version("b"), Some(&offered));
         activated.expect("rejected");
         assert!(!record.has_taken_back("b") && record.has_taken_back("a"));
@@ -298,10 +298,10 @@ mod tests {
             since: 10,
             source: "/source".to_owned(),
             reason: GuestText::sentence("it takes something away"),
-            content: content("content of b"),
+            content: content("b"),
             verified_by: None,
         };
-        for offered in [Some(content("content of b")), None] {
+        for offered in [Some(content("b")), None] {
             let mut record = record(&["a"]);
             record.held.push(held.clone());
             let activated = record.activate_by_name(version("b"), offered.as_ref());

@@ -3,22 +3,23 @@
 
 use std::path::Path;
 
-use super::compiled::read_manifest;
+use super::compile::manifest_of;
 use super::components::{ComponentBytes, ComponentError, keep, locate, retained};
 use super::imports::problems;
 use super::manifest::Manifest;
+use super::signature::verify;
 use super::version_record::{ActiveVersion, Content, RecordError, VersionRecord};
 use crate::config::{DriverConfig, Paths};
 use crate::sys;
 
 /// The component in the store that serves a driver as long as nothing is activated, as a version to go back to. None where
-/// there is none, or it was never compiled.
+/// there is none, or it cannot be compiled.
 pub(super) fn installed_version(paths: &Paths, driver: &DriverConfig) -> Option<ActiveVersion> {
     let file = locate(paths, &driver.component).ok()?;
-    let manifest = read_manifest(paths, &file.sha256).ok()?;
     if !retained(paths, &file.sha256).exists() {
         keep(paths, &ComponentBytes::read(&file.path).ok()?).ok()?;
     }
+    let manifest = manifest_of(paths, &file.sha256, driver.limits.compile)?;
     Some(version(driver, &manifest, &file.path))
 }
 
@@ -45,6 +46,14 @@ pub enum InstallError {
     /// Which version serves cannot be read or written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The operator said so.
+    #[error("driver {driver} may not be served by it: {reason}")]
+    NotAllowed {
+        /// Whose file.
+        driver: String,
+        /// What it says.
+        reason: String,
+    },
     /// A driver that is served now would not be any more.
     #[error("it cannot serve driver {driver}, which another version serves now: {reasons}")]
     NotGranted {
@@ -64,20 +73,25 @@ pub fn install_for(
     name: &str,
     component: &ComponentBytes,
     manifest: &Manifest,
+    signature: Option<&[u8]>,
     drivers: &[&DriverConfig],
 ) -> Result<(), InstallError> {
     let mut served = Vec::new();
     for driver in drivers {
+        let verified_by = allowed(driver, component, signature)?;
         let record = VersionRecord::read(paths, &driver.name)?.unwrap_or_default();
         let before = record.active.or_else(|| installed_version(paths, driver));
         if let Some(before) = before.filter(|it| it.sha256 != manifest.component_sha256) {
             refuse_ungranted(driver, manifest)?;
-            served.push((driver, before));
+            served.push((driver, before, verified_by));
         }
     }
     super::components::install(paths, name, component)?;
-    for (driver, before) in served {
-        let now = version(driver, manifest, &component.path);
+    for (driver, before, verified_by) in served {
+        let now = ActiveVersion {
+            verified_by,
+            ..version(driver, manifest, &component.path)
+        };
         let told = VersionRecord::change(paths, &driver.name, |record| {
             record.active.get_or_insert(before);
             let before = record.active.clone();
@@ -87,6 +101,33 @@ pub fn install_for(
         super::decide::log_change(&driver.name, &now, told.as_ref());
     }
     Ok(())
+}
+
+/// The key that signed it, where one is asked for.
+fn allowed(
+    driver: &DriverConfig,
+    component: &ComponentBytes,
+    signature: Option<&[u8]>,
+) -> Result<Option<String>, InstallError> {
+    let not_allowed = |reason: String| InstallError::NotAllowed {
+        driver: driver.name.to_string(),
+        reason,
+    };
+    super::by_name::allowed(driver, &component.sha256)
+        .map_err(|error| not_allowed(error.to_string()))?;
+    let require = &driver.require;
+    if require.allows_digest(&component.sha256) {
+        return Ok(None);
+    }
+    if require.public_keys.is_empty() {
+        return Err(not_allowed(format!(
+            "it has digest {}, which require.sha256 does not list",
+            component.sha256
+        )));
+    }
+    verify(&component.bytes, signature, &require.public_keys)
+        .map(|by| Some(by.fingerprint))
+        .map_err(|error| not_allowed(error.to_string()))
 }
 
 fn refuse_ungranted(driver: &DriverConfig, manifest: &Manifest) -> Result<(), InstallError> {

@@ -13,7 +13,6 @@ use super::components::retained;
 use super::imports::problems;
 use super::manifest::Manifest;
 use super::version_record::{ActiveVersion, RecordError, RejectedBy, VersionRecord};
-use super::watcher_lock::WatcherLock;
 use crate::config::{DriverConfig, Paths, RollbackRule};
 use crate::sys::{self, Tally};
 
@@ -132,10 +131,11 @@ impl Trial {
     fn may_serve(&self, version: &ActiveVersion) -> bool {
         version.component == self.config.component
             && retained(&self.paths, &version.sha256).exists()
-            && (WatcherLock::is_held(&self.paths) || self.is_allowed(version))
+            && !self.config.versions.rejected.contains(&version.sha256)
+            && self.is_allowed(version)
     }
 
-    /// By the driver's file as it is. While somebody watches, a version brings with it the file by which it was allowed.
+    /// By the driver's file that counts now, whatever was allowed when it served.
     fn is_allowed(&self, version: &ActiveVersion) -> bool {
         let is_granted = |manifest: Manifest| {
             problems(&manifest.imports, &manifest.exports, &self.config.grants).is_empty()

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::activate::{Activation, Outcome};
-use super::compiled::read_manifest;
+use super::compile::manifest_of;
 use super::manifest::Manifest;
 use super::retain::remove_unused;
 use super::snapshot::{Offer, join};
@@ -198,7 +198,7 @@ impl Updates {
     fn look_for(&self, driver: &DriverConfig, offer: &Offer, priority: Priority) -> Outcome {
         self.note_file_as_right(&driver.name);
         self.note_problems(driver, offer);
-        let in_use = self.manifests_in_use(&driver.name);
+        let in_use = self.manifests_in_use(driver);
         let activation = Activation {
             paths: &self.paths,
             driver,
@@ -228,9 +228,9 @@ impl Updates {
     }
 
     /// Of versions that are gone nothing is known, and nothing can be compared.
-    fn manifests_in_use(&self, driver: &DriverName) -> Vec<Manifest> {
-        let digests = self.in_use.of(driver);
-        let known = |sha256: &String| read_manifest(&self.paths, sha256).ok();
+    fn manifests_in_use(&self, driver: &DriverConfig) -> Vec<Manifest> {
+        let digests = self.in_use.of(&driver.name);
+        let known = |sha256: &String| manifest_of(&self.paths, sha256, driver.limits.compile);
         digests.iter().filter_map(known).collect()
     }
 

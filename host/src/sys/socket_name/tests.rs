@@ -1,5 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
@@ -138,7 +139,10 @@ fn a_name_that_fills_an_address_can_be_taken_over() {
 #[test]
 fn nobody_is_refused_while_several_take_it_over_and_end() {
     let (_directory, path) = endpoint();
-    let mut latest = SocketName::take_over(&path).expect("free");
+    let (mut latest, listener, _) = SocketName::take_over(&path).expect("free");
+    // Whoever was replaced goes on accepting: somebody may have found its socket just before.
+    listener.set_nonblocking(true).expect("a socket");
+    let listeners = Mutex::new(vec![listener]);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let caller = || {
@@ -148,11 +152,20 @@ fn nobody_is_refused_while_several_take_it_over_and_end() {
             }
             refused
         };
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for listener in listeners.lock().expect("no panic").iter() {
+                    while listener.accept().is_ok() {}
+                }
+            }
+        });
         let callers: Vec<_> = (0..2).map(|_| scope.spawn(caller)).collect();
         for _ in 0..100 {
-            let next = SocketName::take_over(&path).expect("alive");
-            latest.0.give_up().expect("not its own");
+            let (next, listener, _) = SocketName::take_over(&path).expect("alive");
+            latest.give_up().expect("not its own");
             latest = next;
+            listener.set_nonblocking(true).expect("a socket");
+            listeners.lock().expect("no panic").push(listener);
         }
         is_over.store(true, Ordering::Relaxed);
         for caller in callers {
