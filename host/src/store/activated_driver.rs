@@ -18,7 +18,7 @@ pub fn or_activated(
     is_wanted: impl Fn(&DriverConfig) -> bool,
 ) -> Result<Option<DriverConfig>, ConfigError> {
     let error = match found {
-        Err(error) if WatcherLock::is_held(paths) => error,
+        Err(error) if WatcherLock::is_watched(paths) => error,
         found => return found,
     };
     let Some(driver) = activated(paths).into_iter().find(is_wanted) else {

@@ -138,7 +138,7 @@ impl ActiveVersions {
     /// While somebody watches, a changed file counts from its activation on, which may bring another component with
     /// it. Where nobody does, it counts as it is.
     fn config_of(&self, active: &ActiveVersion) -> Arc<DriverConfig> {
-        if active.driver_file == self.configured.text || !WatcherLock::is_held(&self.paths) {
+        if active.driver_file == self.configured.text || !WatcherLock::is_watched(&self.paths) {
             return Arc::clone(&self.configured);
         }
         let mut known = self

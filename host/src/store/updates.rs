@@ -85,13 +85,14 @@ impl Updates {
     /// Until it is stopped. While another process of the node watches, it waits for that one to end: two would look at
     /// everything twice.
     pub fn follow(mut self) {
-        let Some(_lock) = self.wait_for_lock() else {
+        let Some(lock) = self.wait_for_lock() else {
             return;
         };
         self.remove_unfinished();
         let mut cleaned = Instant::now();
         loop {
             let next = self.look(Priority::Background);
+            lock.renew();
             if cleaned.elapsed() > CLEANING {
                 self.remove_unused();
                 cleaned = Instant::now();

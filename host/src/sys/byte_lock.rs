@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -61,6 +62,11 @@ impl ByteLocks {
         let mut range = range(byte, libc::F_WRLCK)?;
         fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut range))?;
         Ok(libc::c_int::from(range.l_type) != libc::F_UNLCK)
+    }
+
+    /// Makes the file as new as if it had just been written.
+    pub(crate) fn touch(&self) -> io::Result<()> {
+        self.0.set_modified(SystemTime::now())
     }
 
     fn set(&self, byte: u64, kind: libc::c_int) -> nix::Result<()> {
