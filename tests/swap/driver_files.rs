@@ -173,8 +173,8 @@ fn some_time_after_the_last_watcher_the_file_counts_as_it_is() {
     fs::write(site.node.path("etc/drivers.d/swap.toml"), moved(&site.node)).expect("writable");
     // Whoever replaces the watcher comes within that time.
     assert!(!holds(&site, "moved"));
-    let lock = fs::File::options().write(true);
-    let lock = lock.open(site.node.path("run/watch.lock")).expect("there");
+    let lock = site.node.path("run/watch.lock");
+    let lock = fs::File::options().write(true).open(lock).expect("there");
     let long_ago = SystemTime::now() - Duration::from_secs(600);
     lock.set_modified(long_ago).expect("ours");
     assert!(holds(&site, "moved"));

@@ -6,7 +6,7 @@ use super::operation::Operation;
 use super::parameters;
 use super::request::VolumeReference;
 use super::session::Session;
-use crate::error::{Condition, DriverError};
+use crate::error::{Condition, DriverError, ErrorOrigin};
 use crate::runtime::Guest;
 use crate::store::{Export, Manifest, Scope};
 use crate::volume::Parameters;
@@ -29,7 +29,11 @@ impl Session {
     ) -> Result<Arc<Guest>, DriverError> {
         let runtime = &self.shared.runtime;
         match runtime.guest_of(&self.config, sha256, operation.deadline) {
-            Err(error) if error.condition() == Condition::FailedPrecondition => {
+            // What this process only cannot do now is no reason to let another version undo it.
+            Err(error)
+                if error.condition() == Condition::FailedPrecondition
+                    && error.origin() != ErrorOrigin::Process =>
+            {
                 tracing::warn!(
                     component.sha256 = sha256,
                     error = error.chain(),

@@ -304,6 +304,7 @@ impl Runtime {
         self.paths.close().map_err(|error| {
             DriverError::failed_precondition("cannot rely on what the host keeps on this node")
                 .caused_by(error)
+                .from_process()
         })?;
         let lock = self
             .paths
@@ -328,11 +329,17 @@ impl Runtime {
             None => self.compile(&refusal, file, config.limits.compile, deadline),
         };
         compiled.map_err(|error| {
-            DriverError::failed_precondition(format!(
+            let is_refused = matches!(error, CompilerError::Refused(_));
+            let error = DriverError::failed_precondition(format!(
                 "cannot compile component {:?}",
                 config.component
             ))
-            .caused_by(error)
+            .caused_by(error);
+            match is_refused {
+                true => error,
+                // The same component may be compiled the next time.
+                false => error.from_process(),
+            }
         })
     }
 

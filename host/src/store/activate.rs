@@ -6,6 +6,7 @@
 mod declared;
 mod failure;
 mod moment;
+mod notes;
 
 use std::path::Path;
 
@@ -30,8 +31,8 @@ use crate::worker::client::Priority;
 
 use failure::{Failure, Retry};
 
-/// Until what may pass (a full disk) is tried again.
-const RETRY_SECONDS: u64 = 5;
+/// Until what may pass (a full disk) is tried again, in seconds; each time twice as long, up to the second number.
+const RETRY: (u64, u64) = (5, 600);
 
 /// What a driver's activations need.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +77,8 @@ struct Attempt<'a> {
     /// Since when it has been on its way, in seconds since 1970.
     since: u64,
     sha256: Option<String>,
+    /// As it was when this began. What is decided by it counts only while it is so.
+    seen: VersionRecord,
 }
 
 /// A component that passed every step but the last two.
@@ -91,12 +94,16 @@ impl<'a> Activation<'a> {
     /// The record cannot be read.
     pub fn take_up(self, candidate: &Candidate) -> Result<Outcome, RecordError> {
         let content = self.content_of(candidate);
-        let record = self.record()?;
+        let seen = self.seen()?;
+        let record = self.with_installed(seen.clone());
         let progress = VersionProgress::read(self.paths, &self.driver.name);
         let progress = self.note_offer(progress, &content);
         if record.has_decided(&content) || progress.has_refused(&content) {
             self.forget_pending(&progress);
             return Ok(Outcome::Known);
+        }
+        if let Some(seconds) = progress.seconds_to_wait(Subject::Offer, &content) {
+            return Ok(Outcome::Waits(seconds));
         }
         let pending = progress.pending.filter(|it| it.content == content);
         let since = pending.as_ref().map(|pending| pending.since);
@@ -113,6 +120,7 @@ impl<'a> Activation<'a> {
             content,
             since: since.unwrap_or_else(sys::now_seconds),
             sha256: None,
+            seen,
         };
         Ok(attempt.carry_out(candidate, &record))
     }
@@ -129,6 +137,7 @@ impl<'a> Activation<'a> {
             offered: active.content.offered.clone(),
             driver_file: Content::driver_file(self.driver),
         };
+        self.forget_old_rules(&content);
         let progress = VersionProgress::read(self.paths, &self.driver.name);
         // Another component's version is not this driver's any more.
         let is_another = active.component != self.driver.component;
@@ -139,31 +148,39 @@ impl<'a> Activation<'a> {
         if progress.has_refused(&content) {
             return Ok(Outcome::Known);
         }
+        if let Some(seconds) = progress.seconds_to_wait(Subject::DriverFile, &content) {
+            return Ok(Outcome::Waits(seconds));
+        }
         let file = self
             .paths
             .drivers()
             .join(format!("{}.toml", self.driver.name));
-        let mut attempt = Attempt {
+        let attempt = Attempt {
             with: self,
             of: Subject::DriverFile,
             source: &file,
             content,
             since: sys::now_seconds(),
             sha256: Some(active.sha256.clone()),
+            seen: self.seen()?,
         };
-        Ok(match attempt.apply_driver_file(active) {
-            Ok(()) => Outcome::Activated,
-            Err(failure) => attempt.refuse(failure),
-        })
+        Ok(attempt.end(|attempt| {
+            attempt
+                .apply_driver_file(active)
+                .map(|()| Outcome::Activated)
+        }))
+    }
+
+    fn seen(self) -> Result<VersionRecord, RecordError> {
+        Ok(VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default())
     }
 
     /// What serves until something is activated counts as if it had been.
-    fn record(self) -> Result<VersionRecord, RecordError> {
-        let mut record = VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default();
+    fn with_installed(self, mut record: VersionRecord) -> VersionRecord {
         record.active = record
             .active
             .or_else(|| installed_version(self.paths, self.driver));
-        Ok(record)
+        record
     }
 
     /// The version that serves. Where nothing was activated yet it is noted, with the driver's file as it is now: only what
@@ -189,49 +206,19 @@ impl<'a> Activation<'a> {
         let signature = signature.map(|file| file.sha256.as_str());
         Content::of(&candidate.file.sha256, signature, self.driver)
     }
-
-    /// What was offered before is history, and so is what was wrong with it.
-    fn note_offer(self, progress: VersionProgress, content: &Content) -> VersionProgress {
-        if progress.offered.as_ref() == Some(content) {
-            return progress;
-        }
-        let mut now = VersionProgress {
-            offered: Some(content.clone()),
-            ..progress
-        };
-        now.refused.retain(|it| it.of != Subject::Offer);
-        self.note(now.clone());
-        now
-    }
-
-    fn forget_pending(self, progress: &VersionProgress) {
-        if progress.pending.is_some() {
-            self.note(VersionProgress {
-                pending: None,
-                ..progress.clone()
-            });
-        }
-    }
-
-    fn forget_wrong_file(self, mut progress: VersionProgress) {
-        let before = progress.refused.len();
-        progress.refused.retain(|it| it.of != Subject::DriverFile);
-        if progress.refused.len() != before {
-            self.note(progress);
-        }
-    }
-
-    /// Who cannot be told goes on: it is what operators see, and nothing depends on it.
-    fn note(self, progress: VersionProgress) {
-        if let Err(error) = progress.write(self.paths, &self.driver.name) {
-            tracing::warn!(driver.name = self.driver.name.0, %error, "cannot note how far a version has come");
-        }
-    }
 }
 
 impl Attempt<'_> {
-    fn carry_out(mut self, candidate: &Candidate, record: &VersionRecord) -> Outcome {
-        match self.examine(candidate) {
+    fn carry_out(self, candidate: &Candidate, record: &VersionRecord) -> Outcome {
+        self.end(|attempt| {
+            let sound = attempt.examine(candidate)?;
+            attempt.decide(sound, record)
+        })
+    }
+
+    fn end(mut self, work: impl FnOnce(&mut Self) -> Result<Outcome, Failure>) -> Outcome {
+        match work(&mut self) {
+            Ok(outcome) => outcome,
             Err(Failure {
                 retry: Retry::AtOnce,
                 ..
@@ -240,9 +227,6 @@ impl Attempt<'_> {
                 Outcome::SourceChanged
             }
             Err(failure) => self.refuse(failure),
-            Ok(sound) => self
-                .decide(sound, record)
-                .unwrap_or_else(|failure| self.refuse(failure)),
         }
     }
 
@@ -333,6 +317,13 @@ impl Attempt<'_> {
         }
         if record.has_taken_back(&sha256) {
             // Delivered in another form, it is the same version still.
+            let content = self.content.clone();
+            self.change(|record| {
+                let mut rejected = record.rejected.iter_mut();
+                if let Some(known) = rejected.find(|it| it.sha256 == sha256) {
+                    known.content = content;
+                }
+            })?;
             self.settle();
             return Ok(Outcome::Rejected);
         }
@@ -374,9 +365,9 @@ impl Attempt<'_> {
     }
 
     /// The source shows another version: those that it showed before are rejected and held no longer.
-    fn forgive(&self, record: &VersionRecord) -> Result<(), Failure> {
-        let offered = &self.content.offered;
-        let is_gone = |held: &HeldVersion| held.content.offered != *offered;
+    fn forgive(&mut self, record: &VersionRecord) -> Result<(), Failure> {
+        let offered = self.content.offered.clone();
+        let is_gone = |held: &HeldVersion| held.content.offered != offered;
         if record.rejected.is_empty() && !record.held.iter().any(is_gone) {
             return Ok(());
         }
@@ -493,9 +484,27 @@ impl Attempt<'_> {
         })
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut VersionRecord) -> T) -> Result<T, Failure> {
-        VersionRecord::change(self.with.paths, &self.with.driver.name, change)
-            .map_err(|error| Failure::passing(Step::Switch, &error))
+    /// Unless somebody else decided something meanwhile: then everything is looked at anew.
+    fn change<T>(&mut self, change: impl FnOnce(&mut VersionRecord) -> T) -> Result<T, Failure> {
+        let (paths, driver) = (self.with.paths, &self.with.driver.name);
+        let changed = VersionRecord::change(paths, driver, |record| {
+            if *record != self.seen {
+                return None;
+            }
+            let answer = change(record);
+            Some((answer, record.clone()))
+        });
+        match changed.map_err(|error| Failure::passing(Step::Switch, &error))? {
+            Some((answer, record)) => {
+                self.seen = record;
+                Ok(answer)
+            }
+            None => Err(Failure {
+                step: Step::Switch,
+                reason: "another version was decided about meanwhile".to_owned(),
+                retry: Retry::AtOnce,
+            }),
+        }
     }
 
     fn begin(&self, step: Step) {
@@ -531,23 +540,31 @@ impl Attempt<'_> {
     }
 
     fn refuse(&self, failure: Failure) -> Outcome {
-        let (step, reason) = (failure.step.name(), failure.reason.as_str());
-        tracing::error!(driver.name = self.with.driver.name.0, component.sha256 = self.sha256, step, reason, source = %self.source.display(),
-            "a version is refused; the one that serves goes on");
         let mut progress = VersionProgress::read(self.with.paths, &self.with.driver.name);
+        let before = progress.refusal_of(self.of, &self.content);
+        let tries = before.map_or(0, |before| before.tries);
+        let seconds = (RETRY.0 << tries.min(16)).min(RETRY.1);
+        let (step, reason) = (failure.step.name(), failure.reason.as_str());
+        if tries == 0 {
+            tracing::error!(driver.name = self.with.driver.name.0, component.sha256 = self.sha256, step, reason, source = %self.source.display(),
+                "a version is refused; the one that serves goes on");
+        }
+        let now = sys::now_seconds();
         progress.refuse(RefusedVersion {
             sha256: self.sha256.clone(),
             step: failure.step,
             reason: GuestText::sentence(reason),
-            since: sys::now_seconds(),
+            since: now,
             source: self.source.display().to_string(),
-            content: (failure.retry == Retry::Never).then(|| self.content.clone()),
+            content: Some(self.content.clone()),
             of: self.of,
+            tries: tries + 1,
+            again_at: (failure.retry != Retry::Never).then_some(now + seconds),
         });
         self.with.note(progress);
         match failure.retry {
             Retry::Never => Outcome::Refused,
-            Retry::Later | Retry::AtOnce => Outcome::Waits(RETRY_SECONDS),
+            Retry::Later | Retry::AtOnce => Outcome::Waits(seconds),
         }
     }
 }

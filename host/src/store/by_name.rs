@@ -11,10 +11,12 @@ use super::imports::{ImportProblem, problems};
 use super::installed::installed_version;
 use super::known_versions::{DigestError, KnownAs, KnownVersion, find, known_versions};
 use super::manifest::Manifest;
+use super::store_lock::hold_store;
 use super::version_progress::VersionProgress;
 use super::version_record::{ActiveVersion, RecordError, RejectedBy, VersionRecord};
 use crate::config::{DriverConfig, Paths};
 use crate::error::GuestText;
+use crate::sys::{Lock, LockError};
 use crate::volume::DriverName;
 
 /// The reason of a version that `drivebay rollback` ended.
@@ -38,6 +40,9 @@ pub enum ByNameError {
     /// The record cannot be read or written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The store cannot be kept as it is meanwhile.
+    #[error("cannot lock the store of components")]
+    Locked(#[source] LockError),
     /// There is nothing to go back to, or nothing to do.
     #[error("cannot change which version of driver {driver} serves: {reason}")]
     Undecided {
@@ -153,6 +158,7 @@ pub fn activate_by_name(
     config: &DriverConfig,
     digest: &str,
 ) -> Result<VersionChange, ByNameError> {
+    let _storing = storing(paths)?;
     let record = VersionRecord::read(paths, &config.name)?.unwrap_or_default();
     let progress = VersionProgress::read(paths, &config.name);
     let known = find(&known_versions(paths, &record, &progress), digest)?;
@@ -203,6 +209,7 @@ fn go_back(
     to: Option<&str>,
     (by, reason): (RejectedBy, &str),
 ) -> Result<VersionChange, ByNameError> {
+    let _storing = storing(paths)?;
     let record = VersionRecord::read(paths, &config.name)?.unwrap_or_default();
     let known = known_versions(paths, &record, &VersionProgress::default());
     let to = to.map(|digest| find(&known, digest)).transpose()?;
@@ -239,6 +246,11 @@ fn change(
     forget_pending(paths, config, &change.now);
     log_change(&config.name, &change.now, change.before.as_ref());
     Ok(change)
+}
+
+/// What was found in the store stays there until the record names it.
+fn storing(paths: &Paths) -> Result<Lock, ByNameError> {
+    hold_store(paths).map_err(ByNameError::Locked)
 }
 
 /// It waits no longer. Who cannot be told so learns it with the next look.

@@ -8,6 +8,7 @@ use super::components::{ComponentBytes, ComponentError, keep, locate, retained};
 use super::imports::problems;
 use super::manifest::Manifest;
 use super::signature::verify;
+use super::version_progress::VersionProgress;
 use super::version_record::{ActiveVersion, Content, RecordError, VersionRecord};
 use crate::config::{DriverConfig, Paths};
 use crate::sys;
@@ -92,10 +93,12 @@ pub fn install_for(
             verified_by,
             ..version(driver, manifest, &component.path)
         };
+        let offered = VersionProgress::read(paths, &driver.name).offered;
         let told = VersionRecord::change(paths, &driver.name, |record| {
             record.active.get_or_insert(before);
             let before = record.active.clone();
-            record.activate(now.clone());
+            // It serves: what the sources offer does not take its place with the next look.
+            let _ = record.activate_by_name(now.clone(), offered.as_ref());
             before
         })?;
         super::decide::log_change(&driver.name, &now, told.as_ref());

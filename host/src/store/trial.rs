@@ -140,12 +140,12 @@ impl Trial {
         let is_granted = |manifest: Manifest| {
             problems(&manifest.imports, &manifest.exports, &self.config.grants).is_empty()
         };
-        // One that is not compiled any more is looked at when it is compiled again.
+        // One that this host has not compiled yet may not be compilable any more.
         is_allowed(
             &self.config,
             &version.sha256,
             version.verified_by.as_deref(),
-        ) && read_manifest(&self.paths, &version.sha256).map_or(true, is_granted)
+        ) && read_manifest(&self.paths, &version.sha256).is_ok_and(is_granted)
     }
 
     /// What cannot be read counts as no calls, of which none broke down.

@@ -89,6 +89,7 @@ impl Updates {
             return;
         };
         self.remove_unfinished();
+        self.warn_of_foreign_writers();
         let mut cleaned = Instant::now();
         loop {
             let next = self.look(Priority::Background);
@@ -166,6 +167,16 @@ impl Updates {
         (has_changed, waits)
     }
 
+    /// A ConfigMap is everybody's to write where kubelet mounts it, so that it cannot be refused.
+    fn warn_of_foreign_writers(&self) {
+        for source in &self.sources {
+            if let Err(error) = sys::check_directory(source.path()) {
+                tracing::warn!(source = %source.path().display(), %error,
+                    "others can deliver components there; let the drivers' files require digests or signatures");
+            }
+        }
+    }
+
     /// Of a process that watched before this one and was killed.
     fn remove_unfinished(&self) {
         let paths = &self.paths;
@@ -207,15 +218,14 @@ impl Updates {
             node: &self.node,
             priority,
         };
-        if let Err(error) = activation.obey_driver_file() {
-            tracing::error!(
-                driver.name = driver.name.0,
-                error = error.to_string(),
-                "cannot do what the driver's file says of versions"
-            );
-        }
-        let candidate = offer.candidates.get(&driver.component);
-        let taken_up = candidate.map_or(Ok(Outcome::Known), |it| activation.take_up(it));
+        activation.obey_driver_file();
+        let taken_up = match offer.candidates.get(&driver.component) {
+            Some(candidate) => activation.take_up(candidate),
+            None => {
+                activation.nothing_is_offered();
+                Ok(Outcome::Known)
+            }
+        };
         // A new version brings the driver's file with it; where none serves by it, the one that does may.
         let outcome = match taken_up {
             Ok(Outcome::Activated) => Ok(Outcome::Activated),
@@ -294,6 +304,8 @@ impl Updates {
                 source: head.to_owned(),
                 content: None,
                 of,
+                tries: 1,
+                again_at: None,
             });
         }
         if let Err(error) = progress.write(&self.paths, driver) {

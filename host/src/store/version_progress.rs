@@ -104,9 +104,15 @@ pub struct RefusedVersion {
     pub since: u64,
     /// The file that it came from.
     pub source: String,
-    /// What was refused and is not tried again; none where trying again may help.
+    /// What was refused; none where it is the sources or the driver's file that cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
+    /// How often it was tried.
+    #[serde(default)]
+    pub tries: u32,
+    /// It is tried again then, in seconds since 1970; never where there is no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<u64>,
     /// What it is about.
     #[serde(default)]
     pub of: Subject,
@@ -123,6 +129,8 @@ pub enum Subject {
     Sources,
     /// The driver's file, with the version that serves.
     DriverFile,
+    /// `versions` of the driver's file.
+    Rules,
 }
 
 impl VersionProgress {
@@ -162,6 +170,23 @@ impl VersionProgress {
     /// Whether that content was refused for good.
     pub fn has_refused(&self, content: &Content) -> bool {
         let mut refused = self.refused.iter();
-        refused.any(|refused| refused.content.as_ref() == Some(content))
+        refused.any(|it| it.content.as_ref() == Some(content) && it.again_at.is_none())
+    }
+
+    /// What was wrong with that content the last time.
+    pub(super) fn refusal_of(&self, of: Subject, content: &Content) -> Option<&RefusedVersion> {
+        let mut refused = self.refused.iter();
+        refused.find(|it| it.of == of && it.content.as_ref() == Some(content))
+    }
+
+    /// Until that content is tried again. A clock that was set back makes nobody wait for longer than was meant.
+    pub(super) fn seconds_to_wait(&self, of: Subject, content: &Content) -> Option<u64> {
+        let refused = self.refusal_of(of, content)?;
+        let now = sys::now_seconds();
+        let left = refused
+            .again_at?
+            .checked_sub(now)
+            .filter(|left| *left > 0)?;
+        (refused.since <= now).then_some(left)
     }
 }

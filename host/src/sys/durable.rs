@@ -133,7 +133,7 @@ pub fn remove_leftovers(unfinished: &Path, path: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(&begins) && name.ends_with(".tmp") {
+        if name.starts_with(&begins) && name.ends_with(".tmp") && !is_being_written(&entry.path()) {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -148,11 +148,16 @@ pub fn remove_unfinished(directory: &Path) {
         if !(name.starts_with('.') && name.ends_with(".tmp")) {
             continue;
         }
-        let opened = File::open(entry.path());
-        if opened.is_ok_and(|file| file.try_lock().is_ok()) {
+        if !is_being_written(&entry.path()) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether somebody has it locked. A link is nobody's to write.
+fn is_being_written(path: &Path) -> bool {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    !is_link && File::open(path).is_ok_and(|file| file.try_lock().is_err())
 }
 
 fn directory_of(path: &Path) -> &Path {
