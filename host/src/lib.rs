@@ -10,7 +10,7 @@
 //!                         driver           operations, per-volume lock, idempotency; knows no transport
 //!                            ├── journal   what was mounted and attached, durable, so that it can be undone
 //!                         runtime          one fresh instance per call; limits
-//!                            ├── store     components on this node, what they ask for, their compiled code
+//!                            ├── store     components on this node, which version serves, their compiled code
 //!                     guest component      holds handles, never paths
 //!                            │
 //!                       capability         what the host offers guests, checked against grants
@@ -34,6 +34,11 @@
 //! | the proof that a disk is blank | `worker::server::device::blank` |
 //! | a snapshot's archive | `worker::server::archive` |
 //! | how a component is compiled | `store::compile` |
+//! | which version serves a driver, and the file whose rename is the switch | [`store`]: `active`, `version_record` |
+//! | the steps of a new version, how far it has come | [`store`]: `activate`, `version_progress` |
+//! | who follows directories and drivers' files | [`store`]: `updates`, `watcher_lock` |
+//! | which driver's file counts while somebody watches | [`store`]: `active`, `activated_driver` |
+//! | what an operator decides by name | [`store`]: `by_name` |
 //! | what a directory of new components holds, and when to look at it again | [`store`]: `source`, `watch` |
 //! | how a component is unpacked, and who signed it | [`store`]: `decompress`, `signature` |
 //! | what a new version takes away, and which old ones stay | [`store`]: `hold`, `retain` |
@@ -78,6 +83,11 @@
 //! | record | what the journal has of one volume |
 //! | source | a directory that components are delivered in: a ConfigMap, an image, a directory of the node |
 //! | candidate | a component in a source: neither unpacked nor verified |
+//! | version | a component, told from others by its digest, as one of those that may serve a driver |
+//! | active, previous | the version that serves; those that did before, which can be gone back to |
+//! | pending, refused, held, rejected | on its way; failed at a step; waits for the operator; not activated by itself |
+//! | activate | let a version serve: by itself after all steps, or by name |
+//! | watch | to follow sources and drivers' files and take up what changes: one process of a node does |
 //! | worker | a process for what can hang or needs privileges, which can be killed |
 //! | stats | what something has counted or used up |
 //! | cache | what is kept to save work, and can be lost |
