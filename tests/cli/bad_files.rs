@@ -301,11 +301,17 @@ fn a_damaged_journal_entry_is_named_and_nothing_is_done() {
         .iter()
         .find(|file| file.extension().is_some())
         .expect("one volume");
-    for damage in [&b""[..], b"{", b"\xff", b"{\"format\":99}"] {
+    let damaged = [
+        (&b""[..], "is corrupt"),
+        (b"{", "is corrupt"),
+        (b"\xff", "is corrupt"),
+        (b"{\"format\":99}", "has format 99"),
+    ];
+    for (damage, words) in damaged {
         fs::write(record, damage).expect("writable");
         node.unchanged_by(|| {
             volume.mount(&pod).fails_with(text(record));
-            volume.attach().fails_with("is corrupt");
+            volume.attach().fails_with(words);
         });
     }
 }

@@ -7,6 +7,7 @@ use drivebay_tests::{Answer, options, text};
 
 use crate::backend::{backend, trapping};
 use crate::site::{FILE, SHIM, Site, Watcher, for_both};
+use crate::status::Status;
 
 /// Breaks down after few calls, so that a test need not make many.
 const SOON: &str = "[versions.rollback]\nwithin = \"10m\"\ncalls = 6\nfailures = \"50%\"\n";
@@ -125,7 +126,8 @@ fn a_version_whose_calls_break_down_is_rolled_back_by_itself() {
             .map(|number| mount(&site, number))
             .take_while(|answer| answer.status() == "Failure")
             .count();
-        assert!((6..20).contains(&failures), "{failures} failures");
+        // Whoever asked which version serves made calls too, and those went well.
+        assert!((4..20).contains(&failures), "{failures} failures");
         site.serves("1.0.0");
         mount(&site, 0).succeeds();
         let status = site.status();
@@ -162,13 +164,12 @@ fn fewer_calls_than_the_minimum_and_fewer_failures_than_the_threshold_roll_nothi
         let site = Site::granted(watcher, SOON);
         site.show(&trapping("2.0.0").component());
         site.serves("2.0.0");
-        for number in 0..3 {
-            mount(&site, number).fails_with("");
-        }
         // The calls that ask for the version are answered well, and there are more of them.
         for number in 0..12 {
-            site.ask().fails_with("this is version 2.0.0");
-            if number % 4 == 0 {
+            for _ in 0..2 {
+                site.ask().fails_with("this is version 2.0.0");
+            }
+            if number % 4 == 1 {
                 mount(&site, number).fails_with("");
             }
         }
@@ -187,11 +188,13 @@ fn a_version_that_breaks_down_as_the_old_one_did_is_not_rolled_back() {
             mount(&site, number).fails_with("");
         }
         site.show(&trapping("3.0.0").component());
-        site.serves("3.0.0");
+        // To ask a volume would be a call that goes well.
+        let is_third = |status: &Status| status.active_version() == Some("3.0.0");
+        site.tells("that the third serves", is_third);
         for number in 0..12 {
             mount(&site, number).fails_with("");
         }
-        site.serves("3.0.0");
+        assert!(is_third(&site.status()));
     });
 }
 

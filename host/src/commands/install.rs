@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
 use drivebay::log_stream::{self, LogLevel};
-use drivebay::store::{self, ActiveVersions, ComponentBytes};
+use drivebay::store::{self, ActiveVersions, ComponentBytes, VersionProgress, VersionRecord};
 use drivebay::sys;
 use drivebay::worker::client::CompileLimits;
 
@@ -50,7 +50,7 @@ impl Install {
             self.store(paths, file, &drivers)?;
         }
         drop(storing);
-        let following = self.follow(paths)?;
+        let following = self.follow(paths, &drivers)?;
         for driver in &drivers {
             match self.compile(paths, driver) {
                 // What is followed may still bring one that serves.
@@ -88,14 +88,42 @@ impl Install {
 
     /// For nodes on which nothing serves: the shim looks up the version that serves by itself. Without `--watch` what is
     /// there now is taken up, and that is all.
-    fn follow(&self, paths: &Paths) -> anyhow::Result<Option<Following>> {
+    fn follow(&self, paths: &Paths, drivers: &[DriverConfig]) -> anyhow::Result<Option<Following>> {
         if !self.watch {
             self.updates.take_up(paths)?;
+            self.tell_refusals(paths, drivers)?;
             return Ok(None);
         }
         log_stream::log_to_stderr(LogLevel::Info);
         sys::hold_termination()?;
         self.updates.follow(paths, None).map(Some)
+    }
+
+    /// Whoever looks once learns at once what was refused or is held.
+    fn tell_refusals(&self, paths: &Paths, drivers: &[DriverConfig]) -> anyhow::Result<()> {
+        let mut refused = 0;
+        for driver in drivers.iter().filter(|_| self.updates.is_given()) {
+            for it in VersionProgress::read(paths, &driver.name).refused {
+                println!(
+                    "driver {}: refused at {}: {}",
+                    driver.name,
+                    it.step.name(),
+                    it.reason
+                );
+                refused += 1;
+            }
+            let record = VersionRecord::read(paths, &driver.name)?.unwrap_or_default();
+            for it in record.held {
+                println!(
+                    "driver {}: {} is held: {}",
+                    driver.name, it.version, it.reason
+                );
+            }
+        }
+        match refused {
+            0 => Ok(()),
+            _ => bail!("what was refused does not serve; what served before goes on"),
+        }
     }
 
     /// What serves the driver, so that its first call finds it ready.

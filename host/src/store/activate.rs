@@ -35,14 +35,18 @@ use failure::{Failure, Retry};
 const RETRY: (u64, u64) = (5, 600);
 
 /// What a driver's activations need.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
+#[expect(
+    missing_debug_implementations,
+    reason = "it is made for one look, and holds a question to the journal"
+)]
 pub struct Activation<'a> {
     /// Where things lie.
     pub paths: &'a Paths,
     /// The driver's file as it is now.
     pub driver: &'a DriverConfig,
-    /// Versions that made what is mounted or attached on this node.
-    pub in_use: &'a [Manifest],
+    /// Versions that made what is mounted or attached on this node, asked for where a new one is compared with them.
+    pub in_use: &'a dyn Fn() -> Vec<Manifest>,
     /// This node's name, from which its moment in `versions.activate-within` follows.
     pub node: &'a str,
     /// Who waits for it.
@@ -186,16 +190,21 @@ impl<'a> Activation<'a> {
     /// The version that serves. Where nothing was activated yet it is noted, with the driver's file as it is now: only what
     /// was noted can get another driver's file.
     fn adopted(self) -> Result<Option<ActiveVersion>, RecordError> {
-        let record = VersionRecord::read(self.paths, &self.driver.name)?;
-        if let Some(active) = record.and_then(|record| record.active) {
+        let active = self.seen()?.active;
+        let Some(installed) = installed_version(self.paths, self.driver) else {
+            return Ok(active);
+        };
+        // What was put there by hand, or with an image, is followed where that is what serves.
+        let is_newer = |active: &ActiveVersion| {
+            active.source == installed.source && active.sha256 != installed.sha256
+        };
+        if let Some(active) = active.filter(|active| !is_newer(active)) {
             return Ok(Some(active));
         }
-        let Some(installed) = installed_version(self.paths, self.driver) else {
-            return Ok(None);
-        };
         let noted = VersionRecord::change(self.paths, &self.driver.name, |record| {
-            record.active.get_or_insert(installed.clone()).clone()
+            record.activate(installed.clone());
         });
+        let noted = noted.map(|()| installed.clone());
         // On a full disk it is noted later, and until then nothing changes.
         Ok(Some(noted.unwrap_or(installed)))
     }
@@ -387,7 +396,7 @@ impl Attempt<'_> {
         let Some(active) = manifest_of(self.with.paths, &active.sha256, limits) else {
             return Some("it cannot be compared with the version that serves".to_owned());
         };
-        let taken = what_it_takes_away(&sound.manifest, &active, self.with.in_use);
+        let taken = what_it_takes_away(&sound.manifest, &active, &(self.with.in_use)());
         (!taken.is_empty()).then(|| taken.join("; "))
     }
 

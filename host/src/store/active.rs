@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::components::{ComponentError, ComponentFile, locate, retained};
-use super::version_record::{ActiveVersion, RecordError, VersionRecord};
+use super::version_record::{ActiveVersion, Content, RecordError, VersionRecord};
 use super::watcher_lock::WatcherLock;
 use crate::config::{self, DriverConfig, Paths};
 use crate::sys::FileCache;
@@ -55,6 +55,8 @@ pub struct ActiveVersions {
     paths: Paths,
     /// As the file in drivers.d was when the process read it.
     configured: Arc<DriverConfig>,
+    /// That file and its keys, as [`Content::driver_file`] has them.
+    configured_digest: String,
     records: FileCache<Arc<VersionRecord>>,
     /// The driver's file of the record, parsed.
     activated: Mutex<Option<Arc<DriverConfig>>>,
@@ -65,6 +67,7 @@ impl ActiveVersions {
     pub fn new(paths: Paths, configured: Arc<DriverConfig>) -> Self {
         Self {
             paths,
+            configured_digest: Content::driver_file(&configured),
             configured,
             records: FileCache::default(),
             activated: Mutex::default(),
@@ -138,14 +141,18 @@ impl ActiveVersions {
     /// While somebody watches, a changed file counts from its activation on, which may bring another component with
     /// it. Where nobody does, it counts as it is.
     fn config_of(&self, active: &ActiveVersion) -> Arc<DriverConfig> {
-        if active.driver_file == self.configured.text || !WatcherLock::is_watched(&self.paths) {
+        let activated = &active.content.driver_file;
+        if *activated == self.configured_digest || !WatcherLock::is_watched(&self.paths) {
             return Arc::clone(&self.configured);
         }
         let mut known = self
             .activated
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = known.as_ref().filter(|it| it.text == active.driver_file) {
+        if let Some(config) = known
+            .as_ref()
+            .filter(|it| Content::driver_file(it) == *activated)
+        {
             return Arc::clone(config);
         }
         let file = self

@@ -10,6 +10,7 @@ mod compile_component;
 mod error;
 mod steps;
 
+use super::compile_refusals::Refusal;
 use super::components::{ComponentBytes, retained};
 use super::manifest::Manifest;
 use super::{compiled, engine};
@@ -63,8 +64,14 @@ pub(super) fn manifest_of(paths: &Paths, sha256: &str, limits: CompileLimits) ->
         return Some(manifest);
     }
     let component = ComponentBytes::read(&retained(paths, sha256)).ok()?;
-    let is_itself = component.sha256 == sha256;
-    is_itself.then(|| compile(paths, &component, limits).ok())?
+    let refusal = Refusal::of(paths, sha256, limits);
+    if component.sha256 != sha256 || refusal.noted().is_some() {
+        return None;
+    }
+    // What cannot be compiled is not tried again with each look.
+    compile(paths, &component, limits)
+        .inspect_err(|error| refusal.note(&error.to_string()))
+        .ok()
 }
 
 fn tested(

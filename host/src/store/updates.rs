@@ -210,7 +210,7 @@ impl Updates {
     fn look_for(&self, driver: &DriverConfig, offer: &Offer, priority: Priority) -> Outcome {
         self.note_file_as_right(&driver.name);
         self.note_problems(driver, offer);
-        let in_use = self.manifests_in_use(driver);
+        let in_use = || self.manifests_in_use(driver);
         let activation = Activation {
             paths: &self.paths,
             driver,

@@ -23,8 +23,13 @@ impl Activation<'_> {
         if progress.has_refused(&content) {
             return;
         }
-        if let Err(error) = self.obey() {
-            self.note_disobedience(progress, content, &error);
+        match self.obey() {
+            Ok(()) => {}
+            // With the next look it may be had.
+            Err(error @ (ByNameError::Record(_) | ByNameError::Locked(_))) => {
+                tracing::warn!(driver.name = self.driver.name.0, %error, "cannot do yet what the driver's file says of versions");
+            }
+            Err(error) => self.note_disobedience(progress, content, &error),
         }
     }
 
