@@ -174,12 +174,14 @@ impl VersionProgress {
     }
 
     /// What was wrong with that content the last time.
+    #[cfg(feature = "compiler")]
     pub(super) fn refusal_of(&self, of: Subject, content: &Content) -> Option<&RefusedVersion> {
         let mut refused = self.refused.iter();
         refused.find(|it| it.of == of && it.content.as_ref() == Some(content))
     }
 
     /// Until that content is tried again. A clock that was set back makes nobody wait for longer than was meant.
+    #[cfg(feature = "compiler")]
     pub(super) fn seconds_to_wait(&self, of: Subject, content: &Content) -> Option<u64> {
         let refused = self.refusal_of(of, content)?;
         let now = sys::now_seconds();
