@@ -58,7 +58,7 @@ fn a_sub_path_is_the_volume() {
 #[test]
 #[ignore = "needs the VM's NFS"]
 fn a_missing_sub_path_is_made_only_where_that_is_asked_for() {
-    let pod = Pod::new("sub-path-made");
+    let pod = Pod::new("made-sub-path");
     let missing = [
         ("server", "127.0.0.1"),
         ("share", "/alpha"),

@@ -42,7 +42,7 @@ fn of_driver(process: &str, samples: &DriverSamples<'_>) -> String {
             samples.parts("drivebay_workers_killed_total", "reason")
         ),
         format!(
-            "  refused          {}",
+            "  denied           {}",
             samples.parts("drivebay_refusals_total", "capability")
         ),
     ];
@@ -225,7 +225,7 @@ nfs (process 4711): component nfs 0.2.0 (sha256 0123456789ab)
   calls in flight  2
   time             guest 1.2 ms, host 1.2 s
   workers killed   deadline 1
-  refused          mounts 5
+  denied           mounts 5
   method                calls    median       p99  errors
   NodePublishVolume         4     15 ms     20 ms  Aborted 1
   Probe                     7         -         -  0
@@ -246,7 +246,7 @@ nfs (process 4711): component nfs 0.2.0 (sha256 0123456789ab)
             text.contains("\n  loaded           nothing yet\n"),
             "{text}"
         );
-        assert!(text.ends_with("  refused          0\n"), "{text}");
+        assert!(text.ends_with("  denied           0\n"), "{text}");
     }
 
     #[test]
