@@ -160,8 +160,11 @@ impl Updates {
                 Outcome::Waits(seconds) => {
                     waits = Some(waits.map_or(seconds, |known| known.min(seconds)));
                 }
-                Outcome::Activated => self.remove_unused(),
-                Outcome::Known | Outcome::Held | Outcome::Rejected | Outcome::Refused => {}
+                // What was looked at in its place is not needed any more, or what served before it.
+                Outcome::Activated | Outcome::Held | Outcome::Rejected | Outcome::Refused => {
+                    self.remove_unused();
+                }
+                Outcome::Known => {}
             }
         }
         (has_changed, waits)
