@@ -26,6 +26,8 @@ mod engine;
 #[cfg(feature = "compiler")]
 mod entry_name;
 #[cfg(feature = "compiler")]
+mod file_rules;
+#[cfg(feature = "compiler")]
 mod hold;
 mod imports;
 #[cfg(feature = "compiler")]
@@ -77,6 +79,8 @@ pub use decide::{DecisionError, log_change};
 #[cfg(feature = "compiler")]
 pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
+#[cfg(feature = "compiler")]
+pub use file_rules::RuleError;
 pub use imports::{Export, ImportProblem, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
 #[cfg(feature = "compiler")]

@@ -7,6 +7,7 @@ use super::active::{self, VersionError};
 use super::compile::{self, CompileError};
 use super::components::{self, ComponentBytes, ComponentError};
 use super::decide::{DecisionError, log_change};
+use super::file_rules::{self, RuleError};
 use super::imports::{ImportProblem, problems};
 use super::installed::installed_version;
 use super::known_versions::{DigestError, KnownAs, KnownVersion, find, known_versions};
@@ -51,26 +52,9 @@ pub enum ByNameError {
         /// What stands in the way.
         reason: DecisionError,
     },
-    /// The operator said so for all nodes.
-    #[error(
-        "the file of driver {driver} lists {sha256} in versions.rejected; take it out there first"
-    )]
-    RejectedByFile {
-        /// Whose file.
-        driver: DriverName,
-        /// The digest.
-        sha256: String,
-    },
-    /// The operator said so for all nodes.
-    #[error(
-        "the file of driver {driver} says versions.active = {active:?}, and no other version; change it there"
-    )]
-    FixedByFile {
-        /// Whose file.
-        driver: DriverName,
-        /// The digest that it names.
-        active: String,
-    },
+    /// The operator said otherwise for all nodes.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// Neither its digest nor a signature that is known of it will do.
     #[error(
         "{0}; where its keys changed, or the version was never verified here, deliver it anew with its signature"
@@ -281,7 +265,7 @@ fn admitted(
     config: &DriverConfig,
     known: &KnownVersion,
 ) -> Result<Manifest, ByNameError> {
-    allowed(config, &known.sha256)?;
+    file_rules::follow(config, &known.sha256)?;
     of_its_component(config, known)?;
     let sha256 = || known.sha256.clone();
     let gone = |source| ByNameError::Gone {
@@ -317,21 +301,6 @@ fn admitted(
 }
 
 /// By the rules for all nodes.
-pub(super) fn allowed(config: &DriverConfig, sha256: &str) -> Result<(), ByNameError> {
-    let (rules, driver) = (&config.versions, config.name.clone());
-    if rules.rejected.iter().any(|rejected| rejected == sha256) {
-        let sha256 = sha256.to_owned();
-        return Err(ByNameError::RejectedByFile { driver, sha256 });
-    }
-    match &rules.active {
-        Some(active) if active != sha256 => Err(ByNameError::FixedByFile {
-            driver,
-            active: active.clone(),
-        }),
-        _ => Ok(()),
-    }
-}
-
 fn of_its_component(config: &DriverConfig, known: &KnownVersion) -> Result<(), ByNameError> {
     match &known.component {
         Some(component) if *component != config.component => Err(ByNameError::OfFormer {

@@ -116,7 +116,7 @@ fn allowed(
         driver: driver.name.to_string(),
         reason,
     };
-    super::by_name::allowed(driver, &component.sha256)
+    super::file_rules::follow(driver, &component.sha256)
         .map_err(|error| not_allowed(error.to_string()))?;
     let require = &driver.require;
     if require.allows_digest(&component.sha256) {

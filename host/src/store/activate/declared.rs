@@ -3,6 +3,7 @@
 use super::Activation;
 use crate::error::GuestText;
 use crate::store::by_name::{ByNameError, activate_by_name, reject_by_file};
+use crate::store::components::retained;
 use crate::store::version_progress::{RefusedVersion, Step, Subject, VersionProgress};
 use crate::store::version_record::{Content, VersionRecord};
 use crate::sys;
@@ -40,10 +41,11 @@ impl Activation<'_> {
             return Ok(());
         };
         match &rules.active {
-            Some(declared) if *declared != active.sha256 => {
-                if crate::store::retained(self.paths, declared).exists() {
-                    activate_by_name(self.paths, self.driver, declared)?;
-                }
+            // Until it is here, whatever serves goes on.
+            Some(declared)
+                if *declared != active.sha256 && retained(self.paths, declared).exists() =>
+            {
+                activate_by_name(self.paths, self.driver, declared)?;
             }
             _ if rules.rejected.contains(&active.sha256) => {
                 reject_by_file(self.paths, self.driver)?;
