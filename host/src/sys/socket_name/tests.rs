@@ -2,6 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::*;
 
@@ -157,6 +158,8 @@ fn nobody_is_refused_while_several_take_it_over_and_end() {
                 for listener in listeners.lock().expect("no panic").iter() {
                     while listener.accept().is_ok() {}
                 }
+                // So that the lock is had by whoever adds one.
+                std::thread::sleep(Duration::from_millis(1));
             }
         });
         let callers: Vec<_> = (0..2).map(|_| scope.spawn(caller)).collect();
