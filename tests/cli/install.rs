@@ -187,7 +187,7 @@ fn check_fails_for_any_driver_that_could_not_serve() {
         "  problem    it imports mounts, which is not granted; if it may, add [grants.mounts] to the driver's grants file",
         "  problem    it imports files, which is not granted; if it may, add [grants.files] to the driver's grants file",
         "  problem    there is no component \"lost\" in ",
-        ", which require.sha256 does not list",
+        ", which require.sha256 of driver",
         "1 of 4 drivers are sound",
     ] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");

@@ -5,6 +5,7 @@
 //! process whose call breaks down as the one too many decides, whichever it is.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::active::is_allowed;
 use super::call_counts::{self, CallCounts, CallEnd, MOST_CALLS, TOLD};
@@ -23,6 +24,8 @@ pub struct Trial {
     config: Arc<DriverConfig>,
     sha256: String,
     calls: Tally,
+    /// Whether this process has said that the version goes on.
+    told: AtomicBool,
 }
 
 /// What follows from calls that break down.
@@ -49,6 +52,7 @@ impl Trial {
             paths,
             config,
             sha256: sha256.to_owned(),
+            told: AtomicBool::new(false),
         }
     }
 
@@ -178,7 +182,8 @@ impl Trial {
 
     /// Once for all processes; again, at the most, when many calls later the counts are cut back.
     fn tell_once(&self, why: &str) {
-        if self.events(&self.sha256).contains(&TOLD) || self.calls.add(TOLD).is_err() {
+        let is_told = self.told.swap(true, Ordering::Relaxed);
+        if is_told || self.events(&self.sha256).contains(&TOLD) || self.calls.add(TOLD).is_err() {
             return;
         }
         tracing::error!(
