@@ -351,7 +351,7 @@ fn status_shows_what_a_process_did_without_any_address() {
     assert!(said.contains(&first), "{said}");
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let lines: Vec<String> = said.lines().map(words).collect();
-    for line in ["calls in flight 0", "workers killed 0", "refused mounts 1"] {
+    for line in ["calls in flight 0", "workers killed 0", "denied mounts 1"] {
         assert!(lines.iter().any(|found| found == line), "{line}\n{said}");
     }
     let publish = lines
