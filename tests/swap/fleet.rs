@@ -1,6 +1,6 @@
 //! What a fleet says once, in the driver's file: which versions serve, which never, which wait, and how nodes spread.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use drivebay_tests::{digest, text};
 
@@ -161,10 +161,9 @@ fn activate_overrides_the_window() {
     let site = spread("node-one");
     let second = site.show_version("2.0.0");
     moment(&site);
-    let begun = Instant::now();
+    // The window is an hour.
     site.drivebay(&["activate", "swap", &second]);
     site.serves("2.0.0");
-    assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(site.status().get("pending").is_null());
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Write as _, stdout};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::site::{Site, Watcher};
 
@@ -58,7 +58,6 @@ fn a_hundred_swaps_fail_no_call_of_sixteen_callers_and_leave_memory_as_it_was() 
         "{calls} calls; a swap took {median:?} at the median, {most:?} at most; {after_ten} KiB after ten, {now} KiB after all"
     ));
     assert!(calls > CALLS, "only {calls} calls");
-    assert!(most < Duration::from_secs(20), "{most:?}");
     assert!(
         now < after_ten * 3 / 2 + 2048,
         "{after_ten} KiB, then {now} KiB"
