@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::components::{is_digest, locate};
+use super::components::{ComponentError, is_digest, locate};
 use super::store_lock::alone;
 use super::version_progress::VersionProgress;
 use super::version_record::{RecordError, RejectedBy, VersionRecord};
@@ -90,7 +90,11 @@ fn decided(paths: &Paths, driver: &DriverName) -> Result<Vec<String>, RecordErro
 fn installed(paths: &Paths) -> io::Result<Vec<String>> {
     let names = names(&paths.components())?;
     let components = names.iter().filter_map(|name| name.strip_suffix(".wasm"));
-    let located = components.map(|name| locate(paths, name).map(|file| file.sha256));
+    // A link that leads nowhere stands for nothing.
+    let located = components.filter_map(|name| match locate(paths, name) {
+        Err(ComponentError::Missing { .. }) => None,
+        file => Some(file.map(|file| file.sha256)),
+    });
     located.collect::<Result<_, _>>().map_err(io::Error::other)
 }
 
@@ -280,6 +284,14 @@ mod tests {
                 .expect("told")
                 .contains(&digest('1'))
         );
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_keeps_nothing_and_hinders_nobody() {
+        let store = Store::new();
+        let link = store.paths.components().join("nfs.wasm");
+        symlink("sha256/nowhere.wasm", link).expect("made");
+        assert!(!store.remove_unused(&[]).expect("told").is_empty());
     }
 
     #[test]
