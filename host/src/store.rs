@@ -81,7 +81,7 @@ pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
 #[cfg(feature = "compiler")]
 pub use file_rules::RuleError;
-pub use imports::{Export, ImportProblem, problems};
+pub use imports::{Export, ImportProblem, in_words, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
 #[cfg(feature = "compiler")]
 pub use installed::{InstallError, install_for};

@@ -390,12 +390,11 @@ fn link(
 ) -> Result<InstancePre<State>, DriverError> {
     let problems = store::problems(&manifest.imports, &manifest.exports, &config.grants);
     if !problems.is_empty() {
-        let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let message = format!(
             "component {:?} cannot serve driver {}: {}",
             config.component,
             config.name,
-            reasons.join("; ")
+            store::in_words(&problems)
         );
         return Err(DriverError::denied(message));
     }

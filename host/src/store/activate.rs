@@ -313,8 +313,7 @@ impl Attempt<'_> {
         if problems.is_empty() {
             return Ok(());
         }
-        let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Err(Failure::of(Step::Check, reasons.join("; ")))
+        Err(Failure::of(Step::Check, imports::in_words(&problems)))
     }
 
     /// What is sound serves, unless it takes something away, was rejected, or its moment has not come.

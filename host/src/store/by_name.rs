@@ -8,7 +8,7 @@ use super::compile::{self, CompileError};
 use super::components::{self, ComponentBytes, ComponentError};
 use super::decide::{DecisionError, log_change};
 use super::file_rules::{self, RuleError};
-use super::imports::{ImportProblem, problems};
+use super::imports::{ImportProblem, in_words, problems};
 use super::installed::installed_version;
 use super::known_versions::{DigestError, KnownAs, KnownVersion, find, known_versions};
 use super::manifest::Manifest;
@@ -126,11 +126,6 @@ pub enum ByNameError {
         /// The name of what serves it.
         serving: GuestText,
     },
-}
-
-fn in_words(problems: &[ImportProblem]) -> String {
-    let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    words.join("; ")
 }
 
 /// Lets the version of that digest serve, whatever it was before.
@@ -300,7 +295,6 @@ fn admitted(
     Ok(manifest)
 }
 
-/// By the rules for all nodes.
 fn of_its_component(config: &DriverConfig, known: &KnownVersion) -> Result<(), ByNameError> {
     match &known.component {
         Some(component) if *component != config.component => Err(ByNameError::OfFormer {

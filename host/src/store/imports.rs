@@ -166,6 +166,12 @@ pub fn problems(imports: &[String], exports: &[String], grants: &Grants) -> Vec<
     found
 }
 
+/// Those that stand between a component and a driver, as the end of a sentence.
+pub fn in_words(problems: &[ImportProblem]) -> String {
+    let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    words.join("; ")
+}
+
 /// The capabilities among a component's imports.
 pub(crate) fn capabilities(imports: &[String]) -> impl Iterator<Item = Capability> {
     imports.iter().filter_map(|name| capability(name))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::compile::manifest_of;
 use super::components::{ComponentBytes, ComponentError, keep, locate, retained};
-use super::imports::problems;
+use super::imports::{in_words, problems};
 use super::manifest::Manifest;
 use super::signature::verify;
 use super::version_progress::VersionProgress;
@@ -135,12 +135,11 @@ fn allowed(
 
 fn refuse_ungranted(driver: &DriverConfig, manifest: &Manifest) -> Result<(), InstallError> {
     let problems = problems(&manifest.imports, &manifest.exports, &driver.grants);
-    let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    match reasons.is_empty() {
+    match problems.is_empty() {
         true => Ok(()),
         false => Err(InstallError::NotGranted {
             driver: driver.name.to_string(),
-            reasons: reasons.join("; "),
+            reasons: in_words(&problems),
         }),
     }
 }
