@@ -80,7 +80,7 @@ pub use decide::{DecisionError, log_change};
 pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
 #[cfg(feature = "compiler")]
-pub use file_rules::RuleError;
+pub use file_rules::{RequireError, RuleError};
 pub use imports::{Export, ImportProblem, in_words, problems};
 pub(crate) use imports::{capabilities, wants_wasi};
 #[cfg(feature = "compiler")]

@@ -14,11 +14,11 @@ use super::compile::{check, compiled_before, manifest_of};
 use super::components::{ComponentBytes, keep};
 use super::decide::log_change;
 use super::decompress::decompress;
+use super::file_rules;
 use super::hold::what_it_takes_away;
 use super::imports;
 use super::installed::installed_version;
 use super::manifest::Manifest;
-use super::signature::verify;
 use super::snapshot::{Candidate, SourceError};
 use super::version_progress::{PendingVersion, RefusedVersion, Step, Subject, VersionProgress};
 use super::version_record::{
@@ -266,26 +266,16 @@ impl Attempt<'_> {
         component: &ComponentBytes,
         signature: Option<&[u8]>,
     ) -> Result<Option<String>, Failure> {
-        let (require, rules) = (&self.with.driver.require, &self.with.driver.versions);
+        let driver = self.with.driver;
         let failure = |reason: String| Failure::of(Step::Verify, reason);
-        if let Some(declared) = rules.active.as_ref().filter(|it| **it != component.sha256) {
+        let declared = driver.versions.active.as_ref();
+        if let Some(declared) = declared.filter(|it| **it != component.sha256) {
             return Err(failure(format!(
                 "it has digest {}, and versions.active of the driver's file names {declared}",
                 component.sha256
             )));
         }
-        if require.allows_digest(&component.sha256) {
-            return Ok(None);
-        }
-        if require.public_keys.is_empty() {
-            return Err(failure(format!(
-                "it has digest {}, which require.sha256 of the driver's file does not list",
-                component.sha256
-            )));
-        }
-        let verified = verify(&component.bytes, signature, &require.public_keys);
-        verified
-            .map(|by| Some(by.fingerprint))
+        file_rules::require(driver, component, signature)
             .map_err(|error| failure(error.to_string()))
     }
 

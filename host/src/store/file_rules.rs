@@ -1,5 +1,7 @@
-//! What `versions` of a driver's file says of a version, whoever wants it to serve.
+//! What `versions` and `require` of a driver's file say of a version, whoever wants it to serve.
 
+use super::components::ComponentBytes;
+use super::signature::{SignatureError, verify};
 use crate::config::DriverConfig;
 use crate::volume::DriverName;
 
@@ -42,4 +44,36 @@ pub(super) fn follow(config: &DriverConfig, sha256: &str) -> Result<(), RuleErro
         }),
         _ => Ok(()),
     }
+}
+
+/// Why `require` of the driver's file does not want a component that was delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum RequireError {
+    /// Digests are all that it has.
+    #[error("it has digest {sha256}, which require.sha256 of the driver's file does not list")]
+    NotListed {
+        /// The component's.
+        sha256: String,
+    },
+    /// No listed key signed it.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
+/// The fingerprint of the key that signed a component, where its digest alone does not do.
+pub(super) fn require(
+    config: &DriverConfig,
+    component: &ComponentBytes,
+    signature: Option<&[u8]>,
+) -> Result<Option<String>, RequireError> {
+    let require = &config.require;
+    if require.allows_digest(&component.sha256) {
+        return Ok(None);
+    }
+    if require.public_keys.is_empty() {
+        let sha256 = component.sha256.clone();
+        return Err(RequireError::NotListed { sha256 });
+    }
+    let verified = verify(&component.bytes, signature, &require.public_keys)?;
+    Ok(Some(verified.fingerprint))
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::compile::manifest_of;
 use super::components::{ComponentBytes, ComponentError, keep, locate, retained};
+use super::file_rules;
 use super::imports::{in_words, problems};
 use super::manifest::Manifest;
-use super::signature::verify;
 use super::version_progress::VersionProgress;
 use super::version_record::{ActiveVersion, Content, RecordError, VersionRecord};
 use crate::config::{DriverConfig, Paths};
@@ -116,20 +116,9 @@ fn allowed(
         driver: driver.name.to_string(),
         reason,
     };
-    super::file_rules::follow(driver, &component.sha256)
+    file_rules::follow(driver, &component.sha256)
         .map_err(|error| not_allowed(error.to_string()))?;
-    let require = &driver.require;
-    if require.allows_digest(&component.sha256) {
-        return Ok(None);
-    }
-    if require.public_keys.is_empty() {
-        return Err(not_allowed(format!(
-            "it has digest {}, which require.sha256 does not list",
-            component.sha256
-        )));
-    }
-    verify(&component.bytes, signature, &require.public_keys)
-        .map(|by| Some(by.fingerprint))
+    file_rules::require(driver, component, signature)
         .map_err(|error| not_allowed(error.to_string()))
 }
 
