@@ -34,7 +34,7 @@ pub(super) fn begin(paths: &Paths, driver: String) -> anyhow::Result<DriverConfi
     let Some(config) = config::find_driver(paths, &name)? else {
         anyhow::bail!(
             "no driver {name}: there is no {}",
-            paths.drivers().join(format!("{name}.toml")).display()
+            paths.driver_file(&name).display()
         );
     };
     Ok(config)

@@ -79,7 +79,7 @@ fn open(paths: &Paths, name: String) -> anyhow::Result<Session> {
     let Some(config) = driver::or_activated(found, paths, |driver| driver.name == name)? else {
         anyhow::bail!(
             "no driver {name}: there is no {}",
-            paths.drivers().join(format!("{name}.toml")).display()
+            paths.driver_file(&name).display()
         );
     };
     Ok(Driver::new(config, paths.clone()).session())

@@ -59,6 +59,11 @@ impl Paths {
         self.config.join("drivers.d")
     }
 
+    /// That driver's.
+    pub fn driver_file(&self, driver: &DriverName) -> PathBuf {
+        self.drivers().join(format!("{driver}.toml"))
+    }
+
     /// Components by name, and by digest beneath `sha256/`.
     pub fn components(&self) -> PathBuf {
         self.state.join("components")

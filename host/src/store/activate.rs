@@ -155,10 +155,7 @@ impl<'a> Activation<'a> {
         if let Some(seconds) = progress.seconds_to_wait(Subject::DriverFile, &content) {
             return Ok(Outcome::Waits(seconds));
         }
-        let file = self
-            .paths
-            .drivers()
-            .join(format!("{}.toml", self.driver.name));
+        let file = self.paths.driver_file(&self.driver.name);
         let attempt = Attempt {
             with: self,
             of: Subject::DriverFile,

@@ -37,7 +37,7 @@ fn activated(paths: &Paths) -> Vec<DriverConfig> {
     });
     let config = |name: DriverName| {
         let active = VersionRecord::read(paths, &name).ok()??.active?;
-        let file = paths.drivers().join(format!("{name}.toml"));
+        let file = paths.driver_file(&name);
         config::parse_driver(&file, &active.driver_file).ok()
     };
     names.filter_map(config).collect()

@@ -155,10 +155,7 @@ impl ActiveVersions {
         {
             return Arc::clone(config);
         }
-        let file = self
-            .paths
-            .drivers()
-            .join(format!("{}.toml", self.configured.name));
+        let file = self.paths.driver_file(&self.configured.name);
         match config::parse_driver(&file, &active.driver_file) {
             Ok(config) => Arc::clone(known.insert(Arc::new(config))),
             Err(error) => {

@@ -79,7 +79,7 @@ fn impossible(option: &GrantedOption) -> Option<String> {
 /// Granted words that are most likely misspelt. They do no harm where a kernel knows them after all, so that only
 /// who checks a driver is told.
 pub fn misspelt_mount_options(paths: &Paths, driver: &DriverConfig) -> Vec<ConfigError> {
-    let file = paths.drivers().join(format!("{}.toml", driver.name));
+    let file = paths.driver_file(&driver.name);
     let mounts = driver.grants.mounts.iter().map(|grant| &grant.options);
     let disks = driver.grants.block_devices.iter();
     let disks = disks.map(|grant| &grant.mount_options);
