@@ -150,15 +150,20 @@ impl DriverError {
     /// The message followed by those of its causes, as one bounded and harmless line: what a server, a program or a disk
     /// said can be part of it. Called once, at the edge.
     pub fn chain(&self) -> String {
-        let mut text = self.message.clone();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        one_line(&text, LONGEST_CHAIN)
+        one_line(&chain(self), LONGEST_CHAIN)
     }
+}
+
+/// An error's message followed by those of its causes.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 macro_rules! constructors {

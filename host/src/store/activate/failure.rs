@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::error::chain;
 use crate::store::compile::CompileError;
 use crate::store::version_progress::Step;
 
@@ -58,15 +59,4 @@ impl Failure {
             retry,
         }
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
