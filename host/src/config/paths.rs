@@ -170,6 +170,19 @@ impl Paths {
     }
 }
 
+#[cfg(test)]
+impl Paths {
+    /// The four roots beneath a directory of a test.
+    pub(crate) fn beneath(root: &Path) -> Self {
+        Self {
+            config: root.join("config"),
+            state: root.join("state"),
+            run: root.join("run"),
+            log: root.join("log"),
+        }
+    }
+}
+
 /// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
 pub(crate) fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -186,13 +199,7 @@ mod tests {
     #[test]
     fn roots_that_everybody_may_write_are_closed_and_missing_ones_are_none_of_theirs() {
         let root = tempfile::tempdir().expect("a directory");
-        let of = |name: &str| root.path().join(name);
-        let paths = Paths {
-            config: of("config"),
-            state: of("state"),
-            run: of("run"),
-            log: of("log"),
-        };
+        let paths = Paths::beneath(root.path());
         paths.close_roots().expect("missing");
         for open in [&paths.state, &paths.run] {
             fs::create_dir(open).expect("made");

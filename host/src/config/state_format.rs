@@ -134,13 +134,7 @@ mod tests {
     /// The directory goes with the first value.
     fn paths() -> (tempfile::TempDir, Paths) {
         let root = tempfile::tempdir().expect("a directory");
-        let of = |name: &str| root.path().join(name);
-        let paths = Paths {
-            config: of("config"),
-            state: of("state"),
-            run: of("run"),
-            log: of("log"),
-        };
+        let paths = Paths::beneath(root.path());
         (root, paths)
     }
 

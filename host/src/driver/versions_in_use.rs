@@ -57,20 +57,9 @@ fn versions_in(journal: &Journal) -> Result<BTreeSet<String>, DriverError> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::journal::{Attachment, Lifetime, MountRecord, Progress, Role, Use, VolumeRecord};
     use crate::volume::{Access, AccessType, Parameters, VolumeId, VolumeKey};
-
-    fn paths(root: &Path) -> Paths {
-        Paths {
-            config: root.join("config"),
-            state: root.join("state"),
-            run: root.join("run"),
-            log: root.join("log"),
-        }
-    }
 
     fn save(paths: &Paths, driver: &str, mounted_by: &str, attached_by: &str) {
         let context = Parameters::default();
@@ -101,7 +90,7 @@ mod tests {
     #[test]
     fn versions_of_mounts_and_attachments_of_all_journals_are_found() {
         let root = tempfile::tempdir().expect("a directory");
-        let paths = paths(root.path());
+        let paths = Paths::beneath(root.path());
         assert_eq!(versions_in_use(&paths).expect("none"), BTreeSet::new());
         save(&paths, "nfs", "a", "b");
         save(&paths, "one-that-is-gone", "a", "c");
@@ -115,7 +104,7 @@ mod tests {
     #[test]
     fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
         let root = tempfile::tempdir().expect("a directory");
-        let paths = paths(root.path());
+        let paths = Paths::beneath(root.path());
         save(&paths, "nfs", "a", "b");
         let damaged = paths.journal().join("nfs/damaged.json");
         fs::write(&damaged, "{").expect("writable");

@@ -182,14 +182,11 @@ mod tests {
 
     fn version(sha256: &str) -> ActiveVersion {
         ActiveVersion {
-            component: "nfs".to_owned(),
-            sha256: sha256.to_owned(),
-            version: GuestText::name("1"),
             since: 10,
             source: format!("/source/{sha256}"),
             driver_file: format!("file of {sha256}"),
             content: content(sha256),
-            verified_by: None,
+            ..ActiveVersion::example(sha256)
         }
     }
 

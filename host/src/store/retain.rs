@@ -171,13 +171,7 @@ mod tests {
         /// With old versions `0` to `7`, compiled by two hosts.
         fn new() -> Self {
             let root = tempfile::tempdir().expect("a directory");
-            let of = |name: &str| root.path().join(name);
-            let paths = Paths {
-                config: of("config"),
-                state: of("state"),
-                run: of("run"),
-                log: of("log"),
-            };
+            let paths = Paths::beneath(root.path());
             fs::create_dir_all(paths.components().join("sha256")).expect("made");
             fs::create_dir_all(paths.compiled()).expect("made");
             let store = Self { _root: root, paths };
@@ -213,16 +207,7 @@ mod tests {
     }
 
     fn version(sha256: char) -> ActiveVersion {
-        ActiveVersion {
-            component: "nfs".to_owned(),
-            sha256: digest(sha256),
-            version: GuestText::name("1"),
-            since: 1,
-            source: String::new(),
-            driver_file: String::new(),
-            content: Content::default(),
-            verified_by: None,
-        }
+        ActiveVersion::example(&digest(sha256))
     }
 
     #[test]
@@ -351,13 +336,7 @@ mod tests {
     #[test]
     fn an_empty_node_has_nothing_to_remove() {
         let root = tempfile::tempdir().expect("a directory");
-        let of = |name: &str| root.path().join(name);
-        let paths = Paths {
-            config: of("config"),
-            state: of("state"),
-            run: of("run"),
-            log: of("log"),
-        };
+        let paths = Paths::beneath(root.path());
         let removed = super::remove_unused(&paths, &BTreeSet::new()).expect("told");
         assert_eq!(removed, [""; 0]);
     }

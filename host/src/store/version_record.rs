@@ -348,11 +348,10 @@ impl VersionRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn version(sha256: &str) -> ActiveVersion {
-        ActiveVersion {
+impl ActiveVersion {
+    /// The first version of component `nfs`, with that digest; tests say what else matters to them.
+    pub(super) fn example(sha256: &str) -> Self {
+        Self {
             component: "nfs".to_owned(),
             sha256: sha256.to_owned(),
             version: GuestText::name("1"),
@@ -363,21 +362,17 @@ mod tests {
             verified_by: None,
         }
     }
+}
 
-    fn paths(root: &Path) -> Paths {
-        Paths {
-            config: root.join("config"),
-            state: root.join("state"),
-            run: root.join("run"),
-            log: root.join("log"),
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn what_served_before_is_remembered_once_and_the_latest_first() {
         let mut record = VersionRecord::default();
         for sha256 in ["a", "b", "a", "c"] {
-            record.activate(version(sha256));
+            record.activate(ActiveVersion::example(sha256));
         }
         let previous: Vec<&str> = record
             .previous
@@ -390,11 +385,11 @@ mod tests {
     #[test]
     fn another_drivers_file_alone_leaves_the_version_to_go_back_to() {
         let mut record = VersionRecord::default();
-        record.activate(version("a"));
-        record.activate(version("b"));
+        record.activate(ActiveVersion::example("a"));
+        record.activate(ActiveVersion::example("b"));
         record.activate(ActiveVersion {
             driver_file: "changed".to_owned(),
-            ..version("b")
+            ..ActiveVersion::example("b")
         });
         assert_eq!(record.previous.len(), 1);
         assert_eq!(record.previous[0].sha256, "a");
@@ -403,16 +398,23 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was_written_and_a_later_one_is_left_alone() {
         let root = tempfile::tempdir().expect("a directory");
-        let (paths, driver) = (paths(root.path()), DriverName("nfs".to_owned()));
+        let (paths, driver) = (Paths::beneath(root.path()), DriverName("nfs".to_owned()));
         assert_eq!(VersionRecord::read(&paths, &driver).expect("none"), None);
-        VersionRecord::change(&paths, &driver, |record| record.activate(version("a")))
-            .expect("written");
+        VersionRecord::change(&paths, &driver, |record| {
+            record.activate(ActiveVersion::example("a"))
+        })
+        .expect("written");
         let read = VersionRecord::read(&paths, &driver).expect("readable");
-        assert_eq!(read.and_then(|record| record.active), Some(version("a")));
+        assert_eq!(
+            read.and_then(|record| record.active),
+            Some(ActiveVersion::example("a"))
+        );
 
         let file = VersionRecord::file(&paths, &driver);
         fs::write(&file, r#"{"format":2,"active":"something else"}"#).expect("writable");
-        let error = VersionRecord::change(&paths, &driver, |record| record.activate(version("b")));
+        let error = VersionRecord::change(&paths, &driver, |record| {
+            record.activate(ActiveVersion::example("b"))
+        });
         assert!(matches!(error, Err(RecordError::Later { format: 2, .. })));
         let kept = fs::read_to_string(&file).expect("there");
         assert!(kept.contains("something else"), "{kept}");

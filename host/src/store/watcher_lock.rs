@@ -62,12 +62,7 @@ mod tests {
     #[test]
     fn one_watches_and_the_others_see_it_until_it_ended_some_time_ago() {
         let root = tempfile::tempdir().expect("a directory");
-        let paths = Paths {
-            config: root.path().join("config"),
-            state: root.path().join("state"),
-            run: root.path().join("run"),
-            log: root.path().join("log"),
-        };
+        let paths = Paths::beneath(root.path());
         assert!(!WatcherLock::is_watched(&paths));
         let long_ago = || {
             let file = fs::File::options().write(true).open(paths.watcher());

@@ -32,13 +32,7 @@ impl Site {
 
     fn with(driver_file: &str) -> Self {
         let root = tempfile::tempdir().expect("a directory");
-        let of = |name: &str| root.path().join(name);
-        let paths = Paths {
-            config: of("config"),
-            state: of("state"),
-            run: of("run"),
-            log: of("log"),
-        };
+        let paths = Paths::beneath(root.path());
         let config =
             config::parse_driver(Path::new("/etc/drivebay/drivers.d/nfs.toml"), driver_file);
         fs::create_dir_all(paths.components().join("sha256")).expect("made");
