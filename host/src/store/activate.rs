@@ -83,6 +83,8 @@ struct Attempt<'a> {
     sha256: Option<String>,
     /// As it was when this began. What is decided by it counts only while it is so.
     seen: VersionRecord,
+    /// What serves by it: until something is activated, what lies in the store by name.
+    serving: Option<ActiveVersion>,
 }
 
 /// A component that passed every step but the last two.
@@ -99,10 +101,12 @@ impl<'a> Activation<'a> {
     pub fn take_up(self, candidate: &Candidate) -> Result<Outcome, RecordError> {
         let content = self.content_of(candidate);
         let seen = self.seen()?;
-        let record = self.with_installed(seen.clone());
+        let active = seen.active.clone();
+        let serving = active.or_else(|| installed_version(self.paths, self.driver));
         let progress = VersionProgress::read(self.paths, &self.driver.name);
         let progress = self.note_offer(progress, &content);
-        if record.has_decided(&content) || progress.has_refused(&content) {
+        let is_serving = serving.as_ref().is_some_and(|it| it.content == content);
+        if is_serving || seen.has_decided(&content) || progress.has_refused(&content) {
             self.forget_pending(&progress);
             return Ok(Outcome::Known);
         }
@@ -125,8 +129,12 @@ impl<'a> Activation<'a> {
             since: since.unwrap_or_else(sys::now_seconds),
             sha256: None,
             seen,
+            serving,
         };
-        Ok(attempt.carry_out(candidate, &record))
+        Ok(attempt.end(|attempt| {
+            let sound = attempt.examine(candidate)?;
+            attempt.decide(sound)
+        }))
     }
 
     /// Lets the driver's file, as it is now, count for the version that serves already.
@@ -164,6 +172,7 @@ impl<'a> Activation<'a> {
             since: sys::now_seconds(),
             sha256: Some(active.sha256.clone()),
             seen: self.seen()?,
+            serving: Some(active.clone()),
         };
         Ok(attempt.end(|attempt| {
             attempt
@@ -174,14 +183,6 @@ impl<'a> Activation<'a> {
 
     fn seen(self) -> Result<VersionRecord, RecordError> {
         Ok(VersionRecord::read(self.paths, &self.driver.name)?.unwrap_or_default())
-    }
-
-    /// What serves until something is activated counts as if it had been.
-    fn with_installed(self, mut record: VersionRecord) -> VersionRecord {
-        record.active = record
-            .active
-            .or_else(|| installed_version(self.paths, self.driver));
-        record
     }
 
     /// The version that serves. Where nothing was activated yet it is noted, with the driver's file as it is now: only what
@@ -215,13 +216,6 @@ impl<'a> Activation<'a> {
 }
 
 impl Attempt<'_> {
-    fn carry_out(self, candidate: &Candidate, record: &VersionRecord) -> Outcome {
-        self.end(|attempt| {
-            let sound = attempt.examine(candidate)?;
-            attempt.decide(sound, record)
-        })
-    }
-
     fn end(mut self, work: impl FnOnce(&mut Self) -> Result<Outcome, Failure>) -> Outcome {
         match work(&mut self) {
             Ok(outcome) => outcome,
@@ -304,13 +298,13 @@ impl Attempt<'_> {
     }
 
     /// What is sound serves, unless it takes something away, was rejected, or its moment has not come.
-    fn decide(&mut self, sound: Sound, record: &VersionRecord) -> Result<Outcome, Failure> {
+    fn decide(&mut self, sound: Sound) -> Result<Outcome, Failure> {
         let sha256 = sound.manifest.component_sha256.clone();
-        let is_active = record.active.as_ref().is_some_and(|it| it.sha256 == sha256);
+        let is_active = self.serving.as_ref().is_some_and(|it| it.sha256 == sha256);
         if self.with.driver.versions.rejected.contains(&sha256) && !is_active {
             return self.reject(&sound);
         }
-        if record.has_taken_back(&sha256) {
+        if self.seen.has_taken_back(&sha256) {
             // Delivered in another form, it is the same version still.
             let content = self.content.clone();
             self.change(|record| {
@@ -322,13 +316,13 @@ impl Attempt<'_> {
             self.settle();
             return Ok(Outcome::Rejected);
         }
-        self.forgive(record)?;
-        if !is_active && let Some(reason) = self.reason_to_hold(&sound, record) {
+        self.forgive()?;
+        if !is_active && let Some(reason) = self.reason_to_hold(&sound) {
             return self.hold(sound, reason);
         }
         // A node without any version has nothing to wait with.
         if !is_active
-            && record.active.is_some()
+            && self.serving.is_some()
             && let Some(seconds) = self.with.seconds_left(&sha256, self.since)
         {
             let not_before = sys::now_seconds() + seconds;
@@ -336,7 +330,7 @@ impl Attempt<'_> {
             return Ok(Outcome::Waits(seconds));
         }
         self.begin(Step::Switch);
-        if let Some(active) = record.active.clone().filter(|_| is_active) {
+        if let Some(active) = self.serving.clone().filter(|_| is_active) {
             // Delivered in another form, or with another driver's file or signature.
             self.switch(ActiveVersion {
                 driver_file: self.with.driver.text.clone(),
@@ -360,10 +354,10 @@ impl Attempt<'_> {
     }
 
     /// The source shows another version: those that it showed before are rejected and held no longer.
-    fn forgive(&mut self, record: &VersionRecord) -> Result<(), Failure> {
+    fn forgive(&mut self) -> Result<(), Failure> {
         let offered = self.content.offered.clone();
         let is_gone = |held: &HeldVersion| held.content.offered != offered;
-        if record.rejected.is_empty() && !record.held.iter().any(is_gone) {
+        if self.seen.rejected.is_empty() && !self.seen.held.iter().any(is_gone) {
             return Ok(());
         }
         self.change(|record| {
@@ -372,12 +366,12 @@ impl Attempt<'_> {
         })
     }
 
-    fn reason_to_hold(&self, sound: &Sound, record: &VersionRecord) -> Option<String> {
+    fn reason_to_hold(&self, sound: &Sound) -> Option<String> {
         let sha256 = &sound.manifest.component_sha256;
         if self.with.driver.versions.held.contains(sha256) {
             return Some("versions.held of the driver's file names it".to_owned());
         }
-        let active = record.active.as_ref()?;
+        let active = self.serving.as_ref()?;
         let limits = self.with.driver.limits.compile;
         let Some(active) = manifest_of(self.with.paths, &active.sha256, limits) else {
             return Some("it cannot be compared with the version that serves".to_owned());
@@ -435,13 +429,10 @@ impl Attempt<'_> {
 
     /// The one moment at which anything changes for callers.
     fn switch(&mut self, version: ActiveVersion) -> Result<(), Failure> {
-        let installed = installed_version(self.with.paths, self.with.driver);
-        let now = version.clone();
-        let before = self.change(|record| {
-            record.active = record.active.take().or(installed);
-            let before = record.active.clone();
+        let (now, before) = (version.clone(), self.serving.clone());
+        self.change(|record| {
+            record.active.clone_from(&before);
             record.activate(version);
-            before
         })?;
         let is_change = |before: &ActiveVersion| {
             before.sha256 != now.sha256 || before.driver_file != now.driver_file
