@@ -149,14 +149,18 @@ impl<'a> Activation<'a> {
             offered: active.content.offered.clone(),
             driver_file: Content::driver_file(self.driver),
         };
-        self.forget_old_rules(&content);
-        let progress = VersionProgress::read(self.paths, &self.driver.name);
+        // What could not be done for another driver's file.
+        self.forget_refused(|it| {
+            let noted = it.content.as_ref().map(|noted| &noted.driver_file);
+            it.of == Subject::Rules && noted != Some(&content.driver_file)
+        });
         // Another component's version is not this driver's any more.
         let is_another = active.component != self.driver.component;
         if is_another || active.content.driver_file == content.driver_file {
-            self.forget_wrong_file(progress);
+            self.forget_refused(|it| it.of == Subject::DriverFile);
             return Ok(Outcome::Known);
         }
+        let progress = VersionProgress::read(self.paths, &self.driver.name);
         if progress.has_refused(&content) {
             return Ok(Outcome::Known);
         }

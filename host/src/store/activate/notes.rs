@@ -46,22 +46,11 @@ impl Activation<'_> {
         }
     }
 
-    /// What could not be done for another driver's file.
-    pub(super) fn forget_old_rules(self, content: &Content) {
+    /// What was wrong and is no longer.
+    pub(super) fn forget_refused(self, is_past: impl Fn(&RefusedVersion) -> bool) {
         let mut progress = VersionProgress::read(self.paths, &self.driver.name);
-        let is_old = |it: &RefusedVersion| {
-            let noted = it.content.as_ref().map(|noted| &noted.driver_file);
-            it.of == Subject::Rules && noted != Some(&content.driver_file)
-        };
-        if progress.refused.iter().any(is_old) {
-            progress.refused.retain(|it| !is_old(it));
-            self.note(progress);
-        }
-    }
-
-    pub(super) fn forget_wrong_file(self, mut progress: VersionProgress) {
         let before = progress.refused.len();
-        progress.refused.retain(|it| it.of != Subject::DriverFile);
+        progress.refused.retain(|it| !is_past(it));
         if progress.refused.len() != before {
             self.note(progress);
         }
