@@ -10,6 +10,7 @@ mod core_dump;
 mod directory;
 mod disk;
 mod durable;
+mod event_log;
 mod file_cache;
 mod host_name;
 mod inotify;
@@ -27,7 +28,6 @@ mod socket;
 mod socket_directory;
 mod socket_name;
 mod stdio;
-mod tally;
 mod termination;
 
 pub use clock::{ThreadClock, now_seconds};
@@ -42,6 +42,7 @@ pub use durable::{
     remove_durably, remove_durably_by_way_of, remove_leftovers, remove_unfinished, replace_link,
     write_durably, write_durably_by_way_of, write_program_durably,
 };
+pub use event_log::{EventLog, LAST_EVENTS};
 pub use file_cache::{FileCache, if_there};
 pub use host_name::host_name;
 pub use inotify::{DirectoryEvents, Heard, WatchedDirectory, wait_readable};
@@ -60,5 +61,4 @@ pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
 pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
-pub use tally::{TALLY_KEEPS, Tally};
 pub use termination::{hold_termination, wait_for_termination};

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::Paths;
-use crate::sys::{TALLY_KEEPS, Tally};
+use crate::sys::{EventLog, LAST_EVENTS};
 use crate::volume::DriverName;
 
 /// How a call of a guest ended, as far as the version is answerable for it.
@@ -32,7 +32,7 @@ impl CallEnd {
 pub(super) const TOLD: u8 = b'!';
 
 /// More calls than that are never asked for: no more are kept.
-pub(super) const MOST_CALLS: usize = TALLY_KEEPS / 2;
+pub(super) const MOST_CALLS: usize = LAST_EVENTS / 2;
 
 /// Calls, and those of them that broke down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) fn file(paths: &Paths, driver: &DriverName, sha256: &str) -> PathBuf 
 
 /// For a version that serves from now on.
 pub(super) fn begin_anew(paths: &Paths, driver: &DriverName, sha256: &str) -> io::Result<()> {
-    Tally::begin_anew(&file(paths, driver, sha256))
+    EventLog::begin_anew(&file(paths, driver, sha256))
 }
 
 #[cfg(test)]

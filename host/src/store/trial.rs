@@ -15,7 +15,7 @@ use super::imports::problems;
 use super::manifest::Manifest;
 use super::version_record::{ActiveVersion, RecordError, RejectedBy, VersionRecord};
 use crate::config::{DriverConfig, Paths, RollbackRule};
-use crate::sys::{self, Tally};
+use crate::sys::{self, EventLog};
 
 /// Of one version of one driver, in this process.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Trial {
     paths: Paths,
     config: Arc<DriverConfig>,
     sha256: String,
-    calls: Tally,
+    calls: EventLog,
     /// Whether this process has said that the version goes on.
     told: AtomicBool,
 }
@@ -48,7 +48,7 @@ impl Trial {
     /// For a version that is loaded to be called.
     pub fn new(paths: Paths, config: Arc<DriverConfig>, sha256: &str) -> Self {
         Self {
-            calls: Tally::at(call_counts::file(&paths, &config.name, sha256)),
+            calls: EventLog::at(call_counts::file(&paths, &config.name, sha256)),
             paths,
             config,
             sha256: sha256.to_owned(),
@@ -155,7 +155,7 @@ impl Trial {
     /// What cannot be read counts as no calls, of which none broke down.
     fn events(&self, sha256: &str) -> Vec<u8> {
         let file = call_counts::file(&self.paths, &self.config.name, sha256);
-        Tally::read(&file).unwrap_or_default()
+        EventLog::read(&file).unwrap_or_default()
     }
 
     /// Unless somebody else decided meanwhile.

@@ -93,7 +93,7 @@ impl Site {
 
     fn has_been_told(&self, of: char) -> bool {
         let file = call_counts::file(&self.paths, &driver(), &digest(of));
-        let events = Tally::read(&file).expect("readable");
+        let events = EventLog::read(&file).expect("readable");
         let told = events.iter().filter(|event| **event == TOLD).count();
         assert!(told <= 1, "{told} times");
         told == 1

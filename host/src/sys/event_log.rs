@@ -16,19 +16,19 @@ use super::directory::create_root_only_directory;
 use super::file_cache::if_there;
 
 /// How many of the last events are kept at least, where there were so many.
-pub const TALLY_KEEPS: usize = 4096;
+pub const LAST_EVENTS: usize = 4096;
 
 /// So long the file gets before it is cut back.
-const LONGEST: u64 = 2 * TALLY_KEEPS as u64;
+const LONGEST: u64 = 2 * LAST_EVENTS as u64;
 
 /// A file of events, opened with the first that is added.
 #[derive(Debug)]
-pub struct Tally {
+pub struct EventLog {
     path: PathBuf,
     file: Mutex<Option<File>>,
 }
 
-impl Tally {
+impl EventLog {
     /// At that path, of which nothing is touched yet.
     pub fn at(path: PathBuf) -> Self {
         Self {
@@ -97,8 +97,8 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn cut(mut file: &File, length: u64) -> io::Result<()> {
-    let mut kept = vec![0; TALLY_KEEPS];
-    let from = length.saturating_sub(TALLY_KEEPS as u64);
+    let mut kept = vec![0; LAST_EVENTS];
+    let from = length.saturating_sub(LAST_EVENTS as u64);
     match file.read_exact_at(&mut kept, from) {
         // Another process has cut it back already.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
@@ -112,46 +112,49 @@ fn cut(mut file: &File, length: u64) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn tally() -> (tempfile::TempDir, Tally) {
+    fn event_log() -> (tempfile::TempDir, EventLog) {
         let directory = tempfile::tempdir().expect("a directory");
-        let tally = Tally::at(directory.path().join("calls/nfs/a"));
-        (directory, tally)
+        let event_log = EventLog::at(directory.path().join("calls/nfs/a"));
+        (directory, event_log)
     }
 
     #[test]
     fn events_of_several_who_have_the_file_open_are_all_there() {
-        let (_directory, tally) = tally();
-        assert_eq!(Tally::read(&tally.path).expect("none"), b"");
-        let other = Tally::at(tally.path.clone());
+        let (_directory, event_log) = event_log();
+        assert_eq!(EventLog::read(&event_log.path).expect("none"), b"");
+        let other = EventLog::at(event_log.path.clone());
         for event in *b"abc" {
-            tally.add(event).expect("writable");
+            event_log.add(event).expect("writable");
             other.add(b'.').expect("writable");
         }
-        assert_eq!(Tally::read(&tally.path).expect("readable"), b"a.b.c.");
+        assert_eq!(
+            EventLog::read(&event_log.path).expect("readable"),
+            b"a.b.c."
+        );
     }
 
     #[test]
     fn what_begins_anew_is_counted_by_those_who_had_it_open() {
-        let (_directory, tally) = tally();
-        Tally::begin_anew(&tally.path).expect("nothing yet");
-        tally.add(b'a').expect("writable");
-        Tally::begin_anew(&tally.path).expect("ours");
-        tally.add(b'b').expect("writable");
-        assert_eq!(Tally::read(&tally.path).expect("readable"), b"b");
+        let (_directory, event_log) = event_log();
+        EventLog::begin_anew(&event_log.path).expect("nothing yet");
+        event_log.add(b'a').expect("writable");
+        EventLog::begin_anew(&event_log.path).expect("ours");
+        event_log.add(b'b').expect("writable");
+        assert_eq!(EventLog::read(&event_log.path).expect("readable"), b"b");
     }
 
     #[test]
     fn the_last_of_very_many_are_kept_and_the_file_stays_small() {
-        let (_directory, tally) = tally();
-        let many = 5 * TALLY_KEEPS + 7;
+        let (_directory, event_log) = event_log();
+        let many = 5 * LAST_EVENTS + 7;
         let event_of = |number: usize| [b'a', b'b'][number % 2];
         for event in 0..many {
-            tally.add(event_of(event)).expect("writable");
-            let length = fs::metadata(&tally.path).expect("there").len();
+            event_log.add(event_of(event)).expect("writable");
+            let length = fs::metadata(&event_log.path).expect("there").len();
             assert!(length < LONGEST, "{length} after {event}");
         }
-        let kept = Tally::read(&tally.path).expect("readable");
-        assert!(kept.len() >= TALLY_KEEPS);
+        let kept = EventLog::read(&event_log.path).expect("readable");
+        assert!(kept.len() >= LAST_EVENTS);
         let is_last = |(back, event): (usize, &u8)| *event == event_of(many - 1 - back);
         assert!(kept.iter().rev().enumerate().all(is_last));
     }
@@ -165,8 +168,8 @@ mod tests {
         );
         fs::write(&precious, "kept").expect("writable");
         std::os::unix::fs::symlink(&precious, &path).expect("writable");
-        assert!(Tally::at(path.clone()).add(b'x').is_err());
-        assert!(Tally::begin_anew(&path).is_err());
+        assert!(EventLog::at(path.clone()).add(b'x').is_err());
+        assert!(EventLog::begin_anew(&path).is_err());
         assert_eq!(fs::read_to_string(&precious).expect("there"), "kept");
     }
 }
