@@ -24,6 +24,7 @@ mod controller;
 mod endpoint;
 mod group_controller;
 mod identity;
+mod linger;
 mod metrics;
 mod node;
 mod proto;

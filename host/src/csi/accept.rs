@@ -1,5 +1,6 @@
 //! Callers that come to a driver's socket: accepted until nobody can wait there any more.
 
+use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::linger::Connection;
 use crate::driver::Driver;
 use crate::sys::SocketName;
 
@@ -26,25 +28,34 @@ pub(super) struct Acceptor {
     name: SocketName,
     listener: UnixListener,
     driver: Driver,
-    connections: mpsc::Sender<io::Result<UnixStream>>,
+    connections: mpsc::Sender<io::Result<Connection>>,
+    open: mpsc::Sender<Infallible>,
 }
 
+/// Whoever is accepted; and what ends when the last of them is gone.
+pub(super) type Accepted = (
+    ReceiverStream<io::Result<Connection>>,
+    mpsc::Receiver<Infallible>,
+);
+
 impl Acceptor {
-    /// The second value has whoever is accepted, and ends when this one does.
+    /// The stream of whoever is accepted ends when this does.
     pub(super) fn new(
         name: SocketName,
         listener: std::os::unix::net::UnixListener,
         driver: Driver,
-    ) -> io::Result<(Self, ReceiverStream<io::Result<UnixStream>>)> {
+    ) -> io::Result<(Self, Accepted)> {
         listener.set_nonblocking(true)?;
         let (connections, accepted) = mpsc::channel(1);
+        let (open, all_closed) = mpsc::channel(1);
         let acceptor = Self {
             name,
             listener: UnixListener::from_std(listener)?,
             driver,
             connections,
+            open,
         };
-        Ok((acceptor, ReceiverStream::new(accepted)))
+        Ok((acceptor, (ReceiverStream::new(accepted), all_closed)))
     }
 
     /// Accepts until it is told to stop; then gives up the name, and accepts who has connected already. Closed with
@@ -75,6 +86,7 @@ impl Acceptor {
     async fn hand_over<A>(&self, accepted: io::Result<(UnixStream, A)>) {
         match accepted {
             Ok((connection, _)) => {
+                let connection = Connection::new(connection, self.open.clone());
                 // Nobody takes it where the server has ended.
                 let _ = self.connections.send(Ok(connection)).await;
             }

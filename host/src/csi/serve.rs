@@ -9,11 +9,13 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tonic::transport::Server;
 
 use super::accept::Acceptor;
 use super::concurrency;
 use super::endpoint::Endpoint;
+use super::linger::LINGER;
 use super::metrics::{CountLayer, Listeners, Metrics, Occupied};
 use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
@@ -185,7 +187,8 @@ impl Listening {
             name,
             socket,
         } = self;
-        let (acceptor, accepted) = Acceptor::new(name, socket, service.0.driver.clone())?;
+        let (acceptor, (accepted, mut all_closed)) =
+            Acceptor::new(name, socket, service.0.driver.clone())?;
         let mode = service.0.mode;
         let controller = mode
             .has_controller()
@@ -205,6 +208,8 @@ impl Listening {
             // It stops when nobody comes any more; a signal of its own would come before the last of them.
             .serve_with_incoming_shutdown(accepted, std::future::pending());
         let (served, ()) = tokio::join!(served, acceptor.accept_until(stop));
+        // The process ends next, and closes what is open still.
+        let _ = timeout(LINGER, all_closed.recv()).await;
         served.map_err(|source| ServeError::Transport { endpoint, source })
     }
 }
@@ -227,7 +232,7 @@ async fn serve_all(
         Some(ended) = servers.join_next() => return outcome(ended),
     }
     drop(stop);
-    let drained = tokio::time::timeout(drain, async {
+    let drained = timeout(drain, async {
         while let Some(ended) = servers.join_next().await {
             outcome(ended)?;
         }
