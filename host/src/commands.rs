@@ -8,6 +8,7 @@
 mod activate;
 mod check;
 mod compile;
+mod health;
 mod inspect;
 mod install;
 mod printed;
@@ -86,6 +87,8 @@ enum Command {
     Run(run::Run),
     /// Serve drivers to CSI callers
     Serve(serve::Serve),
+    /// Ask a running `serve` whether every driver is ready and known to kubelet; exits 0 or 1
+    Health(health::Health),
     /// Let another version of a driver's component serve at once
     Activate(activate::Activate),
     /// Let the version of a driver's component serve again that did before
@@ -118,6 +121,7 @@ impl Cli {
             Command::Compile(command) => command.run(&paths),
             Command::Run(command) => command.run(&paths),
             Command::Serve(command) => command.run(&paths),
+            Command::Health(command) => command.run(),
             Command::Activate(command) => command.run(&paths),
             Command::Rollback(command) => command.run(&paths),
             Command::Status(command) => command.run(&paths),

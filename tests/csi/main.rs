@@ -11,6 +11,7 @@ mod controllers;
 mod group_snapshots;
 mod metrics;
 mod refused_callers;
+mod registration;
 mod replacement;
 mod rollback;
 mod rules;

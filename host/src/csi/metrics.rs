@@ -19,6 +19,7 @@
 //! depends on drivers and methods, and never on volumes. Counters begin at zero with the process.
 //!
 //! ```text
+//! address           where all of it is told
 //! call              one RPC, counted from its first byte to the end of its work
 //! method            CSI's methods by name
 //! rejected          calls that are answered before a service sees them, for the log
@@ -28,6 +29,7 @@
 //! listener          GET /metrics and GET /healthz
 //! ```
 
+mod address;
 mod call;
 mod connections;
 mod counters;
@@ -36,6 +38,7 @@ mod listener;
 mod method;
 mod unserved_calls;
 
+pub use address::{MetricsAddress, MetricsAddressError};
 pub(super) use call::{Call, CountLayer};
 pub(super) use counters::Metrics;
-pub(super) use listener::{Listeners, Occupied};
+pub(super) use listener::{Listeners, Occupied, Pages};

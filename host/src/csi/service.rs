@@ -1,9 +1,11 @@
 //! One driver, as CSI's callers see it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::concurrency::ConcurrencyLimit;
 use super::endpoint::Endpoint;
+use super::registration::Standing;
 use crate::driver::Driver;
 use crate::error::DriverError;
 use crate::volume::NodeId;
@@ -41,6 +43,8 @@ pub struct Plugin {
     pub mode: Mode,
     /// The cluster's name of this node.
     pub node: Option<NodeId>,
+    /// kubelet's directory of plugins, where it is to know of the driver.
+    pub register_at: Option<PathBuf>,
 }
 
 /// One driver, as CSI's callers see it; clones share it.
@@ -55,6 +59,8 @@ pub(crate) struct Shared {
     /// The cluster's name of this node, for backends that have none of their own.
     pub(super) node: Option<NodeId>,
     pub(super) concurrency: ConcurrencyLimit,
+    /// Where kubelet is to know of the driver, and how it stands with it.
+    pub(super) registration: Option<(PathBuf, Standing)>,
 }
 
 impl Service {
@@ -72,6 +78,9 @@ impl Service {
             mode: plugin.mode,
             node: plugin.node,
             concurrency: ConcurrencyLimit::new(),
+            registration: plugin
+                .register_at
+                .map(|directory| (directory, Standing::default())),
         })))
     }
 }

@@ -36,6 +36,19 @@ pub fn create_root_only_directory(path: &Path) -> io::Result<()> {
     close_directory(path)
 }
 
+/// Makes a directory beneath another one that is there, with those between them, for its owner and its group as kubelet
+/// makes its own.
+///
+/// # Errors
+/// From the file system; `NotFound` where the one above it is not there.
+pub fn create_directories_beneath(above: &Path, path: &Path) -> io::Result<()> {
+    if !above.is_dir() {
+        let missing = format!("{} is not a directory that is there", above.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, missing));
+    }
+    DirBuilder::new().recursive(true).mode(0o750).create(path)
+}
+
 /// The same once a process for each directory: for those that are used in every call.
 pub(super) fn create_once(path: &Path) -> io::Result<()> {
     static MADE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);

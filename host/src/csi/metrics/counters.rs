@@ -93,11 +93,6 @@ impl Metrics {
         Ok(out)
     }
 
-    /// Drivers that cannot serve now.
-    pub(super) fn unready(&self) -> Vec<&str> {
-        self.0.drivers.unready()
-    }
-
     pub(super) fn in_flight(&self, driver: &str) -> Gauge {
         let labels = DriverLabel {
             driver: driver.into(),
