@@ -41,6 +41,6 @@ mod status;
 pub use capabilities::{controller_rpcs, group_controller_rpcs, node_rpcs};
 pub use endpoint::{Endpoint, EndpointError};
 pub use metrics::{MetricsAddress, MetricsAddressError};
-pub use registration::registration_socket;
+pub use registration::{RegistrationError, registration_socket};
 pub use serve::{MetricsConfig, ServeError, serve};
 pub use service::{Mode, Plugin};

@@ -7,6 +7,7 @@
 
 mod adopted_mounts;
 mod alibaba_compatibility;
+mod attach_limit;
 mod controllers;
 mod group_snapshots;
 mod metrics;

@@ -1,14 +1,18 @@
 //! `drivebay serve` makes itself known to kubelet, and tells whether it is: the socket is dialled as kubelet dials it.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::thread;
 
 use drivebay_tests::csi_proto as proto;
+use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::{
     Csi, HOSTILE_GRANTS, Node, RegistrationSocket, WatGuest, eventually, hostile_node,
-    is_answered_at, text,
+    is_answered_at, mounted, text,
 };
 
 const NAME: &str = "hostile.drivebay.dev";
@@ -93,13 +97,19 @@ fn kubelet_finds_a_driver_by_its_root_directory_alone() {
     let node = ready_node();
     let (csi, socket) = registering(&node, &[]);
     let info = socket.info().expect("answered");
-    assert_eq!((info.r#type.as_str(), info.name.as_str()), ("CSIPlugin", NAME));
+    assert_eq!(
+        (info.r#type.as_str(), info.name.as_str()),
+        ("CSIPlugin", NAME)
+    );
     assert_eq!(info.supported_versions, ["1.0.0"]);
     let endpoint = node.path(&format!("kubelet/plugins/{NAME}/csi.sock"));
     assert_eq!(Path::new(&info.endpoint), endpoint);
     assert!(is_answered_at(&endpoint));
+    let counts = |count: u8| format!("drivebay_registered{{driver=\"hostile\"}} {count}\n");
+    assert!(metrics(&node).contains(&counts(0)), "{}", metrics(&node));
     socket.accept();
     is_well(&node);
+    assert!(metrics(&node).contains(&counts(1)), "{}", metrics(&node));
     assert_eq!(mode(socket.path()), 0o600);
     for made in [registry(&node), node.path("kubelet/plugins")] {
         assert_eq!(mode(&made), 0o750, "{}", made.display());
@@ -148,13 +158,20 @@ fn a_driver_that_kubelet_refused_is_offered_again_and_unwell_until_it_is_registe
     let mut before = socket.inode();
     for _ in 0..2 {
         socket.refuse("already registered\nby somebody");
-        is_unwell(&node, r"kubelet did not register it: already registered\nby somebody");
+        is_unwell(
+            &node,
+            r"kubelet did not register it: already registered\nby somebody",
+        );
         socket.is_another_than(before);
         before = socket.inode();
         assert_eq!(socket.info().expect("answered").name, NAME);
         is_unwell(&node, "already registered");
     }
-    assert!(csi.log().contains("`drivebay check` say why"), "{}", csi.log());
+    assert!(
+        csi.log().contains("`drivebay check` say why"),
+        "{}",
+        csi.log()
+    );
     socket.accept();
     is_well(&node);
     assert!(csi.stop(), "it went on all the time");
@@ -275,7 +292,10 @@ fn a_directory_that_cannot_be_made_is_named_with_what_to_do() {
         ),
         (
             vec!["--endpoint", "unix:///nonexistent/plugins/csi.sock"],
-            ["cannot make /nonexistent/plugins", "/nonexistent is not a directory"],
+            [
+                "cannot make /nonexistent/plugins",
+                "/nonexistent is not a directory",
+            ],
         ),
     ] {
         let mut serve = node.drivebay(&["serve", "--driver", "hostile"]);
@@ -286,4 +306,43 @@ fn a_directory_that_cannot_be_made_is_named_with_what_to_do() {
             assert!(said.contains(part), "{said}");
         }
     }
+}
+
+/// What the process counts, asked at its socket for health.
+#[track_caller]
+fn metrics(node: &Node) -> String {
+    let mut connection = UnixStream::connect(node.path("health.sock")).expect("it listens");
+    connection
+        .write_all(b"GET /metrics HTTP/1.0\r\n\r\n")
+        .expect("sent");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("answered");
+    answer
+}
+
+#[test]
+fn health_and_kubelet_are_answered_while_a_call_hangs() {
+    let guest = WatGuest::named("hostile").stage("(loop $on (br $on))");
+    let limits = "[limits]\ncpu = \"60s\"\ndeadline = \"60s\"\n";
+    let node = hostile_node(&guest, &format!("{}{limits}", grants()));
+    let (csi, socket) = registering(&node, &[]);
+    csi.answers();
+    socket.accept();
+    let request = proto::NodePublishVolumeRequest {
+        volume_id: "volume-1".to_owned(),
+        target_path: text(&node.pod("web").join("mount")).to_owned(),
+        volume_capability: Some(mounted(Mode::MultiNodeMultiWriter)),
+        ..proto::NodePublishVolumeRequest::default()
+    };
+    thread::scope(|scope| {
+        let call = scope.spawn(|| csi.node_publish_volume(request));
+        eventually("the call to be under way", || {
+            metrics(&node).contains("drivebay_rpcs_in_flight{driver=\"hostile\"} 1")
+        });
+        is_well(&node);
+        assert_eq!(socket.info().expect("answered").name, NAME);
+        assert!(!call.is_finished(), "it hangs all the time");
+        csi.kill();
+        assert!(call.join().expect("no panic").is_err());
+    });
 }

@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn an_answer_has_a_status_and_a_body() {
-        let answer = "HTTP/1.0 503 Service Unavailable\r\ncontent-length: 15\r\n\r\nnfs: not ready\n";
+        let answer =
+            "HTTP/1.0 503 Service Unavailable\r\ncontent-length: 15\r\n\r\nnfs: not ready\n";
         assert_eq!(read(answer), Some(("503", "nfs: not ready\n")));
         for nonsense in ["", "HTTP/1.0 200 OK\r\n", "220 mail\r\n\r\n"] {
             assert_eq!(read(nonsense), None, "{nonsense:?}");

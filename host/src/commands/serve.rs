@@ -4,13 +4,14 @@ mod guest_memory;
 mod sockets;
 mod verbosity;
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use drivebay::config::{self, DriverConfig, Paths};
 use drivebay::csi::{self, MetricsAddress, MetricsConfig, Mode, Plugin};
-use drivebay::driver::{self, Driver};
+use drivebay::driver::{self, AttachLimit, Driver};
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
 use guest_memory::GuestMemory;
@@ -43,6 +44,10 @@ pub(crate) struct Serve {
         value_name = "NAME"
     )]
     node_id: Option<String>,
+    /// How many volumes this node can have, of drivers whose backend has such a limit; by the table in the driver's file,
+    /// or by the backend, if not given
+    #[arg(long, env = "MAX_VOLUMES_PERNODE", value_name = "NUMBER")]
+    max_volumes_per_node: Option<NonZeroU32>,
     /// Serve Prometheus metrics there: /metrics, and /healthz; plain HTTP to everybody who can reach that IP:PORT, or
     /// on a Unix socket that is root's alone, unix:///path
     #[arg(long, value_name = "ADDRESS")]
@@ -90,6 +95,7 @@ impl Serve {
             endpoint: place.endpoint,
             mode,
             node: self.node_id.clone().filter(|id| !id.is_empty()).map(NodeId),
+            attach_limit: self.max_volumes_per_node.map(AttachLimit),
             register_at: place.register_at,
         };
         let plugins = drivers.into_iter().zip(places).map(plugin).collect();

@@ -25,7 +25,7 @@ const LATECOMERS: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is done about a socket's name, each second.
-pub(super) trait Upkeep: fmt::Debug + Send {
+pub(super) trait Upkeep: fmt::Debug + Send + Sync {
     /// A new socket, where the name leads to this process again because of it.
     fn look(&mut self, name: &mut SocketName) -> io::Result<Option<StdUnixListener>>;
 }

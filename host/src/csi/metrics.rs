@@ -13,6 +13,7 @@
 //! | `drivebay_component_loaded_info` | driver, version, sha256 | 1; a component that this process has loaded |
 //! | `drivebay_component_pending` | driver, step | 1; a version on its way |
 //! | `drivebay_component_refused` | driver, step | what was delivered and did not become a version |
+//! | `drivebay_registered` | driver | whether kubelet has registered it: 1 or 0; only where it is to |
 //! | `drivebay_component_held`, `drivebay_component_rejected` | driver | versions that wait for the operator; that are not activated by themselves |
 //!
 //! `driver` is the name of the driver's file. No label takes a value from a request: the number of series
@@ -25,6 +26,7 @@
 //! rejected          calls that are answered before a service sees them, for the log
 //! counters          of all drivers of this process
 //! drivers           what the drivers counted themselves
+//! registrations     which drivers kubelet has registered
 //! connections       which are being answered, and which has to go
 //! listener          GET /metrics and GET /healthz
 //! ```
@@ -36,6 +38,7 @@ mod counters;
 mod drivers;
 mod listener;
 mod method;
+mod registrations;
 mod unserved_calls;
 
 pub use address::{MetricsAddress, MetricsAddressError};

@@ -16,7 +16,6 @@ mod backoff;
 mod renewal;
 mod standing;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,6 @@ use super::proto::registration::registration_server::{Registration, Registration
 use super::proto::registration::{
     InfoRequest, PluginInfo, RegistrationStatus, RegistrationStatusResponse,
 };
-use super::serve::ServeError;
 use super::service::Service;
 use crate::driver::Driver;
 use crate::error::GuestText;
@@ -61,6 +59,14 @@ pub(super) struct Registrar {
     socket: PathBuf,
 }
 
+/// Why a driver cannot be made known to kubelet.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot answer kubelet at {}", socket.display())]
+pub struct RegistrationError {
+    socket: PathBuf,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
 /// The name of a driver's socket in kubelet's directory.
 pub fn registration_socket(directory: &Path, csi_name: &str) -> PathBuf {
     directory.join(format!("{csi_name}-reg.sock"))
@@ -85,7 +91,12 @@ impl Registrar {
 
     /// Offers the driver to kubelet until it is told to stop. Whatever kubelet answers, and whoever removes the socket:
     /// it goes on.
-    pub(super) async fn serve(self, mut stop: watch::Receiver<()>) -> Result<(), ServeError> {
+    pub(super) async fn serve(
+        self,
+        mut stop: watch::Receiver<()>,
+    ) -> Result<(), RegistrationError> {
+        let socket = self.socket.clone();
+        let failed = |source| RegistrationError { socket, source };
         tokio::select! {
             () = self.ready() => {}
             _ = stop.changed() => return Ok(()),
@@ -99,19 +110,22 @@ impl Registrar {
             self.standing.clone(),
             self.socket.clone(),
         );
-        let (acceptor, (accepted, _)) = Acceptor::new(name, listener, Box::new(renewal))?;
+        let accepting = Acceptor::new(name, listener, Box::new(renewal));
+        let (acceptor, (accepted, _)) = match accepting {
+            Ok(accepting) => accepting,
+            Err(error) => return Err(failed(error.into())),
+        };
         tracing::info!(
             csi.name = self.info.name,
             socket = %self.socket.display(),
             endpoint = self.info.endpoint,
             "offered to kubelet"
         );
-        let socket = self.socket.clone();
         let served = Server::builder()
             .add_service(RegistrationServer::new(self))
             .serve_with_incoming_shutdown(accepted, std::future::pending());
         let (served, ()) = tokio::join!(served, acceptor.accept_until(stop));
-        served.map_err(|source| ServeError::Registration { socket, source })
+        served.map_err(|error| failed(error.into()))
     }
 
     async fn ready(&self) {
@@ -131,22 +145,12 @@ impl Registrar {
                 }
                 Err(error) => {
                     let pause = backoff.next_pause();
-                    no_socket(&self.standing, &self.socket, &error);
+                    self.standing.has_no_socket(&self.socket, &error);
                     sleep(pause).await;
                 }
             }
         }
     }
-}
-
-/// Says why there is no socket, and what helps.
-fn no_socket(standing: &Standing, socket: &Path, error: &io::Error) {
-    tracing::error!(
-        %error,
-        socket = %socket.display(),
-        "cannot listen where kubelet looks for drivers, and try again; see that the directory is there and can be written"
-    );
-    standing.has_no_socket(format!("cannot listen at {}: {error}", socket.display()));
 }
 
 #[tonic::async_trait]

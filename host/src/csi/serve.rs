@@ -21,7 +21,7 @@ use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
-use super::registration::Registrar;
+use super::registration::{Registrar, RegistrationError};
 use super::service::{Plugin, Service};
 use crate::error::DriverError;
 use crate::sys::{self, Predecessor, SocketName};
@@ -61,11 +61,8 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The driver cannot be made known to kubelet.
-    #[error("cannot answer kubelet at {}", socket.display())]
-    Registration {
-        socket: PathBuf,
-        source: tonic::transport::Error,
-    },
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
     /// Threads, signals.
     #[error("cannot serve")]
     Io(#[from] io::Error),
@@ -92,6 +89,7 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
         .into_iter()
         .map(Prepared::new)
         .collect::<Result<Vec<_>, _>>()?;
+    let listeners = metrics_config.told(listeners.take_name())?;
     // Last: whoever listens there now does so until nothing can go wrong here.
     let listening = prepared
         .into_iter()
@@ -112,11 +110,7 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
     let entered = runtime.enter();
     let _socket = listeners.answer(&pages)?;
     drop(entered);
-    let outcome = runtime.block_on(serve_all(
-        listening,
-        &pages.metrics,
-        longest + DRAIN_GRACE,
-    ));
+    let outcome = runtime.block_on(serve_all(listening, &pages.metrics, longest + DRAIN_GRACE));
     // Work whose caller has gone is waited for too: killed, it would be repeated.
     runtime.shutdown_timeout(longest + DRAIN_GRACE);
     outcome
@@ -124,8 +118,15 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
 
 impl MetricsConfig {
     fn listen(&self, occupied: Occupied) -> Result<Listeners, ServeError> {
-        let opened = Listeners::open(&self.directory, self.address.as_ref(), occupied);
-        match (opened, &self.address) {
+        self.told(Listeners::open(
+            &self.directory,
+            self.address.as_ref(),
+            occupied,
+        ))
+    }
+
+    fn told(&self, listeners: io::Result<Listeners>) -> Result<Listeners, ServeError> {
+        match (listeners, &self.address) {
             (Ok(listeners), _) => Ok(listeners),
             (Err(source), Some(address)) => Err(ServeError::Metrics {
                 address: address.clone(),
@@ -243,7 +244,8 @@ async fn serve_all(
     // All listen: kubelet calls a driver as soon as it knows of it.
     for one in listening {
         if let Some(registrar) = Registrar::of(&one.service, one.endpoint.path()) {
-            servers.spawn(registrar.serve(stopping.clone()));
+            let registered = registrar.serve(stopping.clone());
+            servers.spawn(async { registered.await.map_err(ServeError::Registration) });
         }
         servers.spawn(one.serve(metrics.clone(), stopping.clone()));
     }

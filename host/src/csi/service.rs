@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::concurrency::ConcurrencyLimit;
 use super::endpoint::Endpoint;
 use super::registration::Standing;
-use crate::driver::Driver;
+use crate::driver::{AttachLimit, Driver};
 use crate::error::DriverError;
 use crate::volume::NodeId;
 
@@ -43,6 +43,8 @@ pub struct Plugin {
     pub mode: Mode,
     /// The cluster's name of this node.
     pub node: Option<NodeId>,
+    /// How many volumes the node can have, where the operator says so and the backend has such a limit.
+    pub attach_limit: Option<AttachLimit>,
     /// kubelet's directory of plugins, where it is to know of the driver.
     pub register_at: Option<PathBuf>,
 }
@@ -58,6 +60,7 @@ pub(crate) struct Shared {
     pub(super) mode: Mode,
     /// The cluster's name of this node, for backends that have none of their own.
     pub(super) node: Option<NodeId>,
+    pub(super) attach_limit: Option<AttachLimit>,
     pub(super) concurrency: ConcurrencyLimit,
     /// Where kubelet is to know of the driver, and how it stands with it.
     pub(super) registration: Option<(PathBuf, Standing)>,
@@ -77,6 +80,7 @@ impl Service {
             driver: plugin.driver,
             mode: plugin.mode,
             node: plugin.node,
+            attach_limit: plugin.attach_limit,
             concurrency: ConcurrencyLimit::new(),
             registration: plugin
                 .register_at

@@ -335,4 +335,22 @@ mod tests {
         create_once(&path).expect("made");
         assert_eq!(mode(&path), 0o700);
     }
+
+    #[test]
+    fn directories_are_made_beneath_one_that_is_there_for_their_owner_and_its_group() {
+        let root = tempfile::tempdir().expect("a directory");
+        let made = root.path().join("plugins/csi");
+        for _ in 0..2 {
+            create_directories_beneath(root.path(), &made).expect("writable");
+        }
+        assert_eq!(
+            (mode(&made), mode(&root.path().join("plugins"))),
+            (0o750, 0o750)
+        );
+        let missing = root.path().join("missing");
+        let error =
+            create_directories_beneath(&missing, &missing.join("csi")).expect_err("missing");
+        assert!(error.to_string().contains(&missing.display().to_string()));
+        assert!(!missing.exists());
+    }
 }

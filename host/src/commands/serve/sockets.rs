@@ -186,10 +186,7 @@ fn check_registration(
             "driver {csi_name} was given twice, and kubelet knows a driver by one socket only; give it once, or leave out \
              --kubelet-root and --register-at"
         );
-        for socket in [
-            endpoint.path(),
-            &registration_socket(directory, csi_name),
-        ] {
+        for socket in [endpoint.path(), &registration_socket(directory, csi_name)] {
             ensure!(
                 socket.as_os_str().len() <= LONGEST_SOCKET,
                 "kubelet cannot connect to {}, which has more than {LONGEST_SOCKET} bytes; give a shorter path",
@@ -279,7 +276,11 @@ mod tests {
         let deep = format!("/{}", "d".repeat(90));
         refused(&sockets(&["--kubelet-root", &deep]), &[NFS], "107 bytes");
         let endpoint = ["--endpoint", "unix:///csi/csi.sock"];
-        refused(&sockets(&endpoint), &[NFS, NFS], "2 drivers and 1 endpoints");
+        refused(
+            &sockets(&endpoint),
+            &[NFS, NFS],
+            "2 drivers and 1 endpoints",
+        );
         let twice = [endpoint, endpoint].concat();
         refused(&sockets(&twice), &[NFS, NFS], "given twice");
         assert!(Alone::try_parse_from(["serve"]).is_err());

@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tonic::Code;
 
 use super::drivers::Drivers;
+use super::registrations::Registrations;
 use crate::csi::service::Service;
 
 /// Seconds. Most calls end within milliseconds; a disk may take minutes to attach.
@@ -73,6 +74,7 @@ impl Metrics {
             in_flight.clone(),
         );
         registry.register_collector(Box::new(drivers.clone()));
+        registry.register_collector(Box::new(Registrations::of(services)));
         let metrics = Self(Arc::new(Shared {
             registry,
             rpcs,

@@ -51,6 +51,8 @@ pub(in crate::csi) struct Pages {
 #[derive(Debug)]
 pub(in crate::csi) struct Listeners {
     address: Option<Address>,
+    /// The operator's socket, which is to be taken over.
+    wanted: Option<PathBuf>,
     socket: Option<(SocketFile, std::os::unix::net::UnixListener)>,
 }
 
@@ -74,37 +76,25 @@ pub(in crate::csi) enum Occupied {
 }
 
 impl Address {
-    fn listen(address: &MetricsAddress, occupied: Occupied) -> io::Result<Self> {
-        let listening = match address {
-            MetricsAddress::Tcp(address) => Self::listen_by_tcp(*address, occupied)?,
-            MetricsAddress::Unix(path) => {
-                let (name, listener, _) = SocketName::take_over(path)?;
-                Self::Named(name, listener)
-            }
-        };
-        match &listening {
-            Self::Listened(listener) => tell(&MetricsAddress::Tcp(listener.local_addr()?)),
-            Self::Awaited(address) => {
-                tracing::info!(%address, "metrics are served there as soon as the process before this one has ended");
-            }
-            Self::Named(..) => tell(address),
-        }
-        Ok(listening)
-    }
-
-    fn listen_by_tcp(address: SocketAddr, occupied: Occupied) -> io::Result<Self> {
-        match std::net::TcpListener::bind(address) {
+    fn listen(address: SocketAddr, occupied: Occupied) -> io::Result<Self> {
+        let listener = match std::net::TcpListener::bind(address) {
             Err(error)
                 if error.kind() == io::ErrorKind::AddrInUse && occupied == Occupied::ForAWhile =>
             {
-                Ok(Self::Awaited(address))
+                tracing::info!(%address, "metrics are served there as soon as the process before this one has ended");
+                return Ok(Self::Awaited(address));
             }
-            bound => {
-                let listener = bound?;
-                listener.set_nonblocking(true)?;
-                Ok(Self::Listened(listener))
-            }
-        }
+            bound => bound?,
+        };
+        listener.set_nonblocking(true)?;
+        tell(&MetricsAddress::Tcp(listener.local_addr()?));
+        Ok(Self::Listened(listener))
+    }
+
+    fn take_over(path: PathBuf) -> io::Result<Self> {
+        let (name, listener, _) = SocketName::take_over(&path)?;
+        tell(&MetricsAddress::Unix(path));
+        Ok(Self::Named(name, listener))
     }
 
     /// Until the runtime ends.
@@ -171,8 +161,13 @@ impl Listeners {
         address: Option<&MetricsAddress>,
         occupied: Occupied,
     ) -> io::Result<Self> {
-        let address = address.map(|address| Address::listen(address, occupied));
-        let address = address.transpose()?;
+        let (address, wanted) = match address {
+            Some(MetricsAddress::Tcp(address)) => {
+                (Some(Address::listen(*address, occupied)?), None)
+            }
+            Some(MetricsAddress::Unix(path)) => (None, Some(path.clone())),
+            None => (None, None),
+        };
         let socket = sys::listen_in(directory).and_then(|(path, listener)| {
             let path = SocketFile(path);
             listener.set_nonblocking(true)?;
@@ -183,8 +178,20 @@ impl Listeners {
         });
         Ok(Self {
             address,
+            wanted,
             socket: socket.ok(),
         })
+    }
+
+    /// Takes over the operator's socket, of which whoever has it now goes on answering until then.
+    ///
+    /// # Errors
+    /// Where it cannot be had.
+    pub(in crate::csi) fn take_name(mut self) -> io::Result<Self> {
+        if let Some(path) = self.wanted.take() {
+            self.address = Some(Address::take_over(path)?);
+        }
+        Ok(self)
     }
 
     /// Answers until the runtime ends. What comes back has to be kept as long as that.
@@ -298,10 +305,7 @@ fn answer(pages: &Pages, method: &Method, path: &str) -> Response<String> {
 fn health(troubles: &[String]) -> Response<String> {
     match troubles {
         [] => plain(StatusCode::OK, "ok\n".to_owned()),
-        troubles => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            troubles.join("\n") + "\n",
-        ),
+        troubles => plain(StatusCode::SERVICE_UNAVAILABLE, troubles.join("\n") + "\n"),
     }
 }
 

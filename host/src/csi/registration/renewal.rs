@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::backoff::Backoff;
-use super::no_socket;
 use super::standing::Standing;
 use crate::csi::accept::Upkeep;
 use crate::driver::Driver;
@@ -61,7 +60,7 @@ impl Renewal {
             }
             Ok(None) => None,
             Err(error) => {
-                no_socket(&self.standing, &self.socket, &error);
+                self.standing.has_no_socket(&self.socket, &error);
                 None
             }
         }

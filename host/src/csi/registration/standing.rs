@@ -4,6 +4,8 @@
 //! asked; registered; and handed over to the process that replaces this one. A refusal counts until kubelet registers
 //! the driver, also while it is offered again, so that the answer does not flap.
 
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,8 +67,15 @@ impl Standing {
         };
     }
 
-    pub(super) fn has_no_socket(&self, error: String) {
-        self.state().last = Last::NoSocket(error);
+    /// There is no socket to be offered at, for that reason.
+    pub(super) fn has_no_socket(&self, socket: &Path, error: &io::Error) {
+        tracing::error!(
+            %error,
+            socket = %socket.display(),
+            "cannot listen where kubelet looks for drivers, and try again; see that the directory is there and can be written"
+        );
+        let told = format!("cannot listen at {}: {error}", socket.display());
+        self.state().last = Last::NoSocket(told);
     }
 
     /// Another process has the socket's name.
@@ -81,7 +90,8 @@ impl Standing {
         self.state().is_to_be_offered_again
     }
 
-    pub(super) fn is_registered(&self) -> bool {
+    /// Whether kubelet has registered it, for all that this process heard.
+    pub(in crate::csi) fn is_registered(&self) -> bool {
         self.state().last == Last::Registered
     }
 
@@ -143,7 +153,8 @@ mod tests {
         standing.refused("no".to_owned());
         standing.handed_over();
         assert_eq!(standing.trouble(now), None);
-        standing.has_no_socket("gone".to_owned());
-        assert!(standing.trouble(now).is_some());
+        standing.has_no_socket(Path::new("/r/x-reg.sock"), &io::ErrorKind::NotFound.into());
+        let trouble = standing.trouble(now).expect("no socket");
+        assert!(trouble.contains("/r/x-reg.sock"), "{trouble}");
     }
 }
