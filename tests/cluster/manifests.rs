@@ -15,13 +15,14 @@ const ANNOTATION: usize = 262_144;
 const OVERLAYS: [&str; 4] = ["nfs", "alicloud-disk", "both", "flexvolume"];
 
 /// Each option, with an overlay that it is for.
-const OPTIONS: [(&str, &str); 9] = [
+const OPTIONS: [(&str, &str); 10] = [
     ("kubelet-root", "both"),
     ("plugin-dir", "flexvolume"),
     ("key-from-environment", "alicloud-disk"),
     ("rrsa", "alicloud-disk"),
     ("ram-role", "alicloud-disk"),
     ("attach-limit", "alicloud-disk"),
+    ("metrics-port", "nfs"),
     ("nfs-storage-class", "nfs"),
     ("group-snapshots", "alicloud-disk"),
     ("no-snapshots", "both"),

@@ -10,12 +10,13 @@ use drivebay_tests::{Node, files_beneath, read, repository};
 use yaml_rust2::{Yaml, YamlLoader};
 
 /// What a plain pod has not. A line with one of these says why, at its end or in the comment above it.
-const PRIVILEGES: [&str; 13] = [
+const PRIVILEGES: [&str; 14] = [
     "privileged: true",
     "hostNetwork",
     "hostPID",
     "hostIPC",
     "hostPath:",
+    "hostPort:",
     "mountPropagation: Bidirectional",
     "runAsUser: 0",
     "appArmorProfile:",
