@@ -10,7 +10,7 @@ use drivebay_tests::{Node, files_beneath, read, repository};
 use yaml_rust2::{Yaml, YamlLoader};
 
 /// What a plain pod has not. A line with one of these says why, at its end or in the comment above it.
-const PRIVILEGES: [&str; 14] = [
+const PRIVILEGES: [&str; 15] = [
     "privileged: true",
     "hostNetwork",
     "hostPID",
@@ -20,6 +20,7 @@ const PRIVILEGES: [&str; 14] = [
     "mountPropagation: Bidirectional",
     "runAsUser: 0",
     "appArmorProfile:",
+    "seLinuxOptions:",
     "Unconfined",
     "enforce: privileged",
     "priorityClassName:",
