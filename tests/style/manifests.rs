@@ -154,6 +154,24 @@ fn the_guide_names_each_option_and_overlay() {
     }
 }
 
+/// Whoever meets one of these searches for it.
+#[test]
+fn the_guide_has_the_lines_that_people_meet() {
+    let guide = read(&repository().join("deploy/README.md"));
+    for line in [
+        "no volume plugin matched",
+        "unexpected end of JSON input",
+        "AccessKeyId cannot be empty",
+        "timed out waiting for the condition",
+        "not found in the list of registered CSI drivers",
+        "violates PodSecurity",
+    ] {
+        let row = guide.lines().find(|row| row.starts_with("| `") && row.contains(line));
+        let cells = row.map(|row| row.replace("\\|", "").matches('|').count());
+        assert_eq!(cells, Some(4), "no row that explains {line:?}, and says what to look at");
+    }
+}
+
 #[test]
 fn flexvolumes_grants_are_the_shipped_ones_but_for_the_key() {
     let of = |path: &str| read(&repository().join(path));
