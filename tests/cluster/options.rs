@@ -39,7 +39,11 @@ fn every_option_is_taken_with_strict_validation_and_changes_something() {
         let warned = said.lines().any(|line| line.starts_with("Warning:"));
         assert!(!warned, "{option}: {said}");
         let plain = rendered(&repository().join("deploy/overlays").join(overlay));
-        assert_ne!(rendered(&folder.0), plain, "{option} changes nothing of {overlay}");
+        assert_ne!(
+            rendered(&folder.0),
+            plain,
+            "{option} changes nothing of {overlay}"
+        );
     }
 }
 
@@ -87,10 +91,16 @@ fn the_folder_that_the_guide_shows_is_rendered() {
         .and_then(|rest| rest.split("```").next())
         .expect("the guide shows one");
     let folder = Folder::new("site");
-    folder.write("kustomization.yaml", &shown.replace("../deploy/", "../../../../deploy/"));
+    folder.write(
+        "kustomization.yaml",
+        &shown.replace("../deploy/", "../../../../deploy/"),
+    );
     let nfs = read(&repository().join("deploy/drivers.d/nfs.toml"));
     let granted = "\"filer.example.com:/exports/**\"";
-    folder.write("nfs.toml", &nfs.replacen(&format!("# {granted}"), granted, 1));
+    folder.write(
+        "nfs.toml",
+        &nfs.replacen(&format!("# {granted}"), granted, 1),
+    );
     let class = "deploy/options/nfs-storage-class/storage-class.yaml";
     folder.write("storage-class.yaml", &read(&repository().join(class)));
     let rendered = rendered(&folder.0);
@@ -100,7 +110,10 @@ fn the_folder_that_the_guide_shows_is_rendered() {
         "name: drivebay-drivers\n",
         "server: filer.example.com\n",
     ] {
-        assert!(rendered.contains(expected), "no {expected:?} in\n{rendered}");
+        assert!(
+            rendered.contains(expected),
+            "no {expected:?} in\n{rendered}"
+        );
     }
     assert!(!rendered.contains("image: drivebay:"), "{rendered}");
 }
@@ -112,7 +125,11 @@ fn plain_apply_can_keep_each_object_in_its_annotation() {
         let rendered = rendered(&repository().join("deploy/overlays").join(overlay));
         for object in rendered.split("\n---\n") {
             let ending = object.lines().last().unwrap_or_default();
-            assert!(object.len() < ANNOTATION, "{overlay}: {} bytes: {ending}", object.len());
+            assert!(
+                object.len() < ANNOTATION,
+                "{overlay}: {} bytes: {ending}",
+                object.len()
+            );
         }
     }
 }
@@ -134,7 +151,13 @@ fn nodes_are_on_the_nodes_network_for_nfs_alone() {
 
 fn dry_run(folder: &Path) -> Result<String, String> {
     let folder = folder.to_str().expect("text");
-    try_kubectl(&["apply", "--dry-run=server", "--validate=strict", "-k", folder])
+    try_kubectl(&[
+        "apply",
+        "--dry-run=server",
+        "--validate=strict",
+        "-k",
+        folder,
+    ])
 }
 
 #[track_caller]

@@ -54,7 +54,12 @@ fn controllers_may_do_what_their_sidecars_do_and_read_no_secret() {
     let disk = "system:serviceaccount:drivebay-controller:drivebay-alicloud-disk-controller";
     let nfs = "system:serviceaccount:drivebay:drivebay-nfs-controller";
     assert!(may(disk, CONTROLLER, "create", "persistentvolumes"));
-    assert!(may(disk, CONTROLLER, "patch", "volumeattachments.storage.k8s.io"));
+    assert!(may(
+        disk,
+        CONTROLLER,
+        "patch",
+        "volumeattachments.storage.k8s.io"
+    ));
     assert!(may(nfs, NODES, "create", "persistentvolumes"));
     assert!(!may(nfs, NODES, "get", "volumeattachments.storage.k8s.io"));
     for (account, namespace) in [(disk, CONTROLLER), (nfs, NODES)] {
@@ -67,7 +72,10 @@ fn controllers_may_do_what_their_sidecars_do_and_read_no_secret() {
             ("create", "volumeattachments.storage.k8s.io"),
             ("create", "pods"),
         ] {
-            assert!(!may(account, namespace, verb, what), "{account} may {verb} {what}");
+            assert!(
+                !may(account, namespace, verb, what),
+                "{account} may {verb} {what}"
+            );
         }
     }
 }
@@ -84,7 +92,10 @@ fn no_sidecar_was_refused_anything() {
         for pod in pods["items"].as_array().into_iter().flatten() {
             let name = pod["metadata"]["name"].as_str().expect("a name");
             let log = kubectl(&["logs", "--namespace", namespace, name, "--all-containers"]);
-            let refused: Vec<&str> = log.lines().filter(|line| line.contains("is forbidden")).collect();
+            let refused: Vec<&str> = log
+                .lines()
+                .filter(|line| line.contains("is forbidden"))
+                .collect();
             assert!(refused.is_empty(), "{name}: {refused:#?}");
         }
     }
@@ -101,7 +112,15 @@ impl Editor {
     fn bound(namespace: &'static str, role: &str) -> Self {
         let name = format!("test-{role}");
         let (role, user) = (format!("--role={role}"), format!("--user={name}"));
-        kubectl(&["create", "rolebinding", &name, &role, &user, "-n", namespace]);
+        kubectl(&[
+            "create",
+            "rolebinding",
+            &name,
+            &role,
+            &user,
+            "-n",
+            namespace,
+        ]);
         Self { name, namespace }
     }
 

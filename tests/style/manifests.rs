@@ -92,7 +92,11 @@ fn each_flag_that_is_passed_exists() {
                 let known = help
                     .split(|c: char| c.is_whitespace() || c == ',')
                     .any(|word| word == name);
-                assert!(known, "{}: drivebay {command} has no {name}", file.display());
+                assert!(
+                    known,
+                    "{}: drivebay {command} has no {name}",
+                    file.display()
+                );
                 passed += 1;
             }
         }
@@ -130,7 +134,11 @@ fn no_pod_gets_a_token_unless_a_container_mounts_it() {
             }
             pods += 1;
             let (name, wanted) = (file.display(), Some(false));
-            assert_eq!(pod["automountServiceAccountToken"].as_bool(), wanted, "{name}");
+            assert_eq!(
+                pod["automountServiceAccountToken"].as_bool(),
+                wanted,
+                "{name}"
+            );
             for container in pod["containers"].as_vec().into_iter().flatten() {
                 let is_driver = container["name"].as_str() == Some("drivebay");
                 let has_token = names(&container["volumeMounts"], "name").contains("token");
@@ -166,9 +174,15 @@ fn the_guide_has_the_lines_that_people_meet() {
         "not found in the list of registered CSI drivers",
         "violates PodSecurity",
     ] {
-        let row = guide.lines().find(|row| row.starts_with("| `") && row.contains(line));
+        let row = guide
+            .lines()
+            .find(|row| row.starts_with("| `") && row.contains(line));
         let cells = row.map(|row| row.replace("\\|", "").matches('|').count());
-        assert_eq!(cells, Some(4), "no row that explains {line:?}, and says what to look at");
+        assert_eq!(
+            cells,
+            Some(4),
+            "no row that explains {line:?}, and says what to look at"
+        );
     }
 }
 
@@ -189,7 +203,10 @@ fn flexvolumes_grants_are_the_shipped_ones_but_for_the_key() {
 }
 
 fn manifests() -> Vec<PathBuf> {
-    let is_yaml = |path: &Path| path.extension().is_some_and(|extension| extension == "yaml");
+    let is_yaml = |path: &Path| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    };
     let mut files = files_beneath(&repository().join("deploy"), &is_yaml);
     files.sort();
     files
@@ -238,9 +255,9 @@ fn commands(document: &Yaml) -> Vec<Vec<String>> {
         {
             found.push(rest.to_vec());
         }
-        let is_argument = node["path"].as_str().is_some_and(|path| {
-            path.ends_with("/containers/0/args/-")
-        });
+        let is_argument = node["path"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("/containers/0/args/-"));
         if let (true, Some(flag)) = (is_argument, node["value"].as_str()) {
             found.push(vec!["serve".to_owned(), flag.to_owned()]);
         }
