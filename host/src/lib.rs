@@ -58,7 +58,7 @@
 //! | promises, tested from outside | `tests/` |
 //! | the ECS API for tests, and Alibaba's SDKs that hold it to account | `tests/ecs-emulator/`, `tests/sdk/` |
 //! | the task runner | `tests/xtask/` |
-//! | grants files | `deploy/` |
+//! | manifests, grants files, the operators' guide | `deploy/` |
 //!
 //! # Words
 //!

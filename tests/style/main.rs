@@ -6,4 +6,5 @@
 )]
 
 mod architecture;
+mod manifests;
 mod readme;

@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_operators_guide_shows_keys_that_exist_and_the_limits_as_they_are() {
-        let guide = include_str!("../../../deploy/README.md");
+        let guide = include_str!("../../../deploy/drivers-file.md");
         let example = guide.split("```toml\n").nth(1).expect("an example");
         let example = example.split("```").next().expect("its end");
         let config = parse(example).expect("valid");
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn the_operators_guide_shows_each_rule_for_versions() {
-        let guide = include_str!("../../../deploy/README.md");
+        let guide = include_str!("../../../deploy/drivers-file.md");
         let example = guide.split("```toml\n").nth(1).expect("an example");
         let example = example.split("```").next().expect("its end");
         let digest = "1".repeat(64);
