@@ -21,6 +21,7 @@ mod log;
 mod memory_limit;
 mod mountinfo;
 mod open_directory;
+mod owner;
 mod random;
 mod rate_limit;
 pub(crate) mod rlimit;
