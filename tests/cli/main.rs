@@ -7,6 +7,7 @@
 
 mod bad_files;
 mod bad_install;
+mod closed_pipes;
 mod compile_limits;
 mod compiled_code;
 mod components;

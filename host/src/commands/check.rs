@@ -34,10 +34,10 @@ impl Check {
         let mut directories = directories::problems(paths, &drivers);
         directories.extend(state);
         for problem in &directories {
-            println!("problem      {problem}");
+            say!("problem      {problem}");
         }
         let sound = drivers.iter().filter(|driver| check(paths, driver)).count();
-        println!("{sound} of {} drivers are sound", drivers.len());
+        say!("{sound} of {} drivers are sound", drivers.len());
         Ok(match directories.is_empty() && sound == drivers.len() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
@@ -46,11 +46,11 @@ impl Check {
 }
 
 fn check(paths: &Paths, driver: &DriverConfig) -> bool {
-    println!("driver {}", driver.name);
+    say!("driver {}", driver.name);
     let manifest = match component::examine(paths, driver) {
         Ok(manifest) => manifest,
         Err(error) => {
-            println!("  problem    {error:#}");
+            say!("  problem    {error:#}");
             return false;
         }
     };
@@ -58,10 +58,10 @@ fn check(paths: &Paths, driver: &DriverConfig) -> bool {
     let misspelt = config::misspelt_mount_options(paths, driver);
     print(driver, &manifest);
     for problem in &problems {
-        println!("  problem    {problem}");
+        say!("  problem    {problem}");
     }
     for problem in &misspelt {
-        println!("  problem    {problem}");
+        say!("  problem    {problem}");
     }
     problems.is_empty() && misspelt.is_empty()
 }
@@ -75,22 +75,22 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
                 .map(Capability::name),
         )
     };
-    println!(
+    say!(
         "  component  {} {} (sha256 {})",
         driver.component, manifest.description.version, manifest.component_sha256
     );
     if let Some(name) = &driver.flexvolume {
-        println!("  flexvolume {}/{}", name.vendor, name.driver);
+        say!("  flexvolume {}/{}", name.vendor, name.driver);
     }
     if let Some(name) = &driver.csi_name {
-        println!("  csi        {name}");
+        say!("  csi        {name}");
     }
-    println!("  exports    {}", exports(manifest));
-    println!(
+    say!("  exports    {}", exports(manifest));
+    say!(
         "  imports    {}",
         named(&|capability| manifest.imports(capability))
     );
-    println!(
+    say!(
         "  granted    {}",
         named(&|capability| driver.grants.includes(capability))
     );
@@ -98,10 +98,10 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
         print_block_devices(grant);
     }
     for grant in driver.grants.https.values() {
-        println!("  endpoint   {}", endpoint(grant));
+        say!("  endpoint   {}", endpoint(grant));
     }
     for grant in driver.grants.signing.values() {
-        println!("  key        {}", key(grant));
+        say!("  key        {}", key(grant));
     }
 }
 
@@ -116,10 +116,10 @@ fn print_block_devices(grant: &BlockDevicesGrant) {
         .map(GrantedOption::text)
         .collect();
     let mount_options = list(mount_options.iter().map(String::as_str));
-    println!("  devices    {devices}");
-    println!("  may make   {filesystems}");
-    println!("  mkfs with  {format_options}");
-    println!("  mount with {mount_options}");
+    say!("  devices    {devices}");
+    say!("  may make   {filesystems}");
+    say!("  mkfs with  {format_options}");
+    say!("  mount with {mount_options}");
 }
 
 /// `ecs: POST https://ecs.example.com / (public addresses)`

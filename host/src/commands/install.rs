@@ -54,7 +54,7 @@ impl Install {
         for driver in &drivers {
             match self.compile(paths, driver) {
                 // What is followed may still bring one that serves.
-                Err(error) if following.is_some() => println!("driver {}: {error:#}", driver.name),
+                Err(error) if following.is_some() => say!("driver {}: {error:#}", driver.name),
                 compiled => compiled?,
             }
         }
@@ -80,7 +80,7 @@ impl Install {
         for (name, driver) in config::load_each_driver(paths)? {
             match driver {
                 Ok(driver) => drivers.push(driver),
-                Err(error) => println!("driver {name}: {error}"),
+                Err(error) => say!("driver {name}: {error}"),
             }
         }
         Ok(drivers)
@@ -104,11 +104,11 @@ impl Install {
         for driver in drivers.iter().filter(|_| self.updates.is_given()) {
             for it in VersionProgress::read(paths, &driver.name).refused {
                 let (step, reason) = (it.step.name(), &it.reason);
-                println!("driver {}: refused at {step}: {reason}", driver.name);
+                say!("driver {}: refused at {step}: {reason}", driver.name);
             }
             let record = VersionRecord::read(paths, &driver.name)?.unwrap_or_default();
             for it in record.held {
-                println!(
+                say!(
                     "driver {}: {} is held: {}",
                     driver.name, it.version, it.reason
                 );
@@ -123,7 +123,7 @@ impl Install {
         let file = match versions.resolve().component {
             // The directories that are followed may still bring one.
             Err(error) if self.updates.is_given() && error.is_missing() => {
-                println!("driver {}: {error}", driver.name);
+                say!("driver {}: {error}", driver.name);
                 return Ok(());
             }
             file => file?,
@@ -131,7 +131,7 @@ impl Install {
         let component = ComponentBytes::read(&file.path)?;
         let limits = self.limits.or(driver.limits.compile);
         let manifest = store::compile(paths, &component, limits)?;
-        println!(
+        say!(
             "driver {}: {} {} compiled",
             driver.name, driver.component, manifest.description.version
         );
@@ -164,7 +164,7 @@ impl Install {
             &its,
         )
         .with_context(|| format!("cannot install {}", file.display()))?;
-        println!("component {name}: sha256 {}", manifest.component_sha256);
+        say!("component {name}: sha256 {}", manifest.component_sha256);
         Ok(())
     }
 
@@ -199,7 +199,7 @@ fn install_shim(plugin_dir: &Path, driver: &DriverConfig, shim: &Path) -> anyhow
     } else {
         create(plugin_dir, &directory, name, shim)?;
     }
-    println!(
+    say!(
         "driver {}: shim at {}",
         driver.name,
         directory.join(&name.driver).display()

@@ -56,7 +56,7 @@ impl Run {
             .operation
             .run(&session)
             .map_err(|error| anyhow::anyhow!("{}: {}", error.condition().name(), error.chain()))?;
-        println!("{}", printed(&answer));
+        say!("{}", printed(&answer));
         Ok(ExitCode::SUCCESS)
     }
 }
