@@ -17,4 +17,5 @@ mod later_state;
 mod rollback;
 mod run;
 mod self_test;
+mod signed_install;
 mod status;
