@@ -22,6 +22,7 @@ mod memory_limit;
 mod mountinfo;
 mod open_directory;
 mod owner;
+mod privileges;
 mod random;
 mod rate_limit;
 pub(crate) mod rlimit;
@@ -30,6 +31,7 @@ mod socket_directory;
 mod socket_name;
 mod stdio;
 mod termination;
+mod writable;
 
 pub use clock::{ThreadClock, now_seconds};
 pub use core_dump::forbid_core_dumps;
@@ -56,6 +58,7 @@ pub use mountinfo::{
     mount_points_of,
 };
 pub use open_directory::{DirectoryIdentity, OpenDirectory};
+pub use privileges::{Privilege, Privileges};
 pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;
 pub use socket::is_listened_at;
@@ -63,3 +66,4 @@ pub use socket_directory::{connect_all, listen_in};
 pub use socket_name::{Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
 pub use termination::{hold_termination, wait_for_termination};
+pub use writable::check_writable;

@@ -15,3 +15,4 @@ mod replacement;
 mod rollback;
 mod rules;
 mod sanity;
+mod unprivileged;

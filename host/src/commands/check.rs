@@ -3,11 +3,14 @@
 mod component;
 mod directories;
 mod markdown;
+mod process;
 
 use std::process::ExitCode;
 
 use clap::Args;
 use drivebay::config::{self, DriverConfig, Paths};
+use drivebay::csi::Mode;
+use drivebay::driver::Work;
 use drivebay::grant::{
     AddressGrant, BlockDevicesGrant, Capability, DevicePattern, GrantedOption, HttpsGrant,
     KeySource, SigningGrant, WordPattern,
@@ -15,6 +18,7 @@ use drivebay::grant::{
 use drivebay::store::{self, Manifest};
 
 use super::inspect::{exports, list};
+use super::serve::Services;
 
 /// Check configuration and components of every driver.
 #[derive(Debug, Args)]
@@ -22,6 +26,9 @@ pub(crate) struct Check {
     /// Print what each driver offers to CSI's callers as Markdown, for documents
     #[arg(long)]
     markdown: bool,
+    /// For a machine on which only these of CSI's services are served
+    #[arg(long, value_enum, default_value_t = Services::All)]
+    mode: Services,
 }
 
 impl Check {
@@ -36,7 +43,9 @@ impl Check {
         for problem in &directories {
             say!("problem      {problem}");
         }
-        let sound = drivers.iter().filter(|driver| check(paths, driver)).count();
+        let work = Mode::from(self.mode).work();
+        let is_sound = |driver: &&DriverConfig| check(paths, driver, work);
+        let sound = drivers.iter().filter(is_sound).count();
         say!("{sound} of {} drivers are sound", drivers.len());
         Ok(match directories.is_empty() && sound == drivers.len() {
             true => ExitCode::SUCCESS,
@@ -45,7 +54,7 @@ impl Check {
     }
 }
 
-fn check(paths: &Paths, driver: &DriverConfig) -> bool {
+fn check(paths: &Paths, driver: &DriverConfig, work: Work) -> bool {
     say!("driver {}", driver.name);
     let manifest = match component::examine(paths, driver) {
         Ok(manifest) => manifest,
@@ -54,16 +63,18 @@ fn check(paths: &Paths, driver: &DriverConfig) -> bool {
             return false;
         }
     };
-    let problems = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
+    let ungranted = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
     let misspelt = config::misspelt_mount_options(paths, driver);
+    let mut problems: Vec<String> = ungranted.iter().map(ToString::to_string).collect();
+    problems.extend(misspelt.iter().map(ToString::to_string));
+    problems.extend(component::unready(paths, &manifest));
+    problems.extend(process::problems(driver, work));
     print(driver, &manifest);
+    process::note_missing_compiler(paths, driver);
     for problem in &problems {
         say!("  problem    {problem}");
     }
-    for problem in &misspelt {
-        say!("  problem    {problem}");
-    }
-    problems.is_empty() && misspelt.is_empty()
+    problems.is_empty()
 }
 
 fn print(driver: &DriverConfig, manifest: &Manifest) {
@@ -77,7 +88,9 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
     };
     say!(
         "  component  {} {} (sha256 {})",
-        driver.component, manifest.description.version, manifest.component_sha256
+        driver.component,
+        manifest.description.version,
+        manifest.component_sha256
     );
     if let Some(name) = &driver.flexvolume {
         say!("  flexvolume {}/{}", name.vendor, name.driver);

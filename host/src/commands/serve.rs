@@ -61,13 +61,23 @@ pub(crate) struct Serve {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Services {
+pub(super) enum Services {
     /// Beside the cluster's controllers
     Controller,
     /// On a node
     Node,
     /// Both
     All,
+}
+
+impl From<Services> for Mode {
+    fn from(services: Services) -> Self {
+        match services {
+            Services::Controller => Self::Controller,
+            Services::Node => Self::Node,
+            Services::All => Self::All,
+        }
+    }
 }
 
 impl Serve {
@@ -84,11 +94,7 @@ impl Serve {
         }
         log_stream::log_to_stderr(self.verbosity.level());
         paths.close()?;
-        let mode = match self.mode {
-            Services::Controller => Mode::Controller,
-            Services::Node => Mode::Node,
-            Services::All => Mode::All,
-        };
+        let mode: Mode = self.mode.into();
         let share = self.guest_memory.share(self.drivers.len());
         let plugins = self
             .drivers

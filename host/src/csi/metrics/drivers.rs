@@ -12,7 +12,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use crate::driver::{Component, DecidedVersions, Driver, DriverStats, VersionStats};
+use crate::driver::{Component, DecidedVersions, Driver, DriverStats, Readiness, VersionStats};
 
 /// By name. One that is served on several sockets counts once, with all of them together.
 #[derive(Debug, Clone)]
@@ -32,12 +32,12 @@ impl Drivers {
         self.0.keys().map(String::as_str)
     }
 
-    /// Those without a compiled component that may serve, as CSI's Probe has it.
+    /// Those that cannot be called now, as CSI's Probe has it.
     pub(super) fn unready(&self) -> Vec<&str> {
         let lacks = |drivers: &[Driver]| {
             drivers
                 .iter()
-                .any(|one| one.session().capabilities().is_err())
+                .any(|one| !matches!(one.readiness(), Readiness::Ready))
         };
         self.0
             .iter()

@@ -10,7 +10,7 @@ use super::superblock::{FsType, State, Superblock};
 use super::tools::Program;
 use crate::worker::{Fault, FaultKind};
 
-const BLKID: Program = Program {
+pub(super) const BLKID: Program = Program {
     name: "blkid",
     package: "util-linux",
 };

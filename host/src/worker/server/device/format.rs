@@ -156,7 +156,7 @@ fn verify(disk: &Disk, request: &FilesystemRequest<'_>) -> Result<(), Fault> {
     ))
 }
 
-fn program(fs_type: FsType) -> Program {
+pub(super) fn program(fs_type: FsType) -> Program {
     let (name, package) = match fs_type {
         FsType::Ext2 => ("mkfs.ext2", E2FSPROGS),
         FsType::Ext3 => ("mkfs.ext3", E2FSPROGS),

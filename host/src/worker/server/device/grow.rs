@@ -21,11 +21,11 @@ use crate::worker::mount_flags::NOTHING_RUNS;
 use crate::worker::server::mount::own_mount_namespace;
 use crate::worker::{DeviceReply, Fault, FaultKind, Reply};
 
-const RESIZE2FS: Program = Program {
+pub(super) const RESIZE2FS: Program = Program {
     name: "resize2fs",
     package: "e2fsprogs",
 };
-const XFS_GROWFS: Program = Program {
+pub(super) const XFS_GROWFS: Program = Program {
     name: "xfs_growfs",
     package: "xfsprogs",
 };
