@@ -43,7 +43,7 @@ pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, 
 pub use durable::{
     TrustError, check_root_only_directory, create_durably, open_trusted, read_trusted,
     remove_durably, remove_durably_by_way_of, remove_leftovers, remove_unfinished, replace_link,
-    write_durably, write_durably_by_way_of, write_program_durably,
+    write_durably, write_durably_by_way_of, write_program_durably, write_readable_durably,
 };
 pub use event_log::{EventLog, LAST_EVENTS};
 pub use file_cache::{FileCache, if_there};

@@ -14,6 +14,7 @@ mod components;
 mod delivery;
 mod install;
 mod later_state;
+mod node_config;
 mod rollback;
 mod run;
 mod self_test;

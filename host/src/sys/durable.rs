@@ -34,6 +34,11 @@ pub fn write_durably_by_way_of(unfinished: &Path, path: &Path, content: &[u8]) -
     replace(unfinished, path, content, 0o600)
 }
 
+/// The same for a file that everyone may read.
+pub fn write_readable_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(directory_of(path), path, content, 0o644)
+}
+
 /// The same for a program that everyone may run.
 pub fn write_program_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(directory_of(path), path, content, 0o755)
