@@ -1,9 +1,7 @@
 //! The command line: one file for each command.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "commands talk to the person who typed them"
-)]
+#[macro_use]
+mod output;
 
 mod activate;
 mod attach_limits;
@@ -23,6 +21,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
 use drivebay::config::Paths;
 use drivebay::{runtime, store};
@@ -117,18 +116,28 @@ impl Cli {
             run: roots.run_dir,
             log: roots.log_dir,
         };
-        match self.command {
-            Command::Install(command) => command.run(&paths),
-            Command::Check(command) => command.run(&paths),
-            Command::Inspect(command) => command.run(),
-            Command::Compile(command) => command.run(&paths),
-            Command::Run(command) => command.run(&paths),
-            Command::AttachLimits(command) => command.run(&paths),
-            Command::Serve(command) => command.run(&paths),
-            Command::Health(command) => command.run(),
-            Command::Activate(command) => command.run(&paths),
-            Command::Rollback(command) => command.run(&paths),
-            Command::Status(command) => command.run(&paths),
+        let code = self.command.run(&paths)?;
+        match output::lost() {
+            Some(error) => bail!("not all was printed: {error}"),
+            None => Ok(code),
+        }
+    }
+}
+
+impl Command {
+    fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Install(command) => command.run(paths),
+            Self::Check(command) => command.run(paths),
+            Self::Inspect(command) => command.run(),
+            Self::Compile(command) => command.run(paths),
+            Self::Run(command) => command.run(paths),
+            Self::AttachLimits(command) => command.run(paths),
+            Self::Serve(command) => command.run(paths),
+            Self::Health(command) => command.run(),
+            Self::Activate(command) => command.run(paths),
+            Self::Rollback(command) => command.run(paths),
+            Self::Status(command) => command.run(paths),
         }
     }
 }

@@ -9,6 +9,9 @@ mod driver_file;
 mod error;
 mod grants;
 mod limits;
+mod named_files;
+#[cfg(feature = "compiler")]
+mod node_copy;
 mod paths;
 mod public_key;
 mod requirement;
@@ -26,6 +29,9 @@ pub use driver_file::{
 pub use error::ConfigError;
 pub use grants::misspelt_mount_options;
 pub use limits::Limits;
+pub use named_files::{Holds, NamedFile};
+#[cfg(feature = "compiler")]
+pub use node_copy::{Copied, KeyFiles, NodeCopy};
 pub use paths::Paths;
 #[cfg(feature = "compiler")]
 pub(crate) use paths::is_plain_name;

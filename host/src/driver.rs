@@ -41,6 +41,7 @@ mod mounted_volume;
 mod node;
 mod operation;
 mod parameters;
+mod privileges;
 mod provision;
 mod request;
 mod response;
@@ -59,6 +60,7 @@ mod volume_stats;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::config::{DriverConfig, Paths, StateError};
+use crate::error::DriverError;
 use crate::journal::{DetachedVolumes, Journal};
 use crate::runtime::{DriverState, Runtime};
 use crate::store::ActiveVersions;
@@ -73,6 +75,7 @@ pub use attach_limit::AttachLimit;
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;
 pub use parameters::PROVISIONER_IDENTITY;
+pub use privileges::{Work, check_privileges, missing_programs};
 pub use request::{
     AttachVolume, ExpandOnNode, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup,
     VolumeLocation, VolumeReference,
@@ -81,6 +84,17 @@ pub use response::{Component, ExpandOutcome};
 pub use session::{CallTimeouts, Session};
 pub use version_stats::{DecidedVersions, VersionStats};
 pub use versions_in_use::{versions_in_use, versions_in_use_by};
+
+/// Whether a driver can be called.
+#[derive(Debug)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// There is no compiled component that may serve, which can change with the next moment.
+    NotYet,
+    /// This process may not do what the driver does, as long as it lives.
+    Unable(DriverError),
+}
 
 /// One driver on this machine. Clones share everything.
 #[derive(Debug, Clone)]
@@ -105,6 +119,7 @@ impl Driver {
             capabilities: Mutex::default(),
             mount_cache: MountCache::default(),
             closed: OnceLock::new(),
+            unable: OnceLock::new(),
             versions: ActiveVersions::new(paths.clone(), Arc::new(config)),
             paths,
         };
@@ -150,6 +165,28 @@ impl Driver {
                 .refusals()
                 .map(|(capability, count)| (capability.name(), count))
                 .collect(),
+        }
+    }
+
+    /// Whether this process may do what the driver's file grants, for callers of that kind. What is found counts from
+    /// now on for [`Self::readiness`].
+    ///
+    /// # Errors
+    /// `failed-precondition` with what is missing.
+    pub fn check_privileges(&self, work: Work) -> Result<(), DriverError> {
+        check_privileges(self.config(), work).inspect_err(|error| {
+            let _ = self.shared.unable.set(error.to_string());
+        })
+    }
+
+    /// Whether calls can be answered now. Neither compiles nor waits.
+    pub fn readiness(&self) -> Readiness {
+        if let Some(reason) = self.shared.unable.get() {
+            return Readiness::Unable(DriverError::failed_precondition(reason.clone()));
+        }
+        match self.session().capabilities() {
+            Ok(_) => Readiness::Ready,
+            Err(_) => Readiness::NotYet,
         }
     }
 

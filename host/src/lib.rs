@@ -47,6 +47,8 @@
 //! | whose the state directory is, and its format | `config::state_format` |
 //! | how kubelet learns of a driver, and what `/healthz` says | [`csi`]: `registration`, `health` |
 //! | how many volumes a node can have | [`driver`]: `attach_limit` |
+//! | what a process has to be allowed for a driver | [`driver`]: `privileges` |
+//! | drivers' files that a pod brings to its node | [`config`]: `node_copy` |
 //! | what stays true between calls | [`driver`], `journal` |
 //! | what a guest may do | [`grant`], `capability` |
 //! | the operator's files | [`config`] |

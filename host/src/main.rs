@@ -3,6 +3,7 @@
 mod commands;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,12 +21,9 @@ fn main() -> ExitCode {
     }
     match commands::Cli::parse_from(std::env::args_os().collect::<Vec<OsString>>()).run() {
         Ok(code) => code,
-        #[expect(
-            clippy::print_stderr,
-            reason = "this is where errors reach the person who typed the command"
-        )]
         Err(error) => {
-            eprintln!("drivebay: {error:#}");
+            // Where nobody reads it, the code says it.
+            let _ = writeln!(std::io::stderr(), "drivebay: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -21,6 +21,8 @@ mod log;
 mod memory_limit;
 mod mountinfo;
 mod open_directory;
+mod owner;
+mod privileges;
 mod random;
 mod rate_limit;
 pub(crate) mod rlimit;
@@ -29,6 +31,7 @@ mod socket_directory;
 mod socket_name;
 mod stdio;
 mod termination;
+mod writable;
 
 pub use clock::{ThreadClock, now_seconds};
 pub use core_dump::forbid_core_dumps;
@@ -40,7 +43,7 @@ pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, 
 pub use durable::{
     TrustError, check_root_only_directory, create_durably, open_trusted, read_trusted,
     remove_durably, remove_durably_by_way_of, remove_leftovers, remove_unfinished, replace_link,
-    write_durably, write_durably_by_way_of, write_program_durably,
+    write_durably, write_durably_by_way_of, write_program_durably, write_readable_durably,
 };
 pub use event_log::{EventLog, LAST_EVENTS};
 pub use file_cache::{FileCache, if_there};
@@ -55,6 +58,7 @@ pub use mountinfo::{
     mount_points_of,
 };
 pub use open_directory::{DirectoryIdentity, OpenDirectory};
+pub use privileges::{Privilege, Privileges};
 pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;
 pub use socket::is_listened_at;
@@ -62,3 +66,4 @@ pub use socket_directory::{connect_all, listen_in};
 pub use socket_name::{NameHolder, Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
 pub use termination::{hold_termination, wait_for_termination};
+pub use writable::check_writable;

@@ -7,13 +7,16 @@
 
 mod bad_files;
 mod bad_install;
+mod closed_pipes;
 mod compile_limits;
 mod compiled_code;
 mod components;
 mod delivery;
 mod install;
 mod later_state;
+mod node_config;
 mod rollback;
 mod run;
 mod self_test;
+mod signed_install;
 mod status;

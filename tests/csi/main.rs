@@ -17,3 +17,4 @@ mod replacement;
 mod rollback;
 mod rules;
 mod sanity;
+mod unprivileged;

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -78,6 +78,27 @@ impl Node {
         let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
         let process = self.start_serving(&all, &log);
         Csi::connect(process, all, socket, log)
+    }
+
+    /// The same by a command that lacks only the endpoint and these arguments.
+    #[track_caller]
+    pub(crate) fn begin_to_serve_by(
+        &self,
+        mut command: Command,
+        driver: &str,
+        arguments: &[&str],
+    ) -> Csi {
+        let socket = self.path("csi").join(format!("{driver}.sock"));
+        fs::create_dir_all(socket.parent().expect("a directory")).expect("writable");
+        let log = self.path(&format!("serve-{driver}.log"));
+        let stderr = File::options().create(true).append(true).open(&log);
+        command
+            .args(["--endpoint", &format!("unix://{}", socket.display())])
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(stderr.expect("writable"));
+        let process = command.spawn().expect("it runs");
+        Csi::connect(process, Vec::new(), socket, log)
     }
 
     /// Another process with the same arguments, which takes over from that one.

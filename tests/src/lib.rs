@@ -11,6 +11,7 @@
 mod answer;
 mod cloud;
 mod config_map;
+mod container;
 mod csi;
 pub mod csi_proto;
 mod csi_volume;
@@ -48,6 +49,7 @@ mod web_server;
 pub use answer::Answer;
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
 pub use config_map::{ConfigMap, Payload};
+pub use container::SecurityContext;
 pub use csi::{Csi, is_answered_at, mounted, mounted_as, raw};
 pub use csi_volume::{CsiVolume, created, disk_request};
 pub use disk::{DISK, Disk, GIB, device};

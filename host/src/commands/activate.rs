@@ -41,10 +41,10 @@ pub(super) fn begin(paths: &Paths, driver: String) -> anyhow::Result<DriverConfi
 }
 
 pub(super) fn tell(config: &DriverConfig, change: &VersionChange) {
-    println!("driver {}: {} serves now", config.name, named(&change.now));
+    say!("driver {}: {} serves now", config.name, named(&change.now));
     match &change.before {
-        Some(before) => println!("before: {}", named(before)),
-        None => println!("before: none"),
+        Some(before) => say!("before: {}", named(before)),
+        None => say!("before: none"),
     }
 }
 

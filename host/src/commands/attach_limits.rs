@@ -22,9 +22,9 @@ impl AttachLimits {
         paths.close()?;
         let session = run::open(paths, self.driver)?;
         let limits = session.attach_limits().map_err(run::told)?;
-        println!("[attach-limit.instance-types]");
+        say!("[attach-limit.instance-types]");
         for (instance_type, max_volumes) in limits {
-            println!("{instance_type:?} = {max_volumes}");
+            say!("{instance_type:?} = {max_volumes}");
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -3,11 +3,14 @@
 mod component;
 mod directories;
 mod markdown;
+mod process;
 
 use std::process::ExitCode;
 
 use clap::Args;
 use drivebay::config::{self, DriverConfig, Paths};
+use drivebay::csi::Mode;
+use drivebay::driver::Work;
 use drivebay::grant::{
     AddressGrant, BlockDevicesGrant, Capability, DevicePattern, GrantedOption, HttpsGrant,
     KeySource, SigningGrant, WordPattern,
@@ -15,6 +18,7 @@ use drivebay::grant::{
 use drivebay::store::{self, Manifest};
 
 use super::inspect::{exports, list};
+use super::serve::Services;
 
 /// Check configuration and components of every driver.
 #[derive(Debug, Args)]
@@ -22,6 +26,9 @@ pub(crate) struct Check {
     /// Print what each driver offers to CSI's callers as Markdown, for documents
     #[arg(long)]
     markdown: bool,
+    /// For a machine on which only these of CSI's services are served
+    #[arg(long, value_enum, default_value_t = Services::All)]
+    mode: Services,
 }
 
 impl Check {
@@ -34,10 +41,12 @@ impl Check {
         let mut directories = directories::problems(paths, &drivers);
         directories.extend(state);
         for problem in &directories {
-            println!("problem      {problem}");
+            say!("problem      {problem}");
         }
-        let sound = drivers.iter().filter(|driver| check(paths, driver)).count();
-        println!("{sound} of {} drivers are sound", drivers.len());
+        let work = Mode::from(self.mode).work();
+        let is_sound = |driver: &&DriverConfig| check(paths, driver, work);
+        let sound = drivers.iter().filter(is_sound).count();
+        say!("{sound} of {} drivers are sound", drivers.len());
         Ok(match directories.is_empty() && sound == drivers.len() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
@@ -45,25 +54,27 @@ impl Check {
     }
 }
 
-fn check(paths: &Paths, driver: &DriverConfig) -> bool {
-    println!("driver {}", driver.name);
+fn check(paths: &Paths, driver: &DriverConfig, work: Work) -> bool {
+    say!("driver {}", driver.name);
     let manifest = match component::examine(paths, driver) {
         Ok(manifest) => manifest,
         Err(error) => {
-            println!("  problem    {error:#}");
+            say!("  problem    {error:#}");
             return false;
         }
     };
-    let problems = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
+    let ungranted = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
     let misspelt = config::misspelt_mount_options(paths, driver);
+    let mut problems: Vec<String> = ungranted.iter().map(ToString::to_string).collect();
+    problems.extend(misspelt.iter().map(ToString::to_string));
+    problems.extend(component::unready(paths, &manifest));
+    problems.extend(process::problems(driver, work));
     print(driver, &manifest);
+    process::note_missing_compiler(paths, driver);
     for problem in &problems {
-        println!("  problem    {problem}");
+        say!("  problem    {problem}");
     }
-    for problem in &misspelt {
-        println!("  problem    {problem}");
-    }
-    problems.is_empty() && misspelt.is_empty()
+    problems.is_empty()
 }
 
 fn print(driver: &DriverConfig, manifest: &Manifest) {
@@ -75,22 +86,24 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
                 .map(Capability::name),
         )
     };
-    println!(
+    say!(
         "  component  {} {} (sha256 {})",
-        driver.component, manifest.description.version, manifest.component_sha256
+        driver.component,
+        manifest.description.version,
+        manifest.component_sha256
     );
     if let Some(name) = &driver.flexvolume {
-        println!("  flexvolume {}/{}", name.vendor, name.driver);
+        say!("  flexvolume {}/{}", name.vendor, name.driver);
     }
     if let Some(name) = &driver.csi_name {
-        println!("  csi        {name}");
+        say!("  csi        {name}");
     }
-    println!("  exports    {}", exports(manifest));
-    println!(
+    say!("  exports    {}", exports(manifest));
+    say!(
         "  imports    {}",
         named(&|capability| manifest.imports(capability))
     );
-    println!(
+    say!(
         "  granted    {}",
         named(&|capability| driver.grants.includes(capability))
     );
@@ -98,10 +111,10 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
         print_block_devices(grant);
     }
     for grant in driver.grants.https.values() {
-        println!("  endpoint   {}", endpoint(grant));
+        say!("  endpoint   {}", endpoint(grant));
     }
     for grant in driver.grants.signing.values() {
-        println!("  key        {}", key(grant));
+        say!("  key        {}", key(grant));
     }
 }
 
@@ -116,10 +129,10 @@ fn print_block_devices(grant: &BlockDevicesGrant) {
         .map(GrantedOption::text)
         .collect();
     let mount_options = list(mount_options.iter().map(String::as_str));
-    println!("  devices    {devices}");
-    println!("  may make   {filesystems}");
-    println!("  mkfs with  {format_options}");
-    println!("  mount with {mount_options}");
+    say!("  devices    {devices}");
+    say!("  may make   {filesystems}");
+    say!("  mkfs with  {format_options}");
+    say!("  mount with {mount_options}");
 }
 
 /// `ecs: POST https://ecs.example.com / (public addresses)`

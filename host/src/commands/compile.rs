@@ -25,9 +25,11 @@ impl Compile {
         let limits = self.limits.or(CompileLimits::default());
         let manifest = store::compile(paths, &component, limits)?;
         let said = &manifest.description;
-        println!(
+        say!(
             "compiled {} {} (sha256 {})",
-            said.name, said.version, manifest.component_sha256
+            said.name,
+            said.version,
+            manifest.component_sha256
         );
         Ok(ExitCode::SUCCESS)
     }

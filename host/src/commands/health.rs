@@ -10,6 +10,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::csi::MetricsAddress;
 
+use super::output;
+
 /// A process that is well answers within milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -34,7 +36,7 @@ impl Health {
             let line = answer.lines().next().unwrap_or_default();
             bail!("what listens at {address} is no `drivebay serve`: it answered {line:?}");
         };
-        print!("{body}");
+        output::lines(&body);
         Ok(match status {
             "200" => ExitCode::SUCCESS,
             _ => ExitCode::FAILURE,

@@ -25,10 +25,10 @@ impl Inspect {
         let component = ComponentBytes::read(&self.file)?;
         let manifest = store::inspect(&component, self.limits.or(CompileLimits::default()))?;
         let said = &manifest.description;
-        println!("{} {}: {}", said.name, said.version, said.summary);
-        println!("sha256   {}", manifest.component_sha256);
-        println!("exports  {}", exports(&manifest));
-        println!(
+        say!("{} {}: {}", said.name, said.version, said.summary);
+        say!("sha256   {}", manifest.component_sha256);
+        say!("exports  {}", exports(&manifest));
+        say!(
             "imports  {}",
             list(
                 Capability::ALL
@@ -37,14 +37,14 @@ impl Inspect {
                     .map(Capability::name)
             )
         );
-        println!("wasi     {}", wasi(&manifest));
-        println!("grants a driver's file needs:");
+        say!("wasi     {}", wasi(&manifest));
+        say!("grants a driver's file needs:");
         for problem in store::problems(&manifest.imports, &manifest.exports, &Grants::default()) {
             if let ImportProblem::NotGranted { capability } = problem {
-                println!("  {}", capability.grant_line());
+                say!("  {}", capability.grant_line());
             }
         }
-        println!("parameters:");
+        say!("parameters:");
         for parameter in &said.parameters {
             let need = match parameter.need {
                 Need::Required => "required",
@@ -55,7 +55,7 @@ impl Inspect {
                 .as_ref()
                 .map(|value| format!(", default {value:?}"))
                 .unwrap_or_default();
-            println!(
+            say!(
                 "  {} ({}, {need}{default}): {}",
                 parameter.name,
                 parameter.scope.object(),

@@ -1,8 +1,10 @@
 //! `drivebay install`: components into the store, code compiled, shim into kubelet's plugin directory.
 //!
-//! In this order, so that the first `init` finds everything ready. kubelet watches the plugin directory
+//! In this order, after the node's drivers' files, so that the first `init` finds everything ready. kubelet watches the plugin directory
 //! and probes on every change of a name that does not begin with a dot: a new driver appears by one rename
 //! of a whole directory, a new shim by one rename over the old one.
+
+mod node_config;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
 use drivebay::log_stream::{self, LogLevel};
 use drivebay::store::{self, ActiveVersions, ComponentBytes, VersionProgress, VersionRecord};
@@ -20,9 +22,11 @@ use drivebay::worker::client::CompileLimits;
 
 use super::compile::LimitArguments;
 use super::sources::{Following, Sources};
+use node_config::NodeConfig;
 
 /// Install components and the shim on this node.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("followed").args(["directories", "config_to"]).multiple(true)))]
 pub(crate) struct Install {
     /// Component files to put into the store, each under the name of its file
     components: Vec<PathBuf>,
@@ -30,8 +34,10 @@ pub(crate) struct Install {
     limits: LimitArguments,
     #[command(flatten)]
     updates: Sources,
+    #[command(flatten)]
+    node_config: NodeConfig,
     /// Stay, and take up what changes there and in drivers.d, until SIGTERM
-    #[arg(long, requires = "directories")]
+    #[arg(long, requires = "followed")]
     watch: bool,
     /// kubelet's --volume-plugin-dir; without it the shim is not installed
     #[arg(long, env = "DRIVEBAY_PLUGIN_DIR")]
@@ -45,16 +51,20 @@ impl Install {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         paths.close()?;
         let drivers = self.drivers(paths)?;
+        // Whoever stays tries again; what else there is to install is installed all the same.
+        let copied = self.node_config.copy_once(paths);
         let storing = store::hold_store(paths)?;
         for file in &self.components {
             self.store(paths, file, &drivers)?;
         }
         drop(storing);
         let following = self.follow(paths, &drivers)?;
+        let copying = self.watch.then(|| self.node_config.follow(paths));
+        let copying = copying.transpose()?;
         for driver in &drivers {
             match self.compile(paths, driver) {
                 // What is followed may still bring one that serves.
-                Err(error) if following.is_some() => println!("driver {}: {error:#}", driver.name),
+                Err(error) if following.is_some() => say!("driver {}: {error:#}", driver.name),
                 compiled => compiled?,
             }
         }
@@ -65,10 +75,12 @@ impl Install {
                 install_shim(plugin_dir, driver, &shim)?;
             }
         }
-        if let Some(following) = following {
-            following.wait()?;
+        if self.watch {
+            sys::wait_for_termination().context("cannot wait for signals")?;
+            drop((following, copying));
+            return Ok(ExitCode::SUCCESS);
         }
-        Ok(ExitCode::SUCCESS)
+        copied.map(|()| ExitCode::SUCCESS)
     }
 
     /// Whoever stays serves the other drivers while one has a wrong file.
@@ -80,7 +92,7 @@ impl Install {
         for (name, driver) in config::load_each_driver(paths)? {
             match driver {
                 Ok(driver) => drivers.push(driver),
-                Err(error) => println!("driver {name}: {error}"),
+                Err(error) => say!("driver {name}: {error}"),
             }
         }
         Ok(drivers)
@@ -96,7 +108,10 @@ impl Install {
         }
         log_stream::log_to_stderr(LogLevel::Info);
         sys::hold_termination()?;
-        self.updates.follow(paths, None).map(Some)
+        match self.updates.is_given() {
+            true => self.updates.follow(paths, None).map(Some),
+            false => Ok(None),
+        }
     }
 
     /// Whoever looks once learns at once what was refused or is held; what served before goes on.
@@ -104,13 +119,15 @@ impl Install {
         for driver in drivers.iter().filter(|_| self.updates.is_given()) {
             for it in VersionProgress::read(paths, &driver.name).refused {
                 let (step, reason) = (it.step.name(), &it.reason);
-                println!("driver {}: refused at {step}: {reason}", driver.name);
+                say!("driver {}: refused at {step}: {reason}", driver.name);
             }
             let record = VersionRecord::read(paths, &driver.name)?.unwrap_or_default();
             for it in record.held {
-                println!(
+                say!(
                     "driver {}: {} is held: {}",
-                    driver.name, it.version, it.reason
+                    driver.name,
+                    it.version,
+                    it.reason
                 );
             }
         }
@@ -123,7 +140,7 @@ impl Install {
         let file = match versions.resolve().component {
             // The directories that are followed may still bring one.
             Err(error) if self.updates.is_given() && error.is_missing() => {
-                println!("driver {}: {error}", driver.name);
+                say!("driver {}: {error}", driver.name);
                 return Ok(());
             }
             file => file?,
@@ -131,9 +148,11 @@ impl Install {
         let component = ComponentBytes::read(&file.path)?;
         let limits = self.limits.or(driver.limits.compile);
         let manifest = store::compile(paths, &component, limits)?;
-        println!(
+        say!(
             "driver {}: {} {} compiled",
-            driver.name, driver.component, manifest.description.version
+            driver.name,
+            driver.component,
+            manifest.description.version
         );
         Ok(())
     }
@@ -164,7 +183,7 @@ impl Install {
             &its,
         )
         .with_context(|| format!("cannot install {}", file.display()))?;
-        println!("component {name}: sha256 {}", manifest.component_sha256);
+        say!("component {name}: sha256 {}", manifest.component_sha256);
         Ok(())
     }
 
@@ -199,7 +218,7 @@ fn install_shim(plugin_dir: &Path, driver: &DriverConfig, shim: &Path) -> anyhow
     } else {
         create(plugin_dir, &directory, name, shim)?;
     }
-    println!(
+    say!(
         "driver {}: shim at {}",
         driver.name,
         directory.join(&name.driver).display()

@@ -53,7 +53,7 @@ impl Run {
         paths.close()?;
         let session = open(paths, self.driver)?;
         let answer = self.operation.run(&session).map_err(told)?;
-        println!("{}", printed(&answer));
+        say!("{}", printed(&answer));
         Ok(ExitCode::SUCCESS)
     }
 }

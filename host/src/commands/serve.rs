@@ -61,7 +61,7 @@ pub(crate) struct Serve {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Services {
+pub(super) enum Services {
     /// Beside the cluster's controllers
     Controller,
     /// On a node
@@ -70,15 +70,21 @@ enum Services {
     All,
 }
 
+impl From<Services> for Mode {
+    fn from(services: Services) -> Self {
+        match services {
+            Services::Controller => Self::Controller,
+            Services::Node => Self::Node,
+            Services::All => Self::All,
+        }
+    }
+}
+
 impl Serve {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         log_stream::log_to_stderr(self.verbosity.level());
         paths.close()?;
-        let mode = match self.mode {
-            Services::Controller => Mode::Controller,
-            Services::Node => Mode::Node,
-            Services::All => Mode::All,
-        };
+        let mode: Mode = self.mode.into();
         let share = self.guest_memory.share(self.drivers.len());
         let drivers = self.drivers.iter();
         let drivers: Vec<Driver> = drivers

@@ -85,13 +85,6 @@ impl Sources {
     }
 }
 
-impl Following {
-    /// Until SIGTERM or SIGINT.
-    pub(crate) fn wait(self) -> anyhow::Result<()> {
-        sys::wait_for_termination().context("cannot wait for signals")
-    }
-}
-
 impl Drop for Following {
     /// Nobody waits for a step that has begun: it may be cut off anywhere.
     fn drop(&mut self) {

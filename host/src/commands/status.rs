@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::Paths;
 
+use super::output;
 use super::printed::printed;
 use processes::Process;
 use report::report;
@@ -34,7 +35,7 @@ impl Status {
         let drivers = versions::of_all(paths);
         let shown = drivers.as_deref().unwrap_or_default();
         match self.json {
-            true => println!("{}", printed(&json::json(shown, &processes))),
+            true => say!("{}", printed(&json::json(shown, &processes))),
             false => show(shown, &processes),
         }
         if let Err(error) = drivers {
@@ -57,15 +58,15 @@ impl Status {
 
 fn show(drivers: &[DriverVersions], processes: &[Process]) {
     for driver in drivers {
-        print!("{}", lines::lines(driver));
+        output::lines(&lines::lines(driver));
     }
     if processes.is_empty() {
-        println!("no process serves drivers here");
+        say!("no process serves drivers here");
     }
     for Process { id, answer } in processes {
         match answer {
-            Ok(samples) => print!("{}", report(id, samples)),
-            Err(error) => println!("process {id} does not answer: {error}"),
+            Ok(samples) => output::lines(&report(id, samples)),
+            Err(error) => say!("process {id} does not answer: {error}"),
         }
     }
 }

@@ -69,6 +69,15 @@ impl Paths {
         self.state.join("components")
     }
 
+    /// Where versions are kept by their digests: in the store, and beside it where the store is read-only, as an image's is.
+    /// Each is looked for in this order.
+    pub fn retained(&self) -> [PathBuf; 2] {
+        [
+            self.components().join("sha256"),
+            self.state.join("retained"),
+        ]
+    }
+
     /// Native code we made, with its manifests.
     pub fn compiled(&self) -> PathBuf {
         self.state.join("compiled")
@@ -100,10 +109,12 @@ impl Paths {
     pub fn trusted(&self, driver: &DriverName) -> Vec<PathBuf> {
         let name = &driver.0;
         let journal = self.journal().join(name);
+        let [in_store, beside_store] = self.retained();
         vec![
             self.state.join("bin"),
             self.components(),
-            self.components().join("sha256"),
+            in_store,
+            beside_store,
             self.versions(),
             self.journal(),
             journal.clone(),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::registration::Standing;
 use super::service::Service;
-use crate::driver::Driver;
+use crate::driver::{Driver, Readiness};
 
 /// Of all drivers of this process; clones share it.
 #[derive(Debug, Clone)]
@@ -41,8 +41,12 @@ impl Health {
 
 impl ServedDriver {
     fn trouble(&self, now: Instant) -> Option<String> {
-        // As CSI's Probe has it: a component is loaded that may serve.
-        let unready = self.driver.session().capabilities().err();
+        // As CSI's Probe has it: a component is loaded that may serve, and this process can do its work.
+        let unready = match self.driver.readiness() {
+            Readiness::Ready => None,
+            Readiness::NotYet => self.driver.session().capabilities().err(),
+            Readiness::Unable(error) => Some(error),
+        };
         let unready = unready
             .map(|error| format!("not ready: {}; `drivebay check` says more", error.chain()));
         let unregistered = self

@@ -11,6 +11,7 @@ use super::proto::{
 };
 use super::service::Service;
 use super::status::{RpcKind, status};
+use crate::driver::Readiness;
 
 #[tonic::async_trait]
 impl Identity for Service {
@@ -42,13 +43,20 @@ impl Identity for Service {
         }))
     }
 
-    /// Ready as long as there is a compiled component: a swap that failed leaves the old one in place.
+    /// Ready as long as there is a compiled component: a swap that failed leaves the old one in place. Sidecars ask a
+    /// driver that is not ready again each second, for ever; on an error they log it and end, which shows in the pod's
+    /// state. So what cannot pass while this process lives is an error (FAILED_PRECONDITION: "missing required dependency").
     async fn probe(
         &self,
         _request: Request<ProbeRequest>,
     ) -> Result<Response<ProbeResponse>, Status> {
+        let is_ready = match self.0.driver.readiness() {
+            Readiness::Ready => true,
+            Readiness::NotYet => false,
+            Readiness::Unable(error) => return Err(status(&error, RpcKind::Plain)),
+        };
         Ok(Response::new(ProbeResponse {
-            ready: Some(self.0.driver.session().capabilities().is_ok()),
+            ready: Some(is_ready),
         }))
     }
 }

@@ -23,6 +23,7 @@ use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
 use super::registration::{Registrar, RegistrationError};
 use super::service::{Plugin, Service};
+use crate::driver::missing_programs;
 use crate::error::DriverError;
 use crate::sys::{self, Predecessor, SocketName};
 
@@ -159,6 +160,23 @@ impl Prepared {
     fn new(plugin: Plugin) -> Result<Self, ServeError> {
         let endpoint = plugin.endpoint.clone();
         let service = Service::new(plugin)?;
+        let driver = &service.0.driver;
+        // Other drivers of the process are served all the same, and this one's Probe says it.
+        if let Err(error) = driver.check_privileges(service.0.mode.work()) {
+            tracing::error!(
+                driver.name = driver.config().name.0,
+                error = error.chain(),
+                "the driver cannot work here"
+            );
+        }
+        let programs = missing_programs(driver.config(), service.0.mode.work());
+        if !programs.is_empty() {
+            tracing::warn!(
+                driver.name = driver.config().name.0,
+                missing = programs.join(", "),
+                "programs are missing that its volumes can want"
+            );
+        }
         // Compiled now, by a process of its own, rather than in somebody's call.
         if let Err(error) = service.0.driver.session().prepared_capabilities() {
             tracing::error!(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::concurrency::ConcurrencyLimit;
 use super::endpoint::Endpoint;
 use super::registration::Standing;
-use crate::driver::{AttachLimit, Driver};
+use crate::driver::{AttachLimit, Driver, Work};
 use crate::error::DriverError;
 use crate::volume::NodeId;
 
@@ -28,6 +28,15 @@ impl Mode {
 
     pub(super) fn has_node(self) -> bool {
         matches!(self, Self::Node | Self::All)
+    }
+
+    /// Whose calls that are.
+    pub fn work(self) -> Work {
+        match self {
+            Self::Controller => Work::Controller,
+            Self::Node => Work::Node,
+            Self::All => Work::All,
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Shared {
     pub(super) capabilities: Mutex<Option<CachedCapabilities>>,
     pub(super) mount_cache: MountCache,
     pub(super) closed: OnceLock<()>,
+    /// What this process may not do.
+    pub(super) unable: OnceLock<String>,
 }
 
 /// How long a caller waits.

@@ -40,6 +40,11 @@ impl KeySource {
             Self::Oidc(_) => "oidc",
         }
     }
+
+    /// Whether somebody else is asked for it, over the network.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Self::Metadata(_) | Self::Oidc(_))
+    }
 }
 
 /// `source = "file"`

@@ -1,6 +1,7 @@
 //! From a driver's configuration to a guest that can be called.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -343,6 +344,14 @@ impl Runtime {
         })
     }
 
+    /// This executable where it can: no other is sure to make code that this one loads.
+    fn compiler(&self) -> PathBuf {
+        match cfg!(feature = "compiler") {
+            true => PathBuf::from(client::THIS_PROGRAM),
+            false => self.paths.compiler(),
+        }
+    }
+
     fn compile(
         &self,
         refusal: &Refusal,
@@ -351,7 +360,7 @@ impl Runtime {
         deadline: Instant,
     ) -> Result<(), CompilerError> {
         let compiled = client::run_compiler(
-            &self.paths.compiler(),
+            &self.compiler(),
             &[
                 "compile",
                 &file.path.to_string_lossy(),

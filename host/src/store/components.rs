@@ -2,7 +2,7 @@
 //!
 //! `<name>.wasm` is a link to `sha256/<digest>.wasm`, so the current version's digest is known without
 //! reading it. A plain file dropped there works too, at the price of hashing it. Old versions stay for
-//! the volumes they made.
+//! the volumes they made; where the store is read-only they are kept beside it, in `retained/<digest>.wasm`.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -144,12 +144,22 @@ pub fn locate_digest(paths: &Paths, sha256: &str) -> Result<ComponentFile, Compo
     })
 }
 
-/// Where a version is kept by its digest.
+/// Where a version is kept by its digest; where it is not, in the store.
 pub fn retained(paths: &Paths, sha256: &str) -> PathBuf {
-    paths
-        .components()
-        .join("sha256")
-        .join(format!("{sha256}.wasm"))
+    let [in_store, beside_store] = paths.retained();
+    let in_store = kept_in(&in_store, sha256);
+    if in_store.exists() {
+        return in_store;
+    }
+    let beside_store = kept_in(&beside_store, sha256);
+    match beside_store.exists() {
+        true => beside_store,
+        false => in_store,
+    }
+}
+
+fn kept_in(directory: &Path, sha256: &str) -> PathBuf {
+    directory.join(format!("{sha256}.wasm"))
 }
 
 /// Puts a component into the store under its digest and makes it the current version of that name. Both
@@ -164,32 +174,51 @@ pub fn install(
 ) -> Result<ComponentFile, ComponentError> {
     let sha256 = component.sha256.clone();
     keep(paths, component)?;
-    let io = |source| ComponentError::Io {
-        path: retained(paths, &sha256),
-        source,
-    };
-    let link = paths.components().join(format!("{name}.wasm"));
-    sys::remove_leftovers(&paths.components(), &link);
+    let path = paths.components().join(format!("{name}.wasm"));
+    sys::remove_leftovers(&paths.components(), &path);
     let target = PathBuf::from(format!("sha256/{sha256}.wasm"));
-    sys::replace_link(&target, &link).map_err(io)?;
-    Ok(ComponentFile { path: link, sha256 })
+    match sys::replace_link(&target, &path) {
+        Ok(()) => Ok(ComponentFile { path, sha256 }),
+        Err(source) => Err(ComponentError::Io { path, source }),
+    }
 }
 
-/// Puts a component into the store under its digest alone.
+/// Puts a component into the store under its digest alone, or beside the store where that is not ours to write.
 ///
 /// # Errors
 /// [`ComponentError::Io`].
 pub(super) fn keep(paths: &Paths, component: &ComponentBytes) -> Result<(), ComponentError> {
-    let kept = retained(paths, &component.sha256);
-    let io = |source| ComponentError::Io {
-        path: kept.clone(),
+    let [in_store, beside_store] = paths.retained();
+    match keep_in(&in_store, component) {
+        Err(error) if is_read_only(&error) => keep_in(&beside_store, component)
+            .map_err(|source| unkept(&beside_store, component, source)),
+        kept => kept.map_err(|source| unkept(&in_store, component, source)),
+    }
+}
+
+fn unkept(directory: &Path, component: &ComponentBytes, source: io::Error) -> ComponentError {
+    ComponentError::Io {
+        path: kept_in(directory, &component.sha256),
         source,
-    };
-    let directory = paths.components().join("sha256");
-    sys::create_root_only_directory(&directory).map_err(io)?;
-    sys::remove_leftovers(&directory, &kept);
+    }
+}
+
+/// A mount's or an image's, and not what we refuse ourselves.
+pub(super) fn is_read_only(error: &io::Error) -> bool {
+    let is_so = matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+    );
+    is_so && error.raw_os_error().is_some()
+}
+
+fn keep_in(directory: &Path, component: &ComponentBytes) -> io::Result<()> {
+    let kept = kept_in(directory, &component.sha256);
     // What is there already costs no write, and on a full disk could not be had.
-    if fs::read(&kept).is_ok_and(|present| present == component.bytes) {
+    let is_there = || fs::read(&kept).is_ok_and(|present| present == component.bytes);
+    sys::create_root_only_directory(directory)?;
+    sys::remove_leftovers(directory, &kept);
+    if is_there() {
         // Best effort, for who removes versions that nothing names and that were not written lately.
         let _ = File::options()
             .append(true)
@@ -197,7 +226,7 @@ pub(super) fn keep(paths: &Paths, component: &ComponentBytes) -> Result<(), Comp
             .and_then(|file| file.set_modified(SystemTime::now()));
         return Ok(());
     }
-    sys::write_durably(&kept, &component.bytes).map_err(io)
+    sys::write_durably(&kept, &component.bytes)
 }
 
 /// However large the file is: nobody has looked at it yet.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::compile::manifest_of;
 use super::components::{ComponentBytes, ComponentError, keep, locate, retained};
+use super::decide::log_change;
 use super::file_rules;
 use super::imports::{in_words, problems};
 use super::manifest::Manifest;
@@ -65,7 +66,8 @@ pub enum InstallError {
     },
 }
 
-/// Puts a component that was compiled into the store, and lets it serve the drivers of its name at once.
+/// Puts a component that was compiled into the store, and lets it serve the drivers of its name at once. Where nothing was
+/// decided yet the store alone says what serves; but that it was signed is known only where it is noted.
 ///
 /// # Errors
 /// [`InstallError`]; what serves goes on then.
@@ -82,10 +84,18 @@ pub fn install_for(
         let verified_by = allowed(driver, component, signature)?;
         let record = VersionRecord::read(paths, &driver.name)?.unwrap_or_default();
         let before = record.active.or_else(|| installed_version(paths, driver));
-        if let Some(before) = before.filter(|it| it.sha256 != manifest.component_sha256) {
-            refuse_ungranted(driver, manifest)?;
-            served.push((driver, before, verified_by));
+        let is_same = |it: &ActiveVersion| {
+            let is_news = verified_by.is_some() && it.verified_by != verified_by;
+            it.sha256 == manifest.component_sha256 && !is_news
+        };
+        let is_told_by_the_store = before.is_none() && verified_by.is_none();
+        if is_told_by_the_store || before.as_ref().is_some_and(is_same) {
+            continue;
         }
+        if before.is_some() {
+            refuse_ungranted(driver, manifest)?;
+        }
+        served.push((driver, before, verified_by));
     }
     super::components::install(paths, name, component)?;
     for (driver, before, verified_by) in served {
@@ -93,15 +103,35 @@ pub fn install_for(
             verified_by,
             ..version(driver, manifest, &component.path)
         };
-        let offered = VersionProgress::read(paths, &driver.name).offered;
-        let told = VersionRecord::change(paths, &driver.name, |record| {
-            record.active.get_or_insert(before);
-            let before = record.active.clone();
-            // It serves: what the sources offer does not take its place with the next look.
-            let _ = record.activate_by_name(now.clone(), offered.as_ref());
-            before
-        })?;
-        super::decide::log_change(&driver.name, &now, told.as_ref());
+        let_serve(paths, driver, &now, before)?;
+    }
+    Ok(())
+}
+
+/// It serves: what the sources offer does not take its place with the next look.
+fn let_serve(
+    paths: &Paths,
+    driver: &DriverConfig,
+    now: &ActiveVersion,
+    before: Option<ActiveVersion>,
+) -> Result<(), RecordError> {
+    let offered = VersionProgress::read(paths, &driver.name).offered;
+    let before = VersionRecord::change(paths, &driver.name, |record| {
+        record.active = record.active.take().or(before);
+        let before = record.active.clone();
+        match &mut record.active {
+            // It was verified by another key, or not at all.
+            Some(serving) if serving.sha256 == now.sha256 => {
+                serving.verified_by.clone_from(&now.verified_by);
+            }
+            Some(_) | None => {
+                let _ = record.activate_by_name(now.clone(), offered.as_ref());
+            }
+        }
+        before
+    })?;
+    if before.as_ref().is_none_or(|it| it.sha256 != now.sha256) {
+        log_change(&driver.name, now, before.as_ref());
     }
     Ok(())
 }

@@ -198,8 +198,8 @@ fn pending(paths: &Paths, progress: &VersionProgress) -> Option<KnownVersion> {
 }
 
 fn stored(paths: &Paths) -> impl Iterator<Item = KnownVersion> {
-    let entries = fs::read_dir(paths.components().join("sha256"));
-    let names = entries.into_iter().flatten().filter_map(Result::ok);
+    let directories = paths.retained().into_iter().map(fs::read_dir);
+    let names = directories.flatten().flatten().filter_map(Result::ok);
     let mut files: Vec<PathBuf> = names.map(|entry| entry.path()).collect();
     files.sort();
     files.into_iter().filter_map(|file| {

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::components::{ComponentError, is_digest, locate};
+use super::components::{ComponentError, is_digest, is_read_only, locate};
 use super::store_lock::alone;
 use super::version_progress::VersionProgress;
 use super::version_record::{RecordError, RejectedBy, VersionRecord};
@@ -40,8 +40,7 @@ pub fn remove_unused(paths: &Paths, keep: &BTreeSet<String>) -> io::Result<Vec<S
     needed.extend(installed(paths)?);
     let mut removed = Vec::new();
     for (sha256, files) in files(paths)? {
-        if !needed.contains(&sha256) {
-            remove(&files)?;
+        if !needed.contains(&sha256) && remove(&files)? == Removal::Done {
             removed.push(sha256);
         }
     }
@@ -102,7 +101,8 @@ fn installed(paths: &Paths) -> io::Result<Vec<String>> {
 /// left of an interrupted removal is found again.
 fn files(paths: &Paths) -> io::Result<Files> {
     let mut files = Files::new();
-    let mut directories = vec![paths.compiled(), paths.components().join("sha256")];
+    let mut directories = vec![paths.compiled()];
+    directories.extend(paths.retained());
     let counted = names(&paths.calls())?;
     directories.extend(counted.iter().map(|driver| paths.calls().join(driver)));
     for directory in directories {
@@ -124,11 +124,27 @@ fn version_of(file: &str) -> Option<&str> {
     (is_digest(sha256) && is_ours).then_some(sha256)
 }
 
-fn remove(files: &[PathBuf]) -> io::Result<()> {
+/// Whether anything went.
+#[derive(Debug, PartialEq, Eq)]
+enum Removal {
+    Done,
+    NothingToDo,
+}
+
+/// What an image or another mount brought, read-only, stays.
+fn remove(files: &[PathBuf]) -> io::Result<Removal> {
+    let mut removal = Removal::NothingToDo;
     for file in files {
-        if_there(fs::remove_file(file))?;
+        match fs::remove_file(file) {
+            Err(error) if is_read_only(&error) => {}
+            removed => {
+                if if_there(removed)?.is_some() {
+                    removal = Removal::Done;
+                }
+            }
+        }
     }
-    Ok(())
+    Ok(removal)
 }
 
 /// None where there is no such directory. Names that are no text are nobody's of ours.

@@ -183,10 +183,11 @@ impl Updates {
     /// Of a process that watched before this one and was killed.
     fn remove_unfinished(&self) {
         let paths = &self.paths;
-        let versions = paths.components().join("sha256");
+        let [in_store, beside_store] = paths.retained();
         for directory in [
             paths.components(),
-            versions,
+            in_store,
+            beside_store,
             paths.compiled(),
             paths.versions(),
             paths.progress(),

@@ -3,6 +3,10 @@
 //! Whoever may write one of them, or one above it, may put a link where we are about to write, or exchange what we
 //! are about to read. So each is root's (or ours, where we are not root) and nobody else's to write, and so is each
 //! one on the way to it; one where everybody may add but not exchange, as /tmp, may lie on the way.
+//!
+//! What kubelet makes for a pod (emptyDir) is root's and everybody's to write, and a process that is not root cannot take
+//! that right away. Whoever can reach it is in the pod: on the node it lies beneath a directory of root's alone. So what
+//! root has mounted where such a process looks is taken as it is, unless something of somebody else lies in it.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, Metadata, Permissions};
@@ -12,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use nix::unistd::geteuid;
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::fs::{AtFlags, CWD, StatVfsMountFlags, StatxAttributes, StatxFlags, statvfs, statx};
 
-use super::TrustError;
+use super::{TrustError, owner};
 
 /// What a group and all others may write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -92,13 +96,22 @@ pub(super) fn close_directory_itself(path: &Path) -> io::Result<()> {
     };
     let found = directory.metadata()?;
     check_owner(path, &found).map_err(untrusted)?;
-    if found.mode() & OTHERS_WRITE == 0 {
+    if found.mode() & OTHERS_WRITE == 0 || cannot_be_written(path) {
         return Ok(());
     }
     let mode = found.mode() & 0o7777;
     let closed = Permissions::from_mode(mode & !OTHERS_WRITE);
     check_entries(path)?;
-    directory.set_permissions(closed)?;
+    if is_given(path, &found) {
+        return Ok(());
+    }
+    directory.set_permissions(closed).map_err(|error| {
+        // Root's, where we are not root.
+        match error.kind() == io::ErrorKind::PermissionDenied {
+            true => untrusted(too_open(path, &found)),
+            false => error,
+        }
+    })?;
     // Somebody may have been quicker; the next one who looks has to see it too.
     check_entries(path).inspect_err(|_| {
         let _ = directory.set_permissions(Permissions::from_mode(mode));
@@ -120,7 +133,8 @@ pub fn check_directory(path: &Path) -> Result<(), TrustError> {
 pub fn check_directory_itself(path: &Path) -> Result<(), TrustError> {
     let found = fs::metadata(path)?;
     check_owner(path, &found)?;
-    match found.mode() & OTHERS_WRITE == 0 || cannot_be_written(path) {
+    let is_closed = found.mode() & OTHERS_WRITE == 0;
+    match is_closed || cannot_be_written(path) || is_given(path, &found) {
         true => Ok(()),
         false => Err(too_open(path, &found)),
     }
@@ -163,7 +177,7 @@ fn follow(path: &Path, links: usize) -> Result<(), TrustError> {
 fn check_passage(directory: &Path, found: &Metadata) -> Result<(), TrustError> {
     check_owner(directory, found)?;
     let is_open = found.mode() & OTHERS_WRITE != 0 && found.mode() & STICKY == 0;
-    match is_open && !cannot_be_written(directory) {
+    match is_open && !cannot_be_written(directory) && !is_given(directory, found) {
         true => Err(too_open(directory, found)),
         false => Ok(()),
     }
@@ -186,16 +200,26 @@ fn cannot_be_written(path: &Path) -> bool {
     statvfs(path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
+/// Whether root has mounted it for a process that is not root.
+fn is_given(path: &Path, found: &Metadata) -> bool {
+    !geteuid().is_root() && found.uid() == 0 && is_mounted(path)
+}
+
+/// Whether something is mounted at that very path, wherever links lead.
+fn is_mounted(path: &Path) -> bool {
+    let told = statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::empty());
+    told.is_ok_and(|told| told.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
 fn check_owner(path: &Path, found: &Metadata) -> Result<(), TrustError> {
-    let own = geteuid().as_raw();
-    match found.uid() {
-        0 => Ok(()),
-        owner if owner == own => Ok(()),
-        owner => Err(TrustError::Untrusted(format!(
-            "{} belongs to user {owner}, who can put there what he likes; chown it to root, or remove it",
-            path.display()
-        ))),
+    if owner::is_trusted(found.uid()) {
+        return Ok(());
     }
+    Err(TrustError::Untrusted(format!(
+        "{} belongs to user {}, who can put there what he likes; chown it to root, or remove it",
+        path.display(),
+        found.uid()
+    )))
 }
 
 fn check_entries(directory: &Path) -> io::Result<()> {

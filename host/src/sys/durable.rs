@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::random_bytes;
+use super::{owner, random_bytes};
 
 /// Why a file is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,11 @@ pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
 /// missing.
 pub fn write_durably_by_way_of(unfinished: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     replace(unfinished, path, content, 0o600)
+}
+
+/// The same for a file that everyone may read.
+pub fn write_readable_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(directory_of(path), path, content, 0o644)
 }
 
 /// The same for a program that everyone may run.
@@ -164,37 +169,37 @@ fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
 }
 
-/// Checks that a directory belongs to us and that nobody else can enter it.
+/// Checks that a directory belongs to us or to root and that nobody else can enter it.
 pub fn check_root_only_directory(path: &Path) -> Result<(), TrustError> {
     let metadata = fs::metadata(path)?;
-    let owner = nix::unistd::geteuid().as_raw();
-    if metadata.uid() != owner || metadata.mode() & 0o077 != 0 {
+    if !owner::is_trusted(metadata.uid()) || metadata.mode() & 0o077 != 0 {
         return Err(TrustError::Untrusted(format!(
-            "the directory belongs to user {} with mode {:04o}; it has to be user {owner} and 0700",
+            "the directory belongs to user {} with mode {:04o}; it has to be {} and 0700",
             metadata.uid(),
-            metadata.mode() & 0o7777
+            metadata.mode() & 0o7777,
+            owner::whose()
         )));
     }
     Ok(())
 }
 
-/// Reads a file that must belong to us and be writable by nobody else.
+/// Reads a file that must belong to us or to root and be writable by nobody else.
 pub fn read_trusted(path: &Path) -> Result<Vec<u8>, TrustError> {
     let mut content = Vec::new();
     open_trusted(path)?.read_to_end(&mut content)?;
     Ok(content)
 }
 
-/// Opens a file that must belong to us and be writable by nobody else. Checked on the open descriptor,
-/// so that what was checked is what is read.
+/// Opens a file that must belong to us or to root and be writable by nobody else. Checked on the open
+/// descriptor, so that what was checked is what is read.
 pub fn open_trusted(path: &Path) -> Result<File, TrustError> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    let owner = nix::unistd::geteuid().as_raw();
-    if metadata.uid() != owner {
+    if !owner::is_trusted(metadata.uid()) {
         return Err(TrustError::Untrusted(format!(
-            "it belongs to user {}, not to user {owner}",
-            metadata.uid()
+            "it belongs to user {}, not to {}",
+            metadata.uid(),
+            owner::whose()
         )));
     }
     if metadata.mode() & 0o022 != 0 {

@@ -6,11 +6,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
-use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
-use super::TrustError;
 use super::directory::check_parents;
+use super::{TrustError, owner};
 
 /// Tokens of service accounts have one or two KiB.
 const MAX_BYTES: u64 = 64 << 10;
@@ -37,10 +36,11 @@ pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, TrustError> {
             "its mode {mode:04o} lets everyone write it; chmod o-w"
         )));
     }
-    let (owner, own) = (metadata.uid(), geteuid().as_raw());
-    if owner != 0 && owner != own {
+    if !owner::is_trusted(metadata.uid()) {
         return Err(TrustError::Untrusted(format!(
-            "it belongs to user {owner}, not to root; chown it"
+            "it belongs to user {}, not to {}; chown it",
+            metadata.uid(),
+            owner::whose()
         )));
     }
     let mut content = Zeroizing::new(Vec::new());

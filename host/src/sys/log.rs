@@ -6,13 +6,13 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
-use nix::unistd::geteuid;
 
 use super::directory::close_directory_itself;
+use super::owner;
 
 /// Opens a file for lines to be added, and makes it, for its owner alone, with its directory. What is above that
 /// directory may be a group's that keeps the logs, as /var/log is on some distributions: so neither file nor
-/// directory is anything but our own.
+/// directory is anybody's but our own or root's.
 ///
 /// # Errors
 /// From the file system; where something else has the file's name, or lies in a directory that is not ours.
@@ -34,7 +34,7 @@ pub fn open_log(path: &Path) -> io::Result<File> {
         opened => opened?,
     };
     let found = file.metadata()?;
-    match found.is_file() && found.nlink() <= 1 && found.uid() == geteuid().as_raw() {
+    match found.is_file() && found.nlink() <= 1 && owner::is_trusted(found.uid()) {
         true => Ok(file),
         false => Err(io::Error::other("something else has the log's name")),
     }

@@ -17,4 +17,4 @@ pub use stats::{WorkerCounters, WorkerStats};
 pub use worker_settings::{WorkSite, WorkerLimits};
 pub use workers::SharedWorkers;
 
-pub use super::command_line::Priority;
+pub use super::command_line::{Priority, THIS_PROGRAM};

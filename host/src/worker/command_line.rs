@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The executable that runs here, also where its file was replaced by an upgrade meanwhile. There is nothing to doubt about
+/// it.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// argv[0] of a worker; both binaries serve.
 pub(super) const WORKER_NAME: &str = "drivebay-worker";
 

@@ -18,4 +18,5 @@ mod nfs;
 mod serve;
 
 pub use compiler_limits::{is_compiler, serve_compiler};
+pub use device::missing_programs;
 pub use serve::{is_worker, serve_worker};

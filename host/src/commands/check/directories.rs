@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
-use std::path::PathBuf;
 
-use drivebay::config::{DriverConfig, Paths};
-use drivebay::grant::{KeySource, SigningGrant};
+use drivebay::config::{DriverConfig, Holds, Paths};
 use drivebay::sys::{self, TrustError};
 
 /// One sentence for each directory that is too open, the outer ones first. Nothing is changed; what is missing is no
@@ -19,12 +17,10 @@ pub(super) fn problems(paths: &Paths, drivers: &[DriverConfig]) -> Vec<String> {
             .flat_map(|driver| paths.trusted(&driver.name)),
     );
     let directories = directories.iter().map(|path| sys::check_directory(path));
-    let keys = drivers
-        .iter()
-        .flat_map(|driver| driver.grants.signing.values());
-    let keys = keys
-        .flat_map(key_files)
-        .map(|file| sys::check_parents(&file));
+    let named = drivers.iter().flat_map(DriverConfig::named_files);
+    let keys = named
+        .filter(|file| file.holds == Holds::Secret)
+        .map(|file| sys::check_parents(file.path));
     // Who keeps the logs is a group's business on some distributions.
     let log = [sys::check_directory_itself(&paths.log)];
     let mut found: Vec<String> = directories
@@ -45,16 +41,5 @@ fn problem(checked: Result<(), TrustError>) -> Option<String> {
             Some(error.to_string())
         }
         Ok(()) | Err(TrustError::Io(_)) => None,
-    }
-}
-
-fn key_files(grant: &SigningGrant) -> Vec<PathBuf> {
-    match &grant.source {
-        KeySource::File(source) => {
-            let files = [&source.id, &source.secret].into_iter();
-            files.chain(&source.session_token).cloned().collect()
-        }
-        KeySource::Oidc(source) => vec![source.token_file.clone()],
-        KeySource::Environment(_) | KeySource::Metadata(_) => Vec::new(),
     }
 }

@@ -29,29 +29,31 @@ pub(super) fn print(paths: &Paths, drivers: &[DriverConfig]) -> anyhow::Result<E
 
 fn print_driver(config: &DriverConfig, manifest: &Manifest, capabilities: Capabilities) {
     let description = &manifest.description;
-    println!("### {}\n", config.name);
-    println!(
+    say!("### {}\n", config.name);
+    say!(
         "{} {} {}.\n",
-        description.name, description.version, description.summary
+        description.name,
+        description.version,
+        description.summary
     );
-    println!("| | |\n|---|---|");
+    say!("| | |\n|---|---|");
     if let Some(name) = &config.csi_name {
-        println!("| CSI name | `{name}` |");
+        say!("| CSI name | `{name}` |");
     }
     if let Some(name) = &config.flexvolume {
-        println!("| FlexVolume name | `{}/{}` |", name.vendor, name.driver);
+        say!("| FlexVolume name | `{}/{}` |", name.vendor, name.driver);
     }
-    println!(
+    say!(
         "| Controller | {} |",
         listed(&csi::controller_rpcs(capabilities))
     );
-    println!(
+    say!(
         "| GroupController | {} |",
         listed(&csi::group_controller_rpcs(capabilities))
     );
-    println!("| Node | {} |", listed(&csi::node_rpcs(capabilities)));
-    println!("| access modes | {} |", access_modes(capabilities));
-    println!("| volumes as | {} |\n", kinds(capabilities));
+    say!("| Node | {} |", listed(&csi::node_rpcs(capabilities)));
+    say!("| access modes | {} |", access_modes(capabilities));
+    say!("| volumes as | {} |\n", kinds(capabilities));
     print_parameters(&description.parameters);
 }
 
@@ -78,7 +80,7 @@ fn kinds(capabilities: Capabilities) -> &'static str {
 }
 
 fn print_parameters(parameters: &[Parameter]) {
-    println!("| parameter | in | default | meaning |\n|---|---|---|---|");
+    say!("| parameter | in | default | meaning |\n|---|---|---|---|");
     for scope in SCOPES {
         for parameter in parameters.iter().filter(|known| known.scope == scope) {
             let is_created =
@@ -90,7 +92,7 @@ fn print_parameters(parameters: &[Parameter]) {
             print_parameter(parameter);
         }
     }
-    println!();
+    say!("");
 }
 
 fn print_parameter(parameter: &Parameter) {
@@ -101,7 +103,7 @@ fn print_parameter(parameter: &Parameter) {
         (None, Need::Optional) => String::new(),
     };
     let meaning = parameter.meaning.replace('|', "\\|");
-    println!(
+    say!(
         "| `{}` | {object} | {default} | {meaning} |",
         parameter.name
     );

@@ -1,4 +1,5 @@
-//! Asking `drivebay` to compile a component, from the shim that cannot.
+//! Asking `drivebay` to compile a component: from the shim, which cannot, and from `drivebay` itself, so that a compile
+//! has a deadline and no part in what serves.
 
 mod compiler_process;
 
@@ -15,6 +16,7 @@ use nix::unistd::Pid;
 pub use compiler_process::{CompileLimits, CompileWorkerError, ask_compiler};
 
 use crate::sys::{TrustError, open_trusted};
+use crate::worker::command_line::THIS_PROGRAM;
 
 /// Why it did not work.
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -49,10 +51,12 @@ pub fn run_compiler(
         source,
     };
     // It is root who runs it.
-    open_trusted(program).map_err(|error| match error {
-        TrustError::Io(source) => not_run(source),
-        TrustError::Untrusted(reason) => not_run(std::io::Error::other(reason)),
-    })?;
+    if program != Path::new(THIS_PROGRAM) {
+        open_trusted(program).map_err(|error| match error {
+            TrustError::Io(source) => not_run(source),
+            TrustError::Untrusted(reason) => not_run(std::io::Error::other(reason)),
+        })?;
+    }
     #[expect(
         clippy::disallowed_methods,
         reason = "sys is where child processes are made"

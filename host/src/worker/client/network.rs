@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::pool::Pool;
 use super::stats::WorkerCounters;
 use crate::sys::{TrustError, open_trusted};
-use crate::worker::command_line::NETWORK;
+use crate::worker::command_line::{NETWORK, THIS_PROGRAM};
 use crate::worker::{Fault, FaultKind, Reply, Request};
 
 /// The idle workers of one process; clones share them.
@@ -27,7 +27,7 @@ impl NetworkWorkers {
     /// runs it as its worker for requests. With network this executable is its own worker. What these and a
     /// call's other workers cost is counted by the `counters`.
     pub fn new(drivebay: PathBuf, counters: WorkerCounters) -> Self {
-        let names = Pool::of(PathBuf::from("/proc/self/exe"), NETWORK, counters.clone());
+        let names = Pool::of(PathBuf::from(THIS_PROGRAM), NETWORK, counters.clone());
         let requests = match cfg!(feature = "network") {
             true => names.clone(),
             false => Pool::of(drivebay, NETWORK, counters),
@@ -59,8 +59,7 @@ impl NetworkWorkers {
 
 /// It is root who starts it.
 fn may_run(program: &Path, purpose: &str) -> Result<(), Fault> {
-    // Of this very executable there is nothing to doubt.
-    if program.starts_with("/proc/self") {
+    if program == Path::new(THIS_PROGRAM) {
         return Ok(());
     }
     open_trusted(program).map(drop).map_err(|error| {

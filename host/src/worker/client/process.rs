@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::sys::Lock;
 use crate::sys::byte_lock::ByteLocks;
-use crate::worker::command_line::{Order, WORKER_NAME};
+use crate::worker::command_line::{Order, THIS_PROGRAM, WORKER_NAME};
 use crate::worker::{Fault, FaultKind, HttpsRequest, Reply, Request};
 
 /// How long a killed worker may take to disappear before it counts as stuck in the kernel.
@@ -272,8 +272,7 @@ fn not_started(error: &dyn std::fmt::Display) -> Fault {
 /// Starts this executable as a worker that holds the lock and none of our streams.
 pub(super) fn spawn(argument: &str, lock: std::io::Result<OwnedFd>) -> Result<Pipes, Fault> {
     let lock = lock.map_err(|error| not_started(&error))?;
-    // The running executable itself, even if the file was replaced by an upgrade meanwhile.
-    spawn_program(Path::new("/proc/self/exe"), argument, Stdio::from(lock))
+    spawn_program(Path::new(THIS_PROGRAM), argument, Stdio::from(lock))
 }
 
 fn spawn_program(program: &Path, argument: &str, stderr: Stdio) -> Result<Pipes, Fault> {

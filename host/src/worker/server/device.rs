@@ -19,6 +19,7 @@ mod grow;
 mod identity;
 mod mount;
 mod partition;
+mod programs;
 mod superblock;
 mod tools;
 mod watch;
@@ -31,6 +32,8 @@ use crate::worker::{
 };
 use content::Content;
 use find::{Disk, Looked};
+
+pub use programs::missing_programs;
 
 /// `notes` is where an intent to format is kept until it is carried out.
 pub(super) fn carry_out(request: &DeviceRequest, notes: &Path) -> Result<Reply, Fault> {

@@ -17,7 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::worker::command_line::{COMPILE, PATIENCE, Priority, WORKER_NAME};
+use crate::worker::command_line::{COMPILE, PATIENCE, Priority, THIS_PROGRAM, WORKER_NAME};
 
 /// A compiler that is given more of a node's processors is done little sooner.
 const MAX_THREADS: usize = 4;
@@ -212,8 +212,7 @@ fn spawn(limits: CompileLimits, priority: Priority) -> io::Result<Child> {
         clippy::disallowed_methods,
         reason = "sys is where child processes are made"
     )]
-    // The running executable itself, even if the file was replaced by an upgrade meanwhile.
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(THIS_PROGRAM);
     command
         .arg0(WORKER_NAME)
         .arg(COMPILE)

@@ -153,7 +153,7 @@ fn verify(disk: &Disk, request: &FilesystemRequest<'_>) -> Result<(), Fault> {
     ))
 }
 
-fn program(fs_type: FsType) -> Program {
+pub(super) fn program(fs_type: FsType) -> Program {
     match fs_type {
         FsType::Ext2 => MKFS_EXT2,
         FsType::Ext3 => MKFS_EXT3,

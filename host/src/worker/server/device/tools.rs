@@ -5,9 +5,13 @@
 //! runs keeps the lock. Reading from it gives nothing, so that a program that asks gets no answer.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::worker::{Fault, FaultKind};
+
+/// Where they are looked for.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Longest part of a program's output that a message repeats.
 const MAX_SAID: usize = 400;
@@ -41,6 +45,12 @@ const fn program(name: &'static str, package: &'static str) -> Program {
 pub(super) struct Outcome(Output);
 
 impl Program {
+    /// Whether there is one of that name.
+    pub(super) fn is_there(self) -> bool {
+        PATH.split(':')
+            .any(|directory| Path::new(directory).join(self.name).is_file())
+    }
+
     /// Runs it to its end.
     pub(super) fn run(self, arguments: &[&str]) -> Result<Outcome, Fault> {
         let failed = |error: std::io::Error| self.failed(&error);
@@ -79,7 +89,7 @@ impl Program {
         command
             .args(arguments)
             .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", PATH)
             .env("LC_ALL", "C");
         command
     }
