@@ -1,5 +1,5 @@
 //! Hands the target's architecture to the code, for the name of compiled components, and turns the
-//! transcribed CSI messages into Rust.
+//! transcribed messages of CSI and of kubelet's plugin registration into Rust.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -18,8 +18,11 @@ mod csi {
     use std::path::PathBuf;
 
     pub(super) fn generate() -> Result<(), Box<dyn Error>> {
-        println!("cargo::rerun-if-changed=proto/csi.proto");
-        let files = protox::compile(["proto/csi.proto"], ["proto"])?;
+        let protos = ["proto/csi.proto", "proto/plugin_registration.proto"];
+        for proto in protos {
+            println!("cargo::rerun-if-changed={proto}");
+        }
+        let files = protox::compile(protos, ["proto"])?;
         let messages = files.file.iter().flat_map(|file| &file.message_type);
         let secretive: Vec<&str> = messages
             .filter(|message| message.field.iter().any(|field| field.name() == "secrets"))

@@ -6,8 +6,10 @@
 )]
 
 mod activate;
+mod attach_limits;
 mod check;
 mod compile;
+mod health;
 mod inspect;
 mod install;
 mod printed;
@@ -84,8 +86,12 @@ enum Command {
     Compile(compile::Compile),
     /// Carry out one operation of a driver by hand; prints one JSON object
     Run(run::Run),
+    /// Print how many volumes each type of machine can have, as a driver's backend says, for the driver's file
+    AttachLimits(attach_limits::AttachLimits),
     /// Serve drivers to CSI callers
     Serve(serve::Serve),
+    /// Ask a running `serve` whether every driver is ready and known to kubelet; exits 0 or 1
+    Health(health::Health),
     /// Let another version of a driver's component serve at once
     Activate(activate::Activate),
     /// Let the version of a driver's component serve again that did before
@@ -117,7 +123,9 @@ impl Cli {
             Command::Inspect(command) => command.run(),
             Command::Compile(command) => command.run(&paths),
             Command::Run(command) => command.run(&paths),
+            Command::AttachLimits(command) => command.run(&paths),
             Command::Serve(command) => command.run(&paths),
+            Command::Health(command) => command.run(),
             Command::Activate(command) => command.run(&paths),
             Command::Rollback(command) => command.run(&paths),
             Command::Status(command) => command.run(&paths),

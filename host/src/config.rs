@@ -3,6 +3,7 @@
 //! Every key is checked; an unknown one is an error that names the file, the key and the nearest known
 //! key. A driver's file belongs to the operator alone: whoever delivers components cannot write it.
 
+mod attach_limits;
 mod driver_config;
 mod driver_file;
 mod error;
@@ -17,6 +18,7 @@ mod state_format;
 mod units;
 mod version_rules;
 
+pub use attach_limits::AttachLimits;
 pub use driver_config::{DriverConfig, FlexVolumeAttach, FlexVolumeName};
 pub use driver_file::{
     DriverFile, find_driver, find_flexvolume_driver, load_drivers, load_each_driver, parse_driver,

@@ -11,6 +11,8 @@
 //! status            conditions as gRPC codes, the one table
 //! concurrency       how many calls of a driver run at once
 //! endpoint, serve   the socket, and stopping
+//! registration      how kubelet learns that a driver is there
+//! health            whether every driver can be called, and kubelet knows it
 //! metrics           what was done, in numbers
 //! ```
 //!
@@ -23,11 +25,13 @@ mod concurrency;
 mod controller;
 mod endpoint;
 mod group_controller;
+mod health;
 mod identity;
 mod linger;
 mod metrics;
 mod node;
 mod proto;
+mod registration;
 mod request;
 mod response;
 mod serve;
@@ -36,5 +40,7 @@ mod status;
 
 pub use capabilities::{controller_rpcs, group_controller_rpcs, node_rpcs};
 pub use endpoint::{Endpoint, EndpointError};
+pub use metrics::{MetricsAddress, MetricsAddressError};
+pub use registration::{RegistrationError, registration_socket};
 pub use serve::{MetricsConfig, ServeError, serve};
 pub use service::{Mode, Plugin};

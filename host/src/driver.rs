@@ -13,6 +13,7 @@
 //! provision, expand       volumes come, grow and go
 //! snapshot, group_snapshot
 //! attach, attach_on_mount to a node: asked for by itself, or because a pod mounts
+//! attach_limit            how many volumes a node can have
 //! publish, staging        stage, publish and their inverses; the staging that pods share
 //! mount, unmount          at one path; mount_spec, mount_source, mount_state: what, from where, what is there
 //! mount_rules             what may be mounted where, repeated mounts, read-only after writable
@@ -21,6 +22,7 @@
 //! ```
 
 mod attach;
+mod attach_limit;
 mod attach_on_mount;
 mod capabilities;
 mod driver_stats;
@@ -67,6 +69,7 @@ use session::Shared;
 
 pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
+pub use attach_limit::AttachLimit;
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;
 pub use parameters::PROVISIONER_IDENTITY;

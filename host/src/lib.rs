@@ -45,6 +45,8 @@
 //! | when a version gives way to the one before by itself | [`store`]: `trial`, `call_counts` |
 //! | how one process takes over from another | `sys::socket_name`, `csi::accept` |
 //! | whose the state directory is, and its format | `config::state_format` |
+//! | how kubelet learns of a driver, and what `/healthz` says | [`csi`]: `registration`, `health` |
+//! | how many volumes a node can have | [`driver`]: `attach_limit` |
 //! | what stays true between calls | [`driver`], `journal` |
 //! | what a guest may do | [`grant`], `capability` |
 //! | the operator's files | [`config`] |

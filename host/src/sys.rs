@@ -34,7 +34,7 @@ pub use clock::{ThreadClock, now_seconds};
 pub use core_dump::forbid_core_dumps;
 pub use directory::{
     check_directory, check_directory_itself, check_parents, close_directory,
-    close_directory_beneath, create_root_only_directory,
+    close_directory_beneath, create_directories_beneath, create_root_only_directory,
 };
 pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, takes_writes};
 pub use durable::{
@@ -59,6 +59,6 @@ pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;
 pub use socket::is_listened_at;
 pub use socket_directory::{connect_all, listen_in};
-pub use socket_name::{Predecessor, SocketName};
+pub use socket_name::{NameHolder, Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
 pub use termination::{hold_termination, wait_for_termination};

@@ -7,10 +7,12 @@
 
 mod adopted_mounts;
 mod alibaba_compatibility;
+mod attach_limit;
 mod controllers;
 mod group_snapshots;
 mod metrics;
 mod refused_callers;
+mod registration;
 mod replacement;
 mod rollback;
 mod rules;

@@ -302,7 +302,7 @@ fn health_is_what_probe_says_and_names_the_driver() {
     fs::remove_file(node.path("state/components/hostile.wasm")).expect("installed");
     let (head, body) = get(&address(&csi), "/healthz");
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
-    assert!(body.starts_with("not ready: hostile;"), "{body}");
+    assert!(body.starts_with("hostile: not ready: "), "{body}");
     let ready = csi.probe(proto::ProbeRequest {}).expect("alive").ready;
     assert_eq!(ready, Some(false));
     let (head, _) = ask(

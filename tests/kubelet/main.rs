@@ -1,11 +1,13 @@
 //! kubelet's own code against the example driver that attaches, on this machine's kernel.
 //!
-//! NFS is tried the same way in the VM: vm/kubelet.rs.
+//! NFS is tried the same way in the VM: vm/kubelet.rs. How kubelet finds CSI drivers is in a file of its own.
 
 #![expect(
     clippy::expect_used,
     reason = "in tests, a panic is how a broken promise is reported"
 )]
+
+mod registration;
 
 use std::fs;
 

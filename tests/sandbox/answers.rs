@@ -19,7 +19,7 @@ methods = ["GET"]
 paths = ["/"]
 "#;
 
-const EXPORTS: &str = "identity controller volume-listing capacity cloning attachment snapshots snapshot-listing group-snapshots expansion modification node accessibility";
+const EXPORTS: &str = "identity controller volume-listing capacity cloning attachment snapshots snapshot-listing group-snapshots expansion modification node attach-limit accessibility";
 
 /// A guest that exports everything and knows one parameter of volumes, one of classes.
 fn guest() -> WatGuest {

@@ -51,9 +51,29 @@ impl Node {
     pub fn begin_to_serve(&self, driver: &str, arguments: &[&str]) -> Csi {
         let socket = self.path("csi").join(format!("{driver}.sock"));
         fs::create_dir_all(socket.parent().expect("a directory")).expect("writable");
-        let log = self.path(&format!("serve-{driver}.log"));
         let endpoint = format!("unix://{}", socket.display());
-        let mut all = vec!["serve", "--driver", driver, "--endpoint", &endpoint];
+        let arguments = [&["--endpoint", &endpoint], arguments].concat();
+        self.begin_to_serve_at(socket.clone(), driver, &arguments)
+    }
+
+    /// The same where a kubelet has its directory, with which the driver registers itself.
+    #[track_caller]
+    pub fn begin_to_serve_at_kubelet(
+        &self,
+        driver: &str,
+        csi_name: &str,
+        arguments: &[&str],
+    ) -> Csi {
+        let root = self.path("kubelet");
+        fs::create_dir_all(&root).expect("writable");
+        let socket = root.join("plugins").join(csi_name).join("csi.sock");
+        let arguments = [&["--kubelet-root", text(&root)], arguments].concat();
+        self.begin_to_serve_at(socket, driver, &arguments)
+    }
+
+    fn begin_to_serve_at(&self, socket: PathBuf, driver: &str, arguments: &[&str]) -> Csi {
+        let log = self.path(&format!("serve-{driver}.log"));
+        let mut all = vec!["serve", "--driver", driver];
         all.extend(arguments);
         let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
         let process = self.start_serving(&all, &log);

@@ -1,4 +1,4 @@
-//! CSI's messages and clients.
+//! CSI's messages and clients, and those of kubelet's plugin registration.
 
 #![expect(
     missing_docs,
@@ -7,3 +7,8 @@
 )]
 
 tonic::include_proto!("csi.v1");
+
+/// Of kubelet's plugin registration.
+pub mod registration {
+    tonic::include_proto!("pluginregistration");
+}

@@ -26,7 +26,9 @@ mod module;
 mod network;
 mod node;
 mod options;
+mod plugin_manager;
 mod process;
+mod registration;
 mod sanity;
 mod serve_usage;
 mod silent_server;
@@ -59,9 +61,11 @@ pub use loop_device::LoopDevice;
 pub use network::{CONNECTING, NOBODY, Socket, is_nobody, owners};
 pub use node::Node;
 pub use options::{options, pod_options};
+pub use plugin_manager::{Asked, PluginManager};
 pub use process::{
     PATIENCE, all_succeed_at_once, eventually, kill_hard, killed_after, moments, send,
 };
+pub use registration::RegistrationSocket;
 pub use sanity::{Sanity, SanityOutcome};
 pub use serve_usage::{MemoryCgroup, ServeProcess};
 pub use silent_server::SilentServer;

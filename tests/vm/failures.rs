@@ -4,14 +4,13 @@ use std::net::TcpListener;
 use std::time::Instant;
 
 use crate::lab::{self, HASTY, SILENCE, SOON};
-use crate::pod::{Access, Pod, expect_nothing_left};
+use crate::pod::{Pod, expect_nothing_left};
 
 /// Ends within the deadline, which may be spent to the last, and says why.
 #[track_caller]
 pub(crate) fn fails_in_time(pod: &Pod, options: &[(&str, &str)], words: &str) {
     let started = Instant::now();
-    pod.mount_slowly(Access::ReadWrite, options)
-        .fails_with(words);
+    pod.mount(options).fails_with(words);
     let took = started.elapsed();
     assert!(took < SOON, "took {took:?}");
     expect_nothing_left(pod);

@@ -28,7 +28,7 @@ fn unmount_without_server(pod: &Pod, meanwhile: impl FnOnce()) -> Answer {
     let unplugged = lab::pull_the_plug();
     meanwhile();
     let started = Instant::now();
-    let answer = pod.unmount_slowly();
+    let answer = pod.unmount();
     let took = started.elapsed();
     drop(unplugged);
     assert!(took < SOON, "took {took:?}");
@@ -92,7 +92,7 @@ fn a_volume_in_use_stays_until_its_server_is_back() {
         .fails_with("a process still uses it");
     pod.mounted();
     writer.process.wait().expect("the server is back");
-    pod.unmount_slowly().succeeds();
+    pod.unmount().succeeds();
     expect_nothing_left(&pod);
 }
 

@@ -4,17 +4,12 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use drivebay_tests::Answer;
 use nix::mount::{MntFlags, umount2};
 use serde_json::{Map, Value};
 
 use crate::lab::{self, NFS, node};
-
-/// Software emulation is ten times slower than a machine; a call-out that takes longer than this waits for
-/// something.
-const PROMPT: Duration = Duration::from_secs(8);
 
 /// Whether kubelet asks for a volume to be written to.
 #[derive(Clone, Copy)]
@@ -49,12 +44,6 @@ impl Pod {
 
     #[track_caller]
     pub(crate) fn mount_for(&self, access: Access, options: &[(&str, &str)]) -> Answer {
-        prompt(|| self.mount_slowly(access, options))
-    }
-
-    /// The same, where waiting is part of it.
-    #[track_caller]
-    pub(crate) fn mount_slowly(&self, access: Access, options: &[(&str, &str)]) -> Answer {
         node().call_driver(
             self.driver,
             &["mount", self.path(), &request(access, options)],
@@ -70,11 +59,6 @@ impl Pod {
 
     #[track_caller]
     pub(crate) fn unmount(&self) -> Answer {
-        prompt(|| self.unmount_slowly())
-    }
-
-    #[track_caller]
-    pub(crate) fn unmount_slowly(&self) -> Answer {
         node().call_driver(self.driver, &["unmount", self.path()])
     }
 
@@ -168,15 +152,6 @@ fn request(access: Access, options: &[(&str, &str)]) -> String {
         .map(|(key, value)| ((*key).to_owned(), Value::from(*value)))
         .collect();
     Value::Object(object).to_string()
-}
-
-/// Holds work to [`PROMPT`].
-#[track_caller]
-fn prompt<T>(work: impl FnOnce() -> T) -> T {
-    let started = Instant::now();
-    let result = work();
-    assert!(started.elapsed() < PROMPT, "took {:?}", started.elapsed());
-    result
 }
 
 /// Mounts a share there as an administrator would.

@@ -80,14 +80,14 @@ fn many_pods_share_one_volume() {
         .collect();
     thread::scope(|scope| {
         for pod in &pods {
-            scope.spawn(|| pod.mount_slowly(Access::ReadWrite, &SHARE).succeeds());
+            scope.spawn(|| pod.mount(&SHARE).succeeds());
         }
     });
     expect_shared(&pods[0], "/alpha");
     assert!(pods[11].file("written by many-0").exists());
     thread::scope(|scope| {
         for pod in &pods[1..] {
-            scope.spawn(|| pod.unmount_slowly().succeeds());
+            scope.spawn(|| pod.unmount().succeeds());
         }
     });
     // The last one still has it.
@@ -114,7 +114,7 @@ fn a_killed_call_out_does_not_stop_the_next_one_for_long() {
     let started = Instant::now();
     let mut attempts = Vec::new();
     while started.elapsed() < Duration::from_secs(40) {
-        let answer = pod.mount_slowly(Access::ReadWrite, &SHARE);
+        let answer = pod.mount(&SHARE);
         attempts.push(answer.text.clone());
         if answer.status() == "Success" {
             break;
@@ -139,7 +139,7 @@ fn a_call_out_killed_at_any_moment_is_made_good_by_the_next() {
         thread::sleep(Duration::from_millis(milliseconds));
         let _ = kill(Pid::from_raw(call.id().cast_signed()), Signal::SIGKILL);
         call.wait().expect("ours");
-        pod.mount_slowly(Access::ReadWrite, &SHARE).succeeds();
+        pod.mount(&SHARE).succeeds();
         pod.mounted();
         pod.unmount().succeeds();
         expect_nothing_left(&pod);

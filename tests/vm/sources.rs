@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::lab::{self, exported};
-use crate::pod::{Access, Pod, expect_nothing_left, expect_shared};
+use crate::pod::{Pod, expect_nothing_left, expect_shared};
 
 #[track_caller]
 fn mounts(name: &str, options: &[(&str, &str)], source: &str, directory: &str) {
@@ -131,7 +131,7 @@ fn the_address_of_a_name_that_answers_is_used() {
     let _hosts = lab::replace("/etc/hosts", &hosts);
     let pod = Pod::new("both");
     let options = [("server", "both"), ("share", "/alpha")];
-    pod.mount_slowly(Access::ReadWrite, &options).succeeds();
+    pod.mount(&options).succeeds();
     assert!(pod.mounted().has(&format!("addr={}", lab::FILER)));
     pod.unmount().succeeds();
 }

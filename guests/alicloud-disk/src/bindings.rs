@@ -36,6 +36,7 @@ wit_bindgen::generate!({
             export drivebay:driver/expansion@0.1.0;
             export drivebay:driver/modification@0.1.0;
             export drivebay:driver/node@0.1.0;
+            export drivebay:driver/attach-limit@0.1.0;
             export drivebay:driver/accessibility@0.1.0;
         }
     ",

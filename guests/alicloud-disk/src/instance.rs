@@ -1,14 +1,12 @@
-//! Instances: which one a node is, and how many disks it takes.
+//! Instances: which one a node is, and where.
 
 use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::log::Level;
 use crate::bindings::drivebay::driver::types::{Error, Topology};
 use crate::bindings::exports::drivebay::driver::node::NodeInfo;
-use crate::disk::{Disk, has_tag, read_list};
 use crate::ecs::{Cloud, Ecs};
 use crate::id::InstanceId;
 use crate::json::Json;
-use crate::tags;
 use crate::zone;
 
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
@@ -20,7 +18,7 @@ pub(crate) struct Document {
     pub(crate) id: InstanceId<'static>,
     pub(crate) zone: &'static str,
     region: &'static str,
-    instance_type: &'static str,
+    pub(crate) instance_type: &'static str,
 }
 
 /// Ask which instance this is.
@@ -91,31 +89,20 @@ fn is_same_host(hostname: &str, node: &str) -> bool {
     is(hostname, node) || is(first_label(hostname), node) || is(hostname, first_label(node))
 }
 
-/// How this node registers.
+/// How this node registers; how many disks it takes is another question.
 #[inline(never)]
-pub(crate) fn node_info(ecs: Ecs<'_>) -> Result<NodeInfo, Error> {
-    let document = document(ecs.cloud)?;
-    let granted = ecs.cloud.region()?;
+pub(crate) fn node_info(cloud: &dyn Cloud) -> Result<NodeInfo, Error> {
+    let document = document(cloud)?;
+    let granted = cloud.region()?;
     if document.region != granted {
         return Err(Error::FailedPrecondition(format!(
             "this node is in region {}, and the driver's file grants region {granted}: correct [grants.https.ecs]",
             document.region
         )));
     }
-    let max_volumes = match max_volumes(ecs, &document) {
-        // A node may have a key that cannot look around; it is no worse than one without a limit.
-        Err(Error::Denied(reason)) => {
-            ecs.cloud.note(
-                Level::Warn,
-                &format!("how many disks this node takes is not known: {reason}"),
-            );
-            0
-        }
-        answer => answer?,
-    };
     Ok(NodeInfo {
         id: document.id.as_str().into(),
-        max_volumes,
+        max_volumes: 0,
     })
 }
 
@@ -192,40 +179,6 @@ fn categories(
     Ok(categories)
 }
 
-/// What the type takes, less what is attached and was not made here: the system disk, and disks of the operator.
-fn max_volumes(ecs: Ecs<'_>, document: &Document) -> Result<u32, Error> {
-    let name = document.instance_type;
-    let call = Call::new(
-        Action::DescribeInstanceTypes,
-        format!("instance type {name}"),
-    );
-    let json = ecs.call_in_region(call.with("InstanceTypes.1", name))?;
-    let types = json.list("InstanceTypes", "InstanceType").iter();
-    let Some(all) = types
-        .filter(|one| one.text("InstanceTypeId") == name)
-        .find_map(|one| one.number("DiskQuantity"))
-    else {
-        ecs.cloud.note(
-            Level::Warn,
-            &format!("ECS does not say how many disks instance type {name} takes"),
-        );
-        return Ok(0);
-    };
-    let call = Call::new(Action::DescribeDisks, format!("disks of {}", document.id));
-    let call = call
-        .with("InstanceId", document.id.as_str())
-        .with_number("MaxResults", 100);
-    let attached = read_list(ecs.call_in_region(call)?)?;
-    let others = attached.iter().filter(|disk| !is_ours(disk)).count();
-    let left = all.saturating_sub(u64::try_from(others).unwrap_or(u64::MAX));
-    // 0 would say that there is no limit.
-    Ok(u32::try_from(left).unwrap_or(u32::MAX).max(1))
-}
-
-fn is_ours(disk: &Disk) -> bool {
-    has_tag(disk.tags, tags::VOLUME_NAME, None)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,20 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_node_registers_with_the_disks_left_to_it() {
+    fn a_node_registers_by_its_instance_without_any_key() {
         let cloud = FakeCloud::new();
         cloud.grant_metadata("i-5", "worker-5");
-        let system = cloud.add_disk("cloud_essd", 40);
-        let ours = cloud.add_disk("cloud_essd", 20);
-        cloud.change(&ours, |disk| {
-            disk.tags.push((tags::VOLUME_NAME.into(), "pvc-1".into()))
-        });
-        for id in [&system, &ours] {
-            cloud.attach(id, "i-5");
+        let info = node_info(&cloud).expect("a node");
+        assert_eq!((info.id.as_str(), info.max_volumes), ("i-5", 0));
+        for action in [Action::DescribeInstanceTypes, Action::DescribeDisks] {
+            assert_eq!(cloud.count(action), 0);
         }
-        let ecs = Ecs { cloud: &cloud };
-        let info = node_info(ecs).expect("a node");
-        assert_eq!((info.id.as_str(), info.max_volumes), ("i-5", 16));
     }
 
     #[test]
@@ -319,33 +266,8 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_cannot_look_around_leaves_the_limit_unknown() {
-        let cloud = FakeCloud::new();
-        cloud.grant_metadata("i-5", "worker-5");
-        cloud.fault(
-            Action::DescribeInstanceTypes,
-            Fault::Refuse("Forbidden.RAM"),
-        );
-        assert_eq!(
-            node_info(Ecs { cloud: &cloud })
-                .expect("a node")
-                .max_volumes,
-            0
-        );
-        assert!(
-            cloud
-                .notes()
-                .iter()
-                .any(|line| line.contains("ecs:DescribeInstanceTypes"))
-        );
-    }
-
-    #[test]
     fn without_metadata_a_node_cannot_register() {
-        let error = node_info(Ecs {
-            cloud: &FakeCloud::new(),
-        })
-        .expect_err("no metadata");
+        let error = node_info(&FakeCloud::new()).expect_err("no metadata");
         assert!(matches!(error, Error::Denied(_)));
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! create existing delete attach expand modify tagging snapshot group list
 //!                                                         what is done with disks, each a story of its own
-//! instance stage                                          what is done on nodes
+//! instance disk_quantity stage                            what is done on nodes
 //! volume_spec parameters params category size zone tags page
 //!                                                         what is asked for; pure
 //! disk disk_snapshot id                                   what ECS has
@@ -24,6 +24,7 @@ mod create;
 mod create_once;
 mod delete;
 mod disk;
+mod disk_quantity;
 mod disk_snapshot;
 mod ecs;
 mod error_codes;
@@ -56,13 +57,14 @@ use bindings::drivebay::driver::types::{
     Access, CapacityRange, CreateRequest, Error, Parameters, Snapshot, Topology, Volume,
     VolumeCapability, VolumeInfo,
 };
+use bindings::exports::drivebay::driver::attach_limit::TypeLimit;
 use bindings::exports::drivebay::driver::group_snapshots::GroupSnapshot;
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
 use bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
 use bindings::exports::drivebay::driver::volume_listing::{self, VolumePage};
 use bindings::exports::drivebay::driver::{
-    accessibility, attachment, controller, expansion, group_snapshots, modification, snapshots,
+    accessibility, attach_limit, attachment, controller, expansion, group_snapshots, modification, snapshots,
 };
 use cloud::HostCloud;
 use ecs::Ecs;
@@ -178,9 +180,23 @@ impl modification::Guest for AlicloudDisk {
     }
 }
 
+impl attach_limit::Guest for AlicloudDisk {
+    fn get_instance_type() -> Result<String, Error> {
+        disk_quantity::instance_type(ECS)
+    }
+
+    fn get_limit() -> Result<u32, Error> {
+        disk_quantity::of_this_instance(ECS)
+    }
+
+    fn list_limits() -> Result<Vec<TypeLimit>, Error> {
+        disk_quantity::of_all_types(ECS)
+    }
+}
+
 impl node::Guest for AlicloudDisk {
     fn get_info() -> Result<NodeInfo, Error> {
-        instance::node_info(ECS)
+        instance::node_info(ECS.cloud)
     }
 
     fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {

@@ -52,10 +52,7 @@ impl Run {
         LogFile::install(&paths.log, "run.log");
         paths.close()?;
         let session = open(paths, self.driver)?;
-        let answer = self
-            .operation
-            .run(&session)
-            .map_err(|error| anyhow::anyhow!("{}: {}", error.condition().name(), error.chain()))?;
+        let answer = self.operation.run(&session).map_err(told)?;
         println!("{}", printed(&answer));
         Ok(ExitCode::SUCCESS)
     }
@@ -73,7 +70,14 @@ impl Operation {
     }
 }
 
-fn open(paths: &Paths, name: String) -> anyhow::Result<Session> {
+/// The condition and its reason.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn told(error: DriverError) -> anyhow::Error {
+    anyhow::anyhow!("{}: {}", error.condition().name(), error.chain())
+}
+
+/// The driver of that name, for one operation.
+pub(super) fn open(paths: &Paths, name: String) -> anyhow::Result<Session> {
     let name = DriverName(name);
     let found = config::find_driver(paths, &name);
     let Some(config) = driver::or_activated(found, paths, |driver| driver.name == name)? else {

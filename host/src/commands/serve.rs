@@ -1,19 +1,21 @@
 //! `drivebay serve`: drivers on CSI sockets.
 
 mod guest_memory;
+mod sockets;
 mod verbosity;
 
-use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use drivebay::config::{self, DriverConfig, Paths};
-use drivebay::csi::{self, Endpoint, MetricsConfig, Mode, Plugin};
-use drivebay::driver::{self, Driver};
+use drivebay::csi::{self, MetricsAddress, MetricsConfig, Mode, Plugin};
+use drivebay::driver::{self, AttachLimit, Driver};
 use drivebay::log_stream;
 use drivebay::volume::{DriverName, NodeId};
 use guest_memory::GuestMemory;
+use sockets::{Served, Sockets};
 use verbosity::Verbosity;
 
 use super::sources::Sources;
@@ -21,7 +23,7 @@ use super::sources::Sources;
 /// Serve drivers to CSI callers, each on its own Unix socket.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// A driver: the name of its file in drivers.d, or its csi-name. Repeat it, with an endpoint each
+    /// A driver: the name of its file in drivers.d, or its csi-name. Repeat it for more
     #[arg(
         long = "driver",
         visible_aliases = ["drivername", "driver-name"],
@@ -29,15 +31,8 @@ pub(crate) struct Serve {
         required = true
     )]
     drivers: Vec<String>,
-    /// The driver's socket, unix:///path/csi.sock; in the order of the drivers
-    #[arg(
-        long = "endpoint",
-        env = "CSI_ENDPOINT",
-        value_name = "URL",
-        required = true,
-        value_parser = Endpoint::parse
-    )]
-    endpoints: Vec<Endpoint>,
+    #[command(flatten)]
+    sockets: Sockets,
     /// Which of CSI's services to offer
     #[arg(long, value_enum, default_value_t = Services::All)]
     mode: Services,
@@ -49,9 +44,14 @@ pub(crate) struct Serve {
         value_name = "NAME"
     )]
     node_id: Option<String>,
-    /// Serve Prometheus metrics at this address: /metrics, and /healthz; plain HTTP to everybody who can reach it
-    #[arg(long, value_name = "IP:PORT")]
-    metrics_address: Option<SocketAddr>,
+    /// How many volumes this node can have, of drivers whose backend has such a limit; by the table in the driver's file,
+    /// or by the backend, if not given
+    #[arg(long, env = "MAX_VOLUMES_PERNODE", value_name = "NUMBER")]
+    max_volumes_per_node: Option<NonZeroU32>,
+    /// Serve Prometheus metrics there: /metrics, and /healthz; plain HTTP to everybody who can reach that IP:PORT, or
+    /// on a Unix socket that is root's alone, unix:///path
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_address: Option<MetricsAddress>,
     #[command(flatten)]
     updates: Sources,
     #[command(flatten)]
@@ -72,16 +72,6 @@ enum Services {
 
 impl Serve {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
-        if self.drivers.len() != self.endpoints.len() {
-            bail!(
-                "{} drivers and {} endpoints were given; each driver needs one of its own",
-                self.drivers.len(),
-                self.endpoints.len()
-            );
-        }
-        if let Some(endpoint) = given_twice(&self.endpoints) {
-            bail!("endpoint {endpoint} was given twice; each driver needs one of its own");
-        }
         log_stream::log_to_stderr(self.verbosity.level());
         paths.close()?;
         let mode = match self.mode {
@@ -90,19 +80,25 @@ impl Serve {
             Services::All => Mode::All,
         };
         let share = self.guest_memory.share(self.drivers.len());
-        let plugins = self
-            .drivers
-            .iter()
-            .zip(self.endpoints)
-            .map(|(name, endpoint)| {
-                Ok(Plugin {
-                    driver: guest_memory::within(share, find(paths, name)?),
-                    endpoint,
-                    mode,
-                    node: self.node_id.clone().filter(|id| !id.is_empty()).map(NodeId),
-                })
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let drivers = self.drivers.iter();
+        let drivers: Vec<Driver> = drivers
+            .map(|name| Ok(guest_memory::within(share, find(paths, name)?)))
+            .collect::<anyhow::Result<_>>()?;
+        let served: Vec<Served<'_>> = drivers.iter().map(Served::of).collect();
+        let places = self.sockets.places(&served, mode)?;
+        self.sockets.make_directories(&places)?;
+        if let Some(MetricsAddress::Unix(path)) = &self.metrics_address {
+            self.sockets.make_directory_of(path)?;
+        }
+        let plugin = |(driver, place): (Driver, sockets::Place)| Plugin {
+            driver,
+            endpoint: place.endpoint,
+            mode,
+            node: self.node_id.clone().filter(|id| !id.is_empty()).map(NodeId),
+            attach_limit: self.max_volumes_per_node.map(AttachLimit),
+            register_at: place.register_at,
+        };
+        let plugins = drivers.into_iter().zip(places).map(plugin).collect();
         let metrics_config = MetricsConfig {
             directory: paths.serving(),
             address: self.metrics_address,
@@ -117,14 +113,6 @@ impl Serve {
         served?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The later one would take over from the earlier one.
-fn given_twice(endpoints: &[Endpoint]) -> Option<&Endpoint> {
-    let mut later = endpoints.iter().enumerate();
-    later
-        .find(|(index, endpoint)| endpoints[..*index].contains(endpoint))
-        .map(|(_, endpoint)| endpoint)
 }
 
 fn find(paths: &Paths, name: &str) -> anyhow::Result<Driver> {

@@ -1,5 +1,6 @@
 //! One driver, as the operator configured it.
 
+use super::attach_limits::AttachLimits;
 use super::limits::Limits;
 use super::requirement::Requirement;
 use super::version_rules::VersionRules;
@@ -25,6 +26,8 @@ pub struct DriverConfig {
     pub require: Requirement,
     /// Which versions of them, and when.
     pub versions: VersionRules,
+    /// How many volumes a node can have, where the operator says so.
+    pub attach_limits: AttachLimits,
     /// What it may use.
     pub grants: Grants,
     /// How much of everything.

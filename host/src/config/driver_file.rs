@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+use super::attach_limits::attach_limits;
 use super::grants::grants;
 use super::limits::limits;
 use super::paths::is_plain_name;
@@ -161,6 +162,7 @@ pub fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError
         flexvolume_attach: flexvolume_attach(&mut root)?,
         require: requirement(&mut root)?,
         versions: version_rules(&mut root)?,
+        attach_limits: attach_limits(&mut root)?,
         grants: grants(&mut root)?,
         limits: limits(&mut root)?,
     };

@@ -114,14 +114,29 @@ impl<'a> Section<'a> {
         table.iter().map(pair).collect()
     }
 
+    /// A table of numbers under keys of the operator's choosing.
+    pub(super) fn named_counts(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Vec<(&'a str, u32)>, ConfigError> {
+        let Some(value) = self.get(key) else {
+            return Ok(Vec::new());
+        };
+        let Value::Table(table) = value else {
+            return Err(self.wrong_type(key, "a table of numbers", value));
+        };
+        let pair = |(name, value): (&'a String, &'a Value)| match as_count(value) {
+            Some(count) => Ok((name.as_str(), count)),
+            None => Err(self.wrong_type(&format!("{key}.{name:?}"), "a whole number", value)),
+        };
+        table.iter().map(pair).collect()
+    }
+
     pub(super) fn count(&mut self, key: &'static str) -> Result<Option<u32>, ConfigError> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        let count = value
-            .as_integer()
-            .and_then(|number| u32::try_from(number).ok());
-        count
+        as_count(value)
             .map(Some)
             .ok_or_else(|| self.wrong_type(key, "a whole number", value))
     }
@@ -190,4 +205,8 @@ impl<'a> Section<'a> {
     fn wrong_type(&self, key: &str, expected: &str, value: &Value) -> ConfigError {
         self.bad(key, format!("must be {expected}, not {}", value.type_str()))
     }
+}
+
+fn as_count(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_integer()?).ok()
 }

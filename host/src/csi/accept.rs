@@ -1,7 +1,9 @@
 //! Callers that come to a driver's socket: accepted until nobody can wait there any more.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::io;
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
@@ -22,12 +24,25 @@ const LATECOMERS: Duration = Duration::from_millis(100);
 /// Where accepting fails for a reason that stays for a while, as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What is done about a socket's name, each second.
+pub(super) trait Upkeep: fmt::Debug + Send + Sync {
+    /// A new socket, where the name leads to this process again because of it.
+    fn look(&mut self, name: &mut SocketName) -> io::Result<Option<StdUnixListener>>;
+}
+
+/// Takes the name back from whoever took it over and has gone again, as a new version does that was a mistake: then its
+/// callers are ours, if it left the state as we know it.
+#[derive(Debug)]
+pub(super) struct TakeBack {
+    driver: Option<Driver>,
+}
+
 /// A socket with the name that leads to it.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     name: SocketName,
     listener: UnixListener,
-    driver: Driver,
+    upkeep: Box<dyn Upkeep>,
     connections: mpsc::Sender<io::Result<Connection>>,
     open: mpsc::Sender<Infallible>,
 }
@@ -38,20 +53,49 @@ pub(super) type Accepted = (
     mpsc::Receiver<Infallible>,
 );
 
+impl TakeBack {
+    /// Of a driver's callers.
+    pub(super) fn of(driver: Driver) -> Self {
+        Self {
+            driver: Some(driver),
+        }
+    }
+
+    /// Of callers that no state matters to.
+    pub(super) fn of_any() -> Self {
+        Self { driver: None }
+    }
+}
+
+impl Upkeep for TakeBack {
+    fn look(&mut self, name: &mut SocketName) -> io::Result<Option<StdUnixListener>> {
+        if !name.is_deserted()? {
+            return Ok(None);
+        }
+        if let Some(driver) = &self.driver {
+            driver.check_state().map_err(io::Error::other)?;
+        }
+        let taken = name.take_back()?;
+        if taken.is_some() {
+            tracing::warn!("nobody listened at the socket any more; listening there again");
+        }
+        Ok(taken)
+    }
+}
+
 impl Acceptor {
     /// The stream of whoever is accepted ends when this does.
     pub(super) fn new(
         name: SocketName,
-        listener: std::os::unix::net::UnixListener,
-        driver: Driver,
+        listener: StdUnixListener,
+        upkeep: Box<dyn Upkeep>,
     ) -> io::Result<(Self, Accepted)> {
-        listener.set_nonblocking(true)?;
         let (connections, accepted) = mpsc::channel(1);
         let (open, all_closed) = mpsc::channel(1);
         let acceptor = Self {
             name,
-            listener: UnixListener::from_std(listener)?,
-            driver,
+            listener: listen(listener)?,
+            upkeep,
             connections,
             open,
         };
@@ -97,29 +141,26 @@ impl Acceptor {
         }
     }
 
-    /// Whoever took over may have gone again, as a new version does that was a mistake: then its callers are ours, if
-    /// it left the state as we know it.
     async fn look(&mut self) {
-        match self.take_back() {
+        match self.upkeep.look(&mut self.name) {
             Ok(None) => {}
-            Ok(Some(listener)) => {
-                tracing::warn!("nobody listened at the socket any more; listening there again");
-                self.accept_the_rest().await;
-                self.listener = listener;
-            }
+            Ok(Some(anew)) => self.listen_at(anew).await,
             Err(error) => tracing::debug!(%error, "cannot listen at the socket again"),
         }
     }
 
-    fn take_back(&mut self) -> io::Result<Option<UnixListener>> {
-        if !self.name.is_deserted()? {
-            return Ok(None);
+    async fn listen_at(&mut self, anew: StdUnixListener) {
+        match listen(anew) {
+            Ok(listener) => {
+                self.accept_the_rest().await;
+                self.listener = listener;
+            }
+            Err(error) => tracing::warn!(%error, "cannot accept at the socket"),
         }
-        self.driver.check_state().map_err(io::Error::other)?;
-        let Some(listener) = self.name.take_back()? else {
-            return Ok(None);
-        };
-        listener.set_nonblocking(true)?;
-        UnixListener::from_std(listener).map(Some)
     }
+}
+
+fn listen(listener: StdUnixListener) -> io::Result<UnixListener> {
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener)
 }

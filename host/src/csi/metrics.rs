@@ -13,29 +13,35 @@
 //! | `drivebay_component_loaded_info` | driver, version, sha256 | 1; a component that this process has loaded |
 //! | `drivebay_component_pending` | driver, step | 1; a version on its way |
 //! | `drivebay_component_refused` | driver, step | what was delivered and did not become a version |
+//! | `drivebay_registered` | driver | whether kubelet has registered it: 1 or 0; only where it is to |
 //! | `drivebay_component_held`, `drivebay_component_rejected` | driver | versions that wait for the operator; that are not activated by themselves |
 //!
 //! `driver` is the name of the driver's file. No label takes a value from a request: the number of series
 //! depends on drivers and methods, and never on volumes. Counters begin at zero with the process.
 //!
 //! ```text
+//! address           where all of it is told
 //! call              one RPC, counted from its first byte to the end of its work
 //! method            CSI's methods by name
 //! rejected          calls that are answered before a service sees them, for the log
 //! counters          of all drivers of this process
 //! drivers           what the drivers counted themselves
+//! registrations     which drivers kubelet has registered
 //! connections       which are being answered, and which has to go
 //! listener          GET /metrics and GET /healthz
 //! ```
 
+mod address;
 mod call;
 mod connections;
 mod counters;
 mod drivers;
 mod listener;
 mod method;
+mod registrations;
 mod unserved_calls;
 
+pub use address::{MetricsAddress, MetricsAddressError};
 pub(super) use call::{Call, CountLayer};
 pub(super) use counters::Metrics;
-pub(super) use listener::{Listeners, Occupied};
+pub(super) use listener::{Listeners, Occupied, Pages};

@@ -138,9 +138,9 @@ impl Node for Service {
         &self,
         request: Request<NodeGetInfoRequest>,
     ) -> Result<Response<NodeGetInfoResponse>, Status> {
-        let given = self.0.node.clone();
+        let (given, limit) = (self.0.node.clone(), self.0.attach_limit);
         self.answer("NodeGetInfo", request, move |session, _| {
-            let info = session.node_info()?;
+            let info = session.node_info(limit)?;
             let node = info.id.or(given).ok_or_else(|| {
                 DriverError::failed_precondition(
                     "the backend has no name for this node; give the cluster's by --node-id or NODE_ID",

@@ -1,4 +1,4 @@
-//! CSI's messages and services, generated from `proto/csi.proto`.
+//! CSI's messages and services, and those of kubelet's plugin registration, generated from `proto/`.
 
 #![expect(
     unreachable_pub,
@@ -9,3 +9,8 @@
 
 tonic::include_proto!("csi.v1");
 include!(concat!(env!("OUT_DIR"), "/secretive.rs"));
+
+/// Of kubelet's plugin registration.
+pub(super) mod registration {
+    tonic::include_proto!("pluginregistration");
+}

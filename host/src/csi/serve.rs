@@ -1,7 +1,6 @@
 //! Listening, and stopping without leaving anybody without an answer.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,15 +11,17 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::transport::Server;
 
-use super::accept::Acceptor;
+use super::accept::{Acceptor, TakeBack};
 use super::concurrency;
 use super::endpoint::Endpoint;
+use super::health::Health;
 use super::linger::LINGER;
-use super::metrics::{CountLayer, Listeners, Metrics, Occupied};
+use super::metrics::{CountLayer, Listeners, Metrics, MetricsAddress, Occupied, Pages};
 use super::proto::controller_server::ControllerServer;
 use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
+use super::registration::{Registrar, RegistrationError};
 use super::service::{Plugin, Service};
 use crate::error::DriverError;
 use crate::sys::{self, Predecessor, SocketName};
@@ -33,8 +34,8 @@ const DRAIN_GRACE: Duration = Duration::from_secs(5);
 pub struct MetricsConfig {
     /// For `drivebay status`: a directory that gets a socket of this process.
     pub directory: PathBuf,
-    /// For Prometheus, if wanted: plain HTTP, without asking who is there.
-    pub address: Option<SocketAddr>,
+    /// For Prometheus and for probes, if wanted: plain HTTP, without asking who is there.
+    pub address: Option<MetricsAddress>,
 }
 
 /// Why serving ended badly.
@@ -56,9 +57,12 @@ pub enum ServeError {
     /// The address for metrics cannot be had.
     #[error("cannot serve metrics at {address}; give another address, or end what listens there")]
     Metrics {
-        address: SocketAddr,
+        address: MetricsAddress,
         source: io::Error,
     },
+    /// The driver cannot be made known to kubelet.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
     /// Threads, signals.
     #[error("cannot serve")]
     Io(#[from] io::Error),
@@ -85,13 +89,17 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
         .into_iter()
         .map(Prepared::new)
         .collect::<Result<Vec<_>, _>>()?;
+    let listeners = metrics_config.told(listeners.take_name())?;
     // Last: whoever listens there now does so until nothing can go wrong here.
     let listening = prepared
         .into_iter()
         .map(Prepared::listen)
         .collect::<Result<Vec<_>, _>>()?;
     let services: Vec<&Service> = listening.iter().map(|one| &one.service).collect();
-    let metrics = Metrics::of(&services);
+    let pages = Pages {
+        metrics: Metrics::of(&services),
+        health: Health::of(&services),
+    };
     // This thread carries all messages, and does what waits for nothing: a second one would spend more on
     // handing over than on carrying. The work itself has threads of its own.
     let runtime = runtime::Builder::new_current_thread()
@@ -100,9 +108,9 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
         .enable_all()
         .build()?;
     let entered = runtime.enter();
-    let _socket = listeners.answer(&metrics)?;
+    let _socket = listeners.answer(&pages)?;
     drop(entered);
-    let outcome = runtime.block_on(serve_all(listening, &metrics, longest + DRAIN_GRACE));
+    let outcome = runtime.block_on(serve_all(listening, &pages.metrics, longest + DRAIN_GRACE));
     // Work whose caller has gone is waited for too: killed, it would be repeated.
     runtime.shutdown_timeout(longest + DRAIN_GRACE);
     outcome
@@ -110,10 +118,20 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
 
 impl MetricsConfig {
     fn listen(&self, occupied: Occupied) -> Result<Listeners, ServeError> {
-        let opened = Listeners::open(&self.directory, self.address, occupied);
-        match (opened, self.address) {
+        self.told(Listeners::open(
+            &self.directory,
+            self.address.as_ref(),
+            occupied,
+        ))
+    }
+
+    fn told(&self, listeners: io::Result<Listeners>) -> Result<Listeners, ServeError> {
+        match (listeners, &self.address) {
             (Ok(listeners), _) => Ok(listeners),
-            (Err(source), Some(address)) => Err(ServeError::Metrics { address, source }),
+            (Err(source), Some(address)) => Err(ServeError::Metrics {
+                address: address.clone(),
+                source,
+            }),
             (Err(source), None) => Err(ServeError::Io(source)),
         }
     }
@@ -187,8 +205,8 @@ impl Listening {
             name,
             socket,
         } = self;
-        let (acceptor, (accepted, mut all_closed)) =
-            Acceptor::new(name, socket, service.0.driver.clone())?;
+        let upkeep = Box::new(TakeBack::of(service.0.driver.clone()));
+        let (acceptor, (accepted, mut all_closed)) = Acceptor::new(name, socket, upkeep)?;
         let mode = service.0.mode;
         let controller = mode
             .has_controller()
@@ -223,7 +241,12 @@ async fn serve_all(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopping) = watch::channel(());
     let mut servers = JoinSet::new();
+    // All listen: kubelet calls a driver as soon as it knows of it.
     for one in listening {
+        if let Some(registrar) = Registrar::of(&one.service, one.endpoint.path()) {
+            let registered = registrar.serve(stopping.clone());
+            servers.spawn(async { registered.await.map_err(ServeError::Registration) });
+        }
         servers.spawn(one.serve(metrics.clone(), stopping.clone()));
     }
     tokio::select! {

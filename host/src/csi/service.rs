@@ -1,10 +1,12 @@
 //! One driver, as CSI's callers see it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::concurrency::ConcurrencyLimit;
 use super::endpoint::Endpoint;
-use crate::driver::Driver;
+use super::registration::Standing;
+use crate::driver::{AttachLimit, Driver};
 use crate::error::DriverError;
 use crate::volume::NodeId;
 
@@ -41,6 +43,10 @@ pub struct Plugin {
     pub mode: Mode,
     /// The cluster's name of this node.
     pub node: Option<NodeId>,
+    /// How many volumes the node can have, where the operator says so and the backend has such a limit.
+    pub attach_limit: Option<AttachLimit>,
+    /// kubelet's directory of plugins, where it is to know of the driver.
+    pub register_at: Option<PathBuf>,
 }
 
 /// One driver, as CSI's callers see it; clones share it.
@@ -54,7 +60,10 @@ pub(crate) struct Shared {
     pub(super) mode: Mode,
     /// The cluster's name of this node, for backends that have none of their own.
     pub(super) node: Option<NodeId>,
+    pub(super) attach_limit: Option<AttachLimit>,
     pub(super) concurrency: ConcurrencyLimit,
+    /// Where kubelet is to know of the driver, and how it stands with it.
+    pub(super) registration: Option<(PathBuf, Standing)>,
 }
 
 impl Service {
@@ -71,7 +80,11 @@ impl Service {
             driver: plugin.driver,
             mode: plugin.mode,
             node: plugin.node,
+            attach_limit: plugin.attach_limit,
             concurrency: ConcurrencyLimit::new(),
+            registration: plugin
+                .register_at
+                .map(|directory| (directory, Standing::default())),
         })))
     }
 }

@@ -1,5 +1,6 @@
 //! `node_info` and `node_health`: what a guest says of this node.
 
+use super::attach_limit::AttachLimit;
 use super::lock::LockScope;
 use super::operation::Operation;
 use super::parameters::validate_partial;
@@ -11,13 +12,17 @@ use crate::sys;
 use crate::volume::{Health, NodeId, NodeInfo};
 
 impl Session {
-    /// What this node can hold, and where it is if that matters: two exports, one answer.
-    pub fn node_info(&self) -> Result<NodeInfo, DriverError> {
+    /// What this node can hold, and where it is if that matters: three exports, one answer. The operator's limit counts
+    /// where the backend has one.
+    pub fn node_info(&self, given: Option<AttachLimit>) -> Result<NodeInfo, DriverError> {
         let operation = self.begin_on(LockScope::ReadOnly)?;
         let guest = self.guest_with(&operation, Export::Node, "describe this node")?;
         let mut info = guest.get_info(operation.setup())?;
         if guest.manifest.exports(Export::Accessibility) {
             info.place = guest.get_topology(operation.setup())?;
+        }
+        if let Some(limit) = self.attach_limit(&guest, &operation, given)? {
+            info.max_volumes = limit;
         }
         Ok(info)
     }

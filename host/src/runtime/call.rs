@@ -5,6 +5,7 @@
 //! where the guest broke down.
 
 mod accessibility;
+mod attach_limit;
 mod attachment;
 mod capacity;
 mod cloning;

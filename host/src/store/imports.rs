@@ -39,13 +39,15 @@ pub enum Export {
     Modification,
     /// `node`
     Node,
+    /// `attach-limit`
+    AttachLimit,
     /// `accessibility`
     Accessibility,
 }
 
 impl Export {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Identity,
         Self::Controller,
         Self::VolumeListing,
@@ -58,6 +60,7 @@ impl Export {
         Self::Expansion,
         Self::Modification,
         Self::Node,
+        Self::AttachLimit,
         Self::Accessibility,
     ];
 
@@ -76,6 +79,7 @@ impl Export {
             Self::Expansion => "expansion",
             Self::Modification => "modification",
             Self::Node => "node",
+            Self::AttachLimit => "attach-limit",
             Self::Accessibility => "accessibility",
         }
     }

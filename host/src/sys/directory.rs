@@ -36,6 +36,19 @@ pub fn create_root_only_directory(path: &Path) -> io::Result<()> {
     close_directory(path)
 }
 
+/// Makes a directory beneath another one that is there, with those between them, for its owner and its group as kubelet
+/// makes its own.
+///
+/// # Errors
+/// From the file system; `NotFound` where the one above it is not there.
+pub fn create_directories_beneath(above: &Path, path: &Path) -> io::Result<()> {
+    if !above.is_dir() {
+        let missing = format!("{} is not a directory that is there", above.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, missing));
+    }
+    DirBuilder::new().recursive(true).mode(0o750).create(path)
+}
+
 /// The same once a process for each directory: for those that are used in every call.
 pub(super) fn create_once(path: &Path) -> io::Result<()> {
     static MADE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
@@ -321,5 +334,23 @@ mod tests {
         close_directory(&path).expect("nothing to close");
         create_once(&path).expect("made");
         assert_eq!(mode(&path), 0o700);
+    }
+
+    #[test]
+    fn directories_are_made_beneath_one_that_is_there_for_their_owner_and_its_group() {
+        let root = tempfile::tempdir().expect("a directory");
+        let made = root.path().join("plugins/csi");
+        for _ in 0..2 {
+            create_directories_beneath(root.path(), &made).expect("writable");
+        }
+        assert_eq!(
+            (mode(&made), mode(&root.path().join("plugins"))),
+            (0o750, 0o750)
+        );
+        let missing = root.path().join("missing");
+        let error =
+            create_directories_beneath(&missing, &missing.join("csi")).expect_err("missing");
+        assert!(error.to_string().contains(&missing.display().to_string()));
+        assert!(!missing.exists());
     }
 }

@@ -45,6 +45,17 @@ pub enum Predecessor {
     Alive,
 }
 
+/// To whom a name leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameHolder {
+    /// To the socket of this process.
+    Own,
+    /// It is gone, or leads to a process that has ended.
+    Nobody,
+    /// To another process that listens, or to what is not a socket and so none of ours to remove.
+    Another,
+}
+
 impl SocketName {
     /// Listens at that path, for root alone, in the place of whoever listens there now.
     ///
@@ -68,12 +79,20 @@ impl SocketName {
     /// # Errors
     /// The kernel's own.
     pub fn is_deserted(&self) -> io::Result<bool> {
+        Ok(self.holder()? == NameHolder::Nobody)
+    }
+
+    /// To whom the name leads now.
+    ///
+    /// # Errors
+    /// The kernel's own.
+    pub fn holder(&self) -> io::Result<NameHolder> {
         match if_there(fs::symlink_metadata(&self.path))? {
-            None => Ok(true),
-            Some(found) if self.is(&found)? => Ok(false),
-            // What is not a socket is none of ours to remove.
-            Some(found) if !found.file_type().is_socket() => Ok(false),
-            Some(_) => Ok(!is_listened_at(&self.path)?),
+            None => Ok(NameHolder::Nobody),
+            Some(found) if self.is(&found)? => Ok(NameHolder::Own),
+            Some(found) if !found.file_type().is_socket() => Ok(NameHolder::Another),
+            Some(_) if is_listened_at(&self.path)? => Ok(NameHolder::Another),
+            Some(_) => Ok(NameHolder::Nobody),
         }
     }
 
@@ -82,8 +101,24 @@ impl SocketName {
     /// # Errors
     /// As [`Self::take_over`].
     pub fn take_back(&mut self) -> io::Result<Option<UnixListener>> {
+        self.take_where(|holder| holder == NameHolder::Nobody)
+    }
+
+    /// Listens there at a new socket, also where the name leads to this process still: who watches the directory sees
+    /// the name come once more. `None` where another process has it.
+    ///
+    /// # Errors
+    /// As [`Self::take_over`].
+    pub fn make_anew(&mut self) -> io::Result<Option<UnixListener>> {
+        self.take_where(|holder| holder != NameHolder::Another)
+    }
+
+    fn take_where(
+        &mut self,
+        may_be_taken: impl FnOnce(NameHolder) -> bool,
+    ) -> io::Result<Option<UnixListener>> {
         let directory = lock_directory_of(&self.path)?;
-        if !self.is_deserted()? {
+        if !may_be_taken(self.holder()?) {
             return Ok(None);
         }
         let (socket, listener) = take(&directory, &self.path)?;

@@ -23,8 +23,10 @@ use clap::Args;
 use self::measure::{REPETITIONS, medians, peak_memory};
 use self::node::Node;
 use self::table::Table;
+use crate::architecture::Architecture;
 use crate::build;
 use crate::emulator;
+use crate::image::{self, Image};
 use crate::setup::{self, Part};
 use crate::steps::{Steps, say};
 use crate::workspace::Workspace;
@@ -58,7 +60,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         (true, ..) => 4,
         (_, true, _) => 2,
         (.., true) => 3,
-        _ => 12,
+        _ => 12 + image::STEPS,
     };
     let mut steps = Steps::new("cargo xtask bench", build::STEPS + steps);
     setup::ensure(workspace, &[Part::Bench], &mut steps)?;
@@ -127,7 +129,8 @@ fn callouts(workspace: &Workspace, steps: &mut Steps, table: &mut Table) -> Resu
     let program = steps.run("build what calls in a loop", || build::warm_call(workspace))?;
     let about = "call a cloud through a guest and without one";
     steps.run(about, || guest::measure(workspace, &program, table))?;
-    steps.run("weigh", || weigh(workspace, &node, table))
+    let image = image::assemble(workspace, Architecture::here()?, steps)?;
+    steps.run("weigh", || weigh(workspace, &node, &image, table))
 }
 
 fn serve(
@@ -180,7 +183,7 @@ fn time(node: &Node, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-fn weigh(workspace: &Workspace, node: &Node, table: &mut Table) -> Result<()> {
+fn weigh(workspace: &Workspace, node: &Node, image: &Image, table: &mut Table) -> Result<()> {
     let environment = node.environment();
     let size = |path: std::path::PathBuf| Ok::<_, anyhow::Error>(fs::metadata(path)?.len());
     let shim = size(workspace.binaries().join("drivebay-shim"))?;
@@ -189,6 +192,8 @@ fn weigh(workspace: &Workspace, node: &Node, table: &mut Table) -> Result<()> {
     table.size("`nfs.wasm`", guest, ("kB", 1000), 60);
     let guest = size(workspace.components().join("alicloud-disk.wasm"))?;
     table.size("`alicloud-disk.wasm`", guest, ("kB", 1000), 160);
+    let what = "the image, as a node fetches it";
+    table.size(what, size(image.tar.clone())?, ("MB", 1_000_000), 20);
     for (what, calls) in [
         ("peak memory, `init`", vec![node.init()]),
         ("peak memory, `mount`, already mounted", vec![node.mount()]),

@@ -6,6 +6,9 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use crate::architecture::Architecture;
+use crate::cross;
+use crate::elf::Elf;
 use crate::guests;
 use crate::process::{self, Echo, command};
 use crate::setup::{self, Part};
@@ -30,12 +33,14 @@ pub(crate) fn everything(workspace: &Workspace, steps: &mut Steps) -> Result<()>
     thread::scope(|scope| {
         let drivebay = scope.spawn(|| {
             speak_for(Some(DRIVEBAY.name));
-            let result = DRIVEBAY.build(workspace);
+            let result = DRIVEBAY.build(workspace, &Platform::here());
             begun.end(if result.is_ok() { "done" } else { "failed" });
             result
         });
         let guests = steps.run("build the guests", || guests::build(workspace));
-        let shim = steps.run("build drivebay-shim", || SHIM.build(workspace));
+        let shim = steps.run("build drivebay-shim", || {
+            SHIM.build(workspace, &Platform::here())
+        });
         let drivebay = drivebay.join();
         let drivebay = drivebay.unwrap_or_else(|_| Err(anyhow!("building it panicked")));
         drivebay
@@ -43,6 +48,67 @@ pub(crate) fn everything(workspace: &Workspace, steps: &mut Steps) -> Result<()>
             .and(guests)
             .and(shim)
     })
+}
+
+/// The same with the binaries of another architecture; components are for all of them. One after the other, as nobody
+/// waits for it.
+pub(crate) fn for_another(
+    workspace: &Workspace,
+    architecture: Architecture,
+    steps: &mut Steps,
+) -> Result<()> {
+    setup::ensure(workspace, &[Part::Build], steps)?;
+    cross::ensure(architecture, steps)?;
+    steps.run("build the guests", || guests::build(workspace))?;
+    let platform = Platform::of(architecture);
+    for binary in [DRIVEBAY, SHIM] {
+        let about = format!("build {} for {}", binary.name, architecture.name());
+        steps.run(about, || binary.build(workspace, &platform))?;
+    }
+    Ok(())
+}
+
+/// The shipped binaries, and the features by which cargo chooses what is linked into each.
+pub(crate) fn linked_with() -> [(&'static str, &'static [&'static str]); 2] {
+    [DRIVEBAY, SHIM].map(|binary| (binary.name, binary.features))
+}
+
+/// For what is built.
+struct Platform {
+    /// rustc's name.
+    target: String,
+    /// Of another architecture; this machine's own is rustc's choice.
+    another: Option<Architecture>,
+}
+
+impl Platform {
+    /// This machine's own. It is named, although it would be chosen anyway: only so do build scripts stay dynamic.
+    fn here() -> Self {
+        Self {
+            target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+            another: None,
+        }
+    }
+
+    fn of(architecture: Architecture) -> Self {
+        Self {
+            target: architecture.target().to_owned(),
+            another: (!architecture.is_here()).then_some(architecture),
+        }
+    }
+
+    fn binaries(&self, workspace: &Workspace) -> PathBuf {
+        self.another.map_or_else(
+            || workspace.binaries(),
+            |architecture| workspace.binaries_for(architecture),
+        )
+    }
+
+    /// A setting of cargo's for it.
+    fn variable(&self, setting: &str) -> String {
+        let target = self.target.to_uppercase().replace('-', "_");
+        format!("CARGO_TARGET_{target}_{setting}")
+    }
 }
 
 /// What is built as it is shipped.
@@ -78,7 +144,7 @@ const WARM_CALL: Binary = Binary {
 
 /// Builds what measures a guest's call, as `drivebay` is built, and tells where it is.
 pub(crate) fn warm_call(workspace: &Workspace) -> Result<PathBuf> {
-    WARM_CALL.compile(workspace)
+    WARM_CALL.compile(workspace, &Platform::here())
 }
 
 const EMULATOR: Binary = Binary {
@@ -91,20 +157,19 @@ const EMULATOR: Binary = Binary {
 
 /// Builds the cloud's emulator with what `drivebay` has built already, and tells where it is.
 pub(crate) fn emulator(workspace: &Workspace) -> Result<PathBuf> {
-    EMULATOR.compile(workspace)
+    EMULATOR.compile(workspace, &Platform::here())
 }
 
 impl Binary {
-    fn build(&self, workspace: &Workspace) -> Result<()> {
-        let built = self.compile(workspace)?;
+    fn build(&self, workspace: &Workspace, platform: &Platform) -> Result<()> {
+        let built = self.compile(workspace, platform)?;
         ensure_static(&built)?;
-        let shipped = workspace.binaries().join(self.name);
+        let shipped = platform.binaries(workspace).join(self.name);
         put(&built, &shipped)?;
         say_size(&shipped)
     }
 
-    fn compile(&self, workspace: &Workspace) -> Result<PathBuf> {
-        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    fn compile(&self, workspace: &Workspace, platform: &Platform) -> Result<PathBuf> {
         let mut cargo = command("cargo");
         cargo.current_dir(workspace.root()).args([
             "build",
@@ -114,19 +179,22 @@ impl Binary {
             self.name,
         ]);
         cargo.args(["--profile", self.profile]).args(self.features);
-        // Named, although it is this machine's own: only so do build scripts stay dynamic.
-        cargo.args(["--target", &target]);
-        let variable = format!(
-            "CARGO_TARGET_{}_RUSTFLAGS",
-            target.to_uppercase().replace('-', "_")
+        cargo.args(["--target", &platform.target]);
+        cargo.env(
+            platform.variable("RUSTFLAGS"),
+            "-C target-feature=+crt-static",
         );
-        cargo.env(variable, "-C target-feature=+crt-static");
+        if let Some(architecture) = platform.another {
+            let linker = format!("{}-gcc", architecture.triplet());
+            cargo.env(platform.variable("LINKER"), linker);
+        }
         // They would take the place of the variable above.
         cargo
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         process::run(&mut cargo, Echo::Live)?;
-        let directory = workspace.cargo_target()?.join(target).join(self.profile);
+        let directory = workspace.cargo_target()?.join(&platform.target);
+        let directory = directory.join(self.profile);
         Ok(match self.kind {
             "--example" => directory.join("examples").join(self.name),
             _ => directory.join(self.name),
@@ -136,13 +204,13 @@ impl Binary {
 
 /// A dynamic binary would not start in the image, which holds nothing else.
 fn ensure_static(binary: &Path) -> Result<()> {
-    let (_, answer) = process::finish(command("ldd").arg(binary), Echo::Silent)?;
-    let is_static =
-        answer.contains("statically linked") || answer.contains("not a dynamic executable");
+    let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
+    let elf = Elf::read(&content)?.context("cargo built no program")?;
     ensure!(
-        is_static,
-        "{} is not static; it needs\n{answer}",
-        binary.display()
+        elf.is_static(),
+        "{} is not static; it needs {}",
+        binary.display(),
+        elf.needed.join(", ")
     );
     Ok(())
 }

@@ -40,11 +40,13 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     process::run(&mut chmod, Echo::Silent).map(drop)
 }
 
-/// Builds the programs of kubelet's own code: what drives a FlexVolume driver, and what writes a mounted ConfigMap.
+/// Builds the programs of kubelet's own code: what drives a FlexVolume driver, what writes a mounted ConfigMap, and what
+/// finds CSI drivers.
 pub(crate) fn build_kubelet(workspace: &Workspace) -> Result<()> {
     for (program, how, package) in [
         ("kubelet-flexvolume", &["test", "-c"][..], "."),
         ("atomic-writer", &["build"], "./atomic-writer"),
+        ("plugin-manager", &["build"], "./plugin-manager"),
     ] {
         build(workspace, program, "tests/kubelet", how, package)?;
     }

@@ -15,10 +15,12 @@ use crate::process::{self, Echo, answer, command};
 use crate::steps::say;
 use crate::workspace::Workspace;
 
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Debian's compiler for WebAssembly, its library's source and its linker; it lives beside rustup's.
 const DEBIAN_PACKAGES: [&str; 4] = ["cargo-web", "lld-19", "rust-web-src", "rustc-web"];
+
+const NO_COMPILER: &str = "no compiler for guests; run `cargo xtask setup build`";
 
 /// What can build guests on this machine.
 #[derive(Clone, Copy)]
@@ -72,6 +74,16 @@ impl Compiler {
     }
 }
 
+/// What the compiler that builds guests says of itself.
+pub(crate) fn compiler() -> Result<String> {
+    let compiler = Compiler::find()?.context(NO_COMPILER)?;
+    let rustc = match compiler {
+        Compiler::Rustup => "rustc",
+        Compiler::Debian => "/usr/bin/rustc",
+    };
+    Ok(answer(command(rustc).arg("--version"))?.trim().to_owned())
+}
+
 fn debian_cargo() -> Command {
     let mut cargo = command("/usr/bin/cargo");
     // Set by rustup's cargo for this process; Debian's must not follow them.
@@ -98,8 +110,7 @@ fn debian_cargo() -> Command {
 
 /// Builds every guest and writes its component; `setup` must have found a compiler.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
-    let compiler =
-        Compiler::find()?.context("no compiler for guests; run `cargo xtask setup build`")?;
+    let compiler = Compiler::find()?.context(NO_COMPILER)?;
     let target = workspace.target().join("guests");
     let mut cargo = compiler.cargo();
     cargo.current_dir(workspace.guests()).args([

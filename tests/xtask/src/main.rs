@@ -2,13 +2,17 @@
 //!
 //! Each task prints its steps and ends with one line that says how it went. Nothing here is shipped.
 
+mod architecture;
 mod bench;
 mod build;
 mod component;
+mod cross;
 mod demo;
+mod elf;
 mod emulator;
 mod golang;
 mod guests;
+mod image;
 mod packages;
 mod process;
 mod python;
@@ -40,6 +44,8 @@ enum Task {
     Setup(setup::Arguments),
     /// Build the two binaries and the components into target/dist
     Build,
+    /// Make a container image of it, and the components as the manifests have them
+    Image(image::Arguments),
     /// Show Drivebay at work
     Demo(demo::Arguments),
     /// Check everything, ending with counts and a verdict
@@ -66,6 +72,7 @@ fn perform(task: Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
     match task {
         Task::Setup(arguments) => setup::run(workspace, &arguments)?,
         Task::Build => build::run(workspace)?,
+        Task::Image(arguments) => image::run(workspace, &arguments)?,
         Task::Demo(arguments) => demo::run(workspace, &arguments)?,
         Task::Test(arguments) => test::run(workspace, &arguments)?,
         Task::Bench(arguments) => bench::run(workspace, &arguments)?,

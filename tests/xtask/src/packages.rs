@@ -77,10 +77,15 @@ fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
     if attempt().is_ok() {
         return Ok(());
     }
-    process::run(apt_get().arg("update"), Echo::Silent)?;
+    refresh()?;
     attempt()
         .map(drop)
         .context("apt-get failed; see that this machine reaches a Debian 12 mirror, and try again")
+}
+
+/// Fetches this machine's lists anew.
+pub(crate) fn refresh() -> Result<()> {
+    process::run(apt_get().arg("update"), Echo::Silent).map(drop)
 }
 
 /// apt-get as root, without questions.

@@ -67,6 +67,11 @@ pub(crate) fn finish(command: &mut Command, echo: Echo) -> Result<(Option<i32>, 
 
 /// Standard output alone, for answers that are parsed; standard error is left where it was.
 pub(crate) fn answer(command: &mut Command) -> Result<String> {
+    Ok(String::from_utf8(bytes(command)?)?)
+}
+
+/// The same of what is no text.
+pub(crate) fn bytes(command: &mut Command) -> Result<Vec<u8>> {
     command.stderr(Stdio::piped());
     let output = command
         .output()
@@ -78,7 +83,7 @@ pub(crate) fn answer(command: &mut Command) -> Result<String> {
             tail(&String::from_utf8_lossy(&output.stderr))
         );
     }
-    Ok(String::from_utf8(output.stdout)?)
+    Ok(output.stdout)
 }
 
 /// Reads to the end, line by line, showing the lines if asked to.

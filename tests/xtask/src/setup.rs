@@ -39,6 +39,8 @@ pub(crate) enum Part {
     Grpc,
     /// The checker of dependencies
     Deny,
+    /// What compresses components for an image and for ConfigMaps
+    Image,
 }
 
 #[derive(Args)]
@@ -114,6 +116,7 @@ impl Part {
     fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Build | Self::Go | Self::Grpc | Self::Deny => &[],
+            Self::Image => &["zstd"],
             // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
             Self::Vm => &["qemu-system-x86", "util-linux"],
             // openssl and zstd make what a component's source holds.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::architecture::Architecture;
 use crate::process::{answer, command};
 
 /// The repository's checkout.
@@ -39,9 +40,23 @@ impl Workspace {
         self.target().join("dist/bin")
     }
 
+    /// The same for an architecture, which may be this machine's.
+    pub(crate) fn binaries_for(&self, architecture: Architecture) -> PathBuf {
+        if architecture.is_here() {
+            return self.binaries();
+        }
+        let directory = format!("dist/bin-{}", architecture.name());
+        self.target().join(directory)
+    }
+
     /// The components as shipped.
     pub(crate) fn components(&self) -> PathBuf {
         self.target().join("dist/guests")
+    }
+
+    /// Images, and the packages that they are made of.
+    pub(crate) fn image(&self) -> PathBuf {
+        self.target().join("image")
     }
 
     /// The VM's kernel, its packages and its runs.

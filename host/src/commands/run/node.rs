@@ -119,7 +119,7 @@ impl Operation {
                 .unpublish_volume(&target(&path)?, TargetCleanup::Remove)
                 .map(|()| answer::nothing()),
             Self::ExpandOnNode { id, size } => expand_on_node(session, id, size),
-            Self::GetInfo => session.node_info().map(|info| answer::node(&info)),
+            Self::GetInfo => session.node_info(None).map(|info| answer::node(&info)),
             Self::GetHealth { volume } => session
                 .node_health(&volume.reference()?)
                 .map(|health| answer::health(&health)),

@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tonic::Code;
 
 use super::drivers::Drivers;
+use super::registrations::Registrations;
 use crate::csi::service::Service;
 
 /// Seconds. Most calls end within milliseconds; a disk may take minutes to attach.
@@ -73,6 +74,7 @@ impl Metrics {
             in_flight.clone(),
         );
         registry.register_collector(Box::new(drivers.clone()));
+        registry.register_collector(Box::new(Registrations::of(services)));
         let metrics = Self(Arc::new(Shared {
             registry,
             rpcs,
@@ -91,11 +93,6 @@ impl Metrics {
         let mut out = String::new();
         text::encode(&mut out, &self.0.registry)?;
         Ok(out)
-    }
-
-    /// Drivers that cannot serve now.
-    pub(super) fn unready(&self) -> Vec<&str> {
-        self.0.drivers.unready()
     }
 
     pub(super) fn in_flight(&self, driver: &str) -> Gauge {

@@ -32,20 +32,6 @@ impl Drivers {
         self.0.keys().map(String::as_str)
     }
 
-    /// Those without a compiled component that may serve, as CSI's Probe has it.
-    pub(super) fn unready(&self) -> Vec<&str> {
-        let lacks = |drivers: &[Driver]| {
-            drivers
-                .iter()
-                .any(|one| one.session().capabilities().is_err())
-        };
-        self.0
-            .iter()
-            .filter(|(_, drivers)| lacks(drivers))
-            .map(|(name, _)| name.as_str())
-            .collect()
-    }
-
     fn stats(&self) -> Vec<(&str, DriverStats)> {
         let of = |drivers: &[Driver]| {
             drivers

@@ -1,5 +1,5 @@
 //! `GET /metrics` and `GET /healthz`, on a Unix socket beneath the run directory and, where the operator
-//! wants it, at an address.
+//! wants it, at an address or at a socket of that name.
 //!
 //! Small answers for few callers: one request a connection, some connections at once, each for a short time. kubelet
 //! restarts a process whose health it cannot ask, so that nobody else's connections may keep it from asking.
@@ -17,12 +17,16 @@ use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tokio_stream::{Stream, StreamExt};
 
-use super::Metrics;
 use super::connections::{Connections, Peer};
-use crate::sys;
+use super::{Metrics, MetricsAddress};
+use crate::csi::accept::{Acceptor, TakeBack};
+use crate::csi::health::Health;
+use crate::csi::linger::Connection;
+use crate::sys::{self, SocketName};
 
 /// From accepting to the last byte, which takes milliseconds.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,10 +40,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
+/// What is told; clones share it.
+#[derive(Debug, Clone)]
+pub(in crate::csi) struct Pages {
+    pub(in crate::csi) metrics: Metrics,
+    pub(in crate::csi) health: Health,
+}
+
 /// Open sockets, before there are threads.
 #[derive(Debug)]
 pub(in crate::csi) struct Listeners {
     address: Option<Address>,
+    /// The operator's socket, which is to be taken over.
+    wanted: Option<PathBuf>,
     socket: Option<(SocketFile, std::os::unix::net::UnixListener)>,
 }
 
@@ -49,6 +62,8 @@ enum Address {
     Listened(std::net::TcpListener),
     /// The process before this one has it, until it ends.
     Awaited(SocketAddr),
+    /// A socket with that name, which goes from one process to the next.
+    Named(SocketName, std::os::unix::net::UnixListener),
 }
 
 /// Whether an address that somebody has becomes free.
@@ -72,30 +87,56 @@ impl Address {
             bound => bound?,
         };
         listener.set_nonblocking(true)?;
-        tell(listener.local_addr()?);
+        tell(&MetricsAddress::Tcp(listener.local_addr()?));
         Ok(Self::Listened(listener))
     }
 
-    async fn listener(self) -> io::Result<TcpListener> {
-        let address = match self {
-            Self::Listened(listener) => return TcpListener::from_std(listener),
-            Self::Awaited(address) => address,
+    fn take_over(path: PathBuf) -> io::Result<Self> {
+        let (name, listener, _) = SocketName::take_over(&path)?;
+        tell(&MetricsAddress::Unix(path));
+        Ok(Self::Named(name, listener))
+    }
+
+    /// Until the runtime ends.
+    async fn answer(self, pages: Pages) -> io::Result<()> {
+        let listener = match self {
+            Self::Listened(listener) => TcpListener::from_std(listener)?,
+            Self::Awaited(address) => awaited(address).await?,
+            Self::Named(name, listener) => return answer_at_name(name, listener, pages).await,
         };
-        loop {
-            match TcpListener::bind(address).await {
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                bound => {
-                    tell(address);
-                    return bound;
-                }
+        answer_all(TcpListenerStream::new(listener), pages).await;
+        Ok(())
+    }
+}
+
+async fn awaited(address: SocketAddr) -> io::Result<TcpListener> {
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            bound => {
+                tell(&MetricsAddress::Tcp(address));
+                return bound;
             }
         }
     }
 }
 
-fn tell(address: SocketAddr) {
+async fn answer_at_name(
+    name: SocketName,
+    listener: std::os::unix::net::UnixListener,
+    pages: Pages,
+) -> io::Result<()> {
+    let upkeep = Box::new(TakeBack::of_any());
+    let (acceptor, (accepted, _)) = Acceptor::new(name, listener, upkeep)?;
+    // Nobody stops it but the end of the runtime.
+    let (_running, stop) = watch::channel(());
+    tokio::join!(acceptor.accept_until(stop), answer_all(accepted, pages));
+    Ok(())
+}
+
+fn tell(address: &MetricsAddress) {
     tracing::info!(%address, "metrics at /metrics, health at /healthz");
 }
 
@@ -117,11 +158,16 @@ impl Listeners {
     /// Where the address cannot be had.
     pub(in crate::csi) fn open(
         directory: &Path,
-        address: Option<SocketAddr>,
+        address: Option<&MetricsAddress>,
         occupied: Occupied,
     ) -> io::Result<Self> {
-        let address = address.map(|address| Address::listen(address, occupied));
-        let address = address.transpose()?;
+        let (address, wanted) = match address {
+            Some(MetricsAddress::Tcp(address)) => {
+                (Some(Address::listen(*address, occupied)?), None)
+            }
+            Some(MetricsAddress::Unix(path)) => (None, Some(path.clone())),
+            None => (None, None),
+        };
         let socket = sys::listen_in(directory).and_then(|(path, listener)| {
             let path = SocketFile(path);
             listener.set_nonblocking(true)?;
@@ -132,32 +178,42 @@ impl Listeners {
         });
         Ok(Self {
             address,
+            wanted,
             socket: socket.ok(),
         })
     }
 
+    /// Takes over the operator's socket, of which whoever has it now goes on answering until then.
+    ///
+    /// # Errors
+    /// Where it cannot be had.
+    pub(in crate::csi) fn take_name(mut self) -> io::Result<Self> {
+        if let Some(path) = self.wanted.take() {
+            self.address = Some(Address::take_over(path)?);
+        }
+        Ok(self)
+    }
+
     /// Answers until the runtime ends. What comes back has to be kept as long as that.
-    pub(in crate::csi) fn answer(self, metrics: &Metrics) -> io::Result<Option<SocketFile>> {
+    pub(in crate::csi) fn answer(self, pages: &Pages) -> io::Result<Option<SocketFile>> {
         if let Some(address) = self.address {
-            tokio::spawn(answer_at(address, metrics.clone()));
+            let answered = address.answer(pages.clone());
+            tokio::spawn(async move {
+                if let Err(error) = answered.await {
+                    tracing::error!(%error, "cannot serve metrics");
+                }
+            });
         }
         let Some((path, listener)) = self.socket else {
             return Ok(None);
         };
         let incoming = UnixListenerStream::new(UnixListener::from_std(listener)?);
-        tokio::spawn(answer_all(incoming, metrics.clone()));
+        tokio::spawn(answer_all(incoming, pages.clone()));
         Ok(Some(path))
     }
 }
 
-async fn answer_at(address: Address, metrics: Metrics) {
-    match address.listener().await {
-        Ok(listener) => answer_all(TcpListenerStream::new(listener), metrics).await,
-        Err(error) => tracing::error!(%error, "cannot serve metrics"),
-    }
-}
-
-async fn answer_all<S, C>(mut incoming: S, metrics: Metrics)
+async fn answer_all<S, C>(mut incoming: S, pages: Pages)
 where
     S: Stream<Item = io::Result<C>> + Unpin,
     C: Caller,
@@ -172,9 +228,9 @@ where
                 continue;
             }
         };
-        let (peer, metrics) = (connection.peer(), metrics.clone());
+        let (peer, pages) = (connection.peer(), pages.clone());
         let answering = tokio::spawn(async move {
-            let answered = answer_one(connection, &metrics);
+            let answered = answer_one(connection, &pages);
             // Whoever hangs up, or does not speak HTTP, is nobody's concern.
             let _ = tokio::time::timeout(CONNECTION_TIMEOUT, answered).await;
         });
@@ -202,12 +258,18 @@ impl Caller for UnixStream {
     }
 }
 
-async fn answer_one<C>(connection: C, metrics: &Metrics) -> hyper::Result<()>
+impl Caller for Connection {
+    fn peer(&self) -> Peer {
+        Peer::of(None)
+    }
+}
+
+async fn answer_one<C>(connection: C, pages: &Pages) -> hyper::Result<()>
 where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answer = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        let response = answer(metrics, request.method(), request.uri().path());
+        let response = answer(pages, request.method(), request.uri().path());
         async move { Ok::<_, Infallible>(response) }
     });
     http1::Builder::new()
@@ -218,7 +280,7 @@ where
         .await
 }
 
-fn answer(metrics: &Metrics, method: &Method, path: &str) -> Response<String> {
+fn answer(pages: &Pages, method: &Method, path: &str) -> Response<String> {
     if method != Method::GET && method != Method::HEAD {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
         response
@@ -227,11 +289,11 @@ fn answer(metrics: &Metrics, method: &Method, path: &str) -> Response<String> {
         return response;
     }
     match path {
-        "/metrics" => match metrics.text() {
+        "/metrics" => match pages.metrics.text() {
             Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
             Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
-        "/healthz" => health(&metrics.unready()),
+        "/healthz" => health(&pages.health.troubles()),
         _ => plain(
             StatusCode::NOT_FOUND,
             "there are /metrics and /healthz\n".to_owned(),
@@ -239,17 +301,11 @@ fn answer(metrics: &Metrics, method: &Method, path: &str) -> Response<String> {
     }
 }
 
-/// The same question as CSI's Probe, for all drivers of the process.
-fn health(unready: &[&str]) -> Response<String> {
-    match unready {
+/// One line for each driver with which something is wrong.
+fn health(troubles: &[String]) -> Response<String> {
+    match troubles {
         [] => plain(StatusCode::OK, "ok\n".to_owned()),
-        names => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!(
-                "not ready: {}; `drivebay check` says why\n",
-                names.join(", ")
-            ),
-        ),
+        troubles => plain(StatusCode::SERVICE_UNAVAILABLE, troubles.join("\n") + "\n"),
     }
 }
 
@@ -273,8 +329,11 @@ mod tests {
 
     #[test]
     fn only_two_paths_are_there_and_only_for_reading() {
-        let metrics = Metrics::of(&[]);
-        let status = |method: Method, path: &str| answer(&metrics, &method, path).status();
+        let pages = Pages {
+            metrics: Metrics::of(&[]),
+            health: Health::of(&[]),
+        };
+        let status = |method: Method, path: &str| answer(&pages, &method, path).status();
         assert_eq!(status(Method::GET, "/metrics"), StatusCode::OK);
         assert_eq!(status(Method::HEAD, "/healthz"), StatusCode::OK);
         assert_eq!(status(Method::GET, "/"), StatusCode::NOT_FOUND);
@@ -286,9 +345,10 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_is_not_ready_is_named() {
-        let response = health(&["nfs", "local"]);
+    fn each_driver_with_which_something_is_wrong_has_a_line() {
+        assert_eq!(health(&[]).status(), StatusCode::OK);
+        let response = health(&["nfs: not ready".to_owned(), "local: refused".to_owned()]);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(response.body().starts_with("not ready: nfs, local;"));
+        assert_eq!(response.body(), "nfs: not ready\nlocal: refused\n");
     }
 }

@@ -77,6 +77,7 @@ impl Guest {
             Expansion expansion
             Modification modification
             Node node
+            AttachLimit attach_limit
             Accessibility accessibility
         }
     }

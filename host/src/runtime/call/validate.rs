@@ -155,7 +155,6 @@ impl<'a> Answered<'a> {
     }
 
     /// A name that people write.
-    #[cfg(feature = "compiler")]
     pub(super) fn word(self, field: &str, said: String) -> Result<String, DriverError> {
         if said.is_empty() {
             return Err(self.wrong(field, "it is empty"));

@@ -42,7 +42,7 @@ struct Asked {
     context: Parameters,
 }
 
-const TRIALS: [Trial; 11] = [
+const TRIALS: [Trial; 14] = [
     Trial {
         export: Export::Node,
         function: "node.get-info",
@@ -57,6 +57,21 @@ const TRIALS: [Trial; 11] = [
                 .get_health(setup, &asked.volume, &asked.context, &published)
                 .map(drop)
         },
+    },
+    Trial {
+        export: Export::AttachLimit,
+        function: "attach-limit.get-instance-type",
+        call: |guest, setup, _| guest.get_instance_type(setup).map(drop),
+    },
+    Trial {
+        export: Export::AttachLimit,
+        function: "attach-limit.get-limit",
+        call: |guest, setup, _| guest.get_limit(setup).map(drop),
+    },
+    Trial {
+        export: Export::AttachLimit,
+        function: "attach-limit.list-limits",
+        call: |guest, setup, _| guest.list_limits(setup).map(drop),
     },
     Trial {
         export: Export::Accessibility,

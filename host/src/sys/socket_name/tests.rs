@@ -178,3 +178,23 @@ fn nobody_is_refused_while_several_take_it_over_and_end() {
     });
     assert_eq!(names_beside(&path), ["csi.sock"]);
 }
+
+#[test]
+fn a_name_is_made_anew_from_its_own_and_from_nobody_and_not_from_another() {
+    let (_directory, path) = endpoint();
+    let (mut name, first, _) = SocketName::take_over(&path).expect("free");
+    let inode = || fs::symlink_metadata(&path).expect("never missing").ino();
+    let before = inode();
+    let second = name.make_anew().expect("free").expect("its own");
+    assert_ne!(inode(), before);
+    assert_eq!(name.holder().expect("looked"), NameHolder::Own);
+    drop(UnixStream::connect(&path).expect("listened at"));
+    assert!(is_called(&second) && !is_called(&first));
+    fs::remove_file(&path).expect("there");
+    assert_eq!(name.holder().expect("looked"), NameHolder::Nobody);
+    name.make_anew().expect("free").expect("nobody's");
+    let (_next, _listener, _) = SocketName::take_over(&path).expect("alive");
+    assert_eq!(name.holder().expect("looked"), NameHolder::Another);
+    assert!(name.make_anew().expect("looked").is_none());
+    assert_eq!(names_beside(&path), ["csi.sock"]);
+}

@@ -5,15 +5,17 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::built::Built;
 use super::counts::Counts;
 use super::programs::{self, Program};
 use super::schedule::Claim;
+use crate::architecture::Architecture;
 use crate::build;
 use crate::emulator;
 use crate::golang;
+use crate::image;
 use crate::process::{self, Echo, command};
 use crate::sdks::CLIENTS;
 use crate::setup::{self, Part};
@@ -32,6 +34,7 @@ const BUILD_TESTS: &str = "build-tests";
 
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const ALONE: &str = "alone";
+const IMAGE: &str = "image";
 const KUBELET: &str = "kubelet";
 const SWAP: &str = "swap";
 const VM: &str = "vm";
@@ -49,7 +52,7 @@ pub(super) struct Step {
 
 /// All steps, in the order in which they begin, as far as what they need and claim lets them. The VM is the longest
 /// of those that need what is built, so it comes before those that run beside it.
-pub(super) const STEPS: [Step; 16] = [
+pub(super) const STEPS: [Step; 17] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
@@ -98,6 +101,13 @@ pub(super) const STEPS: [Step; 16] = [
         needs: &[],
         claims: &[Claim::Workspace, Claim::Guests, Claim::Shipped],
         check: build_tests,
+    },
+    Step {
+        name: IMAGE,
+        about: "the container image: what is in it, that it runs, that it is made the same twice",
+        needs: &[BUILD, BUILD_TESTS],
+        claims: &[Claim::Shipped],
+        check: image,
     },
     Step {
         name: ALONE,
@@ -242,8 +252,24 @@ fn outside(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
     build_callers(workspace)?;
-    let of_others = |program: &Program| [ALONE, KUBELET, SWAP, VM].contains(&program.name.as_str());
+    let of_others =
+        |program: &Program| [ALONE, IMAGE, KUBELET, SWAP, VM].contains(&program.name.as_str());
     let chosen = |program: &Program| is_outside(workspace, program) && !of_others(program);
+    programs::run(&test_programs(workspace)?, chosen, &[])
+}
+
+/// Made twice, as the same files have to make the same image.
+fn image(workspace: &Workspace) -> Result<Counts> {
+    let mut steps = Steps::new("image", 2 * image::STEPS);
+    let architecture = Architecture::here()?;
+    let made = [(); 2].map(|()| image::assemble(workspace, architecture, &mut steps));
+    let [one, other] = made;
+    let (one, other) = (one?.digest, other?.digest);
+    ensure!(
+        one == other,
+        "the same files made two images, {one} and {other}"
+    );
+    let chosen = |program: &Program| is_outside(workspace, program) && program.name == IMAGE;
     programs::run(&test_programs(workspace)?, chosen, &[])
 }
 

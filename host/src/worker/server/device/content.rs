@@ -7,13 +7,8 @@ use super::find::Disk;
 use super::foreign_signature::{foreign, has_mbr};
 use super::partition::{self, Partition};
 use super::superblock::{FsType, State, Superblock};
-use super::tools::Program;
+use super::tools::BLKID;
 use crate::worker::{Fault, FaultKind};
-
-const BLKID: Program = Program {
-    name: "blkid",
-    package: "util-linux",
-};
 
 /// blkid(8): nothing was found.
 const BLKID_NOTHING: i32 = 2;

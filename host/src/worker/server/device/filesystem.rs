@@ -8,15 +8,10 @@ use super::content::{self, Content, Held};
 use super::filesystem_request::{FilesystemRequest, left_alone};
 use super::find::Disk;
 use super::superblock::Family;
-use super::tools::{Outcome, Program};
+use super::tools::{E2FSCK, Outcome};
 use super::{format, format_intent};
 use crate::volume::Access;
 use crate::worker::{Fault, FaultKind, Reply};
-
-pub(super) const E2FSCK: Program = Program {
-    name: "e2fsck",
-    package: "e2fsprogs",
-};
 
 /// e2fsck(8): errors corrected; and: corrected, and a restart is advised, which concerns a root filesystem.
 const E2FSCK_CORRECTED: [i32; 3] = [1, 2, 3];

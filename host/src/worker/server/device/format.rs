@@ -19,11 +19,8 @@ use super::format_intent::{self, FormatIntent};
 use super::identity::Identity;
 use super::partition;
 use super::superblock::{Family, FsType};
-use super::tools::Program;
+use super::tools::{MKFS_EXT2, MKFS_EXT3, MKFS_EXT4, MKFS_XFS, Program};
 use crate::worker::{Fault, FaultKind};
-
-const E2FSPROGS: &str = "e2fsprogs";
-const XFSPROGS: &str = "xfsprogs";
 
 /// A blank disk gets its filesystem.
 pub(super) fn make(
@@ -157,13 +154,12 @@ fn verify(disk: &Disk, request: &FilesystemRequest<'_>) -> Result<(), Fault> {
 }
 
 fn program(fs_type: FsType) -> Program {
-    let (name, package) = match fs_type {
-        FsType::Ext2 => ("mkfs.ext2", E2FSPROGS),
-        FsType::Ext3 => ("mkfs.ext3", E2FSPROGS),
-        FsType::Ext4 => ("mkfs.ext4", E2FSPROGS),
-        FsType::Xfs => ("mkfs.xfs", XFSPROGS),
-    };
-    Program { name, package }
+    match fs_type {
+        FsType::Ext2 => MKFS_EXT2,
+        FsType::Ext3 => MKFS_EXT3,
+        FsType::Ext4 => MKFS_EXT4,
+        FsType::Xfs => MKFS_XFS,
+    }
 }
 
 /// Without blocks reserved for root, as kubelet makes ext: nobody logs in on a volume. Without discarding

@@ -10,25 +10,15 @@ use nix::mount::{MntFlags, umount2};
 
 use super::block::{Block, device_name, device_number};
 use super::content;
-use super::filesystem::E2FSCK;
 use super::find::Disk;
 use super::mount::{XFS_TWINS, mount_block};
 use super::partition::Partition;
 use super::superblock::{Family, FsType, Superblock};
-use super::tools::{Outcome, Program};
+use super::tools::{E2FSCK, Outcome, Program, RESIZE2FS, XFS_GROWFS};
 use crate::sys::{MountEntry, mount_at, sysfs};
 use crate::worker::mount_flags::NOTHING_RUNS;
 use crate::worker::server::mount::own_mount_namespace;
 use crate::worker::{DeviceReply, Fault, FaultKind, Reply};
-
-const RESIZE2FS: Program = Program {
-    name: "resize2fs",
-    package: "e2fsprogs",
-};
-const XFS_GROWFS: Program = Program {
-    name: "xfs_growfs",
-    package: "xfsprogs",
-};
 
 /// Any directory will do in a namespace of our own; the programs need none of what this one holds. But they need
 /// one: both look for it in the table of mounts.

@@ -4,17 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::block::{Block, SYSFS_SECTOR, device_name, device_number};
-use super::tools::Program;
+use super::tools::{PARTX, SFDISK};
 use crate::worker::{Fault, FaultKind};
-
-const SFDISK: Program = Program {
-    name: "sfdisk",
-    package: "fdisk",
-};
-const PARTX: Program = Program {
-    name: "partx",
-    package: "util-linux",
-};
 
 /// Tools align partitions to MiB, and GPT keeps a copy of itself at the end: less than this is no growth.
 const LEAST_GROWTH: u64 = 2 << 20;

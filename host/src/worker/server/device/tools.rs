@@ -20,6 +20,22 @@ pub(super) struct Program {
     pub(super) package: &'static str,
 }
 
+/// All of them. An image of this host has them and their libraries, which a test compares (tests/image/programs.rs).
+pub(super) const BLKID: Program = program("blkid", "util-linux");
+pub(super) const E2FSCK: Program = program("e2fsck", "e2fsprogs");
+pub(super) const MKFS_EXT2: Program = program("mkfs.ext2", "e2fsprogs");
+pub(super) const MKFS_EXT3: Program = program("mkfs.ext3", "e2fsprogs");
+pub(super) const MKFS_EXT4: Program = program("mkfs.ext4", "e2fsprogs");
+pub(super) const MKFS_XFS: Program = program("mkfs.xfs", "xfsprogs");
+pub(super) const PARTX: Program = program("partx", "util-linux");
+pub(super) const RESIZE2FS: Program = program("resize2fs", "e2fsprogs");
+pub(super) const SFDISK: Program = program("sfdisk", "fdisk");
+pub(super) const XFS_GROWFS: Program = program("xfs_growfs", "xfsprogs");
+
+const fn program(name: &'static str, package: &'static str) -> Program {
+    Program { name, package }
+}
+
 /// How it ended.
 #[derive(Debug)]
 pub(super) struct Outcome(Output);

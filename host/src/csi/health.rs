@@ -1,0 +1,84 @@
+//! Whether every driver can be called, and kubelet knows it: what `/healthz` says.
+//!
+//! Nothing here waits for a guest, a mount or the network, so that health is told while calls hang.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::registration::Standing;
+use super::service::Service;
+use crate::driver::Driver;
+
+/// Of all drivers of this process; clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Health(Arc<Vec<ServedDriver>>);
+
+#[derive(Debug)]
+struct ServedDriver {
+    driver: Driver,
+    standing: Option<Standing>,
+}
+
+impl Health {
+    pub(super) fn of(services: &[&Service]) -> Self {
+        let served = services.iter().map(|service| ServedDriver {
+            driver: service.0.driver.clone(),
+            standing: service
+                .0
+                .registration
+                .as_ref()
+                .map(|(_, standing)| standing.clone()),
+        });
+        Self(Arc::new(served.collect()))
+    }
+
+    /// One line for each driver with which something is wrong; none where all is well.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let now = Instant::now();
+        self.0.iter().filter_map(|one| one.trouble(now)).collect()
+    }
+}
+
+impl ServedDriver {
+    fn trouble(&self, now: Instant) -> Option<String> {
+        // As CSI's Probe has it: a component is loaded that may serve.
+        let unready = self.driver.session().capabilities().err();
+        let unready = unready
+            .map(|error| format!("not ready: {}; `drivebay check` says more", error.chain()));
+        let unregistered = self
+            .standing
+            .as_ref()
+            .and_then(|standing| standing.trouble(now));
+        in_one_line(
+            &self.driver.config().name.0,
+            unready.into_iter().chain(unregistered),
+        )
+    }
+}
+
+fn in_one_line(driver: &str, troubles: impl Iterator<Item = String>) -> Option<String> {
+    let troubles: Vec<String> = troubles.collect();
+    match troubles.as_slice() {
+        [] => None,
+        _ => Some(format!("{driver}: {}", troubles.join("; and "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_has_one_line_whatever_is_wrong_with_it() {
+        let line = |troubles: &[&str]| {
+            let troubles = troubles.iter().map(|&trouble| trouble.to_owned());
+            in_one_line("nfs", troubles)
+        };
+        assert_eq!(line(&[]), None);
+        assert_eq!(line(&["not ready"]).as_deref(), Some("nfs: not ready"));
+        assert_eq!(
+            line(&["not ready", "refused"]).as_deref(),
+            Some("nfs: not ready; and refused")
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! Which drivers kubelet has registered, read when somebody asks.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::csi::registration::Standing;
+use crate::csi::service::Service;
+
+/// Of drivers that are to be registered.
+#[derive(Debug)]
+pub(super) struct Registrations(Vec<(String, Standing)>);
+
+impl Registrations {
+    pub(super) fn of(services: &[&Service]) -> Self {
+        let registered = services.iter().filter_map(|service| {
+            let (_, standing) = service.0.registration.as_ref()?;
+            Some((service.0.driver.config().name.0.clone(), standing.clone()))
+        });
+        Self(registered.collect())
+    }
+}
+
+impl Collector for Registrations {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Whether kubelet has registered the driver";
+        let mut family = encoder.encode_descriptor("registered", help, None, MetricType::Gauge)?;
+        for (driver, standing) in &self.0 {
+            let registered = ConstGauge::new(i64::from(standing.is_registered()));
+            registered.encode(family.encode_family(&[("driver", driver.as_str())])?)?;
+        }
+        Ok(())
+    }
+}

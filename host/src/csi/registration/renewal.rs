@@ -1,0 +1,105 @@
+//! The socket that kubelet looks at, made anew where that is needed: kubelet refused the driver, or somebody removed the
+//! socket.
+//!
+//! kubelet of Kubernetes 1.36 tries a refused socket again by itself, after pauses of up to two minutes. One that does
+//! not is shown the name once more, which does no harm to the other.
+
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::backoff::Backoff;
+use super::standing::Standing;
+use crate::csi::accept::Upkeep;
+use crate::driver::Driver;
+use crate::sys::{self, NameHolder, SocketName};
+
+/// What is done about one driver's socket.
+#[derive(Debug)]
+pub(super) struct Renewal {
+    driver: Driver,
+    standing: Standing,
+    socket: PathBuf,
+    backoff: Backoff,
+}
+
+impl Renewal {
+    pub(super) fn new(driver: Driver, standing: Standing, socket: PathBuf) -> Self {
+        Self {
+            driver,
+            standing,
+            socket,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Whether a new socket is needed, and could be had.
+    fn is_needed(&mut self, name: &SocketName) -> bool {
+        match name.holder() {
+            // The process that took over is offered to kubelet now.
+            Ok(NameHolder::Another) => {
+                self.standing.handed_over();
+                false
+            }
+            Ok(NameHolder::Own) => self.standing.is_to_be_offered_again(),
+            Ok(NameHolder::Nobody) => true,
+            Err(error) => {
+                tracing::debug!(%error, "cannot look at the registration socket");
+                true
+            }
+        }
+    }
+
+    fn make_anew(&self, name: &mut SocketName) -> Option<UnixListener> {
+        match self.try_to_make_anew(name) {
+            Ok(Some(listener)) => {
+                tracing::info!(socket = %self.socket.display(), "offered to kubelet again");
+                self.standing.offered(Instant::now());
+                Some(listener)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                self.standing.has_no_socket(&self.socket, &error);
+                None
+            }
+        }
+    }
+
+    /// The directory may have gone with the socket; and whoever took over may have left a state that is not for this
+    /// host to use.
+    fn try_to_make_anew(&self, name: &mut SocketName) -> io::Result<Option<UnixListener>> {
+        self.driver.check_state().map_err(io::Error::other)?;
+        if let Some(directory) = self.socket.parent()
+            && let Some(above) = directory.parent()
+            && !directory.is_dir()
+        {
+            sys::create_directories_beneath(above, directory)?;
+        }
+        name.make_anew()
+    }
+}
+
+impl Upkeep for Renewal {
+    fn look(&mut self, name: &mut SocketName) -> io::Result<Option<UnixListener>> {
+        if !self.is_needed(name) {
+            if self.standing.is_registered() {
+                self.backoff.reset();
+            }
+            return Ok(None);
+        }
+        let now = Instant::now();
+        if let Some(pause) = self.backoff.begin(now) {
+            tracing::warn!(
+                socket = %self.socket.display(),
+                ?pause,
+                "kubelet refused the socket, or somebody removed it; it is made anew after a pause"
+            );
+            return Ok(None);
+        }
+        match self.backoff.is_over(now) {
+            true => Ok(self.make_anew(name)),
+            false => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The image, unpacked by tar.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use drivebay_tests::{Node, repository, text};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Its blobs in one directory, and its root in another. Both go with it.
+pub(super) struct ShippedImage(TempDir);
+
+/// A line of `tar --list --verbose`.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// As ls shows it.
+    pub(super) mode: String,
+    pub(super) owner: String,
+    pub(super) date: String,
+    /// Without a slash at its end.
+    pub(super) path: String,
+}
+
+impl ShippedImage {
+    #[track_caller]
+    pub(super) fn unpacked() -> Self {
+        let tar = repository().join("target/image/drivebay.tar");
+        assert!(
+            tar.exists(),
+            "{} is missing; run `cargo xtask image` first",
+            tar.display()
+        );
+        let image = Self(tempfile::tempdir().expect("a directory"));
+        for directory in ["layout", "root"] {
+            fs::create_dir(image.0.path().join(directory)).expect("writable");
+        }
+        unpack(&tar, &image.0.path().join("layout"));
+        for layer in image.layers() {
+            unpack(&layer, &image.root());
+        }
+        image
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        self.0.path().join("root")
+    }
+
+    /// The one image of the index.
+    #[track_caller]
+    pub(super) fn index(&self) -> Value {
+        let index = json(&self.0.path().join("layout/index.json"));
+        let images = index["manifests"].as_array().expect("images");
+        assert_eq!(images.len(), 1);
+        images[0].clone()
+    }
+
+    #[track_caller]
+    pub(super) fn manifest(&self) -> Value {
+        json(&self.blob(&self.index()))
+    }
+
+    #[track_caller]
+    pub(super) fn config(&self) -> Value {
+        json(&self.blob(&self.manifest()["config"]))
+    }
+
+    /// The layers' archives, from the lowest.
+    #[track_caller]
+    pub(super) fn layers(&self) -> Vec<PathBuf> {
+        let manifest = self.manifest();
+        let layers = manifest["layers"].as_array().expect("layers");
+        layers.iter().map(|layer| self.blob(layer)).collect()
+    }
+
+    /// All files of all layers.
+    #[track_caller]
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        self.layers().iter().flat_map(|it| entries(it)).collect()
+    }
+
+    /// The paths that are in a directory of it, without those of directories beneath.
+    #[track_caller]
+    pub(super) fn names_in(&self, directory: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root().join(directory)).expect("there");
+        let names = entries.map(|entry| entry.expect("readable").file_name());
+        let mut names: Vec<String> = names
+            .map(|name| name.into_string().expect("text"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Runs a program with the image for its root, and nothing of this machine's files.
+    #[track_caller]
+    pub(super) fn run(&self, command: &[&str]) -> Output {
+        let root = self.root();
+        let clean = ["--unset=LD_LIBRARY_PATH", "PATH=/usr/sbin:/usr/bin"];
+        let arguments = [&clean[..], &["chroot", text(&root)], command].concat();
+        // chroot itself is found by the path of this machine, which has the same directories.
+        Node::run("env", &arguments)
+    }
+
+    fn blob(&self, descriptor: &Value) -> PathBuf {
+        let digest = descriptor["digest"].as_str().expect("a digest");
+        let name = digest.replace(':', "/");
+        self.0.path().join("layout/blobs").join(name)
+    }
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("readable")).expect("JSON")
+}
+
+#[track_caller]
+fn unpack(tar: &Path, directory: &Path) {
+    let output = Node::run("tar", &["-xf", text(tar), "-C", text(directory)]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[track_caller]
+fn entries(layer: &Path) -> Vec<Entry> {
+    let how = ["--list", "--verbose", "--numeric-owner", "--full-time"];
+    let how = [
+        &how[..],
+        &["--utc", "--quoting-style=literal", "--file", text(layer)],
+    ]
+    .concat();
+    let output = Node::run("tar", &how);
+    assert!(output.status.success(), "{output:?}");
+    let list = String::from_utf8(output.stdout).expect("text");
+    list.lines().map(entry).collect()
+}
+
+/// `-rwxr-xr-x 0/0 10 1970-01-01 00:00:00 usr/bin/x`, and ` -> target` where it is a link.
+fn entry(line: &str) -> Entry {
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let mut next = || words.next().expect("a column");
+    let (mode, owner, _size) = (next(), next(), next());
+    let date = format!("{} {}", next(), next());
+    Entry {
+        mode,
+        owner,
+        date,
+        path: next().trim_end_matches('/').to_owned(),
+    }
+}
