@@ -10,6 +10,7 @@ mod path;
 mod provision;
 mod secret;
 mod snapshot;
+mod security_label;
 
 pub use access::{Access, AccessType};
 pub use id::{DriverName, GroupSnapshotId, NodeId, PageToken, SnapshotId, VolumeId, VolumeKey};
@@ -25,3 +26,4 @@ pub use snapshot::{
     CreateGroupSnapshot, CreateSnapshot, GroupSnapshot, Readiness, Snapshot, SnapshotFilter,
     SnapshotPage,
 };
+pub use security_label::{is_label, takes_label, unquoted};

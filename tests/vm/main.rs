@@ -19,6 +19,7 @@ mod grants;
 mod kubelet;
 mod lab;
 mod options;
+mod labels;
 mod outages;
 mod pod;
 mod provisioner;
