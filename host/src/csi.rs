@@ -6,7 +6,7 @@
 //! identity          who is there; never waits
 //! controller, node  one method for each RPC: words in, one operation, words out
 //! group_controller  the same for what is done to several volumes at once
-//! request, response their words and ours
+//! request, response their words and ours; health: those of the alpha health calls
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
 //! concurrency       how many calls of a driver run at once
@@ -23,6 +23,7 @@ mod concurrency;
 mod controller;
 mod endpoint;
 mod group_controller;
+mod health;
 mod identity;
 mod linger;
 mod metrics;

@@ -21,6 +21,10 @@ pub enum Export {
     Controller,
     /// `volume-listing`
     VolumeListing,
+    /// `volume-health`
+    VolumeHealth,
+    /// `volume-health-listing`
+    VolumeHealthListing,
     /// `capacity`
     Capacity,
     /// `cloning`
@@ -45,10 +49,12 @@ pub enum Export {
 
 impl Export {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Identity,
         Self::Controller,
         Self::VolumeListing,
+        Self::VolumeHealth,
+        Self::VolumeHealthListing,
         Self::Capacity,
         Self::Cloning,
         Self::Attachment,
@@ -67,6 +73,8 @@ impl Export {
             Self::Identity => "identity",
             Self::Controller => "controller",
             Self::VolumeListing => "volume-listing",
+            Self::VolumeHealth => "volume-health",
+            Self::VolumeHealthListing => "volume-health-listing",
             Self::Capacity => "capacity",
             Self::Cloning => "cloning",
             Self::Attachment => "attachment",
