@@ -6,7 +6,7 @@
 //! identity          who is there; never waits
 //! controller, node  one method for each RPC: words in, one operation, words out
 //! group_controller  the same for what is done to several volumes at once
-//! request, response their words and ours
+//! request, response their words and ours; volume_health: those of the alpha health calls
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
 //! concurrency       how many calls of a driver run at once
@@ -37,6 +37,7 @@ mod response;
 mod serve;
 mod service;
 mod status;
+mod volume_health;
 
 pub use capabilities::{controller_rpcs, group_controller_rpcs, node_rpcs};
 pub use endpoint::{Endpoint, EndpointError};

@@ -19,6 +19,8 @@
 //! mount_rules             what may be mounted where, repeated mounts, read-only after writable
 //! mount_table             what the kernel shows
 //! stale_mount             a mount that is no longer what was mounted
+//! volume_health, storage_health, health_conditions
+//!                         what is wrong with a volume, and with what is behind all of them
 //! ```
 
 mod attach;
@@ -29,6 +31,7 @@ mod driver_stats;
 mod expand;
 mod group_snapshot;
 mod guest;
+mod health_conditions;
 mod lock;
 mod mount;
 mod mount_cache;
@@ -52,9 +55,11 @@ mod staging_access;
 mod staging_check;
 mod staging_path;
 mod stale_mount;
+mod storage_health;
 mod unmount;
 mod version_stats;
 mod versions_in_use;
+mod volume_health;
 mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};

@@ -39,7 +39,9 @@ pub use directory::{
     check_directory, check_directory_itself, check_parents, close_directory,
     close_directory_beneath, create_directories_beneath, create_root_only_directory,
 };
-pub use disk::{appearance, device_beneath, disk_beneath, says_shut_down, sysfs, takes_writes};
+pub use disk::{
+    appearance, device_beneath, disk_beneath, errors_met, says_shut_down, sysfs, takes_writes,
+};
 pub use durable::{
     TrustError, check_root_only_directory, create_durably, open_trusted, read_trusted,
     remove_durably, remove_durably_by_way_of, remove_leftovers, remove_unfinished, replace_link,

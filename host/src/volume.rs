@@ -3,17 +3,23 @@
 //! Imports nothing of ours.
 
 mod access;
+mod health;
 mod id;
 mod node;
 mod parameters;
 mod path;
 mod provision;
 mod secret;
+mod security_label;
 mod snapshot;
 
 pub use access::{Access, AccessType};
+pub use health::{
+    Health, HealthCondition, Severity, StorageCondition, StorageSeverity, VolumeHealth,
+    VolumeHealthPage,
+};
 pub use id::{DriverName, GroupSnapshotId, NodeId, PageToken, SnapshotId, VolumeId, VolumeKey};
-pub use node::{Health, NodeInfo};
+pub use node::NodeInfo;
 pub use parameters::Parameters;
 pub use path::{PathError, StagingPath, TargetPath};
 pub use provision::{
@@ -21,6 +27,7 @@ pub use provision::{
     VolumeSource,
 };
 pub use secret::{Secret, Secrets};
+pub use security_label::{is_label, takes_label, unquoted};
 pub use snapshot::{
     CreateGroupSnapshot, CreateSnapshot, GroupSnapshot, Readiness, Snapshot, SnapshotFilter,
     SnapshotPage,

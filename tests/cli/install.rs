@@ -218,7 +218,7 @@ fn inspect_tells_what_a_component_wants_before_anyone_grants_it() {
         "  [grants.files]",
     ];
     let nfs = [
-        "exports  identity controller capacity cloning snapshots expansion node",
+        "exports  identity controller volume-health capacity cloning snapshots expansion node",
         "imports  mounts files log",
         "wasi     none",
         "  [grants.mounts]",

@@ -257,6 +257,7 @@ fn what_a_component_does_not_export_is_unsupported_and_named() {
             &["modify-volume", "v1", "--parameter", "a=b"],
             "modification",
         ),
+        (&["get-volume-health", "v1"], "volume-health"),
     ] {
         let words = format!("its component does not export {interface}");
         fails(&node, arguments, &words);
@@ -264,6 +265,7 @@ fn what_a_component_does_not_export_is_unsupported_and_named() {
     let node = Node::with_nfs("5s");
     for (arguments, interface) in [
         (&["list-volumes"][..], "volume-listing"),
+        (&["list-volume-health"], "volume-health-listing"),
         (&["attach-volume", "a", "--node", "n"], "attachment"),
         (&["detach-volume", "a", "--node", "n"], "attachment"),
         (&["is-attached", "a", "--node", "n"], "attachment"),

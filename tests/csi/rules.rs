@@ -22,7 +22,13 @@
 //! | 18 | ControllerModifyVolume refuses all or nothing |
 //! | 19 | our own error comes before the caller gives up |
 //! | 20 | what the sidecars ask is answered at once |
+//! | 21 | NodeGetVolumeHealth: nothing of what is well, each reason once, also of what could not be mounted |
+//! | 22 | NodeGetStorageHealth: what is behind all volumes, seen from this node |
+//! | 23 | ControllerGetVolumeHealth: the backend's view; NOT_FOUND for what does not exist |
+//! | 24 | ControllerListVolumeHealth leaves out what is well |
+//! | 25 | places of snapshots are named by nobody where SNAPSHOT_ACCESSIBILITY_CONSTRAINTS is not claimed |
 
 mod controller;
+mod health;
 mod interactions;
 mod node;

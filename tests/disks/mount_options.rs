@@ -1,6 +1,7 @@
 //! Mount options as users write them: read as mount(8) reads them, and held against what was granted.
 
 use std::fs;
+use std::path::Path;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
 use drivebay_tests::csi_proto::{self as proto, volume_capability::AccessType};
@@ -90,6 +91,38 @@ fn what_is_not_granted_is_refused_by_name_wherever_it_stands() {
     let granted = disk.used_as(with(&["data=ordered", "noatime"]));
     granted.stage().expect("staged");
     granted.unstage().expect("unstaged");
+    disk.detach().expect("detached");
+    disk.delete().expect("deleted");
+    node.is_clean();
+}
+
+/// As kubelet writes it, where a CSIDriver says seLinuxMount.
+#[test]
+fn a_label_is_granted_by_itself_and_goes_to_the_kernel_in_one_piece() {
+    let cloud = Cloud::start();
+    let label = |categories: &str| format!("system_u:object_r:container_file_t:s0:{categories}");
+    let option = |categories: &str| format!("context=\"{}\"", label(categories));
+    let granted = format!("mount-options = [\"context={}\"]", label("c1,c2"));
+    let (node, csi) = node_granting(&cloud, &granted);
+    let mut disk = CsiVolume::disk(&csi, &node, "pvc-1");
+    disk.attach().expect("attached");
+    let stage = |option: &str| disk.used_as(with(&[option])).stage();
+    let other = stage(&option("c3,c4")).expect_err("another label");
+    assert_eq!(other.code(), Code::PermissionDenied, "{other:?}");
+    assert!(other.message().contains(&label("c1,c2")), "{other:?}");
+    match Path::new("/sys/fs/selinux/status").exists() {
+        true => {
+            stage(&option("c1,c2")).expect("this machine has SELinux");
+            disk.unstage().expect("unstaged");
+        }
+        false => {
+            let refused = stage(&option("c1,c2")).expect_err("this machine has no SELinux");
+            assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+            for words in [label("c1,c2").as_str(), "this node has no SELinux"] {
+                assert!(refused.message().contains(words), "{refused:?}");
+            }
+        }
+    }
     disk.detach().expect("detached");
     disk.delete().expect("deleted");
     node.is_clean();

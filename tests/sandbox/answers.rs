@@ -19,7 +19,7 @@ methods = ["GET"]
 paths = ["/"]
 "#;
 
-const EXPORTS: &str = "identity controller volume-listing capacity cloning attachment snapshots snapshot-listing group-snapshots expansion modification node attach-limit accessibility";
+const EXPORTS: &str = "identity controller volume-listing volume-health volume-health-listing capacity cloning attachment snapshots snapshot-listing group-snapshots expansion modification node attach-limit accessibility";
 
 /// A guest that exports everything and knows one parameter of volumes, one of classes.
 fn guest() -> WatGuest {
@@ -99,6 +99,22 @@ fn list(csi: &Csi) -> Result<(), Status> {
     csi.list_volumes(proto::ListVolumesRequest {
         max_entries: 1,
         starting_token: "here".to_owned(),
+    })
+    .map(drop)
+}
+
+fn get_health(csi: &Csi) -> Result<(), Status> {
+    csi.controller_get_volume_health(proto::ControllerGetVolumeHealthRequest {
+        volume_id: "v-1".to_owned(),
+        ..proto::ControllerGetVolumeHealthRequest::default()
+    })
+    .map(drop)
+}
+
+fn list_health(csi: &Csi) -> Result<(), Status> {
+    csi.controller_list_volume_health(proto::ControllerListVolumeHealthRequest {
+        max_entries: 1,
+        ..proto::ControllerListVolumeHealthRequest::default()
     })
     .map(drop)
 }
@@ -199,6 +215,7 @@ fn rows() -> Vec<Row> {
         wrong,
     };
     let made = |fields: Value| with(volume(), fields);
+    let sick = |severity: &str, reason: &str| json!({"severity": severity, "reason": reason, "message": "m"});
     vec![
         row(
             create,
@@ -305,6 +322,48 @@ fn rows() -> Vec<Row> {
                         json!(null),
                     ),
                     "wrong context: it has an empty key",
+                ),
+            ],
+        ),
+        row(
+            get_health,
+            "volume-health.get-volume-health",
+            Code::Internal,
+            vec![
+                (
+                    json!([sick("bad", "DiskLocked")]),
+                    "wrong severity: \"bad\" is none that this host knows",
+                ),
+                (
+                    json!([sick("degraded", "disk locked")]),
+                    "wrong reason: \"disk locked\" is no word in CamelCase",
+                ),
+                (
+                    json!([sick("degraded", "Locked"), sick("degraded", "Locked")]),
+                    "wrong conditions: degraded Locked is there twice",
+                ),
+            ],
+        ),
+        row(
+            list_health,
+            "volume-health-listing.list-volume-health",
+            Code::Internal,
+            vec![
+                (
+                    page(
+                        "volumes",
+                        json!([{"id": "a\nb", "conditions": []}]),
+                        json!(null),
+                    ),
+                    "wrong id: \"a\\nb\" holds",
+                ),
+                (
+                    page(
+                        "volumes",
+                        json!([{"id": "a", "conditions": []}, {"id": "b", "conditions": []}]),
+                        json!(null),
+                    ),
+                    "wrong volumes: there are 2, and 1 may be",
                 ),
             ],
         ),

@@ -156,6 +156,8 @@ rpcs! {
     ControllerClient controller_expand_volume ControllerExpandVolumeRequest ControllerExpandVolumeResponse;
     ControllerClient controller_get_volume ControllerGetVolumeRequest ControllerGetVolumeResponse;
     ControllerClient controller_modify_volume ControllerModifyVolumeRequest ControllerModifyVolumeResponse;
+    ControllerClient controller_get_volume_health ControllerGetVolumeHealthRequest ControllerGetVolumeHealthResponse;
+    ControllerClient controller_list_volume_health ControllerListVolumeHealthRequest ControllerListVolumeHealthResponse;
     GroupControllerClient group_controller_get_capabilities GroupControllerGetCapabilitiesRequest GroupControllerGetCapabilitiesResponse;
     GroupControllerClient create_volume_group_snapshot CreateVolumeGroupSnapshotRequest CreateVolumeGroupSnapshotResponse;
     GroupControllerClient delete_volume_group_snapshot DeleteVolumeGroupSnapshotRequest DeleteVolumeGroupSnapshotResponse;
@@ -168,6 +170,8 @@ rpcs! {
     NodeClient node_expand_volume NodeExpandVolumeRequest NodeExpandVolumeResponse;
     NodeClient node_get_capabilities NodeGetCapabilitiesRequest NodeGetCapabilitiesResponse;
     NodeClient node_get_info NodeGetInfoRequest NodeGetInfoResponse;
+    NodeClient node_get_volume_health NodeGetVolumeHealthRequest NodeGetVolumeHealthResponse;
+    NodeClient node_get_storage_health NodeGetStorageHealthRequest NodeGetStorageHealthResponse;
 }
 
 impl Csi {
@@ -224,6 +228,21 @@ impl Csi {
         request.set_timeout(patience);
         let mut client = NodeClient::new(self.channel.clone());
         let answer = self.runtime.block_on(client.node_get_volume_stats(request));
+        answer.map(tonic::Response::into_inner)
+    }
+
+    /// `NodeGetVolumeHealth` by a caller that waits no longer than that.
+    pub fn node_get_volume_health_within(
+        &self,
+        patience: Duration,
+        message: proto::NodeGetVolumeHealthRequest,
+    ) -> Result<proto::NodeGetVolumeHealthResponse, Status> {
+        let mut request = Request::new(message);
+        request.set_timeout(patience);
+        let mut client = NodeClient::new(self.channel.clone());
+        let answer = self
+            .runtime
+            .block_on(client.node_get_volume_health(request));
         answer.map(tonic::Response::into_inner)
     }
 

@@ -33,7 +33,7 @@ const LACKING: [&str; 11] = [
     "GroupController Service",
 ];
 
-fn serve() -> Csi {
+pub(crate) fn serve() -> Csi {
     node().serve_with("nfs", &["--node-id", "vm"])
 }
 
@@ -52,7 +52,7 @@ fn nfs_passes_csi_sanity() {
 }
 
 /// A volume as a PersistentVolume of csi-driver-nfs has it.
-fn old_volume(directory: &str) -> proto::NodePublishVolumeRequest {
+pub(crate) fn old_volume(directory: &str) -> proto::NodePublishVolumeRequest {
     let inside = exported("/old").join(directory);
     fs::create_dir_all(&inside).expect("the server is here");
     fs::write(inside.join("greeting"), "hello").expect("writable");
@@ -84,7 +84,7 @@ fn old_volume(directory: &str) -> proto::NodePublishVolumeRequest {
     }
 }
 
-fn unpublish(csi: &Csi, request: &proto::NodePublishVolumeRequest) {
+pub(crate) fn unpublish(csi: &Csi, request: &proto::NodePublishVolumeRequest) {
     csi.node_unpublish_volume(proto::NodeUnpublishVolumeRequest {
         volume_id: request.volume_id.clone(),
         target_path: request.target_path.clone(),

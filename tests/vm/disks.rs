@@ -6,9 +6,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
+use drivebay_tests::csi_proto::{self as proto};
 use drivebay_tests::{
-    Cloud, CsiVolume, Disk, GIB, NODE_NAME, Node, device, eventually, raw, repository, run_kubelet,
-    serial, text,
+    Cloud, Csi, CsiVolume, Disk, GIB, NODE_NAME, Node, device, eventually, raw, repository,
+    run_kubelet, serial, text,
 };
 use nix::sys::statvfs::statvfs;
 use tonic::Code;
@@ -134,6 +135,7 @@ fn a_disk_that_was_detached_beneath_a_pod_is_noticed_and_mounted_anew_when_the_p
         disks_with(serial(&disk.id)).is_empty()
     });
     disk.publish_context = pulled_out;
+    is_missed(&csi, &disk);
     for answer in [disk.stage(), disk.publish("pod-1"), disk.publish("pod-2")] {
         let status = answer.expect_err("the disk is gone");
         assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
@@ -151,6 +153,30 @@ fn a_disk_that_was_detached_beneath_a_pod_is_noticed_and_mounted_anew_when_the_p
     disk.stage().expect("again");
     disk.release("pod-2");
     node.is_clean();
+}
+
+/// The node's health says so, of the volume and of the storage behind it.
+#[track_caller]
+fn is_missed(csi: &Csi, disk: &CsiVolume<'_>) {
+    let answer = csi.node_get_volume_health(proto::NodeGetVolumeHealthRequest {
+        volume_id: disk.id.clone(),
+        volume_publish_path: text(&disk.target("pod-1")).to_owned(),
+        staging_target_path: text(&disk.staging()).to_owned(),
+    });
+    let health = answer.expect("told").volume_health.expect("its health");
+    let first = health.health_statuses.first().expect("it is gone");
+    assert_eq!(first.reason, "DeviceMissing", "{health:?}");
+    assert_eq!(first.status(), proto::VolumeHealthErrorType::Inaccessible);
+    let request = proto::NodeGetStorageHealthRequest::default();
+    let storage = csi.node_get_storage_health(request).expect("told");
+    let [told] = &storage.backend_health[..] else {
+        panic!("{storage:?}");
+    };
+    assert_eq!(
+        told.status(),
+        proto::StorageHealthErrorType::StorageDegraded
+    );
+    assert!(told.message.contains(&disk.id), "{storage:?}");
 }
 
 #[test]

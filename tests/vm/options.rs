@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::lab::exported;
+use crate::lab::{exported, shell};
 use crate::pod::{Pod, expect_shared};
 
 /// As in the NFS example of Kubernetes and its descendants.
@@ -131,4 +131,20 @@ fn an_option_that_the_kernel_does_not_know_is_blamed_on_the_options() {
     ])
     .fails_with("the kernel does not accept these mount options");
     assert!(pod.mounts().is_empty());
+}
+
+/// As kubelet adds it where a CSIDriver says seLinuxMount; users may write it too.
+#[test]
+#[ignore = "needs the VM's NFS"]
+fn a_label_reaches_the_kernel_and_where_there_is_no_selinux_the_error_says_so() {
+    let pod = Pod::new("label");
+    let label = "context=\"system_u:object_r:container_file_t:s0:c1,c2\"";
+    pod.mount(&[
+        ("server", "127.0.0.1"),
+        ("share", "/alpha"),
+        ("mountOptions", label),
+    ])
+    .fails_with("this node has no SELinux");
+    let log = shell("dmesg");
+    assert!(log.contains("Unknown parameter 'context'"), "{log}");
 }

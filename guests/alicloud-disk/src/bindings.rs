@@ -29,6 +29,8 @@ wit_bindgen::generate!({
             export drivebay:driver/identity@0.1.0;
             export drivebay:driver/controller@0.1.0;
             export drivebay:driver/volume-listing@0.1.0;
+            export drivebay:driver/volume-health@0.1.0;
+            export drivebay:driver/volume-health-listing@0.1.0;
             export drivebay:driver/attachment@0.1.0;
             export drivebay:driver/snapshots@0.1.0;
             export drivebay:driver/snapshot-listing@0.1.0;

@@ -79,6 +79,7 @@ pub(crate) struct FakeDisk {
     pub(crate) encrypted: bool,
     pub(crate) created: u64,
     pub(crate) was_attached: bool,
+    pub(crate) lock: String,
     /// What the next descriptions show instead of the truth.
     shown: Vec<String>,
 }
@@ -175,6 +176,13 @@ impl FakeCloud {
 
     pub(crate) fn notes(&self) -> Vec<String> {
         self.0.borrow().notes.clone()
+    }
+
+    /// ECS locks the disk for that reason.
+    pub(crate) fn lock(&self, id: &str, reason: &str) {
+        let mut state = self.0.borrow_mut();
+        let disk = state.disks.iter_mut().find(|disk| disk.id == id);
+        disk.expect("a disk").lock = reason.into();
     }
 
     pub(crate) fn add_disk(&self, category: &str, gib: u64) -> String {

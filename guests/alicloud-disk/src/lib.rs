@@ -1,7 +1,7 @@
 //! Alibaba Cloud ECS disks as volumes.
 //!
 //! ```text
-//! create existing delete attach expand modify tagging snapshot group list
+//! create existing delete attach expand modify tagging snapshot group list health
 //!                                                         what is done with disks, each a story of its own
 //! instance disk_quantity stage                            what is done on nodes
 //! volume_spec parameters params category size zone tags page
@@ -32,6 +32,7 @@ mod expand;
 #[cfg(test)]
 mod fake;
 mod group;
+mod health;
 mod id;
 mod instance;
 mod json;
@@ -54,17 +55,19 @@ mod zone;
 pub use bindings::AlicloudDisk;
 use bindings::drivebay::driver::mounts::Target;
 use bindings::drivebay::driver::types::{
-    Access, CapacityRange, CreateRequest, Error, Parameters, Snapshot, Topology, Volume,
-    VolumeCapability, VolumeInfo,
+    Access, CapacityRange, CreateRequest, Error, HealthCondition, Parameters, Snapshot, Topology,
+    Volume, VolumeCapability, VolumeInfo,
 };
 use bindings::exports::drivebay::driver::attach_limit::TypeLimit;
 use bindings::exports::drivebay::driver::group_snapshots::GroupSnapshot;
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
 use bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
+use bindings::exports::drivebay::driver::volume_health_listing::{self, VolumeHealthPage};
 use bindings::exports::drivebay::driver::volume_listing::{self, VolumePage};
 use bindings::exports::drivebay::driver::{
-    accessibility, attach_limit, attachment, controller, expansion, group_snapshots, modification, snapshots,
+    accessibility, attach_limit, attachment, controller, expansion, group_snapshots, modification,
+    snapshots, volume_health,
 };
 use cloud::HostCloud;
 use ecs::Ecs;
@@ -106,6 +109,21 @@ impl controller::Guest for AlicloudDisk {
 impl volume_listing::Guest for AlicloudDisk {
     fn list_volumes(max_entries: u32, starting_token: Option<String>) -> Result<VolumePage, Error> {
         list::list_volumes(ECS, max_entries, starting_token.as_deref())
+    }
+}
+
+impl volume_health::Guest for AlicloudDisk {
+    fn get_volume_health(id: String) -> Result<Vec<HealthCondition>, Error> {
+        health::get_volume_health(ECS, &id)
+    }
+}
+
+impl volume_health_listing::Guest for AlicloudDisk {
+    fn list_volume_health(
+        max_entries: u32,
+        starting_token: Option<String>,
+    ) -> Result<VolumeHealthPage, Error> {
+        health::list_volume_health(ECS, max_entries, starting_token.as_deref())
     }
 }
 

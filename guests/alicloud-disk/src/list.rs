@@ -22,12 +22,16 @@ pub(crate) fn validate_volume(
 
 #[inline(never)]
 pub(crate) fn get_volume(ecs: Ecs<'_>, id: &str) -> Result<VolumeInfo, Error> {
-    let id = DiskId::parse(id).ok_or_else(|| {
+    ecs.existing_disk(parsed(id)?).map(|disk| disk.info())
+}
+
+/// What is no id of a disk names none.
+pub(crate) fn parsed(id: &str) -> Result<DiskId<'_>, Error> {
+    DiskId::parse(id).ok_or_else(|| {
         Error::NotFound(format!(
             "disk {id} does not exist: ids of disks begin with d-"
         ))
-    })?;
-    ecs.existing_disk(id).map(|disk| disk.info())
+    })
 }
 
 /// A page of the region's data disks: also those that were not made here, since volumes are made of them too.

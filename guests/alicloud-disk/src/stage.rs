@@ -207,15 +207,24 @@ mod tests {
         assert_eq!(fs_type(&[], ""), "");
     }
 
+    /// As kubelet writes it.
+    const LABEL: &str = "context=\"system_u:object_r:t:s0:c1,c2\"";
+
     #[test]
     fn a_mount_option_has_a_name_and_perhaps_a_value() {
-        let options =
-            Filesystem::from_request(&volume(&[], &[]), &asked("xfs", &["noatime", "commit=30"]));
+        let options = Filesystem::from_request(
+            &volume(&[], &[]),
+            &asked("xfs", &["noatime", "commit=30", LABEL]),
+        );
         assert_eq!(
             options.mount_options,
             [
                 ("noatime".into(), None),
-                ("commit".into(), Some("30".into()))
+                ("commit".into(), Some("30".into())),
+                (
+                    "context".into(),
+                    Some("\"system_u:object_r:t:s0:c1,c2\"".into())
+                ),
             ]
         );
     }

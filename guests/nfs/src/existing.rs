@@ -41,6 +41,12 @@ pub(crate) fn find(tree: &dyn Tree, written: &str) -> Result<Existing, Error> {
     }
 }
 
+/// Whether the share says that it was made, and that nobody began to delete it.
+pub(crate) fn was_made(tree: &dyn Tree, written: &str) -> Result<bool, Error> {
+    let record = record_of(&Store::of(tree), &parsed(written)?)?;
+    Ok(record.is_some_and(|record| record.state == State::Ready))
+}
+
 pub(crate) fn record_of(store: &Store<'_>, id: &VolumeId) -> Result<Option<VolumeRecord>, Error> {
     store.shown(id.name(), |record: &VolumeRecord| {
         VolumeId::parse(&record.id).is_some_and(|recorded| recorded.is_same_volume(id))

@@ -6,6 +6,7 @@
 //! ```text
 //! stage                                                    a directory is mounted
 //! provision snapshot                                       volumes and snapshots come and go
+//! health                                                   what is wrong with a volume
 //! volume_spec options params parameters mount_options      what is asked for; pure
 //! version remote_path sub_dir volume_id snapshot_id name   how it is spelled; pure
 //! store record directories existing                        what is written down on the share
@@ -20,6 +21,7 @@ mod directories;
 mod existing;
 #[cfg(test)]
 mod fake;
+mod health;
 mod mount_options;
 mod name;
 mod parameter_names;
@@ -42,12 +44,14 @@ pub use bindings::Nfs;
 use bindings::drivebay::driver::files::Directory;
 use bindings::drivebay::driver::mounts::Target;
 use bindings::drivebay::driver::types::{
-    CapacityRange, CreateRequest, Error, FilesystemAccess, Parameters, Snapshot, Topology, Volume,
-    VolumeCapability, VolumeInfo, VolumeSource,
+    CapacityRange, CreateRequest, Error, FilesystemAccess, HealthCondition, Parameters, Snapshot,
+    Topology, Volume, VolumeCapability, VolumeInfo, VolumeSource,
 };
 use bindings::exports::drivebay::driver::identity::{self, Description};
 use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
-use bindings::exports::drivebay::driver::{capacity, cloning, controller, expansion, snapshots};
+use bindings::exports::drivebay::driver::{
+    capacity, cloning, controller, expansion, snapshots, volume_health,
+};
 use params::Params;
 use share::Share;
 use snapshot_id::SnapshotId;
@@ -94,6 +98,13 @@ impl controller::Guest for Nfs {
 
     fn get_volume(id: String) -> Result<VolumeInfo, Error> {
         provision::get(&holding(&id)?, &id)
+    }
+}
+
+impl volume_health::Guest for Nfs {
+    fn get_volume_health(id: String) -> Result<Vec<HealthCondition>, Error> {
+        let parsed = existing::parsed(&id)?;
+        health::of_volume(open(&parsed.export), &id)
     }
 }
 

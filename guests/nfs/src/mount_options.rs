@@ -93,7 +93,7 @@ impl MountOptions {
     /// Add options separated by commas. Within one list the later counts, as for mount(8). What two lists say must
     /// not differ: nobody wrote them in an order.
     pub(crate) fn add(&mut self, origin: &'static str, list: &str) -> Result<(), Error> {
-        for word in list.split(',').map(str::trim_ascii) {
+        for word in words(list) {
             let (name, value) = canonical(word);
             if word.is_empty() || WITHOUT_EFFECT.contains(&name.as_str()) {
                 continue;
@@ -182,6 +182,16 @@ impl MountOptions {
             .iter()
             .find(|option| subject(&option.name) == about)
     }
+}
+
+/// At commas, but for those in double quotes: `context="system_u:object_r:container_file_t:s0:c1,c2"`.
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    let words = list.split(move |c: char| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    });
+    words.map(str::trim_ascii)
 }
 
 /// One spelling for each thing that has several.
@@ -285,6 +295,17 @@ mod tests {
     #[test]
     fn none_leaves_the_version_alone() {
         assert_eq!(for_version("", "3", Defaults::None), "vers=3");
+    }
+
+    #[test]
+    fn a_label_in_quotes_is_one_option_whatever_commas_it_has() {
+        let label = "context=\"system_u:object_r:container_file_t:s0:c1,c2\"";
+        assert_eq!(
+            for_version(&format!("nconnect=4,{label},acl"), "4.2", Defaults::None),
+            format!("vers=4.2,nconnect=4,{label},acl")
+        );
+        let other = "context=\"system_u:object_r:container_file_t:s0:c3,c4\"";
+        refusal(&[("mountOptions", label), ("options", other)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::capability::name::nameable;
 use crate::error::DriverError;
 use crate::grant::{MountsGrant, misread};
 use crate::sys::MountEntry;
-use crate::volume::Access;
+use crate::volume::{Access, is_label, takes_label};
 use crate::worker::{
     self, DirectoryOrigin, MountOptions, Reached, Remote, Reply, Request, Server,
     is_hosts_to_decide, nfs_port, source_text,
@@ -369,8 +369,16 @@ pub(super) fn nameable_option(name: &str, value: Option<&str>) -> Result<(), Dri
     value.map_or(Ok(()), nameable)
 }
 
-/// An option with a comma would be two; the address is the host's to give.
+/// An option with a comma would be two, but for labels, which have quotes around it; the address is the host's to give.
 pub(super) fn check_option(name: &str, value: Option<&str>) -> Result<(), DriverError> {
+    if takes_label(name) {
+        return match value.is_some_and(is_label) {
+            true => Ok(()),
+            false => Err(DriverError::invalid_argument(format!(
+                "mount option {name:?} needs a label of SELinux's: USER:ROLE:TYPE, and with a comma in double quotes"
+            ))),
+        };
+    }
     let breaks_out = |text: &str| text.contains(',') || text.chars().any(char::is_control);
     if name.is_empty() || name.contains('=') || breaks_out(name) || value.is_some_and(breaks_out) {
         return Err(DriverError::invalid_argument(format!(
@@ -491,6 +499,8 @@ mod tests {
     #[test]
     fn an_option_cannot_become_two_or_move_the_server() {
         assert!(check_option("nconnect", Some("4")).is_ok());
+        let label = "system_u:object_r:container_file_t:s0:c1,c2";
+        assert!(check_option("context", Some(&format!("\"{label}\""))).is_ok());
         for (name, value) in [
             ("a,b", None),
             ("a", Some("1,suid")),
@@ -498,6 +508,9 @@ mod tests {
             ("", None),
             ("addr", Some("10.0.0.1")),
             ("rw", None),
+            ("context", None),
+            ("context", Some(label)),
+            ("context", Some("\"a:b:c\",suid,x=\"")),
         ] {
             assert!(check_option(name, value).is_err(), "{name:?} {value:?}");
         }

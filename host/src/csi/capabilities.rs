@@ -1,7 +1,8 @@
 //! What a component exports, in CSI's numbers. Nothing is claimed that no export stands for.
 //!
-//! VOLUME_CONDITION is absent on purpose: CSI 1.13 takes it away again. SINGLE_NODE_MULTI_WRITER is the
-//! host's own: it keeps single writers apart for every backend.
+//! SINGLE_NODE_MULTI_WRITER is the host's own: it keeps single writers apart for every backend. Callers of older
+//! versions of CSI leave out of account what they do not know. SNAPSHOT_ACCESSIBILITY_CONSTRAINTS has no export: no
+//! backend here has snapshots that can be restored in some places only.
 
 use super::proto::controller_service_capability::rpc::Type as ControllerRpc;
 use super::proto::group_controller_service_capability::rpc::Type as GroupControllerRpc;
@@ -72,6 +73,8 @@ pub(super) fn of_controller(capabilities: Capabilities) -> Vec<ControllerService
             has(Export::VolumeListing) && has(Export::Attachment),
             ControllerRpc::ListVolumesPublishedNodes,
         ),
+        (has(Export::VolumeHealth), ControllerRpc::GetVolumeHealth),
+        (lists_health(capabilities), ControllerRpc::ListVolumeHealth),
         (has(Export::Capacity), ControllerRpc::GetCapacity),
         (has(Export::Snapshots), ControllerRpc::CreateDeleteSnapshot),
         (has(Export::Snapshots), ControllerRpc::GetSnapshot),
@@ -90,6 +93,11 @@ pub(super) fn of_controller(capabilities: Capabilities) -> Vec<ControllerService
             r#type: Some(controller_service_capability::Type::Rpc(rpc(kind))),
         })
         .collect()
+}
+
+/// Whoever claims LIST_VOLUME_HEALTH has to claim GET_VOLUME_HEALTH too.
+fn lists_health(capabilities: Capabilities) -> bool {
+    capabilities.exports(Export::VolumeHealth) && capabilities.exports(Export::VolumeHealthListing)
 }
 
 pub(super) fn of_group_controller(
@@ -116,6 +124,11 @@ pub(super) fn of_node(capabilities: Capabilities) -> Vec<NodeServiceCapability> 
             NodeRpc::ExpandVolume,
         ),
         (true, NodeRpc::SingleNodeMultiWriter),
+        (capabilities.exports(Export::Node), NodeRpc::GetVolumeHealth),
+        (
+            capabilities.exports(Export::Node),
+            NodeRpc::GetStorageHealth,
+        ),
     ];
     let rpc = |kind: NodeRpc| node_service_capability::Rpc {
         r#type: kind.into(),
@@ -137,7 +150,7 @@ pub(super) fn offers(capabilities: Capabilities, rpc: &str) -> bool {
 
 /// The Controller's calls that are answered, by what the component exports.
 pub fn controller_rpcs(capabilities: Capabilities) -> Vec<&'static str> {
-    let calls: [(Export, &[&str]); 9] = [
+    let calls: [(Export, &[&str]); 11] = [
         (
             Export::Controller,
             &[
@@ -153,6 +166,8 @@ pub fn controller_rpcs(capabilities: Capabilities) -> Vec<&'static str> {
             &["ControllerPublishVolume", "ControllerUnpublishVolume"],
         ),
         (Export::VolumeListing, &["ListVolumes"]),
+        (Export::VolumeHealth, &["ControllerGetVolumeHealth"]),
+        (Export::VolumeHealthListing, &["ControllerListVolumeHealth"]),
         (Export::Capacity, &["GetCapacity"]),
         (
             Export::Snapshots,
@@ -199,6 +214,8 @@ pub fn node_rpcs(capabilities: Capabilities) -> Vec<&'static str> {
                 "NodePublishVolume",
                 "NodeUnpublishVolume",
                 "NodeGetVolumeStats",
+                "NodeGetVolumeHealth",
+                "NodeGetStorageHealth",
                 "NodeGetInfo",
             ],
         ),

@@ -6,7 +6,9 @@ use super::proto::controller_server::Controller;
 use super::proto::{
     ControllerExpandVolumeRequest, ControllerExpandVolumeResponse,
     ControllerGetCapabilitiesRequest, ControllerGetCapabilitiesResponse,
-    ControllerGetVolumeRequest, ControllerGetVolumeResponse, ControllerModifyVolumeRequest,
+    ControllerGetVolumeHealthRequest, ControllerGetVolumeHealthResponse,
+    ControllerGetVolumeRequest, ControllerGetVolumeResponse, ControllerListVolumeHealthRequest,
+    ControllerListVolumeHealthResponse, ControllerModifyVolumeRequest,
     ControllerModifyVolumeResponse, ControllerPublishVolumeRequest,
     ControllerPublishVolumeResponse, ControllerUnpublishVolumeRequest,
     ControllerUnpublishVolumeResponse, CreateSnapshotRequest, CreateSnapshotResponse,
@@ -18,7 +20,7 @@ use super::proto::{
     list_volumes_response, validate_volume_capabilities_response,
 };
 use super::service::Service;
-use super::{capabilities, request, response};
+use super::{capabilities, request, response, volume_health};
 use crate::driver::{AttachVolume, Scope, VolumeReference};
 use crate::error::{Condition, DriverError};
 use crate::volume::{
@@ -146,7 +148,6 @@ impl Controller for Service {
             let entry = |mut info: crate::volume::VolumeInfo| list_volumes_response::Entry {
                 status: Some(list_volumes_response::VolumeStatus {
                     published_node_ids: response::nodes(std::mem::take(&mut info.nodes)),
-                    volume_condition: None,
                 }),
                 volume: Some(response::volume(info)),
             };
@@ -193,6 +194,7 @@ impl Controller for Service {
     ) -> Result<Response<CreateSnapshotResponse>, Status> {
         self.answer("CreateSnapshot", request, |session, message| {
             let source = request::required("source_volume_id", &message.source_volume_id)?;
+            request::no_places_of_snapshots(session, message.accessibility_requirements)?;
             let snapshot = session.create_snapshot(&CreateSnapshot {
                 name: request::required("name", &message.name)?.to_owned(),
                 source: VolumeId(source.to_owned()),
@@ -295,10 +297,35 @@ impl Controller for Service {
             Ok(ControllerGetVolumeResponse {
                 status: Some(controller_get_volume_response::VolumeStatus {
                     published_node_ids: response::nodes(std::mem::take(&mut info.nodes)),
-                    volume_condition: None,
                 }),
                 volume: Some(response::volume(info)),
             })
+        })
+        .await
+    }
+
+    async fn controller_get_volume_health(
+        &self,
+        request: Request<ControllerGetVolumeHealthRequest>,
+    ) -> Result<Response<ControllerGetVolumeHealthResponse>, Status> {
+        self.answer("ControllerGetVolumeHealth", request, |session, message| {
+            let id = request::volume_id(&message.volume_id)?;
+            let conditions = session.volume_health(&id)?;
+            Ok(ControllerGetVolumeHealthResponse {
+                volume_health: Some(volume_health::of_volume(id.0, conditions)),
+            })
+        })
+        .await
+    }
+
+    async fn controller_list_volume_health(
+        &self,
+        request: Request<ControllerListVolumeHealthRequest>,
+    ) -> Result<Response<ControllerListVolumeHealthResponse>, Status> {
+        self.answer("ControllerListVolumeHealth", request, |session, message| {
+            let (max, from) = request::page(message.max_entries, message.starting_token)?;
+            let page = session.list_volume_health(max, from.as_ref())?;
+            Ok(volume_health::of_page(page))
         })
         .await
     }

@@ -6,13 +6,14 @@ use super::proto::node_server::Node;
 use super::proto::{
     NodeExpandVolumeRequest, NodeExpandVolumeResponse, NodeGetCapabilitiesRequest,
     NodeGetCapabilitiesResponse, NodeGetInfoRequest, NodeGetInfoResponse,
-    NodeGetVolumeStatsRequest, NodeGetVolumeStatsResponse, NodePublishVolumeRequest,
-    NodePublishVolumeResponse, NodeStageVolumeRequest, NodeStageVolumeResponse,
-    NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse, NodeUnstageVolumeRequest,
-    NodeUnstageVolumeResponse,
+    NodeGetStorageHealthRequest, NodeGetStorageHealthResponse, NodeGetVolumeHealthRequest,
+    NodeGetVolumeHealthResponse, NodeGetVolumeStatsRequest, NodeGetVolumeStatsResponse,
+    NodePublishVolumeRequest, NodePublishVolumeResponse, NodeStageVolumeRequest,
+    NodeStageVolumeResponse, NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse,
+    NodeUnstageVolumeRequest, NodeUnstageVolumeResponse,
 };
 use super::service::Service;
-use super::{capabilities, request, response};
+use super::{capabilities, request, response, volume_health};
 use crate::driver::{
     ExpandOnNode, Measured, PublishVolume, Session, StageVolume, StagedFor, TargetCleanup,
     VolumeLocation,
@@ -99,6 +100,33 @@ impl Node for Service {
             at_once,
             |session, (key, at)| session.volume_stats(key, at.as_path()).map(stats),
         )
+        .await
+    }
+
+    /// Also of a volume that could not be mounted: that is when it is asked.
+    async fn node_get_volume_health(
+        &self,
+        request: Request<NodeGetVolumeHealthRequest>,
+    ) -> Result<Response<NodeGetVolumeHealthResponse>, Status> {
+        self.answer("NodeGetVolumeHealth", request, |session, message| {
+            let key = request::key(&message.volume_id)?;
+            let named =
+                request::mount_paths(&message.staging_target_path, &message.volume_publish_path)?;
+            let conditions = session.node_volume_health(&key, &named)?;
+            Ok(NodeGetVolumeHealthResponse {
+                volume_health: Some(volume_health::of_volume(key.0, conditions)),
+            })
+        })
+        .await
+    }
+
+    async fn node_get_storage_health(
+        &self,
+        request: Request<NodeGetStorageHealthRequest>,
+    ) -> Result<Response<NodeGetStorageHealthResponse>, Status> {
+        self.answer("NodeGetStorageHealth", request, |session, _| {
+            session.storage_health().map(volume_health::of_storage)
+        })
         .await
     }
 
@@ -213,7 +241,6 @@ fn published(
 fn stats(measured: Measured) -> NodeGetVolumeStatsResponse {
     NodeGetVolumeStatsResponse {
         usage: response::usage(measured),
-        volume_condition: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! CSI's words as ours: each field is checked here, once, and named where it is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::proto;
 use super::response::{ATTACHED_BY, READ_ONLY};
@@ -161,6 +162,21 @@ pub(super) fn target(path: &str) -> Result<TargetPath, DriverError> {
         .map_err(|error| DriverError::invalid_argument("cannot use target_path").caused_by(error))
 }
 
+/// Paths at which a volume is or should be mounted, of which a caller may leave out both.
+pub(super) fn mount_paths(staging: &str, published: &str) -> Result<Vec<PathBuf>, DriverError> {
+    let mut paths = Vec::new();
+    if !staging.is_empty() {
+        paths.push(self::staging(staging)?.as_path().to_owned());
+    }
+    if !published.is_empty() {
+        let target = TargetPath::new(published).map_err(|error| {
+            DriverError::invalid_argument("cannot use volume_publish_path").caused_by(error)
+        })?;
+        paths.push(target.as_path().to_owned());
+    }
+    Ok(paths)
+}
+
 /// A path at which a volume may be mounted. Where nothing can be mounted, no volume is found.
 pub(super) fn volume_path(path: &str) -> Result<TargetPath, DriverError> {
     TargetPath::new(required("volume_path", path)?).map_err(|error| {
@@ -291,6 +307,21 @@ pub(super) fn places(given: Option<proto::TopologyRequirement>) -> Vec<Topology>
     all.map(topology)
         .filter(|place| !place.0.is_empty() && seen.insert(place.0.clone()))
         .collect()
+}
+
+/// A caller may name places only where the plugin claims SNAPSHOT_ACCESSIBILITY_CONSTRAINTS, which none does: a snapshot
+/// that lands elsewhere than its class says would be worse than none.
+pub(super) fn no_places_of_snapshots(
+    session: &Session,
+    given: Option<proto::TopologyRequirement>,
+) -> Result<(), DriverError> {
+    match places(given).is_empty() {
+        true => Ok(()),
+        false => Err(DriverError::invalid_argument(format!(
+            "driver {} does not choose where snapshots are: leave the topology out of the VolumeSnapshotClass",
+            session.config().name
+        ))),
+    }
 }
 
 pub(super) fn topology(given: proto::Topology) -> Topology {

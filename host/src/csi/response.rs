@@ -75,6 +75,8 @@ pub(super) fn snapshot(snapshot: Snapshot) -> proto::Snapshot {
         creation_time: Some(moment(snapshot.created_at_seconds)),
         ready_to_use: snapshot.readiness == Readiness::Ready,
         group_snapshot_id: snapshot.group.map(|group| group.0).unwrap_or_default(),
+        // From everywhere: no backend here has it otherwise.
+        accessible_topology: Vec::new(),
     }
 }
 

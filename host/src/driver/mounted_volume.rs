@@ -98,7 +98,7 @@ impl Session {
 }
 
 /// Where a volume can be, if a caller names that path, which comes first. CSI's volumes are known by their ids.
-fn candidate_paths(key: &VolumeKey, at: &Path) -> Vec<PathBuf> {
+pub(super) fn candidate_paths(key: &VolumeKey, at: &Path) -> Vec<PathBuf> {
     let devices = staged_devices(at, Some(&VolumeId(key.0.clone())));
     [at.to_owned()].into_iter().chain(devices).collect()
 }

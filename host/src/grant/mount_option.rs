@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::volume::{is_label, takes_label, unquoted};
+
 /// One that the operator wrote: `noatime`, `rsize` with any value, `sec=sys` with that one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantedOption {
@@ -33,6 +35,10 @@ impl GrantedOption {
     }
 
     fn allows(&self, name: &str, value: Option<&str>) -> bool {
+        let value = match takes_label(name) {
+            true => value.map(unquoted),
+            false => value,
+        };
         self.name == name && (self.value.is_none() || self.value.as_deref() == value)
     }
 }
@@ -102,8 +108,12 @@ impl FromStr for GrantedOption {
             Some((name, value)) => (name, Some(value)),
             None => (text, None),
         };
-        if text.contains(',') {
+        let label = value.filter(|_| takes_label(name));
+        if label.is_none() && text.contains(',') {
             return Err(fail("it holds a comma; write each option by itself"));
+        }
+        if label.is_some_and(|value| !is_label(&format!("\"{}\"", unquoted(value)))) {
+            return Err(fail("its value is no label of SELinux's"));
         }
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(fail("it holds blanks"));
@@ -113,7 +123,7 @@ impl FromStr for GrantedOption {
         }
         Ok(Self {
             name: name.to_owned(),
-            value: value.map(str::to_owned),
+            value: label.map(unquoted).or(value).map(str::to_owned),
         })
     }
 }
@@ -147,6 +157,34 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_granted_by_name_or_as_it_is_with_quotes_or_without() {
+        let label = "system_u:object_r:container_file_t:s0:c1,c2";
+        let quoted = format!("\"{label}\"");
+        for grant in [
+            "context".to_owned(),
+            format!("context={label}"),
+            format!("context={quoted}"),
+        ] {
+            let granted = granted(&[&grant]);
+            assert_eq!(
+                granted.allow("key", "context", Some(&quoted)),
+                Ok(()),
+                "{grant}"
+            );
+            assert!(granted.allow("key", "fscontext", Some(&quoted)).is_err());
+        }
+        let other = refusal(
+            &["context=system_u:object_r:nfs_t:s0"],
+            "context",
+            Some(&quoted),
+        );
+        assert!(
+            other.ends_with("key has \"context=system_u:object_r:nfs_t:s0\""),
+            "{other}"
+        );
+    }
+
+    #[test]
     fn what_is_not_granted_is_named_with_what_is() {
         assert_eq!(
             refusal(&["sec=sys", "sec=krb5"], "sec", Some("none")),
@@ -168,7 +206,17 @@ mod tests {
 
     #[test]
     fn what_can_match_nothing_is_no_grant() {
-        for text in ["", "a,b", "a b", "=x", "sec=", "noatime\n", "hard,nolock"] {
+        for text in [
+            "",
+            "a,b",
+            "a b",
+            "=x",
+            "sec=",
+            "noatime\n",
+            "hard,nolock",
+            "context=a,b",
+            "context=a:b:c,suid=\"",
+        ] {
             let error = text.parse::<GrantedOption>().expect_err(text);
             assert!(error.to_string().contains("examples"), "{error}");
         }

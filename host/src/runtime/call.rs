@@ -23,6 +23,7 @@ mod snapshot_listing;
 mod snapshots;
 mod trap;
 mod validate;
+mod volume_health;
 mod volume_listing;
 
 use std::time::{Duration, Instant};

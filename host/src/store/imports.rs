@@ -21,6 +21,10 @@ pub enum Export {
     Controller,
     /// `volume-listing`
     VolumeListing,
+    /// `volume-health`
+    VolumeHealth,
+    /// `volume-health-listing`
+    VolumeHealthListing,
     /// `capacity`
     Capacity,
     /// `cloning`
@@ -47,10 +51,12 @@ pub enum Export {
 
 impl Export {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Identity,
         Self::Controller,
         Self::VolumeListing,
+        Self::VolumeHealth,
+        Self::VolumeHealthListing,
         Self::Capacity,
         Self::Cloning,
         Self::Attachment,
@@ -70,6 +76,8 @@ impl Export {
             Self::Identity => "identity",
             Self::Controller => "controller",
             Self::VolumeListing => "volume-listing",
+            Self::VolumeHealth => "volume-health",
+            Self::VolumeHealthListing => "volume-health-listing",
             Self::Capacity => "capacity",
             Self::Cloning => "cloning",
             Self::Attachment => "attachment",

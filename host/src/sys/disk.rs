@@ -156,11 +156,18 @@ pub fn says_shut_down(error: &io::Error) -> bool {
 
 /// The table is long on a full node, and without an error ext has given nothing up.
 fn has_met_errors(fs_type: &str, device: &str) -> bool {
-    if fs_type == "xfs" {
-        return false;
-    }
-    let count = ERRORS.number(device, || open_errors_count(device));
-    count.map_or(true, |count| count != 0)
+    fs_type != "xfs" && errors_of(device).map_or(true, |count| count != 0)
+}
+
+/// How many errors the kernel has noted in a filesystem since it was last mended. None where nobody counts, or where that
+/// cannot be told.
+pub fn errors_met(entry: &MountEntry) -> Option<u64> {
+    let counts = entry.is_on_device() && entry.fs_type != "xfs";
+    counts.then(|| errors_of(&entry.device).ok()).flatten()
+}
+
+fn errors_of(device: &str) -> io::Result<u64> {
+    ERRORS.number(device, || open_errors_count(device))
 }
 
 fn open_errors_count(device: &str) -> io::Result<File> {

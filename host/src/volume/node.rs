@@ -1,4 +1,4 @@
-//! What a backend says of this node, and of a volume seen from it.
+//! What a backend says of this node.
 
 use super::id::NodeId;
 use super::provision::Topology;
@@ -12,15 +12,4 @@ pub struct NodeInfo {
     pub place: Topology,
     /// How many volumes it can hold; 0 means no limit is known.
     pub max_volumes: u32,
-}
-
-/// How a volume is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// Well.
-    Ok,
-    /// It works, with a reason to worry.
-    Degraded(String),
-    /// It cannot be reached from this node.
-    Inaccessible(String),
 }

@@ -15,6 +15,7 @@ mod measure;
 mod mount;
 mod network;
 mod nfs;
+mod selinux;
 mod serve;
 
 pub use compiler_limits::{is_compiler, serve_compiler};

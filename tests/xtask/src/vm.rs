@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 pub(crate) use image::Image;
-pub(crate) use machine::Machine;
+pub(crate) use machine::{Labels, Machine};
 
 use crate::process::Echo;
 use crate::setup::{self, Part};
@@ -32,6 +32,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIRECTORY")]
     share: Option<PathBuf>,
 
+    /// Start SELinux, without a policy
+    #[arg(long)]
+    selinux: bool,
+
     /// What to run, as root, in the checkout
     #[arg(last = true, required = true)]
     command: Vec<String>,
@@ -46,6 +50,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
         machine.share = share
             .canonicalize()
             .with_context(|| format!("cannot share {}", share.display()))?;
+    }
+    if arguments.selinux {
+        machine.labels = Labels::Selinux;
     }
     let words: Vec<String> = arguments
         .command
@@ -69,5 +76,6 @@ pub(crate) fn machine(workspace: &Workspace, timeout: Duration) -> Result<Machin
         image,
         share: workspace.target(),
         timeout,
+        labels: Labels::Nobody,
     })
 }

@@ -100,7 +100,8 @@ impl FakeDisk {
         format!(
             r#"{{"DiskId":"{}","Status":"{status}","Category":"{}","PerformanceLevel":"{}","Size":{},"ZoneId":"{}","RegionId":"cn-test",
             "MultiAttach":"{}","ProvisionedIops":{},"BurstingEnabled":{},"SourceSnapshotId":"{}","Encrypted":{},
-            "SerialNumber":"{}","Attachments":{{"Attachment":[{}]}},"Tags":{},"CreationTime":"{}","AttachedTime":"{}"}}"#,
+            "SerialNumber":"{}","Attachments":{{"Attachment":[{}]}},"Tags":{},"CreationTime":"{}","AttachedTime":"{}",
+            "OperationLocks":{{"OperationLock":[{}]}}}}"#,
             self.id,
             self.category,
             self.level,
@@ -123,6 +124,10 @@ impl FakeDisk {
                 "2026-01-01T00:00:00Z"
             } else {
                 ""
+            },
+            match self.lock.as_str() {
+                "" => String::new(),
+                reason => format!(r#"{{"LockReason":"{reason}"}}"#),
             },
         )
     }

@@ -35,6 +35,13 @@ pub(super) enum Operation {
     },
     /// Show a page of volumes
     ListVolumes(Page),
+    /// Show what is wrong with a volume, as the backend knows it
+    GetVolumeHealth {
+        /// The volume's id
+        id: String,
+    },
+    /// Show a page of the volumes with which something is wrong
+    ListVolumeHealth(Page),
     /// Show the available capacity
     AvailableCapacity {
         /// A parameter of the volumes to be created
@@ -134,6 +141,12 @@ impl Operation {
             Self::ListVolumes(page) => session
                 .list_volumes(page.max, page.token.map(PageToken).as_ref())
                 .map(|page| answer::volumes(&page)),
+            Self::GetVolumeHealth { id } => session
+                .volume_health(&VolumeId(id))
+                .map(|conditions| answer::conditions(&conditions)),
+            Self::ListVolumeHealth(page) => session
+                .list_volume_health(page.max, page.token.map(PageToken).as_ref())
+                .map(|page| answer::unwell(&page)),
             Self::AvailableCapacity {
                 parameters: given,
                 place,

@@ -1,8 +1,8 @@
 //! Answers as JSON, with the contract's names. What is absent has no key.
 
 use drivebay::volume::{
-    GroupSnapshot, Health, NodeInfo, PageToken, Parameters, Readiness, Snapshot, SnapshotPage,
-    Topology, VolumeInfo, VolumePage, VolumeSource,
+    GroupSnapshot, Health, HealthCondition, NodeInfo, PageToken, Parameters, Readiness, Snapshot,
+    SnapshotPage, Topology, VolumeHealth, VolumeHealthPage, VolumeInfo, VolumePage, VolumeSource,
 };
 use serde_json::{Map, Value, json};
 
@@ -85,6 +85,29 @@ pub(super) fn health(health: &Health) -> Value {
         Health::Degraded(reason) => json!({ "health": "degraded", "reason": reason }),
         Health::Inaccessible(reason) => json!({ "health": "inaccessible", "reason": reason }),
     }
+}
+
+pub(super) fn conditions(conditions: &[HealthCondition]) -> Value {
+    let conditions: Vec<Value> = conditions.iter().map(condition).collect();
+    json!({ "conditions": conditions })
+}
+
+fn condition(condition: &HealthCondition) -> Value {
+    json!({
+        "severity": condition.severity.name(),
+        "reason": condition.reason,
+        "message": condition.message,
+    })
+}
+
+pub(super) fn unwell(page: &VolumeHealthPage) -> Value {
+    let volume = |it: &VolumeHealth| {
+        let mut object = conditions(&it.conditions);
+        object["id"] = json!(it.volume.0);
+        object
+    };
+    let volumes: Vec<Value> = page.volumes.iter().map(volume).collect();
+    with_token(json!({ "volumes": volumes }), page.next.as_ref())
 }
 
 fn place(place: &Topology) -> Value {

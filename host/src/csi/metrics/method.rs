@@ -20,6 +20,8 @@ const METHODS: &[&str] = &[
     "/csi.v1.Controller/ControllerExpandVolume",
     "/csi.v1.Controller/ControllerGetVolume",
     "/csi.v1.Controller/ControllerModifyVolume",
+    "/csi.v1.Controller/ControllerListVolumeHealth",
+    "/csi.v1.Controller/ControllerGetVolumeHealth",
     "/csi.v1.GroupController/GroupControllerGetCapabilities",
     "/csi.v1.GroupController/CreateVolumeGroupSnapshot",
     "/csi.v1.GroupController/DeleteVolumeGroupSnapshot",
@@ -32,6 +34,8 @@ const METHODS: &[&str] = &[
     "/csi.v1.Node/NodeExpandVolume",
     "/csi.v1.Node/NodeGetCapabilities",
     "/csi.v1.Node/NodeGetInfo",
+    "/csi.v1.Node/NodeGetVolumeHealth",
+    "/csi.v1.Node/NodeGetStorageHealth",
 ];
 
 /// What a path that is none of them is called.

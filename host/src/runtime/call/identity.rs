@@ -68,6 +68,8 @@ impl Guest {
             Identity identity
             Controller controller
             VolumeListing volume_listing
+            VolumeHealth volume_health
+            VolumeHealthListing volume_health_listing
             Capacity capacity
             Cloning cloning
             Attachment attachment

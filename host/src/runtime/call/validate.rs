@@ -403,7 +403,7 @@ fn is_domain(text: &str) -> bool {
 }
 
 /// A stranger's text in a message: quoted, escaped, and no longer than helps.
-struct Shown<'a>(&'a str);
+pub(super) struct Shown<'a>(pub(super) &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

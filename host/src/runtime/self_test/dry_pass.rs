@@ -42,7 +42,7 @@ struct Asked {
     context: Parameters,
 }
 
-const TRIALS: [Trial; 14] = [
+const TRIALS: [Trial; 16] = [
     Trial {
         export: Export::Node,
         function: "node.get-info",
@@ -82,6 +82,16 @@ const TRIALS: [Trial; 14] = [
         export: Export::VolumeListing,
         function: "volume-listing.list-volumes",
         call: |guest, setup, _| guest.list_volumes(setup, 1, None).map(drop),
+    },
+    Trial {
+        export: Export::VolumeHealth,
+        function: "volume-health.get-volume-health",
+        call: |guest, setup, asked| guest.get_volume_health(setup, &asked.volume).map(drop),
+    },
+    Trial {
+        export: Export::VolumeHealthListing,
+        function: "volume-health-listing.list-volume-health",
+        call: |guest, setup, _| guest.list_volume_health(setup, 1, None).map(drop),
     },
     Trial {
         export: Export::Controller,

@@ -13,9 +13,13 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::mount::{open_directory, open_target, own_mount_namespace, proc_path};
-use crate::volume::Access;
+use super::selinux;
+use crate::volume::{Access, takes_label};
 use crate::worker::fault::kind_of;
 use crate::worker::{Fault, FaultKind, MountOption, MountOptions, Remote, Reply, mount_flags};
+
+/// Whether mounts of one server share what the kernel knows of it (nfs(5)).
+const SHARING: [&str; 2] = ["sharecache", "nosharecache"];
 
 /// Mounts it on the target.
 pub(super) fn mount_remote(target: &Path, remote: &Remote, access: Access) -> Result<Reply, Fault> {
@@ -66,13 +70,21 @@ fn mount_on(
         flags,
         Some(data.as_str()),
     )
-    .map_err(|errno| explain(remote, errno))
+    .map_err(|errno| explain(remote, options, errno))
 }
 
 /// The kernel's option string: the guest's options, then what a mount program adds.
+///
+/// Mounts of one server share what the kernel knows of its filesystems, the label too: the second one with another label
+/// is refused, unless it shares nothing.
 fn nfs_data(options: &MountOptions, server: IpAddr, client: Option<&IpAddr>) -> String {
     let own = options.own().iter();
     let mut parts: Vec<String> = own.map(|option| option_text(option, server)).collect();
+    let mut names = options.own().iter().map(|(name, _)| name.as_str());
+    let is_labelled = names.clone().any(takes_label);
+    if is_labelled && !names.any(|name| SHARING.contains(&name)) {
+        parts.push(SHARING[1].to_owned());
+    }
     parts.push(format!("addr={server}"));
     // NFS 4.0 servers call back to this address (RFC 7530 section 10.3); later versions ignore it.
     parts.extend(client.map(|address| format!("clientaddr={address}")));
@@ -89,12 +101,23 @@ fn option_text(option: &MountOption, address: IpAddr) -> String {
     }
 }
 
+fn explain(remote: &Remote, options: &MountOptions, errno: Errno) -> Fault {
+    let kind = kind_of(errno);
+    let advice = selinux::advice(options, kind).unwrap_or_else(|| usual_advice(errno));
+    let message = format!(
+        "cannot mount {}: {} ({advice})",
+        remote.source_text(),
+        errno.desc()
+    );
+    Fault::new(kind, message)
+}
+
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "Linux has more errors than we have words"
 )]
-fn explain(remote: &Remote, errno: Errno) -> Fault {
-    let advice = match errno {
+fn usual_advice(errno: Errno) -> &'static str {
+    match errno {
         Errno::ENOENT => "the server has no such path; check the share",
         Errno::ESTALE => "the server no longer knows what it exports there; export it anew",
         Errno::EACCES | Errno::EPERM => "the server refuses this node; check its export list",
@@ -102,13 +125,7 @@ fn explain(remote: &Remote, errno: Errno) -> Fault {
         Errno::ENODEV => "this kernel has no NFS; load the nfs module",
         Errno::EINVAL => "the kernel does not accept these mount options",
         _ => "see the node's kernel log",
-    };
-    let message = format!(
-        "cannot mount {}: {} ({advice})",
-        remote.source_text(),
-        errno.desc()
-    );
-    Fault::new(kind_of(errno), message)
+    }
 }
 
 #[cfg(test)]
@@ -148,6 +165,21 @@ mod tests {
             "vers=4.2,hard,addr=10.0.0.1,clientaddr=10.0.0.9"
         );
         assert_eq!(remote.source_text(), "filer:/export/a b");
+    }
+
+    #[test]
+    fn what_has_a_label_of_its_own_shares_nothing_unless_it_says_so() {
+        let label = Some("\"system_u:object_r:container_file_t:s0:c1,c2\"");
+        let text = "context=\"system_u:object_r:container_file_t:s0:c1,c2\"";
+        let labelled = remote("filer", "10.0.0.1", &[("context", label)]);
+        assert_eq!(
+            data(&labelled, None),
+            format!("{text},nosharecache,addr=10.0.0.1")
+        );
+        for said in SHARING {
+            let remote = remote("filer", "10.0.0.1", &[("context", label), (said, None)]);
+            assert_eq!(data(&remote, None), format!("{text},{said},addr=10.0.0.1"));
+        }
     }
 
     #[test]

@@ -60,7 +60,10 @@ fn what_it_is(cloud: &Cloud, disk: &Disk) -> Map<String, Value> {
         ("ProvisionedIops", json!(disk.provisioned_iops.unwrap_or(0))),
         ("BurstingEnabled", json!(disk.bursting)),
         ("Tags", disk.tags.shown()),
-        ("OperationLocks", json!({ "OperationLock": [] })),
+        (
+            "OperationLocks",
+            json!({ "OperationLock": disk.locks.iter().map(|reason| json!({ "LockReason": reason })).collect::<Vec<_>>() }),
+        ),
         ("Placement", json!({ "ZoneIds": "" })),
         ("DiskChargeType", json!("PostPaid")),
         ("Portable", json!(disk.usage == Usage::Data)),

@@ -38,6 +38,8 @@ pub(crate) struct Disk {
     pub(crate) detached: Option<Timestamp>,
     /// Ephemeral disks return to the instance they were first attached to, and to no other.
     pub(crate) first_instance: Option<InstanceId>,
+    /// Why nobody may change it.
+    pub(crate) locks: Vec<String>,
 }
 
 /// What a disk is to its instance.
@@ -217,6 +219,7 @@ impl Disk {
             attached: None,
             detached: None,
             first_instance: None,
+            locks: Vec::new(),
         }
     }
 

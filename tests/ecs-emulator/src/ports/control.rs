@@ -20,7 +20,8 @@
 //!
 //! Settings are the knobs in `cloud/knobs.rs`, and `instances` (`zone`, `instance_type`, `status`, `locks`, and
 //! `events`, which are added: `event_type`, `status`, `reason`),
-//! `instance_types` (`disk_quantity`, `dense_disk_quantity`, `nvme`, `lacks`) and `zones` (`lacks`), by id.
+//! `instance_types` (`disk_quantity`, `dense_disk_quantity`, `nvme`, `lacks`), `zones` (`lacks`) and `disks` (`locks`),
+//! by id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ use crate::faults::kinds::Order;
 use crate::service::Service;
 use crate::wire::answer::json_response;
 use crate::wire::call::Call;
-use crate::words::{InstanceId, InstanceTypeId, ZoneId};
+use crate::words::{DiskId, InstanceId, InstanceTypeId, ZoneId};
 
 pub(crate) fn respond(service: &Arc<Service>, call: &Call) -> Reply {
     let (status, body) = match answer(service, call) {
@@ -113,6 +114,14 @@ struct Scenery {
     instance_types: BTreeMap<InstanceTypeId, TypeChange>,
     #[serde(default)]
     zones: BTreeMap<ZoneId, Zone>,
+    #[serde(default)]
+    disks: BTreeMap<DiskId, DiskChange>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiskChange {
+    locks: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -145,7 +154,7 @@ struct TypeChange {
 }
 
 /// Names of [`Scenery`]'s fields.
-const SCENERY: [&str; 3] = ["instances", "instance_types", "zones"];
+const SCENERY: [&str; 4] = ["instances", "instance_types", "zones", "disks"];
 
 /// Changes what is named, all of it or, if something is misspelt, nothing.
 fn set(service: &Arc<Service>, body: &[u8]) -> Result<Value> {
@@ -174,6 +183,11 @@ fn set(service: &Arc<Service>, body: &[u8]) -> Result<Value> {
 
 fn rearrange(cloud: &mut Cloud, scenery: Scenery) {
     cloud.zones.extend(scenery.zones);
+    for (id, change) in scenery.disks {
+        if let Some(disk) = cloud.disks.get_mut(&id) {
+            disk.locks = change.locks;
+        }
+    }
     for (id, change) in scenery.instance_types {
         change_type(cloud, &id, change);
     }

@@ -20,7 +20,7 @@ use crate::process::{self, Echo, command};
 use crate::sdks::CLIENTS;
 use crate::setup::{self, Part};
 use crate::steps::{Steps, say, speak_for};
-use crate::vm;
+use crate::vm::{self, Labels};
 use crate::workspace::Workspace;
 
 /// Emulation is ten times slower than the machine, and the tier mounts, formats and waits, beside other steps.
@@ -327,15 +327,23 @@ fn virtual_machine(workspace: &Workspace) -> Result<Counts> {
     build_kubelet(workspace)?;
     build_callers(workspace)?;
     build_emulator(workspace)?;
-    let machine = vm::machine(workspace, VM_TIMEOUT)?;
+    let mut machine = vm::machine(workspace, VM_TIMEOUT)?;
     let programs = test_programs(workspace)?;
     let mut outside = programs.iter().filter(|it| is_outside(workspace, it));
     let program = outside.find(|program| program.name == VM);
     let program = &program.context("tests/ has no test target named vm")?.path;
-    let script = format!("'{program}' --include-ignored --test-threads 1");
-    let finished = machine.run(workspace.root(), &script, Echo::Live)?;
-    let counts = Counts::of_rust(&finished.output);
-    Ok(counted(Some(i32::from(finished.code)), counts))
+    // A policy that a kernel has loaded stays, so that those who load one have a boot of their own.
+    let boots = [
+        (Labels::Nobody, "--skip labels::"),
+        (Labels::Selinux, "labels::"),
+    ];
+    all(boots.map(|(labels, which)| {
+        machine.labels = labels;
+        let script = format!("'{program}' --include-ignored --test-threads 1 {which}");
+        let finished = machine.run(workspace.root(), &script, Echo::Live)?;
+        let counts = Counts::of_rust(&finished.output);
+        Ok(counted(Some(i32::from(finished.code)), counts))
+    }))
 }
 
 /// One client after the other; those that come after one that failed run too, as they show where it differs.

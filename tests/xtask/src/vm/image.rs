@@ -16,13 +16,14 @@ use crate::workspace::Workspace;
 const KERNEL: &str = "linux-image-amd64";
 
 /// What tests call in the VM, and BusyBox for its first steps.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "busybox-static",
     "e2fsprogs",
     "kmod",
     "nfs-common",
     "nfs-kernel-server",
     "rpcbind",
+    "secilc",
     "udev",
     "xfsprogs",
 ];
@@ -39,7 +40,9 @@ impl Image {
         let root = workspace.vm().join("root");
         let kernels = fs::read_dir(root.join("usr/lib/modules")).ok()?;
         let release = kernels.flatten().next()?.file_name().into_string().ok()?;
-        Some(Self { root, release })
+        let image = Self { root, release };
+        // What an earlier state of this tree unpacked has no compiler of policies.
+        image.either("usr/bin/secilc").exists().then_some(image)
     }
 
     /// Downloads and unpacks the parts; nobody sees a half of them.

@@ -20,8 +20,20 @@ use crate::steps;
 const KERNEL_ARGUMENTS: &str = "console=ttyS0 quiet loglevel=4 tsc=reliable random.trust_cpu=on \
     mitigations=off nokaslr oops=panic panic=-1";
 
+/// Debian's kernel has SELinux, and starts AppArmor in its place unless told otherwise. Without a policy nothing is forbidden.
+const WITH_SELINUX: &str = "security=selinux";
+
 /// Ports for disks that come and go while the VM runs; the root bus itself takes no hot-plug.
 const DISK_SLOTS: usize = 8;
+
+/// Who labels files in the VM.
+#[derive(Clone, Copy)]
+pub(crate) enum Labels {
+    /// Nobody, as on most nodes.
+    Nobody,
+    /// SELinux.
+    Selinux,
+}
 
 /// A VM to run scripts in.
 pub(crate) struct Machine {
@@ -29,6 +41,7 @@ pub(crate) struct Machine {
     /// The one directory the VM can write to, at the same path inside; the runs' own files are in it too.
     pub(super) share: PathBuf,
     pub(super) timeout: Duration,
+    pub(crate) labels: Labels,
 }
 
 /// How a script ended, and what it printed on both streams.
@@ -122,7 +135,11 @@ impl Machine {
         ]);
         qemu.arg("-kernel").arg(self.image.kernel());
         qemu.arg("-initrd").arg(run.join("initramfs"));
-        qemu.args(["-append", KERNEL_ARGUMENTS, "-device", "virtio-rng-pci"]);
+        let arguments = match self.labels {
+            Labels::Nobody => KERNEL_ARGUMENTS.to_owned(),
+            Labels::Selinux => format!("{KERNEL_ARGUMENTS} {WITH_SELINUX}"),
+        };
+        qemu.args(["-append", &arguments, "-device", "virtio-rng-pci"]);
         qemu.args([
             "-serial",
             &format!("file:{}", escaped(&run.join("console"))),

@@ -13,6 +13,7 @@ use crate::sys::{MountEntry, device_beneath, mount_at, sysfs};
 use crate::volume::Access;
 use crate::worker::fault::fault;
 use crate::worker::server::mount::{open_target, proc_path};
+use crate::worker::server::selinux;
 use crate::worker::{Fault, FaultKind, MountOptions, Reply, mount_flags};
 
 /// A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once unless told so.
@@ -42,7 +43,12 @@ pub(super) fn mount(
         return already(&entry, block, options.access(), target);
     }
     let data = text(fs_type, options);
-    mount_block(block, fs_type, target, options.flags(), &data)?;
+    mount_block(block, fs_type, target, options.flags(), &data).map_err(|refused| {
+        match selinux::advice(options, refused.kind) {
+            Some(advice) => Fault::new(refused.kind, format!("{}; {advice}", refused.message)),
+            None => refused,
+        }
+    })?;
     Ok(Reply::Done)
 }
 

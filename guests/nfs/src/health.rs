@@ -1,0 +1,89 @@
+//! How a volume is doing, as its server shows it.
+
+use crate::bindings::drivebay::driver::files::Directory;
+use crate::bindings::drivebay::driver::types::{Error, HealthCondition};
+use crate::existing;
+use crate::tree::Tree;
+
+/// Of the volume with that id, in the share that it names, if that could be opened.
+pub(crate) fn of_volume(
+    share: Result<Directory, Error>,
+    id: &str,
+) -> Result<Vec<HealthCondition>, Error> {
+    match share {
+        Ok(tree) => in_share(&tree, id),
+        // Here the server is the backend: where it is silent, no pod gets at the volume.
+        Err(Error::Unavailable(message)) => Ok(vec![inaccessible("ServerUnreachable", message)]),
+        Err(Error::NotFound(message)) => Ok(vec![inaccessible("ShareMissing", message)]),
+        Err(error) => Err(error),
+    }
+}
+
+/// A directory that was made, and that nobody removed through us, is data that were lost.
+fn in_share(tree: &dyn Tree, id: &str) -> Result<Vec<HealthCondition>, Error> {
+    match existing::find(tree, id) {
+        Ok(_) => Ok(Vec::new()),
+        Err(Error::NotFound(_)) if existing::was_made(tree, id)? => Ok(vec![HealthCondition {
+            severity: "data-loss".into(),
+            reason: "DirectoryMissing".into(),
+            message: format!(
+                "the directory of volume {id} is gone from the share, though nobody deleted the volume; restore it there from a backup"
+            ),
+        }]),
+        Err(error) => Err(error),
+    }
+}
+
+fn inaccessible(reason: &str, message: String) -> HealthCondition {
+    HealthCondition {
+        severity: "inaccessible".into(),
+        reason: reason.into(),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakeTree;
+    use crate::provision::tests::{filled, remove};
+
+    fn told(tree: &FakeTree, id: &str) -> Vec<(String, String)> {
+        let told = in_share(tree, id).expect("known");
+        told.into_iter()
+            .map(|condition| (condition.severity, condition.reason))
+            .collect()
+    }
+
+    #[test]
+    fn a_volume_whose_directory_is_gone_is_lost_and_one_that_was_deleted_does_not_exist() {
+        let tree = FakeTree::new();
+        let id = filled(&tree, "pvc-1", &[]);
+        assert_eq!(told(&tree, &id), []);
+        tree.remove_tree("pvc-1").expect("by somebody else");
+        assert_eq!(
+            told(&tree, &id),
+            [("data-loss".into(), "DirectoryMissing".into())]
+        );
+        remove(&tree, &id).expect("deleted");
+        for missing in [id.as_str(), "s#export#never##", "fake"] {
+            let answer = in_share(&tree, missing);
+            assert!(matches!(answer, Err(Error::NotFound(_))), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_share_is_wrong_with_its_volumes() {
+        let of = |error: Error| of_volume(Err(error), "s#export#pvc-1##");
+        for (error, reason) in [
+            (Error::Unavailable("silent".into()), "ServerUnreachable"),
+            (Error::NotFound("no such export".into()), "ShareMissing"),
+        ] {
+            let told = of(error).expect("of the volume");
+            assert_eq!((told.len(), told[0].reason.as_str()), (1, reason));
+            assert_eq!(told[0].severity, "inaccessible");
+        }
+        let denied = of(Error::Denied("not granted".into()));
+        assert!(matches!(denied, Err(Error::Denied(_))), "{denied:?}");
+    }
+}
