@@ -1,5 +1,5 @@
-//! Go, which only the tests need: the programs in tests/kubelet, tests/csi and tests/sdk/go link kubelet's own code,
-//! that of the CSI project, and Alibaba Cloud's SDKs.
+//! Go, which only the tests need: the programs in tests/kubelet, tests/csi, tests/cluster and tests/sdk/go link
+//! Kubernetes' own code, that of the CSI project, and Alibaba Cloud's SDKs.
 //!
 //! Any Go since 1.21 fetches the version that a go.mod asks for by itself. Debian 12's is older, but good
 //! enough to fetch that same module, checked against Go's checksum database.
@@ -112,6 +112,20 @@ fn build(
         .arg(package);
     process::run(&mut go, Echo::Live)?;
     Ok(program)
+}
+
+/// Go at a lower priority, for what takes minutes beside other things; what it builds is static.
+pub(crate) fn patient(workspace: &Workspace) -> Result<Command> {
+    let go = go(workspace)?;
+    let mut patient = command("nice");
+    patient.arg("-n").arg("10").arg(go.get_program());
+    for (name, value) in go.get_envs() {
+        if let Some(value) = value {
+            patient.env(name, value);
+        }
+    }
+    patient.env("CGO_ENABLED", "0");
+    Ok(patient)
 }
 
 fn go(workspace: &Workspace) -> Result<Command> {

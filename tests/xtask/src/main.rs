@@ -5,6 +5,7 @@
 mod architecture;
 mod bench;
 mod build;
+mod cluster;
 mod component;
 mod cross;
 mod demo;
@@ -52,6 +53,8 @@ enum Task {
     Test(test::Arguments),
     /// Measure what tests/README.md claims
     Bench(bench::Arguments),
+    /// Run Kubernetes with Drivebay in it, for its tests or for a person
+    Cluster(cluster::Arguments),
     /// Run a command on Debian's stock kernel, in a virtual machine
     Vm(vm::Arguments),
 }
@@ -76,6 +79,7 @@ fn perform(task: Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Task::Demo(arguments) => demo::run(workspace, &arguments)?,
         Task::Test(arguments) => test::run(workspace, &arguments)?,
         Task::Bench(arguments) => bench::run(workspace, &arguments)?,
+        Task::Cluster(arguments) => cluster::run(workspace, &arguments)?,
         Task::Vm(arguments) => return vm::run(workspace, &arguments),
     }
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use crate::cluster;
 use crate::golang;
 use crate::guests::Compiler;
 use crate::packages;
@@ -41,6 +42,8 @@ pub(crate) enum Part {
     Deny,
     /// What compresses components for an image and for ConfigMaps
     Image,
+    /// What a cluster is laid out with, and Debian's part of what runs in it
+    Cluster,
 }
 
 #[derive(Args)]
@@ -105,6 +108,11 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
     if parts.contains(&Part::Grpc) && !grpc.is_there() {
         steps.another("install gRPC for Python", || grpc.install())?;
     }
+    if parts.contains(&Part::Cluster) && !cluster::packages_are_there(workspace) {
+        steps.another("unpack etcd, containerd and what they need", || {
+            cluster::unpack_packages(workspace)
+        })?;
+    }
     if parts.contains(&Part::Deny) && !has_cargo_deny() {
         steps.another("build cargo-deny, which takes minutes", install_cargo_deny)?;
     }
@@ -133,6 +141,7 @@ impl Part {
             // Python and Node may be there in other ways than by a package; sdks looks for them itself.
             Self::Sdks => &["iproute2", "util-linux"],
             Self::Demo => &["util-linux", "xfsprogs"],
+            Self::Cluster => &["iproute2", "openssl", "util-linux"],
         }
     }
 }

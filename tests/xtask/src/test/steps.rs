@@ -13,6 +13,7 @@ use super::programs::{self, Program};
 use super::schedule::Claim;
 use crate::architecture::Architecture;
 use crate::build;
+use crate::cluster;
 use crate::emulator;
 use crate::golang;
 use crate::image;
@@ -32,8 +33,12 @@ const BUILD: &str = "build";
 /// What makes the tests that run it. They run two at once, and find nothing left to build that would hold up the other.
 const BUILD_TESTS: &str = "build-tests";
 
+/// What takes longest to build, and is needed last.
+const BUILD_CLUSTER: &str = "build-cluster";
+
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const ALONE: &str = "alone";
+const CLUSTER: &str = "cluster";
 const IMAGE: &str = "image";
 const KUBELET: &str = "kubelet";
 const SWAP: &str = "swap";
@@ -52,13 +57,20 @@ pub(super) struct Step {
 
 /// All steps, in the order in which they begin, as far as what they need and claim lets them. The VM is the longest
 /// of those that need what is built, so it comes before those that run beside it.
-pub(super) const STEPS: [Step; 17] = [
+pub(super) const STEPS: [Step; 19] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
         needs: &[],
         claims: &[],
         check: format,
+    },
+    Step {
+        name: BUILD_CLUSTER,
+        about: "Kubernetes and the CSI sidecars, from their modules",
+        needs: &[],
+        claims: &[],
+        check: build_cluster,
     },
     Step {
         name: "lint",
@@ -129,6 +141,13 @@ pub(super) const STEPS: [Step; 17] = [
         needs: &[BUILD, BUILD_TESTS],
         claims: &[Claim::Kernel],
         check: outside,
+    },
+    Step {
+        name: CLUSTER,
+        about: "Drivebay on a cluster, by kubectl, with the shipped manifests and image",
+        needs: &[BUILD, BUILD_TESTS, BUILD_CLUSTER],
+        claims: &[Claim::Kernel],
+        check: on_a_cluster,
     },
     Step {
         name: KUBELET,
@@ -252,8 +271,9 @@ fn outside(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
     build_callers(workspace)?;
-    let of_others =
-        |program: &Program| [ALONE, IMAGE, KUBELET, SWAP, VM].contains(&program.name.as_str());
+    let of_others = |program: &Program| {
+        [ALONE, CLUSTER, IMAGE, KUBELET, SWAP, VM].contains(&program.name.as_str())
+    };
     let chosen = |program: &Program| is_outside(workspace, program) && !of_others(program);
     programs::run(&test_programs(workspace)?, chosen, &[])
 }
@@ -292,6 +312,25 @@ fn swap(workspace: &Workspace) -> Result<Counts> {
     build_kubelet(workspace)?;
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == SWAP;
     programs::run(&test_programs(workspace)?, chosen, &[])
+}
+
+fn build_cluster(workspace: &Workspace) -> Result<Counts> {
+    cluster::build_programs(workspace, &mut Steps::new("setup", cluster::PROGRAMS))?;
+    Ok(Counts::default())
+}
+
+/// One cluster for all of them, which ends with them.
+fn on_a_cluster(workspace: &Workspace) -> Result<Counts> {
+    build_emulator(workspace)?;
+    let programs = test_programs(workspace)?;
+    let mut steps = Steps::new("cluster", cluster::STEPS + cluster::PROGRAMS);
+    cluster::build_programs(workspace, &mut steps)?;
+    let cluster = cluster::Cluster::start(workspace, &mut steps)?;
+    let chosen = |program: &Program| is_outside(workspace, program) && program.name == CLUSTER;
+    let arguments = ["--include-ignored", "--test-threads", cluster::AT_ONCE];
+    let counts = programs::run(&programs, chosen, &arguments);
+    let stopped = cluster.stop().context("the cluster left something behind");
+    all([counts, stopped.map(|()| Counts::default())])
 }
 
 fn build_emulator(workspace: &Workspace) -> Result<()> {

@@ -1,0 +1,40 @@
+//! Drivebay on a cluster, as its users see it: through `kubectl`, with the shipped manifests and the shipped image.
+//!
+//! Runs against the cluster of `cargo xtask cluster`, which `cargo xtask test --only cluster` starts and ends. Tests that
+//! only have volumes run beside each other; those that take Drivebay or kubelet away have the cluster to themselves.
+//!
+//! | what | promise |
+//! |---|---|
+//! | `manifests` | the API server takes every shipped manifest without a word |
+//! | `claims`, `expansion`, `snapshots`, `raw_block`, `access`, `attributes` | what claims, pods and classes may ask for |
+//! | `controllers`, `node_pod`, `kubelet` | who is killed, replaced or started again meanwhile |
+//! | `swap` | a component comes by `kubectl apply` while pods come and go |
+//! | `flexvolume` | volumes without CSI |
+//! | `removal` | what `kubectl delete -k` leaves |
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+mod access;
+mod attributes;
+mod claims;
+mod cloud;
+mod component;
+mod controllers;
+mod expansion;
+mod flexvolume;
+mod installation;
+mod kubectl;
+mod kubelet;
+mod manifests;
+mod node_pod;
+mod raw_block;
+mod removal;
+mod site;
+mod snapshots;
+mod swap;
+mod turns;
+mod writer;
