@@ -69,7 +69,12 @@ pub(crate) fn of_all_types(ecs: Ecs<'_>) -> Result<Vec<TypeLimit>, Error> {
 
 fn types(json: &'static Json) -> impl Iterator<Item = (&'static str, u64)> {
     let types = json.list("InstanceTypes", "InstanceType").iter();
-    types.filter_map(|one| Some((one.some_text("InstanceTypeId")?, one.number("DiskQuantity")?)))
+    types.filter_map(|one| {
+        Some((
+            one.some_text("InstanceTypeId")?,
+            one.number("DiskQuantity")?,
+        ))
+    })
 }
 
 /// 0 would say that there is no limit.

@@ -36,7 +36,7 @@ impl Health {
             let line = answer.lines().next().unwrap_or_default();
             bail!("what listens at {address} is no `drivebay serve`: it answered {line:?}");
         };
-        output::lines(&body);
+        output::lines(body);
         Ok(match status {
             "200" => ExitCode::SUCCESS,
             _ => ExitCode::FAILURE,
