@@ -30,7 +30,8 @@ fn ready_node() -> Node {
 /// A driver whose component is missing.
 fn node_without_component() -> Node {
     let node = Node::empty();
-    node.add_driver("hostile", &grants());
+    let grants = grants().replace("POOL", text(&node.path("pool")));
+    node.add_driver("hostile", &grants.replace("ACCESS", "read-write"));
     node
 }
 

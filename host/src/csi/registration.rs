@@ -143,7 +143,7 @@ impl Registrar {
     async fn take_name(&self) -> (SocketName, std::os::unix::net::UnixListener) {
         let mut backoff = Backoff::default();
         loop {
-            match SocketName::take_over(&self.socket) {
+            match SocketName::take_over_in_sight(&self.socket) {
                 Ok((name, listener, _)) => {
                     self.standing.offered(Instant::now());
                     return (name, listener);

@@ -13,6 +13,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -25,6 +26,9 @@ use super::{check_directory, random_bytes};
 /// Others hold the directory for as long as it takes to bind and to rename.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
+/// kubelet looks within a millisecond, unless its node is busy.
+const TIME_TO_LOOK: Duration = Duration::from_millis(50);
+
 /// How the name of a socket begins and ends that has not got its own yet.
 const ASIDE: (&str, &str) = (".drivebay-", ".sock");
 
@@ -32,8 +36,17 @@ const ASIDE: (&str, &str) = (".drivebay-", ".sock");
 #[derive(Debug)]
 pub struct SocketName {
     path: PathBuf,
+    onlooker: Onlooker,
     /// What the name led to when it was taken. Kept open: the number of a file that is gone is given to the next one.
     socket: File,
+}
+
+/// Whether somebody looks at each name that comes into the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Onlooker {
+    Nobody,
+    /// kubelet, which passes over names that begin with a dot and logs an error for one that is gone when it looks.
+    Kubelet,
 }
 
 /// What a path led to before it was taken over.
@@ -63,15 +76,34 @@ impl SocketName {
     /// `AddrInUse` where something lies there that is not a socket; `TimedOut` where others keep the directory
     /// locked; the kernel's own.
     pub fn take_over(path: &Path) -> io::Result<(Self, UnixListener, Predecessor)> {
+        Self::take_over_before(Onlooker::Nobody, path)
+    }
+
+    /// The same in a directory that kubelet watches.
+    ///
+    /// # Errors
+    /// As [`Self::take_over`].
+    pub fn take_over_in_sight(path: &Path) -> io::Result<(Self, UnixListener, Predecessor)> {
+        Self::take_over_before(Onlooker::Kubelet, path)
+    }
+
+    fn take_over_before(
+        onlooker: Onlooker,
+        path: &Path,
+    ) -> io::Result<(Self, UnixListener, Predecessor)> {
         // Not refused: volumes of pods (emptyDir) are everybody's to write, and nobody else is in such a pod.
         if let Err(error) = check_directory(directory_of(path)) {
             tracing::warn!(%error, socket = %path.display(), "others can put a socket of theirs in this one's place");
         }
         let directory = lock_directory_of(path)?;
         let predecessor = predecessor(path)?;
-        let (socket, listener) = take(&directory, path)?;
-        let path = path.to_owned();
-        Ok((Self { path, socket }, listener, predecessor))
+        let (socket, listener) = take(&directory, path, onlooker)?;
+        let name = Self {
+            path: path.to_owned(),
+            onlooker,
+            socket,
+        };
+        Ok((name, listener, predecessor))
     }
 
     /// Whether the name is gone or leads to a process that has ended: whoever took it over did not stay.
@@ -121,7 +153,7 @@ impl SocketName {
         if !may_be_taken(self.holder()?) {
             return Ok(None);
         }
-        let (socket, listener) = take(&directory, &self.path)?;
+        let (socket, listener) = take(&directory, &self.path, self.onlooker)?;
         self.socket = socket;
         Ok(Some(listener))
     }
@@ -153,13 +185,16 @@ impl Drop for SocketName {
 }
 
 /// The directory is locked: what has a name aside belongs to nobody.
-fn take(directory: &File, path: &Path) -> io::Result<(File, UnixListener)> {
+fn take(directory: &File, path: &Path, onlooker: Onlooker) -> io::Result<(File, UnixListener)> {
     remove_leftovers(directory_of(path))?;
     let [one, two, three, four, ..] = random_bytes()?;
     let number = u32::from_le_bytes([one, two, three, four]);
     let aside = path.with_file_name(format!("{}{number:08x}{}", ASIDE.0, ASIDE.1));
     // Listened at before it is renamed: callers are refused at one that is only bound.
     let listener = listen_at(directory, &aside)?;
+    if onlooker == Onlooker::Kubelet {
+        thread::sleep(TIME_TO_LOOK);
+    }
     let renamed = open_itself(&aside).and_then(|socket| fs::rename(&aside, path).map(|()| socket));
     let socket = renamed.inspect_err(|_| {
         let _ = fs::remove_file(&aside);
