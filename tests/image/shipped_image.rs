@@ -91,14 +91,15 @@ impl ShippedImage {
         names
     }
 
-    /// Runs a program with the image for its root, and nothing of this machine's files.
+    /// Runs a program with the image for its root, and nothing of this machine's files but the kernel's own.
     #[track_caller]
     pub(super) fn run(&self, command: &[&str]) -> Output {
         let root = self.root();
-        let clean = ["--unset=LD_LIBRARY_PATH", "PATH=/usr/sbin:/usr/bin"];
-        let arguments = [&clean[..], &["chroot", text(&root)], command].concat();
-        // chroot itself is found by the path of this machine, which has the same directories.
-        Node::run("env", &arguments)
+        // In a namespace of its own, with which the mount goes.
+        let enter = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+        let clean = ["--ignore-environment", "PATH=/usr/sbin:/usr/bin"];
+        let alone = ["unshare", "--mount", "sh", "-c", enter, text(&root)];
+        Node::run("env", &[&clean[..], &alone, command].concat())
     }
 
     fn blob(&self, descriptor: &Value) -> PathBuf {
