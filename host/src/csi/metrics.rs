@@ -9,6 +9,7 @@
 //! | `drivebay_host_seconds_total` | driver | time waiting for the kernel's workers and the network |
 //! | `drivebay_workers_killed_total` | driver, reason | workers given up: `deadline`, `stuck` in the kernel, `failure` |
 //! | `drivebay_refusals_total` | driver, capability | what the component asked for and was not granted |
+//! | `drivebay_driver_ready` | driver | 1 where a component is loaded that may serve, as CSI's Probe has it; else 0 |
 //! | `drivebay_component_info` | driver, component, version, sha256 | 1; the component that serves now |
 //! | `drivebay_component_loaded_info` | driver, version, sha256 | 1; a component that this process has loaded |
 //! | `drivebay_component_pending` | driver, step | 1; a version on its way |

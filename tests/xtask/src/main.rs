@@ -16,6 +16,7 @@ mod guests;
 mod image;
 mod packages;
 mod process;
+mod promtool;
 mod python;
 mod sdks;
 mod setup;

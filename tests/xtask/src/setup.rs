@@ -13,6 +13,7 @@ use crate::golang;
 use crate::guests::Compiler;
 use crate::packages;
 use crate::process::{self, Echo, command};
+use crate::promtool;
 use crate::python;
 use crate::sdks;
 use crate::steps::Steps;
@@ -44,6 +45,8 @@ pub(crate) enum Part {
     Image,
     /// What a cluster is laid out with, and Debian's part of what runs in it
     Cluster,
+    /// Prometheus' checker of alert rules
+    Promtool,
 }
 
 #[derive(Args)]
@@ -113,6 +116,9 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
             cluster::unpack_packages(workspace)
         })?;
     }
+    if parts.contains(&Part::Promtool) && !promtool::is_there(workspace) {
+        steps.another("unpack promtool", || promtool::unpack(workspace))?;
+    }
     if parts.contains(&Part::Deny) && !has_cargo_deny() {
         steps.another("build cargo-deny, which takes minutes", install_cargo_deny)?;
     }
@@ -123,7 +129,7 @@ impl Part {
     /// Packages to install; none of them starts anything.
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Build | Self::Go | Self::Grpc | Self::Deny => &[],
+            Self::Build | Self::Go | Self::Grpc | Self::Deny | Self::Promtool => &[],
             Self::Image => &["zstd"],
             // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
             Self::Vm => &["qemu-system-x86", "util-linux"],

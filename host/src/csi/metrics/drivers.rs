@@ -66,6 +66,7 @@ impl Collector for Drivers {
                 }
             }
         }
+        self.ready(&mut encoder)?;
         self.components(&mut encoder)?;
         self.loaded(&mut encoder)?;
         self.versions(&mut encoder)
@@ -112,6 +113,20 @@ const COUNTS: [Counts; 2] = [
 ];
 
 impl Drivers {
+    /// As CSI's Probe has it, so that a driver without a component shows.
+    fn ready(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Whether a component is loaded that may serve";
+        let mut family =
+            encoder.encode_descriptor("driver_ready", help, None, MetricType::Gauge)?;
+        for (driver, drivers) in self.0.iter() {
+            let mut sessions = drivers.iter().map(Driver::session);
+            let is_ready = sessions.all(|session| session.capabilities().is_ok());
+            let labels = [("driver", driver.as_str())];
+            gauge(u64::from(is_ready)).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
     /// A driver without a component has none.
     fn components(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "The component that serves now";

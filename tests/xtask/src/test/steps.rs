@@ -249,7 +249,7 @@ fn build(workspace: &Workspace) -> Result<Counts> {
 
 /// What the tests run and run by, and what they need of this machine.
 fn build_tests(workspace: &Workspace) -> Result<Counts> {
-    let parts = [Part::Test, Part::Go, Part::Grpc, Part::Vm];
+    let parts = [Part::Test, Part::Go, Part::Grpc, Part::Vm, Part::Promtool];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     thread::scope(|scope| {
         let callers = scope.spawn(|| {
@@ -267,7 +267,7 @@ fn build_tests(workspace: &Workspace) -> Result<Counts> {
 
 /// All targets of tests/ that need nothing but the built binaries; the others are steps of their own.
 fn outside(workspace: &Workspace) -> Result<Counts> {
-    let parts = [Part::Test, Part::Go, Part::Grpc];
+    let parts = [Part::Test, Part::Go, Part::Grpc, Part::Promtool];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     build_emulator(workspace)?;
     build_callers(workspace)?;
