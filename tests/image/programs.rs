@@ -41,7 +41,9 @@ fn the_host_names_its_programs_in_one_place() {
         let begins_one = ["Program {", "program(\""]
             .iter()
             .any(|it| line.text.contains(it));
-        let is_declared = ["fn ", "impl ", "struct "].iter().any(|it| line.text.contains(it));
+        let is_declared = ["fn ", "impl ", "struct "]
+            .iter()
+            .any(|it| line.text.contains(it));
         assert!(
             !begins_one || is_declared || line.lies_in(TOOLS),
             "{}:{}: programs are named in {TOOLS}, so that the image has them",
