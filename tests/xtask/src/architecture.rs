@@ -60,7 +60,7 @@ impl Architecture {
         }
     }
 
-    /// The package of a C compiler for it, which brings a linker and a static libc.
+    /// The package of a C compiler for it, which brings a linker.
     pub(crate) fn cross_compiler(self) -> &'static str {
         match self {
             Self::Amd64 => "gcc-x86-64-linux-gnu",

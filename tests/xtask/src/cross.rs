@@ -9,12 +9,12 @@ use crate::steps::Steps;
 
 /// Installs what is missing.
 pub(crate) fn ensure(architecture: Architecture, steps: &mut Steps) -> Result<()> {
-    let compiler = architecture.cross_compiler();
-    let missing = packages::missing(&[compiler])?;
+    // The compiler merely recommends the library.
+    let (compiler, libc) = (architecture.cross_compiler(), architecture.libc_package());
+    let missing = packages::missing(&[compiler, &libc])?;
     if !missing.is_empty() {
-        steps.another(format_args!("install {compiler}"), || {
-            packages::install(&missing)
-        })?;
+        let about = format!("install {}", missing.join(" "));
+        steps.another(about, || packages::install(&missing))?;
     }
     if has_library(architecture) {
         return Ok(());

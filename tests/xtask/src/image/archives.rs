@@ -32,9 +32,6 @@ pub(super) struct Archives {
     directory: PathBuf,
 }
 
-/// An archive that apt would fetch: its file's name.
-struct Candidate(String);
-
 impl Archives {
     pub(super) fn of(workspace: &Workspace, architecture: Architecture) -> Self {
         let directory = workspace.image().join("debs").join(architecture.name());
@@ -52,9 +49,7 @@ impl Archives {
             self.lay_out_lists()?;
         }
         let candidates = self.candidates(names)?;
-        let archives = candidates
-            .iter()
-            .map(|Candidate(name)| self.directory.join(name));
+        let archives = candidates.iter().map(|name| self.directory.join(name));
         let packages = archives.map(|archive| Package::read(&archive));
         let packages = packages.collect::<Result<Vec<_>>>()?;
         let mut fetched: Vec<&str> = packages.iter().map(|it| it.name.as_str()).collect();
@@ -66,8 +61,9 @@ impl Archives {
         Ok(packages)
     }
 
-    /// Fetches them. Lists that are missing, or name what a mirror no longer has, are fetched first.
-    fn candidates(&self, names: &[&str]) -> Result<Vec<Candidate>> {
+    /// Fetches them, and tells their files' names. Lists that are missing, or name what a mirror no longer has, are
+    /// fetched first.
+    fn candidates(&self, names: &[&str]) -> Result<Vec<String>> {
         self.fetched(names).or_else(|_| {
             // Sources that are not Debian's may be out of reach, and need not be in anybody's way.
             let refreshed = self.refresh();
@@ -76,11 +72,12 @@ impl Archives {
         })
     }
 
-    fn fetched(&self, names: &[&str]) -> Result<Vec<Candidate>> {
-        let list = answer(self.apt("download").arg("--print-uris").args(names))?;
-        process::run(self.apt("download").args(names), Echo::Silent)?;
-        let mut candidates = candidates(&list);
-        candidates.sort_by(|Candidate(one), Candidate(other)| one.cmp(other));
+    fn fetched(&self, names: &[&str]) -> Result<Vec<String>> {
+        let mut show = self.apt("apt-cache", "show");
+        let list = answer(show.arg("--no-all-versions").args(names))?;
+        process::run(self.apt("apt-get", "download").args(names), Echo::Silent)?;
+        let mut candidates = candidates(&list)?;
+        candidates.sort();
         Ok(candidates)
     }
 
@@ -88,12 +85,12 @@ impl Archives {
         if self.architecture.is_here() {
             return packages::refresh();
         }
-        process::run(&mut self.apt("update"), Echo::Silent).map(drop)
+        process::run(&mut self.apt("apt-get", "update"), Echo::Silent).map(drop)
     }
 
-    /// apt-get, which needs no root for any of this.
-    fn apt(&self, task: &str) -> Command {
-        let mut apt = command("apt-get");
+    /// A program of apt's, which needs no root for any of this.
+    fn apt(&self, program: &str, task: &str) -> Command {
+        let mut apt = command(program);
         apt.current_dir(&self.directory);
         // Where it is root, its own user for downloads cannot write here.
         apt.args(["--option", "APT::Sandbox::User=root"]);
@@ -127,13 +124,29 @@ impl Archives {
     }
 }
 
-/// From lines such as `'URI' NAME SIZE HASH`.
-fn candidates(list: &str) -> Vec<Candidate> {
-    let names = list
-        .lines()
-        .filter(|line| line.starts_with('\''))
-        .filter_map(|line| line.split(' ').nth(1));
-    names.map(|name| Candidate(name.to_owned())).collect()
+/// What apt calls the archives of packages whose fields it shows.
+fn candidates(list: &str) -> Result<Vec<String>> {
+    let packages = list
+        .split("\n\n")
+        .filter(|package| !package.trim().is_empty());
+    packages
+        .map(|package| {
+            let named = |name: &str| {
+                let value = field(package, name);
+                value.with_context(|| format!("apt does not say the {name} of {package}"))
+            };
+            // The colon behind an epoch is no part of a file's name.
+            let version = named("Version")?.replace(':', "%3a");
+            let (name, architecture) = (named("Package")?, named("Architecture")?);
+            Ok(format!("{name}_{version}_{architecture}.deb"))
+        })
+        .collect()
+}
+
+/// Of a control file.
+fn field<'a>(control: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = control.lines();
+    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 impl Package {
@@ -142,18 +155,14 @@ impl Package {
             .with_context(|| format!("apt did not fetch {}", archive.display()))?;
         let control = answer(command("dpkg-deb").arg("--field").arg(archive))?;
         let tar = process::bytes(command("dpkg-deb").arg("--fsys-tarfile").arg(archive))?;
-        let field = |name: &str| {
-            let mut lines = control.lines();
-            let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            value.map(str::to_owned)
-        };
         let named = |name: &str| {
-            field(name).with_context(|| format!("{} does not say its {name}", archive.display()))
+            let value = field(&control, name).map(str::to_owned);
+            value.with_context(|| format!("{} does not say its {name}", archive.display()))
         };
         Ok(Self {
             name: named("Package")?,
             version: named("Version")?,
-            source: field("Source"),
+            source: field(&control, "Source").map(str::to_owned),
             digest: digest(&content),
             files: Tree::of_archive(&tar)
                 .with_context(|| format!("cannot read {}", archive.display()))?,
@@ -179,10 +188,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_archives_are_read_from_what_apt_would_fetch() {
-        let list = "'http://mirror/pool/x/xfsprogs/xfsprogs_6.1.0-1_amd64.deb' xfsprogs_6.1.0-1_amd64.deb 964060 SHA256:91e2\n\
-                    a word of warning\n";
-        let names: Vec<String> = candidates(list).into_iter().map(|it| it.0).collect();
-        assert_eq!(names, ["xfsprogs_6.1.0-1_amd64.deb"]);
+    fn archives_are_called_as_apt_calls_them() {
+        let list = "Package: xfsprogs\nVersion: 6.1.0-1\nArchitecture: amd64\n\n\
+                    Package: libdevmapper1.02.1\nArchitecture: amd64\nVersion: 2:1.02.185-2\n\n";
+        let expected = [
+            "xfsprogs_6.1.0-1_amd64.deb",
+            "libdevmapper1.02.1_2%3a1.02.185-2_amd64.deb",
+        ];
+        assert_eq!(candidates(list).unwrap(), expected);
+        assert!(candidates("Package: nameless\n").is_err());
     }
 }
