@@ -76,7 +76,13 @@ fn the_guide_tells_each_alert_with_its_severity() {
 
 #[test]
 fn each_alert_is_a_sentence_that_says_where_to_look() {
-    let places = ["drivebay check", "drivebay status", "log", "See "];
+    let places = [
+        "drivebay check",
+        "drivebay health",
+        "drivebay status",
+        "log",
+        "See ",
+    ];
     for Rule { name, summary, .. } in rules() {
         let says_where = places.iter().any(|place| summary.contains(place));
         assert!(says_where && summary.ends_with('.'), "{name}: {summary}");

@@ -24,7 +24,14 @@ impl Served {
         let node = hostile_node(&WatGuest::named("hostile"), &grants);
         let source = node.path("source");
         fs::create_dir(&source).expect("writable");
-        let csi = node.serve_with("hostile", &["--components-from", text(&source)]);
+        let sockets = node.path("plugins_registry");
+        let arguments = [
+            "--components-from",
+            text(&source),
+            "--register-at",
+            text(&sockets),
+        ];
+        let csi = node.serve_with("hostile", &arguments);
         let request = NodePublishVolumeRequest {
             volume_id: "volume-1".to_owned(),
             target_path: text(&node.pod("web").join("mount")).to_owned(),
