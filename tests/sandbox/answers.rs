@@ -563,7 +563,7 @@ fn a_wrong_place_of_the_node_is_not_registered() {
         install(&node, &guest);
     };
     placed(json!([["topology.kubernetes.io/zone", "a"]]));
-    let csi = node.serve("guest");
+    let csi = node.serve_with("guest", &["--max-volumes-per-node", "3"]);
     info(&csi).expect("good");
     for (place, words) in [
         (

@@ -4,6 +4,7 @@
     unreachable_pub,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
+    clippy::enum_variant_names,
     reason = "generated; the specification documents it"
 )]
 

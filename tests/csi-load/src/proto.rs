@@ -3,6 +3,7 @@
 #![expect(
     unreachable_pub,
     clippy::allow_attributes_without_reason,
+    clippy::enum_variant_names,
     reason = "generated; the specification documents it"
 )]
 
