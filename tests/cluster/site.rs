@@ -51,6 +51,13 @@ impl Site {
         get(&["--namespace", &self.0, kind, name])
     }
 
+    /// All of a kind.
+    #[track_caller]
+    pub(crate) fn all(&self, kind: &str) -> Vec<Value> {
+        let list = get(&["--namespace", &self.0, kind]);
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
     pub(crate) fn find(&self, kind: &str, name: &str) -> Option<Value> {
         try_get(&["--namespace", &self.0, kind, name])
     }
