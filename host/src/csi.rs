@@ -11,7 +11,7 @@
 //! status            conditions as gRPC codes, the one table
 //! concurrency       how many calls of a driver run at once
 //! endpoint, serve   the socket, and stopping
-//! registration      how kubelet learns that a driver is there
+//! registration      how kubelet learns that a driver is there; authority: by a path that HTTP does not know for a host
 //! health            whether every driver can be called, and kubelet knows it
 //! metrics           what was done, in numbers
 //! ```
@@ -19,6 +19,7 @@
 //! CSI's words end here. There is no SnapshotMetadata: the contract has nothing like it.
 
 mod accept;
+mod authority;
 mod call;
 mod capabilities;
 mod concurrency;

@@ -13,6 +13,7 @@ mod mount_option;
 mod mounts;
 mod origin;
 mod path;
+mod security_label;
 mod signing;
 mod source_pattern;
 
@@ -30,6 +31,7 @@ pub use mount_option::{GrantedOption, GrantedOptionError, GrantedOptions};
 pub use mounts::MountsGrant;
 pub use origin::{Origin, OriginError};
 pub use path::{Misread, PathPattern, misread};
+pub use security_label::{is_label, takes_label};
 pub use signing::{
     EnvironmentSource, FieldNames, FileSource, FormValues, KeySource, MetadataSource, OidcSource,
     SessionToken, SigningGrant,

@@ -10,7 +10,6 @@ mod parameters;
 mod path;
 mod provision;
 mod secret;
-mod security_label;
 mod snapshot;
 
 pub use access::{Access, AccessType};
@@ -27,7 +26,6 @@ pub use provision::{
     VolumeSource,
 };
 pub use secret::{Secret, Secrets};
-pub use security_label::{is_label, takes_label, unquoted};
 pub use snapshot::{
     CreateGroupSnapshot, CreateSnapshot, GroupSnapshot, Readiness, Snapshot, SnapshotFilter,
     SnapshotPage,

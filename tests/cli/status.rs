@@ -41,7 +41,7 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 /// The names in the first column of the guide's table.
 fn documented() -> BTreeSet<String> {
     let guide = read(&repository().join("deploy/watching.md"));
-    let section = guide.split("\n### Status as JSON\n").nth(1);
+    let section = guide.split("\n## Status as JSON\n").nth(1);
     let section = section.expect("the guide has it").split("\n#").next();
     let rows = section.expect("text").lines();
     let cells = rows.filter_map(|row| row.strip_prefix("| ")?.split(" | ").next());

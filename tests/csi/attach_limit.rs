@@ -8,7 +8,7 @@ use tonic::Code;
 /// The driver's file on a node that has no key.
 const NO_KEY: &str = "source = \"environment\"\nid = \"NO_SUCH_ID\"\nsecret = \"NO_SUCH_SECRET\"\n";
 
-const TYPE: &str = "ecs.g7.large";
+const TYPE: &str = "ecs.g7.xlarge";
 
 /// Serves disks with that driver's file.
 #[track_caller]
@@ -67,7 +67,7 @@ fn a_node_that_nobody_gave_a_limit_does_not_register_and_says_what_helps() {
     );
     for part in [
         "MAX_VOLUMES_PERNODE",
-        "\"ecs.g7.large\" = NUMBER to [attach-limit.instance-types]",
+        "\"ecs.g7.xlarge\" = NUMBER to [attach-limit.instance-types]",
         "`drivebay attach-limits alicloud-disk`",
         "grant a key",
         "NO_SUCH_ID",

@@ -13,7 +13,7 @@ use tonic::Code;
 use crate::lab::{FILER, exported, node, pull_the_plug};
 
 /// What NFS has no operation for, and so the driver no capability; and what the suite's authors switched off.
-const LACKING: [&str; 11] = [
+const LACKING: [&str; 13] = [
     // Whatever is exported can be mounted from any node.
     "ControllerPublishVolume",
     "ControllerUnpublishVolume",
@@ -26,6 +26,9 @@ const LACKING: [&str; 11] = [
     // A share's directories are not a list of volumes, nor its archives one of snapshots.
     "ListVolumes",
     "ListSnapshots",
+    "ControllerListVolumeHealth",
+    // Archives lie on the share, which is nowhere in particular.
+    "creating a snapshot with accessibility requirements",
     // Nothing about a directory can be modified.
     "ModifyVolume",
     "volume attribute class",

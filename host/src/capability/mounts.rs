@@ -12,9 +12,9 @@ use crate::capability::files::check_path;
 use crate::capability::handle::{Directory, Purpose, Target};
 use crate::capability::name::nameable;
 use crate::error::DriverError;
-use crate::grant::{MountsGrant, misread};
+use crate::grant::{MountsGrant, is_label, misread, takes_label};
 use crate::sys::MountEntry;
-use crate::volume::{Access, is_label, takes_label};
+use crate::volume::Access;
 use crate::worker::{
     self, DirectoryOrigin, MountOptions, Reached, Remote, Reply, Request, Server,
     is_hosts_to_decide, nfs_port, source_text,

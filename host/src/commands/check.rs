@@ -60,6 +60,9 @@ fn check(paths: &Paths, driver: &DriverConfig, work: Work) -> bool {
         Ok(manifest) => manifest,
         Err(error) => {
             say!("  problem    {error:#}");
+            for problem in process::problems(driver, work) {
+                say!("  problem    {problem}");
+            }
             return false;
         }
     };

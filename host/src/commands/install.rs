@@ -63,8 +63,8 @@ impl Install {
         let copying = copying.transpose()?;
         for driver in &drivers {
             match self.compile(paths, driver) {
-                // What is followed may still bring one that serves.
-                Err(error) if following.is_some() => say!("driver {}: {error:#}", driver.name),
+                // What is followed, or somebody by hand, may still bring one that serves.
+                Err(error) if self.watch => say!("driver {}: {error:#}", driver.name),
                 compiled => compiled?,
             }
         }

@@ -21,10 +21,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tokio_stream::StreamExt;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 use super::accept::Acceptor;
+use super::authority::ForLocalhost;
 use super::proto::registration::registration_server::{Registration, RegistrationServer};
 use super::proto::registration::{
     InfoRequest, PluginInfo, RegistrationStatus, RegistrationStatusResponse,
@@ -123,7 +125,10 @@ impl Registrar {
         );
         let served = Server::builder()
             .add_service(RegistrationServer::new(self))
-            .serve_with_incoming_shutdown(accepted, std::future::pending());
+            .serve_with_incoming_shutdown(
+                accepted.map(|connection| connection.map(ForLocalhost::new)),
+                std::future::pending(),
+            );
         let (served, ()) = tokio::join!(served, acceptor.accept_until(stop));
         served.map_err(|error| failed(error.into()))
     }

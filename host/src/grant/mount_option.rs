@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::volume::{is_label, takes_label, unquoted};
+use super::security_label::{is_label, takes_label, unquoted};
 
 /// One that the operator wrote: `noatime`, `rsize` with any value, `sec=sys` with that one.
 #[derive(Debug, Clone, PartialEq, Eq)]

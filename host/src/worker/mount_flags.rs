@@ -271,6 +271,11 @@ impl MountOptions {
     }
 }
 
+/// Whether an option's value is one of SELinux's labels: the kernel's four such options end alike.
+pub(super) fn takes_label(name: &str) -> bool {
+    name.ends_with("context")
+}
+
 /// As it is written.
 pub(super) fn text((name, value): &MountOption) -> String {
     match value {

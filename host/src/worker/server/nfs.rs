@@ -14,7 +14,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::mount::{open_directory, open_target, own_mount_namespace, proc_path};
 use super::selinux;
-use crate::volume::{Access, takes_label};
+use crate::volume::Access;
 use crate::worker::fault::kind_of;
 use crate::worker::{Fault, FaultKind, MountOption, MountOptions, Remote, Reply, mount_flags};
 
@@ -81,7 +81,7 @@ fn nfs_data(options: &MountOptions, server: IpAddr, client: Option<&IpAddr>) -> 
     let own = options.own().iter();
     let mut parts: Vec<String> = own.map(|option| option_text(option, server)).collect();
     let mut names = options.own().iter().map(|(name, _)| name.as_str());
-    let is_labelled = names.clone().any(takes_label);
+    let is_labelled = names.clone().any(mount_flags::takes_label);
     if is_labelled && !names.any(|name| SHARING.contains(&name)) {
         parts.push(SHARING[1].to_owned());
     }

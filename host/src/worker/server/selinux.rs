@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::volume::takes_label;
+use crate::worker::mount_flags::takes_label;
 use crate::worker::{FaultKind, MountOptions};
 
 /// There as long as SELinux runs, with a policy or without.

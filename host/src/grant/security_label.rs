@@ -15,7 +15,7 @@ pub fn takes_label(option: &str) -> bool {
 }
 
 /// The label without the quotes around it: with and without, it is the same one.
-pub fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     let inside = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     inside.unwrap_or(value)
 }
