@@ -21,6 +21,7 @@
 mod access;
 mod attributes;
 mod claims;
+mod class;
 mod cloud;
 mod component;
 mod controllers;

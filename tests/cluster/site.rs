@@ -109,12 +109,6 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            #[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
-            {
-                eprintln!("when the test failed:\n{}", report());
-            }
-        }
         let deleted = try_kubectl(&["delete", "namespace", &self.0, "--timeout=300s"]);
         if let Err(said) = deleted
             && !std::thread::panicking()

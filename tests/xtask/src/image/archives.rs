@@ -77,7 +77,12 @@ impl Archives {
     }
 
     fn fetched(&self, names: &[&str]) -> Result<Vec<Candidate>> {
-        let list = answer(self.apt("download").arg("--print-uris").args(names))?;
+        // Elsewhere: of those that lie in its directory apt names none.
+        let elsewhere = self.directory.join("none");
+        fs::create_dir_all(&elsewhere)?;
+        let mut list = self.apt("download");
+        list.current_dir(&elsewhere).arg("--print-uris").args(names);
+        let list = answer(&mut list)?;
         process::run(self.apt("download").args(names), Echo::Silent)?;
         let mut candidates = candidates(&list);
         candidates.sort_by(|Candidate(one), Candidate(other)| one.cmp(other));
