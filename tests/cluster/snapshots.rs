@@ -64,18 +64,6 @@ fn snapshots_of_a_group_of_claims_are_of_one_moment() {
     site.kubectl(&["delete", "volumegroupsnapshot", "cut", "--timeout=300s"]);
 }
 
-#[test]
-#[ignore = "needs a cluster"]
-fn a_snapshot_of_nothing_says_why() {
-    let _turn = beside_others();
-    let site = Site::new("snapshot-of-nothing");
-    site.apply(&[snapshot("cut", "no-such-claim")]);
-    eventually("the snapshot to name what is missing", || {
-        let status = site.get("volumesnapshot", "cut")["status"].to_string();
-        status.contains("no-such-claim")
-    });
-}
-
 fn snapshot(name: &str, claim: &str) -> Value {
     json!({
         "apiVersion": "snapshot.storage.k8s.io/v1",
