@@ -1,5 +1,8 @@
 //! A claim becomes a disk where its pod runs, a pod writes to it, and what is deleted is gone.
 
+use serde_json::json;
+
+use crate::class::Class;
 use crate::cloud;
 use crate::installation::{CLASS, DISK_DRIVER, NFS_DRIVER, is_ready, mounts_of, node, registered};
 use crate::kubectl::{eventually, get, try_get};
@@ -80,12 +83,12 @@ fn a_claim_waits_for_its_pod_and_the_pod_writes() {
 #[ignore = "needs a cluster"]
 fn a_claim_that_no_disk_can_answer_says_why() {
     let _turn = beside_others();
+    let class = Class::of_disks("test-unheard-of", &json!({ "type": "cloud_unheard_of" }));
     let site = Site::new("refused-claim");
-    // Below what the cloud makes of this category.
-    site.apply(&[claim("data", CLASS, 40_000), pod("app", "data")]);
+    site.apply(&[claim("data", class.name(), 20), pod("app", "data")]);
     eventually("the claim's events to say why", || {
         let events = site.events_of("data");
-        events.contains("ProvisioningFailed") && events.contains("32768")
+        events.contains("ProvisioningFailed") && events.contains("cloud_unheard_of")
     });
     assert_eq!(site.get("pvc", "data")["status"]["phase"], "Pending");
 }

@@ -1,51 +1,26 @@
 //! Claims grow: while a pod uses them, and with the next pod.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::installation::DISK_DRIVER;
-use crate::kubectl::{eventually, kubectl_with, try_kubectl};
+use crate::class::Class;
+use crate::installation::CLASS;
+use crate::kubectl::eventually;
 use crate::site::{Site, claim, pod};
 use crate::turns::beside_others;
-
-/// A class that a machine's root can grow without CAP_SYS_RESOURCE, which ext4 asks for while it is mounted.
-const XFS: &str = "test-xfs";
-
-fn class() -> Value {
-    json!({
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": { "name": XFS },
-        "provisioner": DISK_DRIVER,
-        "volumeBindingMode": "WaitForFirstConsumer",
-        "allowVolumeExpansion": true,
-        "parameters": { "type": "cloud_essd", "performanceLevel": "PL0", "csi.storage.k8s.io/fstype": "xfs" },
-    })
-}
-
-/// A class lasts as long as its test.
-struct Class;
-
-impl Class {
-    #[track_caller]
-    fn create() -> Self {
-        kubectl_with(&["apply"], &[class()]).expect("a class");
-        Self
-    }
-}
-
-impl Drop for Class {
-    fn drop(&mut self) {
-        let _ = try_kubectl(&["delete", "storageclass", XFS]);
-    }
-}
 
 #[test]
 #[ignore = "needs a cluster"]
 fn a_claim_grows_while_a_pod_uses_it() {
     let _turn = beside_others();
-    let _class = Class::create();
+    // Which this machine's root may grow without CAP_SYS_RESOURCE; for ext4 the kernel asks for that while it is mounted.
+    let xfs = json!({
+        "type": "cloud_essd",
+        "performanceLevel": "PL0",
+        "csi.storage.k8s.io/fstype": "xfs",
+    });
+    let class = Class::of_disks("test-xfs", &xfs);
     let site = Site::new("expansion");
-    site.apply(&[claim("data", XFS, 40), pod("app", "data")]);
+    site.apply(&[claim("data", class.name(), 40), pod("app", "data")]);
     site.is_ready("app");
     site.exec("app", "echo kept > /data/file");
     let before = size(&site, "app");
@@ -64,10 +39,7 @@ fn a_claim_grows_while_a_pod_uses_it() {
 fn a_claim_that_nobody_uses_grows_with_the_next_pod() {
     let _turn = beside_others();
     let site = Site::new("expansion-later");
-    site.apply(&[
-        claim("data", crate::installation::CLASS, 20),
-        pod("app", "data"),
-    ]);
+    site.apply(&[claim("data", CLASS, 20), pod("app", "data")]);
     site.is_ready("app");
     let before = size(&site, "app");
     site.delete_pod("app");

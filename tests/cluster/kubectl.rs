@@ -147,7 +147,13 @@ pub(crate) fn report() -> String {
     [
         ask(&["get", "pods,pvc,volumesnapshots", everywhere, "-o", "wide"]),
         ask(&["get", "pv,volumeattachments"]),
-        ask(&["get", "events", everywhere, "--sort-by=.lastTimestamp"]),
+        ask(&[
+            "get",
+            "events",
+            everywhere,
+            "--sort-by=.lastTimestamp",
+            "--field-selector=reason!=MissingClusterDNS",
+        ]),
         ask(&["logs", "-n", "drivebay", "daemonset/drivebay-node"]),
         ask(&[
             "logs",

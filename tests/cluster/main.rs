@@ -5,7 +5,7 @@
 //!
 //! | what | promise |
 //! |---|---|
-//! | `manifests` | the API server takes every shipped manifest without a word |
+//! | `manifests`, `options`, `permissions` | the API server takes every shipped manifest without a word, and who may do what |
 //! | `claims`, `expansion`, `snapshots`, `raw_block`, `access`, `attributes` | what claims, pods and classes may ask for |
 //! | `controllers`, `node_pod`, `kubelet` | who is killed, replaced or started again meanwhile |
 //! | `swap` | a component comes by `kubectl apply` while pods come and go |
@@ -21,6 +21,7 @@
 mod access;
 mod attributes;
 mod claims;
+mod class;
 mod cloud;
 mod component;
 mod controllers;
@@ -31,6 +32,8 @@ mod kubectl;
 mod kubelet;
 mod manifests;
 mod node_pod;
+mod options;
+mod permissions;
 mod raw_block;
 mod removal;
 mod site;

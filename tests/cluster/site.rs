@@ -51,6 +51,13 @@ impl Site {
         get(&["--namespace", &self.0, kind, name])
     }
 
+    /// All of a kind.
+    #[track_caller]
+    pub(crate) fn all(&self, kind: &str) -> Vec<Value> {
+        let list = get(&["--namespace", &self.0, kind]);
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
     pub(crate) fn find(&self, kind: &str, name: &str) -> Option<Value> {
         try_get(&["--namespace", &self.0, kind, name])
     }
@@ -102,12 +109,6 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            #[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
-            {
-                eprintln!("when the test failed:\n{}", report());
-            }
-        }
         let deleted = try_kubectl(&["delete", "namespace", &self.0, "--timeout=300s"]);
         if let Err(said) = deleted
             && !std::thread::panicking()

@@ -31,14 +31,37 @@ fn a_claim_made_of_a_snapshot_has_what_was_there_then() {
 
 #[test]
 #[ignore = "needs a cluster"]
-fn a_snapshot_of_nothing_says_why() {
+fn snapshots_of_a_group_of_claims_are_of_one_moment() {
     let _turn = beside_others();
-    let site = Site::new("snapshot-of-nothing");
-    site.apply(&[snapshot("cut", "no-such-claim")]);
-    eventually("the snapshot to name what is missing", || {
-        let status = site.get("volumesnapshot", "cut")["status"].to_string();
-        status.contains("no-such-claim")
+    let site = Site::new("group-snapshots");
+    for name in ["one", "two"] {
+        let mut member = claim(name, CLASS, 20);
+        member["metadata"]["labels"] = json!({ "group": "both" });
+        site.apply(&[member, pod(name, name)]);
+    }
+    for name in ["one", "two"] {
+        site.is_ready(name);
+        site.exec(name, "echo before > /data/file; sync");
+    }
+    site.apply(&[json!({
+        "apiVersion": "groupsnapshot.storage.k8s.io/v1",
+        "kind": "VolumeGroupSnapshot",
+        "metadata": { "name": "cut" },
+        "spec": {
+            "volumeGroupSnapshotClassName": CLASS,
+            "source": { "selector": { "matchLabels": { "group": "both" } } },
+        },
+    })]);
+    eventually("the group to be ready to use", || {
+        site.get("volumegroupsnapshot", "cut")["status"]["readyToUse"] == true
     });
+    let members = site.all("volumesnapshots");
+    assert_eq!(members.len(), 2, "{members:#?}");
+    let first = members[0]["metadata"]["name"].as_str().expect("a name");
+    site.apply(&[restored("copy", first), pod("reader", "copy")]);
+    site.is_ready("reader");
+    assert_eq!(site.exec("reader", "cat /data/file"), "before");
+    site.kubectl(&["delete", "volumegroupsnapshot", "cut", "--timeout=300s"]);
 }
 
 fn snapshot(name: &str, claim: &str) -> Value {

@@ -11,9 +11,11 @@ mod images;
 mod leftovers;
 mod namespaces;
 mod node;
+mod overlays;
 mod packages;
 mod places;
 mod programs;
+mod snapshots;
 mod watcher;
 
 use std::fs;
@@ -24,7 +26,10 @@ use clap::Args;
 use self::namespaces::Namespaces;
 use self::places::Places;
 use self::watcher::Watcher;
+use crate::architecture::Architecture;
+use crate::build;
 use crate::emulator;
+use crate::image;
 use crate::setup::{self, Part};
 use crate::steps::{Steps, say};
 use crate::workspace::Workspace;
@@ -41,7 +46,7 @@ pub(crate) struct Arguments {
 }
 
 /// Steps of a cluster's start.
-pub(crate) const STEPS: usize = 6;
+pub(crate) const STEPS: usize = 7;
 
 /// Steps of [`build_programs`].
 pub(crate) const PROGRAMS: usize = 2;
@@ -49,30 +54,33 @@ pub(crate) const PROGRAMS: usize = 2;
 /// How many tests have volumes at once: each waits most of its time.
 pub(crate) const AT_ONCE: &str = "4";
 
+impl Arguments {
+    /// Whether it lasts as long as its tests.
+    pub(crate) fn is_for_tests(&self) -> bool {
+        !self.keep && !self.stop
+    }
+}
+
+/// Starts a cluster and leaves it running, or ends the one that runs.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let places = Places::of(workspace);
     if arguments.stop {
         return stop(&places);
     }
-    let mut steps = Steps::new("cargo xtask cluster", STEPS + PROGRAMS + 1);
-    steps.run("build the cloud's emulator", || emulator::build(workspace))?;
+    let building = build::STEPS + image::STEPS + PROGRAMS + 1;
+    let mut steps = Steps::new("cargo xtask cluster", building + STEPS);
+    image::everything(workspace, Architecture::here()?, &mut steps)?;
     build_programs(workspace, &mut steps)?;
-    let cluster = Cluster::start(workspace, &mut steps)?;
-    if arguments.keep {
-        cluster.keep();
-        let enter = places.enter();
-        steps.verdict(format_args!(
-            "it runs\n\n  \
-             {enter} kubectl get pods --all-namespaces\n  \
-             {enter} bash      # on its node, with KUBECONFIG={kubeconfig}\n  \
-             cargo xtask cluster --stop\n",
-            enter = enter.display(),
-            kubeconfig = places.kubeconfig("admin").display(),
-        ));
-        return Ok(());
-    }
-    cluster.stop()?;
-    steps.verdict("it ran, and nothing is left of it");
+    steps.run("build the cloud's emulator", || emulator::build(workspace))?;
+    Cluster::start(workspace, &mut steps)?.keep();
+    steps.verdict(format_args!(
+        "it runs, and Drivebay in it\n  \
+         {enter} kubectl get pods --all-namespaces\n  \
+         {enter} bash      # on its node, with KUBECONFIG={kubeconfig}\n  \
+         cargo xtask cluster --stop",
+        enter = places.enter().display(),
+        kubeconfig = places.kubeconfig("admin").display(),
+    ));
     Ok(())
 }
 
@@ -155,7 +163,14 @@ impl Cluster {
         })?;
         steps.run("start kubelet", || node::start_kubelet(places, namespaces))?;
         steps.run("start the cloud", || {
-            cloud::start(workspace, places, namespaces)
+            cloud::start(workspace, places, namespaces)?;
+            cloud::make_known(places, namespaces)
+        })?;
+        steps.run("define what snapshots are", || {
+            snapshots::start(workspace, places, namespaces)
+        })?;
+        steps.run("apply deploy/overlays/both", || {
+            overlays::install(workspace, places, namespaces)
         })
     }
 

@@ -103,10 +103,8 @@ fn build(
     package: &str,
 ) -> Result<PathBuf> {
     let program = workspace.target().join("dist/tests").join(program);
-    let mut go = go(workspace)?;
-    go.current_dir(workspace.root().join(module))
-        .env("CGO_ENABLED", "0")
-        .args(how)
+    let mut go = within(workspace, module)?;
+    go.args(how)
         .args(["-trimpath", "-ldflags=-s -w", "-o"])
         .arg(&program)
         .arg(package);
@@ -114,18 +112,12 @@ fn build(
     Ok(program)
 }
 
-/// Go at a lower priority, for what takes minutes beside other things; what it builds is static.
-pub(crate) fn patient(workspace: &Workspace) -> Result<Command> {
-    let go = go(workspace)?;
-    let mut patient = command("nice");
-    patient.arg("-n").arg("10").arg(go.get_program());
-    for (name, value) in go.get_envs() {
-        if let Some(value) = value {
-            patient.env(name, value);
-        }
-    }
-    patient.env("CGO_ENABLED", "0");
-    Ok(patient)
+/// `go` in a module of the repository's; what it builds is static.
+pub(crate) fn within(workspace: &Workspace, module: &str) -> Result<Command> {
+    let mut go = go(workspace)?;
+    go.current_dir(workspace.root().join(module))
+        .env("CGO_ENABLED", "0");
+    Ok(go)
 }
 
 fn go(workspace: &Workspace) -> Result<Command> {

@@ -80,6 +80,7 @@ fn perform(task: Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Task::Demo(arguments) => demo::run(workspace, &arguments)?,
         Task::Test(arguments) => test::run(workspace, &arguments)?,
         Task::Bench(arguments) => bench::run(workspace, &arguments)?,
+        Task::Cluster(arguments) if arguments.is_for_tests() => test::on_a_cluster(workspace)?,
         Task::Cluster(arguments) => cluster::run(workspace, &arguments)?,
         Task::Vm(arguments) => return vm::run(workspace, &arguments),
     }

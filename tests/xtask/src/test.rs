@@ -50,9 +50,28 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let chosen = choose(&arguments.only)?;
-    let repeats = arguments.repeat.get();
-    let mut steps = Steps::new("cargo xtask test", chosen.len() * repeats);
-    let report = repeated(workspace, &chosen, repeats, &mut steps);
+    all_of(
+        "cargo xtask test",
+        workspace,
+        &chosen,
+        arguments.repeat.get(),
+    )
+}
+
+/// The tests on a cluster, and what they need.
+pub(crate) fn on_a_cluster(workspace: &Workspace) -> Result<()> {
+    let chosen = choose(&steps::ON_A_CLUSTER.map(str::to_owned))?;
+    all_of("cargo xtask cluster", workspace, &chosen, 1)
+}
+
+fn all_of(
+    task: &'static str,
+    workspace: &Workspace,
+    chosen: &[&Step],
+    repeats: usize,
+) -> Result<()> {
+    let mut steps = Steps::new(task, chosen.len() * repeats);
+    let report = repeated(workspace, chosen, repeats, &mut steps);
     if repeats == 1 {
         say(report.table(steps.elapsed()));
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::namespaces::{Namespaces, wait_for};
 use super::places::{CLOUD_ADDRESS, METADATA_ADDRESS, Places};
 use crate::emulator;
-use crate::process::command;
+use crate::process::{self, Echo, command};
 use crate::workspace::Workspace;
 
 const NAME: &str = "ecs-emulator";
@@ -31,6 +31,18 @@ pub(super) fn start(workspace: &Workspace, places: &Places, namespaces: &Namespa
     emulator.wait_for("the emulator", PATIENCE, || {
         namespaces.succeeds(&["busybox", "wget", "-q", "-O", "/dev/null", &state])
     })
+}
+
+/// Lets what runs on the node itself find it and trust it, as pods are told by their manifests: FlexVolume's driver does.
+pub(super) fn make_known(places: &Places, namespaces: &Namespaces) -> Result<()> {
+    let mut shell = namespaces.command("sh");
+    shell.args([
+        "-ec",
+        "mkdir -p /etc/drivebay/ca; cp \"$0\" /etc/drivebay/ca/; echo \"$1\" >> /etc/hosts",
+    ]);
+    shell.arg(places.running("cloud/ca.pem"));
+    shell.arg(format!("{CLOUD_ADDRESS} ecs.cn-hangzhou.aliyuncs.com"));
+    process::run(&mut shell, Echo::Silent).map(drop)
 }
 
 /// Ends it, so that it takes its devices away. One that has ended already, or never ran, is as well.

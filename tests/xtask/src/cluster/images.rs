@@ -45,17 +45,31 @@ pub(super) fn import(places: &Places, namespaces: &Namespaces) -> Result<()> {
     Ok(())
 }
 
-/// Gives containerd an image that lies in a file.
-pub(super) fn load(namespaces: &Namespaces, archive: &Path) -> Result<()> {
+/// Gives containerd an image that lies in a file, whatever it is called there, by a name.
+pub(super) fn load_as(namespaces: &Namespaces, archive: &Path, name: &str) -> Result<()> {
+    let said = load(namespaces, archive)?;
+    let own = imported(&said);
+    let own = own.with_context(|| format!("{} holds no image", archive.display()))?;
+    if own == name {
+        return Ok(());
+    }
+    rename(namespaces, own, name)
+}
+
+fn load(namespaces: &Namespaces, archive: &Path) -> Result<String> {
     let mut ctr = containers(namespaces, &["images", "import"]);
-    process::run(ctr.arg(archive), Echo::Silent).map(drop)
+    process::run(ctr.arg(archive), Echo::Silent)
+}
+
+/// The name in `unpacking NAME (sha256:…)...done`.
+fn imported(said: &str) -> Option<&str> {
+    let mut lines = said.lines();
+    let rest = lines.find_map(|line| line.trim().strip_prefix("unpacking "))?;
+    rest.split(' ').next()
 }
 
 /// Lets sidecars go by the names that are asked for, of which each ends in a sidecar's own, with some version.
-pub(super) fn name_sidecars<'a>(
-    namespaces: &Namespaces,
-    wanted: impl Iterator<Item = &'a str>,
-) -> Result<()> {
+pub(super) fn name_sidecars(namespaces: &Namespaces, wanted: &[String]) -> Result<()> {
     for image in wanted {
         if let Some(name) = SIDECARS.into_iter().find(|name| is_called(image, name)) {
             rename(namespaces, &sidecar_image(name), image)?;
@@ -65,7 +79,7 @@ pub(super) fn name_sidecars<'a>(
 }
 
 /// Gives an image a further name.
-pub(super) fn rename(namespaces: &Namespaces, image: &str, name: &str) -> Result<()> {
+fn rename(namespaces: &Namespaces, image: &str, name: &str) -> Result<()> {
     let mut ctr = containers(namespaces, &["images", "tag", "--force", image, name]);
     process::run(&mut ctr, Echo::Silent).map(drop)
 }
@@ -191,6 +205,13 @@ fn is_newer(file: &Path, than: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_what_was_imported_is_found() {
+        let said = "unpacking docker.io/library/drivebay:0.1.0 (sha256:00)...done\n";
+        assert_eq!(imported(said), Some("docker.io/library/drivebay:0.1.0"));
+        assert_eq!(imported(""), None);
+    }
 
     #[test]
     fn a_sidecar_is_known_in_whatever_registry_and_version() {

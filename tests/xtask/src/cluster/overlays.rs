@@ -5,10 +5,11 @@
 //! copied to target/cluster/overlays, which is as deep in the checkout, and completed there.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::images;
 use super::namespaces::Namespaces;
 use super::places::{CLOUD_ADDRESS, Places};
 use crate::process::{self, Echo, answer};
@@ -17,7 +18,10 @@ use crate::workspace::Workspace;
 /// What alicloud-disk's file has to say of this cloud, in place of what is shipped.
 const CLOUD: [(&str, &str); 3] = [
     // Its devices are known by the name of their file.
-    ("devices = [\"virtio-*\", ", "devices = [\"loop-*\", \"virtio-*\", "),
+    (
+        "devices = [\"virtio-*\", ",
+        "devices = [\"loop-*\", \"virtio-*\", ",
+    ),
     (
         "origin = \"https://ecs.{region}.aliyuncs.com\"\n",
         "origin = \"https://ecs.{region}.aliyuncs.com\"\nca = \"/etc/drivebay/ca/ca.pem\"\n",
@@ -28,12 +32,64 @@ const CLOUD: [(&str, &str); 3] = [
 /// Files of alicloud-disk's as they are shipped, and the overlays that bring them in.
 const DRIVERS_FILES: [(&str, &str); 2] = [
     ("deploy/drivers.d/alicloud-disk.toml", "cloud"),
-    ("deploy/overlays/flexvolume/alicloud-disk.toml", "flexvolume"),
+    (
+        "deploy/overlays/flexvolume/alicloud-disk.toml",
+        "flexvolume",
+    ),
 ];
 
+/// The overlay that is installed: both drivers.
+const INSTALLED: &str = "both";
+
+/// The name of the shipped image as kubelet spells it out.
+const IMAGE: &str = "docker.io/library/drivebay:0.1.0";
+
+/// Whole rollouts, in which components are compiled.
+const PATIENCE: &str = "--timeout=300s";
+
+/// Installs Drivebay as an operator does, and waits until it is ready.
+pub(super) fn install(
+    workspace: &Workspace,
+    places: &Places,
+    namespaces: &Namespaces,
+) -> Result<()> {
+    complete(workspace, places)?;
+    images::load_as(
+        namespaces,
+        &workspace.target().join("image/drivebay.tar"),
+        IMAGE,
+    )?;
+    let overlay = places.top().join("overlays").join(INSTALLED);
+    let wanted = images_of(namespaces, &overlay)?;
+    images::name_sidecars(namespaces, &wanted)?;
+    let mut apply = namespaces.command("kubectl");
+    apply.args(["apply", "-k"]).arg(overlay);
+    process::run(&mut apply, Echo::Silent)?;
+    for (namespace, what) in [
+        ("drivebay", "daemonset/drivebay-node"),
+        ("drivebay", "deployment/drivebay-nfs-controller"),
+        (
+            "drivebay-controller",
+            "deployment/drivebay-alicloud-disk-controller",
+        ),
+    ] {
+        let mut wait = namespaces.command("kubectl");
+        wait.args([
+            "rollout",
+            "status",
+            PATIENCE,
+            "--namespace",
+            namespace,
+            what,
+        ]);
+        process::run(&mut wait, Echo::Silent)?;
+    }
+    Ok(())
+}
+
 /// Copies the overlays and completes them; the cloud has to run.
-pub(super) fn complete(workspace: &Workspace, places: &Places) -> Result<()> {
-    let copies = directory(places);
+fn complete(workspace: &Workspace, places: &Places) -> Result<()> {
+    let copies = places.top().join("overlays");
     let _ = fs::remove_dir_all(&copies);
     for entry in fs::read_dir(workspace.root().join("tests/cluster/overlays"))? {
         let entry = entry?;
@@ -48,8 +104,8 @@ pub(super) fn complete(workspace: &Workspace, places: &Places) -> Result<()> {
         let shipped = workspace.root().join(shipped);
         let text = fs::read_to_string(&shipped)
             .with_context(|| format!("cannot read {}", shipped.display()))?;
-        let text = for_this_cloud(&text)
-            .with_context(|| format!("cannot use {}", shipped.display()))?;
+        let text =
+            for_this_cloud(&text).with_context(|| format!("cannot use {}", shipped.display()))?;
         fs::write(copies.join(overlay).join("alicloud-disk.toml"), text)?;
     }
     for name in ["ca.pem", "secret"] {
@@ -60,24 +116,8 @@ pub(super) fn complete(workspace: &Workspace, places: &Places) -> Result<()> {
     Ok(())
 }
 
-/// Where one of them is.
-pub(super) fn overlay(places: &Places, name: &str) -> PathBuf {
-    directory(places).join(name)
-}
-
-fn directory(places: &Places) -> PathBuf {
-    places.top().join("overlays")
-}
-
-/// `kubectl apply -k`.
-pub(super) fn apply(namespaces: &Namespaces, overlay: &Path) -> Result<()> {
-    let mut kubectl = namespaces.command("kubectl");
-    kubectl.args(["apply", "-k"]).arg(overlay);
-    process::run(&mut kubectl, Echo::Silent).map(drop)
-}
-
 /// Every image that an overlay asks for.
-pub(super) fn images(namespaces: &Namespaces, overlay: &Path) -> Result<Vec<String>> {
+fn images_of(namespaces: &Namespaces, overlay: &Path) -> Result<Vec<String>> {
     let mut kubectl = namespaces.command("kubectl");
     let rendered = answer(kubectl.arg("kustomize").arg(overlay))?;
     Ok(images_in(&rendered))
@@ -121,7 +161,8 @@ mod tests {
 
     #[test]
     fn each_image_is_named_once() {
-        let rendered = "      - image: a:1\n        name: x\n        image: b/c:2\n      - image: a:1\n";
+        let rendered =
+            "      - image: a:1\n        name: x\n        image: b/c:2\n      - image: a:1\n";
         assert_eq!(images_in(rendered), ["a:1", "b/c:2"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Kubernetes and the CSI project's sidecars, built from their modules into target/cluster/bin.
 //!
 //! Go rebuilds nothing that did not change, and links nothing that it would link to the same; from nothing the two take
-//! sixteen minutes of a processor. They are built at a lower priority, as they are built beside other things.
+//! sixteen minutes of a processor.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,6 +13,10 @@ use super::places::Places;
 use crate::golang;
 use crate::process::{self, Echo, answer};
 use crate::workspace::Workspace;
+
+/// Where the modules are in the repository.
+const KUBERNETES: &str = "tests/cluster/kubernetes";
+const SIDECARS_MODULE: &str = "tests/cluster/sidecars";
 
 /// What the one program of Kubernetes is called as.
 const NAMES: [&str; 5] = [
@@ -38,12 +42,12 @@ const SNAPSHOTS: &str = "github.com/kubernetes-csi/external-snapshotter/client/v
 
 /// Builds Kubernetes.
 pub(super) fn build_kubernetes(workspace: &Workspace, places: &Places) -> Result<()> {
-    let module = kubernetes(workspace);
-    let version = version(&fs::read_to_string(module.join("go.mod"))?)?;
+    let go_mod = workspace.root().join(KUBERNETES).join("go.mod");
+    let version = version(&fs::read_to_string(go_mod)?)?;
     let program = places.programs().join(PROGRAM);
-    let mut go = golang::patient(workspace)?;
-    go.current_dir(&module)
-        .args(["build", "-trimpath", "-buildvcs=false"]);
+    let mut go = golang::within(workspace, KUBERNETES)?;
+    // What is stamped with the commit would be linked anew with each.
+    go.args(["build", "-trimpath", "-buildvcs=false"]);
     go.arg(format!("-ldflags=-s -w {}", stamped(&version)));
     go.arg("-o").arg(&program).arg(".");
     process::run(&mut go, Echo::Live).context("cannot build Kubernetes")?;
@@ -56,8 +60,7 @@ pub(super) fn build_kubernetes(workspace: &Workspace, places: &Places) -> Result
 /// Builds the sidecars.
 pub(super) fn build_sidecars(workspace: &Workspace, places: &Places) -> Result<()> {
     fs::create_dir_all(places.programs())?;
-    let mut go = golang::patient(workspace)?;
-    go.current_dir(sidecars(workspace));
+    let mut go = golang::within(workspace, SIDECARS_MODULE)?;
     go.args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]);
     // A directory, and told so by its last letter.
     go.arg("-o").arg(places.programs().join(""));
@@ -69,18 +72,9 @@ pub(super) fn build_sidecars(workspace: &Workspace, places: &Places) -> Result<(
 
 /// Where the definitions of snapshots' objects are, one file a kind.
 pub(super) fn snapshot_definitions(workspace: &Workspace) -> Result<PathBuf> {
-    let mut go = golang::patient(workspace)?;
-    go.current_dir(sidecars(workspace));
+    let mut go = golang::within(workspace, SIDECARS_MODULE)?;
     go.args(["list", "-m", "-f", "{{.Dir}}", SNAPSHOTS]);
     Ok(Path::new(answer(&mut go)?.trim()).join("config/crd"))
-}
-
-fn kubernetes(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("tests/cluster/kubernetes")
-}
-
-fn sidecars(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("tests/cluster/sidecars")
 }
 
 /// Which Kubernetes go.mod asks for, as `v1.36.3`.

@@ -44,6 +44,9 @@ const KUBELET: &str = "kubelet";
 const SWAP: &str = "swap";
 const VM: &str = "vm";
 
+/// What a cluster is started with, and its tests.
+pub(super) const ON_A_CLUSTER: [&str; 3] = [BUILD, BUILD_CLUSTER, CLUSTER];
+
 /// One thing that is checked.
 pub(super) struct Step {
     pub(super) name: &'static str,
@@ -146,7 +149,7 @@ pub(super) const STEPS: [Step; 19] = [
         name: CLUSTER,
         about: "Drivebay on a cluster, by kubectl, with the shipped manifests and image",
         needs: &[BUILD, BUILD_TESTS, BUILD_CLUSTER],
-        claims: &[Claim::Kernel],
+        claims: &[Claim::Kernel, Claim::Shipped],
         check: on_a_cluster,
     },
     Step {
@@ -323,8 +326,10 @@ fn build_cluster(workspace: &Workspace) -> Result<Counts> {
 fn on_a_cluster(workspace: &Workspace) -> Result<Counts> {
     build_emulator(workspace)?;
     let programs = test_programs(workspace)?;
-    let mut steps = Steps::new("cluster", cluster::STEPS + cluster::PROGRAMS);
+    let total = cluster::PROGRAMS + image::STEPS + cluster::STEPS;
+    let mut steps = Steps::new("cluster", total);
     cluster::build_programs(workspace, &mut steps)?;
+    image::assemble(workspace, Architecture::here()?, &mut steps)?;
     let cluster = cluster::Cluster::start(workspace, &mut steps)?;
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == CLUSTER;
     let arguments = ["--include-ignored", "--test-threads", cluster::AT_ONCE];
