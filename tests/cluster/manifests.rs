@@ -3,7 +3,6 @@
 use std::fs;
 
 use drivebay_tests::repository;
-use serde_json::Value;
 
 use crate::installation::{CONTROLLER, NODES, apply, is_ready};
 use crate::kubectl::{get, try_kubectl};
@@ -63,9 +62,9 @@ fn versions() -> Vec<String> {
         ]);
         for object in list["items"].as_array().expect("a list") {
             let metadata = &object["metadata"];
-            let version = match &metadata["generation"] {
-                Value::Null => &metadata["resourceVersion"],
-                generation => generation,
+            let version = match metadata["generation"].is_null() {
+                true => &metadata["resourceVersion"],
+                false => &metadata["generation"],
             };
             versions.push(format!("{namespace}/{} {version}", metadata["name"]));
         }

@@ -24,10 +24,6 @@ impl Site {
         site
     }
 
-    pub(crate) fn namespace(&self) -> &str {
-        &self.0
-    }
-
     /// `kubectl apply` of these, here.
     #[track_caller]
     pub(crate) fn apply(&self, objects: &[Value]) {
