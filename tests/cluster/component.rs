@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 
 use drivebay_tests::guest;
 use serde_json::Value;
 
-use crate::installation::{CONTROLLER, NODES, drivebay, name, pods};
+use crate::installation::{CONTROLLER, NODES, drivebay, name, node_pod, pods};
 use crate::kubectl::{kubectl, kubectl_with, node_root, node_says, place};
 
 /// What every component of this repository says of itself.
@@ -71,11 +72,18 @@ pub(crate) fn status(driver: &str) -> Value {
 }
 
 /// The node pod's metrics. It is on the node's network because of nfs, so that they are served on a socket in a directory
-/// of the node's.
+/// of the pod's own.
 #[track_caller]
 pub(crate) fn metrics() -> String {
-    let socket = node_root().join("run/drivebay/metrics.sock");
-    let mut stream = UnixStream::connect(socket).expect("it is served");
+    let pod = node_pod();
+    let id = pod["metadata"]["uid"].as_str().expect("an id");
+    let directory = format!("var/lib/kubelet/pods/{id}/volumes/kubernetes.io~empty-dir/metrics");
+    // The whole path is longer than a socket's may be.
+    let short = tempfile::tempdir().expect("a directory");
+    let link = short.path().join("metrics");
+    symlink(node_root().join(directory), &link).expect("writable");
+    let stream = UnixStream::connect(link.join("metrics.sock"));
+    let mut stream = stream.expect("it is served");
     let request = "GET /metrics HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).expect("it reads");
     let mut answer = String::new();

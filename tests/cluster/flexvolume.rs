@@ -75,6 +75,7 @@ impl Drop for FlexVolume {
         let left = [
             "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
             "/etc/drivebay/drivers.d",
+            "/etc/drivebay/.installed",
         ];
         node_says(&[&["rm", "-rf"], &left[..]].concat());
         apply("both");

@@ -1,11 +1,13 @@
 //! The node's pod goes while volumes are in use, and no volume notices.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::installation::{
     CLASS, NODES, apply, delete, is_ready, mounts_of, name, node_pod, rolled_out,
 };
-use crate::kubectl::{eventually, kubectl, node_says, try_get};
+use crate::kubectl::{eventually, kubectl, node_root, node_says, try_get};
 use crate::site::{Site, claim, pod};
 use crate::turns::alone;
 use crate::writer::Writer;
@@ -33,10 +35,8 @@ fn volumes_stay_when_the_node_pod_is_deleted() {
 fn volumes_stay_when_the_node_pod_is_killed() {
     survives("pod-killed", || {
         let before = restarts();
-        // Among the cluster's own processes, and not those that it has started itself.
-        let serve = "^/usr/bin/drivebay serve --mode=node";
-        let id = node_says(&["busybox", "pgrep", "-f", serve]);
-        node_says(&["kill", "-KILL", id.trim()]);
+        let id = process("--mode=node");
+        node_says(&["kill", "-KILL", &id]);
         eventually("kubelet to start it again", || restarts() > before);
     });
 }
@@ -90,4 +90,22 @@ fn restarts() -> u64 {
     pod["status"]["containerStatuses"][0]["restartCount"]
         .as_u64()
         .unwrap_or(0)
+}
+
+/// The number of the one process on the node that has this argument.
+#[track_caller]
+fn process(argument: &str) -> String {
+    let entries = fs::read_dir(node_root().join("proc"))
+        .expect("mounted")
+        .flatten();
+    let is_it = |id: &String| {
+        let line = fs::read(node_root().join("proc").join(id).join("cmdline"));
+        let line = line.unwrap_or_default();
+        line.split(|byte| *byte == 0)
+            .any(|word| word == argument.as_bytes())
+    };
+    let mut ids = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(is_it);
+    ids.next().expect("it runs")
 }

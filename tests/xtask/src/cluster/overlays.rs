@@ -38,6 +38,13 @@ const DRIVERS_FILES: [(&str, &str); 2] = [
     ),
 ];
 
+/// Files that the cloud has made, and the overlays that bring them in.
+const CLOUDS_FILES: [(&str, &str); 3] = [
+    ("ca.pem", "cloud"),
+    ("ca.pem", "flexvolume"),
+    ("secret", "cloud"),
+];
+
 /// The overlay that is installed: both drivers.
 const INSTALLED: &str = "both";
 
@@ -108,9 +115,9 @@ fn complete(workspace: &Workspace, places: &Places) -> Result<()> {
             for_this_cloud(&text).with_context(|| format!("cannot use {}", shipped.display()))?;
         fs::write(copies.join(overlay).join("alicloud-disk.toml"), text)?;
     }
-    for name in ["ca.pem", "secret"] {
+    for (name, overlay) in CLOUDS_FILES {
         let file = places.running("cloud").join(name);
-        fs::copy(&file, copies.join("cloud").join(name))
+        fs::copy(&file, copies.join(overlay).join(name))
             .with_context(|| format!("cannot copy {}", file.display()))?;
     }
     Ok(())
