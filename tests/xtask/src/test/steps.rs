@@ -34,11 +34,11 @@ const BUILD: &str = "build";
 const BUILD_TESTS: &str = "build-tests";
 
 /// What takes longest to build, and is needed last.
-const BUILD_CLUSTER: &str = "build-cluster";
+pub(super) const BUILD_CLUSTER: &str = "build-cluster";
 
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const ALONE: &str = "alone";
-const CLUSTER: &str = "cluster";
+pub(super) const CLUSTER: &str = "cluster";
 const IMAGE: &str = "image";
 const KUBELET: &str = "kubelet";
 const SWAP: &str = "swap";
