@@ -38,6 +38,9 @@ impl Site<'_> {
     }
 }
 
+/// How often a directory is opened that somebody exchanges meanwhile.
+const TRIES: usize = 8;
+
 /// What the kernel says of an entry that somebody has removed: on NFS, of one that another client removed, either.
 pub(crate) const VANISHED: &[Errno] = &[Errno::NOENT, Errno::STALE];
 
@@ -204,6 +207,7 @@ fn last_there(top: &OwnedFd, levels: &[Level]) -> io::Result<(OwnedFd, usize)> {
     Ok((here, above))
 }
 
+/// What is at a name now. Where somebody removes a directory and makes another of its name just then, the other one counts.
 fn step<V: Visitor>(
     here: &OwnedFd,
     name: &OsStr,
@@ -211,6 +215,37 @@ fn step<V: Visitor>(
     device: u64,
     visitor: &mut V,
 ) -> Result<Option<(OwnedFd, Level)>, Fault> {
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        match step_once(here, name, path, device, visitor) {
+            Err(Stepped::IntoAnother(_)) if tries > 0 => {}
+            Err(Stepped::IntoAnother(fault) | Stepped::Wrong(fault)) => return Err(fault),
+            Ok(stepped) => return Ok(stepped),
+        }
+    }
+}
+
+/// Why a step was none.
+enum Stepped {
+    /// The directory that was opened is gone, and its name is there again.
+    IntoAnother(Fault),
+    Wrong(Fault),
+}
+
+impl From<Fault> for Stepped {
+    fn from(fault: Fault) -> Self {
+        Self::Wrong(fault)
+    }
+}
+
+fn step_once<V: Visitor>(
+    here: &OwnedFd,
+    name: &OsStr,
+    path: &Path,
+    device: u64,
+    visitor: &mut V,
+) -> Result<Option<(OwnedFd, Level)>, Stepped> {
     let site = Site {
         parent: here.as_fd(),
         name,
@@ -220,31 +255,34 @@ fn step<V: Visitor>(
     let stat = match statat(here, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
         Err(error) if is_gone(&error) => return Ok(None),
-        Err(error) => return Err(failed("look at", path, error)),
+        Err(error) => return Err(failed("look at", path, error).into()),
     };
     if !FileType::from_raw_mode(stat.st_mode).is_dir() {
-        return visitor.entry(&site, &stat).map(|()| None);
+        return Ok(visitor.entry(&site, &stat).map(|()| None)?);
     }
     let below = match open_child(here.as_fd(), name) {
         Ok(below) => below,
         Err(error) if is_gone(&error) => return Ok(None),
-        Err(Errno::XDEV) => return Err(crossing(path)),
-        Err(error) => return Err(failed("open directory", path, error)),
+        Err(Errno::XDEV) => return Err(crossing(path).into()),
+        Err(error) => return Err(failed("open directory", path, error).into()),
     };
     let level = match Level::read(below.as_fd(), name.to_owned()) {
         Ok(level) => level,
         Err(error) if is_gone(&error) => return Ok(None),
-        Err(error) => return Err(failed("read directory", path, error)),
+        Err(error) => return Err(failed("read directory", path, error).into()),
     };
     if level.stat.st_dev != device {
-        return Err(crossing(path));
+        return Err(crossing(path).into());
     }
     match visitor.enter(&site, below.as_fd(), &level.stat) {
         Ok(()) => Ok(Some((below, level))),
         Err(fault) if is_gone(&Errno::STALE) && tells_of_nothing(&fault) && site.is_gone() => {
             Ok(None)
         }
-        Err(fault) => Err(fault),
+        Err(fault) if is_gone(&Errno::STALE) && fault.kind == FaultKind::Stale => {
+            Err(Stepped::IntoAnother(fault))
+        }
+        Err(fault) => Err(fault.into()),
     }
 }
 
@@ -458,6 +496,60 @@ mod tests {
             assert_eq!(recorder.seen.len(), 14, "{gone}: {:?}", recorder.seen);
             assert_eq!(recorder.seen, recorder.left, "{gone}");
         }
+    }
+
+    /// Says of the first directories that their server no longer knows them.
+    struct Exchanged {
+        left: usize,
+        entered: usize,
+        bounds: Bounds,
+    }
+
+    impl Visitor for Exchanged {
+        const PASSED_OVER: &'static [Errno] = VANISHED;
+
+        fn bounds(&self) -> &Bounds {
+            &self.bounds
+        }
+
+        fn enter(&mut self, site: &Site<'_>, _: BorrowedFd<'_>, _: &Stat) -> Result<(), Fault> {
+            if self.left > 0 {
+                self.left -= 1;
+                return Err(failed("look at", site.path, Errno::STALE));
+            }
+            self.entered += 1;
+            Ok(())
+        }
+
+        fn leave(
+            &mut self,
+            _: &Site<'_>,
+            _: Option<BorrowedFd<'_>>,
+            _: &Stat,
+        ) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn entry(&mut self, _: &Site<'_>, _: &Stat) -> Result<(), Fault> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_directory_that_somebody_replaced_when_it_was_opened_is_opened_again_and_not_for_ever() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        fs::create_dir(scratch.path().join("comes-and-goes")).expect("made");
+        let walked = |left| {
+            let mut exchanged = Exchanged {
+                left,
+                entered: 0,
+                bounds: Bounds::of_a_call(),
+            };
+            let walked = walk(open(scratch.path()), Path::new(""), &mut exchanged);
+            (walked.is_ok(), exchanged.entered)
+        };
+        assert_eq!(walked(TRIES - 1), (true, 1));
+        assert_eq!(walked(TRIES), (false, 0));
     }
 
     #[test]
