@@ -45,16 +45,26 @@ fn shown(path: &Path) -> String {
     Node::mount_lines_beneath(path).join("\n")
 }
 
-/// Mounting a share with a label is absent: under this policy the kernel answers EINVAL to it, and takes it for disks.
 #[test]
 #[ignore = "needs the VM's SELinux"]
-fn a_label_that_comes_before_any_policy_and_one_that_the_policy_lacks_are_refused_with_the_reason()
-{
+fn pods_have_one_share_with_labels_of_their_own_once_there_is_a_policy() {
     crate::lab::node();
     let before = policy();
     assert!(before.contains("has loaded no policy"), "{before}");
+    let pods = [(Pod::new("one"), "c1,c2"), (Pod::new("two"), "c3,c4")];
+    for (pod, categories) in &pods {
+        mount(pod, &context(categories)).succeeds();
+    }
+    for (pod, categories) in &pods {
+        let shown = shown(&pod.directory);
+        assert!(shown.contains(&context(categories)), "{shown}");
+    }
+    // What is unknown to the policy is named as such.
     let unknown = Pod::new("unknown");
     mount(&unknown, "context=system_u:object_r:nobody_t:s0").fails_with("may not know the label");
+    for (pod, _) in &pods {
+        pod.unmount().succeeds();
+    }
 }
 
 #[test]

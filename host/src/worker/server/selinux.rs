@@ -11,8 +11,8 @@ use crate::worker::{FaultKind, MountOptions};
 /// There as long as SELinux runs, with a policy or without.
 const STATUS: &str = "/sys/fs/selinux/status";
 
-/// The same where its policy has been loaded.
-const POLICY: &str = "/sys/fs/selinux/policy_capabilities/network_peer_controls";
+/// There once a policy has been loaded: every policy has this class.
+const POLICY: &str = "/sys/fs/selinux/class/process";
 
 /// What to add to the error of a mount with a label.
 pub(super) fn advice(options: &MountOptions, refused: FaultKind) -> Option<&'static str> {
