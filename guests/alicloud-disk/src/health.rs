@@ -3,15 +3,13 @@
 //! A lock is ECS's word for a disk that it lets nobody change any more: `financial` (in arrears), `security`, `recycling`
 //! (going to be released), and what may come. A disk that is busy, or that nobody has attached, is well.
 
-use crate::api_request::{Action, Call};
 use crate::bindings::drivebay::driver::types::{Error, HealthCondition};
 use crate::bindings::exports::drivebay::driver::volume_health_listing::{
     UnhealthyVolume, VolumeHealthPage,
 };
-use crate::disk::{Disk, read_list};
+use crate::disk::Disk;
 use crate::ecs::Ecs;
-use crate::list::parsed;
-use crate::page::Page;
+use crate::list::{page_of_disks, parsed};
 use crate::params::add_word;
 
 #[inline(never)]
@@ -27,17 +25,8 @@ pub(crate) fn list_volume_health(
     max_entries: u32,
     starting_token: Option<&str>,
 ) -> Result<VolumeHealthPage, Error> {
-    let page = Page::from_request(max_entries, starting_token)?;
-    let call = Call::new(Action::DescribeDisks, "the health of disks")
-        .with("DiskType", "data")
-        .with_number("MaxResults", page.size())
-        .with_some("NextToken", page.token());
-    let json = ecs
-        .call_in_region(call)
-        .map_err(|error| page.error(error))?;
-    let disks = read_list(json)?;
-    let (part, next_token) = page.cut(disks.len(), json);
-    let disks = disks.get(part).unwrap_or_default();
+    let (disks, next_token) =
+        page_of_disks(ecs, "the health of disks", max_entries, starting_token)?;
     let unhealthy = |disk: &Disk| {
         condition(disk).map(|condition| UnhealthyVolume {
             id: disk.id.as_str().into(),

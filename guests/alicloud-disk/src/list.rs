@@ -41,21 +41,32 @@ pub(crate) fn list_volumes(
     max_entries: u32,
     starting_token: Option<&str>,
 ) -> Result<VolumePage, Error> {
+    let (disks, next_token) = page_of_disks(ecs, "a list of disks", max_entries, starting_token)?;
+    Ok(VolumePage {
+        volumes: disks.iter().map(Disk::info).collect(),
+        next_token,
+    })
+}
+
+/// Data disks of the region, and the token of those that follow; `asked` is for messages.
+#[inline(never)]
+pub(crate) fn page_of_disks(
+    ecs: Ecs<'_>,
+    asked: &'static str,
+    max_entries: u32,
+    starting_token: Option<&str>,
+) -> Result<(Vec<Disk>, Option<String>), Error> {
     let page = Page::from_request(max_entries, starting_token)?;
-    let call = Call::new(Action::DescribeDisks, "a list of disks")
+    let call = Call::new(Action::DescribeDisks, asked)
         .with("DiskType", "data")
         .with_number("MaxResults", page.size())
         .with_some("NextToken", page.token());
     let json = ecs
         .call_in_region(call)
         .map_err(|error| page.error(error))?;
-    let disks = read_list(json)?;
+    let mut disks = read_list(json)?;
     let (part, next_token) = page.cut(disks.len(), json);
-    let disks = disks.get(part).unwrap_or_default();
-    Ok(VolumePage {
-        volumes: disks.iter().map(Disk::info).collect(),
-        next_token,
-    })
+    Ok((disks.drain(part).collect(), next_token))
 }
 
 #[cfg(test)]
