@@ -56,28 +56,28 @@ impl Check {
 
 fn check(paths: &Paths, driver: &DriverConfig, work: Work) -> bool {
     say!("driver {}", driver.name);
-    let manifest = match component::examine(paths, driver) {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            say!("  problem    {error:#}");
-            for problem in process::problems(driver, work) {
-                say!("  problem    {problem}");
-            }
-            return false;
+    let mut problems = match component::examine(paths, driver) {
+        Ok(manifest) => {
+            print(driver, &manifest);
+            process::note_missing_compiler(paths, driver);
+            problems_of(paths, driver, &manifest)
         }
+        Err(error) => vec![format!("{error:#}")],
     };
-    let ungranted = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
-    let misspelt = config::misspelt_mount_options(paths, driver);
-    let mut problems: Vec<String> = ungranted.iter().map(ToString::to_string).collect();
-    problems.extend(misspelt.iter().map(ToString::to_string));
-    problems.extend(component::unready(paths, &manifest));
     problems.extend(process::problems(driver, work));
-    print(driver, &manifest);
-    process::note_missing_compiler(paths, driver);
     for problem in &problems {
         say!("  problem    {problem}");
     }
     problems.is_empty()
+}
+
+fn problems_of(paths: &Paths, driver: &DriverConfig, manifest: &Manifest) -> Vec<String> {
+    let ungranted = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
+    let misspelt = config::misspelt_mount_options(paths, driver);
+    let mut problems: Vec<String> = ungranted.iter().map(ToString::to_string).collect();
+    problems.extend(misspelt.iter().map(ToString::to_string));
+    problems.extend(component::unready(paths, manifest));
+    problems
 }
 
 fn print(driver: &DriverConfig, manifest: &Manifest) {
