@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::registration::Standing;
+use super::registration::KubeletStatus;
 use super::service::Service;
 use crate::driver::{Driver, Readiness};
 
@@ -16,18 +16,18 @@ pub(super) struct Health(Arc<Vec<ServedDriver>>);
 #[derive(Debug)]
 struct ServedDriver {
     driver: Driver,
-    standing: Option<Standing>,
+    kubelet_status: Option<KubeletStatus>,
 }
 
 impl Health {
     pub(super) fn of(services: &[&Service]) -> Self {
         let served = services.iter().map(|service| ServedDriver {
             driver: service.0.driver.clone(),
-            standing: service
+            kubelet_status: service
                 .0
                 .registration
                 .as_ref()
-                .map(|(_, standing)| standing.clone()),
+                .map(|(_, kubelet_status)| kubelet_status.clone()),
         });
         Self(Arc::new(served.collect()))
     }
@@ -50,9 +50,9 @@ impl ServedDriver {
         let unready = unready
             .map(|error| format!("not ready: {}; `drivebay check` says more", error.chain()));
         let unregistered = self
-            .standing
+            .kubelet_status
             .as_ref()
-            .and_then(|standing| standing.trouble(now));
+            .and_then(|kubelet_status| kubelet_status.trouble(now));
         in_one_line(
             &self.driver.config().name.0,
             unready.into_iter().chain(unregistered),

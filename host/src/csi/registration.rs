@@ -7,14 +7,14 @@
 //! away and registers it again, with what NodeGetInfo says now.
 //!
 //! ```text
-//! standing     how a driver stands with kubelet, and whether that is in order
-//! backoff      when a socket is made anew
-//! renewal      the socket that kubelet refused, or that somebody removed
+//! kubelet_status  how a driver stands with kubelet, and whether that is in order
+//! backoff         when a socket is made anew
+//! renewal         the socket that kubelet refused, or that somebody removed
 //! ```
 
 mod backoff;
+mod kubelet_status;
 mod renewal;
-mod standing;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,8 +36,8 @@ use crate::driver::Driver;
 use crate::error::GuestText;
 use crate::sys::SocketName;
 use backoff::Backoff;
+pub(super) use kubelet_status::KubeletStatus;
 use renewal::Renewal;
-pub(super) use standing::Standing;
 
 /// How kubelet knows drivers of CSI from other plugins.
 const PLUGIN_TYPE: &str = "CSIPlugin";
@@ -57,7 +57,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) struct Registrar {
     driver: Driver,
     info: PluginInfo,
-    standing: Standing,
+    kubelet_status: KubeletStatus,
     socket: PathBuf,
 }
 
@@ -77,7 +77,7 @@ pub fn registration_socket(directory: &Path, csi_name: &str) -> PathBuf {
 impl Registrar {
     /// For a service that is to be registered at a directory, with the socket at which it answers.
     pub(super) fn of(service: &Service, endpoint: &Path) -> Option<Self> {
-        let (directory, standing) = service.0.registration.as_ref()?;
+        let (directory, kubelet_status) = service.0.registration.as_ref()?;
         Some(Self {
             driver: service.0.driver.clone(),
             info: PluginInfo {
@@ -86,7 +86,7 @@ impl Registrar {
                 endpoint: endpoint.display().to_string(),
                 supported_versions: SUPPORTED_VERSIONS.map(str::to_owned).to_vec(),
             },
-            standing: standing.clone(),
+            kubelet_status: kubelet_status.clone(),
             socket: registration_socket(directory, &service.0.name),
         })
     }
@@ -109,7 +109,7 @@ impl Registrar {
         };
         let renewal = Renewal::new(
             self.driver.clone(),
-            self.standing.clone(),
+            self.kubelet_status.clone(),
             self.socket.clone(),
         );
         let accepting = Acceptor::new(name, listener, Box::new(renewal));
@@ -145,12 +145,12 @@ impl Registrar {
         loop {
             match SocketName::take_over_in_sight(&self.socket) {
                 Ok((name, listener, _)) => {
-                    self.standing.offered(Instant::now());
+                    self.kubelet_status.offered(Instant::now());
                     return (name, listener);
                 }
                 Err(error) => {
                     let pause = backoff.next_pause();
-                    self.standing.has_no_socket(&self.socket, &error);
+                    self.kubelet_status.has_no_socket(&self.socket, &error);
                     sleep(pause).await;
                 }
             }
@@ -165,7 +165,7 @@ impl Registration for Registrar {
         &self,
         _request: Request<InfoRequest>,
     ) -> Result<Response<PluginInfo>, Status> {
-        self.standing.asked();
+        self.kubelet_status.asked();
         Ok(Response::new(self.info.clone()))
     }
 
@@ -177,7 +177,7 @@ impl Registration for Registrar {
         let csi_name = &self.info.name;
         if status.plugin_registered {
             tracing::info!(csi.name = csi_name, "registered at kubelet");
-            self.standing.registered();
+            self.kubelet_status.registered();
         } else {
             let error = GuestText::sentence(&status.error).to_string();
             tracing::error!(
@@ -186,7 +186,7 @@ impl Registration for Registrar {
                 "kubelet did not register the driver, and is offered it again; where NodeGetInfo failed, this log and \
                  `drivebay check` say why, else see kubelet's log"
             );
-            self.standing.refused(error);
+            self.kubelet_status.refused(error);
         }
         Ok(Response::new(RegistrationStatusResponse {}))
     }

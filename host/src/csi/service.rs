@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::concurrency::ConcurrencyLimit;
 use super::endpoint::Endpoint;
-use super::registration::Standing;
+use super::registration::KubeletStatus;
 use crate::driver::{AttachLimit, Driver, Work};
 use crate::error::DriverError;
 use crate::volume::NodeId;
@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     pub(super) attach_limit: Option<AttachLimit>,
     pub(super) concurrency: ConcurrencyLimit,
     /// Where kubelet is to know of the driver, and how it stands with it.
-    pub(super) registration: Option<(PathBuf, Standing)>,
+    pub(super) registration: Option<(PathBuf, KubeletStatus)>,
 }
 
 impl Service {
@@ -93,7 +93,7 @@ impl Service {
             concurrency: ConcurrencyLimit::new(),
             registration: plugin
                 .register_at
-                .map(|directory| (directory, Standing::default())),
+                .map(|directory| (directory, KubeletStatus::default())),
         })))
     }
 }

@@ -7,18 +7,21 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::csi::registration::Standing;
+use crate::csi::registration::KubeletStatus;
 use crate::csi::service::Service;
 
 /// Of drivers that are to be registered.
 #[derive(Debug)]
-pub(super) struct Registrations(Vec<(String, Standing)>);
+pub(super) struct Registrations(Vec<(String, KubeletStatus)>);
 
 impl Registrations {
     pub(super) fn of(services: &[&Service]) -> Self {
         let registered = services.iter().filter_map(|service| {
-            let (_, standing) = service.0.registration.as_ref()?;
-            Some((service.0.driver.config().name.0.clone(), standing.clone()))
+            let (_, kubelet_status) = service.0.registration.as_ref()?;
+            Some((
+                service.0.driver.config().name.0.clone(),
+                kubelet_status.clone(),
+            ))
         });
         Self(registered.collect())
     }
@@ -28,8 +31,8 @@ impl Collector for Registrations {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Whether kubelet has registered the driver";
         let mut family = encoder.encode_descriptor("registered", help, None, MetricType::Gauge)?;
-        for (driver, standing) in &self.0 {
-            let registered = ConstGauge::new(i64::from(standing.is_registered()));
+        for (driver, kubelet_status) in &self.0 {
+            let registered = ConstGauge::new(i64::from(kubelet_status.is_registered()));
             registered.encode(family.encode_family(&[("driver", driver.as_str())])?)?;
         }
         Ok(())

@@ -14,7 +14,7 @@ const UNSEEN: Duration = Duration::from_secs(60);
 
 /// Of one driver; clones share it.
 #[derive(Debug, Clone, Default)]
-pub(in crate::csi) struct Standing(Arc<Mutex<State>>);
+pub(in crate::csi) struct KubeletStatus(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,7 +35,7 @@ enum Last {
     HandedOver,
 }
 
-impl Standing {
+impl KubeletStatus {
     /// A new socket is there.
     pub(super) fn offered(&self, now: Instant) {
         let mut state = self.state();
@@ -120,41 +120,45 @@ mod tests {
 
     #[test]
     fn a_driver_is_in_order_until_kubelet_had_time_to_ask() {
-        let (standing, now) = (Standing::default(), Instant::now());
-        assert_eq!(standing.trouble(now), None, "not offered yet");
-        standing.offered(now);
-        assert_eq!(standing.trouble(now), None, "just offered");
-        let trouble = standing.trouble(now + UNSEEN).expect("nobody asked");
+        let (kubelet_status, now) = (KubeletStatus::default(), Instant::now());
+        assert_eq!(kubelet_status.trouble(now), None, "not offered yet");
+        kubelet_status.offered(now);
+        assert_eq!(kubelet_status.trouble(now), None, "just offered");
+        let trouble = kubelet_status.trouble(now + UNSEEN).expect("nobody asked");
         assert!(trouble.contains("--kubelet-root"), "{trouble}");
-        standing.asked();
-        assert_eq!(standing.trouble(now + UNSEEN), None, "kubelet is at it");
-        standing.registered();
-        assert_eq!(standing.trouble(now + UNSEEN), None);
+        kubelet_status.asked();
+        assert_eq!(
+            kubelet_status.trouble(now + UNSEEN),
+            None,
+            "kubelet is at it"
+        );
+        kubelet_status.registered();
+        assert_eq!(kubelet_status.trouble(now + UNSEEN), None);
     }
 
     #[test]
     fn a_refusal_counts_until_kubelet_registers_the_driver() {
-        let (standing, now) = (Standing::default(), Instant::now());
-        standing.offered(now);
-        standing.refused("NodeGetInfo failed".to_owned());
-        assert!(standing.is_to_be_offered_again());
-        standing.offered(now);
-        standing.asked();
-        assert!(!standing.is_to_be_offered_again(), "it was");
-        let trouble = standing.trouble(now).expect("still refused");
+        let (kubelet_status, now) = (KubeletStatus::default(), Instant::now());
+        kubelet_status.offered(now);
+        kubelet_status.refused("NodeGetInfo failed".to_owned());
+        assert!(kubelet_status.is_to_be_offered_again());
+        kubelet_status.offered(now);
+        kubelet_status.asked();
+        assert!(!kubelet_status.is_to_be_offered_again(), "it was");
+        let trouble = kubelet_status.trouble(now).expect("still refused");
         assert!(trouble.ends_with(": NodeGetInfo failed"), "{trouble}");
-        standing.registered();
-        assert_eq!(standing.trouble(now), None);
+        kubelet_status.registered();
+        assert_eq!(kubelet_status.trouble(now), None);
     }
 
     #[test]
     fn what_another_process_has_is_no_trouble_of_this_one() {
-        let (standing, now) = (Standing::default(), Instant::now());
-        standing.refused("no".to_owned());
-        standing.handed_over();
-        assert_eq!(standing.trouble(now), None);
-        standing.has_no_socket(Path::new("/r/x-reg.sock"), &io::ErrorKind::NotFound.into());
-        let trouble = standing.trouble(now).expect("no socket");
+        let (kubelet_status, now) = (KubeletStatus::default(), Instant::now());
+        kubelet_status.refused("no".to_owned());
+        kubelet_status.handed_over();
+        assert_eq!(kubelet_status.trouble(now), None);
+        kubelet_status.has_no_socket(Path::new("/r/x-reg.sock"), &io::ErrorKind::NotFound.into());
+        let trouble = kubelet_status.trouble(now).expect("no socket");
         assert!(trouble.contains("/r/x-reg.sock"), "{trouble}");
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::backoff::Backoff;
-use super::standing::Standing;
+use super::kubelet_status::KubeletStatus;
 use crate::csi::accept::Upkeep;
 use crate::driver::Driver;
 use crate::sys::{self, NameHolder, SocketName};
@@ -19,16 +19,16 @@ use crate::sys::{self, NameHolder, SocketName};
 #[derive(Debug)]
 pub(super) struct Renewal {
     driver: Driver,
-    standing: Standing,
+    kubelet_status: KubeletStatus,
     socket: PathBuf,
     backoff: Backoff,
 }
 
 impl Renewal {
-    pub(super) fn new(driver: Driver, standing: Standing, socket: PathBuf) -> Self {
+    pub(super) fn new(driver: Driver, kubelet_status: KubeletStatus, socket: PathBuf) -> Self {
         Self {
             driver,
-            standing,
+            kubelet_status,
             socket,
             backoff: Backoff::default(),
         }
@@ -39,10 +39,10 @@ impl Renewal {
         match name.holder() {
             // The process that took over is offered to kubelet now.
             Ok(NameHolder::Another) => {
-                self.standing.handed_over();
+                self.kubelet_status.handed_over();
                 false
             }
-            Ok(NameHolder::Own) => self.standing.is_to_be_offered_again(),
+            Ok(NameHolder::Own) => self.kubelet_status.is_to_be_offered_again(),
             Ok(NameHolder::Nobody) => true,
             Err(error) => {
                 tracing::debug!(%error, "cannot look at the registration socket");
@@ -55,12 +55,12 @@ impl Renewal {
         match self.try_to_make_anew(name) {
             Ok(Some(listener)) => {
                 tracing::info!(socket = %self.socket.display(), "offered to kubelet again");
-                self.standing.offered(Instant::now());
+                self.kubelet_status.offered(Instant::now());
                 Some(listener)
             }
             Ok(None) => None,
             Err(error) => {
-                self.standing.has_no_socket(&self.socket, &error);
+                self.kubelet_status.has_no_socket(&self.socket, &error);
                 None
             }
         }
@@ -83,7 +83,7 @@ impl Renewal {
 impl Upkeep for Renewal {
     fn look(&mut self, name: &mut SocketName) -> io::Result<Option<UnixListener>> {
         if !self.is_needed(name) {
-            if self.standing.is_registered() {
+            if self.kubelet_status.is_registered() {
                 self.backoff.reset();
             }
             return Ok(None);
