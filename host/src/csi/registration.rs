@@ -16,10 +16,12 @@ mod backoff;
 mod kubelet_status;
 mod renewal;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_stream::StreamExt;
 use tonic::transport::Server;
@@ -143,7 +145,10 @@ impl Registrar {
     async fn take_name(&self) -> (SocketName, std::os::unix::net::UnixListener) {
         let mut backoff = Backoff::default();
         loop {
-            match SocketName::take_over_in_sight(&self.socket) {
+            // It waits, which the thread that carries all calls must not.
+            let socket = self.socket.clone();
+            let taken = spawn_blocking(move || SocketName::take_over_in_sight(&socket)).await;
+            match taken.unwrap_or_else(|error| Err(io::Error::other(error))) {
                 Ok((name, listener, _)) => {
                     self.kubelet_status.offered(Instant::now());
                     return (name, listener);
