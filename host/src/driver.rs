@@ -96,7 +96,7 @@ pub enum Readiness {
     /// It can.
     Ready,
     /// There is no compiled component that may serve, which can change with the next moment.
-    NotYet,
+    NotYet(DriverError),
     /// This process may not do what the driver does, as long as it lives.
     Unable(DriverError),
 }
@@ -191,7 +191,7 @@ impl Driver {
         }
         match self.session().capabilities() {
             Ok(_) => Readiness::Ready,
-            Err(_) => Readiness::NotYet,
+            Err(error) => Readiness::NotYet(error),
         }
     }
 

@@ -44,8 +44,7 @@ impl ServedDriver {
         // As CSI's Probe has it: a component is loaded that may serve, and this process can do its work.
         let unready = match self.driver.readiness() {
             Readiness::Ready => None,
-            Readiness::NotYet => self.driver.session().capabilities().err(),
-            Readiness::Unable(error) => Some(error),
+            Readiness::NotYet(error) | Readiness::Unable(error) => Some(error),
         };
         let unready = unready
             .map(|error| format!("not ready: {}; `drivebay check` says more", error.chain()));

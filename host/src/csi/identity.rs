@@ -52,7 +52,7 @@ impl Identity for Service {
     ) -> Result<Response<ProbeResponse>, Status> {
         let is_ready = match self.0.driver.readiness() {
             Readiness::Ready => true,
-            Readiness::NotYet => false,
+            Readiness::NotYet(_) => false,
             Readiness::Unable(error) => return Err(status(&error, RpcKind::Plain)),
         };
         Ok(Response::new(ProbeResponse {

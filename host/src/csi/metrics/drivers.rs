@@ -12,7 +12,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use crate::driver::{Component, DecidedVersions, Driver, DriverStats, VersionStats};
+use crate::driver::{Component, DecidedVersions, Driver, DriverStats, Readiness, VersionStats};
 
 /// By name. One that is served on several sockets counts once, with all of them together.
 #[derive(Debug, Clone)]
@@ -119,8 +119,9 @@ impl Drivers {
         let mut family =
             encoder.encode_descriptor("driver_ready", help, None, MetricType::Gauge)?;
         for (driver, drivers) in self.0.iter() {
-            let mut sessions = drivers.iter().map(Driver::session);
-            let is_ready = sessions.all(|session| session.capabilities().is_ok());
+            let is_ready = drivers
+                .iter()
+                .all(|one| matches!(one.readiness(), Readiness::Ready));
             let labels = [("driver", driver.as_str())];
             gauge(u64::from(is_ready)).encode(family.encode_family(&labels)?)?;
         }
