@@ -214,22 +214,22 @@ fn inspect_tells_what_a_component_wants_before_anyone_grants_it() {
         "exports  identity controller volume-listing capacity cloning attachment expansion node",
         "imports  mounts files log",
         "wasi     none",
-        "  [grants.mounts]",
-        "  [grants.files]",
+        "[grants.mounts]",
+        "[grants.files]",
     ];
     let nfs = [
         "exports  identity controller volume-health capacity cloning snapshots expansion node",
         "imports  mounts files log",
         "wasi     none",
-        "  [grants.mounts]",
-        "  [grants.files]",
+        "[grants.mounts]",
+        "[grants.files]",
     ];
     let disk = [
         "wasi     none",
-        "  [grants.mounts]",
-        "  [grants.block-devices]",
-        "  [grants.https.NAME]",
-        "  [grants.signing.NAME]",
+        "[grants.mounts]",
+        "[grants.block-devices]",
+        "[grants.https.api]",
+        "[grants.signing.key]",
     ];
     for (name, lines) in [("local", local), ("nfs", nfs), ("cloud-disk", disk)] {
         let output = node
@@ -255,6 +255,29 @@ fn inspect_tells_what_a_component_wants_before_anyone_grants_it() {
         !node.path("state").exists(),
         "inspecting left something behind"
     );
+}
+
+#[test]
+fn the_drivers_file_that_inspect_prints_is_one() {
+    for name in ["local", "nfs", "cloud-disk"] {
+        let node = Node::empty();
+        let component = guest(name);
+        let output = node
+            .drivebay(&["inspect", &component.to_string_lossy()])
+            .output()
+            .expect("drivebay runs");
+        let said = said(&output);
+        let first = said.find("# /etc/drivebay/drivers.d/").expect(&said);
+        node.add_driver(name, &said[first..]);
+        node.install(&[&component]);
+        let checked = node.drivebay(&["check"]).output().expect("drivebay runs");
+        let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(
+            checked.contains(&format!("  csi-name   {name}.example.com")),
+            "{checked}"
+        );
+        assert!(!checked.contains("which is not granted"), "{checked}");
+    }
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! `drivebay inspect FILE.wasm`
 
+mod driver_file;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use drivebay::error::GuestText;
-use drivebay::grant::{Capability, Grants};
-use drivebay::store::{self, ComponentBytes, Export, ImportProblem, Manifest, Need};
+use drivebay::grant::Capability;
+use drivebay::store::{self, ComponentBytes, Export, Manifest, Need};
 use drivebay::worker::client::CompileLimits;
 
 use super::compile::LimitArguments;
@@ -38,12 +40,6 @@ impl Inspect {
             )
         );
         say!("wasi     {}", wasi(&manifest));
-        say!("grants a driver's file needs:");
-        for problem in store::problems(&manifest.imports, &manifest.exports, &Grants::default()) {
-            if let ImportProblem::NotGranted { capability } = problem {
-                say!("  {}", capability.grant_line());
-            }
-        }
         say!("parameters:");
         for parameter in &said.parameters {
             let need = match parameter.need {
@@ -62,6 +58,12 @@ impl Inspect {
                 parameter.meaning
             );
         }
+        say!("a driver's file that grants what it imports, with values to replace:");
+        say!("");
+        say!(
+            "{}",
+            driver_file::driver_file(&self.file, &manifest).trim_end()
+        );
         Ok(ExitCode::SUCCESS)
     }
 }
