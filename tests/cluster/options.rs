@@ -16,14 +16,18 @@ const ANNOTATION: usize = 262_144;
 const OVERLAYS: [&str; 4] = ["nfs", "alicloud-disk", "both", "flexvolume"];
 
 /// Each option, with an overlay that it is for.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 14] = [
     ("kubelet-root", "both"),
     ("plugin-dir", "flexvolume"),
     ("key-from-environment", "alicloud-disk"),
     ("rrsa", "alicloud-disk"),
     ("ram-role", "alicloud-disk"),
     ("attach-limit", "alicloud-disk"),
+    ("attach-limit-by-type", "alicloud-disk"),
     ("metrics-port", "nfs"),
+    ("metrics-port", "both"),
+    ("metrics-port", "alicloud-disk"),
+    ("one-node", "nfs"),
     ("nfs-storage-class", "nfs"),
     ("group-snapshots", "alicloud-disk"),
     ("no-snapshots", "both"),
@@ -62,6 +66,7 @@ fn every_option_that_is_shipped_is_tried() {
     let mut tried = OPTIONS.map(|(option, _)| option.to_owned()).to_vec();
     shipped.sort();
     tried.sort();
+    tried.dedup();
     assert_eq!(shipped, tried);
 }
 
@@ -130,6 +135,30 @@ fn plain_apply_can_keep_each_object_in_its_annotation() {
                 "{overlay}: {} bytes: {ending}",
                 object.len()
             );
+        }
+    }
+}
+
+/// A sidecar's name in its lease is its host's, and on the node's network that is the node's: two of them there would both
+/// lead.
+#[test]
+#[ignore = "needs a cluster"]
+fn no_two_controllers_on_the_nodes_network_share_a_node() {
+    for overlay in OVERLAYS {
+        let rendered = rendered(&repository().join("deploy/overlays").join(overlay));
+        let on_the_network = rendered.split("\n---\n").filter(|object| {
+            object.contains("\nkind: Deployment\n") && object.contains("hostNetwork: true")
+        });
+        for controller in on_the_network {
+            for line in [
+                "maxSurge: 0",
+                "requiredDuringSchedulingIgnoredDuringExecution:",
+            ] {
+                assert!(
+                    controller.contains(line),
+                    "{overlay}: no {line:?}\n{controller}"
+                );
+            }
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Who may do what in the API server: each Role allows what it is for, and denies what the other is for.
 
+use std::fs;
+
+use drivebay_tests::repository;
+
 use crate::installation::{CONTROLLER, NODES, is_ready, node_pod};
-use crate::kubectl::{get, kubectl, try_kubectl};
+use crate::kubectl::{get, kubectl, place, try_kubectl};
 use crate::turns::alone;
 
 #[test]
@@ -15,6 +19,8 @@ fn whoever_may_swap_components_cannot_widen_grants_and_the_other_way_round() {
         let swapper = Editor::bound(namespace, "drivebay-component-editor");
         assert!(swapper.may("patch", component));
         assert!(!swapper.may("patch", grants));
+        // Not every namespace has each component: what does not exist could not be made.
+        swapper.may_apply("drivebay-component-alicloud-disk", "alicloud-disk.wasm.zst");
         let granter = Editor::bound(namespace, "drivebay-grants-editor");
         assert!(granter.may("patch", grants));
         assert!(!granter.may("patch", component));
@@ -126,6 +132,36 @@ impl Editor {
 
     fn may(&self, verb: &str, what: &str) -> bool {
         may(&self.name, self.namespace, verb, what)
+    }
+
+    /// As the guide has it: the object is made here, and applied with what this person may do.
+    #[track_caller]
+    fn may_apply(&self, config_map: &str, component: &str) {
+        let file = format!(
+            "--from-file={}",
+            repository()
+                .join("deploy/components")
+                .join(component)
+                .display()
+        );
+        let yaml = kubectl(&[
+            "create",
+            "configmap",
+            config_map,
+            &file,
+            "--dry-run=client",
+            "--output=yaml",
+            "--namespace",
+            self.namespace,
+        ]);
+        let written = place("folders").join(format!("{config_map}.yaml"));
+        fs::create_dir_all(place("folders")).expect("writable");
+        fs::write(&written, yaml).expect("writable");
+        let user = format!("--as={}", self.name);
+        let path = written.to_str().expect("text");
+        let applied = try_kubectl(&["apply", "--dry-run=server", &user, "-f", path]);
+        let _ = fs::remove_file(&written);
+        applied.unwrap_or_else(|said| panic!("{} in {}: {said}", self.name, self.namespace));
     }
 }
 
