@@ -1,7 +1,7 @@
 //! The contract, as Rust. Generated at compile time from `wit/`; nothing here is written by hand.
 //!
 //! The world is the largest one; guests are bound interface by interface, so a guest may export and
-//! import any part of it.
+//! import any part of it. What a handle stands for is not known here: resources are empty types.
 
 #![expect(
     clippy::error_impl_error,
@@ -13,11 +13,4 @@ wasmtime::component::bindgen!({
     world: "everything",
     imports: { default: trappable },
     include_component_type: true,
-    with: {
-        "drivebay:driver/mounts.target": crate::capability::Target,
-        "drivebay:driver/files.directory": crate::capability::Directory,
-        "drivebay:driver/block-devices.device": crate::capability::Device,
-        "drivebay:driver/https.endpoint": crate::capability::Endpoint,
-        "drivebay:driver/signing.signing-key": crate::capability::SigningKey,
-    },
 });

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
 use drivebay::config::Paths;
-use drivebay::{runtime, store};
+use drivebay::{driver, store};
 
 /// Runs Kubernetes storage backends as WebAssembly components that can touch nothing they were not handed.
 #[derive(Debug, Parser)]
@@ -101,7 +101,7 @@ enum Command {
 
 /// As the worker that compiles.
 pub(crate) fn serve_compiler(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    match store::serve_compiler(arguments, runtime::self_test) {
+    match store::serve_compiler(arguments, driver::SELF_TEST) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -10,7 +10,7 @@
 //! ```text
 //! session, guest          one call, by one version of the component; capabilities: what that can do
 //! operation, request      what is done under the lock of what it changes; what callers ask
-//! provision, expand       volumes come, grow and go
+//! provision, expand       volumes come, grow and go; filesystem: what nobody could mount is refused before
 //! snapshot, group_snapshot
 //! attach, attach_on_mount to a node: asked for by itself, or because a pod mounts
 //! attach_limit            how many volumes a node can have
@@ -29,6 +29,7 @@ mod attach_on_mount;
 mod capabilities;
 mod driver_stats;
 mod expand;
+mod filesystem;
 mod group_snapshot;
 mod guest;
 mod health_conditions;
@@ -48,6 +49,8 @@ mod privileges;
 mod provision;
 mod request;
 mod response;
+#[cfg(feature = "compiler")]
+mod self_test;
 mod session;
 mod snapshot;
 mod stage_publish;
@@ -64,10 +67,11 @@ mod volume_stats;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use crate::broker::DriverState;
 use crate::config::{DriverConfig, Paths, StateError};
 use crate::error::DriverError;
 use crate::journal::{DetachedVolumes, Journal};
-use crate::runtime::{DriverState, Runtime};
+use crate::runtime::{GuestTime, Runtime};
 use crate::store::ActiveVersions;
 use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 
@@ -86,6 +90,8 @@ pub use request::{
     VolumeLocation, VolumeReference,
 };
 pub use response::{Component, ExpandOutcome};
+#[cfg(feature = "compiler")]
+pub use self_test::SELF_TEST;
 pub use session::{CallTimeouts, Session};
 pub use version_stats::{DecidedVersions, VersionStats};
 pub use versions_in_use::{versions_in_use, versions_in_use_by};
@@ -121,6 +127,7 @@ impl Driver {
             network: NetworkWorkers::new(paths.compiler(), worker_counters.clone()),
             measuring: MeasuringWorkers::new(worker_counters.clone()),
             worker_counters,
+            guest_time: GuestTime::default(),
             capabilities: Mutex::default(),
             mount_cache: MountCache::default(),
             closed: OnceLock::new(),
@@ -158,7 +165,7 @@ impl Driver {
     pub fn stats(&self) -> DriverStats {
         let stats = self.shared.worker_counters.stats();
         DriverStats {
-            guest: self.state.guest_time(),
+            guest: self.shared.guest_time.total(),
             host: stats.waited,
             workers_killed: vec![
                 ("deadline", stats.killed_at_deadline),

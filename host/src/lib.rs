@@ -12,8 +12,10 @@
 //!                         runtime          one fresh instance per call; limits
 //!                            ├── store     components on this node, which version serves, their compiled code
 //!                     guest component      holds handles, never paths
+//!                            │ asks and answers: plain data
+//!       ─────────────────────┼───────────────────────  the line: no foreign code below it, no privilege above it
 //!                            │
-//!                       capability         what the host offers guests, checked against grants
+//!                         broker           what guests ask is judged by grants, and done or refused
 //!                            │
 //!                         worker           kernel work that can hang, in processes that can be killed
 //!                            │
@@ -50,7 +52,9 @@
 //! | what a process has to be allowed for a driver | [`driver`]: `privileges` |
 //! | drivers' files that a pod brings to its node | [`config`]: `node_copy` |
 //! | what stays true between calls | [`driver`], `journal` |
-//! | what a guest may do | [`grant`], `capability` |
+//! | what a guest may do | [`grant`], `broker` |
+//! | what crosses the line, and how it is answered | `broker`: `ask`, `answer`, one file a capability |
+//! | how a guest's import becomes a question | [`runtime`]: `host` |
 //! | the operator's files | [`config`] |
 //! | what workers do: mount, NFS, disks, files, HTTPS | `worker::server` |
 //! | system calls | [`sys`] |
@@ -73,6 +77,8 @@
 //! | driver | what Kubernetes addresses: a component, its grants and its names |
 //! | backend | the storage system far away |
 //! | capability | an interface that the host offers guests |
+//! | ask, answer | what crosses the line between guest code and privilege: a question as plain data, and what comes back |
+//! | handle | a number that stands for something a guest may use, of one kind, for one call |
 //! | grant | the operator's permission to use one, with its limits |
 //! | export | an interface that a component offers: what it exports is what it can do |
 //! | call-out | a FlexVolume command |
@@ -100,7 +106,7 @@
 //! for the two binaries; its interface is not promised to anyone else.
 
 mod bindings;
-mod capability;
+mod broker;
 pub mod config;
 #[cfg(feature = "csi")]
 pub mod csi;

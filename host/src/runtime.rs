@@ -2,11 +2,14 @@
 //!
 //! One call, one instance: a fresh store with its own limits, dropped afterwards. What is loaded, and in which
 //! version, the store of components has. A trap, a limit or a deadline becomes an error that names guest and export;
-//! nothing of a guest survives it.
+//! nothing of a guest survives it. What a guest asks of the host goes to the broker that the call came with: nothing here
+//! knows what was granted, or does what is asked.
 
 mod call;
 mod clock;
 mod guest;
+mod guest_time;
+mod host;
 mod limiter;
 #[cfg(feature = "compiler")]
 mod self_test;
@@ -15,8 +18,8 @@ mod stderr;
 mod wasi;
 mod wasi_stubs;
 
-pub use crate::capability::{DriverState, Purpose};
 pub use call::{AttachRequest, CallSetup, StageRequest};
 pub use guest::{Guest, Runtime};
+pub(crate) use guest_time::GuestTime;
 #[cfg(feature = "compiler")]
-pub use self_test::self_test;
+pub(crate) use self_test::self_test;

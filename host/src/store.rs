@@ -14,6 +14,7 @@ mod by_name;
 mod call_counts;
 #[cfg(feature = "compiler")]
 mod compile;
+mod compile_on_demand;
 mod compile_refusals;
 mod compiled;
 mod components;
@@ -68,7 +69,7 @@ pub use compile::{
     CheckedComponent, CompileError, CompileLimit, CompiledComponent, SelfTest, SelfTestError,
     TestedComponent, check, compile, compiled_before, inspect, serve_compiler,
 };
-pub(crate) use compile_refusals::Refusal;
+pub(crate) use compile_on_demand::have_compiled;
 pub use compiled::CompiledError;
 pub(crate) use compiled::{load, read_manifest};
 pub use components::{

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::volume::Access;
 
+pub use client::{CompileLimits, WorkerLimits};
 pub use device::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
 };

@@ -37,7 +37,6 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "grant",
             "log_file",
             "log_stream",
-            "runtime",
             "store",
             "sys",
             "volume",
@@ -49,21 +48,14 @@ const LAYERS: [(&str, &[&str]); 17] = [
     (
         "driver",
         &[
-            "runtime", "store", "journal", "sys", "worker", "config", "grant", "volume", "error",
+            "runtime", "broker", "store", "journal", "sys", "worker", "config", "grant", "volume",
+            "error",
         ],
     ),
     (
         "runtime",
         &[
-            "bindings",
-            "capability",
-            "store",
-            "config",
-            "grant",
-            "sys",
-            "worker",
-            "volume",
-            "error",
+            "bindings", "broker", "store", "config", "grant", "sys", "worker", "volume", "error",
         ],
     ),
     (
@@ -72,18 +64,16 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "bindings", "config", "grant", "sys", "worker", "volume", "error", "digest",
         ],
     ),
-    (
-        "capability",
-        &["bindings", "grant", "sys", "worker", "volume", "error"],
-    ),
-    ("bindings", &["capability"]),
+    // Between the two of them is the line.
+    ("bindings", &[]),
+    ("broker", &["grant", "sys", "worker", "volume", "error"]),
     ("config", &["grant", "sys", "worker", "volume", "digest"]),
     ("journal", &["sys", "volume", "digest"]),
     ("worker", &["sys", "volume", "error", "digest"]),
-    ("sys", &[]),
     ("grant", &[]),
     ("log_file", &["sys"]),
     ("log_stream", &[]),
+    ("sys", &[]),
 ];
 
 /// Words every layer shares; they import nothing of ours.
@@ -91,18 +81,43 @@ const WORDS: [&str; 3] = ["volume", "error", "digest"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 33] = [
+const CONFINED: [(&str, &[&str], &str); 38] = [
     (
         "wasmtime",
         &[
             "runtime",
+            "bindings",
+            "store/compile",
+            // The one configuration of what compiles and what loads, and the door by which compiled code comes in.
             "store/engine.rs",
             "store/compiled.rs",
-            "store/compile",
-            "bindings",
-            "capability",
         ],
-        "the engine is known where guests are compiled, loaded and called",
+        "the engine is known where guests are compiled, loaded and called: above the line",
+    ),
+    (
+        "crate::worker::client",
+        &["broker", "driver", "store", "worker"],
+        "who executes guest code starts no process",
+    ),
+    (
+        "drivebay::worker::client",
+        &[],
+        "what the binaries do by workers, the library does",
+    ),
+    (
+        "crate::worker::WorkerClient",
+        &["broker", "driver", "worker"],
+        "who executes guest code asks no worker",
+    ),
+    (
+        "crate::broker::WorkerBroker",
+        &["broker", "driver"],
+        "who asks over the line does not know who answers",
+    ),
+    (
+        "crate::broker::Target",
+        &["broker", "driver"],
+        "no path of the node is known where guest code is executed",
     ),
     (
         "wasmparser",
@@ -155,7 +170,13 @@ const CONFINED: [(&str, &[&str], &str); 33] = [
             "journal",
             "store",
             "worker",
-            "capability/signing/answer.rs",
+            "broker/ask.rs",
+            "broker/answer.rs",
+            "broker/handle.rs",
+            "broker/private.rs",
+            "broker/line.rs",
+            "broker/encoding.rs",
+            "broker/signing/answer.rs",
             "volume",
         ],
         "bytes are read and written at the edges",
@@ -168,7 +189,8 @@ const CONFINED: [(&str, &[&str], &str); 33] = [
             "journal",
             "store",
             "worker",
-            "capability/signing/answer.rs",
+            "broker/encoding.rs",
+            "broker/signing/answer.rs",
         ],
         "bytes are read and written at the edges",
     ),
@@ -236,12 +258,12 @@ const CONFINED: [(&str, &[&str], &str); 33] = [
     ),
     (
         "hmac",
-        &["capability/signing"],
+        &["broker/signing"],
         "signatures are made where the keys are",
     ),
     (
         "sha1",
-        &["capability/signing"],
+        &["broker/signing"],
         "signatures are made where the keys are",
     ),
     ("getrandom", &["sys"], "sys is the one door to the kernel"),
@@ -282,8 +304,27 @@ const ACTIONS: [&str; 6] = [
     "std::io",
 ];
 
-/// What only `driver` may know of `grant`: which capabilities a component asks for, not what was granted.
-const DRIVERS_VIEW_OF_GRANT: &str = "grant::Capability";
+/// What everybody may know of `grant`: which capabilities there are, not what was granted.
+const WORD_OF_GRANTS: &str = "grant::Capability";
+
+/// Who knows grants: who reads them, who decides by them, who prints them.
+const GRANTS: [&str; 4] = ["grant", "config", "broker", "commands/check.rs"];
+
+/// Who has a driver's grants in its hands besides.
+const WITH_GRANTS: [(&str, &str); 3] = [
+    (
+        "driver/operation.rs",
+        "hands them to the broker of each call",
+    ),
+    (
+        "driver/filesystem.rs",
+        "has the broker judge a caller's wish",
+    ),
+    (
+        "driver/privileges.rs",
+        "tells what a process has to be allowed for what is granted",
+    ),
+];
 
 /// Where `unsafe` may stand, and for what.
 const UNSAFE: [(&str, &str); 2] = [
@@ -370,13 +411,35 @@ fn no_files_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn the_driver_knows_of_grants_only_which_capabilities_there_are() {
+fn who_knows_grants_is_named_and_others_know_which_capabilities_there_are() {
     let mut complaints = Complaints::default();
-    for line in host_code().iter().filter(|line| line.lies_in("driver")) {
+    let others = host_code()
+        .into_iter()
+        .filter(|line| !GRANTS.iter().any(|place| line.lies_in(place)));
+    for line in others {
         for path in line.paths.iter().filter(|path| ours(path) == Some("grant")) {
-            if !path.contains(DRIVERS_VIEW_OF_GRANT) {
-                complaints.add(line, "of grant, driver may use Capability only");
+            if !path.contains(WORD_OF_GRANTS) {
+                complaints.add(
+                    &line,
+                    &format!("of grants {GRANTS:?} know more than Capability"),
+                );
             }
+        }
+        let has_them = line.text.contains(".grants") || line.text.contains("{ grants");
+        if has_them && !WITH_GRANTS.iter().any(|(place, _)| line.lies_in(place)) {
+            let rule = format!("besides {GRANTS:?} only these have grants: {WITH_GRANTS:?}");
+            complaints.add(&line, &rule);
+        }
+    }
+}
+
+#[test]
+fn no_layer_may_import_one_above_it() {
+    let place = |name: &str| LAYERS.iter().position(|(layer, _)| *layer == name);
+    for (index, (layer, imports)) in LAYERS.iter().enumerate() {
+        for import in *imports {
+            let is_below = place(import).is_none_or(|place| place > index);
+            assert!(is_below, "{layer} imports {import}, which is above it");
         }
     }
 }

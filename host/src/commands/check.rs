@@ -72,7 +72,8 @@ fn check(paths: &Paths, driver: &DriverConfig, work: Work) -> bool {
 }
 
 fn problems_of(paths: &Paths, driver: &DriverConfig, manifest: &Manifest) -> Vec<String> {
-    let ungranted = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
+    let granted = driver.capabilities();
+    let ungranted = store::problems(&manifest.imports, &manifest.exports, &granted);
     let misspelt = config::misspelt_mount_options(paths, driver);
     let mut problems: Vec<String> = ungranted.iter().map(ToString::to_string).collect();
     problems.extend(misspelt.iter().map(ToString::to_string));
@@ -81,6 +82,7 @@ fn problems_of(paths: &Paths, driver: &DriverConfig, manifest: &Manifest) -> Vec
 }
 
 fn print(driver: &DriverConfig, manifest: &Manifest) {
+    let granted = driver.capabilities();
     let named = |wanted: &dyn Fn(Capability) -> bool| {
         list(
             Capability::ALL
@@ -108,7 +110,7 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
     );
     say!(
         "  granted    {}",
-        named(&|capability| driver.grants.includes(capability))
+        named(&|capability| granted.contains(&capability))
     );
     if let Some(grant) = &driver.grants.block_devices {
         print_block_devices(grant);

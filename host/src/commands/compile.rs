@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use drivebay::config::{self, Paths};
 use drivebay::store::{self, ComponentBytes};
-use drivebay::worker::client::CompileLimits;
+use drivebay::worker::CompileLimits;
 
 /// Compile a component for this machine.
 #[derive(Debug, Args)]

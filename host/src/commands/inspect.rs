@@ -9,7 +9,7 @@ use clap::Args;
 use drivebay::error::GuestText;
 use drivebay::grant::Capability;
 use drivebay::store::{self, ComponentBytes, Export, Manifest, Need};
-use drivebay::worker::client::CompileLimits;
+use drivebay::worker::CompileLimits;
 
 use super::compile::LimitArguments;
 

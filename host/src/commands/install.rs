@@ -18,7 +18,7 @@ use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
 use drivebay::log_stream::{self, LogLevel};
 use drivebay::store::{self, ActiveVersions, ComponentBytes, VersionProgress, VersionRecord};
 use drivebay::sys;
-use drivebay::worker::client::CompileLimits;
+use drivebay::worker::CompileLimits;
 
 use super::compile::LimitArguments;
 use super::sources::{Following, Sources};

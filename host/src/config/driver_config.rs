@@ -4,7 +4,7 @@ use super::attach_limits::AttachLimits;
 use super::limits::Limits;
 use super::requirement::Requirement;
 use super::version_rules::VersionRules;
-use crate::grant::Grants;
+use crate::grant::{Capability, Grants};
 use crate::volume::DriverName;
 
 /// One driver, as its file says.
@@ -32,6 +32,15 @@ pub struct DriverConfig {
     pub grants: Grants,
     /// How much of everything.
     pub limits: Limits,
+}
+
+impl DriverConfig {
+    /// What a component of the driver may import.
+    pub fn capabilities(&self) -> Vec<Capability> {
+        let all = Capability::ALL.into_iter();
+        all.filter(|capability| self.grants.includes(*capability))
+            .collect()
+    }
 }
 
 /// `vendor/driver`, as a FlexVolume PersistentVolume names it.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::ConfigError;
 use super::section::Section;
-use crate::worker::JobLimits;
-use crate::worker::client::{CompileLimits, WorkerLimits};
+use crate::worker::{CompileLimits, JobLimits, WorkerLimits};
 
 /// `[limits]`
 #[derive(Debug, Clone)]

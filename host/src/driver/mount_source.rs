@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::mount_rules::occupied;
-use super::mount_spec::MountSpec;
+use super::mount_spec::{MountSpec, narrowed_access};
 use super::mount_table::cached_mount;
 use super::operation::Operation;
 use super::request::VolumeReference;
+use crate::broker::{Purpose, Target};
 use crate::error::DriverError;
-use crate::runtime::{Guest, Purpose, StageRequest};
+use crate::runtime::{Guest, StageRequest};
 use crate::sys::{MountEntry, device_beneath};
 use crate::volume::{Access, AccessType, Parameters};
 use crate::worker::{Request, WorkerClient};
@@ -64,17 +65,22 @@ impl MountSource<'_> {
                 context,
                 publish_context,
             } => {
+                let access = narrowed_access(spec.access, spec.kind);
+                let (setup, target) = operation.setup_with(Target {
+                    path: spec.path.to_owned(),
+                    access,
+                    mounted: found,
+                    purpose: Purpose::Mount,
+                });
                 let request = StageRequest {
                     id: &volume.id,
                     context,
                     publish_context,
-                    access: spec.access,
+                    access,
                     kind: spec.kind,
-                    target: spec.path.to_owned(),
-                    mounted: found,
-                    purpose: Purpose::Mount,
+                    target,
                 };
-                guest.stage_volume(operation.setup(), &request)
+                guest.stage_volume(setup, &request)
             }
             Self::Staging { path, .. } => bind(operation, path.clone(), spec, found),
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::journal::Role;
 use crate::volume::{Access, AccessType};
-use crate::worker::TargetKind;
+use crate::worker::{MountOptions, TargetKind};
 
 /// Where a volume has to be, and how.
 pub(super) struct MountSpec<'a> {
@@ -12,6 +12,16 @@ pub(super) struct MountSpec<'a> {
     pub(super) role: Role,
     pub(super) access: Access,
     pub(super) kind: &'a AccessType,
+}
+
+/// What a caller may do with a volume that is used so: read-only among its mount options is an access.
+pub(super) fn narrowed_access(access: Access, kind: &AccessType) -> Access {
+    match kind {
+        AccessType::Block => access,
+        AccessType::Filesystem { mount_options, .. } => {
+            MountOptions::written(access, mount_options).access()
+        }
+    }
 }
 
 impl MountSpec<'_> {

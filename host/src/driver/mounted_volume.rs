@@ -12,9 +12,10 @@ use super::parameters;
 use super::session::Session;
 use super::staging_check::access_of;
 use super::staging_path::staged_devices;
+use crate::broker::{Purpose, Target};
 use crate::error::{Condition, DriverError};
 use crate::journal::Progress;
-use crate::runtime::{Purpose, StageRequest};
+use crate::runtime::StageRequest;
 use crate::store::{Export, Scope};
 use crate::sys::MountEntry;
 use crate::volume::{AccessType, VolumeId, VolumeKey};
@@ -79,17 +80,22 @@ impl Session {
         });
         let description = &guest.manifest.description;
         let context = parameters::validate_partial(description, Scope::Volume, &context)?;
+        let access = access_of(&mounted.entry);
+        let (setup, target) = operation.setup_with(Target {
+            path: mounted.path.clone(),
+            access,
+            mounted: Some(mounted.entry.clone()),
+            purpose: Purpose::Compare,
+        });
         guest.stage_volume(
-            operation.setup(),
+            setup,
             &StageRequest {
                 id: &VolumeId(key.0.clone()),
                 context: &context,
                 publish_context: &publish_context,
-                access: access_of(&mounted.entry),
+                access,
                 kind: &kind_of(mounted),
-                target: mounted.path.clone(),
-                mounted: Some(mounted.entry.clone()),
-                purpose: Purpose::Compare,
+                target,
             },
         )?;
         self.shared.mount_cache.insert(key, mounted);

@@ -1,13 +1,16 @@
 //! One operation: begun under the lock of what it changes, with workers and a deadline of its own.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::lock::LockScope;
 use super::request::VolumeReference;
-use super::session::Session;
+use super::session::{Session, Shared};
+use crate::broker::{CallBounds, DriverState, Target, TargetHandle, WorkerBroker};
+use crate::config::DriverConfig;
 use crate::error::DriverError;
 use crate::journal::{JournalError, VolumeRecord};
-use crate::runtime::{CallSetup, DriverState};
+use crate::runtime::CallSetup;
 use crate::sys;
 use crate::volume::VolumeKey;
 use crate::worker::client::{SharedWorkers, WorkSite};
@@ -16,15 +19,45 @@ use crate::worker::client::{SharedWorkers, WorkSite};
 pub(super) struct Operation {
     pub(super) deadline: Instant,
     pub(super) workers: SharedWorkers,
+    config: Arc<DriverConfig>,
+    shared: Arc<Shared>,
     state: DriverState,
 }
 
 impl Operation {
+    /// For one call of the guest, which asks a broker of its own.
     pub(super) fn setup(&self) -> CallSetup {
-        CallSetup {
-            worker: Box::new(self.workers.clone()),
+        let bounds = self.bounds();
+        self.setup_of(self.broker(bounds.clone()), bounds)
+    }
+
+    /// The same for a call that is lent a target.
+    pub(super) fn setup_with(&self, target: Target) -> (CallSetup, TargetHandle) {
+        let bounds = self.bounds();
+        let mut broker = self.broker(bounds.clone());
+        let target = broker.lend(target);
+        (self.setup_of(broker, bounds), target)
+    }
+
+    fn bounds(&self) -> CallBounds {
+        CallBounds {
             deadline: self.deadline,
-            driver: self.state.clone(),
+            log_lines: self.config.limits.log_lines,
+            memory: self.state.call_memory(),
+        }
+    }
+
+    fn broker(&self, bounds: CallBounds) -> WorkerBroker {
+        let (driver, grants) = (self.state.clone(), self.config.grants.clone());
+        WorkerBroker::new(driver, grants, Box::new(self.workers.clone()), bounds)
+    }
+
+    fn setup_of(&self, broker: WorkerBroker, bounds: CallBounds) -> CallSetup {
+        CallSetup {
+            broker: Box::new(broker),
+            deadline: bounds.deadline,
+            memory: bounds.memory,
+            guest_time: self.shared.guest_time.clone(),
         }
     }
 }
@@ -52,6 +85,8 @@ impl Session {
         Ok(Operation {
             deadline,
             workers: SharedWorkers::new(lock, self.work_site(), self.shared.network.clone()),
+            config: Arc::clone(&self.config),
+            shared: Arc::clone(&self.shared),
             state: self.state.clone(),
         })
     }

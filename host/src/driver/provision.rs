@@ -29,8 +29,8 @@ impl Session {
     /// Makes a volume, or finds the one that an earlier try made.
     ///
     /// # Errors
-    /// `invalid-argument`: the name, the sizes or a parameter. `unsupported`: content that the component cannot
-    /// start from, because it lacks the export.
+    /// `invalid-argument`: the name, the sizes, a parameter, or a filesystem that may not be made. `unsupported`:
+    /// content that the component cannot start from, because it lacks the export.
     pub fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
         check_name(&request.name)?;
         check_range(request.capacity)?;
@@ -44,14 +44,16 @@ impl Session {
         match &request.source {
             Some(VolumeSource::Volume(source)) => {
                 self.require(&guest, Export::Cloning, "copy volumes")?;
-                guest.clone_volume(operation.setup(), &request, source)
+                self.refuse_unmakeable(&guest, &request)?;
+                return guest.clone_volume(operation.setup(), &request, source);
             }
             Some(VolumeSource::Snapshot(_)) => {
                 self.require(&guest, Export::Snapshots, "restore snapshots")?;
-                guest.create_volume(operation.setup(), &request)
             }
-            None => guest.create_volume(operation.setup(), &request),
+            None => {}
         }
+        self.refuse_unmakeable(&guest, &request)?;
+        guest.create_volume(operation.setup(), &request)
     }
 
     /// Removes a volume; one that does not exist is success. Safe to repeat.
@@ -144,6 +146,7 @@ impl Session {
         let guest = self.controller(&operation, "validate volumes")?;
         let context =
             parameters::validate_partial(&guest.manifest.description, Scope::Volume, context)?;
+        self.refuse_unmountable(&guest, capabilities, &context)?;
         guest.validate_volume(operation.setup(), id, &context, capabilities)
     }
 

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use super::capabilities::{CachedCapabilities, Capabilities};
 use super::mount_cache::MountCache;
 use super::response::Component;
+use crate::broker::DriverState;
 use crate::config::{DriverConfig, Paths};
 use crate::error::{DriverError, GuestText};
 use crate::journal::{DetachedVolumes, Journal};
-use crate::runtime::{DriverState, Runtime};
+use crate::runtime::{GuestTime, Runtime};
 use crate::store::{
     ActiveVersions, ComponentError, ComponentFile, Manifest, RecordError, Scope, Version,
     VersionError,
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) network: NetworkWorkers,
     pub(super) measuring: MeasuringWorkers,
     pub(super) worker_counters: WorkerCounters,
+    pub(super) guest_time: GuestTime,
     pub(super) capabilities: Mutex<Option<CachedCapabilities>>,
     pub(super) mount_cache: MountCache,
     pub(super) closed: OnceLock<()>,

@@ -30,6 +30,9 @@ impl Capability {
         Self::Log,
     ];
 
+    /// Those that every driver has.
+    pub const WITHOUT_GRANT: [Self; 1] = [Self::Log];
+
     /// The interface's name, which is also the grant's.
     pub fn name(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ mod cloning;
 mod controller;
 mod convert;
 mod expansion;
-mod filesystem;
+mod failure;
 mod group_snapshots;
 #[cfg(feature = "compiler")]
 mod identity;
@@ -26,22 +26,25 @@ mod validate;
 mod volume_health;
 mod volume_listing;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use wasmtime::component::{Instance, ResourceTable};
+use wasmtime::component::Instance;
 use wasmtime::{Store, UpdateDeadline};
 
 use super::guest::Guest;
 use super::limiter::{Budget, Limiter};
 use super::state::State;
 use crate::bindings::drivebay::driver::types as wit;
-use crate::capability::{CallContext, CallKeys, LogBudget};
 use crate::error::{Condition, DriverError, ErrorOrigin};
 use crate::store::CallEnd;
+
+use failure::failed_with;
 
 pub use attachment::AttachRequest;
 pub use node::StageRequest;
 pub use setup::CallSetup;
+#[cfg(feature = "compiler")]
+pub(super) use setup::NobodysCall;
 
 /// Bytes a guest may have copied out of its memory by one host call: the largest file the contract lets
 /// through is 64 KiB, a request body some hundred.
@@ -61,53 +64,34 @@ impl Guest {
         export: &str,
         run: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, wit::Error>>,
     ) -> Result<T, DriverError> {
-        let driver = setup.driver.clone();
+        let guest_time = setup.guest_time.clone();
         let mut store = self.store(setup);
         let ticking = self.clock.tick().map_err(|error| {
             DriverError::overloaded("cannot start a clock for the guest").caused_by(error)
         })?;
         let begun = Instant::now();
-        let running = driver.running(store.data().context.log.clone());
         let outcome = store
             .data_mut()
             .take(CALL_BYTES)
             .and_then(|()| self.ready.instantiate(&mut store))
             .and_then(|instance| run(&mut store, &instance));
-        drop((running, ticking));
-        let context = &store.data().context;
-        let waited = context.waited + context.taken.waited;
-        driver.add_guest_time(begun.elapsed().saturating_sub(waited));
+        drop(ticking);
+        let report = store.data_mut().end();
+        guest_time.add(begun.elapsed().saturating_sub(report.waited));
         let outcome = match outcome {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(context.failed_with(error)),
-            Err(error) => Err(self.trap_error(export, &error, &store)),
+            Ok(Err(error)) => Err(failed_with(error, &report)),
+            Err(error) => Err(self.trap_error(export, &error, store.data(), report)),
         };
         self.count(outcome.as_ref().err().map_or(CallEnd::Answered, end_of));
         outcome
     }
 
     fn store(&self, setup: CallSetup) -> Store<State> {
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_HANDLES);
         let budget = Budget::start(&self.limits, setup.deadline);
-        let context = CallContext {
-            table,
-            grants: self.grants.clone(),
-            worker: setup.worker,
-            deadline: setup.deadline,
-            log: LogBudget::new(self.limits.log_lines),
-            taken: setup.driver.call(),
-            driver: setup.driver,
-            keys: CallKeys::default(),
-            unanswered: None,
-            was_full: false,
-            was_broken: false,
-            waited: Duration::ZERO,
-        };
-        let mut store = Store::new(
-            &self.engine,
-            State::new(context, Limiter::new(&self.limits), self.limits.deadline),
-        );
+        let limiter = Limiter::new(&self.limits);
+        let state = State::new(setup, limiter, self.limits.deadline, MAX_HANDLES);
+        let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(HOST_CALL_BYTES);
         store.set_max_component_handles(MAX_HANDLES);

@@ -1,7 +1,6 @@
 //! From a driver's configuration to a guest that can be called.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,14 +9,11 @@ use wasmtime::component::{InstancePre, Linker};
 
 use super::clock::Clock;
 use super::state::State;
-use super::wasi;
-use crate::capability;
+use super::{host, wasi};
 use crate::config::{DriverConfig, Limits, Paths};
 use crate::error::DriverError;
-use crate::grant::Grants;
-use crate::store::{self, CallEnd, CompiledError, ComponentFile, Manifest, Refusal, Trial};
-use crate::sys::{self, Afterwards};
-use crate::worker::client::{self, CompileLimits, CompilerError};
+use crate::grant::Capability;
+use crate::store::{self, CallEnd, CompiledError, ComponentFile, Manifest, Trial};
 
 /// Versions of one driver's component that stay loaded: the current one, and those that volumes in use were
 /// made by.
@@ -58,7 +54,6 @@ pub struct Guest {
     pub(super) engine: Engine,
     pub(super) clock: Arc<Clock>,
     pub(super) ready: InstancePre<State>,
-    pub(super) grants: Grants,
     pub(super) limits: Limits,
     /// Where its calls are counted; none that serve no driver are.
     pub(super) trial: Option<Trial>,
@@ -255,7 +250,6 @@ impl Runtime {
             ready: link(&engine, &component, &manifest, config)?,
             engine,
             clock,
-            grants: config.grants.clone(),
             limits: config.limits.clone(),
             trial: Some(Trial::new(
                 self.paths.clone(),
@@ -295,89 +289,17 @@ impl Runtime {
         Ok((manifest, component))
     }
 
-    /// One compile at a time for each component; whoever waited finds the work done.
+    /// Whoever waited for another one finds the work done.
     fn ask_for_compile(
         &self,
         config: &DriverConfig,
         file: &ComponentFile,
         deadline: Instant,
     ) -> Result<(), DriverError> {
-        self.paths.close().map_err(|error| {
-            DriverError::failed_precondition("cannot rely on what the host keeps on this node")
-                .caused_by(error)
-                .from_process()
-        })?;
-        let lock = self
-            .paths
-            .locks()
-            .join(format!("compile-{}.lock", file.sha256));
-        let lock = sys::Lock::acquire(&lock, deadline).map_err(|error| {
-            DriverError::unavailable(format!(
-                "cannot compile component {:?} now",
-                config.component
-            ))
-            .caused_by(error)
-            .from_process()
-        })?;
-        let _lock = lock.and(Afterwards::Goes);
-        let (engine, _) = self.engine()?;
-        if self.load(&engine, file).is_ok() {
-            return Ok(());
-        }
-        let refusal = Refusal::of(&self.paths, &file.sha256, config.limits.compile);
-        let compiled = match refusal.noted() {
-            Some(reason) => Err(CompilerError::Refused(reason)),
-            None => self.compile(&refusal, file, config.limits.compile, deadline),
-        };
-        compiled.map_err(|error| {
-            let is_refused = matches!(error, CompilerError::Refused(_));
-            let error = DriverError::failed_precondition(format!(
-                "cannot compile component {:?}",
-                config.component
-            ))
-            .caused_by(error);
-            match is_refused {
-                true => error,
-                // The same component may be compiled the next time.
-                false => error.from_process(),
-            }
+        store::have_compiled(&self.paths, config, file, deadline, || {
+            let (engine, _) = self.engine()?;
+            Ok(self.load(&engine, file).is_ok())
         })
-    }
-
-    /// This executable where it can: no other is sure to make code that this one loads.
-    fn compiler(&self) -> PathBuf {
-        match cfg!(feature = "compiler") {
-            true => PathBuf::from(client::THIS_PROGRAM),
-            false => self.paths.compiler(),
-        }
-    }
-
-    fn compile(
-        &self,
-        refusal: &Refusal,
-        file: &ComponentFile,
-        limits: CompileLimits,
-        deadline: Instant,
-    ) -> Result<(), CompilerError> {
-        let compiled = client::run_compiler(
-            &self.compiler(),
-            &[
-                "compile",
-                &file.path.to_string_lossy(),
-                "--compile-time",
-                &format!("{}ms", limits.time.as_millis()),
-                "--compile-memory",
-                &format!("{}KiB", limits.memory_bytes >> 10),
-            ],
-            &self.paths.to_environment(),
-            deadline,
-        );
-        match &compiled {
-            Ok(()) => refusal.forget(),
-            Err(CompilerError::Refused(reason)) => refusal.note(reason),
-            Err(CompilerError::NotRun { .. } | CompilerError::TooSlow(_)) => {}
-        }
-        compiled
     }
 }
 
@@ -397,7 +319,8 @@ fn link(
     manifest: &Manifest,
     config: &DriverConfig,
 ) -> Result<InstancePre<State>, DriverError> {
-    let problems = store::problems(&manifest.imports, &manifest.exports, &config.grants);
+    let granted = config.capabilities();
+    let problems = store::problems(&manifest.imports, &manifest.exports, &granted);
     if !problems.is_empty() {
         let message = format!(
             "component {:?} cannot serve driver {}: {}",
@@ -407,7 +330,7 @@ fn link(
         );
         return Err(DriverError::denied(message));
     }
-    let linked = link_granted(engine, component, manifest, &config.grants)
+    let linked = link_granted(engine, component, manifest, &granted)
         .and_then(|linker| linker.instantiate_pre(component));
     linked.map_err(|error| {
         let message = format!(
@@ -423,14 +346,14 @@ fn link_granted(
     engine: &Engine,
     component: &wasmtime::component::Component,
     manifest: &Manifest,
-    grants: &Grants,
+    granted: &[Capability],
 ) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    capability::link_types(&mut linker, State::context)?;
+    host::link_types(&mut linker)?;
     for capability in
-        store::capabilities(&manifest.imports).filter(|capability| grants.includes(*capability))
+        store::capabilities(&manifest.imports).filter(|capability| granted.contains(capability))
     {
-        capability::link(&mut linker, capability, State::context)?;
+        host::link(&mut linker, capability)?;
     }
     if store::wants_wasi(&manifest.imports) {
         wasi::link(&mut linker, engine, component)?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::capability::NoMemory;
+use crate::broker::NoMemory;
 use crate::config::Limits;
 use crate::sys::ThreadClock;
 

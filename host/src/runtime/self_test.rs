@@ -1,8 +1,7 @@
 //! A component that was just compiled is tried: it is asked who it is, and then what a driver's callers will ask it, as far
-//! as that changes nothing. Nothing is granted, so whatever it asks of the host is denied.
+//! as that changes nothing.
 
 mod dry_pass;
-mod nobodys_call;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,16 +9,14 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
+use super::call::NobodysCall;
 use super::clock::Clock;
 use super::guest::Guest;
 use super::state::State;
-use super::wasi;
-use crate::capability;
+use super::{host, wasi};
 use crate::config::Limits;
-use crate::grant::{Capability, Grants};
+use crate::grant::Capability;
 use crate::store::{self, Description, Interfaces, Manifest, SelfTestError};
-
-use nobodys_call::nobodys_call;
 
 /// A guest that needs longer to say its name is broken. Milliseconds are usual; but a machine from which its host
 /// takes the processors counts that time as the guest's, and operators cannot set these limits.
@@ -30,10 +27,11 @@ const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// [`SelfTestError`]; the message of one that broke down names the function.
-pub fn self_test(
+pub(crate) fn self_test(
     engine: &Engine,
     component: &Component,
     interfaces: &Interfaces,
+    nobodys_call: NobodysCall,
 ) -> Result<Description, SelfTestError> {
     let ready = link_for_description(engine, component, &interfaces.imports)
         .map_err(SelfTestError::Unfit)?;
@@ -44,7 +42,7 @@ pub fn self_test(
         description: description.clone(),
         ..manifest(interfaces)
     });
-    dry_pass::run(guest).map_err(SelfTestError::Broken)?;
+    dry_pass::run(guest, nobodys_call).map_err(SelfTestError::Broken)?;
     Ok(description)
 }
 
@@ -53,7 +51,6 @@ fn undescribed(engine: &Engine, ready: InstancePre<State>, interfaces: &Interfac
         clock: Arc::new(Clock::new(engine.clone())),
         engine: engine.clone(),
         ready,
-        grants: Grants::default(),
         limits: Limits {
             cpu: DESCRIBE_CPU,
             deadline: DESCRIBE_DEADLINE,
@@ -82,9 +79,9 @@ fn link_for_description(
     imports: &[String],
 ) -> wasmtime::Result<InstancePre<State>> {
     let mut linker = Linker::new(engine);
-    capability::link_types(&mut linker, State::context)?;
+    host::link_types(&mut linker)?;
     for capability in Capability::ALL {
-        capability::link(&mut linker, capability, State::context)?;
+        host::link(&mut linker, capability)?;
     }
     if store::wants_wasi(imports) {
         wasi::link(&mut linker, engine, component)?;

@@ -5,39 +5,52 @@ use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
+use super::call::CallSetup;
 use super::limiter::{LimitError, Limiter, MAX_INSTANCES};
 use super::stderr::Stderr;
-use crate::capability::CallContext;
+use crate::broker::{Broker, CallMemory, CallReport};
 use crate::store::MEMORY_RESERVATION;
 
 /// Everything in the store of one call.
 pub(super) struct State {
-    pub(super) context: CallContext,
+    /// Whom all questions go to.
+    pub(super) broker: Box<dyn Broker>,
     pub(super) limiter: Limiter,
+    /// Of WASI alone: what the contract's handles stand for is not known here.
+    pub(super) table: ResourceTable,
+    memory: CallMemory,
+    deadline: Instant,
     begun: Instant,
     /// All that the call was given, for messages.
     whole: Duration,
+    /// How long the guest slept, by WASI.
+    slept: Duration,
     pub(super) stderr: Stderr,
 }
 
 impl State {
-    /// Of a call that begins now and may take so long.
-    pub(super) fn new(context: CallContext, limiter: Limiter, whole: Duration) -> Self {
+    /// Of a call that begins now and may take so long, with so many handles of WASI.
+    pub(super) fn new(setup: CallSetup, limiter: Limiter, whole: Duration, handles: usize) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(handles);
         Self {
-            context,
+            broker: setup.broker,
             limiter,
+            table,
+            memory: setup.memory,
+            deadline: setup.deadline,
             begun: Instant::now(),
             whole,
+            slept: Duration::ZERO,
             stderr: Stderr::default(),
         }
     }
 
-    pub(super) fn context(&mut self) -> &mut CallContext {
-        &mut self.context
-    }
-
-    pub(super) fn table(&self) -> &ResourceTable {
-        &self.context.table
+    /// The call is over: how it went, and how long it waited in all.
+    pub(super) fn end(&mut self) -> CallReport {
+        let mut report = self.broker.end();
+        report.waited += self.slept + self.memory.waited();
+        report
     }
 
     /// What the guest writes to standard error.
@@ -52,7 +65,7 @@ impl State {
 
     /// Takes so much of what all guests of the driver have; waits for it where others have it now.
     pub(super) fn take(&mut self, bytes: usize) -> wasmtime::Result<()> {
-        let taken = self.context.taken.take(bytes, self.context.deadline);
+        let taken = self.memory.take(bytes, self.deadline);
         Ok(taken.map_err(LimitError::AllGuests)?)
     }
 
@@ -63,12 +76,12 @@ impl State {
     /// # Errors
     /// [`LimitError::Sleep`], also for what never comes.
     pub(super) fn sleep_until(&mut self, when: Option<Instant>) -> Result<(), LimitError> {
-        let when = when.filter(|when| *when < self.context.deadline);
+        let when = when.filter(|when| *when < self.deadline);
         let when = when.ok_or(LimitError::Sleep(self.whole))?;
         let pause = when.saturating_duration_since(Instant::now());
         if !pause.is_zero() {
             std::thread::sleep(pause);
-            self.context.waited += pause;
+            self.slept += pause;
         }
         Ok(())
     }
@@ -87,8 +100,7 @@ impl ResourceLimiter for State {
         self.take(more)?;
         if desired as u64 > MEMORY_RESERVATION {
             // It may have to be moved, and there are two of it then.
-            let (taken, deadline) = (&mut self.context.taken, self.context.deadline);
-            let moved = taken.take_buffer(current, deadline);
+            let moved = self.memory.take_buffer(current, self.deadline);
             moved.map_err(LimitError::AllGuests)?;
         }
         Ok(true)

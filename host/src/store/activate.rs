@@ -294,7 +294,7 @@ impl Attempt<'_> {
     }
 
     fn refuse_ungranted(&self, imports: &[String], exports: &[String]) -> Result<(), Failure> {
-        let problems = imports::problems(imports, exports, &self.with.driver.grants);
+        let problems = imports::problems(imports, exports, &self.with.driver.capabilities());
         if problems.is_empty() {
             return Ok(());
         }

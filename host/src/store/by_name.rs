@@ -280,7 +280,7 @@ fn admitted(
         sha256: sha256(),
         source,
     })?;
-    let problems = problems(&manifest.imports, &manifest.exports, &config.grants);
+    let problems = problems(&manifest.imports, &manifest.exports, &config.capabilities());
     if !problems.is_empty() {
         let driver = config.name.clone();
         return Err(ByNameError::NotGranted {

@@ -17,13 +17,13 @@ const LASTS: Duration = Duration::from_secs(300);
 
 /// Of one component, with what it was allowed to take.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(super) struct Refusal {
     file: PathBuf,
     allowed: String,
 }
 
 impl Refusal {
-    pub(crate) fn of(paths: &Paths, sha256: &str, limits: CompileLimits) -> Self {
+    pub(super) fn of(paths: &Paths, sha256: &str, limits: CompileLimits) -> Self {
         Self {
             file: paths.locks().join(format!("compile-{sha256}.refused")),
             // Whoever is allowed more, or is another compiler, tries again.
@@ -32,7 +32,7 @@ impl Refusal {
     }
 
     /// Why it was refused a while ago.
-    pub(crate) fn noted(&self) -> Option<String> {
+    pub(super) fn noted(&self) -> Option<String> {
         let noted = fs::metadata(&self.file)
             .and_then(|file| file.modified())
             .ok()?;
@@ -45,14 +45,14 @@ impl Refusal {
     }
 
     /// One that cannot be noted is found out again.
-    pub(crate) fn note(&self, reason: &str) {
+    pub(super) fn note(&self, reason: &str) {
         let text = format!("{}\n{reason}", self.allowed);
         if let Err(error) = sys::write_durably(&self.file, text.as_bytes()) {
             tracing::warn!(%error, "the next call has the component compiled again");
         }
     }
 
-    pub(crate) fn forget(&self) {
+    pub(super) fn forget(&self) {
         let _ = fs::remove_file(&self.file);
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::error::GuestText;
-use crate::grant::{Capability, Grants};
+use crate::grant::Capability;
 
 /// The contract's version this host speaks, and its package.
 const PACKAGE: &str = "drivebay:driver";
@@ -148,11 +148,15 @@ impl fmt::Display for ImportProblem {
     }
 }
 
-/// Everything that stands between a component and a driver; empty means it may be loaded.
-pub fn problems(imports: &[String], exports: &[String], grants: &Grants) -> Vec<ImportProblem> {
+/// Everything that stands between a component and a driver that has those capabilities; empty means it may be loaded.
+pub fn problems(
+    imports: &[String],
+    exports: &[String],
+    granted: &[Capability],
+) -> Vec<ImportProblem> {
     let mut found: Vec<ImportProblem> = imports
         .iter()
-        .filter_map(|name| import_problem(name, grants))
+        .filter_map(|name| import_problem(name, granted))
         .collect();
     let other_version =
         |name: &&String| Name::parse(name).is_some_and(|name| name.is_other_version());
@@ -200,7 +204,7 @@ pub(crate) fn wants_wasi(imports: &[String]) -> bool {
     imports.iter().any(|name| name.starts_with("wasi:"))
 }
 
-fn import_problem(text: &str, grants: &Grants) -> Option<ImportProblem> {
+fn import_problem(text: &str, granted: &[Capability]) -> Option<ImportProblem> {
     let unknown = || {
         Some(ImportProblem::Unknown {
             name: GuestText::name(text),
@@ -221,7 +225,7 @@ fn import_problem(text: &str, grants: &Grants) -> Option<ImportProblem> {
         return unknown();
     }
     match Capability::from_name(name.interface) {
-        Some(capability) if grants.includes(capability) => None,
+        Some(capability) if granted.contains(&capability) => None,
         Some(capability) => Some(ImportProblem::NotGranted { capability }),
         None if name.interface == "types" => None,
         None => unknown(),
@@ -256,26 +260,26 @@ impl<'a> Name<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::MountsGrant;
 
     fn texts(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
+    const NOTHING: &[Capability] = &Capability::WITHOUT_GRANT;
+
     const IDENTITY: &[&str] = &["drivebay:driver/identity@0.1.0"];
 
     #[test]
     fn a_granted_import_is_no_problem() {
-        let grants = Grants {
-            mounts: Some(MountsGrant::default()),
-            ..Grants::default()
-        };
         let imports = texts(&[
             "drivebay:driver/mounts@0.1.0",
             "drivebay:driver/types@0.1.0",
             "wasi:io/streams@0.2.6",
         ]);
-        assert_eq!(problems(&imports, &texts(IDENTITY), &grants), []);
+        assert_eq!(
+            problems(&imports, &texts(IDENTITY), &[Capability::Mounts]),
+            []
+        );
     }
 
     #[test]
@@ -283,7 +287,7 @@ mod tests {
         let found = problems(
             &texts(&["drivebay:driver/https@0.1.0"]),
             &texts(IDENTITY),
-            &Grants::default(),
+            NOTHING,
         );
         assert_eq!(
             found.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -296,7 +300,7 @@ mod tests {
     #[test]
     fn another_version_names_both() {
         let exports = texts(&["drivebay:driver/identity@0.2.0"]);
-        let found = problems(&[], &exports, &Grants::default());
+        let found = problems(&[], &exports, NOTHING);
         assert_eq!(
             found.iter().map(ToString::to_string).collect::<Vec<_>>(),
             [
@@ -307,26 +311,15 @@ mod tests {
 
     #[test]
     fn foreign_imports_and_missing_identity_are_named() {
-        assert_eq!(
-            problems(&[], &[], &Grants::default()),
-            [ImportProblem::NoIdentity]
-        );
-        let found = problems(
-            &texts(&["acme:fs/raw@1.0.0"]),
-            &texts(IDENTITY),
-            &Grants::default(),
-        );
+        assert_eq!(problems(&[], &[], NOTHING), [ImportProblem::NoIdentity]);
+        let found = problems(&texts(&["acme:fs/raw@1.0.0"]), &texts(IDENTITY), NOTHING);
         assert_eq!(
             found,
             [ImportProblem::Unknown {
                 name: GuestText::name("acme:fs/raw@1.0.0")
             }]
         );
-        let found = problems(
-            &texts(&["drivebay:driver/mounts@0.1.0"]),
-            &[],
-            &Grants::default(),
-        );
+        let found = problems(&texts(&["drivebay:driver/mounts@0.1.0"]), &[], NOTHING);
         assert_eq!(
             found,
             [

@@ -153,7 +153,7 @@ fn allowed(
 }
 
 fn refuse_ungranted(driver: &DriverConfig, manifest: &Manifest) -> Result<(), InstallError> {
-    let problems = problems(&manifest.imports, &manifest.exports, &driver.grants);
+    let problems = problems(&manifest.imports, &manifest.exports, &driver.capabilities());
     match problems.is_empty() {
         true => Ok(()),
         false => Err(InstallError::NotGranted {

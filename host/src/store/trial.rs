@@ -142,7 +142,8 @@ impl Trial {
     /// By the driver's file that counts now, whatever was allowed when it served.
     fn is_allowed(&self, version: &ActiveVersion) -> bool {
         let is_granted = |manifest: Manifest| {
-            problems(&manifest.imports, &manifest.exports, &self.config.grants).is_empty()
+            let granted = self.config.capabilities();
+            problems(&manifest.imports, &manifest.exports, &granted).is_empty()
         };
         // One that this host has not compiled yet may not be compilable any more.
         is_allowed(

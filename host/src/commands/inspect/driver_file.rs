@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use drivebay::grant::{Capability, Grants};
+use drivebay::grant::Capability;
 use drivebay::store::{self, ImportProblem, Manifest};
 
 /// As text. The component goes by its file's name, as `install` takes it.
@@ -17,7 +17,8 @@ pub(super) fn driver_file(file: &Path, manifest: &Manifest) -> String {
          csi-name = \"{name}.example.com\"\n\
          # flexvolume = \"example.com/{name}\"\n"
     );
-    for problem in store::problems(&manifest.imports, &manifest.exports, &Grants::default()) {
+    let granted = &Capability::WITHOUT_GRANT;
+    for problem in store::problems(&manifest.imports, &manifest.exports, granted) {
         if let ImportProblem::NotGranted { capability } = problem {
             text.push('\n');
             text.push_str(section(capability));
@@ -118,7 +119,8 @@ mod tests {
             let driver = parse_driver(Path::new("/etc/drivebay/drivers.d/shelf.toml"), &text)
                 .unwrap_or_else(|error| panic!("{error}\n{text}"));
             assert_eq!(driver.component, "shelf");
-            let left = store::problems(&manifest.imports, &manifest.exports, &driver.grants);
+            let granted = driver.capabilities();
+            let left = store::problems(&manifest.imports, &manifest.exports, &granted);
             assert_eq!(left, [], "{text}");
         }
     }

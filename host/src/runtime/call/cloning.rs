@@ -8,16 +8,12 @@ use crate::volume::{CreateVolume, VolumeId, VolumeInfo};
 
 impl Guest {
     /// `cloning.clone-volume`
-    ///
-    /// # Errors
-    /// `invalid-argument`: a filesystem that may not be made.
     pub fn clone_volume(
         &self,
         setup: CallSetup,
         request: &CreateVolume,
         source: &VolumeId,
     ) -> Result<VolumeInfo, DriverError> {
-        self.refuse_unmakeable(request)?;
         let arguments = wit_create_request(request);
         let said = self.call(setup, "clone-volume", |store, instance| {
             let cloning =

@@ -8,15 +8,11 @@ use crate::volume::{CreateVolume, Parameters, VolumeCapability, VolumeId, Volume
 
 impl Guest {
     /// `controller.create-volume`: empty, or with the content of a snapshot.
-    ///
-    /// # Errors
-    /// `invalid-argument`: a filesystem that may not be made.
     pub fn create_volume(
         &self,
         setup: CallSetup,
         request: &CreateVolume,
     ) -> Result<VolumeInfo, DriverError> {
-        self.refuse_unmakeable(request)?;
         let arguments = wit_create_request(request);
         let said = self.call(setup, "create-volume", |store, instance| {
             let controller =
@@ -40,9 +36,6 @@ impl Guest {
     }
 
     /// `controller.validate-volume`
-    ///
-    /// # Errors
-    /// `unsupported`: a filesystem that may not be mounted.
     pub fn validate_volume(
         &self,
         setup: CallSetup,
@@ -50,7 +43,6 @@ impl Guest {
         context: &Parameters,
         capabilities: &[VolumeCapability],
     ) -> Result<(), DriverError> {
-        self.refuse_unmountable(capabilities, context)?;
         let volume = volume(id, context, &Parameters::default());
         let capabilities = wit_capabilities(capabilities);
         self.call(setup, "validate-volume", |store, instance| {

@@ -8,7 +8,7 @@ use wasmtime::component::Instance;
 use super::validate::Answered;
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
-use crate::capability::value_of;
+use crate::broker::value_of;
 use crate::error::{DriverError, GuestText};
 use crate::runtime::state::State;
 use crate::store::{Description, Export, Need, Parameter, Scope};

@@ -4,10 +4,10 @@ use wasmtime::component::Resource;
 
 use super::convert::{volume, wit_access, wit_use};
 use super::{CallSetup, Guest};
+use crate::bindings::drivebay::driver::mounts::Target;
 use crate::bindings::exports::drivebay::driver as exports;
-use crate::capability::{Purpose, Target};
+use crate::broker::TargetHandle;
 use crate::error::{DriverError, GuestText};
-use crate::sys::MountEntry;
 use crate::volume::{Access, AccessType, Health, NodeInfo, Parameters, Topology, VolumeId};
 
 /// A volume, how it is used, and the target that it belongs at.
@@ -23,12 +23,8 @@ pub struct StageRequest<'a> {
     pub access: Access,
     /// How it appears in a pod.
     pub kind: &'a AccessType,
-    /// Checked by the caller, opened again by the worker.
-    pub target: std::path::PathBuf,
-    /// What is mounted there already.
-    pub mounted: Option<MountEntry>,
-    /// To put it there, or to tell whether it is.
-    pub purpose: Purpose,
+    /// Lent by the call's broker, which knows where it is and what for.
+    pub(crate) target: TargetHandle,
 }
 
 impl Guest {
@@ -39,12 +35,7 @@ impl Guest {
         request: &StageRequest<'_>,
     ) -> Result<(), DriverError> {
         let (access, kind) = wit_use(request.access, request.kind);
-        let target = Target {
-            path: request.target.clone(),
-            access,
-            mounted: request.mounted.clone(),
-            purpose: request.purpose,
-        };
+        let target = request.target.0;
         let arguments = exports::node::StageRequest {
             volume: volume(request.id, request.context, request.publish_context),
             access: wit_access(access),
@@ -53,8 +44,7 @@ impl Guest {
         self.call(setup, "stage-volume", |store, instance| {
             let node =
                 exports::node::GuestIndices::new(&self.ready)?.load(&mut *store, instance)?;
-            let target: Resource<Target> = store.data_mut().context.table.push(target)?;
-            let lent = Resource::new_borrow(target.rep());
+            let lent: Resource<Target> = Resource::new_borrow(target);
             node.call_stage_volume(&mut *store, &arguments, lent)
         })
     }

@@ -6,8 +6,9 @@
 use std::fmt::{self, Write};
 
 use rustc_demangle::try_demangle;
-use wasmtime::{FrameInfo, Store, WasmBacktrace};
+use wasmtime::{FrameInfo, WasmBacktrace};
 
+use crate::broker::CallReport;
 use crate::error::{DriverError, GuestText};
 use crate::runtime::guest::Guest;
 use crate::runtime::limiter::LimitError;
@@ -28,7 +29,8 @@ impl Guest {
         &self,
         export: &str,
         error: &wasmtime::Error,
-        store: &Store<State>,
+        state: &State,
+        report: CallReport,
     ) -> DriverError {
         let description = &self.manifest.description;
         let who = match description.name.as_str() {
@@ -36,7 +38,6 @@ impl Guest {
             "" => format!("the component failed in {export}"),
             name => format!("guest {name} {} failed in {export}", description.version),
         };
-        let state = store.data();
         let cause = GuestText::sentence(&error.root_cause().to_string());
         let written = state.stderr.text();
         tracing::error!(
@@ -53,8 +54,8 @@ impl Guest {
             }
             // The guest was only not given the time to pass it on.
             Some(limit @ (LimitError::Deadline(_) | LimitError::Sleep(_))) => {
-                match &state.context.unanswered {
-                    Some(fault) => DriverError::from(fault.clone()),
+                match report.unanswered {
+                    Some(fault) => DriverError::from(fault),
                     None => DriverError::unavailable(who).caused_by(*limit).from_guest(),
                 }
             }
@@ -69,7 +70,7 @@ impl Guest {
                 DriverError::internal(not_given_back(&who, export)).from_guest()
             }
             None => {
-                let last = last_words(&written).or_else(|| state.context.log.last_error());
+                let last = last_words(&written).or_else(|| report.last_error);
                 let last = last.map_or_else(String::new, |last| format!("; it said last: {last}"));
                 DriverError::internal(format!("{who}: {cause}{last}")).from_guest()
             }

@@ -4,7 +4,7 @@
 //! a bound and no control character, and what a question named, its answer has to be about. What is wrong is not
 //! mended: a shortened id would be another volume's.
 //!
-//! Errors are another matter: their text is for people, and `CallContext::failed_with` cleans it.
+//! Errors are another matter: their text is for people, and `failed_with` cleans it.
 
 use std::collections::BTreeSet;
 use std::fmt;

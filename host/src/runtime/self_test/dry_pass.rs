@@ -6,9 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::nobodys_call::nobodys_call;
 use crate::error::{DriverError, ErrorOrigin};
-use crate::runtime::call::{AttachRequest, CallSetup};
+use crate::runtime::call::{AttachRequest, CallSetup, NobodysCall};
 use crate::runtime::guest::Guest;
 use crate::store::{Description, Export, Need, Scope};
 use crate::sys::ThreadClock;
@@ -153,7 +152,7 @@ const TRIALS: [Trial; 16] = [
 
 /// # Errors
 /// That of the first function in which the guest broke down; its name is in the message.
-pub(super) fn run(mut guest: Guest) -> Result<(), DriverError> {
+pub(super) fn run(mut guest: Guest, nobodys_call: NobodysCall) -> Result<(), DriverError> {
     let asked = Asked {
         volume: VolumeId(ID.to_owned()),
         node: NodeId(ID.to_owned()),

@@ -63,5 +63,5 @@ fn subscribe(
 ) -> wasmtime::Result<(Resource<Pollable>,)> {
     let when = from.checked_add(Duration::from_nanos(nanoseconds));
     let pollable = when.map_or(Pollable::Never, Pollable::At);
-    Ok((store.data_mut().context().table.push(pollable)?,))
+    Ok((store.data_mut().table.push(pollable)?,))
 }

@@ -34,7 +34,7 @@ impl Interface<'_> {
             name,
             ResourceType::host::<R>(),
             |mut store: StoreContextMut<'_, State>, handle| {
-                let table = &mut store.data_mut().context().table;
+                let table = &mut store.data_mut().table;
                 table.delete(Resource::<R>::new_own(handle))?;
                 Ok(())
             },

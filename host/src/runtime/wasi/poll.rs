@@ -75,5 +75,5 @@ fn of(
     store: &StoreContextMut<'_, State>,
     handle: &Resource<Pollable>,
 ) -> wasmtime::Result<Pollable> {
-    Ok(*store.data().table().get(handle)?)
+    Ok(*store.data().table.get(handle)?)
 }

@@ -76,7 +76,7 @@ fn define_writing(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
             &format!("[method]output-stream.{name}"),
             |mut store, (output, written): (Resource<Output>, Vec<u8>)| {
                 let state = store.data_mut();
-                if *state.context().table.get(&output)? == Output::Stderr {
+                if *state.table.get(&output)? == Output::Stderr {
                     state.stderr().keep(&written);
                 }
                 Ok((Answer::Ok(()),))
@@ -114,15 +114,13 @@ fn define_subscribe<R: 'static>(
 ) -> wasmtime::Result<()> {
     interface.func_wrap(
         &format!("[method]{resource}.subscribe"),
-        |mut store, (_,): (Resource<R>,)| {
-            Ok((store.data_mut().context().table.push(Pollable::Ready)?,))
-        },
+        |mut store, (_,): (Resource<R>,)| Ok((store.data_mut().table.push(Pollable::Ready)?,)),
     )
 }
 
 pub(super) fn define_stdin(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
     interface.func_wrap("get-stdin", |mut store, ()| {
-        Ok((store.data_mut().context().table.push(Input)?,))
+        Ok((store.data_mut().table.push(Input)?,))
     })
 }
 
@@ -132,6 +130,6 @@ pub(super) fn define_output(
     output: Output,
 ) -> wasmtime::Result<()> {
     interface.func_wrap(name, move |mut store, ()| {
-        Ok((store.data_mut().context().table.push(output)?,))
+        Ok((store.data_mut().table.push(output)?,))
     })
 }

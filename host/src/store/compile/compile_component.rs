@@ -10,7 +10,7 @@ use wasmtime::component::Component;
 
 use super::answer::{self, Done, Question, Refusal};
 use crate::error::DriverError;
-use crate::grant::Grants;
+use crate::grant::Capability;
 use crate::store::contract::{self, Complexity, ContractError, Structure};
 use crate::store::imports::ImportProblem;
 use crate::store::manifest::{Description, Interfaces};
@@ -83,7 +83,8 @@ fn compile(component: &[u8]) -> Result<Vec<u8>, Refusal> {
 
 /// Grants are a driver's; versions and unknown imports are wrong for every driver.
 fn refuse_misfits(found: &Interfaces) -> Result<(), Refusal> {
-    let problems = imports::problems(&found.imports, &found.exports, &Grants::default());
+    let granted = &Capability::WITHOUT_GRANT;
+    let problems = imports::problems(&found.imports, &found.exports, granted);
     let misfit = problems
         .iter()
         .find(|problem| !matches!(problem, ImportProblem::NotGranted { .. }));

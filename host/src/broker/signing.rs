@@ -1,0 +1,113 @@
+//! `signing`: signatures by keys that stay here.
+//!
+//! A guest gets a key's public id, what has to be sent along, and signatures. The secret is in this
+//! process's memory while it is needed, and nowhere else: not on disk, not in a log line, not in an error.
+
+mod answer;
+mod cache;
+mod key;
+mod local;
+mod remote;
+mod renewal;
+mod time;
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::answer::Answer;
+use super::ask::SigningAsk;
+use super::error::BrokerError;
+use super::handle::SigningKeyHandle;
+use super::known_value::known_value;
+use super::name::nameable;
+use super::private::Private;
+use super::worker_broker::WorkerBroker;
+use crate::error::DriverError;
+use crate::grant::{Capability, KeySource, Refusal, SigningGrant};
+use crate::sys;
+
+pub(crate) use cache::KeyCache;
+pub(crate) use key::CallKeys;
+use key::{Algorithm, Key};
+
+impl WorkerBroker {
+    pub(super) fn signing(&mut self, ask: SigningAsk) -> Result<Answer, BrokerError> {
+        match ask {
+            SigningAsk::Id { signing_key } => {
+                Ok(Answer::KeyId(self.opened_key(signing_key)?.id.clone()))
+            }
+            SigningAsk::SessionToken { signing_key } => {
+                let token = self.opened_key(signing_key)?.session_token()?;
+                Ok(Answer::SessionToken(Private(token)))
+            }
+            SigningAsk::Sign {
+                signing_key,
+                algorithm,
+                message,
+            } => {
+                let algorithm = known_value("algorithm", &algorithm, &Algorithm::NAMED)?;
+                let signature = self.opened_key(signing_key)?.sign(algorithm, &message.0)?;
+                Ok(Answer::Signature(Private(signature)))
+            }
+            // Fetches nothing yet: that happens when something is asked of the key.
+            SigningAsk::OpenKey { name } => {
+                nameable(&name)?;
+                self.signing_grant(&name)?;
+                Ok(Answer::SigningKey(self.held.insert_signing_key(name)?))
+            }
+            SigningAsk::NowSeconds {} => Ok(Answer::Seconds(sys::now_seconds())),
+            SigningAsk::Nonce {} => {
+                let random = sys::random_bytes().map_err(|error| {
+                    DriverError::internal("cannot get random numbers").caused_by(error)
+                })?;
+                Ok(Answer::Nonce(Private(random.to_vec())))
+            }
+            SigningAsk::Sha256 { message } => {
+                Ok(Answer::Hash(Private(Sha256::digest(message.0).to_vec())))
+            }
+        }
+    }
+
+    fn signing_grant(&self, name: &str) -> Result<&SigningGrant, Refusal> {
+        self.grants.signing.get(name).ok_or_else(|| Refusal {
+            capability: Capability::Signing,
+            scope: format!("key {name:?}"),
+            grant: format!(
+                "grants.signing has {:?}",
+                self.grants.signing.keys().collect::<Vec<_>>()
+            ),
+        })
+    }
+
+    fn opened_key(&mut self, handle: SigningKeyHandle) -> Result<Arc<Key>, BrokerError> {
+        let name = self.held.signing_key(handle)?.clone();
+        self.key(&name)
+    }
+
+    /// The same key all through a call.
+    fn key(&mut self, name: &str) -> Result<Arc<Key>, BrokerError> {
+        if let Some(key) = self.keys.get(name) {
+            return Ok(Arc::clone(key));
+        }
+        let grant = self.signing_grant(name)?.clone();
+        let key = match &grant.source {
+            KeySource::File(source) => local::from_files(name, source).map(Arc::new)?,
+            KeySource::Environment(source) => {
+                local::from_environment(name, source, |variable| std::env::var(variable).ok())
+                    .map(Arc::new)?
+            }
+            KeySource::Metadata(source) => self.current(name, source.refresh_before, |broker| {
+                broker.fetch_from_metadata(name, source)
+            })?,
+            KeySource::Oidc(source) => self.current(name, source.refresh_before, |broker| {
+                broker.fetch_by_oidc(name, source)
+            })?,
+        };
+        self.keys.insert(name.to_owned(), Arc::clone(&key));
+        Ok(key)
+    }
+}
+
+#[cfg(test)]
+mod tests;
