@@ -15,7 +15,7 @@ use crate::steps::say;
 use crate::workspace::Workspace;
 
 /// All that is tested.
-const BUILD: [&str; 19] = [
+const BUILD: [&str; 23] = [
     "test",
     "--no-run",
     "--lib",
@@ -31,6 +31,10 @@ const BUILD: [&str; 19] = [
     "drivebay",
     "--package",
     "drivebay-ecs-emulator",
+    "--package",
+    "drivebay-line-above",
+    "--package",
+    "drivebay-line-below",
     "--package",
     "drivebay-tests",
     "--package",

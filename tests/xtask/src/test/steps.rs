@@ -91,7 +91,7 @@ pub(super) const STEPS: [Step; 19] = [
     },
     Step {
         name: "unit",
-        about: "the host's, the tasks' and the ECS emulator's own tests",
+        about: "the host's, the tasks' and the ECS emulator's own tests; each side of the line without the other",
         needs: &[],
         claims: &[Claim::Workspace, Claim::Kernel],
         check: unit,
@@ -229,12 +229,17 @@ fn lint_guests(workspace: &Workspace) -> Result<Counts> {
     ]))
 }
 
-/// What needs root runs as root, and nothing is skipped in silence.
+/// What needs root runs as root, and nothing is skipped in silence. Beside the host's own tests, those of each side of
+/// the line run without the other.
 fn unit(workspace: &Workspace) -> Result<Counts> {
     setup::ensure(workspace, &[Part::Test], &mut Steps::new("setup", 0))?;
     let programs = test_programs(workspace)?;
-    let is_unit = |program: &Program| !is_outside(workspace, program);
-    programs::run(&programs, is_unit, &["--include-ignored"])
+    let line = workspace.root().join("tests/line");
+    let is_side = |program: &Program| program.directory.starts_with(&line);
+    let is_unit = |program: &Program| !is_outside(workspace, program) && !is_side(program);
+    let units = programs::run(&programs, is_unit, &["--include-ignored"]);
+    let sides = programs::run(&programs, is_side, &["broker::", "runtime::"]);
+    all([units, sides])
 }
 
 fn is_outside(workspace: &Workspace, program: &Program) -> bool {

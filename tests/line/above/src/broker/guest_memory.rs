@@ -1,0 +1,1 @@
+../../../../../host/src/broker/guest_memory.rs

@@ -1,0 +1,1 @@
+../../../../../host/src/broker/known_value.rs
