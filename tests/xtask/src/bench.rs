@@ -9,13 +9,14 @@
 mod csi;
 mod full_node;
 mod guest;
+mod line;
 mod measure;
 mod node;
 mod swap;
 mod table;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -48,9 +49,15 @@ pub(crate) struct Arguments {
     /// Only what a hot swap costs
     #[arg(long, conflicts_with_all = ["only_csi", "only_mounts"])]
     only_swap: bool,
+    /// Only what guests pay for what they ask, beside another build's `drivebay` and `drivebay-shim` in that directory
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["only_csi", "only_mounts", "only_swap"])]
+    only_line_beside: Option<PathBuf>,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    if let Some(other) = &arguments.only_line_beside {
+        return line(workspace, other);
+    }
     let only = (
         arguments.only_csi,
         arguments.only_mounts,
@@ -81,6 +88,19 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         0 => steps.verdict("every target is met"),
         missed => steps.verdict(format_args!("{missed} targets are missed on this machine")),
     }
+    Ok(())
+}
+
+/// Prints what the line costs. Part of no other run, as it takes a second build.
+fn line(workspace: &Workspace, other: &Path) -> Result<()> {
+    let mut steps = Steps::new("cargo xtask bench", build::STEPS + 1);
+    setup::ensure(workspace, &[Part::Bench], &mut steps)?;
+    build::everything(workspace, &mut steps)?;
+    let mut table = Table::default();
+    let about = format!("call guests beside {}", other.display());
+    steps.run(about, || line::measure(workspace, other, &mut table))?;
+    say(format_args!("\n{table}"));
+    steps.verdict(format_args!("{} targets are missed", table.missed()));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use drivebay_testbed::{Layout, Scratch};
@@ -22,10 +23,18 @@ pub(super) struct Node {
 impl Node {
     /// Installs both drivers and mounts a volume by each.
     pub(super) fn prepare(workspace: &Workspace) -> Result<Self> {
-        let root = Scratch::at(&workspace.target().join("bench"))?;
-        let binaries = workspace.binaries();
+        Self::prepare_at(workspace, "bench", &workspace.binaries())
+    }
+
+    /// The same beneath another directory of `target`, by other binaries.
+    pub(super) fn prepare_at(
+        workspace: &Workspace,
+        directory: &str,
+        binaries: &Path,
+    ) -> Result<Self> {
+        let root = Scratch::at(&workspace.target().join(directory))?;
         let node = Self {
-            node: drivebay_testbed::Node::new(root.path(), Layout::SHORT, &binaries)?,
+            node: drivebay_testbed::Node::new(root.path(), Layout::SHORT, binaries)?,
             _root: root,
         };
         for directory in ["pool/data", "staging", "ours", "theirs"] {
@@ -53,6 +62,16 @@ impl Node {
     /// What every measured program gets.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         self.node.environment()
+    }
+
+    /// The same calls with the node's environment in their own words, for two nodes that take turns.
+    pub(super) fn anywhere(&self, calls: &[Vec<String>]) -> Vec<Vec<String>> {
+        let environment = self.environment().into_iter();
+        let environment = environment.map(|(name, value)| format!("{name}={value}"));
+        let env: Vec<String> = std::iter::once("/usr/bin/env".to_owned())
+            .chain(environment)
+            .collect();
+        calls.iter().map(|call| [&env[..], call].concat()).collect()
     }
 
     pub(super) fn init(&self) -> Vec<String> {
