@@ -15,6 +15,10 @@ use drivebay::log_file::LogFile;
 use drivebay::sys;
 use drivebay::worker::server;
 
+/// Secrets come through buffers that are nobody's here.
+#[global_allocator]
+static MEMORY: sys::WipingAllocator = sys::WipingAllocator;
+
 fn main() -> ExitCode {
     sys::forbid_core_dumps();
     let mut arguments = std::env::args_os();
