@@ -23,22 +23,37 @@ mod csi {
             println!("cargo::rerun-if-changed={proto}");
         }
         let files = protox::compile(protos, ["proto"])?;
-        let messages = files.file.iter().flat_map(|file| &file.message_type);
-        let secretive: Vec<&str> = messages
-            .filter(|message| message.field.iter().any(|field| field.name() == "secrets"))
-            .map(|message| message.name())
-            .collect();
-        let mut shown_as_nothing = String::new();
+        let csi = files.file.iter().filter(|file| file.package() == "csi.v1");
+        let (mut secretive, mut secrets) = (Vec::new(), String::new());
+        for message in csi.flat_map(|file| &file.message_type) {
+            let name = message.name();
+            let has_secrets = message.field.iter().any(|field| field.name() == "secrets");
+            if name.ends_with("Request") {
+                let taken = match has_secrets {
+                    true => "::std::mem::take(&mut self.secrets)",
+                    false => "::std::default::Default::default()",
+                };
+                write!(
+                    secrets,
+                    "impl crate::csi::secrets::BringsSecrets for {name} {{\n    \
+                     fn take_secrets(&mut self) -> ::std::collections::BTreeMap<String, String> {{\n        \
+                     {taken}\n    }}\n}}\n"
+                )?;
+            }
+            if has_secrets {
+                secretive.push(name);
+            }
+        }
         for name in &secretive {
             write!(
-                shown_as_nothing,
+                secrets,
                 "impl ::std::fmt::Debug for {name} {{\n    \
                  fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {{\n        \
                  f.write_str(\"{name}(***)\")\n    }}\n}}\n"
             )?;
         }
         let out = PathBuf::from(std::env::var("OUT_DIR")?);
-        std::fs::write(out.join("secretive.rs"), shown_as_nothing)?;
+        std::fs::write(out.join("secretive.rs"), secrets)?;
         let paths = secretive.iter().map(|name| format!(".csi.v1.{name}"));
         tonic_prost_build::configure()
             .build_client(false)

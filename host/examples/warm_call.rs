@@ -16,8 +16,8 @@ use drivebay::worker::client::{
     NetworkWorkers, SharedWorkers, WorkSite, WorkerCounters, WorkerLimits,
 };
 use drivebay::worker::{
-    Body, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Reply, Request, WorkerClient,
-    server,
+    Body, Credentials, HttpsMessage, HttpsRequest, HttpsResponse, JobLimits, Reply, Request,
+    WorkerClient, server,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -135,6 +135,7 @@ impl Native {
             port,
             headers: self.headers(authority, &query)?,
             body: Body::default(),
+            credentials: Credentials::OfDriver,
             ca: Some(self.ca.clone()),
             timeout: Duration::from_secs(10),
             max_response_bytes: 1 << 20,

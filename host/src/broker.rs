@@ -44,6 +44,7 @@ mod private;
 mod record;
 mod redact;
 mod refusal_counts;
+mod secrets;
 mod signing;
 mod size;
 mod worker_broker;
@@ -55,14 +56,15 @@ use size::MAX_ASK_BYTES;
 pub(crate) use answer::Response;
 pub(crate) use answer::{Answer, DeviceContent, Told};
 pub(crate) use ask::{
-    Ask, BlockDevicesAsk, FilesAsk, HttpsAsk, Identity, Level, LogAsk, MountsAsk, RemoteSource,
-    Request, SigningAsk,
+    Ask, BasicAuthentication, BlockDevicesAsk, FilesAsk, HttpsAsk, Identity, Level, LogAsk,
+    MountsAsk, RemoteSource, Request, SecretHeader, SecretOption, SecretsAsk, SigningAsk, User,
 };
 pub(crate) use driver_state::DriverState;
 pub(crate) use filesystem::refused_filesystem;
 pub(crate) use guest_memory::{CallMemory, NoMemory};
 pub(crate) use handle::{
-    DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SigningKeyHandle, TargetHandle,
+    DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SecretHandle, SigningKeyHandle,
+    TargetHandle,
 };
 pub(crate) use held::{Purpose, Target};
 #[cfg(feature = "compiler")]
@@ -101,6 +103,7 @@ impl WorkerBroker {
             Ask::BlockDevices(ask) => self.block_devices(ask),
             Ask::Https(ask) => self.https(ask),
             Ask::Signing(ask) => self.signing(ask),
+            Ask::Secrets(ask) => self.secrets(ask),
             Ask::Log(ask) => Ok(self.log(ask)),
             Ask::Drop(handle) => {
                 self.held.give_back(handle)?;

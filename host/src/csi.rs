@@ -6,6 +6,7 @@
 //! identity          who is there; never waits
 //! controller, node  one method for each RPC: words in, one operation, words out
 //! group_controller  the same for what is done to several volumes at once
+//! secrets           what a call brings and nobody keeps
 //! request, response their words and ours; volume_health: those of the alpha health calls
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
@@ -35,6 +36,7 @@ mod proto;
 mod registration;
 mod request;
 mod response;
+mod secrets;
 mod serve;
 mod service;
 mod status;

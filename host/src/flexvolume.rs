@@ -76,8 +76,10 @@ pub fn answer(
         component.version = tracing::field::Empty
     );
     let _entered = span.enter();
-    let outcome =
-        open(&DriverPath::from_program(program)).and_then(|session| carry_out(&session, &callout));
+    let outcome = open(&DriverPath::from_program(program)).and_then(|session| {
+        let session = session.with_secrets(&callout.secrets());
+        carry_out(&session, &callout)
+    });
     match outcome {
         Ok(reply) => {
             tracing::info!("done");
@@ -147,7 +149,6 @@ fn mount(session: &Session, directory: &str, options: &Options) -> Result<Reply,
         staging: None,
         publish_context: Parameters::default(),
         staged_for: StagedFor::FirstPod,
-        secrets: options.secrets().clone(),
     };
     match attach {
         AttachMode::Never | AttachMode::ByKubelet => session.publish_volume(&request)?,

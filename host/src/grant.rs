@@ -13,6 +13,7 @@ mod mount_option;
 mod mounts;
 mod origin;
 mod path;
+mod secrets;
 mod security_label;
 mod signing;
 mod source_pattern;
@@ -31,6 +32,7 @@ pub use mount_option::{GrantedOption, GrantedOptionError, GrantedOptions};
 pub use mounts::MountsGrant;
 pub use origin::{Origin, OriginError};
 pub use path::{Misread, PathPattern, misread};
+pub use secrets::{BasicPart, SecretGrant, SigningUse};
 pub use security_label::{is_label, takes_label};
 pub use signing::{
     EnvironmentSource, FieldNames, FileSource, FormValues, KeySource, MetadataSource, OidcSource,
@@ -51,6 +53,8 @@ pub struct Grants {
     pub https: BTreeMap<String, HttpsGrant>,
     /// `[grants.signing.NAME]`, by name
     pub signing: BTreeMap<String, SigningGrant>,
+    /// `[grants.secrets.NAME]`, by name
+    pub secrets: BTreeMap<String, SecretGrant>,
 }
 
 impl Grants {
@@ -61,7 +65,11 @@ impl Grants {
             Capability::Files => self.files.is_some(),
             Capability::BlockDevices => self.block_devices.is_some(),
             Capability::Https => !self.https.is_empty(),
-            Capability::Signing => !self.signing.is_empty(),
+            Capability::Signing => {
+                let mut secrets = self.secrets.values();
+                !self.signing.is_empty() || secrets.any(|secret| !secret.signing.is_empty())
+            }
+            Capability::Secrets => !self.secrets.is_empty(),
             Capability::Log => true,
         }
     }

@@ -25,7 +25,7 @@ pub use provision::{
     AccessMode, CapacityRange, CreateVolume, Topology, VolumeCapability, VolumeInfo, VolumePage,
     VolumeSource,
 };
-pub use secret::{Secret, Secrets};
+pub use secret::{Secret, Secrets, SecretsError};
 pub use snapshot::{
     CreateGroupSnapshot, CreateSnapshot, GroupSnapshot, Readiness, Snapshot, SnapshotFilter,
     SnapshotPage,

@@ -32,13 +32,13 @@ pub use device::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
 };
 pub use fault::{Fault, FaultKind};
-pub use https::{Body, HttpsMessage, HttpsRequest, HttpsResponse};
+pub use https::{Body, Credentials, HttpsMessage, HttpsRequest, HttpsResponse};
 pub use job_limits::JobLimits;
 pub use measured::{Measured, Room};
 pub use mount_flags::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };
-pub use remote::{Reached, Remote, Server, nfs_port, source_text};
+pub use remote::{Reached, Remote, SecretOption, Server, server_port, source_text};
 
 /// Whoever carries out requests.
 pub trait WorkerClient: Send {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ask::Pairs;
-use super::handle::{DeviceHandle, DirectoryHandle, EndpointHandle, SigningKeyHandle};
+use super::handle::{
+    DeviceHandle, DirectoryHandle, EndpointHandle, SecretHandle, SigningKeyHandle,
+};
 use super::private::Private;
 use crate::error::Condition;
 
@@ -29,6 +31,7 @@ pub(crate) enum Answer {
     Region(Option<String>),
     Response(Response),
     SigningKey(SigningKeyHandle),
+    Secret(SecretHandle),
     KeyId(String),
     SessionToken(Private<Option<String>>),
     Signature(Private<Vec<u8>>),

@@ -6,12 +6,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::handle::{
-    DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SigningKeyHandle, TargetHandle,
+    DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SecretHandle, SigningKeyHandle,
+    TargetHandle,
 };
 use super::private::Private;
 
 /// A name and, where there is one, its value.
 pub(crate) type MountOption = (String, Option<String>);
+
+/// A mount option, and the secret that is its value.
+pub(crate) type SecretOption = (String, SecretHandle);
 
 /// Names and values of a query, or of headers.
 pub(crate) type Pairs = Vec<(String, String)>;
@@ -25,6 +29,7 @@ pub(crate) enum Ask {
     BlockDevices(BlockDevicesAsk),
     Https(HttpsAsk),
     Signing(SigningAsk),
+    Secrets(SecretsAsk),
     Log(LogAsk),
     /// A handle is given back.
     Drop(Handle),
@@ -39,6 +44,12 @@ pub(crate) enum MountsAsk {
         source: RemoteSource,
         options: Vec<MountOption>,
     },
+    MountRemoteWithSecrets {
+        target: TargetHandle,
+        source: RemoteSource,
+        options: Vec<MountOption>,
+        secret_options: Vec<SecretOption>,
+    },
     Bind {
         target: TargetHandle,
         directory: DirectoryHandle,
@@ -50,6 +61,11 @@ pub(crate) enum MountsAsk {
     OpenRemote {
         source: RemoteSource,
         options: Vec<MountOption>,
+    },
+    OpenRemoteWithSecrets {
+        source: RemoteSource,
+        options: Vec<MountOption>,
+        secret_options: Vec<SecretOption>,
     },
 }
 
@@ -186,6 +202,12 @@ pub(crate) enum HttpsAsk {
         endpoint: EndpointHandle,
         request: Request,
     },
+    SendWithSecrets {
+        endpoint: EndpointHandle,
+        request: Request,
+        headers: Vec<SecretHeader>,
+        basic: Option<BasicAuthentication>,
+    },
     OpenEndpoint {
         name: String,
     },
@@ -202,6 +224,28 @@ pub(crate) struct Request {
     pub(crate) query: Private<Pairs>,
     pub(crate) headers: Private<Pairs>,
     pub(crate) body: Private<Vec<u8>>,
+}
+
+/// A header whose value is a text and a secret behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecretHeader {
+    pub(crate) name: String,
+    pub(crate) prefix: String,
+    pub(crate) secret: SecretHandle,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BasicAuthentication {
+    pub(crate) user: User,
+    pub(crate) password: SecretHandle,
+}
+
+/// Whose password it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum User {
+    Name(String),
+    Secret(SecretHandle),
 }
 
 /// `signing`
@@ -222,11 +266,23 @@ pub(crate) enum SigningAsk {
     OpenKey {
         name: String,
     },
+    OpenSecretKey {
+        id: String,
+        secret: SecretHandle,
+        session_token: Option<SecretHandle>,
+    },
     NowSeconds {},
     Nonce {},
     Sha256 {
         message: Private<Vec<u8>>,
     },
+}
+
+/// `secrets`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub(crate) enum SecretsAsk {
+    OpenSecret { name: String },
 }
 
 /// `log`
@@ -260,6 +316,7 @@ of_interfaces! {
     BlockDevices(BlockDevicesAsk)
     Https(HttpsAsk)
     Signing(SigningAsk)
+    Secrets(SecretsAsk)
     Log(LogAsk)
 }
 

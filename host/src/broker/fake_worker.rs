@@ -10,7 +10,8 @@ use crate::error::Condition;
 use crate::grant::Grants;
 use crate::volume::DriverName;
 use crate::worker::{
-    Body, Fault, FaultKind, HttpsRequest, HttpsResponse, Reply, Request, WorkerClient,
+    Body, DirectoryOrigin, Fault, FaultKind, HttpsRequest, HttpsResponse, Reached, Reply, Request,
+    WorkerClient,
 };
 
 /// Every name has this address; it is nobody's.
@@ -77,10 +78,13 @@ pub(super) fn refused<T: fmt::Debug>(answer: Result<T, Told>, condition: Conditi
 impl WorkerClient for FakeWorker {
     fn call(&mut self, request: Request, _deadline: Instant) -> Result<Reply, Fault> {
         let none = || Fault::new(FaultKind::Unreachable, "nobody answers");
+        let mut asked = self.asked.lock().expect("no panic");
+        if let Some(reply) = mounted(&request, &mut asked) {
+            return Ok(reply);
+        }
         let Request::Https(request) = request else {
             return Err(none());
         };
-        let mut asked = self.asked.lock().expect("no panic");
         let message = match request {
             HttpsRequest::Resolve { host } => {
                 asked.push(format!("RESOLVE {host}"));
@@ -107,4 +111,31 @@ impl WorkerClient for FakeWorker {
             body: Body::new(body.into_bytes()),
         }))
     }
+}
+
+/// Of mounts: every server is reached, and each mount is noted as `MOUNT SOURCE`, an option a line, secrets last.
+fn mounted(request: &Request, asked: &mut Vec<String>) -> Option<Reply> {
+    if let Request::Reach(server) = request {
+        return Some(Reply::Reached(Reached {
+            server: *server.addresses.first()?,
+            client: None,
+        }));
+    }
+    let (Request::MountRemote { remote, .. }
+    | Request::OpenDirectory {
+        directory: DirectoryOrigin::Remote(remote),
+    }) = request
+    else {
+        return None;
+    };
+    let mut text = format!("MOUNT {} {}", remote.fs_type, remote.source_text());
+    for (name, value) in &remote.options {
+        text += &format!("\n{name}={}", value.as_deref().unwrap_or_default());
+    }
+    for secret in &remote.secrets {
+        let value = String::from_utf8_lossy(secret.value.as_bytes());
+        text += &format!("\n{}={value}", secret.name);
+    }
+    asked.push(text);
+    Some(Reply::Done)
 }

@@ -54,4 +54,6 @@ handles! {
     Endpoint(EndpointHandle) = "endpoint",
     /// One granted key.
     SigningKey(SigningKeyHandle) = "signing-key",
+    /// What the call brought under a granted name.
+    Secret(SecretHandle) = "secret",
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::handle::{
-    DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SigningKeyHandle, TargetHandle,
+    DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SecretHandle, SigningKeyHandle,
+    TargetHandle,
 };
 use super::line::Violation;
+use super::signing::Key;
 use crate::sys::MountEntry;
 use crate::volume::Access;
 use crate::worker::{DirectoryOrigin, WantedDevice};
@@ -49,8 +52,18 @@ enum Held {
     Device(WantedDevice),
     /// By its name in the driver's grants.
     Endpoint(String),
-    /// By its name in the driver's grants.
-    SigningKey(String),
+    SigningKey(KeyOrigin),
+    /// By its name in the driver's grants and in what the call brought.
+    Secret(String),
+}
+
+/// Where a key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeyOrigin {
+    /// The driver's grants, by that name.
+    Granted(String),
+    /// The call, which brought the secret of that name.
+    Brought(String, Arc<Key>),
 }
 
 impl Held {
@@ -61,6 +74,7 @@ impl Held {
             Self::Device(_) => DeviceHandle(number).into(),
             Self::Endpoint(_) => EndpointHandle(number).into(),
             Self::SigningKey(_) => SigningKeyHandle(number).into(),
+            Self::Secret(_) => SecretHandle(number).into(),
         }
     }
 }
@@ -93,7 +107,8 @@ kinds! {
     Directory(DirectoryOrigin): DirectoryHandle, insert_directory, directory;
     Device(WantedDevice): DeviceHandle, insert_device, device;
     Endpoint(String): EndpointHandle, insert_endpoint, endpoint;
-    SigningKey(String): SigningKeyHandle, insert_signing_key, signing_key;
+    SigningKey(KeyOrigin): SigningKeyHandle, insert_signing_key, signing_key;
+    Secret(String): SecretHandle, insert_secret, secret;
 }
 
 impl HeldHandles {
@@ -111,7 +126,11 @@ impl HeldHandles {
     pub(super) fn targets(&self) -> impl Iterator<Item = &Target> {
         self.0.values().filter_map(|held| match held {
             Held::Target(target) => Some(target),
-            Held::Directory(_) | Held::Device(_) | Held::Endpoint(_) | Held::SigningKey(_) => None,
+            Held::Directory(_)
+            | Held::Device(_)
+            | Held::Endpoint(_)
+            | Held::SigningKey(_)
+            | Held::Secret(_) => None,
         })
     }
 

@@ -11,7 +11,7 @@ use super::worker_broker::WorkerBroker;
 use crate::error::DriverError;
 use crate::grant::{AddressGrant, Method, Origin};
 use crate::sys;
-use crate::worker::{Body, HttpsMessage, HttpsRequest, HttpsResponse, Reply, Request};
+use crate::worker::{Body, Credentials, HttpsMessage, HttpsRequest, HttpsResponse, Reply, Request};
 
 /// Whom to ask, as the operator wrote it.
 pub(super) struct Peer<'a> {
@@ -31,6 +31,7 @@ pub(super) struct Message {
     pub(super) target: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
+    pub(super) credentials: Credentials,
 }
 
 /// An answer comes as a line of base64, is decoded, and is copied for the guest: so many times its size, as
@@ -57,6 +58,7 @@ impl WorkerBroker {
             port: peer.origin.port(),
             headers: message.headers,
             body: Body::new(message.body),
+            credentials: message.credentials,
             ca,
             // A little less than we wait: a worker that gives up by itself says more than one that is killed,
             // and keeps its other connections.

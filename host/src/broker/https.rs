@@ -1,20 +1,27 @@
 //! `https`: requests to granted origins.
 
+mod credentials;
 mod request;
 
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Response};
-use super::ask::{HttpsAsk, Request};
+use super::ask::{BasicAuthentication, HttpsAsk, Request, SecretHeader, User};
 use super::error::BrokerError;
 use super::handle::EndpointHandle;
 use super::http_exchange::Peer;
+use super::line::Violation;
 use super::name::nameable;
 use super::private::Private;
 use super::worker_broker::WorkerBroker;
 use crate::error::DriverError;
 use crate::grant::{Capability, HttpsGrant, Refusal};
 use crate::sys;
+use crate::worker::Credentials;
+
+use credentials::{
+    WantedBasic, WantedCredentials, WantedHeader, WantedUser, twice, without_secrets,
+};
 
 pub(super) use request::percent_encoded;
 
@@ -30,7 +37,19 @@ impl WorkerBroker {
             }
             HttpsAsk::Send { endpoint, request } => {
                 let grant = self.granted(endpoint)?.clone();
-                self.send_granted(&grant, request)
+                let response = self.send_granted(&grant, request, Credentials::OfDriver)?;
+                Ok(Answer::Response(response))
+            }
+            HttpsAsk::SendWithSecrets {
+                endpoint,
+                request,
+                headers,
+                basic,
+            } => {
+                let grant = self.granted(endpoint)?.clone();
+                let wanted = self.wanted_credentials(headers, basic)?;
+                let response = self.send_with(&grant, request, &wanted)?;
+                Ok(Answer::Response(response))
             }
             HttpsAsk::OpenEndpoint { name } => {
                 nameable(&name)?;
@@ -71,14 +90,64 @@ impl WorkerBroker {
         Ok(self.endpoint_grant(name)?)
     }
 
+    /// What the handles stand for.
+    fn wanted_credentials(
+        &self,
+        headers: Vec<SecretHeader>,
+        basic: Option<BasicAuthentication>,
+    ) -> Result<WantedCredentials, Violation> {
+        let name = |secret| self.held.secret(secret).cloned();
+        let header = |header: SecretHeader| {
+            Ok(WantedHeader {
+                secret: name(header.secret)?,
+                name: header.name,
+                prefix: header.prefix,
+            })
+        };
+        let basic = match basic {
+            None => None,
+            Some(basic) => Some(WantedBasic {
+                user: match basic.user {
+                    User::Name(name) => WantedUser::Name(name),
+                    User::Secret(secret) => WantedUser::Secret(name(secret)?),
+                },
+                password: name(basic.password)?,
+            }),
+        };
+        let headers = headers.into_iter().map(header);
+        Ok(WantedCredentials {
+            headers: headers.collect::<Result<_, Violation>>()?,
+            basic,
+        })
+    }
+
+    fn send_with(
+        &mut self,
+        grant: &HttpsGrant,
+        mut request: Request,
+        wanted: &WantedCredentials,
+    ) -> Result<Response, BrokerError> {
+        let headers = wanted.headers(&self.grants, &self.secrets, &grant.name)?;
+        for (name, _) in &headers {
+            if request.headers.0.iter().any(|(own, _)| own == name) {
+                return Err(twice(name).into());
+            }
+        }
+        request.headers.0.extend(headers.clone());
+        let response = self.send_granted(grant, request, Credentials::OfCall)?;
+        Ok(without_secrets(response, &headers, &self.secrets))
+    }
+
     /// Checked before anything is counted, counted before anything is sent, a look-up included: a guest
     /// cannot keep anyone busy.
     fn send_granted(
         &mut self,
         grant: &HttpsGrant,
         request: Request,
-    ) -> Result<Answer, BrokerError> {
-        let message = request::checked(grant, request)?;
+        credentials: Credentials,
+    ) -> Result<Response, BrokerError> {
+        let mut message = request::checked(grant, request)?;
+        message.credentials = credentials;
         self.count_request(grant)?;
         let peer = Peer {
             sender: format!("endpoint {}", grant.name),
@@ -89,11 +158,11 @@ impl WorkerBroker {
             max_response_bytes: grant.max_response_bytes,
         };
         let response = self.exchange(&peer, message)?;
-        Ok(Answer::Response(Response {
+        Ok(Response {
             status: response.status,
             headers: Private(response.headers),
             body: Private(response.body.as_bytes().to_vec()),
-        }))
+        })
     }
 
     /// Fixed minutes of the clock, as clouds count them.

@@ -3,21 +3,22 @@
 use std::net::IpAddr;
 
 use super::answer::Answer;
-use super::ask::{MountOption, MountsAsk, RemoteSource};
+use super::ask::{MountOption, MountsAsk, RemoteSource, SecretOption as WantedOption};
 use super::error::BrokerError;
 use super::files::check_path;
 use super::handle::{DirectoryHandle, TargetHandle};
 use super::held::{Purpose, Target};
 use super::line::Violation;
 use super::name::nameable;
+use super::secrets::secret_options;
 use super::worker_broker::WorkerBroker;
 use crate::error::DriverError;
 use crate::grant::{MountsGrant, is_label, misread, takes_label};
 use crate::sys::MountEntry;
 use crate::volume::Access;
 use crate::worker::{
-    DirectoryOrigin, MountOptions, Reached, Remote, Reply, Request, Server, is_hosts_to_decide,
-    nfs_port, source_text,
+    DirectoryOrigin, MountOptions, Reached, Remote, Reply, Request, SecretOption, Server,
+    is_hosts_to_decide, server_port, source_text,
 };
 
 impl WorkerBroker {
@@ -27,7 +28,13 @@ impl WorkerBroker {
                 target,
                 source,
                 options,
-            } => self.mount_remote(target, &source, &options),
+            } => self.mount_remote(target, &source, &options, &[]),
+            MountsAsk::MountRemoteWithSecrets {
+                target,
+                source,
+                options,
+                secret_options,
+            } => self.mount_remote(target, &source, &options, &secret_options),
             MountsAsk::Bind {
                 target,
                 directory,
@@ -37,7 +44,12 @@ impl WorkerBroker {
                 let origin = self.granted_directory(&name)?;
                 self.hand_over(origin)
             }
-            MountsAsk::OpenRemote { source, options } => self.open_remote(&source, &options),
+            MountsAsk::OpenRemote { source, options } => self.open_remote(&source, &options, &[]),
+            MountsAsk::OpenRemoteWithSecrets {
+                source,
+                options,
+                secret_options,
+            } => self.open_remote(&source, &options, &secret_options),
         }
     }
 
@@ -46,11 +58,12 @@ impl WorkerBroker {
         handle: TargetHandle,
         source: &RemoteSource,
         options: &[MountOption],
+        secrets: &[WantedOption],
     ) -> Result<Answer, BrokerError> {
         let target = self.held.target(handle)?.clone();
         let options = MountOptions::of(target.access, options);
         let access = options.access();
-        let granted = self.granted_remote(source, &options)?;
+        let granted = self.granted_remote(source, &options, secrets)?;
         match target.mounted {
             None if target.purpose == Purpose::Compare => return Err(gone().into()),
             Some(entry) => same_remote(&entry, &granted, access)?,
@@ -107,10 +120,11 @@ impl WorkerBroker {
         &mut self,
         source: &RemoteSource,
         options: &[MountOption],
+        secrets: &[WantedOption],
     ) -> Result<Answer, BrokerError> {
         // How a volume is mounted for its pods says nothing of who works on its share: that is granted for files.
         let options = MountOptions::of(Access::ReadWrite, options);
-        let granted = self.granted_remote(source, &options)?;
+        let granted = self.granted_remote(source, &options, secrets)?;
         let remote = self.reach(granted)?;
         self.hand_over(DirectoryOrigin::Remote(remote))
     }
@@ -135,6 +149,7 @@ impl WorkerBroker {
         &mut self,
         source: &RemoteSource,
         options: &MountOptions,
+        secrets: &[WantedOption],
     ) -> Result<GrantedRemote, BrokerError> {
         nameable(&source.fs_type)?;
         check_source(source)?;
@@ -147,6 +162,12 @@ impl WorkerBroker {
             check_option(name, value.as_deref())?;
         }
         grant.could_allow_source(&source.server, &source.path)?;
+        let wanted = secrets.iter().map(|(option, secret)| {
+            let name = self.held.secret(*secret)?;
+            Ok((option.as_str(), name.as_str()))
+        });
+        let wanted = wanted.collect::<Result<Vec<_>, Violation>>()?;
+        let secrets = secret_options(&self.grants, &self.secrets, &options, &wanted)?;
         let found = self.look_up_server(&source.server)?;
         let addresses = self.granted_addresses(source, &found)?;
         Ok(GrantedRemote {
@@ -155,6 +176,7 @@ impl WorkerBroker {
             addresses,
             path: source.path.clone(),
             options,
+            secrets,
         })
     }
 
@@ -246,19 +268,16 @@ struct GrantedRemote {
     addresses: Vec<IpAddr>,
     path: String,
     options: Vec<MountOption>,
+    secrets: Vec<SecretOption>,
 }
 
 impl GrantedRemote {
     /// Whom to connect to, in order.
     fn server(&self) -> Server {
-        let port = match self.fs_type.as_str() {
-            "nfs" => nfs_port(&self.options),
-            _ => None,
-        };
         Server {
             name: self.server.clone(),
             addresses: self.addresses.clone(),
-            port,
+            port: server_port(&self.fs_type, &self.options),
         }
     }
 
@@ -277,12 +296,13 @@ impl GrantedRemote {
             client: reached.client,
             path: self.path,
             options: self.options,
+            secrets: self.secrets,
         })
     }
 
     /// As mountinfo shows it, without a slash at the end.
     fn source_text(&self) -> String {
-        let text = source_text(&self.server, &self.path);
+        let text = source_text(&self.fs_type, &self.server, &self.path);
         text.trim_end_matches('/').to_owned()
     }
 }
@@ -410,6 +430,7 @@ mod tests {
             addresses: vec![IpAddr::from([10, 0, 0, 1])],
             path: path.into(),
             options: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use super::answer::Told;
+use super::secrets::masked;
 use super::worker_broker::WorkerBroker;
 use crate::error::{DriverError, GuestText};
 use crate::grant::{KeySource, SigningGrant};
@@ -30,6 +31,7 @@ impl WorkerBroker {
     /// The error in words that the guest may read. Where they are not the host's own, those go to the log.
     pub(super) fn tell(&mut self, error: &DriverError) -> Told {
         let whole = error.chain();
+        let whole = masked(&whole, &self.secrets);
         let told = redacted(&whole, &self.known());
         if told != whole {
             self.log.spend(|| {
@@ -140,7 +142,8 @@ fn replace(told: &mut String, text: &str, known: &[Known]) -> Option<usize> {
     {
         return Some(put_device(told, text, whole.len()));
     }
-    if whole == "/" || told.ends_with('"') {
+    // A share of SMB's begins with two slashes.
+    if whole == "/" || whole.starts_with("//") || told.ends_with('"') {
         return None;
     }
     put(told, "a path of this node");
@@ -275,6 +278,7 @@ mod tests {
             "path \"/etc/passwd\" is refused: it is absolute",
             "cannot mount filer:/exports/a: No such file or directory",
             "cannot mount [fd00::1]:/a: refused",
+            "cannot mount //filer/share/a: Permission denied",
             "source \"f\" \"/a\" is not granted (grants.mounts.sources = [\"10.0.0.0/8:/exports/**\", \"*:/x\"])",
             "POST https://ecs.example.com/ (endpoint ecs): no whole answer",
             "path \"/v1/x\" at endpoint \"e\" is not granted (grants.https.e.paths = [\"/v2/**\"])",

@@ -19,17 +19,19 @@ use super::answer::Answer;
 use super::ask::SigningAsk;
 use super::error::BrokerError;
 use super::handle::SigningKeyHandle;
+use super::held::KeyOrigin;
 use super::known_value::known_value;
 use super::name::nameable;
 use super::private::Private;
+use super::secrets::granted;
 use super::worker_broker::WorkerBroker;
 use crate::error::DriverError;
 use crate::grant::{Capability, KeySource, Refusal, SigningGrant};
 use crate::sys;
 
 pub(crate) use cache::KeyCache;
-pub(crate) use key::CallKeys;
-use key::{Algorithm, Key};
+use key::Algorithm;
+pub(crate) use key::{CallKeys, Key};
 
 impl WorkerBroker {
     pub(super) fn signing(&mut self, ask: SigningAsk) -> Result<Answer, BrokerError> {
@@ -46,15 +48,28 @@ impl WorkerBroker {
                 algorithm,
                 message,
             } => {
-                let algorithm = known_value("algorithm", &algorithm, &Algorithm::NAMED)?;
-                let signature = self.opened_key(signing_key)?.sign(algorithm, &message.0)?;
+                let known = known_value("algorithm", &algorithm, &Algorithm::NAMED)?;
+                if let KeyOrigin::Brought(secret, _) = self.held.signing_key(signing_key)? {
+                    granted(&self.grants, &self.secrets, secret)?.signs_by(&algorithm)?;
+                }
+                let signature = self.opened_key(signing_key)?.sign(known, &message.0)?;
                 Ok(Answer::Signature(Private(signature)))
             }
             // Fetches nothing yet: that happens when something is asked of the key.
             SigningAsk::OpenKey { name } => {
                 nameable(&name)?;
                 self.signing_grant(&name)?;
-                Ok(Answer::SigningKey(self.held.insert_signing_key(name)?))
+                self.hand_over_key(KeyOrigin::Granted(name))
+            }
+            SigningAsk::OpenSecretKey {
+                id,
+                secret,
+                session_token,
+            } => {
+                let name = self.held.secret(secret)?.clone();
+                let token = session_token.map(|token| self.held.secret(token));
+                let key = self.key_of_secrets(id, &name, token.transpose()?)?;
+                self.hand_over_key(KeyOrigin::Brought(name, Arc::new(key)))
             }
             SigningAsk::NowSeconds {} => Ok(Answer::Seconds(sys::now_seconds())),
             SigningAsk::Nonce {} => {
@@ -80,9 +95,34 @@ impl WorkerBroker {
         })
     }
 
+    fn hand_over_key(&mut self, origin: KeyOrigin) -> Result<Answer, BrokerError> {
+        Ok(Answer::SigningKey(self.held.insert_signing_key(origin)?))
+    }
+
+    /// A key of what the call brought.
+    fn key_of_secrets(
+        &self,
+        id: String,
+        secret: &str,
+        token: Option<&String>,
+    ) -> Result<Key, BrokerError> {
+        nameable(&id)?;
+        let open = |name| granted(&self.grants, &self.secrets, name);
+        Ok(Key {
+            id,
+            secret: open(secret)?.as_key()?,
+            session_token: token
+                .map(|name| open(name)?.as_session_token())
+                .transpose()?,
+            expires: None,
+        })
+    }
+
     fn opened_key(&mut self, handle: SigningKeyHandle) -> Result<Arc<Key>, BrokerError> {
-        let name = self.held.signing_key(handle)?.clone();
-        self.key(&name)
+        match self.held.signing_key(handle)?.clone() {
+            KeyOrigin::Granted(name) => self.key(&name),
+            KeyOrigin::Brought(_, key) => Ok(key),
+        }
     }
 
     /// The same key all through a call.

@@ -1,8 +1,8 @@
 //! How large a question is. What a guest says is copied several times on its way, so all of it together has a bound.
 
 use super::ask::{
-    Ask, BlockDevicesAsk, FilesAsk, HttpsAsk, LogAsk, MountOption, MountsAsk, RemoteSource,
-    Request, SigningAsk,
+    Ask, BasicAuthentication, BlockDevicesAsk, FilesAsk, HttpsAsk, LogAsk, MountOption, MountsAsk,
+    RemoteSource, Request, SecretHeader, SecretOption, SecretsAsk, SigningAsk, User,
 };
 
 /// Of one question, in bytes: twice what a guest's side takes out of its memory at once, as text can be twice as long in
@@ -18,6 +18,7 @@ impl Ask {
             Self::BlockDevices(ask) => of_block_devices(ask),
             Self::Https(ask) => of_https(ask),
             Self::Signing(ask) => of_signing(ask),
+            Self::Secrets(SecretsAsk::OpenSecret { name }) => name.len(),
             Self::Log(LogAsk::Write { message, .. }) => message.len(),
             Self::Drop(_) => 0,
         }
@@ -30,6 +31,17 @@ fn of_mounts(ask: &MountsAsk) -> usize {
             source, options, ..
         }
         | MountsAsk::OpenRemote { source, options } => of_source(source) + of_options(options),
+        MountsAsk::MountRemoteWithSecrets {
+            source,
+            options,
+            secret_options,
+            ..
+        }
+        | MountsAsk::OpenRemoteWithSecrets {
+            source,
+            options,
+            secret_options,
+        } => of_source(source) + of_options(options) + of_secret_options(secret_options),
         MountsAsk::Bind { path, .. } => path.len(),
         MountsAsk::OpenDirectory { name } => name.len(),
     }
@@ -44,6 +56,13 @@ fn of_options(options: &[MountOption]) -> usize {
     let options = options
         .iter()
         .map(|(name, it)| size_of::<MountOption>() + name.len() + value(it));
+    options.sum()
+}
+
+fn of_secret_options(options: &[SecretOption]) -> usize {
+    let options = options
+        .iter()
+        .map(|(name, _)| size_of::<SecretOption>() + name.len());
     options.sum()
 }
 
@@ -93,6 +112,12 @@ fn of_block_devices(ask: &BlockDevicesAsk) -> usize {
 fn of_https(ask: &HttpsAsk) -> usize {
     match ask {
         HttpsAsk::Send { request, .. } => of_request(request),
+        HttpsAsk::SendWithSecrets {
+            request,
+            headers,
+            basic,
+            ..
+        } => of_request(request) + of_secret_headers(headers) + of_basic(basic.as_ref()),
         HttpsAsk::OpenEndpoint { name } => name.len(),
         HttpsAsk::Authority { .. } | HttpsAsk::Region { .. } | HttpsAsk::Sleep { .. } => 0,
     }
@@ -104,12 +129,27 @@ fn of_request(request: &Request) -> usize {
     request.method.len() + request.path.len() + pairs.sum::<usize>() + request.body.0.len()
 }
 
+fn of_secret_headers(headers: &[SecretHeader]) -> usize {
+    let headers = headers
+        .iter()
+        .map(|it| size_of::<SecretHeader>() + it.name.len() + it.prefix.len());
+    headers.sum()
+}
+
+fn of_basic(basic: Option<&BasicAuthentication>) -> usize {
+    match basic.map(|basic| &basic.user) {
+        Some(User::Name(name)) => name.len(),
+        Some(User::Secret(_)) | None => 0,
+    }
+}
+
 fn of_signing(ask: &SigningAsk) -> usize {
     match ask {
         SigningAsk::Sign {
             algorithm, message, ..
         } => algorithm.len() + message.0.len(),
         SigningAsk::OpenKey { name } => name.len(),
+        SigningAsk::OpenSecretKey { id, .. } => id.len(),
         SigningAsk::Sha256 { message } => message.0.len(),
         SigningAsk::Id { .. }
         | SigningAsk::SessionToken { .. }

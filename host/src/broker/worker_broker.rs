@@ -12,6 +12,7 @@ use super::log_budget::LogBudget;
 use super::signing::CallKeys;
 use crate::error::{DriverError, GuestText};
 use crate::grant::{Grants, Refusal};
+use crate::volume::Secrets;
 use crate::worker::{Fault, FaultKind, Reply, Request, WorkerClient};
 
 /// Answers by what a driver was granted and what workers do; dropped with its call. Each capability has a file with what
@@ -24,6 +25,8 @@ pub(crate) struct WorkerBroker {
     /// What outlives the call.
     pub(super) driver: DriverState,
     memory: CallMemory,
+    /// What the caller brought, as far as the driver may use it.
+    pub(super) secrets: Secrets,
     /// Keys that were used already: one call signs with one key, whatever is refreshed meanwhile.
     pub(super) keys: CallKeys,
     pub(super) held: HeldHandles,
@@ -54,11 +57,17 @@ impl WorkerBroker {
             log: LogBudget::new(bounds.log_lines),
             driver,
             memory: bounds.memory,
+            secrets: Secrets::default(),
             keys: CallKeys::default(),
             held: HeldHandles::default(),
             report: CallReport::default(),
             is_over: false,
         }
+    }
+
+    /// The same call, to which its caller brought these.
+    pub(crate) fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The guest may use it as long as the call lasts.

@@ -4,6 +4,7 @@ mod component;
 mod directories;
 mod markdown;
 mod process;
+mod secret;
 
 use std::process::ExitCode;
 
@@ -120,6 +121,9 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
     }
     for grant in driver.grants.signing.values() {
         say!("  key        {}", key(grant));
+    }
+    for grant in driver.grants.secrets.values() {
+        say!("  secret     {}", secret::uses(grant));
     }
 }
 

@@ -9,6 +9,7 @@ mod controller;
 mod group_snapshots;
 mod json;
 mod node;
+mod secrets;
 mod snapshots;
 
 use std::process::ExitCode;
@@ -22,12 +23,16 @@ use drivebay::volume::DriverName;
 use serde_json::Value;
 
 use super::printed::printed;
+use arguments::pair;
 
 /// Carry out one operation of a configured driver.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The driver: the name of its file in drivers.d, without .toml
     driver: String,
+    /// A secret that the call brings, as Kubernetes does from a Secret: its name there, and the file that holds it
+    #[arg(long = "secret", value_name = "NAME=FILE", value_parser = pair, global = true)]
+    secrets: Vec<(String, String)>,
     #[command(subcommand)]
     operation: Operation,
 }
@@ -51,7 +56,8 @@ impl Run {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         LogFile::install(&paths.log, "run.log");
         paths.close()?;
-        let session = open(paths, self.driver)?;
+        let brought = secrets::read(self.secrets)?;
+        let session = open(paths, self.driver)?.with_secrets(&brought);
         let answer = self.operation.run(&session).map_err(told)?;
         say!("{}", printed(&answer));
         Ok(ExitCode::SUCCESS)

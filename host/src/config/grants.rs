@@ -3,6 +3,7 @@
 mod block_devices;
 mod https;
 mod mount_options;
+mod secrets;
 mod signing;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,13 @@ pub(super) fn grants(root: &mut Section<'_>) -> Result<Grants, ConfigError> {
         .transpose()?;
     let https = named(&mut section, "https", https::grant)?;
     let signing = named(&mut section, "signing", signing::grant)?;
+    let uses = secrets::Uses {
+        mounts: mounts.as_ref(),
+        https: &https,
+    };
+    let secrets = named(&mut section, "secrets", |name, own| {
+        secrets::grant(name, own, &uses)
+    })?;
     section.finish()?;
     Ok(Grants {
         mounts,
@@ -34,6 +42,7 @@ pub(super) fn grants(root: &mut Section<'_>) -> Result<Grants, ConfigError> {
         block_devices,
         https,
         signing,
+        secrets,
     })
 }
 

@@ -185,6 +185,16 @@ impl<'a> Section<'a> {
         self.bad(key, "is missing".to_owned())
     }
 
+    /// The section as a whole could be left out.
+    pub(super) fn useless(&self) -> ConfigError {
+        let known = self.known.join(", ");
+        ConfigError::BadValue {
+            file: self.file.to_owned(),
+            key: self.prefix.trim_end_matches('.').to_owned(),
+            reason: format!("allows nothing; its keys are {known}"),
+        }
+    }
+
     pub(super) fn bad(&self, key: &str, reason: String) -> ConfigError {
         ConfigError::BadValue {
             file: self.file.to_owned(),

@@ -11,6 +11,7 @@ use tracing::field;
 
 use super::capabilities;
 use super::metrics::Call;
+use super::secrets::{self, BringsSecrets};
 use super::service::Service;
 use super::status::{RpcKind, status};
 use crate::driver::{CallTimeouts, Session};
@@ -41,10 +42,10 @@ impl Service {
         operation: impl FnOnce(&Session, M) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status>
     where
-        M: Send + 'static,
+        M: BringsSecrets + Send + 'static,
         A: Send + 'static,
     {
-        let (pending, message) = self.pending(rpc, request);
+        let (pending, message) = self.pending(rpc, request)?;
         self.on_a_thread(pending, move |driver| operation(driver, message))
             .await
     }
@@ -61,10 +62,11 @@ impl Service {
         operation: impl FnOnce(&Session, &W) -> Result<A, DriverError> + Send + 'static,
     ) -> Result<Response<A>, Status>
     where
+        M: BringsSecrets,
         W: Send + 'static,
         A: Send + 'static,
     {
-        let (pending, message) = self.pending(rpc, request);
+        let (pending, message) = self.pending(rpc, request)?;
         let outcome = pending.span.in_scope(|| {
             let wanted = wanted(&pending.session, message)?;
             Ok((fast(&pending.session, &wanted)?, wanted))
@@ -85,8 +87,11 @@ impl Service {
         rpc: &'static str,
         request: Request<M>,
         operation: impl FnOnce(&Session) -> Result<A, DriverError>,
-    ) -> Result<Response<A>, Status> {
-        let (pending, _) = self.pending(rpc, request);
+    ) -> Result<Response<A>, Status>
+    where
+        M: BringsSecrets,
+    {
+        let (pending, _) = self.pending(rpc, request)?;
         let outcome = pending.span.in_scope(|| operation(&pending.session));
         pending.end(outcome)
     }
@@ -126,19 +131,28 @@ impl Service {
         })
     }
 
-    fn pending<M>(&self, rpc: &'static str, request: Request<M>) -> (Pending, M) {
+    fn pending<M: BringsSecrets>(
+        &self,
+        rpc: &'static str,
+        request: Request<M>,
+    ) -> Result<(Pending, M), Status> {
         let timeouts = CallTimeouts {
             answer: answer_by(request.metadata(), Instant::now()),
             lock: LOCK_WAIT,
         };
         let session = self.0.driver.session_within(timeouts);
-        let pending = Pending {
+        let mut pending = Pending {
             rpc,
             span: self.span(rpc, &session),
             session,
             call: request.extensions().get::<Call>().cloned(),
         };
-        (pending, request.into_inner())
+        let mut message = request.into_inner();
+        match secrets::taken(&mut message) {
+            Ok(brought) => pending.session = pending.session.with_secrets(&brought),
+            Err(error) => return Err(pending.refuse(&error)),
+        }
+        Ok((pending, message))
     }
 
     /// What every log line of the call carries, whatever the level: hence a span of the highest. The
@@ -172,17 +186,26 @@ impl Pending {
 
     /// One line for each call. Messages hold no secrets, and requests are not shown.
     fn end<A>(self, outcome: Result<A, DriverError>) -> Result<Response<A>, Status> {
-        let outcome = outcome.map_err(|error| status(&error, self.kind()));
-        self.span.in_scope(|| match &outcome {
-            Ok(_) => tracing::debug!("done"),
-            Err(status) => {
-                tracing::warn!(code = ?status.code(), error = status.message(), "not done");
-            }
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.refuse(&error)),
+        };
+        self.span.in_scope(|| tracing::debug!("done"));
+        if let Some(call) = self.call {
+            call.finish(&Ok(()));
+        }
+        Ok(Response::new(answer))
+    }
+
+    fn refuse(self, error: &DriverError) -> Status {
+        let status = status(error, self.kind());
+        self.span.in_scope(|| {
+            tracing::warn!(code = ?status.code(), error = status.message(), "not done");
         });
         if let Some(call) = self.call {
-            call.finish(&outcome);
+            call.finish::<()>(&Err(status.clone()));
         }
-        outcome.map(Response::new)
+        status
     }
 }
 

@@ -234,7 +234,6 @@ fn published(
         publish_context,
         staged_for: StagedFor::Everyone,
         kind: capability.kind,
-        secrets: request::secrets(message.secrets),
     })
 }
 

@@ -8,8 +8,8 @@ use super::response::{ATTACHED_BY, READ_ONLY};
 use crate::driver::{PROVISIONER_IDENTITY, Scope, Session, Sharing, VolumeReference};
 use crate::error::DriverError;
 use crate::volume::{
-    Access, AccessMode, AccessType, CapacityRange, GroupSnapshotId, PageToken, Parameters, Secret,
-    Secrets, SnapshotId, StagingPath, TargetPath, Topology, VolumeCapability, VolumeId, VolumeKey,
+    Access, AccessMode, AccessType, CapacityRange, GroupSnapshotId, PageToken, Parameters,
+    SnapshotId, StagingPath, TargetPath, Topology, VolumeCapability, VolumeId, VolumeKey,
     VolumeSource,
 };
 
@@ -143,12 +143,6 @@ pub(super) fn publish_context(mut map: Map) -> (Parameters, bool) {
     let is_read_only = map.remove(READ_ONLY).is_some();
     map.remove(ATTACHED_BY);
     (Parameters::new(map.into_iter().collect()), is_read_only)
-}
-
-/// For the host alone.
-pub(super) fn secrets(map: Map) -> Secrets {
-    let secret = |(name, value): (String, String)| (name, Secret::new(value.into_bytes()));
-    Secrets::new(map.into_iter().map(secret).collect())
 }
 
 pub(super) fn staging(path: &str) -> Result<StagingPath, DriverError> {

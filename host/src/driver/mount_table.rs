@@ -22,9 +22,10 @@ impl FoundMount {
     }
 }
 
-/// Whether somebody else keeps what is mounted: `server:/path`, as the kernel writes such sources.
+/// Whether somebody else keeps what is mounted: `server:/path` or, for SMB, `//server/path`, as the kernel writes such
+/// sources.
 pub(super) fn is_from_server(entry: &MountEntry) -> bool {
-    entry.source.contains(':')
+    entry.source.contains(':') || entry.source.starts_with("//")
 }
 
 /// What tells one mount from another in the kernel's table.

@@ -12,7 +12,7 @@ use crate::error::DriverError;
 use crate::journal::{JournalError, VolumeRecord};
 use crate::runtime::CallSetup;
 use crate::sys;
-use crate::volume::VolumeKey;
+use crate::volume::{Secrets, VolumeKey};
 use crate::worker::client::{SharedWorkers, WorkSite};
 
 /// One operation on one volume: the lock is in the workers, and lasts as long as any of them.
@@ -22,6 +22,7 @@ pub(super) struct Operation {
     config: Arc<DriverConfig>,
     shared: Arc<Shared>,
     state: DriverState,
+    secrets: Secrets,
 }
 
 impl Operation {
@@ -49,7 +50,8 @@ impl Operation {
 
     fn broker(&self, bounds: CallBounds) -> WorkerBroker {
         let (driver, grants) = (self.state.clone(), self.config.grants.clone());
-        WorkerBroker::new(driver, grants, Box::new(self.workers.clone()), bounds)
+        let broker = WorkerBroker::new(driver, grants, Box::new(self.workers.clone()), bounds);
+        broker.with_secrets(self.secrets.clone())
     }
 
     fn setup_of(&self, broker: WorkerBroker, bounds: CallBounds) -> CallSetup {
@@ -88,6 +90,7 @@ impl Session {
             config: Arc::clone(&self.config),
             shared: Arc::clone(&self.shared),
             state: self.state.clone(),
+            secrets: self.secrets.clone(),
         })
     }
 

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 
 use crate::volume::{
-    Access, AccessType, NodeId, Parameters, Secrets, StagingPath, TargetPath, VolumeId, VolumeKey,
+    Access, AccessType, NodeId, Parameters, StagingPath, TargetPath, VolumeId, VolumeKey,
 };
 
 /// A volume, as the caller speaks of it.
@@ -35,8 +35,6 @@ pub struct PublishVolume {
     pub publish_context: Parameters,
     /// Whose access that staging has.
     pub staged_for: StagedFor,
-    /// For the host alone; no guest sees them.
-    pub secrets: Secrets,
 }
 
 /// How many targets a volume may appear at on one node.

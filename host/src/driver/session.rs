@@ -15,6 +15,7 @@ use crate::store::{
     ActiveVersions, ComponentError, ComponentFile, Manifest, RecordError, Scope, Version,
     VersionError,
 };
+use crate::volume::Secrets;
 use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 
 /// How long an operation waits for another one on the same volume before it answers `in-progress`.
@@ -66,6 +67,8 @@ pub struct Session {
     pub(super) config: Arc<DriverConfig>,
     pub(super) state: DriverState,
     pub(super) timeouts: CallTimeouts,
+    /// What the caller brought for this call, as far as the driver may use it.
+    pub(super) secrets: Secrets,
     version: Version,
     /// Of that version, once it was read.
     pub(super) manifest: OnceLock<Arc<Manifest>>,
@@ -79,8 +82,19 @@ impl Session {
             shared,
             state,
             timeouts,
+            secrets: Secrets::default(),
             version,
             manifest: OnceLock::new(),
+        }
+    }
+
+    /// The same call with what the caller brought for it. What the driver was not granted is not kept.
+    #[must_use]
+    pub fn with_secrets(self, secrets: &Secrets) -> Self {
+        let granted = &self.config.grants.secrets;
+        Self {
+            secrets: secrets.keeping(|name| granted.contains_key(name)),
+            ..self
         }
     }
 

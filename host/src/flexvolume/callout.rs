@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 
 use super::options::{Options, OptionsError};
+use crate::volume::Secrets;
 
 /// One call-out with its arguments.
 #[derive(Debug)]
@@ -105,6 +106,25 @@ impl Callout {
             return Err(CalloutError::Missing);
         };
         Arguments { name, all: rest }.callout()
+    }
+
+    /// What kubelet sent along from a Secret; it does with `mount` alone.
+    pub fn secrets(&self) -> Secrets {
+        let options = match self {
+            Self::Attach { options, .. }
+            | Self::WaitForAttach { options, .. }
+            | Self::IsAttached { options, .. }
+            | Self::MountDevice { options, .. }
+            | Self::Mount { options, .. }
+            | Self::ExpandVolume { options, .. }
+            | Self::ExpandFs { options, .. } => options,
+            Self::Init
+            | Self::GetVolumeName
+            | Self::Detach { .. }
+            | Self::UnmountDevice { .. }
+            | Self::Unmount { .. } => return Secrets::default(),
+        };
+        options.secrets().clone()
     }
 
     /// FlexVolume's word for it.

@@ -8,9 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::error::one_line;
-use crate::volume::{Access, AccessType, Parameters, Secret, Secrets};
+use crate::volume::{Access, AccessType, Parameters, Secret, Secrets, SecretsError};
 
 /// kubelet passes the options as one argument, which Linux bounds at 128 KiB (MAX_ARG_STRLEN).
 const MAX_BYTES: usize = 128 << 10;
@@ -45,6 +46,9 @@ pub enum OptionsError {
     /// Base64 that is none.
     #[error("secret {0:?} is not base64")]
     Secret(String),
+    /// More than a call may bring.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// `kubernetes.io/readwrite` with another word.
     #[error("option \"kubernetes.io/readwrite\" is neither \"ro\" nor \"rw\"")]
     ReadWrite,
@@ -62,6 +66,7 @@ impl Options {
         let mut secrets = Vec::new();
         for (key, value) in pairs {
             if let Some(name) = key.strip_prefix(SECRET) {
+                let value = Zeroizing::new(value);
                 let bytes = STANDARD
                     .decode(value.as_bytes())
                     .map_err(|_| OptionsError::Secret(shown(name)))?;
@@ -75,7 +80,7 @@ impl Options {
         let options = Self {
             user,
             system: Parameters::new(system),
-            secrets: Secrets::new(secrets),
+            secrets: Secrets::bounded(secrets)?,
         };
         match options.system.get("readwrite") {
             None | Some("ro" | "rw") => Ok(options),
@@ -325,6 +330,17 @@ mod tests {
         assert_eq!(
             refused(r#"{"a":"1","a":"1"}"#),
             "option \"a\" is given twice (case does not matter)"
+        );
+    }
+
+    #[test]
+    fn more_secrets_than_a_call_may_bring_are_refused() {
+        let one = |at: usize| format!("\"kubernetes.io/secret/{at}\":\"YQ==\"");
+        let all: Vec<String> = (0..65).map(one).collect();
+        let text = format!("{{{}}}", all.join(","));
+        assert_eq!(
+            refused(&text),
+            "the call brings 65 secrets; 64 are the most"
         );
     }
 

@@ -15,18 +15,21 @@ pub enum Capability {
     Https,
     /// `signing`
     Signing,
+    /// `secrets`
+    Secrets,
     /// `log`; needs no grant.
     Log,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Mounts,
         Self::Files,
         Self::BlockDevices,
         Self::Https,
         Self::Signing,
+        Self::Secrets,
         Self::Log,
     ];
 
@@ -41,6 +44,7 @@ impl Capability {
             Self::BlockDevices => "block-devices",
             Self::Https => "https",
             Self::Signing => "signing",
+            Self::Secrets => "secrets",
             Self::Log => "log",
         }
     }
@@ -60,6 +64,7 @@ impl Capability {
             Self::BlockDevices => "[grants.block-devices]",
             Self::Https => "[grants.https.NAME]",
             Self::Signing => "[grants.signing.NAME]",
+            Self::Secrets => "[grants.secrets.NAME]",
             Self::Log => "(log needs no grant)",
         }
     }

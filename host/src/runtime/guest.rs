@@ -350,10 +350,15 @@ fn link_granted(
 ) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     host::link_types(&mut linker)?;
+    let mut gets_secrets = false;
     for capability in
         store::capabilities(&manifest.imports).filter(|capability| granted.contains(capability))
     {
+        gets_secrets |= capability == Capability::Secrets;
         host::link(&mut linker, capability)?;
+    }
+    if !gets_secrets {
+        host::link_secret_type(&mut linker)?;
     }
     if store::wants_wasi(&manifest.imports) {
         wasi::link(&mut linker, engine, component)?;

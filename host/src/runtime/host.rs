@@ -9,12 +9,13 @@ mod files;
 mod https;
 mod log;
 mod mounts;
+mod secrets;
 mod signing;
 #[cfg(test)]
 mod tests;
 mod types;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker, ResourceType};
 
 use super::state::State;
 use crate::bindings::drivebay::driver as wit;
@@ -38,6 +39,7 @@ pub(super) fn link(linker: &mut Linker<State>, capability: Capability) -> wasmti
         }
         Capability::Https => wit::https::add_to_linker::<_, Own>(linker, |state| state)?,
         Capability::Signing => wit::signing::add_to_linker::<_, Own>(linker, |state| state)?,
+        Capability::Secrets => wit::secrets::add_to_linker::<_, Own>(linker, |state| state)?,
     }
     Ok(())
 }
@@ -45,6 +47,13 @@ pub(super) fn link(linker: &mut Linker<State>, capability: Capability) -> wasmti
 /// Makes the words of `types` known.
 pub(super) fn link_types(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wit::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}
+
+/// Makes the type of secrets known to a guest that gets none, and only imports functions that could be given one.
+pub(super) fn link_secret_type(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut interface = linker.instance("drivebay:driver/secrets@0.1.0")?;
+    let secret = ResourceType::host::<wit::secrets::Secret>();
+    interface.resource("secret", secret, |_, _| Ok(()))
 }
 
 impl State {

@@ -45,12 +45,23 @@ pub struct HttpsMessage {
     pub headers: Vec<(String, String)>,
     /// May be empty.
     pub body: Body,
+    /// Whether it has any of a volume's.
+    pub credentials: Credentials,
     /// Certificates to trust besides the platform's, PEM.
     pub ca: Option<Body>,
     /// From the first packet to the last byte.
     pub timeout: Duration,
     /// Of the answer's body.
     pub max_response_bytes: usize,
+}
+
+/// Whose credentials a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Credentials {
+    /// The driver's own: signatures, which are good for one time, and keys that are kept for the next call.
+    OfDriver,
+    /// Also secrets of a call, which nobody keeps: the worker ends with its answer, and its connections with it.
+    OfCall,
 }
 
 /// Its answer.
@@ -65,6 +76,14 @@ pub struct HttpsResponse {
 }
 
 impl HttpsRequest {
+    /// Whether whoever carries it out sees a secret that nobody keeps.
+    pub(super) fn has_secrets(&self) -> bool {
+        match self {
+            Self::Resolve { .. } => false,
+            Self::Send(message) => message.credentials == Credentials::OfCall,
+        }
+    }
+
     /// What the person who reads about a missing answer has to look at.
     pub(super) fn purpose(&self) -> String {
         match self {
@@ -109,6 +128,7 @@ mod tests {
             port: 443,
             headers: vec![("authorization".into(), secret())],
             body: Body::new(secret().into_bytes()),
+            credentials: Credentials::OfCall,
             ca: None,
             timeout: Duration::from_secs(1),
             max_response_bytes: 1,

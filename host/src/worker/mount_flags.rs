@@ -113,7 +113,7 @@ const WITHOUT_EFFECT: [&str; 9] = [
 const REMARKS: [&str; 3] = ["comment", "helper", "uhelper"];
 
 /// What is mounted, from where, and what else mount(2) could be made to do.
-const HOSTS: [&str; 24] = [
+const HOSTS: [&str; 28] = [
     "addr",
     "mountaddr",
     "clientaddr",
@@ -138,6 +138,11 @@ const HOSTS: [&str; 24] = [
     "ro",
     "rw",
     "fd",
+    // SMB's words for the server and what of it is mounted (mount.cifs(8)), and for a file with a password.
+    "ip",
+    "unc",
+    "prefixpath",
+    "credentials",
 ];
 
 /// What a word does to the flags.

@@ -3,6 +3,7 @@
 mod answer;
 mod archive;
 pub(super) mod bounds;
+mod cifs;
 mod compiler_limits;
 mod copy;
 mod device;
@@ -15,6 +16,7 @@ mod measure;
 mod mount;
 mod network;
 mod nfs;
+mod remote;
 mod selinux;
 mod serve;
 

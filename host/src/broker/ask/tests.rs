@@ -24,6 +24,7 @@ pub(in crate::broker) fn samples() -> Vec<Ask> {
     samples.extend(block_devices());
     samples.extend(https());
     samples.extend(signing());
+    samples.push(SecretsAsk::OpenSecret { name: text() }.into());
     samples.push(
         LogAsk::Write {
             level: Level::Warn,
@@ -31,12 +32,13 @@ pub(in crate::broker) fn samples() -> Vec<Ask> {
         }
         .into(),
     );
-    let handles: [Handle; 5] = [
+    let handles: [Handle; 6] = [
         TARGET.into(),
         DIRECTORY.into(),
         DEVICE.into(),
         ENDPOINT.into(),
         KEY.into(),
+        SECRET.into(),
     ];
     samples.extend(handles.map(Ask::Drop));
     samples
@@ -47,6 +49,7 @@ const DIRECTORY: DirectoryHandle = DirectoryHandle(2);
 const DEVICE: DeviceHandle = DeviceHandle(3);
 const ENDPOINT: EndpointHandle = EndpointHandle(4);
 const KEY: SigningKeyHandle = SigningKeyHandle(u32::MAX);
+const SECRET: SecretHandle = SecretHandle(5);
 
 fn text() -> String {
     "a\0\u{feff}ü".to_owned()
@@ -58,6 +61,10 @@ fn bytes() -> Private<Vec<u8>> {
 
 fn options() -> Vec<MountOption> {
     vec![("a".into(), None), ("b".into(), Some(text()))]
+}
+
+fn secret_options() -> Vec<SecretOption> {
+    vec![(text(), SECRET)]
 }
 
 fn mounts() -> Vec<Ask> {
@@ -72,6 +79,12 @@ fn mounts() -> Vec<Ask> {
             source: source(),
             options: options(),
         },
+        MountsAsk::MountRemoteWithSecrets {
+            target: TARGET,
+            source: source(),
+            options: options(),
+            secret_options: secret_options(),
+        },
         MountsAsk::Bind {
             target: TARGET,
             directory: DIRECTORY,
@@ -81,6 +94,11 @@ fn mounts() -> Vec<Ask> {
         MountsAsk::OpenRemote {
             source: source(),
             options: options(),
+        },
+        MountsAsk::OpenRemoteWithSecrets {
+            source: source(),
+            options: options(),
+            secret_options: secret_options(),
         },
     ];
     asks.map(Ask::from).into()
@@ -191,7 +209,7 @@ fn block_devices() -> Vec<Ask> {
 fn https() -> Vec<Ask> {
     let endpoint = ENDPOINT;
     let pairs = || Private(vec![(text(), text())]);
-    let request = Request {
+    let request = || Request {
         method: "POST".into(),
         path: "/".into(),
         query: pairs(),
@@ -201,11 +219,31 @@ fn https() -> Vec<Ask> {
     let asks = [
         HttpsAsk::Authority { endpoint },
         HttpsAsk::Region { endpoint },
-        HttpsAsk::Send { endpoint, request },
+        HttpsAsk::Send {
+            endpoint,
+            request: request(),
+        },
+        HttpsAsk::SendWithSecrets {
+            endpoint,
+            request: request(),
+            headers: vec![SecretHeader {
+                name: text(),
+                prefix: text(),
+                secret: SECRET,
+            }],
+            basic: Some(basic(User::Name(text()))),
+        },
         HttpsAsk::OpenEndpoint { name: text() },
         HttpsAsk::Sleep { milliseconds: 1 },
     ];
     asks.map(Ask::from).into()
+}
+
+fn basic(user: User) -> BasicAuthentication {
+    BasicAuthentication {
+        user,
+        password: SECRET,
+    }
 }
 
 fn signing() -> Vec<Ask> {
@@ -219,6 +257,11 @@ fn signing() -> Vec<Ask> {
             message: bytes(),
         },
         SigningAsk::OpenKey { name: text() },
+        SigningAsk::OpenSecretKey {
+            id: text(),
+            secret: SECRET,
+            session_token: Some(SECRET),
+        },
         SigningAsk::NowSeconds {},
         SigningAsk::Nonce {},
         SigningAsk::Sha256 { message: bytes() },
@@ -271,6 +314,7 @@ fn answers() -> Vec<Answer> {
             body: bytes(),
         }),
         Answer::SigningKey(KEY),
+        Answer::Secret(SECRET),
         Answer::KeyId(text()),
         Answer::SessionToken(Private(None)),
         Answer::SessionToken(Private(Some(text()))),
@@ -339,6 +383,7 @@ fn questions_answers_and_violations_come_through_their_encoding_as_they_were() {
     samples().iter().for_each(comes_through);
     answers().iter().for_each(comes_through);
     violations().iter().for_each(comes_through);
+    comes_through(&basic(User::Secret(SECRET)));
     is_complete(&samples());
     is_complete(&answers());
     is_complete(&violations());

@@ -11,6 +11,7 @@ use crate::broker::http_exchange::Message;
 use crate::broker::known_value::known_value;
 use crate::error::DriverError;
 use crate::grant::{HttpsGrant, Method, Misread, misread};
+use crate::worker::Credentials;
 
 /// Servers accept 8 to 64 KiB.
 const MAX_TARGET_BYTES: usize = 32 << 10;
@@ -60,6 +61,7 @@ pub(super) fn checked(grant: &HttpsGrant, request: Request) -> Result<Message, B
         target,
         headers: headers(request.headers.0)?,
         body: request.body.0,
+        credentials: Credentials::OfDriver,
     })
 }
 

@@ -20,7 +20,7 @@ use crate::grant::{
     AddressGrant, FieldNames, FormValues, MetadataSource, Method, OidcSource, Origin,
 };
 use crate::sys;
-use crate::worker::Body;
+use crate::worker::{Body, Credentials};
 
 /// A metadata service answers in milliseconds, an exchange of tokens in less than a second; a call that can
 /// still go on with its old key should not lose more time than this.
@@ -46,6 +46,7 @@ impl WorkerBroker {
                 target: token.path.clone(),
                 headers: vec![(token.ttl_header.clone(), SESSION_SECONDS.to_owned())],
                 body: Vec::new(),
+                credentials: Credentials::OfDriver,
             };
             let answer = self.ask_for_key(&peer, message)?;
             let value = one_line(name, "a session's token", &answer)?;
@@ -56,6 +57,7 @@ impl WorkerBroker {
             target,
             headers: headers.clone(),
             body: Vec::new(),
+            credentials: Credentials::OfDriver,
         };
         let role = match &source.role {
             Some(role) => role.clone(),
@@ -93,6 +95,7 @@ impl WorkerBroker {
             target,
             headers: vec![("content-type".to_owned(), content_type.to_owned())],
             body: pairs(&source.form, &now, token).as_bytes().to_vec(),
+            credentials: Credentials::OfDriver,
         };
         let peer = peer(
             name,

@@ -78,6 +78,12 @@ id-file = "/etc/drivebay/keys/id"
 secret-file = "/etc/drivebay/keys/secret"
 "#
         }
+        Capability::Secrets => {
+            r#"# One section for each secret of a call, by its name in the Secret, with what it may be used for.
+[grants.secrets.password]
+mount-options = ["password"]
+"#
+        }
         Capability::Log => "",
     }
 }

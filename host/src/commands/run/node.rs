@@ -7,7 +7,7 @@ use drivebay::driver::{
     TargetCleanup, VolumeLocation,
 };
 use drivebay::error::DriverError;
-use drivebay::volume::{Parameters, Secrets, StagingPath, TargetPath, VolumeKey};
+use drivebay::volume::{Parameters, StagingPath, TargetPath, VolumeKey};
 use serde_json::{Value, json};
 
 use super::arguments::{Kind, ReadOnlyFlag, Volume, pair, parameters};
@@ -110,7 +110,6 @@ impl Operation {
                     staging: None,
                     publish_context: Parameters::default(),
                     staged_for: StagedFor::Everyone,
-                    secrets: Secrets::default(),
                 };
                 session.publish_volume(&request)?;
                 Ok(answer::nothing())

@@ -7,6 +7,10 @@ use crate::config::{ConfigError, DriverConfig, Paths};
 use crate::grant::{GrantedOption, GrantedOptions};
 use crate::worker::{flag_words, is_for_every_filesystem, is_hosts_to_decide};
 
+/// Options of SMB and CephFS whose values are secrets: what a guest writes by itself it has read, and the journal keeps
+/// where it read that.
+const SECRETS: [&str; 4] = ["pass", "password", "password2", "secret"];
+
 /// As likely a slip as not, by the measure of Jaro and Winkler.
 const LIKE: f64 = 0.9;
 
@@ -37,11 +41,19 @@ const NFS: &str = "\
     resvport retrans rsize sec sharecache sloppy soft softerr softreval tcp timeo trunkdiscovery udp \
     vers write wsize xprtsec";
 
+const CIFS: &str = "\
+    acdirmax acregmax actimeo backupgid backupuid bsize cache cifsacl closetimeo compress cruid dir_mode dirmode \
+    domain echo_interval esize file_mode forcegid forceuid fsc gid guest handletimeout hard idsfromsid iocharset \
+    max_channels max_credits mfsymlinks modefromsid multichannel multiuser netbiosname noautotune noblocksend nobrl \
+    nodelete nodfs nohandlecache nohandletimeout nomultichannel noperm nosharesock nostrictsync nounix noserverino \
+    persistenthandles posix posixpaths rasize rdma resilienthandles rsize sec serverino seal servernetbiosname setuids \
+    sfu sign snapshot soft sparse uid username vers wsize";
+
 const SECURITY: &str = "\
     context defcontext fscontext rootcontext seclabel";
 
 fn own_words() -> impl Iterator<Item = &'static str> {
-    [EXT4, XFS, NFS, SECURITY]
+    [EXT4, XFS, NFS, CIFS, SECURITY]
         .into_iter()
         .flat_map(str::split_ascii_whitespace)
 }
@@ -69,6 +81,10 @@ fn impossible(option: &GrantedOption) -> Option<String> {
     let name = option.name();
     if option.value().is_some() && flag_words().any(|flag| flag == name) {
         return Some(format!("and {name} takes no value"));
+    }
+    if SECRETS.contains(&name) {
+        let reason = "whose value is a secret: name it in mount-options of a [grants.secrets.NAME]";
+        return Some(reason.to_owned());
     }
     if is_hosts_to_decide(name) && !is_for_every_filesystem(name) {
         return Some("which is the host's to decide: nobody can be granted it".to_owned());
@@ -146,6 +162,8 @@ mod tests {
             ("[\"noatime=1\"]", "noatime takes no value"),
             ("[\"remount\"]", "the host's to decide"),
             ("[\"addr=10.0.0.1\"]", "the host's to decide"),
+            ("[\"password\"]", "whose value is a secret"),
+            ("[\"password=hunter2\"]", "whose value is a secret"),
         ] {
             let error = read(list).expect_err(list);
             assert!(

@@ -3,8 +3,10 @@
 use wasmtime::component::Resource;
 
 use super::Answered;
-use crate::bindings::drivebay::driver::https::{Endpoint, Host, HostEndpoint, Request, Response};
-use crate::broker::{self, EndpointHandle, HttpsAsk, Private};
+use crate::bindings::drivebay::driver::https::{
+    BasicAuthentication, Endpoint, Host, HostEndpoint, Request, Response, SecretHeader, User,
+};
+use crate::broker::{self, EndpointHandle, HttpsAsk, Private, SecretHandle};
 use crate::runtime::state::State;
 
 impl Host for State {
@@ -35,16 +37,55 @@ impl HostEndpoint for State {
 
     fn send(&mut self, it: Resource<Endpoint>, request: Request) -> Answered<Response> {
         let (endpoint, request) = (handle(&it), plain(request));
-        let response = self.ask(HttpsAsk::Send { endpoint, request }, super::read!(Response))?;
+        self.receive(HttpsAsk::Send { endpoint, request })
+    }
+
+    fn send_with_secrets(
+        &mut self,
+        it: Resource<Endpoint>,
+        request: Request,
+        headers: Vec<SecretHeader>,
+        basic: Option<BasicAuthentication>,
+    ) -> Answered<Response> {
+        self.receive(HttpsAsk::SendWithSecrets {
+            endpoint: handle(&it),
+            request: plain(request),
+            headers: headers.into_iter().map(plain_header).collect(),
+            basic: basic.map(plain_basic),
+        })
+    }
+
+    fn drop(&mut self, it: Resource<Endpoint>) -> wasmtime::Result<()> {
+        self.give_back(handle(&it))
+    }
+}
+
+impl State {
+    fn receive(&mut self, ask: HttpsAsk) -> Answered<Response> {
+        let response = self.ask(ask, super::read!(Response))?;
         Ok(response.map(|response| Response {
             status: response.status,
             headers: response.headers.0,
             body: response.body.0,
         }))
     }
+}
 
-    fn drop(&mut self, it: Resource<Endpoint>) -> wasmtime::Result<()> {
-        self.give_back(handle(&it))
+fn plain_header(header: SecretHeader) -> broker::SecretHeader {
+    broker::SecretHeader {
+        name: header.name,
+        prefix: header.prefix,
+        secret: SecretHandle(header.secret.rep()),
+    }
+}
+
+fn plain_basic(basic: BasicAuthentication) -> broker::BasicAuthentication {
+    broker::BasicAuthentication {
+        user: match basic.user {
+            User::Name(name) => broker::User::Name(name),
+            User::Secret(secret) => broker::User::Secret(SecretHandle(secret.rep())),
+        },
+        password: SecretHandle(basic.password.rep()),
     }
 }
 

@@ -4,9 +4,9 @@ use wasmtime::component::Resource;
 
 use super::Answered;
 use crate::bindings::drivebay::driver::mounts::{
-    Directory, Host, HostTarget, MountOption, RemoteSource, Target,
+    Directory, Host, HostTarget, MountOption, RemoteSource, Secret, Target,
 };
-use crate::broker::{self, DirectoryHandle, MountsAsk, TargetHandle};
+use crate::broker::{self, DirectoryHandle, MountsAsk, SecretHandle, SecretOption, TargetHandle};
 use crate::runtime::state::State;
 
 impl Host for State {
@@ -21,6 +21,19 @@ impl Host for State {
     ) -> Answered<Resource<Directory>> {
         let source = plain(source);
         self.open(MountsAsk::OpenRemote { source, options })
+    }
+
+    fn open_remote_with_secrets(
+        &mut self,
+        source: RemoteSource,
+        options: Vec<MountOption>,
+        secret_options: Vec<(String, Resource<Secret>)>,
+    ) -> Answered<Resource<Directory>> {
+        self.open(MountsAsk::OpenRemoteWithSecrets {
+            source: plain(source),
+            options,
+            secret_options: numbers(secret_options),
+        })
     }
 }
 
@@ -45,6 +58,21 @@ impl HostTarget for State {
         })
     }
 
+    fn mount_remote_with_secrets(
+        &mut self,
+        target: Resource<Target>,
+        source: RemoteSource,
+        options: Vec<MountOption>,
+        secret_options: Vec<(String, Resource<Secret>)>,
+    ) -> Answered<()> {
+        self.ask_to(MountsAsk::MountRemoteWithSecrets {
+            target: TargetHandle(target.rep()),
+            source: plain(source),
+            options,
+            secret_options: numbers(secret_options),
+        })
+    }
+
     fn bind(
         &mut self,
         target: Resource<Target>,
@@ -61,6 +89,13 @@ impl HostTarget for State {
     fn drop(&mut self, target: Resource<Target>) -> wasmtime::Result<()> {
         self.give_back(TargetHandle(target.rep()))
     }
+}
+
+fn numbers(options: Vec<(String, Resource<Secret>)>) -> Vec<SecretOption> {
+    let options = options.into_iter();
+    options
+        .map(|(name, secret)| (name, SecretHandle(secret.rep())))
+        .collect()
 }
 
 fn plain(source: RemoteSource) -> broker::RemoteSource {

@@ -3,14 +3,28 @@
 use wasmtime::component::Resource;
 
 use super::Answered;
-use crate::bindings::drivebay::driver::signing::{Algorithm, Host, HostSigningKey, SigningKey};
-use crate::broker::{Private, SigningAsk, SigningKeyHandle};
+use crate::bindings::drivebay::driver::signing::{
+    Algorithm, Host, HostSigningKey, Secret, SigningKey,
+};
+use crate::broker::{Private, SecretHandle, SigningAsk, SigningKeyHandle};
 use crate::runtime::state::State;
 
 impl Host for State {
     fn open_key(&mut self, name: String) -> Answered<Resource<SigningKey>> {
-        let key = self.ask(SigningAsk::OpenKey { name }, super::read!(SigningKey))?;
-        Ok(key.map(|key| Resource::new_own(key.0)))
+        self.open_signing_key(SigningAsk::OpenKey { name })
+    }
+
+    fn open_secret_key(
+        &mut self,
+        id: String,
+        secret: Resource<Secret>,
+        session_token: Option<Resource<Secret>>,
+    ) -> Answered<Resource<SigningKey>> {
+        self.open_signing_key(SigningAsk::OpenSecretKey {
+            id,
+            secret: SecretHandle(secret.rep()),
+            session_token: session_token.map(|token| SecretHandle(token.rep())),
+        })
     }
 
     fn now_seconds(&mut self) -> wasmtime::Result<u64> {
@@ -26,6 +40,13 @@ impl Host for State {
         let message = Private(message);
         let hash = self.ask_surely(SigningAsk::Sha256 { message }, super::read!(Hash))?;
         Ok(hash.0)
+    }
+}
+
+impl State {
+    fn open_signing_key(&mut self, ask: SigningAsk) -> Answered<Resource<SigningKey>> {
+        let key = self.ask(ask, super::read!(SigningKey))?;
+        Ok(key.map(|key| Resource::new_own(key.0)))
     }
 }
 

@@ -65,7 +65,7 @@ fn examine(
 fn check(component: &[u8]) -> Result<Interfaces, Refusal> {
     let structure = Structure::read(component)?;
     let interfaces = Interfaces {
-        imports: structure.imports.clone(),
+        imports: structure.asked(),
         exports: structure.exports.clone(),
     };
     refuse_misfits(&interfaces)?;

@@ -15,6 +15,7 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::process;
 use super::worker_settings::WorkSite;
@@ -73,7 +74,7 @@ fn run_in<R: Running>(
         slots: site.slots.clone(),
         limits: site.jobs,
     };
-    let text = serde_json::to_vec(&job).map_err(|error| unnoted(&error))?;
+    let text = Zeroizing::new(serde_json::to_vec(&job).map_err(|error| unnoted(&error))?);
     let running = start(&lock, &text)?;
     // From here on the worker alone holds it.
     drop(lock);

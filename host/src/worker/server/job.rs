@@ -5,6 +5,7 @@ pub(in crate::worker) mod watch;
 use std::io::{self, Read};
 
 use cap_std::fs::Dir;
+use zeroize::Zeroizing;
 
 use super::bounds::{Bounds, Ending, Endings};
 use super::directories::Directories;
@@ -16,9 +17,11 @@ use crate::worker::{DirectoryOrigin, Fault, Reply};
 
 /// The whole life of a job worker: read the job, carry it out, note the result.
 pub(super) fn serve() -> io::Result<()> {
-    let mut text = Vec::new();
+    // It can hold a secret.
+    let mut text = Zeroizing::new(Vec::new());
     io::stdin().lock().read_to_end(&mut text)?;
     let job: Job = serde_json::from_slice(&text)?;
+    drop(text);
     let endings = Endings::none_yet();
     // Before memory is bounded: a thread wants some for its stack.
     watch::over(&job, endings.clone())?;

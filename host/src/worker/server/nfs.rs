@@ -1,83 +1,24 @@
-//! Remote file systems by mount(2) itself.
-//!
-//! No mount.nfs: it need not be installed, it leaves no daemon behind that keeps pipes open, and what was
-//! checked is what is used. What it does for the kernel is done by us: resolving the name and finding out which
-//! address answers, by a worker without privileges; and here, telling the kernel that address (nfs(5): the
-//! `addr=` the kernel reads comes from the mount program). From here on only the kernel speaks to the server.
+//! NFS, as far as it differs from other remote file systems: what mount.nfs would tell the kernel (nfs(5)).
 
 use std::net::IpAddr;
-use std::path::Path;
 
-use cap_std::fs::Dir;
 use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use super::mount::{open_directory, open_target, own_mount_namespace, proc_path};
-use super::selinux;
-use crate::volume::Access;
-use crate::worker::fault::kind_of;
-use crate::worker::{Fault, FaultKind, MountOption, MountOptions, Remote, Reply, mount_flags};
+use crate::worker::{MountOption, MountOptions, Remote, mount_flags};
 
 /// Whether mounts of one server share what the kernel knows of it (nfs(5)).
 const SHARING: [&str; 2] = ["sharecache", "nosharecache"];
 
-/// Mounts it on the target.
-pub(super) fn mount_remote(target: &Path, remote: &Remote, access: Access) -> Result<Reply, Fault> {
-    let onto = open_target(target)?;
-    let options = MountOptions::of(access, &remote.options);
-    mount_on(&proc_path(&onto), remote, &options, options.flags())?;
-    Ok(Reply::Done)
-}
-
-/// Mounts it in this worker's own namespace and keeps nothing but the open root.
-pub(super) fn open_unseen(remote: &Remote) -> Result<Dir, Fault> {
-    own_mount_namespace()?;
-    // Any directory will do: this namespace is ours, and the mount point is given back at once.
-    let mount_point = Path::new("/proc");
-    let options = MountOptions::of(Access::ReadWrite, &remote.options);
-    mount_on(mount_point, remote, &options, unseen(&options))?;
-    let root = open_directory(mount_point);
-    // The open descriptor keeps the detached mount alive until it is closed.
-    let _ = umount2(mount_point, MntFlags::MNT_DETACH);
-    root.map(Dir::from_std_file)
-}
-
-/// Nothing of a mount that the host alone works on is ever run, or opened as a device. Copying and packing what would be
-/// takes none of that away.
-fn unseen(options: &MountOptions) -> MsFlags {
-    options.flags() | mount_flags::NOTHING_RUNS
-}
-
-fn mount_on(
-    mount_point: &Path,
-    remote: &Remote,
-    options: &MountOptions,
-    flags: MsFlags,
-) -> Result<(), Fault> {
-    if remote.fs_type != "nfs" {
-        let message = format!(
-            "this host cannot mount {:?} file systems; it knows nfs",
-            remote.fs_type
-        );
-        return Err(Fault::new(FaultKind::Unsupported, message));
-    }
-    let source = remote.source_text();
-    let data = nfs_data(options, remote.address, remote.client.as_ref());
-    mount(
-        Some(source.as_str()),
-        mount_point,
-        Some("nfs"),
-        flags,
-        Some(data.as_str()),
-    )
-    .map_err(|errno| explain(remote, options, errno))
+/// The kernel's option string.
+pub(super) fn data(options: &MountOptions, remote: &Remote) -> String {
+    option_string(options, remote.address, remote.client.as_ref())
 }
 
 /// The kernel's option string: the guest's options, then what a mount program adds.
 ///
 /// Mounts of one server share what the kernel knows of its filesystems, the label too: the second one with another label
 /// is refused, unless it shares nothing.
-fn nfs_data(options: &MountOptions, server: IpAddr, client: Option<&IpAddr>) -> String {
+fn option_string(options: &MountOptions, server: IpAddr, client: Option<&IpAddr>) -> String {
     let own = options.own().iter();
     let mut parts: Vec<String> = own.map(|option| option_text(option, server)).collect();
     let mut names = options.own().iter().map(|(name, _)| name.as_str());
@@ -101,37 +42,27 @@ fn option_text(option: &MountOption, address: IpAddr) -> String {
     }
 }
 
-fn explain(remote: &Remote, options: &MountOptions, errno: Errno) -> Fault {
-    let kind = kind_of(errno);
-    let advice = selinux::advice(options, kind).unwrap_or_else(|| usual_advice(errno));
-    let message = format!(
-        "cannot mount {}: {} ({advice})",
-        remote.source_text(),
-        errno.desc()
-    );
-    Fault::new(kind, message)
-}
-
+/// What helps; none where nothing of it is NFS's own.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "Linux has more errors than we have words"
 )]
-fn usual_advice(errno: Errno) -> &'static str {
-    match errno {
+pub(super) fn advice(errno: Errno) -> Option<&'static str> {
+    Some(match errno {
         Errno::ENOENT => "the server has no such path; check the share",
         Errno::ESTALE => "the server no longer knows what it exports there; export it anew",
         Errno::EACCES | Errno::EPERM => "the server refuses this node; check its export list",
         Errno::EPROTONOSUPPORT => "the server does not speak this version of NFS",
         Errno::ENODEV => "this kernel has no NFS; load the nfs module",
-        Errno::EINVAL => "the kernel does not accept these mount options",
-        _ => "see the node's kernel log",
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::nfs_port;
+    use crate::volume::Access;
+    use crate::worker::server_port;
 
     fn remote(server: &str, address: &str, options: &[(&str, Option<&str>)]) -> Remote {
         Remote {
@@ -144,12 +75,13 @@ mod tests {
                 .iter()
                 .map(|(key, value)| ((*key).into(), value.map(Into::into)))
                 .collect(),
+            secrets: Vec::new(),
         }
     }
 
     fn data(remote: &Remote, client: Option<&IpAddr>) -> String {
         let options = MountOptions::of(Access::ReadWrite, &remote.options);
-        nfs_data(&options, remote.address, client)
+        option_string(&options, remote.address, client)
     }
 
     #[test]
@@ -205,20 +137,10 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_host_sees_runs_nothing_whatever_its_options_say() {
-        let wild = ["suid", "dev", "exec"].map(|word| (word, None));
-        let remote = remote("filer", "10.0.0.1", &wild);
-        let options = MountOptions::of(Access::ReadWrite, &remote.options);
-        let nothing = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        assert!(unseen(&options).contains(nothing));
-        // Pods' mounts have what their volume says, and no more.
-        assert!(!options.flags().intersects(nothing));
-    }
-
-    #[test]
     fn the_port_to_check_follows_version_and_options() {
-        let port =
-            |options: &[(&str, Option<&str>)]| nfs_port(&remote("x", "10.0.0.1", options).options);
+        let port = |options: &[(&str, Option<&str>)]| {
+            server_port("nfs", &remote("x", "10.0.0.1", options).options)
+        };
         assert_eq!(port(&[("vers", Some("4.2"))]), Some(2049));
         assert_eq!(port(&[("vers", Some("3"))]), Some(111));
         assert_eq!(port(&[("vers", Some("3")), ("port", Some("9"))]), Some(9));

@@ -9,7 +9,7 @@ use nix::sys::stat::{Mode, umask};
 use super::answer::answer_all;
 use super::bounds::Bounds;
 use super::directories::Directories;
-use super::{device, files, job, measure, mount as mounting, network, nfs};
+use super::{device, files, job, measure, mount as mounting, network, remote};
 use crate::sys::{give_up_inherited_lock, rlimit};
 use crate::worker::command_line::{JOB, MEASURE, NETWORK, WORKER_NAME};
 use crate::worker::{Fault, FaultKind, Reply, Request};
@@ -80,9 +80,9 @@ fn carry_out(
         Request::RemoveTarget { target } => mounting::remove_target(&target),
         Request::MountRemote {
             target,
-            remote,
+            remote: source,
             access,
-        } => nfs::mount_remote(&target, &remote, access),
+        } => remote::mount_remote(&target, &source, access),
         Request::BindDirectory {
             directory,
             path,

@@ -303,6 +303,7 @@ fn the_way_to_a_share_does_not_make_another_job() {
             client: None,
             path: "/export".into(),
             options: vec![("vers".into(), Some(option.into()))],
+            secrets: Vec::new(),
         };
         let operation = FileOperation::Copy {
             source: "a".into(),

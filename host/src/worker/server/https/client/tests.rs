@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use super::*;
+use crate::worker::Credentials;
 
 /// A server on the loopback device; each connection is one thread's.
 struct Server {
@@ -50,6 +51,7 @@ impl Server {
             port: self.port,
             headers: vec![("x-a".into(), "b".into())],
             body: Body::default(),
+            credentials: Credentials::OfDriver,
             ca: None,
             timeout: Duration::from_millis(500),
             max_response_bytes: 1000,

@@ -1,0 +1,28 @@
+//! `secrets`: handles of what the call brought.
+//!
+//! A guest gets a handle and hands it on; the bytes go from the caller's message to the worker, or into a signature. What
+//! a secret may be used for is decided in [`uses`], in the same function that makes what is used of it.
+
+mod mask;
+mod uses;
+
+use super::answer::Answer;
+use super::ask::SecretsAsk;
+use super::error::BrokerError;
+use super::name::nameable;
+use super::worker_broker::WorkerBroker;
+
+pub(super) use mask::{mask, masked};
+pub(super) use uses::{BasicUser, basic_authentication, granted, secret_options};
+
+impl WorkerBroker {
+    pub(super) fn secrets(&mut self, ask: SecretsAsk) -> Result<Answer, BrokerError> {
+        let SecretsAsk::OpenSecret { name } = ask;
+        nameable(&name)?;
+        granted(&self.grants, &self.secrets, &name)?;
+        Ok(Answer::Secret(self.held.insert_secret(name)?))
+    }
+}
+
+#[cfg(test)]
+mod tests;
