@@ -76,13 +76,19 @@ const CASES: &[(&str, &str, &str)] = &[
     ("https [method]endpoint.send", UNANSWERED, "(call $https/endpoint.send (call $endpoint) (i32.const 1296) (i32.const 3) (i32.const 1200) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
     ("https [method]endpoint.send", RETURNS, "(call $encoded) (call $https/endpoint.send (call $endpoint) (i32.const 1296) (i32.const 3) (i32.const 262144) (i32.const 32000) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
     ("https [method]endpoint.send", RETURNS, "(call $https/endpoint.send (call $endpoint) LONG (i32.const 1200) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) OUT)"),
+    ("https [method]endpoint.send-with-secrets", UNANSWERED, "(call $https/endpoint.send-with-secrets (call $sent) OUT)"),
     ("log write", RETURNS, "(call $log/write (i32.const 3) LONG)"),
     ("mounts [resource-drop]target", ENDS, "(call $drop_target (local.get $target))"),
     ("mounts open-directory", ENDS, "(call $mounts/open-directory LONG OUT)"),
     ("mounts open-remote", UNANSWERED, "(call $mounts/open-remote SOURCE (call $port) (i32.const 1) OUT)"),
     ("mounts open-remote", ENDS, "(call $mounts/open-remote SOURCE (i32.const 262144) (call $options) OUT)"),
+    ("mounts open-remote-with-secrets", ENDS, "(call $mounts/open-remote-with-secrets SOURCE (call $port) (i32.const 1) (call $secret-option) (i32.const 1) OUT)"),
+    ("mounts [method]target.mount-remote-with-secrets", ENDS, "(call $mounts/target.mount-remote-with-secrets (local.get $target) SOURCE (call $port) (i32.const 1) (call $secret-option) (i32.const 1) OUT)"),
     ("mounts [method]target.mount-remote", UNANSWERED, "(call $mounts/target.mount-remote (local.get $target) SOURCE (call $port) (i32.const 1) OUT)"),
     ("mounts [method]target.bind", ENDS, "(call $mounts/target.bind (local.get $target) (call $directory) LONG OUT)"),
+    ("secrets [resource-drop]secret", RETURNS, "(call $secrets/drop-secret (call $secret))"),
+    ("secrets open-secret", ENDS, "(call $secrets/open-secret LONG OUT)"),
+    ("signing open-secret-key", RETURNS, "(call $signing/open-secret-key LONG (call $secret) (i32.const 0) (i32.const 0) OUT)"),
     ("signing [resource-drop]signing-key", RETURNS, "(call $signing/drop-signing-key (call $key))"),
     ("signing open-key", ENDS, "(call $signing/open-key LONG OUT)"),
     ("signing now-seconds", RETURNS, "(drop (call $signing/now-seconds))"),
@@ -148,13 +154,29 @@ fn core(port: u16) -> String {
         (data (i32.const 1168) "full") (data (i32.const 1184) "new") (data (i32.const 1200) "/")
         (data (i32.const 1216) "port") (data (i32.const 1232) "{port:05}") (data (i32.const 1248) "drive-0001")
         (data (i32.const 1264) "-q") (data (i32.const 1280) "gzip") (data (i32.const 1296) "GET")
-        (data (i32.const 1312) "hmac-sha256")
+        (data (i32.const 1312) "hmac-sha256") (data (i32.const 1328) "word") (data (i32.const 1344) "x-token")
+        (data (i32.const 1360) "password")
         (func $directory (result i32)
             (call $mounts/open-directory (i32.const 1024) (i32.const 4) (i32.const 8192)) (call $opened))
         (func $endpoint (result i32)
             (call $https/open-endpoint (i32.const 1040) (i32.const 3) (i32.const 8192)) (call $opened))
         (func $key (result i32)
             (call $signing/open-key (i32.const 1056) (i32.const 3) (i32.const 8192)) (call $opened))
+        (func $secret (result i32)
+            (call $secrets/open-secret (i32.const 1328) (i32.const 4) (i32.const 8192)) (call $opened))
+        (func $secret-option (result i32)
+            (i32.store (i32.const 8704) (i32.const 1360)) (i32.store (i32.const 8708) (i32.const 8))
+            (i32.store (i32.const 8712) (call $secret)) (i32.const 8704))
+        (func $header (result i32)
+            (i32.store (i32.const 8640) (i32.const 1344)) (i32.store (i32.const 8644) (i32.const 7))
+            (i64.store (i32.const 8648) (i64.const 0)) (i32.store (i32.const 8656) (call $secret)) (i32.const 8640))
+        (func $sent (result i32)
+            (i32.store (i32.const 8448) (call $endpoint))
+            (i32.store (i32.const 8452) (i32.const 1296)) (i32.store (i32.const 8456) (i32.const 3))
+            (i32.store (i32.const 8460) (i32.const 1200)) (i32.store (i32.const 8464) (i32.const 1))
+            (memory.fill (i32.const 8468) (i32.const 0) (i32.const 52))
+            (i32.store (i32.const 8492) (call $header)) (i32.store (i32.const 8496) (i32.const 1))
+            (i32.const 8448))
         (func $device (result i32)
             (call $block-devices/find-device (i32.const 1248) (i32.const 10) (i32.const 0) (i64.const 0) (i32.const 8192))
             (call $opened))
@@ -241,6 +263,11 @@ origin = "http://127.0.0.1:PORT"
 methods = ["GET"]
 paths = ["/**"]
 addresses = ["127.0.0.0/8"]
+[grants.secrets.word]
+mount-options = ["password"]
+headers = ["x-token"]
+endpoints = ["api"]
+signing = ["hmac-sha1"]
 [grants.signing.key]
 source = "metadata"
 origin = "http://127.0.0.1:PORT"
@@ -307,6 +334,7 @@ fn publish(csi: &Csi, node: &Node, number: usize) -> tonic::Status {
         volume_id: format!("{number:03}"),
         target_path: parent.join("mount").to_string_lossy().into_owned(),
         volume_capability: Some(mounted(Mode::SingleNodeWriter)),
+        secrets: [("word".to_owned(), "hunter2".to_owned())].into(),
         ..proto::NodePublishVolumeRequest::default()
     };
     let answer = csi.node_publish_volume_within(PATIENCE, request);

@@ -5,7 +5,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::process::Output;
 
-use drivebay_tests::{Node, WatGuest, pod_options, text};
+use drivebay_tests::{
+    ApplianceServer, Node, PASSWORD, USERNAME, WORDS, WatGuest, guest, pod_options, text,
+    untold_beneath,
+};
 use nix::sys::stat::{Mode, SFlag, mknod};
 use serde_json::{Value, json};
 
@@ -361,4 +364,47 @@ fn a_raw_device_is_staged_as_a_file_and_published_as_one() {
 fn bind(from: &Path, onto: &Path) {
     let none = None::<&str>;
     nix::mount::mount(Some(from), onto, none, nix::mount::MsFlags::MS_BIND, none).expect("root");
+}
+
+#[test]
+fn an_operator_hands_secrets_over_in_files() {
+    let appliance = ApplianceServer::start(|| ());
+    let node = Node::empty();
+    node.add_driver("appliance", &appliance.grants(&node.path("pool")));
+    node.install(&[&guest("appliance")]);
+    let (user, password) = (node.path("user"), node.path("password"));
+    fs::write(&user, format!("{USERNAME}\n")).expect("writable");
+    fs::write(&password, PASSWORD).expect("writable");
+    let secret = |name: &str, file: &Path| format!("{name}={}", file.display());
+    let (user, word) = (secret("username", &user), secret("password", &password));
+    let create = |secrets: &[&str]| {
+        let options = secrets.iter().flat_map(|secret| ["--secret", secret]);
+        let arguments: Vec<&str> = ["create-volume", "--name", "pvc-1"]
+            .into_iter()
+            .chain(options)
+            .collect();
+        run(&node, "appliance", &arguments)
+    };
+    assert_eq!(answers(&create(&[&user, &word]))["id"], "v1");
+    assert!(appliance.heard()[0].ends_with(&ApplianceServer::administrator()));
+    refuses(
+        &create(&[&user]),
+        "not-found: this call brought no secret \"password\"",
+    );
+    refuses(
+        &create(&[&user, "password=/nonexistent"]),
+        "cannot use /nonexistent as secret \"password\"",
+    );
+    for file in [node.path("log"), node.path("state"), node.path("run")] {
+        untold_beneath(&file, &WORDS);
+    }
+    let check = node.drivebay(&["check"]).output().expect("drivebay runs");
+    let said = String::from_utf8(check.stdout).expect("UTF-8");
+    for line in [
+        "  secret     key: signing hmac-sha256",
+        "  secret     password: basic authentication password at appliance",
+        "  secret     token: header authorization at appliance",
+    ] {
+        assert!(said.lines().any(|other| other == line), "{said}");
+    }
 }

@@ -17,4 +17,5 @@ mod replacement;
 mod rollback;
 mod rules;
 mod sanity;
+mod secrets;
 mod unprivileged;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use drivebay_tests::{
-    Answer, Node, SilentServer, Volume, eventually, holds, pod_options, send, text, untold_beneath,
+    Answer, ApplianceServer, Node, SilentServer, Volume, WORDS as OF_APPLIANCE, eventually, guest,
+    holds, pod_options, send, text, untold_beneath,
 };
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -37,6 +38,44 @@ fn after_a_mount_that_succeeds() {
     untold(&node, &answer);
     volume.unmount(&pod).succeeds();
     untold(&node, &answer);
+}
+
+/// The volume `v1` of the example `appliance`, attached on mount.
+#[test]
+fn a_backend_uses_what_kubelet_sends_with_mount_and_nothing_is_needed_to_unmount() {
+    const KEY_BASE64: &str = "YS1rZXktb2YtdGhlLXZvbHVtZS1hbG9uZQ==";
+    let appliance = ApplianceServer::start(|| ());
+    let node = Node::empty();
+    let pool = node.path("pool");
+    fs::create_dir(pool.join("v1")).expect("writable");
+    fs::write(pool.join("v1/greeting"), "hello").expect("writable");
+    node.add_driver("appliance", &appliance.grants(&pool));
+    node.install(&[&guest("appliance")]);
+    let pod = node.pod("web");
+    let call = |arguments: &[&str]| node.call_driver("drivebay~appliance/appliance", arguments);
+    let options =
+        |user: &[(&str, &str)]| pod_options("v1", &[&[("account", "acc-1")], user].concat());
+    let key = ("kubernetes.io/secret/key", KEY_BASE64);
+
+    let answer = call(&["mount", text(&pod), &options(&[key])]);
+    answer.fails_with("this call brought no secret \"password\"");
+    assert_eq!(appliance.heard(), Vec::<String>::new());
+
+    let answer = call(&["mount", text(&pod), &options(&[(KEY, BASE64), key])]).succeeds();
+    let greeting = fs::read_to_string(pod.join("greeting"));
+    assert_eq!(greeting.expect("mounted"), "hello");
+    let heard = appliance.heard();
+    assert!(
+        heard[0].ends_with(&ApplianceServer::attacher()),
+        "{heard:?}"
+    );
+    assert!(heard[1].ends_with(&ApplianceServer::account()), "{heard:?}");
+    untold(&node, &answer);
+    untold_beneath(&node.path(""), &[&OF_APPLIANCE[..], &[KEY_BASE64]].concat());
+
+    call(&["unmount", text(&pod)]).succeeds();
+    assert_eq!(appliance.heard().len(), 2, "unmounting asked somebody");
+    assert!(node.journal().is_empty(), "{:?}", node.journal());
 }
 
 #[test]

@@ -52,6 +52,20 @@ fn importing_more_than_granted_fails_with_the_line_to_add() {
 }
 
 #[test]
+fn a_guest_that_opens_secrets_needs_a_grant_and_one_that_could_only_be_handed_some_needs_none() {
+    let opens = WatGuest::named("hostile").imports("secrets").core(
+        r#"(import "drivebay:driver/secrets@0.1.0" "open-secret" (func $open (param i32 i32 i32)))"#,
+    );
+    mount_hostile(&hostile_node(&opens, HOSTILE_GRANTS)).fails_with(
+        "it imports secrets, which is not granted; if it may, add [grants.secrets.NAME] to the driver's grants file",
+    );
+    let takes = WatGuest::named("hostile").imports("mounts").core(
+        r#"(import "drivebay:driver/mounts@0.1.0" "[method]target.mount-remote-with-secrets" (func $mount (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#,
+    );
+    mount_hostile(&hostile_node(&takes, HOSTILE_GRANTS)).fails_with("nothing is mounted at");
+}
+
+#[test]
 fn without_any_grant_even_mounting_is_refused() {
     let node = hostile_node(
         &WatGuest::named("hostile"),

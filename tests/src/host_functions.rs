@@ -9,12 +9,13 @@ use wit_parser::{Resolve, TypeDefKind};
 use crate::{WatGuest, repository};
 
 /// Of the contract, those that a host has functions in.
-const CONTRACT: [&str; 6] = [
+const CONTRACT: [&str; 7] = [
     "block-devices",
     "files",
     "https",
     "log",
     "mounts",
+    "secrets",
     "signing",
 ];
 

@@ -9,6 +9,7 @@
 )]
 
 mod answer;
+mod appliance;
 mod cloud;
 mod config_map;
 mod container;
@@ -47,6 +48,7 @@ mod web_guest;
 mod web_server;
 
 pub use answer::Answer;
+pub use appliance::{ApplianceServer, KEY, PASSWORD, TOKEN, USERNAME, WORDS};
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
 pub use config_map::{ConfigMap, Payload};
 pub use container::SecurityContext;
@@ -73,7 +75,7 @@ pub use serve_usage::{MemoryCgroup, ServeProcess};
 pub use silent_server::SilentServer;
 pub use site::{Site, refused};
 pub use source::{Line, files_beneath, host_code, host_source, read, rust_files};
-pub use told::{holds, untold_beneath};
+pub use told::{descendants, holds, memory_holds, untold_beneath, untold_by};
 pub use trace::Trace;
 pub use traces::Traces;
 pub use volume::{DEVICE, NODE_ID, Volume, text};

@@ -1,4 +1,4 @@
-//! Promises that take a machine of their own: NFS against the kernel's own server and client, and disks that are
+//! Promises that take a machine of their own: NFS against the kernel's own server and client, SMB against Samba, and disks that are
 //! plugged into the machine while it runs. The shipped shim is called as kubelet calls it.
 //!
 //! Runs in the VM (`cargo xtask test --only vm`), where root may change addresses, name resolution and the
@@ -25,6 +25,7 @@ mod outages;
 mod pod;
 mod provisioner;
 mod repeats;
+mod smb;
 mod sources;
 mod squashed;
 mod versions;

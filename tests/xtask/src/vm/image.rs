@@ -16,13 +16,14 @@ use crate::workspace::Workspace;
 const KERNEL: &str = "linux-image-amd64";
 
 /// What tests call in the VM, and BusyBox for its first steps.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "busybox-static",
     "e2fsprogs",
     "kmod",
     "nfs-common",
     "nfs-kernel-server",
     "rpcbind",
+    "samba",
     "secilc",
     "udev",
     "xfsprogs",
@@ -41,8 +42,11 @@ impl Image {
         let kernels = fs::read_dir(root.join("usr/lib/modules")).ok()?;
         let release = kernels.flatten().next()?.file_name().into_string().ok()?;
         let image = Self { root, release };
-        // What an earlier state of this tree unpacked has no compiler of policies.
-        image.either("usr/bin/secilc").exists().then_some(image)
+        // What an earlier state of this tree unpacked has no compiler of policies, or no server of SMB.
+        let is_whole = ["usr/bin/secilc", "usr/sbin/smbd"]
+            .iter()
+            .all(|program| image.either(program).exists());
+        is_whole.then_some(image)
     }
 
     /// Downloads and unpacks the parts; nobody sees a half of them.
