@@ -1,0 +1,19 @@
+//! What a guest may ask of the host, and the words of the contract; generated from `wit/` when this crate is compiled.
+#![cfg_attr(
+    target_arch = "wasm32",
+    expect(unsafe_code, reason = "the generated shims of the component model")
+)]
+#![expect(clippy::error_impl_error, reason = "`error` is the contract's word")]
+#![expect(
+    missing_docs,
+    reason = "the contract documents what its name does not say"
+)]
+
+wit_bindgen::generate!({
+    path: ["../../wit", "wit"],
+    world: "drivebay:guest/imports",
+    generate_all,
+    additional_derives: [PartialEq],
+});
+
+pub use drivebay::driver::{block_devices, files, https, log, mounts, signing, types};
