@@ -3,15 +3,12 @@
 //! It is imaginary, and as simple as such an API can be: JSON, one path for each thing, and a signature by
 //! HMAC-SHA256 over all that matters. A real one differs in detail, and in no more than this file.
 
+use drivebay_guest::encode::hex;
+use drivebay_guest::https::{Request, Response};
+use drivebay_guest::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-use crate::bindings::drivebay::driver::https::{Request, Response};
-use crate::bindings::drivebay::driver::types::{CapacityRange, Error};
-
-/// The unit of the API's sizes.
-pub(crate) const GIB: u64 = 1 << 30;
 
 /// A disk as the API describes it.
 #[derive(Debug, Deserialize)]
@@ -101,10 +98,6 @@ pub(crate) fn text_to_sign(request: &Request, authority: &str, body_digest: &[u8
     text + &hex(body_digest)
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// What the API answered, or the condition that its refusal amounts to.
 pub(crate) fn parse<T: DeserializeOwned>(what: &str, response: &Response) -> Result<T, Error> {
     #[derive(Deserialize)]
@@ -112,7 +105,7 @@ pub(crate) fn parse<T: DeserializeOwned>(what: &str, response: &Response) -> Res
         code: String,
         message: String,
     }
-    let nonsense = |error| Error::Internal(format!("{what}: cannot read the answer: {error}"));
+    let nonsense = |error| error!(Internal: "{what}: cannot read the answer: {error}");
     if (200..300).contains(&response.status) {
         let body: &[u8] = if response.body.is_empty() {
             b"null"
@@ -122,10 +115,7 @@ pub(crate) fn parse<T: DeserializeOwned>(what: &str, response: &Response) -> Res
         return serde_json::from_slice(body).map_err(nonsense);
     }
     if response.status == 429 || response.status >= 500 {
-        return Err(Error::Unavailable(format!(
-            "{what}: the API answered {}",
-            response.status
-        )));
+        bail!(Unavailable: "{what}: the API answered {}", response.status);
     }
     let refusal: Refusal = serde_json::from_slice(&response.body).map_err(nonsense)?;
     let message = format!("{what}: {}", refusal.message);
@@ -138,25 +128,23 @@ pub(crate) fn parse<T: DeserializeOwned>(what: &str, response: &Response) -> Res
         "quota" | "full" => Error::Exhausted(message),
         "in-use" => Error::FailedPrecondition(message),
         "forbidden" => Error::Denied(message),
-        code => Error::Internal(format!("{message} (unknown code {code})")),
+        code => error!(Internal: "{message} (unknown code {code})"),
     })
 }
 
 /// Whole gigabytes for a range of bytes: the smallest that is enough, if it is within the limit.
 pub(crate) fn gigabytes(capacity: &CapacityRange) -> Result<u64, Error> {
-    let gigabytes = capacity.required_bytes.unwrap_or(GIB).div_ceil(GIB).max(1);
-    match capacity.limit_bytes {
-        Some(limit) if limit / GIB < gigabytes => Err(Error::OutOfRange(format!(
-            "disks have whole gigabytes: {gigabytes} would be needed, which is more than the limit of {limit} bytes"
-        ))),
-        _ => Ok(gigabytes),
-    }
+    let gigabytes = capacity.required_gib().max(1);
+    capacity.refuse_gib_beyond_limit(gigabytes)?;
+    Ok(gigabytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use drivebay_guest::capacity::GIB;
     use serde_json::json;
+
+    use super::*;
 
     fn answer(status: u16, body: &str) -> Result<Value, Error> {
         let response = Response {

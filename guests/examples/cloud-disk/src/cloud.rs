@@ -1,12 +1,13 @@
 //! Calls to the cloud: a request goes out signed, an answer comes back read.
 
+use drivebay_guest::encode::hex;
+use drivebay_guest::https::{self, Request};
+use drivebay_guest::prelude::*;
+use drivebay_guest::signing;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::api;
-use crate::bindings::drivebay::driver::https::{self, Request};
-use crate::bindings::drivebay::driver::signing;
-use crate::bindings::drivebay::driver::types::Error;
 
 /// Call the API. `what` begins each error: "reading disk d-1".
 pub(crate) fn call<T: DeserializeOwned>(what: &str, mut request: Request) -> Result<T, Error> {
@@ -14,7 +15,7 @@ pub(crate) fn call<T: DeserializeOwned>(what: &str, mut request: Request) -> Res
     let key = signing::open_key("access-key")?;
     let digest = signing::sha256(&request.body);
     let text = api::text_to_sign(&request, &endpoint.authority(), &digest);
-    let signature = api::hex(&key.sign("hmac-sha256", text.as_bytes())?);
+    let signature = hex(&key.sign("hmac-sha256", text.as_bytes())?);
     let authorization = format!("HMAC-SHA256 key={}, signature={signature}", key.id()?);
     request
         .headers

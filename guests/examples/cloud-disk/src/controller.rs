@@ -1,26 +1,27 @@
 //! Disks come, go, grow, change and are attached: all that the API does with a disk.
 
+use drivebay_guest::capacity::GIB;
+use drivebay_guest::exports::volume_listing::{self, VolumePage};
+use drivebay_guest::exports::{attachment, controller, expansion, modification};
+use drivebay_guest::prelude::*;
+use drivebay_guest::volume::refuse_several_nodes;
 use serde_json::{Value, json};
 
-use crate::api::{self, Disk, GIB, Page, path_of};
-use crate::bindings::drivebay::driver::types::{
-    Access, CapacityRange, CreateRequest, Error, Parameters, Volume, VolumeCapability, VolumeInfo,
-    VolumeSource,
-};
-use crate::bindings::exports::drivebay::driver::volume_listing::{self, VolumePage};
-use crate::bindings::exports::drivebay::driver::{attachment, controller, expansion, modification};
-use crate::{CloudDisk, DEFAULT_TYPE, SERIAL, TYPE, ZONE, cloud, get};
+use crate::api::{self, Disk, Page, path_of};
+use crate::{CloudDisk, DEFAULT_TYPE, SERIAL, TYPE, ZONE, cloud};
 
 impl controller::Guest for CloudDisk {
     fn create_volume(request: CreateRequest) -> Result<VolumeInfo, Error> {
-        check_capabilities(&request.capabilities)?;
+        refuse_several_nodes(&request.capabilities)?;
         let snapshot = request.source_snapshot_id.as_deref();
         let gigabytes = api::gigabytes(&request.capacity)?;
-        let kind = get(&request.parameters, TYPE).unwrap_or(DEFAULT_TYPE);
+        let kind = Params(&request.parameters)
+            .get(TYPE)
+            .unwrap_or(DEFAULT_TYPE);
         let zone = request
             .accessibility_requirements
             .first()
-            .and_then(|place| get(place, ZONE));
+            .and_then(|place| Params(place).get(ZONE));
         // The name is the token: a retry gets the disk that the first try made.
         let wanted = json!({
             "token": request.name, "gigabytes": gigabytes, "type": kind, "zone": zone, "snapshot": snapshot,
@@ -31,13 +32,10 @@ impl controller::Guest for CloudDisk {
             || disk.r#type != kind
             || disk.snapshot.as_deref() != snapshot
         {
-            return Err(Error::AlreadyExists(format!(
-                "disk {} was made for {} with other properties",
-                disk.id, request.name
-            )));
+            bail!(AlreadyExists: "disk {} was made for {} with other properties", disk.id, request.name);
         }
         if disk.state == "creating" {
-            return Err(Error::InProgress(format!("disk {} is being made", disk.id)));
+            bail!(InProgress: "disk {} is being made", disk.id);
         }
         Ok(info(disk))
     }
@@ -48,7 +46,7 @@ impl controller::Guest for CloudDisk {
 
     fn validate_volume(volume: Volume, capabilities: Vec<VolumeCapability>) -> Result<(), Error> {
         disk(&volume.id)?;
-        check_capabilities(&capabilities)
+        refuse_several_nodes(&capabilities)
     }
 
     fn get_volume(id: String) -> Result<VolumeInfo, Error> {
@@ -76,7 +74,7 @@ impl attachment::Guest for CloudDisk {
         // The API answers `in-use`, and names the node, where the disk is attached to another.
         let disk: Disk = cloud::call(&what, api::request("POST", &path, wanted))?;
         if disk.state != "attached" {
-            return Err(Error::InProgress(format!("{what}: it is {}", disk.state)));
+            bail!(InProgress: "{what}: it is {}", disk.state);
         }
         Ok(vec![(SERIAL.into(), disk.serial)])
     }
@@ -113,7 +111,7 @@ impl expansion::Guest for CloudDisk {
 
 impl modification::Guest for CloudDisk {
     fn modify_volume(id: String, parameters: Parameters) -> Result<(), Error> {
-        match get(&parameters, TYPE) {
+        match Params(&parameters).get(TYPE) {
             Some(kind) => change(&id, json!({ "type": kind })).map(drop),
             None => Ok(()),
         }
@@ -133,28 +131,9 @@ fn info(disk: Disk) -> VolumeInfo {
     VolumeInfo {
         capacity_bytes: disk.gigabytes * GIB,
         id: disk.id,
-        context: Vec::new(),
         source: disk.snapshot.map(VolumeSource::Snapshot),
         accessible_topology: vec![vec![(ZONE.into(), disk.zone)]],
         published_node_ids: disk.node.into_iter().collect(),
+        ..VolumeInfo::default()
     }
-}
-
-fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<(), Error> {
-    // A mode that the driver does not know may be one of several nodes.
-    let is_known = |capability: &VolumeCapability| {
-        matches!(
-            capability.mode.as_str(),
-            "SINGLE_NODE_WRITER"
-                | "SINGLE_NODE_READER_ONLY"
-                | "SINGLE_NODE_SINGLE_WRITER"
-                | "SINGLE_NODE_MULTI_WRITER"
-        )
-    };
-    if !capabilities.iter().all(is_known) {
-        return Err(Error::Unsupported(
-            "a disk can be attached to one node at a time".into(),
-        ));
-    }
-    Ok(())
 }

@@ -5,17 +5,15 @@
 //! filesystem, and mounts it. No key, no address and no device path ever passes through here.
 
 mod api;
-mod bindings;
 mod cloud;
 mod controller;
 mod node;
 mod snapshots;
 
-pub use bindings::CloudDisk;
-use bindings::exports::drivebay::driver::identity::{self, Description, Parameter};
+use drivebay_guest::exports::identity::{self, Description};
+use drivebay_guest::parameters::described;
 
-/// The disk's type, in StorageClasses and in VolumeAttributesClasses.
-const TYPE: &str = "type";
+/// What a disk is where its class does not say.
 const DEFAULT_TYPE: &str = "standard";
 
 /// The one key of this cloud's topology.
@@ -24,37 +22,30 @@ const ZONE: &str = "zone";
 /// The publish context: how the node recognises the disk.
 const SERIAL: &str = "serial";
 
-impl identity::Guest for CloudDisk {
-    fn describe() -> Description {
-        let parameter = |scope: &str, default: Option<&str>, meaning: &str| Parameter {
-            name: TYPE.into(),
-            scope: scope.into(),
-            required: false,
-            default: default.map(String::from),
-            description: meaning.into(),
-        };
-        Description {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            summary: "disks of an imaginary cloud".into(),
-            parameters: vec![
-                parameter(
-                    "storage-class",
-                    Some(DEFAULT_TYPE),
-                    "Type of the disk: standard or fast.",
-                ),
-                parameter(
-                    "volume-attributes-class",
-                    None,
-                    "Type to change the disk to: standard or fast.",
-                ),
-            ],
-        }
+drivebay_guest::parameters! {
+    const OF_CLASSES: "storage-class" = {
+        TYPE: Text = "type", default = DEFAULT_TYPE => "Type of the disk: standard or fast.";
     }
 }
 
-/// The value of a parameter or of a topology's key.
-fn get<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let (_, value) = pairs.iter().find(|(key, _)| key == name)?;
-    Some(value.as_str())
+drivebay_guest::parameters! {
+    const OF_ATTRIBUTES_CLASSES: "volume-attributes-class" = {
+        TYPE => "Type to change the disk to: standard or fast.";
+    }
+}
+
+/// The guest.
+#[derive(Debug)]
+pub struct CloudDisk;
+
+drivebay_guest::export!(
+    CloudDisk: identity, controller, volume_listing, attachment, snapshots, snapshot_listing, expansion, modification,
+    node, accessibility
+);
+
+impl identity::Guest for CloudDisk {
+    fn describe() -> Description {
+        let parameters = described(&[OF_CLASSES, OF_ATTRIBUTES_CLASSES]);
+        drivebay_guest::description!("disks of an imaginary cloud", parameters)
+    }
 }

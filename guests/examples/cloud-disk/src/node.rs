@@ -1,12 +1,13 @@
 //! On the node: wait for the disk, have it hold a filesystem, mount it.
 
-use crate::bindings::drivebay::driver::block_devices::{self, Identity};
-use crate::bindings::drivebay::driver::log::{self, Level};
-use crate::bindings::drivebay::driver::mounts::{MountOption, Target};
-use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, Topology, Volume};
-use crate::bindings::exports::drivebay::driver::accessibility;
-use crate::bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
-use crate::{CloudDisk, SERIAL, ZONE, cloud, get};
+use drivebay_guest::block_devices::{self, Identity};
+use drivebay_guest::exports::accessibility;
+use drivebay_guest::exports::node::{self, Health, NodeInfo, StageRequest};
+use drivebay_guest::log::Level;
+use drivebay_guest::mounts::{MountOption, Target};
+use drivebay_guest::prelude::*;
+
+use crate::{CloudDisk, SERIAL, ZONE, cloud};
 
 /// Longer than this cloud ever took to show an attached disk to the node.
 const PATIENCE_MS: u32 = 30_000;
@@ -65,15 +66,12 @@ impl accessibility::Guest for CloudDisk {
 
 /// A disk is known by the serial number that `attach-volume` returned.
 fn identity(volume: &Volume) -> Result<Identity, Error> {
-    match get(&volume.publish_context, SERIAL) {
+    match Params(&volume.publish_context).get(SERIAL) {
         Some(serial) => Ok(Identity {
             serial: serial.into(),
             size_bytes: None,
         }),
-        None => Err(Error::FailedPrecondition(format!(
-            "volume {} is not attached",
-            volume.id
-        ))),
+        None => Err(error!(FailedPrecondition: "volume {} is not attached", volume.id)),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Snapshots of disks.
 
+use drivebay_guest::capacity::GIB;
+use drivebay_guest::exports::snapshot_listing::{self, Filter, SnapshotPage};
+use drivebay_guest::exports::snapshots::{self, CreateRequest};
+use drivebay_guest::prelude::*;
 use serde_json::json;
 
-use crate::api::{self, GIB, Page, path_of};
-use crate::bindings::drivebay::driver::types::{Error, Snapshot};
-use crate::bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
-use crate::bindings::exports::drivebay::driver::snapshots::{self, CreateRequest};
+use crate::api::{self, Page, path_of};
 use crate::{CloudDisk, cloud};
 
 impl snapshots::Guest for CloudDisk {

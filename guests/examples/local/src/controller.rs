@@ -1,22 +1,22 @@
-//! Volumes come and go.
+//! Volumes come, also as copies of others, grow and go.
 //!
 //! The record is written before the directory is made and removed after the directory is: whatever is cut
 //! off in between, a retry finds the record and finishes the work.
 
+use drivebay_guest::exports::{cloning, controller, expansion};
+use drivebay_guest::log::Level;
+use drivebay_guest::pool::Pool;
+use drivebay_guest::prelude::*;
+use drivebay_guest::volume::{refuse_block, refuse_several_nodes};
+
 use crate::Local;
-use crate::bindings::drivebay::driver::log::{self, Level};
-use crate::bindings::drivebay::driver::types::{
-    AccessType, CreateRequest, Error, Volume, VolumeCapability, VolumeInfo, VolumeSource,
-};
-use crate::bindings::exports::drivebay::driver::controller::Guest;
-use crate::options::Location;
-use crate::pool::Pool;
-use crate::state::{self, Record};
+use crate::location::Location;
+use crate::records::Made;
 
 /// Pods that run as other users get access by `fsGroup`.
 const MODE: u32 = 0o755;
 
-impl Guest for Local {
+impl controller::Guest for Local {
     fn create_volume(request: CreateRequest) -> Result<VolumeInfo, Error> {
         let location = Location::for_claim(&request.name, &request.parameters);
         make(&location, request, None)
@@ -29,21 +29,17 @@ impl Guest for Local {
         };
         let pool = Pool::open(&location.pool)?;
         let volume = &location.directory;
-        if let Some(claim) = pool.claim(volume)? {
-            return Err(Error::FailedPrecondition(format!(
-                "cannot delete volume {id}: node {} uses it",
-                claim.node
-            )));
+        if let Some(node) = pool.claimed_by(volume)? {
+            bail!(FailedPrecondition: "cannot delete volume {id}: node {node} uses it");
         }
-        if pool.record(volume)?.is_some() {
+        if pool.record::<Made>(volume)?.is_some() {
             pool.directory.remove_tree(volume)?;
-            pool.remove_record(volume)?;
+            pool.remove::<Made>(volume)?;
             log::write(Level::Info, &format!("deleted volume {id}"));
-        } else if pool.holds(volume)? {
-            return Err(Error::FailedPrecondition(format!(
-                "cannot delete volume {id}: it was not made by this driver; remove the directory by hand"
-            )));
+            return Ok(());
         }
+        ensure!(!pool.holds(volume)?, FailedPrecondition: "cannot delete volume {id}: it was not made by this driver; \
+            remove the directory by hand");
         Ok(())
     }
 
@@ -58,22 +54,50 @@ impl Guest for Local {
         let pool = Pool::open(&location.pool)?;
         match pool.record(&location.directory)? {
             Some(record) => info(&pool, &location, &record),
-            None => Err(Error::NotFound(format!(
-                "no volume {id} was made by this driver"
-            ))),
+            None => bail!(NotFound: "no volume {id} was made by this driver"),
         }
     }
 }
 
+impl cloning::Guest for Local {
+    fn clone_volume(request: CreateRequest, source_volume_id: String) -> Result<VolumeInfo, Error> {
+        let location = Location::for_claim(&request.name, &request.parameters);
+        let source = Location::of_id(&source_volume_id)?;
+        // Copies are made within a pool, because a handle reaches no further.
+        ensure!(source.pool == location.pool, InvalidArgument: "cannot copy volume {source_volume_id} into pool {}: \
+            it is in another", location.pool);
+        make(&location, request, Some(source.directory))
+    }
+}
+
+impl expansion::Guest for Local {
+    /// A size is a promise written down: directories share what their pool has.
+    fn expand_volume(volume: Volume, capacity: CapacityRange) -> Result<u64, Error> {
+        capacity.size()?;
+        let location = Location::of(&volume)?;
+        let pool = Pool::open(&location.pool)?;
+        pool.require(&location.directory)?;
+        let Some(mut record) = pool.record::<Made>(&location.directory)? else {
+            bail!(Unsupported: "volume {} was made by hand and has no size", volume.id);
+        };
+        let larger = capacity.grown(record.size_bytes, &volume.id)?;
+        if larger > record.size_bytes {
+            record.size_bytes = larger;
+            pool.replace(&location.directory, &record)?;
+        }
+        Ok(larger)
+    }
+}
+
 /// Make the volume, or find it: empty, or a copy of another directory of the pool.
-pub(crate) fn make(
+fn make(
     location: &Location,
     request: CreateRequest,
     source: Option<String>,
 ) -> Result<VolumeInfo, Error> {
     check_capabilities(&request.capabilities)?;
-    let wanted = Record {
-        size_bytes: state::size(&request.capacity)?,
+    let wanted = Made {
+        size_bytes: request.capacity.size()?,
         source,
         name: request.name,
     };
@@ -89,40 +113,22 @@ pub(crate) fn make(
 
 /// A directory can be used by every process of one node, and never as a block device.
 fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<(), Error> {
-    for capability in capabilities {
-        if matches!(capability.kind, AccessType::Block) {
-            return Err(Error::Unsupported(
-                "a directory cannot be a block device".into(),
-            ));
-        }
-        match capability.mode.as_str() {
-            "SINGLE_NODE_WRITER"
-            | "SINGLE_NODE_READER_ONLY"
-            | "SINGLE_NODE_SINGLE_WRITER"
-            | "SINGLE_NODE_MULTI_WRITER" => {}
-            // Several nodes, or one that the driver does not know.
-            _ => {
-                return Err(Error::Unsupported(
-                    "a volume can be used by one node at a time".into(),
-                ));
-            }
-        }
-    }
-    Ok(())
+    refuse_block("a volume", capabilities)?;
+    refuse_several_nodes(capabilities)
 }
 
 /// Write down what is going to be made.
-fn begin(pool: &Pool, location: &Location, record: Record) -> Result<Record, Error> {
+fn begin(pool: &Pool, location: &Location, record: Made) -> Result<Made, Error> {
     if let Some(source) = &record.source {
         pool.require(source)?;
     }
-    pool.add_record(&location.directory, &record)?;
+    let record = pool.add(&location.directory, record)?;
     log::write(Level::Info, &format!("making volume {}", location.id()));
     Ok(record)
 }
 
 /// Make what is written down. A copy appears whole or not at all, so a volume that is there is finished.
-fn fill(pool: &Pool, location: &Location, record: &Record) -> Result<(), Error> {
+fn fill(pool: &Pool, location: &Location, record: &Made) -> Result<(), Error> {
     if pool.holds(&location.directory)? {
         return Ok(());
     }
@@ -132,26 +138,16 @@ fn fill(pool: &Pool, location: &Location, record: &Record) -> Result<(), Error> 
     }
 }
 
-/// What there is to say about a volume.
-pub(crate) fn info(pool: &Pool, location: &Location, record: &Record) -> Result<VolumeInfo, Error> {
-    let source = record.source.as_ref().map(|directory| {
-        let source = Location {
-            directory: directory.clone(),
-            ..location.clone()
-        };
-        VolumeSource::Volume(source.id())
-    });
+/// What there is to say about a volume. It can be reached from everywhere, as far as the guest can tell: a pool may be on
+/// a shared filesystem.
+pub(crate) fn info(pool: &Pool, location: &Location, record: &Made) -> Result<VolumeInfo, Error> {
+    let source = record.source.as_ref();
     Ok(VolumeInfo {
         id: location.id(),
         capacity_bytes: record.size_bytes,
         context: location.context(),
-        source,
-        // From everywhere, as far as the guest can tell: a pool may be on a shared filesystem.
-        accessible_topology: Vec::new(),
-        published_node_ids: pool
-            .claim(&location.directory)?
-            .into_iter()
-            .map(|claim| claim.node)
-            .collect(),
+        source: source.map(|name| VolumeSource::Volume(Location::new(&location.pool, name).id())),
+        published_node_ids: pool.claimed_by(&location.directory)?.into_iter().collect(),
+        ..VolumeInfo::default()
     })
 }

@@ -1,41 +1,41 @@
 //! Directories as volumes: the example to read first.
 //!
 //! A pool is a directory of the node that the operator granted by name. A volume is a directory in it, made
-//! by a claim or put there by hand. Each exported interface has a file of its own:
+//! by a claim or put there by hand. Files are named after exported interfaces:
 //!
-//! - `controller`: volumes come and go
-//! - `cloning`: a volume starts as a copy of another
-//! - `volume_listing`, `capacity`: which volumes there are, and what room
+//! - `controller`: volumes come and go, start as copies of others, and grow by a promise that nothing enforces
+//! - `volume_listing`: which volumes there are, and what room
 //! - `attachment`: one node at a time may use a volume; a file says which
-//! - `expansion`: a size is a promise written down, and nothing enforces it
 //! - `node`: the directory appears at the target
 //!
-//! What has to survive a call is a file in the pool's `.drivebay` (`pool` reads and writes them, `state` says
+//! What has to survive a call is a file in the pool's `.drivebay` (the SDK's pool reads and writes them, `records` says
 //! what is in them), because the guest itself begins anew each time.
 
 mod attachment;
-mod bindings;
-mod capacity;
-mod cloning;
 mod controller;
-mod expansion;
+mod location;
 mod node;
-mod options;
-mod page;
-mod pool;
-mod state;
+mod records;
 mod volume_listing;
 
-pub use bindings::Local;
-use bindings::exports::drivebay::driver::identity::{self, Description};
+use drivebay_guest::exports::identity::{self, Description};
+use drivebay_guest::parameters::described;
+use location::{OF_CLASSES, OF_VOLUMES};
+
+/// The guest.
+#[derive(Debug)]
+pub struct Local;
+
+drivebay_guest::log_panics!();
+drivebay_guest::export!(
+    Local: identity, controller, volume_listing, capacity, cloning, attachment, expansion, node
+);
 
 impl identity::Guest for Local {
     fn describe() -> Description {
-        Description {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            summary: "makes directories of a granted directory, and binds them to pods".into(),
-            parameters: options::described(),
-        }
+        drivebay_guest::description!(
+            "makes directories of a granted directory, and binds them to pods",
+            described(&[OF_VOLUMES, OF_CLASSES])
+        )
     }
 }
