@@ -1,10 +1,8 @@
 //! Volumes that are there.
 
-use crate::bindings::drivebay::driver::types::Error;
-use crate::record::{State, VolumeRecord};
-use crate::record_store::Store;
-use crate::sub_dir::SubDir;
-use crate::tree::Tree;
+use drivebay_guest::prelude::*;
+
+use crate::record::{Store, VolumeRecord};
 use crate::volume_id::VolumeId;
 
 /// A volume that is there.
@@ -56,12 +54,11 @@ pub(crate) fn record_of(store: &Store<'_>, id: &VolumeId) -> Result<Option<Volum
 /// An id taken apart; `not-found` for what is none.
 pub(crate) fn parsed(written: &str) -> Result<VolumeId, Error> {
     VolumeId::parse(written).ok_or_else(|| {
-        Error::NotFound(format!(
-            "volume {written} does not exist: its id does not name a server, a share and a directory below it"
-        ))
+        error!(NotFound: "volume {written} does not exist: its id does not name a server, a share and a directory \
+            below it")
     })
 }
 
 fn missing(id: &str) -> Error {
-    Error::NotFound(format!("volume {id} does not exist"))
+    error!(NotFound: "volume {id} does not exist")
 }

@@ -1,9 +1,9 @@
 //! How a volume is doing, as its server shows it.
 
-use crate::bindings::drivebay::driver::files::Directory;
-use crate::bindings::drivebay::driver::types::{Error, HealthCondition};
+use drivebay_guest::files::Directory;
+use drivebay_guest::prelude::*;
+
 use crate::existing;
-use crate::tree::Tree;
 
 /// Of the volume with that id, in the share that it names, if that could be opened.
 pub(crate) fn of_volume(
@@ -13,8 +13,13 @@ pub(crate) fn of_volume(
     match share {
         Ok(tree) => in_share(&tree, id),
         // Here the server is the backend: where it is silent, no pod gets at the volume.
-        Err(Error::Unavailable(message)) => Ok(vec![inaccessible("ServerUnreachable", message)]),
-        Err(Error::NotFound(message)) => Ok(vec![inaccessible("ShareMissing", message)]),
+        Err(Error::Unavailable(message)) => Ok(vec![HealthCondition::inaccessible(
+            "ServerUnreachable",
+            message,
+        )]),
+        Err(Error::NotFound(message)) => {
+            Ok(vec![HealthCondition::inaccessible("ShareMissing", message)])
+        }
         Err(error) => Err(error),
     }
 }
@@ -23,30 +28,24 @@ pub(crate) fn of_volume(
 fn in_share(tree: &dyn Tree, id: &str) -> Result<Vec<HealthCondition>, Error> {
     match existing::find(tree, id) {
         Ok(_) => Ok(Vec::new()),
-        Err(Error::NotFound(_)) if existing::was_made(tree, id)? => Ok(vec![HealthCondition {
-            severity: "data-loss".into(),
-            reason: "DirectoryMissing".into(),
-            message: format!(
+        Err(Error::NotFound(_)) if existing::was_made(tree, id)? => {
+            let message = format!(
                 "the directory of volume {id} is gone from the share, though nobody deleted the volume; restore it there from a backup"
-            ),
-        }]),
+            );
+            Ok(vec![HealthCondition::data_loss(
+                "DirectoryMissing",
+                message,
+            )])
+        }
         Err(error) => Err(error),
-    }
-}
-
-fn inaccessible(reason: &str, message: String) -> HealthCondition {
-    HealthCondition {
-        severity: "inaccessible".into(),
-        reason: reason.into(),
-        message,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::FakeTree;
     use crate::provision::tests::{filled, remove};
+    use drivebay_guest::fake::FakeTree;
 
     fn told(tree: &FakeTree, id: &str) -> Vec<(String, String)> {
         let told = in_share(tree, id).expect("known");

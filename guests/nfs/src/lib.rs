@@ -5,68 +5,56 @@
 //!
 //! ```text
 //! stage                                                    a directory is mounted
-//! provision snapshot                                       volumes and snapshots come and go
-//! health                                                   what is wrong with a volume
-//! volume_spec options params parameters mount_options      what is asked for; pure
-//! version remote_path sub_dir volume_id snapshot_id name   how it is spelled; pure
-//! store record directories existing                        what is written down on the share
-//! tree                                                     how the share is worked on
+//! provision snapshot existing health                       volumes and snapshots come and go; what is wrong with them
+//! volume_spec share parameter_names mount_options version  what is asked for; pure
+//! sub_dir volume_id snapshot_id                            how it is spelled; pure
+//! record                                                   what is written down on the share
 //! ```
 //!
 //! Ids, classes and the layout on the share are those of Kubernetes' own CSI driver for NFS, so that its volumes and
-//! snapshots go on working.
+//! snapshots go on working. What other backends need too is the SDK's.
 
-mod bindings;
-mod directories;
 mod existing;
-#[cfg(test)]
-mod fake;
 mod health;
 mod mount_options;
-mod name;
 mod parameter_names;
-mod params;
 mod provision;
 mod record;
-mod record_store;
-mod remote_path;
 mod share;
 mod snapshot;
 mod snapshot_id;
 mod stage;
 mod sub_dir;
-mod tree;
 mod version;
 mod volume_id;
 mod volume_spec;
 
-pub use bindings::Nfs;
-use bindings::drivebay::driver::files::Directory;
-use bindings::drivebay::driver::mounts::Target;
-use bindings::drivebay::driver::types::{
-    CapacityRange, CreateRequest, Error, FilesystemAccess, HealthCondition, Parameters, Snapshot,
-    Topology, Volume, VolumeCapability, VolumeInfo, VolumeSource,
-};
-use bindings::exports::drivebay::driver::identity::{self, Description};
-use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
-use bindings::exports::drivebay::driver::{
-    capacity, cloning, controller, expansion, snapshots, volume_health,
-};
-use params::Params;
+use drivebay_guest::exports::identity::{self, Description};
+use drivebay_guest::exports::node::{self, Health, NodeInfo, StageRequest};
+use drivebay_guest::exports::{capacity, cloning, controller, expansion, snapshots, volume_health};
+use drivebay_guest::files::Directory;
+use drivebay_guest::mounts::Target;
+use drivebay_guest::parameters::described;
+use drivebay_guest::prelude::*;
+use drivebay_guest::volume::refuse_block;
 use share::Share;
 use snapshot_id::SnapshotId;
-use tree::Tree;
 use volume_id::{Export, VolumeId};
 use volume_spec::VolumeSpec;
 
+/// The guest.
+#[derive(Debug)]
+pub struct Nfs;
+
+drivebay_guest::log_panics!();
+drivebay_guest::export!(
+    Nfs: identity, controller, volume_health, capacity, cloning, snapshots, expansion, node
+);
+
 impl identity::Guest for Nfs {
     fn describe() -> Description {
-        Description {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            summary: "makes and mounts directories of NFS servers".into(),
-            parameters: parameter_names::described(),
-        }
+        let parameters = described(&parameter_names::ALL);
+        drivebay_guest::description!("makes and mounts directories of NFS servers", parameters)
     }
 }
 
@@ -88,7 +76,7 @@ impl controller::Guest for Nfs {
     }
 
     fn validate_volume(volume: Volume, capabilities: Vec<VolumeCapability>) -> Result<(), Error> {
-        volume_spec::check_capabilities(&capabilities)?;
+        refuse_block(volume_spec::SHARE, &capabilities)?;
         match is_mounted_as_it_is(&volume) {
             // Its parameters say where it is.
             true => stage::open_export(&volume_spec::share_of(volume, &capabilities)?).map(drop),
@@ -133,16 +121,14 @@ impl capacity::Guest for Nfs {
 impl expansion::Guest for Nfs {
     fn expand_volume(volume: Volume, capacity: CapacityRange) -> Result<u64, Error> {
         if is_mounted_as_it_is(&volume) {
-            return Err(Error::Unsupported(format!(
-                "volume {} was not made by this driver: it is a directory of a server, and has no size",
-                volume.id
-            )));
+            bail!(Unsupported: "volume {} was not made by this driver: it is a directory of a server, and has no size",
+                volume.id);
         }
         match VolumeId::parse(&volume.id) {
             Some(id) => provision::expand(&open(&id.export)?, &volume.id, &capacity),
             // Written by a person into a PersistentVolume, as the Kubernetes driver's example is. Its context, which
             // says where it is, does not come along when it grows; and there is nothing that would have to.
-            None => volume_spec::size(&capacity),
+            None => capacity.size(),
         }
     }
 }
@@ -171,10 +157,7 @@ impl snapshots::Guest for Nfs {
 impl node::Guest for Nfs {
     /// A server knows no nodes and can be reached from all of them.
     fn get_info() -> Result<NodeInfo, Error> {
-        Ok(NodeInfo {
-            id: String::new(),
-            max_volumes: 0,
-        })
+        Ok(NodeInfo::default())
     }
 
     fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {
@@ -207,11 +190,7 @@ fn holding(id: &str) -> Result<Directory, Error> {
 
 /// By an id alone, the mount options of a class are not known: any version of NFS will do.
 fn open(export: &Export) -> Result<Directory, Error> {
-    let any = FilesystemAccess {
-        fs_type: String::new(),
-        mount_options: Vec::new(),
-    };
-    stage::open_export(&Share::of_export(export, &any)?)
+    stage::open_export(&Share::of_export(export, &FilesystemAccess::default())?)
 }
 
 /// A share that is not there now may be there tomorrow, with the volume in it.

@@ -1,17 +1,49 @@
-//! Mount options from all the places where users write them, as one list without contradictions.
-//!
-//! Each word is kept with the place it came from, so that a contradiction can name both. What every filesystem
-//! knows is the host's to read, what the kernel makes of an option is not checked here, and whether it may be used
-//! is the grant's to say.
+//! Mount options of NFS: their spellings, their versions, and what is added where the user did not decide otherwise. Pure.
 
-use crate::bindings::drivebay::driver::mounts::MountOption;
-use crate::bindings::drivebay::driver::types::Error;
+use drivebay_guest::mount_options::{Dialect, Written};
+use drivebay_guest::mounts::MountOption;
+use drivebay_guest::types::Error;
+
 use crate::version::{self, Version};
 
-/// Words for `mount.nfs` rather than for the kernel, and those that every kernel since 2.6.25 ignores. They
-/// stand in many volumes and change nothing, so they are left out. So does the host with what every filesystem
-/// knows, such as `_netdev`.
-const WITHOUT_EFFECT: [&str; 5] = ["bg", "fg", "intr", "nointr", "retry"];
+/// What the user asked for.
+pub(crate) type MountOptions = drivebay_guest::mount_options::MountOptions<Nfs>;
+
+/// NFS's dialect of them.
+#[derive(Debug)]
+pub(crate) struct Nfs;
+
+/// What a version is made of.
+const VERSION: [&str; 2] = ["vers", "minorversion"];
+
+impl Dialect for Nfs {
+    /// Words for `mount.nfs` rather than for the kernel, and those that every kernel since 2.6.25 ignores. They stand in
+    /// many volumes and change nothing. So does the host with what every filesystem knows, such as `_netdev`.
+    const WITHOUT_EFFECT: &'static [&'static str] = &["bg", "fg", "intr", "nointr", "retry"];
+
+    /// mount.nfs takes one version, wherever it is written.
+    const SINGLE: &'static [&'static str] = &VERSION;
+
+    fn canonical(name: &str, value: Option<&str>) -> Option<(&'static str, String)> {
+        let version = name.strip_prefix('v').filter(|v| version::is_known(v));
+        match (name, value, version) {
+            (_, None, Some(version)) | ("nfsvers", Some(version), _) => {
+                Some(("vers", version.into()))
+            }
+            ("tcp" | "udp" | "rdma", None, _) => Some(("proto", name.into())),
+            _ => None,
+        }
+    }
+
+    fn subject(name: &str) -> &str {
+        match name {
+            "rw" => "ro",
+            "soft" | "softerr" => "hard",
+            "noatime" | "relatime" | "strictatime" => "atime",
+            _ => name.strip_prefix("no").unwrap_or(name),
+        }
+    }
+}
 
 /// What is added where the user did not decide otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,178 +77,47 @@ impl Defaults {
     }
 }
 
-/// One option, and the parameter that asked for it.
-#[derive(Debug)]
-struct Written {
-    name: String,
-    value: Option<String>,
-    origin: &'static str,
-}
-
-impl Written {
-    fn text(&self) -> String {
-        match &self.value {
-            Some(value) => format!("{}={value}", self.name),
-            None => self.name.clone(),
-        }
-    }
-
-    fn text_of_value(&self) -> &str {
-        self.value.as_deref().unwrap_or_default()
-    }
-
-    fn decision(self) -> (&'static str, String) {
-        (self.origin, self.value.unwrap_or_default())
-    }
-}
-
-fn contradiction(first: &Written, second: &Written) -> Error {
-    Error::InvalidArgument(format!(
-        "{} says {} and {} says {}: write one of them",
-        first.origin,
-        first.text(),
-        second.origin,
-        second.text(),
-    ))
-}
-
-/// What a version is made of.
-const VERSION: [&str; 2] = ["vers", "minorversion"];
-
-/// What the user asked for.
-#[derive(Debug, Default)]
-pub(crate) struct MountOptions {
-    written: Vec<Written>,
-}
-
-impl MountOptions {
-    /// Add options separated by commas. Within one list the later counts, as for mount(8). What two lists say must
-    /// not differ: nobody wrote them in an order.
-    pub(crate) fn add(&mut self, origin: &'static str, list: &str) -> Result<(), Error> {
-        for word in words(list) {
-            let (name, value) = canonical(word);
-            if word.is_empty() || WITHOUT_EFFECT.contains(&name.as_str()) {
-                continue;
-            }
-            self.add_one(Written {
-                name,
-                value,
-                origin,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn add_one(&mut self, option: Written) -> Result<(), Error> {
-        let about = subject(&option.name);
-        match self.deciding(about) {
-            Some(first) if first.text() == option.text() => return Ok(()),
-            // mount.nfs takes one version, wherever it is written.
-            Some(first) if first.origin != option.origin || VERSION.contains(&about) => {
-                return Err(contradiction(first, &option));
-            }
-            Some(_) | None => {}
-        }
-        self.written
-            .retain(|written| subject(&written.name) != about);
-        self.written.push(option);
-        Ok(())
-    }
-
-    /// Whether exactly this option was written.
-    pub(crate) fn has(&self, text: &str) -> bool {
-        self.written.iter().any(|option| option.text() == text)
-    }
-
-    /// Take out the version, with the parameter that asked for it. `vers=4` and `minorversion=1` are one: 4.1,
-    /// for the kernel and for `mount.nfs`.
-    pub(crate) fn take_version(&mut self) -> Result<Option<(&'static str, String)>, Error> {
-        let [version, minor] = VERSION.map(|name| self.take(name));
-        let Some(minor) = minor else {
-            return Ok(version.map(Written::decision));
-        };
-        let whole = Written {
-            name: "vers".into(),
-            value: Some(format!("4.{}", minor.text_of_value())),
-            origin: minor.origin,
-        };
-        match version {
-            None => Ok(Some(whole.decision())),
-            Some(version) if version.text() == "vers=4" => Ok(Some(whole.decision())),
-            Some(version) if version.text() == whole.text() => Ok(Some(version.decision())),
-            // To the kernel it says nothing then.
-            Some(version) if minor.text_of_value() == "0" && version.text() == "vers=3" => {
-                Ok(Some(version.decision()))
-            }
-            Some(version) => Err(contradiction(&version, &minor)),
-        }
-    }
-
-    fn take(&mut self, name: &str) -> Option<Written> {
-        let at = self.written.iter().position(|option| option.name == name)?;
-        Some(self.written.remove(at))
-    }
-
-    /// The whole list for the kernel.
-    pub(crate) fn for_version(&self, version: Version, defaults: Defaults) -> Vec<MountOption> {
-        let mut options = vec![("vers".into(), Some(version.into()))];
-        for option in &self.written {
-            options.push((option.name.clone(), option.value.clone()));
-        }
-        for name in defaults.options(version) {
-            if !self.decides(subject(name)) {
-                options.push(((*name).into(), None));
-            }
-        }
-        options
-    }
-
-    /// Which locks are local can be said beside `lock` and `nolock`, and instead of them.
-    fn decides(&self, about: &str) -> bool {
-        let is_about = |subject: &str| self.deciding(subject).is_some();
-        is_about(about) || (about == "lock" && is_about("local_lock"))
-    }
-
-    fn deciding(&self, about: &str) -> Option<&Written> {
-        self.written
-            .iter()
-            .find(|option| subject(&option.name) == about)
-    }
-}
-
-/// At commas, but for those in double quotes: `context="system_u:object_r:container_file_t:s0:c1,c2"`.
-fn words(list: &str) -> impl Iterator<Item = &str> {
-    let mut is_quoted = false;
-    let words = list.split(move |c: char| {
-        is_quoted ^= c == '"';
-        c == ',' && !is_quoted
-    });
-    words.map(str::trim_ascii)
-}
-
-/// One spelling for each thing that has several.
-fn canonical(word: &str) -> (String, Option<String>) {
-    let (name, value) = match word.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (word, None),
+/// Take out the version, with the parameter that asked for it. `vers=4` and `minorversion=1` are one: 4.1, for the kernel
+/// and for `mount.nfs`.
+pub(crate) fn take_version(
+    options: &mut MountOptions,
+) -> Result<Option<(&'static str, String)>, Error> {
+    let decision = |option: Written| (option.origin, option.value.unwrap_or_default());
+    let [version, minor] = VERSION.map(|name| options.take(name));
+    let Some(minor) = minor else {
+        return Ok(version.map(decision));
     };
-    let version = name.strip_prefix('v').filter(|v| version::is_known(v));
-    match (name, value, version) {
-        (_, None, Some(version)) => ("vers".into(), Some(version.into())),
-        ("nfsvers", Some(version), _) => ("vers".into(), Some(version.into())),
-        ("tcp" | "udp" | "rdma", None, _) => ("proto".into(), Some(name.into())),
-        _ => (name.into(), value.map(String::from)),
+    let whole = format!("4.{}", minor.text_of_value());
+    match version {
+        None => Ok(Some((minor.origin, whole))),
+        Some(version) if version.text() == "vers=4" => Ok(Some((minor.origin, whole))),
+        Some(version) if version.text_of_value() == whole => Ok(Some(decision(version))),
+        // To the kernel it says nothing then.
+        Some(version) if minor.text_of_value() == "0" && version.text() == "vers=3" => {
+            Ok(Some(decision(version)))
+        }
+        Some(version) => Err(version.contradicts(&minor)),
     }
 }
 
-/// What an option decides: two options with one subject contradict each other.
-fn subject(name: &str) -> &str {
-    match name {
-        "rw" => "ro",
-        "soft" | "softerr" => "hard",
-        "noatime" | "relatime" | "strictatime" => "atime",
-        _ => name.strip_prefix("no").unwrap_or(name),
+/// The whole list for the kernel.
+pub(crate) fn for_version(
+    options: &MountOptions,
+    version: Version,
+    defaults: Defaults,
+) -> Vec<MountOption> {
+    let mut list = vec![("vers".into(), Some(version.into()))];
+    list.extend(options.to_list());
+    for name in defaults.options(version) {
+        let about = Nfs::subject(name);
+        // Which locks are local can be said beside `lock` and `nolock`, and instead of them.
+        let is_decided =
+            options.decides(about) || (about == "lock" && options.decides("local_lock"));
+        if !is_decided {
+            list.push(((*name).into(), None));
+        }
     }
+    list
 }
 
 #[cfg(test)]
@@ -233,16 +134,11 @@ mod tests {
 
     fn for_version(list: &str, version: Version, defaults: Defaults) -> String {
         let options = written(&[("mountOptions", list)]).expect("good options");
-        let texts: Vec<String> = options
-            .for_version(version, defaults)
+        let texts: Vec<String> = super::for_version(&options, version, defaults)
             .into_iter()
-            .map(|(name, value)| {
-                Written {
-                    name,
-                    value,
-                    origin: "",
-                }
-                .text()
+            .map(|(name, value)| match value {
+                Some(value) => format!("{name}={value}"),
+                None => name,
             })
             .collect();
         texts.join(",")
@@ -346,10 +242,10 @@ mod tests {
         ] {
             let mut options = written(&[("options", list)]).expect("good options");
             assert_eq!(
-                options.take_version().expect("one"),
+                take_version(&mut options).expect("one"),
                 Some(("options", "4.1".into()))
             );
-            assert_eq!(options.take_version().expect("none"), None);
+            assert_eq!(take_version(&mut options).expect("none"), None);
         }
     }
 
@@ -358,12 +254,12 @@ mod tests {
         let mut options =
             written(&[("vers", "vers=4"), ("mountOptions", "minorversion=0")]).expect("good");
         assert_eq!(
-            options.take_version().expect("one"),
+            take_version(&mut options).expect("one"),
             Some(("mountOptions", "4.0".into()))
         );
         let mut three = written(&[("mountOptions", "vers=3,minorversion=0")]).expect("good");
         assert_eq!(
-            three.take_version().expect("one"),
+            take_version(&mut three).expect("one"),
             Some(("mountOptions", "3".into()))
         );
     }
@@ -412,7 +308,7 @@ mod tests {
         for list in ["vers=4.1,minorversion=2", "vers=3,minorversion=1"] {
             let mut options = written(&[("mountOptions", list)]).expect("read");
             assert!(matches!(
-                options.take_version(),
+                take_version(&mut options),
                 Err(Error::InvalidArgument(message)) if message.contains("minorversion")
             ));
         }

@@ -4,16 +4,16 @@
 //! the record says that it is there. Removing goes the other way round. Whatever is cut off in between, the retry
 //! finds the record and goes on from there.
 
-use crate::bindings::drivebay::driver::types::{CapacityRange, Error, VolumeInfo, VolumeSource};
-use crate::directories::Removal;
+use drivebay_guest::directories::Removal;
+use drivebay_guest::error::whole_if_still_there;
+use drivebay_guest::name::key;
+use drivebay_guest::prelude::*;
+use drivebay_guest::tree::{DIRECTORY, DIRECTORY_MODE};
+
 use crate::existing;
-use crate::name::key;
 use crate::parameter_names as names;
-use crate::record::{State, VolumeRecord};
-use crate::record_store::Store;
+use crate::record::{Store, VolumeRecord};
 use crate::snapshot;
-use crate::sub_dir::SubDir;
-use crate::tree::{DIRECTORY, DIRECTORY_MODE, Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::{OnDelete, VolumeId};
 use crate::volume_spec::{self, VolumeSpec};
 
@@ -36,9 +36,7 @@ pub(crate) fn create(tree: &dyn Tree, spec: &VolumeSpec) -> Result<VolumeInfo, E
                 // Perhaps a copy whose source went, of which nobody knows but who asks here.
                 delete(tree, &existing::parsed(&record.id)?)?;
             }
-            Err(Error::InProgress(format!(
-                "the volume for {name} is being deleted; ask again"
-            )))
+            Err(error!(InProgress: "the volume for {name} is being deleted; ask again"))
         }
     }
 }
@@ -71,7 +69,7 @@ fn begin(store: &Store<'_>, spec: &VolumeSpec) -> Result<VolumeRecord, Error> {
 }
 
 fn taken(directory: &str, what: &str) -> Error {
-    Error::AlreadyExists(format!("{directory} on the share is {what}"))
+    error!(AlreadyExists: "{directory} on the share is {what}")
 }
 
 /// Make what is written down.
@@ -107,10 +105,9 @@ fn refuse_gone(store: &Store<'_>, directory: &SubDir) -> Result<(), Error> {
     store.refuse_being_removed(directory)?;
     match store.tree.has_directory(directory.as_str())? {
         true => Ok(()),
-        false => Err(Error::InProgress(format!(
-            "{} on the share was removed while it was made; ask again",
-            directory.as_str()
-        ))),
+        false => Err(
+            error!(InProgress: "{} on the share was removed while it was made; ask again", directory.as_str()),
+        ),
     }
 }
 
@@ -159,10 +156,8 @@ fn find_source(tree: &dyn Tree, spec: &VolumeSpec, source: &VolumeSource) -> Res
         VolumeSource::Snapshot(id) => snapshot::parsed(id)?.export,
     };
     if !export.is_same(&spec.id.export) {
-        return Err(Error::InvalidArgument(format!(
-            "cannot start from {} {}: the new volume is on {} {}, and content does not go from share to share",
-            export.server, export.share, spec.id.export.server, spec.id.export.share
-        )));
+        bail!(InvalidArgument: "cannot start from {} {}: the new volume is on {} {}, and content does not go from \
+            share to share", export.server, export.share, spec.id.export.server, spec.id.export.share);
     }
     match source {
         VolumeSource::Volume(id) => {
@@ -196,26 +191,13 @@ pub(crate) fn expand(
     written: &str,
     capacity: &CapacityRange,
 ) -> Result<u64, Error> {
-    let volume = existing::find(tree, written)?;
-    let now = volume
-        .record
-        .as_ref()
-        .map_or(0, |record| record.capacity_bytes);
-    let larger = now.max(capacity.required_bytes.unwrap_or_default());
-    if !volume_spec::holds(capacity, larger) {
-        return Err(Error::OutOfRange(format!(
-            "volume {written} has {larger} bytes already, which is more than the limit"
-        )));
-    }
-    if let Some(record) = volume.record.filter(|_| larger > now) {
-        let name = record.name.clone();
-        Store::of(tree).replace(
-            &name,
-            &VolumeRecord {
-                capacity_bytes: larger,
-                ..record
-            },
-        )?;
+    let Some(mut record) = existing::find(tree, written)?.record else {
+        return capacity.grown(0, written);
+    };
+    let larger = capacity.grown(record.capacity_bytes, written)?;
+    if larger > record.capacity_bytes {
+        record.capacity_bytes = larger;
+        Store::of(tree).replace(&record.name, &record)?;
     }
     Ok(larger)
 }
@@ -288,10 +270,10 @@ fn unrecorded(store: &Store<'_>, id: &VolumeId) -> Result<SubDir, Error> {
     };
     match other {
         None => Ok(directory),
-        Some(other) => Err(Error::FailedPrecondition(format!(
-            "cannot delete volume {id}, which this driver did not make: {} on the share {other}",
-            directory.as_str()
-        ))),
+        Some(other) => Err(
+            error!(FailedPrecondition: "cannot delete volume {id}, which this driver did not make: {} \
+            on the share {other}", directory.as_str()),
+        ),
     }
 }
 
@@ -300,12 +282,9 @@ fn archive(store: &Store<'_>, directory: &SubDir, name: &str) -> Result<(), Erro
     let tree = store.tree;
     for suffix in [String::new(), format!("-{}", key(name))] {
         let archived = directory.archived(&suffix);
-        let target = SubDir::parse(names::SUB_DIR, &archived)?;
+        let target = SubDir::parse(names::SUB_DIR.name(), &archived)?;
         if let Some(around) = store.around(&target, "")? {
-            return Err(Error::FailedPrecondition(format!(
-                "cannot archive {}: {archived} on the share {around}",
-                directory.as_str()
-            )));
+            bail!(FailedPrecondition: "cannot archive {}: {archived} on the share {around}", directory.as_str());
         }
         if let Some((parent, _)) = archived.rsplit_once('/') {
             tree.make_directory(parent, DIRECTORY_MODE)?;
@@ -317,11 +296,10 @@ fn archive(store: &Store<'_>, directory: &SubDir, name: &str) -> Result<(), Erro
             Err(error) => return Err(error),
         }
     }
-    Err(Error::FailedPrecondition(format!(
-        "cannot archive {0}: {1} is there already; move it away",
-        directory.as_str(),
-        directory.archived("")
-    )))
+    Err(
+        error!(FailedPrecondition: "cannot archive {0}: {1} is there already; move it away", directory.as_str(),
+        directory.archived("")),
+    )
 }
 
 /// Parents that were made for the volume and have nothing in them any more. Best effort: they take no room.
@@ -333,5 +311,7 @@ fn prune(tree: &dyn Tree, directory: &SubDir) {
     }
 }
 
+#[cfg(test)]
+mod nested_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,206 +1,84 @@
-//! What is written down about volumes and snapshots: a word and its value on each line. Pure.
-//!
-//! Words that are not known are kept out of the way, so that a later version may add some.
+//! What is written down about volumes and snapshots. Pure.
 
-use crate::bindings::drivebay::driver::types::{Error, VolumeSource};
-use crate::sub_dir::SubDir;
+use drivebay_guest::directories::{self, Layout};
+use drivebay_guest::prelude::*;
 
-/// How far the work is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum State {
-    /// It was begun; what is there so far is nothing yet.
-    Making,
-    Ready,
-    /// Removing it was begun; what is there still is nothing any more.
-    Deleting,
-}
+use crate::snapshot_id::SnapshotId;
+use crate::volume_id::VolumeId;
 
-impl State {
-    const ALL: [(Self, &'static str); 3] = [
-        (Self::Making, "making"),
-        (Self::Ready, "ready"),
-        (Self::Deleting, "deleting"),
-    ];
-}
-
-/// Something of which a record is kept.
-pub(crate) trait Record: Sized {
-    /// The directory of such records.
-    const KIND: &'static str;
-    fn to_fields(&self) -> Fields;
-    fn from_fields(fields: &Fields) -> Option<Self>;
-
-    fn to_bytes(&self) -> Vec<u8> {
-        self.to_fields().to_text().into_bytes()
-    }
-
-    /// `internal` for a file that is none of ours; `path` is for the message.
-    fn from_bytes(path: &str, bytes: Vec<u8>) -> Result<Self, Error> {
-        let text = String::from_utf8(bytes).ok();
-        text.and_then(|text| Self::from_fields(&Fields::parse(&text)))
-            .ok_or_else(|| {
-                Error::Internal(format!(
-                    "{path} on the share is corrupt: somebody changed it"
-                ))
-            })
+drivebay_guest::record! {
+    /// What a volume was made as.
+    pub(crate) struct VolumeRecord in "volumes" {
+        pub(crate) state: State = "state",
+        pub(crate) id: String = "id",
+        /// The whole name it was made for.
+        pub(crate) name: String = "name",
+        pub(crate) sub_dir: SubDir = "directory",
+        /// A promise: NFS has no quota that a client could set. 0 where nothing was asked for.
+        pub(crate) capacity_bytes: u64 = "capacity-bytes",
+        pub(crate) mode: Option<u32> = "mode",
+        pub(crate) source: Option<VolumeSource> = "source",
     }
 }
 
-/// What a volume was made as.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct VolumeRecord {
-    pub(crate) state: State,
-    pub(crate) id: String,
-    /// The whole name it was made for.
-    pub(crate) name: String,
-    pub(crate) sub_dir: SubDir,
-    /// A promise: NFS has no quota that a client could set. 0 where nothing was asked for.
-    pub(crate) capacity_bytes: u64,
-    pub(crate) mode: Option<u32>,
-    pub(crate) source: Option<VolumeSource>,
-}
-
-/// What a snapshot was cut as.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct SnapshotRecord {
-    pub(crate) state: State,
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) source_volume_id: String,
-    /// Of the archive; 0 until it is there.
-    pub(crate) size_bytes: u64,
-    pub(crate) created_at_seconds: u64,
-}
-
-impl Record for VolumeRecord {
-    const KIND: &'static str = "volumes";
-
-    fn to_fields(&self) -> Fields {
-        let mut fields = Fields::default();
-        fields.add_state(self.state);
-        fields.add("id", &self.id);
-        fields.add("name", &self.name);
-        fields.add("directory", self.sub_dir.as_str());
-        fields.add("capacity-bytes", &self.capacity_bytes.to_string());
-        if let Some(mode) = self.mode {
-            fields.add("mode", &format!("{mode:o}"));
-        }
-        match &self.source {
-            Some(VolumeSource::Snapshot(id)) => fields.add("source-snapshot", id),
-            Some(VolumeSource::Volume(id)) => fields.add("source-volume", id),
-            None => {}
-        }
-        fields
-    }
-
-    fn from_fields(fields: &Fields) -> Option<Self> {
-        let snapshot = fields.get("source-snapshot").map(VolumeSource::Snapshot);
-        let volume = fields.get("source-volume").map(VolumeSource::Volume);
-        let mode = match fields.get("mode") {
-            Some(mode) => Some(u32::from_str_radix(&mode, 8).ok()?),
-            None => None,
-        };
-        Some(Self {
-            state: fields.state()?,
-            id: fields.get("id")?,
-            name: fields.get("name")?,
-            sub_dir: SubDir::parse("directory", &fields.get("directory")?).ok()?,
-            capacity_bytes: fields.get("capacity-bytes")?.parse().ok()?,
-            mode,
-            source: snapshot.or(volume),
-        })
+drivebay_guest::record! {
+    /// What a snapshot was cut as.
+    pub(crate) struct SnapshotRecord in "snapshots" {
+        pub(crate) state: State = "state",
+        pub(crate) id: String = "id",
+        pub(crate) name: String = "name",
+        pub(crate) source_volume_id: String = "source-volume",
+        /// Of the archive; 0 until it is there.
+        pub(crate) size_bytes: u64 = "size-bytes",
+        pub(crate) created_at_seconds: u64 = "created-at-seconds",
     }
 }
 
-impl Record for SnapshotRecord {
-    const KIND: &'static str = "snapshots";
+/// The records of a share.
+pub(crate) type Store<'a> = drivebay_guest::store::Store<'a, OnShare>;
 
-    fn to_fields(&self) -> Fields {
-        let mut fields = Fields::default();
-        fields.add_state(self.state);
-        fields.add("id", &self.id);
-        fields.add("name", &self.name);
-        fields.add("source-volume", &self.source_volume_id);
-        fields.add("size-bytes", &self.size_bytes.to_string());
-        fields.add("created-at-seconds", &self.created_at_seconds.to_string());
-        fields
+/// What the records say of directories.
+pub(crate) struct OnShare;
+
+impl Layout for OnShare {
+    type Volume = VolumeRecord;
+    type Snapshot = SnapshotRecord;
+}
+
+impl directories::VolumeRecord for VolumeRecord {
+    fn state(&self) -> State {
+        self.state
     }
 
-    fn from_fields(fields: &Fields) -> Option<Self> {
-        Some(Self {
-            state: fields.state()?,
-            id: fields.get("id")?,
-            name: fields.get("name")?,
-            source_volume_id: fields.get("source-volume")?,
-            size_bytes: fields.get("size-bytes")?.parse().ok()?,
-            created_at_seconds: fields.get("created-at-seconds")?.parse().ok()?,
-        })
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn directory(&self) -> &SubDir {
+        &self.sub_dir
+    }
+
+    fn has_own_directory(&self) -> bool {
+        VolumeId::parse(&self.id).is_some_and(|id| id.has_own_directory())
+    }
+
+    fn shown_id(&self) -> Option<String> {
+        VolumeId::parse(&self.id).map(|id| id.to_string())
     }
 }
 
-/// Words and their values.
-#[derive(Default)]
-pub(crate) struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    fn add(&mut self, word: &str, value: &str) {
-        self.0.push((word.into(), value.into()));
+impl directories::SnapshotRecord for SnapshotRecord {
+    fn id(&self) -> &str {
+        &self.id
     }
 
-    fn add_state(&mut self, state: State) {
-        if let Some((_, word)) = State::ALL.iter().find(|(one, _)| *one == state) {
-            self.add("state", word);
-        }
+    fn is_kept_in(&self, directory: &str) -> bool {
+        SnapshotId::parse(&self.id).is_some_and(|id| id.directory() == directory)
     }
-
-    fn get(&self, word: &str) -> Option<String> {
-        let (_, value) = self.0.iter().find(|(one, _)| one == word)?;
-        Some(value.clone())
-    }
-
-    fn state(&self) -> Option<State> {
-        let written = self.get("state")?;
-        let (state, _) = State::ALL.iter().find(|(_, word)| *word == written)?;
-        Some(*state)
-    }
-
-    fn to_text(&self) -> String {
-        let mut text = String::new();
-        for (word, value) in &self.0 {
-            // A name may hold line breaks.
-            let value = value.replace('\\', "\\\\").replace('\n', "\\n");
-            text += &format!("{word} {value}\n");
-        }
-        text
-    }
-
-    fn parse(text: &str) -> Self {
-        // One that was cut off would end without a line break.
-        let lines = text
-            .split_inclusive('\n')
-            .filter_map(|line| line.strip_suffix('\n')?.split_once(' '));
-        Self(
-            lines
-                .map(|(word, value)| (word.into(), unescaped(value)))
-                .collect(),
-        )
-    }
-}
-
-fn unescaped(value: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = value.chars();
-    while let Some(c) = rest.next() {
-        plain.push(match c {
-            '\\' if rest.clone().next() == Some('n') => {
-                rest.next();
-                '\n'
-            }
-            '\\' => rest.next().unwrap_or(c),
-            c => c,
-        });
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! A volume's parameters become a checked [`Share`]. Pure: nothing here calls the host.
 
-use crate::bindings::drivebay::driver::mounts::{MountOption, RemoteSource};
-use crate::bindings::drivebay::driver::types::{Access, AccessType, Error, FilesystemAccess};
-use crate::bindings::exports::drivebay::driver::node::StageRequest;
-use crate::mount_options::{Defaults, MountOptions};
+use drivebay_guest::exports::node::StageRequest;
+use drivebay_guest::mounts::{MountOption, RemoteSource};
+use drivebay_guest::parameters::Text;
+use drivebay_guest::prelude::*;
+use drivebay_guest::remote_path::parse_server;
+use drivebay_guest::volume::filesystem;
+
+use crate::mount_options::{Defaults, MountOptions, for_version, take_version};
 use crate::parameter_names as names;
-use crate::params::Params;
-use crate::remote_path::{RemotePath, malformed, parse_server};
-use crate::sub_dir::SubDir;
+use crate::sub_dir;
 use crate::version::{self, NEWEST_FIRST, THREE_FIRST, Version, Versions};
 use crate::volume_id::Export;
 
@@ -34,12 +36,8 @@ pub(crate) struct Share {
 impl Share {
     /// What the request asks for; `invalid-argument` where it contradicts itself.
     pub(crate) fn requested(request: &StageRequest) -> Result<Self, Error> {
-        let AccessType::Filesystem(filesystem) = &request.kind else {
-            return Err(Error::Unsupported(
-                "an NFS share is a directory and cannot be a block device".into(),
-            ));
-        };
-        let params = Params(&request.volume.context);
+        let filesystem = filesystem("an NFS share", &request.kind)?;
+        let params = ShareParams(Params(&request.volume.context));
         let (root, below) = params.root()?;
         let mut options = params.mount_options(filesystem)?;
         let versions = params.versions(&mut options, &filesystem.fs_type)?;
@@ -51,7 +49,7 @@ impl Share {
             (true, Creates::Nothing) | (false, _) => path.clone(),
         };
         Ok(Self {
-            server: parse_server(names::SERVER, params.required(names::SERVER)?)?,
+            server: parse_server(names::SERVER.name(), params.0.required(names::SERVER)?)?,
             path,
             base,
             mode: params.mode()?.filter(|_| writable),
@@ -65,7 +63,7 @@ impl Share {
     pub(crate) fn of_export(export: &Export, filesystem: &FilesystemAccess) -> Result<Self, Error> {
         let path = export.share.clone();
         let pairs = [(names::SHARE.into(), path.to_string())];
-        let params = Params(&pairs);
+        let params = ShareParams(Params(&pairs));
         let mut options = params.mount_options(filesystem)?;
         let versions = params.versions(&mut options, &filesystem.fs_type)?;
         Ok(Self {
@@ -95,15 +93,12 @@ impl Share {
 
     /// The options to mount it with.
     pub(crate) fn mount_options(&self, version: Version) -> Vec<MountOption> {
-        self.options.for_version(version, self.defaults)
+        for_version(&self.options, version, self.defaults)
     }
 
     /// The error for a volume whose parents are missing too.
     pub(crate) fn nothing_to_create_in(&self) -> Error {
-        Error::NotFound(format!(
-            "cannot make {} on {}: {} does not exist there either",
-            self.path, self.server, self.base
-        ))
+        error!(NotFound: "cannot make {} on {}: {} does not exist there either", self.path, self.server, self.base)
     }
 }
 
@@ -116,80 +111,59 @@ enum Creates {
     Everything,
 }
 
-impl<'a> Params<'a> {
-    fn flag(&self, name: &str) -> Result<Option<bool>, Error> {
-        let Some(written) = self.get(name) else {
-            return Ok(None);
-        };
-        match written.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "1" => Ok(Some(true)),
-            "false" | "no" | "0" => Ok(Some(false)),
-            _ => Err(malformed(name, written, "write true or false")),
-        }
-    }
+/// What a volume's parameters say of its share.
+struct ShareParams<'a>(Params<'a>);
 
+impl<'a> ShareParams<'a> {
     /// A volume of Alibaba's driver, whose defaults it keeps.
     fn is_nas(&self) -> bool {
-        self.get(names::SHARE).is_none()
+        self.0.get(names::SHARE).is_none()
     }
 
     /// The share, and the volume's place below it.
     fn root(&self) -> Result<(RemotePath, RemotePath), Error> {
         let below = self.below()?;
-        let path = RemotePath::parse(names::PATH, self.get(names::PATH).unwrap_or_default())?;
-        let Some(written) = self.get(names::SHARE) else {
+        let path = RemotePath::parse(
+            names::PATH.name(),
+            self.0.get(names::PATH).unwrap_or_default(),
+        )?;
+        let Some(written) = self.0.get(names::SHARE) else {
             return Ok((path, below));
         };
-        let share = RemotePath::parse(names::SHARE, written)?;
-        if self.get(names::PATH).is_some() && path != share {
-            return Err(Error::InvalidArgument(format!(
-                "share says {share} and path says {path}: write one of them"
-            )));
+        let share = RemotePath::parse(names::SHARE.name(), written)?;
+        if self.0.get(names::PATH).is_some() && path != share {
+            bail!(InvalidArgument: "share says {share} and path says {path}: write one of them");
         }
         Ok((share, below))
     }
 
     /// `subPath` is ours; `subDir` is where the Kubernetes driver made a volume.
     fn below(&self) -> Result<RemotePath, Error> {
-        match (SubDir::from_params(self)?, self.get(names::SUB_PATH)) {
+        match (sub_dir::chosen(self.0)?, self.0.get(names::SUB_PATH)) {
             (Some(_), Some(_)) => Err(Error::InvalidArgument(
                 "subDir and subPath are both given: write one of them".into(),
             )),
-            (Some(sub_dir), None) => RemotePath::parse(names::SUB_DIR, sub_dir.as_str()),
-            (None, written) => RemotePath::parse(names::SUB_PATH, written.unwrap_or_default()),
+            (Some(sub_dir), None) => RemotePath::parse(names::SUB_DIR.name(), sub_dir.as_str()),
+            (None, written) => {
+                RemotePath::parse(names::SUB_PATH.name(), written.unwrap_or_default())
+            }
         }
     }
 
     fn creates(&self) -> Result<Creates, Error> {
-        match (self.flag(names::CREATE_SUB_PATH)?, self.is_nas()) {
+        match (self.0.get(names::CREATE_SUB_PATH)?, self.is_nas()) {
             (Some(false), _) | (None, false) => Ok(Creates::Nothing),
             (_, true) => Ok(Creates::Everything),
-            (Some(true), false) if self.get(names::SUB_PATH).is_some() => Ok(Creates::SubPath),
+            (Some(true), false) if self.0.get(names::SUB_PATH).is_some() => Ok(Creates::SubPath),
             (Some(true), false) => Err(Error::InvalidArgument(
                 "createSubPath is true but subPath is missing: a share itself is never made".into(),
             )),
         }
     }
 
-    /// `mountPermissions` is the Kubernetes driver's word for it, with 0 for leaving it alone.
-    pub(crate) fn mount_permissions(&self) -> Result<Option<u32>, Error> {
-        let Some(written) = self.get(names::MOUNT_PERMISSIONS) else {
-            return Ok(None);
-        };
-        let digits = written.bytes().all(|b| b.is_ascii_digit());
-        match u32::from_str_radix(written, 8) {
-            Ok(mode) if digits && mode <= 0o7777 => Ok(Some(mode).filter(|mode| *mode != 0)),
-            _ => Err(malformed(
-                names::MOUNT_PERMISSIONS,
-                written,
-                "write octal permission bits, such as 0770, or 0 to leave them alone",
-            )),
-        }
-    }
-
     fn mode(&self) -> Result<Option<u32>, Error> {
-        let permissions = self.mount_permissions()?;
-        let Some(written) = self.get(names::MODE) else {
+        let permissions = mount_permissions(self.0)?;
+        let Some(written) = self.0.get(names::MODE) else {
             return Ok(permissions);
         };
         if permissions.is_some() {
@@ -198,11 +172,9 @@ impl<'a> Params<'a> {
             ));
         }
         // Shorter ones are refused: `75` is more often a slip than rwx for the group alone.
-        let digits =
-            (3..=5).contains(&written.len()) && written.bytes().all(|b| b.is_ascii_digit());
-        match u32::from_str_radix(written, 8) {
-            Ok(mode) if digits && mode <= 0o7777 => Ok(Some(mode)),
-            _ => Err(malformed(
+        match octal(written).filter(|_| (3..=5).contains(&written.len())) {
+            Some(mode) => Ok(Some(mode)),
+            None => Err(malformed(
                 names::MODE,
                 written,
                 "write octal permission bits, such as 0755",
@@ -211,19 +183,20 @@ impl<'a> Params<'a> {
     }
 
     fn listed_options(&self) -> Result<Option<(&'static str, &'a str)>, Error> {
-        match (self.get(names::MOUNT_OPTIONS), self.get(names::OPTIONS)) {
+        match (self.0.get(names::MOUNT_OPTIONS), self.0.get(names::OPTIONS)) {
             (Some(_), Some(_)) => Err(Error::InvalidArgument(
                 "mountOptions and options are both given: write one of them".into(),
             )),
-            (Some(list), None) => Ok(Some((names::MOUNT_OPTIONS, list))),
-            (None, Some(list)) => Ok(Some((names::OPTIONS, list))),
+            (Some(list), None) => Ok(Some((names::MOUNT_OPTIONS.name(), list))),
+            (None, Some(list)) => Ok(Some((names::OPTIONS.name(), list))),
             (None, None) => Ok(None),
         }
     }
 
     fn clears_defaults(&self) -> bool {
-        let says_none = |name| {
-            self.get(name)
+        let says_none = |name: Text| {
+            self.0
+                .get(name)
                 .is_some_and(|list| list.eq_ignore_ascii_case("none"))
         };
         says_none(names::MOUNT_OPTIONS) || says_none(names::OPTIONS)
@@ -240,17 +213,17 @@ impl<'a> Params<'a> {
     /// All that was asked for, wherever it was written.
     fn mount_options(&self, filesystem: &FilesystemAccess) -> Result<MountOptions, Error> {
         let mut options = MountOptions::default();
-        if self.flag(names::READONLY)? == Some(true) {
-            options.add(names::READONLY, "ro")?;
+        if self.0.get(names::READONLY)? == Some(true) {
+            options.add(names::READONLY.name(), "ro")?;
         }
-        if self.flag(names::ATIME)? == Some(false) {
-            options.add(names::ATIME, "noatime")?;
+        if self.0.get(names::ATIME)? == Some(false) {
+            options.add(names::ATIME.name(), "noatime")?;
         }
-        if let Some(version) = self.get(names::VERS) {
-            options.add(names::VERS, &format!("vers={version}"))?;
+        if let Some(version) = self.0.get(names::VERS) {
+            options.add(names::VERS.name(), &format!("vers={version}"))?;
         }
         if let Some(protocol) = self.protocol()? {
-            options.add(names::PROTOCOL, protocol)?;
+            options.add(names::PROTOCOL.name(), protocol)?;
         }
         if let Some((origin, list)) = self.listed_options()?
             && !self.clears_defaults()
@@ -264,7 +237,7 @@ impl<'a> Params<'a> {
     }
 
     fn protocol(&self) -> Result<Option<&'static str>, Error> {
-        match self.get(names::PROTOCOL) {
+        match self.0.get(names::PROTOCOL) {
             None => Ok(None),
             Some(written) if written.eq_ignore_ascii_case("tcp") => Ok(Some("tcp")),
             Some(written) if written.eq_ignore_ascii_case("udp") => Ok(Some("udp")),
@@ -299,18 +272,37 @@ impl<'a> Params<'a> {
             let version = written.map_or(String::from("no version"), |(origin, text)| {
                 format!("version {text} in {origin}")
             });
-            return Err(Error::InvalidArgument(format!(
-                "{version}, filesystem type \"{fs_type}\" and the protocol do not fit together: \
-                 nfs4 leaves out version 3, and udp is for version 3 only"
-            )));
+            bail!(InvalidArgument: "{version}, filesystem type \"{fs_type}\" and the protocol do not fit together: \
+                nfs4 leaves out version 3, and udp is for version 3 only");
         }
         Ok(Versions::new(versions))
     }
 }
 
+/// `mountPermissions` is the Kubernetes driver's word for a mode, with 0 for leaving it alone.
+pub(crate) fn mount_permissions(params: Params<'_>) -> Result<Option<u32>, Error> {
+    let Some(written) = params.get(names::MOUNT_PERMISSIONS) else {
+        return Ok(None);
+    };
+    match octal(written) {
+        Some(mode) => Ok(Some(mode).filter(|mode| *mode != 0)),
+        None => Err(malformed(
+            names::MOUNT_PERMISSIONS,
+            written,
+            "write octal permission bits, such as 0770, or 0 to leave them alone",
+        )),
+    }
+}
+
+fn octal(written: &str) -> Option<u32> {
+    let is_plain = written.bytes().all(|b| b.is_ascii_digit());
+    let mode = u32::from_str_radix(written, 8).ok();
+    mode.filter(|mode| is_plain && *mode <= 0o7777)
+}
+
 /// Take the version out of the options; `invalid-argument` if there is no such.
 fn known_version(options: &mut MountOptions) -> Result<Option<(&'static str, String)>, Error> {
-    let written = options.take_version()?;
+    let written = take_version(options)?;
     match &written {
         Some((origin, text)) if !version::is_known(text) => {
             let option = format!("NFS version in {origin}");

@@ -3,16 +3,16 @@
 //! The record comes first, then the archive, which appears whole or not at all; its time is the snapshot's, since
 //! nothing writes to it any more, and the record keeps both.
 
-use crate::bindings::drivebay::driver::types::{Error, FilesystemAccess, Snapshot};
-use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
+use drivebay_guest::error::whole_if_still_there;
+use drivebay_guest::exports::snapshots::CreateRequest;
+use drivebay_guest::prelude::*;
+use drivebay_guest::tree::FILE;
+
 use crate::existing;
 use crate::parameter_names as names;
-use crate::params::Params;
-use crate::record::{SnapshotRecord, State};
-use crate::record_store::Store;
+use crate::record::{SnapshotRecord, Store};
 use crate::share::Share;
 use crate::snapshot_id::SnapshotId;
-use crate::tree::{FILE, Tree, there_is_done, whole_if_still_there};
 use crate::volume_id::Export;
 
 /// An archive holds what each of the volume's users may not read of another's.
@@ -38,14 +38,9 @@ impl SnapshotSpec {
             params.get(names::SHARE).unwrap_or(&share),
         )?;
         if !asked_for.is_same(&source.export) {
-            return Err(Error::InvalidArgument(format!(
-                "volume {} cannot be kept on {} {}: a snapshot lies on the share of its volume; leave out {} and {}",
-                request.source_volume_id,
-                asked_for.server,
-                asked_for.share,
-                names::SERVER,
-                names::SHARE
-            )));
+            bail!(InvalidArgument: "volume {} cannot be kept on {} {}: a snapshot lies on the share of its volume; \
+                leave out {} and {}", request.source_volume_id, asked_for.server, asked_for.share, names::SERVER,
+                names::SHARE);
         }
         let options = params.get(names::MOUNT_OPTIONS).map(String::from);
         let filesystem = FilesystemAccess {
@@ -64,10 +59,10 @@ impl SnapshotSpec {
         if there.name == self.name && there.source_volume_id == self.source_volume_id {
             return Ok(());
         }
-        Err(Error::AlreadyExists(format!(
-            "snapshot {} for {} was cut of another volume, {}",
-            there.id, there.name, there.source_volume_id
-        )))
+        Err(
+            error!(AlreadyExists: "snapshot {} for {} was cut of another volume, {}", there.id, there.name,
+            there.source_volume_id),
+        )
     }
 }
 
@@ -85,10 +80,7 @@ pub(crate) fn create(tree: &dyn Tree, spec: &SnapshotSpec) -> Result<Snapshot, E
         State::Deleting => {
             // Perhaps one whose volume went, of which nobody knows but who asks here.
             remove(&store, &spec.id, Some(record))?;
-            Err(Error::InProgress(format!(
-                "the snapshot for {} is being deleted; ask again",
-                spec.name
-            )))
+            Err(error!(InProgress: "the snapshot for {} is being deleted; ask again", spec.name))
         }
     }
 }
@@ -97,9 +89,7 @@ fn begin(store: &Store<'_>, spec: &SnapshotSpec) -> Result<SnapshotRecord, Error
     existing::find(store.tree, &spec.source_volume_id)?;
     let directory = spec.id.directory();
     if store.tree.kind(directory)?.is_some() {
-        return Err(Error::AlreadyExists(format!(
-            "{directory} on the share is there, and no snapshot of this driver's"
-        )));
+        bail!(AlreadyExists: "{directory} on the share is there, and no snapshot of this driver's");
     }
     store.add(
         &spec.name,
@@ -245,7 +235,7 @@ fn info(record: &SnapshotRecord) -> Snapshot {
 }
 
 fn missing(id: &str) -> Error {
-    Error::NotFound(format!("snapshot {id} does not exist"))
+    error!(NotFound: "snapshot {id} does not exist")
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //! share, and the source is the name of the volume. The directory's second mention says nothing; it is left out where
 //! there is no room for it, and that driver reads such ids too.
 
-use crate::bindings::drivebay::driver::types::Error;
-use crate::name::{self, LONGEST_ID};
-use crate::sub_dir::SubDir;
+use drivebay_guest::ids::LONGEST_ID;
+use drivebay_guest::name;
+use drivebay_guest::prelude::*;
+
 use crate::volume_id::Export;
 
 /// Longer names are cut if the id has to be: those of Kubernetes' snapshotter have 45 bytes.

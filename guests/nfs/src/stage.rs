@@ -1,15 +1,13 @@
 //! On the node: the volume's directory is mounted, and made or given its mode first where that is asked for.
 
-use crate::bindings::drivebay::driver::files::Directory;
-use crate::bindings::drivebay::driver::log::{self, Level};
-use crate::bindings::drivebay::driver::mounts::{self, Target};
-use crate::bindings::drivebay::driver::types::Error;
-use crate::bindings::exports::drivebay::driver::node::StageRequest;
+use drivebay_guest::exports::node::StageRequest;
+use drivebay_guest::files::Directory;
+use drivebay_guest::log::Level;
+use drivebay_guest::mounts::{self, Target};
+use drivebay_guest::prelude::*;
+
 use crate::parameter_names::{SERVER, SHARE, SUB_DIR};
-use crate::params::Params;
-use crate::remote_path::RemotePath;
 use crate::share::{self, Share};
-use crate::tree::Tree;
 use crate::volume_id::VolumeId;
 
 /// The mode comes first: a mount that succeeded is not staged again, so nothing may be left to do.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::bindings::drivebay::driver::types::Error;
+use drivebay_guest::prelude::*;
 
 /// A version as the kernel's `vers` option spells it.
 pub(crate) type Version = &'static str;
@@ -69,9 +69,8 @@ impl Versions {
                     self.refused.update(|refused| refused + 1);
                 }
                 Err(Error::NotFound(reason)) if later.contains(&"3") => {
-                    return Err(Error::NotFound(format!(
-                        "{reason}; if NFS 3 knows the path, write vers 3, or the path as NFS {version} has it"
-                    )));
+                    bail!(NotFound: "{reason}; if NFS 3 knows the path, write vers 3, or the path as NFS {version} \
+                        has it");
                 }
                 answer => return answer,
             }

@@ -3,42 +3,32 @@
 //! The form is that of Kubernetes' NFS driver, so that each finds the other's volumes. The name is there where the
 //! sub-directory was chosen, and else is the sub-directory. `onDelete` is there where it says more than `delete`.
 
-use crate::bindings::drivebay::driver::types::Error;
-use crate::name::{self, LONGEST_ID};
+use drivebay_guest::ids::LONGEST_ID;
+use drivebay_guest::name;
+use drivebay_guest::prelude::*;
+use drivebay_guest::remote_path::parse_server;
+
 use crate::parameter_names as names;
-use crate::remote_path::{RemotePath, malformed, parse_server};
-use crate::sub_dir::SubDir;
 
 /// Longer names are cut when an id has to be: those of Kubernetes' provisioner have 40 bytes.
 const LONGEST_NAME: usize = 40;
 
-/// What becomes of the directory when its volume is deleted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum OnDelete {
-    Delete,
-    Retain,
-    Archive,
+drivebay_guest::keywords! {
+    /// What becomes of the directory when its volume is deleted.
+    pub(crate) enum OnDelete {
+        Delete = "delete",
+        Retain = "retain",
+        Archive = "archive",
+    }
 }
 
 impl OnDelete {
-    const ALL: [Self; 3] = [Self::Delete, Self::Retain, Self::Archive];
-
-    pub(crate) fn parse(written: &str) -> Result<Self, Error> {
+    pub(crate) fn read(written: &str) -> Result<Self, Error> {
         if written.is_empty() {
             return Ok(Self::Delete);
         }
-        Self::ALL
-            .into_iter()
-            .find(|one| one.name().eq_ignore_ascii_case(written))
-            .ok_or_else(|| malformed(names::ON_DELETE, written, "write delete, retain or archive"))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Delete => "delete",
-            Self::Retain => "retain",
-            Self::Archive => "archive",
-        }
+        let accepted = "write delete, retain or archive";
+        Self::parse_any_case(written).ok_or_else(|| malformed(names::ON_DELETE, written, accepted))
     }
 
     fn in_id(self) -> &'static str {
@@ -58,7 +48,7 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) fn parse(server: &str, share: &str) -> Result<Self, Error> {
-        let share = RemotePath::parse(names::SHARE, share)?;
+        let share = RemotePath::parse(names::SHARE.name(), share)?;
         if share.to_string().contains('#') {
             return Err(malformed(
                 names::SHARE,
@@ -67,7 +57,7 @@ impl Export {
             ));
         }
         Ok(Self {
-            server: parse_server(names::SERVER, server)?,
+            server: parse_server(names::SERVER.name(), server)?,
             share,
         })
     }
@@ -87,10 +77,8 @@ impl Export {
     }
 
     pub(crate) fn no_room(&self) -> Error {
-        Error::InvalidArgument(format!(
-            "server {} and share {} are too long: with a name they have to fit into an id of {LONGEST_ID} bytes",
-            self.server, self.share
-        ))
+        error!(InvalidArgument: "server {} and share {} are too long: with a name they have to fit into an id of \
+            {LONGEST_ID} bytes", self.server, self.share)
     }
 }
 
@@ -120,7 +108,8 @@ impl VolumeId {
             Some(chosen) => chosen_parts(chosen.as_str(), name, room),
         };
         let (sub_dir, name) = parts.ok_or_else(|| export.no_room())?;
-        let directory = chosen.map_or_else(|| SubDir::parse(names::SUB_DIR, &sub_dir), Ok)?;
+        let directory =
+            chosen.map_or_else(|| SubDir::parse(names::SUB_DIR.name(), &sub_dir), Ok)?;
         Ok((
             Self {
                 export,
@@ -147,10 +136,10 @@ impl VolumeId {
             }
             _ => return None,
         };
-        let sub_dir = SubDir::parse(names::SUB_DIR, sub_dir).ok()?;
+        let sub_dir = SubDir::parse(names::SUB_DIR.name(), sub_dir).ok()?;
         Some(Self {
             export: Export::parse(server, share).ok()?,
-            on_delete: OnDelete::parse(on_delete).ok()?,
+            on_delete: OnDelete::read(on_delete).ok()?,
             sub_dir: sub_dir.as_str().into(),
             name: name.into(),
         })
@@ -171,7 +160,7 @@ impl VolumeId {
 
     /// The directory, where no record knows better.
     pub(crate) fn sub_dir(&self) -> Result<SubDir, Error> {
-        SubDir::parse(names::SUB_DIR, &self.sub_dir)
+        SubDir::parse(names::SUB_DIR.name(), &self.sub_dir)
     }
 
     /// Whether both name one volume of a share.

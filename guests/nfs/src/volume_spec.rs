@@ -1,16 +1,17 @@
 //! What a create request asks for: parameters become a checked [`VolumeSpec`]. Pure.
 
-use crate::bindings::drivebay::driver::types::{
-    Access, AccessType, CapacityRange, CreateRequest, Error, FilesystemAccess, Parameters, Volume,
-    VolumeCapability, VolumeInfo, VolumeSource,
-};
-use crate::bindings::exports::drivebay::driver::node::StageRequest;
+use drivebay_guest::exports::node::StageRequest;
+use drivebay_guest::prelude::*;
+use drivebay_guest::volume::{filesystem_of, refuse_block};
+
 use crate::parameter_names as names;
-use crate::params::Params;
-use crate::record::{State, VolumeRecord};
-use crate::share::Share;
-use crate::sub_dir::SubDir;
+use crate::record::VolumeRecord;
+use crate::share::{Share, mount_permissions};
+use crate::sub_dir;
 use crate::volume_id::{Export, OnDelete, VolumeId};
+
+/// What cannot be a block device, and can be used by everybody at once.
+pub(crate) const SHARE: &str = "an NFS share";
 
 /// A volume that should exist.
 #[derive(Debug)]
@@ -28,23 +29,23 @@ impl VolumeSpec {
         request: &CreateRequest,
         source: Option<VolumeSource>,
     ) -> Result<Self, Error> {
-        check_capabilities(&request.capabilities)?;
+        refuse_block(SHARE, &request.capabilities)?;
         let params = Params(&request.parameters);
         let export = Export::parse(
             params.required(names::SERVER)?,
             params.required(names::SHARE)?,
         )?;
-        let on_delete = OnDelete::parse(params.get(names::ON_DELETE).unwrap_or_default())?;
-        let share = Share::of_export(&export, &filesystem(&request.capabilities))?;
-        let chosen = SubDir::from_params(&params)?;
+        let on_delete = OnDelete::read(params.get(names::ON_DELETE).unwrap_or_default())?;
+        let share = Share::of_export(&export, &filesystem_of(&request.capabilities))?;
+        let chosen = sub_dir::chosen(params)?;
         let (id, sub_dir) = VolumeId::made(export, chosen, &request.name, on_delete)?;
         let record = VolumeRecord {
             state: State::Making,
             id: id.to_string(),
             name: request.name.clone(),
             sub_dir,
-            capacity_bytes: size(&request.capacity)?,
-            mode: params.mount_permissions()?,
+            capacity_bytes: request.capacity.size()?,
+            mode: mount_permissions(params)?,
             source,
         };
         Ok(Self {
@@ -64,15 +65,15 @@ impl VolumeSpec {
             "was made with other parameters"
         } else if there.source != spec.source {
             "was made from another source"
-        } else if !holds(&self.capacity, there.capacity_bytes) {
+        } else if !self.capacity.holds(there.capacity_bytes) {
             "has another size"
         } else {
             return Ok(());
         };
-        Err(Error::AlreadyExists(format!(
-            "volume {} for {}, of {} bytes, exists and {differs}",
-            there.id, there.name, there.capacity_bytes
-        )))
+        Err(
+            error!(AlreadyExists: "volume {} for {}, of {} bytes, exists and {differs}", there.id, there.name,
+            there.capacity_bytes),
+        )
     }
 }
 
@@ -83,7 +84,7 @@ pub(crate) fn info(id: &VolumeId, record: &VolumeRecord) -> VolumeInfo {
         (names::SHARE.into(), id.export.share.to_string()),
         // In small letters, as the Kubernetes driver adds it.
         (
-            names::SUB_DIR.to_ascii_lowercase(),
+            names::SUB_DIR.name().to_ascii_lowercase(),
             record.sub_dir.as_str().into(),
         ),
     ];
@@ -95,21 +96,7 @@ pub(crate) fn info(id: &VolumeId, record: &VolumeRecord) -> VolumeInfo {
         capacity_bytes: record.capacity_bytes,
         context,
         source: record.source.clone(),
-        accessible_topology: Vec::new(),
-        published_node_ids: Vec::new(),
-    }
-}
-
-/// A directory of a server can be used by everybody at once, and never as a block device.
-pub(crate) fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<(), Error> {
-    match capabilities
-        .iter()
-        .any(|one| matches!(one.kind, AccessType::Block))
-    {
-        false => Ok(()),
-        true => Err(Error::Unsupported(
-            "an NFS share is a directory and cannot be a block device".into(),
-        )),
+        ..VolumeInfo::default()
     }
 }
 
@@ -117,41 +104,9 @@ pub(crate) fn check_capabilities(capabilities: &[VolumeCapability]) -> Result<()
 pub(crate) fn share_of(volume: Volume, capabilities: &[VolumeCapability]) -> Result<Share, Error> {
     Share::requested(&StageRequest {
         volume,
-        kind: AccessType::Filesystem(filesystem(capabilities)),
+        kind: AccessType::Filesystem(filesystem_of(capabilities)),
         access: Access::ReadOnly,
     })
-}
-
-/// Mount options and type as the first of the capabilities has them: in Kubernetes there is one.
-fn filesystem(capabilities: &[VolumeCapability]) -> FilesystemAccess {
-    let kinds = capabilities.iter().map(|capability| &capability.kind);
-    let mut filesystems = kinds.filter_map(|kind| match kind {
-        AccessType::Filesystem(filesystem) => Some(filesystem.clone()),
-        AccessType::Block => None,
-    });
-    filesystems.next().unwrap_or(FilesystemAccess {
-        fs_type: String::new(),
-        mount_options: Vec::new(),
-    })
-}
-
-/// The size to promise; `out-of-range` for a range that contains nothing.
-pub(crate) fn size(capacity: &CapacityRange) -> Result<u64, Error> {
-    let size = capacity.required_bytes.unwrap_or_default();
-    match holds(capacity, size) {
-        true => Ok(size),
-        false => Err(Error::OutOfRange(format!(
-            "at least {size} bytes are required, which is more than the limit"
-        ))),
-    }
-}
-
-/// Whether a size is within the range.
-pub(crate) fn holds(capacity: &CapacityRange, size: u64) -> bool {
-    capacity
-        .required_bytes
-        .is_none_or(|required| required <= size)
-        && capacity.limit_bytes.is_none_or(|limit| size <= limit)
 }
 
 #[cfg(test)]
@@ -190,8 +145,8 @@ mod tests {
             ("subDir", "${pvc.metadata.namespace}/${pvc.metadata.name}"),
             ("mountPermissions", "0770"),
             ("onDelete", "Retain"),
-            (names::PVC_NAME, "data"),
-            (names::PVC_NAMESPACE, "shop"),
+            (names::PVC_NAME.name(), "data"),
+            (names::PVC_NAMESPACE.name(), "shop"),
         ];
         let spec = spec(&parameters, Vec::new()).expect("good");
         assert_eq!(spec.record.id, "s#export#shop/data#pvc-1#retain");
@@ -288,11 +243,11 @@ mod tests {
             required_bytes: Some(5),
             limit_bytes: Some(4),
         };
-        assert!(matches!(size(&range), Err(Error::OutOfRange(_))));
+        assert!(matches!(range.size(), Err(Error::OutOfRange(_))));
         let nothing = CapacityRange {
             required_bytes: None,
             limit_bytes: None,
         };
-        assert_eq!(size(&nothing).expect("any"), 0);
+        assert_eq!(nothing.size().expect("any"), 0);
     }
 }

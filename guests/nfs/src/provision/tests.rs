@@ -1,8 +1,8 @@
 //! Volumes on a share that stops working at any moment.
 
+use drivebay_guest::fake::{Cut, FakeTree, PARTIAL};
+
 use super::*;
-use crate::bindings::drivebay::driver::types::CreateRequest;
-use crate::fake::{Cut, FakeTree, PARTIAL};
 use crate::parameter_names as names;
 
 /// More steps than anything here takes.
@@ -228,7 +228,7 @@ fn a_note_that_was_never_finished_keeps_no_directory() {
 fn nobody_gets_into_the_directory_of_another_volume_or_snapshot() {
     let tree = FakeTree::new();
     let id = filled(&tree, "pvc-1", &[]);
-    let request = crate::bindings::exports::drivebay::driver::snapshots::CreateRequest {
+    let request = drivebay_guest::exports::snapshots::CreateRequest {
         name: "snap-1".into(),
         source_volume_id: id,
         parameters: Vec::new(),
@@ -372,8 +372,8 @@ fn a_long_directory_is_found_by_its_record() {
     let (namespace, claim) = ("n".repeat(63), "c".repeat(200));
     let class = [
         ("subDir", "${pvc.metadata.namespace}/${pvc.metadata.name}"),
-        (names::PVC_NAMESPACE, namespace.as_str()),
-        (names::PVC_NAME, &claim),
+        (names::PVC_NAMESPACE.name(), namespace.as_str()),
+        (names::PVC_NAME.name(), &claim),
     ];
     let id = filled(&tree, "pvc-1", &class);
     assert!(id.len() <= 128, "{id}");

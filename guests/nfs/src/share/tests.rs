@@ -1,5 +1,4 @@
 use super::*;
-use crate::bindings::drivebay::driver::types::Volume;
 
 /// A request for a volume on 10.0.0.1 with these parameters.
 fn request(parameters: &[(&str, &str)]) -> StageRequest {

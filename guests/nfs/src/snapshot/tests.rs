@@ -1,15 +1,13 @@
 //! Snapshots on a share that stops working at any moment.
 
+use drivebay_guest::fake::{Cut, FakeTree};
+
 use super::*;
-use crate::bindings::drivebay::driver::types::{
-    CapacityRange, CreateRequest as VolumeRequest, VolumeSource,
-};
-use crate::fake::{Cut, FakeTree};
 use crate::provision::{self, tests::half_removed_meanwhile};
 use crate::volume_id::VolumeId;
 
 fn volume(name: &str, source: Option<&str>) -> crate::volume_spec::VolumeSpec {
-    let request = VolumeRequest {
+    let request = drivebay_guest::types::CreateRequest {
         name: name.into(),
         capacity: CapacityRange {
             required_bytes: Some(10),

@@ -1,9 +1,10 @@
 //! Directories inside one another, made and removed in any order.
 
-use crate::bindings::drivebay::driver::types::{Error, VolumeSource};
-use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
-use crate::fake::{Cut, FakeTree, PARTIAL};
-use crate::name::key;
+use drivebay_guest::exports::snapshots::CreateRequest;
+use drivebay_guest::fake::{Cut, FakeTree, PARTIAL};
+use drivebay_guest::name::key;
+use drivebay_guest::prelude::*;
+
 use crate::provision::tests::{clone_of, filled, remove, spec, spec_from};
 use crate::provision::{create, get};
 use crate::snapshot;
@@ -59,7 +60,7 @@ fn nested_by_an_older_version(on_delete: &str) -> FakeTree {
 }
 
 fn forget_index(tree: &FakeTree) {
-    use crate::tree::Tree;
+    use drivebay_guest::tree::Tree;
     for path in ["inside", "indexed"] {
         tree.remove_tree(&format!(".drivebay/{path}"))
             .expect("removed");

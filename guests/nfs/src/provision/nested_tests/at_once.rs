@@ -234,7 +234,7 @@ fn what_is_made_while_another_drivers_volume_around_it_is_removed_is_there_after
 
 #[test]
 fn a_note_that_is_being_written_while_the_last_one_goes_is_kept() {
-    use crate::tree::Tree;
+    use drivebay_guest::tree::Tree;
     let users = format!(".drivebay/directories/{}", key("shop"));
     let (half, note) = (
         format!("{users}/.1-2{PARTIAL}"),
