@@ -3,12 +3,12 @@
 //! It is the CSI driver's way to hand a disk to a claim. Claims of every namespace can name any disk, so that one that
 //! is tagged as another volume's is not taken: it would be deleted with the claim.
 
-use crate::bindings::drivebay::driver::types::Error;
+use drivebay_guest::prelude::*;
+
 use crate::disk::{Disk, tag};
 use crate::ecs::Ecs;
 use crate::id::{DiskId, SnapshotId};
 use crate::parameter_names::DISK_ID;
-use crate::params::malformed;
 use crate::tagging;
 use crate::tags::VOLUME_NAME;
 use crate::volume_spec::VolumeSpec;
@@ -25,10 +25,7 @@ pub(crate) fn take(
     let disk = ecs.existing_disk(id)?;
     if spec.is_out_of_reach(&disk) {
         // `exhausted` is what has the scheduler look for another node.
-        return Err(Error::Exhausted(format!(
-            "disk {id} is in zone {}, where the pod cannot be",
-            disk.zone
-        )));
+        bail!(Exhausted: "disk {id} is in zone {}, where the pod cannot be", disk.zone);
     }
     let source = source.map(SnapshotId::as_str).or(disk.snapshot);
     let differences = spec.differences(&disk, source);

@@ -1,27 +1,28 @@
 //! One call of the ECS API: which action, on what, with which parameters. Pure.
 
-/// The actions this guest uses; the RAM policy of its key has to allow them by these names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    AttachDisk,
-    CreateDisk,
-    CreateSnapshot,
-    CreateSnapshotGroup,
-    DeleteDisk,
-    DeleteSnapshot,
-    DeleteSnapshotGroup,
-    DescribeAvailableResource,
-    DescribeDisks,
-    DescribeInstanceTypes,
-    DescribeSnapshotGroups,
-    DescribeSnapshots,
-    DescribeTasks,
-    DetachDisk,
-    ModifyDiskAttribute,
-    ModifyDiskSpec,
-    ResizeDisk,
-    TagResources,
-    UntagResources,
+drivebay_guest::keywords! {
+    /// The actions this guest uses; the RAM policy of its key has to allow them by these names.
+    pub(crate) enum Action {
+        AttachDisk = "AttachDisk",
+        CreateDisk = "CreateDisk",
+        CreateSnapshot = "CreateSnapshot",
+        CreateSnapshotGroup = "CreateSnapshotGroup",
+        DeleteDisk = "DeleteDisk",
+        DeleteSnapshot = "DeleteSnapshot",
+        DeleteSnapshotGroup = "DeleteSnapshotGroup",
+        DescribeAvailableResource = "DescribeAvailableResource",
+        DescribeDisks = "DescribeDisks",
+        DescribeInstanceTypes = "DescribeInstanceTypes",
+        DescribeSnapshotGroups = "DescribeSnapshotGroups",
+        DescribeSnapshots = "DescribeSnapshots",
+        DescribeTasks = "DescribeTasks",
+        DetachDisk = "DetachDisk",
+        ModifyDiskAttribute = "ModifyDiskAttribute",
+        ModifyDiskSpec = "ModifyDiskSpec",
+        ResizeDisk = "ResizeDisk",
+        TagResources = "TagResources",
+        UntagResources = "UntagResources",
+    }
 }
 
 /// What may be done when nobody knows whether a call took effect.
@@ -34,53 +35,29 @@ pub(crate) enum Repeat {
 }
 
 impl Action {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::AttachDisk => "AttachDisk",
-            Self::CreateDisk => "CreateDisk",
-            Self::CreateSnapshot => "CreateSnapshot",
-            Self::CreateSnapshotGroup => "CreateSnapshotGroup",
-            Self::DeleteDisk => "DeleteDisk",
-            Self::DeleteSnapshot => "DeleteSnapshot",
-            Self::DeleteSnapshotGroup => "DeleteSnapshotGroup",
-            Self::DescribeAvailableResource => "DescribeAvailableResource",
-            Self::DescribeDisks => "DescribeDisks",
-            Self::DescribeInstanceTypes => "DescribeInstanceTypes",
-            Self::DescribeSnapshotGroups => "DescribeSnapshotGroups",
-            Self::DescribeSnapshots => "DescribeSnapshots",
-            Self::DescribeTasks => "DescribeTasks",
-            Self::DetachDisk => "DetachDisk",
-            Self::ModifyDiskAttribute => "ModifyDiskAttribute",
-            Self::ModifyDiskSpec => "ModifyDiskSpec",
-            Self::ResizeDisk => "ResizeDisk",
-            Self::TagResources => "TagResources",
-            Self::UntagResources => "UntagResources",
-        }
-    }
-
     /// Creations carry a token that ECS remembers, and ids are never used twice, so a repeated deletion can
     /// only hit what was meant. The rest has no token in this API.
     pub(crate) fn repeat(self) -> Repeat {
         match self {
-            Self::DescribeAvailableResource
-            | Self::DescribeDisks
-            | Self::DescribeInstanceTypes
-            | Self::DescribeSnapshotGroups
-            | Self::DescribeSnapshots
-            | Self::DescribeTasks
-            | Self::CreateDisk
-            | Self::CreateSnapshot
-            | Self::CreateSnapshotGroup
-            | Self::DeleteDisk
-            | Self::DeleteSnapshot
-            | Self::DeleteSnapshotGroup
-            | Self::TagResources
-            | Self::UntagResources => Repeat::Freely,
             Self::AttachDisk
             | Self::DetachDisk
             | Self::ModifyDiskAttribute
             | Self::ModifyDiskSpec
             | Self::ResizeDisk => Repeat::AfterLooking,
+            Self::CreateDisk
+            | Self::CreateSnapshot
+            | Self::CreateSnapshotGroup
+            | Self::DeleteDisk
+            | Self::DeleteSnapshot
+            | Self::DeleteSnapshotGroup
+            | Self::DescribeAvailableResource
+            | Self::DescribeDisks
+            | Self::DescribeInstanceTypes
+            | Self::DescribeSnapshotGroups
+            | Self::DescribeSnapshots
+            | Self::DescribeTasks
+            | Self::TagResources
+            | Self::UntagResources => Repeat::Freely,
         }
     }
 }

@@ -3,21 +3,22 @@
 //! AttachDisk and DetachDisk take no token, answer before anything has happened, and descriptions lag behind them: see
 //! `Ecs::reconcile`.
 
+use drivebay_guest::log::Level;
+use drivebay_guest::parameters::{Count, Word};
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::{Error, Parameters, Volume};
 use crate::disk::{Disk, MultiAttach, Status};
 use crate::ecs::{Ecs, Step};
 use crate::id::{DiskId, InstanceId};
 use crate::instance;
 use crate::parameter_names;
-use crate::params::Params;
 
 /// In the publish context: how the node recognises the disk. The name is the CSI driver's.
-pub(crate) const SERIAL: &str = "serialNumber";
+pub(crate) const SERIAL: Word = Word::new("serialNumber");
 
 /// In the publish context: how large the disk was when it was attached.
-pub(crate) const SIZE: &str = "sizeBytes";
+pub(crate) const SIZE: Count = Count::new("sizeBytes");
 
 /// What to do when another node has the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub(crate) fn attach_volume(
     node_id: &str,
 ) -> Result<Parameters, Error> {
     let id = DiskId::of(volume)?;
-    let from_others = match Params(&volume.context).flag(parameter_names::DETACH_FROM_OTHER_NODE)? {
+    let from_others = match Params(&volume.context).get(parameter_names::DETACH_FROM_OTHER_NODE)? {
         Some(true) => FromOthers::Take,
         Some(false) | None => FromOthers::Never,
     };
@@ -74,7 +75,7 @@ pub(crate) fn detach_volume(ecs: Ecs<'_>, volume: &Volume, node_id: &str) -> Res
         let Error::NotFound(reason) = error else {
             return error;
         };
-        Error::FailedPrecondition(format!("cannot tell which disk to detach: {reason}"))
+        error!(FailedPrecondition: "cannot tell which disk to detach: {reason}")
     })?;
     ecs.reconcile(&mut || match ecs.disk(id)? {
         None => Ok(Step::Done),
@@ -110,12 +111,11 @@ fn to_attach(disk: &Disk, node: InstanceId<'_>, from_others: FromOthers) -> Resu
         | (Status::Available, Some(_), MultiAttach::Disabled) => Ok(wait(disk)),
         (Status::InUse, Some(other), MultiAttach::Disabled) => match from_others {
             FromOthers::Take => Ok(Step::Ask(detach_call(disk, *other))),
-            FromOthers::Never => Err(Error::FailedPrecondition(format!(
-                "disk {} cannot be attached to {node}: it is attached to {}; it has to be detached there first, \
-                 or the volume's parameter detachFromOtherNode set to true",
-                disk.id,
-                disk.node_names()
-            ))),
+            FromOthers::Never => Err(
+                error!(FailedPrecondition: "disk {} cannot be attached to {node}: it is attached \
+                to {}; it has to be detached there first, or the volume's parameter detachFromOtherNode set to true",
+                disk.id, disk.node_names()),
+            ),
         },
     }
 }

@@ -5,35 +5,37 @@
 
 use std::fmt;
 
-use crate::bindings::drivebay::driver::types::Error;
-use crate::parameter_names;
-use crate::params::{Params, add_word, malformed};
+use drivebay_guest::prelude::*;
 
-/// What a disk is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Category {
-    Cloud,
-    Efficiency,
-    Ssd,
-    Essd,
-    Auto,
-    EssdEntry,
-    EphemeralStandard,
-    EphemeralPremium,
-    RegionalAuto,
-    EssdXc0,
-    EssdXc1,
-    PPerf,
-    SPerf,
+use crate::parameter_names;
+
+drivebay_guest::keywords! {
+    /// What a disk is made of.
+    pub(crate) enum Category {
+        Cloud = "cloud",
+        Efficiency = "cloud_efficiency",
+        Ssd = "cloud_ssd",
+        Essd = "cloud_essd",
+        Auto = "cloud_auto",
+        EssdEntry = "cloud_essd_entry",
+        EphemeralStandard = "elastic_ephemeral_disk_standard",
+        EphemeralPremium = "elastic_ephemeral_disk_premium",
+        RegionalAuto = "cloud_regional_disk_auto",
+        EssdXc0 = "cloud_essd_xc0",
+        EssdXc1 = "cloud_essd_xc1",
+        PPerf = "cloud_pperf",
+        SPerf = "cloud_sperf",
+    }
 }
 
-/// How fast an ESSD is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Level {
-    Pl0,
-    Pl1,
-    Pl2,
-    Pl3,
+drivebay_guest::keywords! {
+    /// How fast an ESSD is.
+    pub(crate) enum Level {
+        Pl0 = "PL0",
+        Pl1 = "PL1",
+        Pl2 = "PL2",
+        Pl3 = "PL3",
+    }
 }
 
 /// A category with its level, where it has one.
@@ -47,46 +49,6 @@ pub(crate) struct Kind {
 const LARGEST_GIB: u64 = 65_536;
 
 impl Category {
-    const ALL: [Self; 13] = [
-        Self::Cloud,
-        Self::Efficiency,
-        Self::Ssd,
-        Self::Essd,
-        Self::Auto,
-        Self::EssdEntry,
-        Self::EphemeralStandard,
-        Self::EphemeralPremium,
-        Self::RegionalAuto,
-        Self::EssdXc0,
-        Self::EssdXc1,
-        Self::PPerf,
-        Self::SPerf,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Cloud => "cloud",
-            Self::Efficiency => "cloud_efficiency",
-            Self::Ssd => "cloud_ssd",
-            Self::Essd => "cloud_essd",
-            Self::Auto => "cloud_auto",
-            Self::EssdEntry => "cloud_essd_entry",
-            Self::EphemeralStandard => "elastic_ephemeral_disk_standard",
-            Self::EphemeralPremium => "elastic_ephemeral_disk_premium",
-            Self::RegionalAuto => "cloud_regional_disk_auto",
-            Self::EssdXc0 => "cloud_essd_xc0",
-            Self::EssdXc1 => "cloud_essd_xc1",
-            Self::PPerf => "cloud_pperf",
-            Self::SPerf => "cloud_sperf",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|category| category.name() == name)
-    }
-
     /// Neither snapshots of it nor disks from snapshots: it lives and dies with one instance.
     pub(crate) fn is_ephemeral(self) -> bool {
         matches!(self, Self::EphemeralStandard | Self::EphemeralPremium)
@@ -117,25 +79,6 @@ impl Category {
             | Self::PPerf
             | Self::SPerf => LARGEST_GIB,
         }
-    }
-}
-
-impl Level {
-    const ALL: [Self; 4] = [Self::Pl0, Self::Pl1, Self::Pl2, Self::Pl3];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Pl0 => "PL0",
-            Self::Pl1 => "PL1",
-            Self::Pl2 => "PL2",
-            Self::Pl3 => "PL3",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|level| level.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -204,7 +147,7 @@ pub(crate) fn known_category(word: &str) -> Result<Category, Error> {
 
 /// A level by name.
 pub(crate) fn known_level(word: &str) -> Result<Level, Error> {
-    Level::parse(word).ok_or_else(|| {
+    Level::parse_any_case(word).ok_or_else(|| {
         malformed(
             parameter_names::PERFORMANCE_LEVEL,
             word,
@@ -221,7 +164,7 @@ fn wanted_categories(params: &Params<'_>) -> Result<Vec<Category>, Error> {
             categories.push(category);
         }
     };
-    let mut words = params.words(parameter_names::TYPE);
+    let mut words = params.get(parameter_names::TYPE);
     if words.is_empty() {
         words.push("available");
     }
@@ -238,7 +181,7 @@ fn wanted_categories(params: &Params<'_>) -> Result<Vec<Category>, Error> {
 
 /// PL1 is what ECS makes of none.
 fn wanted_levels(params: &Params<'_>) -> Result<Vec<Level>, Error> {
-    let words = params.words(parameter_names::PERFORMANCE_LEVEL);
+    let words = params.get(parameter_names::PERFORMANCE_LEVEL);
     if words.is_empty() {
         return Ok(vec![Level::Pl1]);
     }

@@ -1,13 +1,16 @@
 //! The outside as it is: endpoints, keys and time, all of them the host's.
 
+use drivebay_guest::encode::hex;
+use drivebay_guest::host::{Host, RealHost};
+use drivebay_guest::https::{self, Request, Response};
+use drivebay_guest::log::Level;
+use drivebay_guest::moment;
+use drivebay_guest::prelude::*;
+use drivebay_guest::signing;
+
 use crate::api_request::Call;
-use crate::bindings::drivebay::driver::https::{self, Request, Response};
-use crate::bindings::drivebay::driver::log::{self, Level};
-use crate::bindings::drivebay::driver::signing;
-use crate::bindings::drivebay::driver::types::Error;
 use crate::ecs::Cloud;
 use crate::signature::{self, Signer};
-use crate::time;
 
 /// Names in the driver's grants.
 const ECS: &str = "ecs";
@@ -20,6 +23,24 @@ const TOKEN_SECONDS: &str = "60";
 /// The cloud behind the host's handles.
 #[derive(Debug)]
 pub(crate) struct HostCloud;
+
+impl Host for HostCloud {
+    fn pause(&self, milliseconds: u64) -> Result<(), Error> {
+        RealHost.pause(milliseconds)
+    }
+
+    fn chance(&self) -> u8 {
+        RealHost.chance()
+    }
+
+    fn digest(&self, text: &str) -> String {
+        RealHost.digest(text)
+    }
+
+    fn note(&self, level: Level, line: &str) {
+        RealHost.note(level, line);
+    }
+}
 
 impl Cloud for HostCloud {
     fn region(&self) -> Result<String, Error> {
@@ -40,8 +61,8 @@ impl Cloud for HostCloud {
             key_id: &key_id,
             session_token: token.as_deref(),
         };
-        let date = time::written(signing::now_seconds());
-        let nonce = signature::hex(&signing::nonce());
+        let date = moment::written(signing::now_seconds());
+        let nonce = hex(&signing::nonce());
         let authority = endpoint.authority();
         let mut headers =
             signature::headers(&authority, call.action.name(), &date, &nonce, &signer);
@@ -67,10 +88,8 @@ impl Cloud for HostCloud {
             let Error::Denied(reason) = error else {
                 return error;
             };
-            Error::Denied(format!(
-                "cannot ask the metadata service which instance this node is: {reason}; grant it by \
-                 [grants.https.metadata] in the driver's file"
-            ))
+            error!(Denied: "cannot ask the metadata service which instance this node is: {reason}; grant it by \
+                [grants.https.metadata] in the driver's file")
         })?;
         let ask = |method: &str, path: &str, header: (&str, &str)| {
             let response = endpoint.send(&Request {
@@ -90,34 +109,20 @@ impl Cloud for HostCloud {
             ("x-aliyun-ecs-metadata-token", token.trim_ascii()),
         )
     }
-
-    fn pause(&self, milliseconds: u64) -> Result<(), Error> {
-        https::sleep(u32::try_from(milliseconds).unwrap_or(u32::MAX))
-    }
-
-    fn chance(&self) -> u8 {
-        signing::nonce().first().copied().unwrap_or_default()
-    }
-
-    fn digest(&self, text: &str) -> String {
-        signature::hex(&signing::sha256(text.as_bytes()))
-    }
-
-    fn note(&self, level: Level, line: &str) {
-        log::write(level, line);
-    }
 }
 
 fn metadata_text(path: &str, response: Response) -> Result<String, Error> {
     let status = u64::from(response.status);
     match String::from_utf8(response.body) {
         Ok(text) if (200..300).contains(&status) => Ok(text),
-        _ if status >= 500 || status == 429 => Err(Error::Unavailable(format!(
-            "the metadata service answered {path} with HTTP {status}"
-        ))),
-        _ => Err(Error::Internal(format!(
-            "the metadata service answered {path} with HTTP {status} and nothing that makes sense"
-        ))),
+        _ if status >= 500 || status == 429 => Err(
+            error!(Unavailable: "the metadata service answered {path} with \
+            HTTP {status}"),
+        ),
+        _ => Err(
+            error!(Internal: "the metadata service answered {path} with HTTP {status} and nothing that makes \
+            sense"),
+        ),
     }
 }
 

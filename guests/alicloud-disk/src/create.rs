@@ -4,19 +4,18 @@
 //! descriptions lagged while stock came back, the older is the volume, and the one just made goes away, but only if it
 //! never was attached.
 
+use drivebay_guest::log::Level;
+use drivebay_guest::prelude::*;
+
 use crate::adopt;
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::log::Level as LogLevel;
-use crate::bindings::drivebay::driver::types::{CreateRequest, Error, VolumeInfo};
 use crate::category::Category;
 use crate::create_once::{self, Progress, Resource};
 use crate::disk::{Disk, History, MultiAttach, Status, first};
 use crate::ecs::Ecs;
-use crate::error_codes::Condition;
 use crate::id::{DiskId, SnapshotId};
 use crate::instance;
 use crate::parameter_names;
-use crate::params::{Params, malformed};
 use crate::retry_class::{Failure, Kind};
 use crate::volume_spec::{Attempt, VolumeSpec};
 use crate::zone;
@@ -32,7 +31,7 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
         .is_some()
     {
         let line = "volumeExpandAutoSnapshot is obsolete and without effect";
-        ecs.cloud.note(LogLevel::Info, line);
+        ecs.cloud.note(Level::Info, line);
     }
     let disk = match params.get(parameter_names::DISK_ID) {
         Some(written) => adopt::take(ecs, &spec, source, written)?,
@@ -103,9 +102,9 @@ fn source<'a>(
         None => Ok(None),
         Some(id) => match SnapshotId::parse(id) {
             Some(id) => Ok(Some(id)),
-            None => Err(Error::NotFound(format!(
-                "snapshot {id} does not exist: ids of snapshots begin with s-"
-            ))),
+            None => Err(
+                error!(NotFound: "snapshot {id} does not exist: ids of snapshots begin with s-"),
+            ),
         },
     }
 }
@@ -113,9 +112,7 @@ fn source<'a>(
 fn snapshot_size(ecs: Ecs<'_>, id: SnapshotId<'_>) -> Result<u64, Error> {
     let snapshot = ecs.existing_snapshot(id)?;
     if !snapshot.available {
-        return Err(Error::InProgress(format!(
-            "snapshot {id} is not usable yet; ask again"
-        )));
+        bail!(InProgress: "snapshot {id} is not usable yet; ask again");
     }
     Ok(snapshot.gib)
 }
@@ -124,10 +121,10 @@ fn snapshot_size(ecs: Ecs<'_>, id: SnapshotId<'_>) -> Result<u64, Error> {
 fn own_zone(ecs: Ecs<'_>) -> Result<&'static str, Error> {
     match instance::document(ecs.cloud) {
         Ok(document) => Ok(document.zone),
-        Err(Error::Denied(reason)) => Err(Error::InvalidArgument(format!(
-            "nothing says in which zone to make the disk: set zoneId or volumeBindingMode WaitForFirstConsumer in the \
-             StorageClass ({reason})"
-        ))),
+        Err(Error::Denied(reason)) => Err(
+            error!(InvalidArgument: "nothing says in which zone to make the disk: set \
+            zoneId or volumeBindingMode WaitForFirstConsumer in the StorageClass ({reason})"),
+        ),
         Err(error) => Err(error),
     }
 }
@@ -173,10 +170,10 @@ impl Creation<'_> {
         if differences.is_empty() {
             return Ok(self.see(disk));
         }
-        Err(Error::AlreadyExists(format!(
-            "disk {} was made for {} with other properties: {differences}",
-            disk.id, self.spec.name
-        )))
+        Err(
+            error!(AlreadyExists: "disk {} was made for {} with other properties: {differences}", disk.id,
+            self.spec.name),
+        )
     }
 
     fn make(&mut self, source_gib: Option<u64>) -> Result<Disk, Error> {
@@ -192,7 +189,7 @@ impl Creation<'_> {
             ) {
                 (Ok(()), Some(disk)) => return self.keep_first(disk),
                 (Ok(()), None) => {
-                    return Err(Error::Internal(format!("no disk was seen for {name}")));
+                    bail!(Internal: "no disk was seen for {name}");
                 }
                 (Err(failure), _) if may_succeed_elsewhere(attempt, &failure) => {
                     reasons.push(failure.into())
@@ -268,7 +265,7 @@ impl Creation<'_> {
             "disk {} was made for {}, which had one; {outcome}",
             made.id, self.spec.name
         );
-        self.ecs.cloud.note(LogLevel::Warn, &line);
+        self.ecs.cloud.note(Level::Warn, &line);
     }
 }
 
@@ -304,18 +301,17 @@ fn all_attempts_failed(name: &str, reasons: Vec<Error>) -> Error {
     let mut only = None;
     let mut message = format!("no disk can be made for {name}");
     for reason in reasons {
-        let (condition, text) = match reason {
-            Error::OutOfRange(text) => (Condition::OutOfRange, text),
-            Error::Unsupported(text) => (Condition::Unsupported, text),
-            Error::InvalidArgument(text) => (Condition::InvalidArgument, text),
-            Error::Exhausted(text)
-            | Error::NotFound(text)
-            | Error::AlreadyExists(text)
-            | Error::InProgress(text)
-            | Error::Unavailable(text)
-            | Error::FailedPrecondition(text)
-            | Error::Denied(text)
-            | Error::Internal(text) => (Condition::Exhausted, text),
+        let (condition, text) = reason.into_parts();
+        let is_of_the_request = [
+            Condition::OutOfRange,
+            Condition::Unsupported,
+            Condition::InvalidArgument,
+        ]
+        .contains(&condition);
+        let condition = if is_of_the_request {
+            condition
+        } else {
+            Condition::Exhausted
         };
         only = match only {
             None => Some(condition),

@@ -8,8 +8,9 @@
 //! - After an unknown outcome nothing else is tried: the call ends, and the next one begins by looking.
 //! - ECS forgets tokens some day; by then descriptions do not lag any more.
 
+use drivebay_guest::prelude::*;
+
 use crate::api_request::Call;
-use crate::bindings::drivebay::driver::types::Error;
 use crate::ecs::Ecs;
 use crate::retry_class::Failure;
 
@@ -81,9 +82,10 @@ pub(crate) fn make(
             Err(failure) => return Err(failure),
         }
     }
-    Err(Failure::not_sent(Error::InProgress(format!(
-        "{what} always comes to what is gone since: ECS remembers it, and forgets it with time"
-    ))))
+    Err(Failure::not_sent(
+        error!(InProgress: "{what} always comes to what is gone since: ECS remembers it, and \
+        forgets it with time"),
+    ))
 }
 
 /// One creation; again while ECS works on the token, or on the disk.
@@ -122,6 +124,6 @@ fn wait(
             Progress::Missing if waiting.polls() >= polls => return Ok(false),
             Progress::Missing | Progress::Pending => {}
         }
-        waiting.pause(Error::InProgress(format!("{what} is under way; ask again")))?;
+        waiting.pause(error!(InProgress: "{what} is under way; ask again"))?;
     }
 }

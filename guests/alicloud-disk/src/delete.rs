@@ -1,7 +1,8 @@
 //! Disks go.
 
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::Error;
 use crate::disk::{Disk, Status};
 use crate::ecs::Ecs;
 use crate::id::DiskId;
@@ -34,24 +35,18 @@ pub(crate) fn delete_volume(ecs: Ecs<'_>, id: &str) -> Result<(), Error> {
 /// What keeps a disk from being deleted for now; an error where that is for good.
 fn hindrance(disk: &Disk) -> Result<Option<Error>, Error> {
     match disk.status {
-        Status::Creating | Status::Attaching | Status::Detaching => {
-            Ok(Some(Error::InProgress(format!(
-                "disk {} cannot be deleted while it is {}; ask again",
-                disk.id,
-                disk.status.name()
-            ))))
-        }
-        Status::InUse | Status::Available | Status::Other(_) if !disk.nodes.is_empty() => {
-            Err(Error::FailedPrecondition(format!(
-                "disk {} cannot be deleted: it is attached to {}; detach it first",
-                disk.id,
-                disk.node_names()
-            )))
-        }
-        Status::InUse => Err(Error::FailedPrecondition(format!(
-            "disk {} cannot be deleted: it is in use; detach it first",
-            disk.id
-        ))),
+        Status::Creating | Status::Attaching | Status::Detaching => Ok(Some(
+            error!(InProgress: "disk {} cannot be deleted while it is {}; ask again", disk.id,
+                disk.status.name()),
+        )),
+        Status::InUse | Status::Available | Status::Other(_) if !disk.nodes.is_empty() => Err(
+            error!(FailedPrecondition: "disk {} cannot be deleted: it is attached to {}; detach it first", disk.id,
+                disk.node_names()),
+        ),
+        Status::InUse => Err(
+            error!(FailedPrecondition: "disk {} cannot be deleted: it is in use; detach it first",
+            disk.id),
+        ),
         Status::Available | Status::Other(_) => Ok(None),
     }
 }

@@ -1,13 +1,13 @@
 //! Disks as ECS describes them.
 
+use drivebay_guest::capacity::GIB;
+use drivebay_guest::json::Json;
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::{Error, Topology, VolumeInfo, VolumeSource};
 use crate::category::{Category, Kind, Level};
 use crate::ecs::Ecs;
 use crate::id::{DiskId, InstanceId};
-use crate::json::Json;
-use crate::params::add_word;
-use crate::size::GIB;
 use crate::tags;
 use crate::zone;
 
@@ -99,7 +99,7 @@ impl Disk {
         Ok(Self {
             status: Status::read(json.text("Status")),
             category: json.text("Category"),
-            level: Level::parse(json.text("PerformanceLevel")),
+            level: Level::parse_any_case(json.text("PerformanceLevel")),
             gib: json.number("Size").unwrap_or_default(),
             zone: json.text("ZoneId"),
             multi_attach,
@@ -167,10 +167,10 @@ impl Disk {
         VolumeInfo {
             id: self.id.as_str().into(),
             capacity_bytes: self.bytes(),
-            context: Vec::new(),
             source: self.snapshot.map(|id| VolumeSource::Snapshot(id.into())),
             accessible_topology: self.places(),
             published_node_ids: self.nodes.iter().map(|node| node.as_str().into()).collect(),
+            ..VolumeInfo::default()
         }
     }
 }
@@ -238,7 +238,7 @@ impl Ecs<'_> {
     pub(crate) fn existing_disk(&self, id: DiskId<'_>) -> Result<Disk, Error> {
         let missing = || {
             let region = self.cloud.region().unwrap_or_default();
-            Error::NotFound(format!("disk {id} does not exist in region {region}"))
+            error!(NotFound: "disk {id} does not exist in region {region}")
         };
         self.disk(id)?.ok_or_else(missing)
     }

@@ -2,13 +2,14 @@
 //!
 //! ECS counts all disks of an instance, the system disk among them.
 
+use drivebay_guest::exports::attach_limit::TypeLimit;
+use drivebay_guest::json::Json;
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::Error;
-use crate::bindings::exports::drivebay::driver::attach_limit::TypeLimit;
 use crate::disk::{Disk, has_tag, read_list};
 use crate::ecs::Ecs;
 use crate::instance::document;
-use crate::json::Json;
 use crate::tags;
 
 /// Each instance has one.
@@ -32,9 +33,7 @@ pub(crate) fn of_this_instance(ecs: Ecs<'_>) -> Result<u32, Error> {
     let json = ecs.call_in_region(call.with("InstanceTypes.1", name))?;
     let mut types = types(json).filter(|(found, _)| *found == name);
     let Some((_, all)) = types.next() else {
-        return Err(Error::FailedPrecondition(format!(
-            "ECS does not say how many disks instance type {name} takes"
-        )));
+        bail!(FailedPrecondition: "ECS does not say how many disks instance type {name} takes");
     };
     let call = Call::new(Action::DescribeDisks, format!("disks of {}", document.id));
     let call = call

@@ -1,14 +1,16 @@
 //! Snapshots as ECS describes them.
 
+use drivebay_guest::capacity::GIB;
+use drivebay_guest::json::Json;
+use drivebay_guest::moment;
+use drivebay_guest::prelude::*;
+use drivebay_guest::types::Snapshot as Info;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::{Error, Snapshot as Info};
 use crate::disk::has_tag;
 use crate::ecs::Ecs;
 use crate::id::{GroupId, SnapshotId};
-use crate::json::Json;
-use crate::size::GIB;
 use crate::tags;
-use crate::time;
 
 /// Ids that ECS takes in one call, and entries that it gives at once.
 const MOST_IDS: usize = 100;
@@ -46,7 +48,7 @@ impl Snapshot {
 
     /// Whether its moment is fixed: from then on the disk may change. That it can be used comes later.
     pub(crate) fn is_cut(&self) -> bool {
-        time::read(self.created).is_some()
+        moment::read(self.created).is_some()
     }
 
     pub(crate) fn info(&self) -> Info {
@@ -54,7 +56,7 @@ impl Snapshot {
             id: self.id.as_str().into(),
             source_volume_id: self.source.into(),
             size_bytes: self.gib.saturating_mul(GIB),
-            created_at_seconds: time::read(self.created).unwrap_or_default(),
+            created_at_seconds: moment::read(self.created).unwrap_or_default(),
             ready_to_use: self.available,
             group_id: self.group.map(|group| group.as_str().into()),
         }
@@ -118,7 +120,7 @@ pub(crate) fn read_list(json: &'static Json) -> Result<Vec<Snapshot>, Error> {
 }
 
 pub(crate) fn missing(id: &str) -> Error {
-    Error::NotFound(format!("snapshot {id} does not exist"))
+    error!(NotFound: "snapshot {id} does not exist")
 }
 
 /// The call that deletes a snapshot, unless something was made from it.

@@ -1,24 +1,29 @@
 //! Calls to ECS that outlast throttling and lost connections, and waiting for what was asked for.
 
+use drivebay_guest::backoff::{Rhythm, Waiting};
+use drivebay_guest::host::Host;
+use drivebay_guest::https::Response;
+use drivebay_guest::json::Json;
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call, Repeat};
-use crate::bindings::drivebay::driver::https::Response;
-use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::Error;
-use crate::json::Json;
 use crate::retry_class::{self, Failure, Kind};
 
 /// Throttling counts by the minute, so that the later pauses have to be long. In all about half a minute; a
 /// caller with more patience asks again.
-const FIRST_BACKOFF_MS: u64 = 1000;
-const LONGEST_BACKOFF_MS: u64 = 10_000;
-const ATTEMPTS: u32 = 6;
+const REPEATS: Rhythm = Rhythm {
+    first_ms: 1000,
+    longest_ms: 10_000,
+    times: 6,
+};
 
-/// A change shows within a second or two, mostly; looking more often only uses up the account's calls.
-const FIRST_POLL_MS: u64 = 250;
-const LONGEST_POLL_MS: u64 = 2000;
-
-/// With its pauses, more than any call's deadline: that comes first.
-const POLLS: u32 = 60;
+/// A change shows within a second or two, mostly; looking more often only uses up the account's calls. In all more than
+/// any call's deadline: that comes first.
+const POLLS: Rhythm = Rhythm {
+    first_ms: 250,
+    longest_ms: 2000,
+    times: 60,
+};
 
 /// How often the state may look as if nothing had been asked for, before it is asked for again: about 12 seconds.
 const LAG: u32 = 8;
@@ -57,7 +62,7 @@ struct Accepted {
 }
 
 /// The outside, as far as this guest needs it.
-pub(crate) trait Cloud {
+pub(crate) trait Cloud: Host {
     /// The region that the operator configured.
     fn region(&self) -> Result<String, Error>;
 
@@ -66,18 +71,6 @@ pub(crate) trait Cloud {
 
     /// Ask the instance's metadata service.
     fn metadata(&self, path: &str) -> Result<String, Error>;
-
-    /// Let time pass; an error where the call's deadline would come first.
-    fn pause(&self, milliseconds: u64) -> Result<(), Error>;
-
-    /// A few random bits.
-    fn chance(&self) -> u8;
-
-    /// SHA-256 in hexadecimal digits.
-    fn digest(&self, text: &str) -> String;
-
-    /// A line for the operator.
-    fn note(&self, level: Level, line: &str);
 }
 
 /// ECS, with patience.
@@ -106,8 +99,8 @@ impl Ecs<'_> {
                 Kind::Refused | Kind::NotSent => false,
             };
             attempt += 1;
-            let pause = backoff(attempt, failure.retry_after, self.cloud.chance());
-            if !may_repeat || attempt == ATTEMPTS || self.cloud.pause(pause).is_err() {
+            let pause = REPEATS.backoff(attempt, failure.retry_after, self.cloud.chance());
+            if !may_repeat || attempt == REPEATS.times || self.cloud.pause(pause).is_err() {
                 return Err(failure);
             }
         }
@@ -154,16 +147,13 @@ impl Ecs<'_> {
             };
         }
         let (action, subject) = (call.action.name(), &call.subject);
-        Ok(Error::InProgress(format!(
-            "{action} of {subject} was accepted and does not show yet; ask again"
-        )))
+        Ok(
+            error!(InProgress: "{action} of {subject} was accepted and does not show yet; ask again"),
+        )
     }
 
     pub(crate) fn waiting(&self) -> Waiting<'_> {
-        Waiting {
-            cloud: self.cloud,
-            polls: 0,
-        }
+        Waiting::new(self.cloud, POLLS)
     }
 }
 
@@ -176,41 +166,6 @@ fn for_now(error: Error) -> Error {
     Error::InProgress(reason)
 }
 
-/// Doubling, and somewhere in the upper half of it: whoever was throttled together does not come back together.
-fn backoff(attempt: u32, wanted: Option<u64>, chance: u8) -> u64 {
-    let doubled = FIRST_BACKOFF_MS << attempt.saturating_sub(1).min(10);
-    let whole = doubled.min(LONGEST_BACKOFF_MS);
-    let pause = whole / 2 + whole / 2 * u64::from(chance) / 255;
-    // A wish is heeded as far as a call's deadline allows; a longer pause would only be refused.
-    wanted.map_or(pause, |wanted| {
-        wanted.min(3 * LONGEST_BACKOFF_MS) + pause / 4
-    })
-}
-
-/// Looking again until something has changed, or time is up.
-pub(crate) struct Waiting<'a> {
-    cloud: &'a dyn Cloud,
-    polls: u32,
-}
-
-impl Waiting<'_> {
-    /// Let a little time pass. Once there is none left, the answer is `otherwise`: so that the caller asks again
-    /// and finds the work further on.
-    pub(crate) fn pause(&mut self, otherwise: impl Into<Error>) -> Result<(), Error> {
-        let pause = (FIRST_POLL_MS << self.polls.min(8)).min(LONGEST_POLL_MS);
-        self.polls += 1;
-        if self.polls > POLLS || self.cloud.pause(pause).is_err() {
-            return Err(otherwise.into());
-        }
-        Ok(())
-    }
-
-    /// How often it was looked.
-    pub(crate) fn polls(&self) -> u32 {
-        self.polls
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,9 +173,10 @@ mod tests {
 
     #[test]
     fn pauses_double_with_chance_in_them_and_have_a_bound() {
+        let backoff = |attempt, wanted, chance| REPEATS.backoff(attempt, wanted, chance);
         assert_eq!((backoff(1, None, 0), backoff(1, None, 255)), (500, 1000));
         assert_eq!((backoff(3, None, 0), backoff(3, None, 255)), (2000, 4000));
-        assert_eq!(backoff(40, None, 255), LONGEST_BACKOFF_MS);
+        assert_eq!(backoff(40, None, 255), REPEATS.longest_ms);
         assert!(backoff(1, Some(u64::MAX), 255) < 60_000);
         assert!(backoff(1, Some(1500), 0) >= 1500);
     }
@@ -238,14 +194,14 @@ mod tests {
     #[test]
     fn throttling_that_does_not_end_is_unavailable() {
         let cloud = FakeCloud::new();
-        for _ in 0..ATTEMPTS {
+        for _ in 0..REPEATS.times {
             cloud.fault(Action::DescribeDisks, Fault::Refuse("Throttling"));
         }
         let failure = Ecs { cloud: &cloud }
             .call(&Call::new(Action::DescribeDisks, "disks"))
             .expect_err("throttled");
         assert!(matches!(failure.into(), Error::Unavailable(_)));
-        assert_eq!(cloud.count(Action::DescribeDisks), ATTEMPTS as usize);
+        assert_eq!(cloud.count(Action::DescribeDisks), REPEATS.times as usize);
     }
 
     #[test]

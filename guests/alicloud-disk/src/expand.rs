@@ -1,7 +1,8 @@
 //! Disks grow.
 
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::{CapacityRange, Error, Volume};
 use crate::disk::{Disk, Status};
 use crate::ecs::{Ecs, Step};
 use crate::id::DiskId;
@@ -48,7 +49,7 @@ fn resize_call(disk: &Disk, gib: u64) -> Call {
 mod tests {
     use super::*;
     use crate::fake::{FakeCloud, Fault};
-    use crate::size::GIB;
+    use drivebay_guest::capacity::GIB;
 
     fn expand(cloud: &FakeCloud, id: &str, gib: u64) -> Result<u64, Error> {
         let volume = Volume {

@@ -1,21 +1,22 @@
 //! A small ECS for tests: disks, snapshots and tokens in memory, and the faults of a real one.
 //!
 //! It keeps to what is documented: tokens outlive what they made, descriptions can lag, attaching shows as such
-//! for a moment. Time is a budget of milliseconds that pauses use up.
+//! for a moment. Its time is that of a fake host.
 
 mod actions;
 mod groups;
 
 use std::cell::RefCell;
 
+use drivebay_guest::capacity::GIB;
+use drivebay_guest::fake::{self as sdk_fake, FakeHost};
+use drivebay_guest::host::Host;
+use drivebay_guest::https::Response;
+use drivebay_guest::log::Level;
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::https::Response;
-use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::{CapacityRange, Error, Topology};
-use crate::bindings::exports::drivebay::driver::controller::CreateRequest;
 use crate::ecs::Cloud;
-use crate::signature;
-use crate::size::GIB;
 use crate::zone;
 
 /// What a node says of itself: its zone, its instance, and what categories can be attached to it.
@@ -35,18 +36,8 @@ pub(crate) fn request(
     places: Vec<Topology>,
 ) -> CreateRequest {
     CreateRequest {
-        name: name.into(),
-        capacity: CapacityRange {
-            required_bytes: Some(gib * GIB),
-            limit_bytes: None,
-        },
-        parameters: parameters
-            .iter()
-            .map(|(k, v)| ((*k).into(), (*v).into()))
-            .collect(),
-        capabilities: Vec::new(),
-        source_snapshot_id: None,
         accessibility_requirements: places,
+        ..sdk_fake::request(name, gib * GIB, parameters)
     }
 }
 
@@ -103,8 +94,6 @@ struct State {
     tokens: Vec<(String, String, String)>,
     faults: Vec<(Action, usize, Fault)>,
     calls: Vec<Call>,
-    notes: Vec<String>,
-    budget: u64,
     lag: usize,
     slow_tasks: usize,
     running: usize,
@@ -115,14 +104,17 @@ struct State {
     made: u64,
 }
 
-pub(crate) struct FakeCloud(RefCell<State>);
+pub(crate) struct FakeCloud {
+    state: RefCell<State>,
+    host: FakeHost,
+}
 
 impl FakeCloud {
     pub(crate) fn new() -> Self {
-        Self(RefCell::new(State {
-            budget: u64::MAX,
-            ..State::default()
-        }))
+        Self {
+            state: RefCell::default(),
+            host: FakeHost::new(),
+        }
     }
 
     /// The next call of this action goes wrong; several add up.
@@ -132,34 +124,34 @@ impl FakeCloud {
 
     /// After so many calls of this action that go well.
     pub(crate) fn fault_after(&self, action: Action, calls: usize, fault: Fault) {
-        self.0.borrow_mut().faults.push((action, calls, fault));
+        self.state.borrow_mut().faults.push((action, calls, fault));
     }
 
     /// Each change is described only after so many looks.
     pub(crate) fn lag(&self, polls: usize) {
-        self.0.borrow_mut().lag = polls;
+        self.state.borrow_mut().lag = polls;
     }
 
     /// Changes of a disk's kind take so many looks.
     pub(crate) fn slow_tasks(&self, polls: usize) {
-        self.0.borrow_mut().slow_tasks = polls;
+        self.state.borrow_mut().slow_tasks = polls;
     }
 
     /// Somebody's change of a kind is under way for so many looks.
     pub(crate) fn run_task(&self, polls: usize) {
-        self.0.borrow_mut().running = polls;
+        self.state.borrow_mut().running = polls;
     }
 
     pub(crate) fn deadline_in(&self, milliseconds: u64) {
-        self.0.borrow_mut().budget = milliseconds;
+        self.host.deadline_in(milliseconds);
     }
 
     pub(crate) fn grant_metadata(&self, instance: &str, hostname: &str) {
-        self.0.borrow_mut().metadata = Some((instance.into(), hostname.into()));
+        self.state.borrow_mut().metadata = Some((instance.into(), hostname.into()));
     }
 
     pub(crate) fn count(&self, action: Action) -> usize {
-        self.0
+        self.state
             .borrow()
             .calls
             .iter()
@@ -169,24 +161,24 @@ impl FakeCloud {
 
     /// The parameters of the last call of this action.
     pub(crate) fn last(&self, action: Action) -> Vec<(String, String)> {
-        let state = self.0.borrow();
+        let state = self.state.borrow();
         let call = state.calls.iter().rfind(|call| call.action == action);
         call.expect("such a call").query.clone()
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.0.borrow().notes.clone()
+        self.host.notes()
     }
 
     /// ECS locks the disk for that reason.
     pub(crate) fn lock(&self, id: &str, reason: &str) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let disk = state.disks.iter_mut().find(|disk| disk.id == id);
         disk.expect("a disk").lock = reason.into();
     }
 
     pub(crate) fn add_disk(&self, category: &str, gib: u64) -> String {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let id = state.new_id("d");
         let disk = FakeDisk {
             id: id.clone(),
@@ -210,7 +202,7 @@ impl FakeCloud {
     }
 
     pub(crate) fn change(&self, id: &str, change: impl FnOnce(&mut FakeDisk)) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         change(
             state
                 .disks
@@ -225,30 +217,30 @@ impl FakeCloud {
     }
 
     pub(crate) fn disks(&self) -> Vec<FakeDisk> {
-        self.0.borrow().disks.clone()
+        self.state.borrow().disks.clone()
     }
 
     pub(crate) fn delete_disk(&self, id: &str) {
-        self.0.borrow_mut().disks.retain(|disk| disk.id != id);
+        self.state.borrow_mut().disks.retain(|disk| disk.id != id);
     }
 
     /// The next group gets a snapshot of its first disk only, and fails after so many looks.
     pub(crate) fn fail_group(&self, polls: usize) {
-        self.0.borrow_mut().failing_group = Some(polls);
+        self.state.borrow_mut().failing_group = Some(polls);
     }
 
     /// ECS keeps what an image was made from.
     pub(crate) fn make_image(&self, snapshot: &str) {
-        self.0.borrow_mut().images.push(snapshot.into());
+        self.state.borrow_mut().images.push(snapshot.into());
     }
 
     pub(crate) fn delete_images(&self) {
-        self.0.borrow_mut().images.clear();
+        self.state.borrow_mut().images.clear();
     }
 
     /// Somebody deletes a snapshot past us.
     pub(crate) fn delete_snapshot(&self, id: &str) {
-        self.0
+        self.state
             .borrow_mut()
             .snapshots
             .retain(|snapshot| snapshot.id != id);
@@ -256,17 +248,17 @@ impl FakeCloud {
 
     /// Ids of the groups there are.
     pub(crate) fn groups(&self) -> Vec<String> {
-        let state = self.0.borrow();
+        let state = self.state.borrow();
         state.groups.iter().map(groups::FakeGroup::id).collect()
     }
 
     /// Tokens do not last for ever.
     pub(crate) fn forget_tokens(&self) {
-        self.0.borrow_mut().tokens.clear();
+        self.state.borrow_mut().tokens.clear();
     }
 
     pub(crate) fn snapshots(&self) -> Vec<FakeSnapshot> {
-        self.0.borrow().snapshots.clone()
+        self.state.borrow().snapshots.clone()
     }
 }
 
@@ -276,7 +268,7 @@ impl Cloud for FakeCloud {
     }
 
     fn send(&self, call: &Call) -> Result<Response, Error> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let fault = state.next_fault(call.action);
         state.calls.push(call.clone());
         let lost = || Error::Unavailable("the connection broke".into());
@@ -308,7 +300,7 @@ impl Cloud for FakeCloud {
     }
 
     fn metadata(&self, path: &str) -> Result<String, Error> {
-        let state = self.0.borrow();
+        let state = self.state.borrow();
         let Some((instance, hostname)) = &state.metadata else {
             return Err(Error::Denied("no grant".into()));
         };
@@ -319,28 +311,22 @@ impl Cloud for FakeCloud {
             r#"{{"instance-id":"{instance}","zone-id":"cn-test-a","region-id":"cn-test","instance-type":"ecs.g7.large"}}"#
         ))
     }
+}
 
+impl Host for FakeCloud {
     fn pause(&self, milliseconds: u64) -> Result<(), Error> {
-        let mut state = self.0.borrow_mut();
-        match state.budget.checked_sub(milliseconds) {
-            Some(left) => {
-                state.budget = left;
-                Ok(())
-            }
-            None => Err(Error::Unavailable("the deadline would come first".into())),
-        }
+        self.host.pause(milliseconds)
     }
 
     fn chance(&self) -> u8 {
-        128
+        self.host.chance()
     }
 
     fn digest(&self, text: &str) -> String {
-        use sha2::{Digest, Sha256};
-        signature::hex(&Sha256::digest(text))
+        self.host.digest(text)
     }
 
-    fn note(&self, _level: Level, line: &str) {
-        self.0.borrow_mut().notes.push(line.into());
+    fn note(&self, level: Level, line: &str) {
+        self.host.note(level, line);
     }
 }

@@ -3,19 +3,19 @@
 //! ECS calls them snapshot-consistent groups. It cuts all or says that it failed; what it cut before that is
 //! removed here, so that nothing stays that nobody knows of.
 
+use drivebay_guest::exports::group_snapshots::{CreateRequest, GroupSnapshot};
+use drivebay_guest::json::Json;
+use drivebay_guest::moment;
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::Error;
-use crate::bindings::exports::drivebay::driver::group_snapshots::{CreateRequest, GroupSnapshot};
 use crate::create_once::{self, Progress, Resource};
 use crate::disk::has_tag;
 use crate::disk_snapshot::{self, Snapshot};
 use crate::ecs::Ecs;
 use crate::id::{DiskId, GroupId, SnapshotId};
-use crate::json::Json;
 use crate::parameter_names;
-use crate::params::Params;
 use crate::tags;
-use crate::time;
 
 /// A group as ECS describes it.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ impl Group {
         GroupSnapshot {
             id: self.id.as_str().into(),
             snapshots: snapshots.iter().map(Snapshot::info).collect(),
-            created_at_seconds: time::read(self.created).unwrap_or_default(),
+            created_at_seconds: moment::read(self.created).unwrap_or_default(),
         }
     }
 }
@@ -115,7 +115,7 @@ fn read_list(json: &'static Json) -> Result<Vec<Group>, Error> {
 }
 
 fn missing(id: &str) -> Error {
-    Error::NotFound(format!("group snapshot {id} does not exist"))
+    error!(NotFound: "group snapshot {id} does not exist")
 }
 
 /// Cut a snapshot of each disk, or find those an earlier try cut.
@@ -134,7 +134,7 @@ pub(crate) fn create_group_snapshot(
         let seed = format!("group snapshot\n{}\n", request.name);
         create_once::make(ecs, &call, "SnapshotGroupId", &seed, &mut creation)?;
     }
-    let unseen = || Error::Internal(format!("no group snapshot was seen for {}", request.name));
+    let unseen = || error!(Internal: "no group snapshot was seen for {}", request.name);
     creation.group.ok_or_else(unseen)
 }
 
@@ -142,12 +142,7 @@ fn create_call(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Call, Error> {
     let params = Params(&request.parameters);
     let mut ids = Vec::new();
     for id in &request.source_volume_ids {
-        let id = DiskId::parse(id).ok_or_else(|| {
-            Error::NotFound(format!(
-                "disk {id} does not exist: ids of disks begin with d-"
-            ))
-        })?;
-        ids.push(id.as_str());
+        ids.push(DiskId::asked(id)?.as_str());
     }
     let tags = tags::of_group(&request.name, &params)?;
     let subject = format!("disks {} for {}", ids.join(", "), request.name);
@@ -187,10 +182,8 @@ impl Creation<'_> {
     fn see(&mut self, group: &Group) -> Result<Progress, Error> {
         if group.status == Status::Failed {
             self.ecs.delete_group(group.id)?;
-            return Err(Error::Unavailable(format!(
-                "ECS could not cut group snapshot {} for {}; what it had cut was deleted: ask again",
-                group.id, self.request.name
-            )));
+            bail!(Unavailable: "ECS could not cut group snapshot {} for {}; what it had cut was deleted: ask again",
+                group.id, self.request.name);
         }
         let sources = &self.request.source_volume_ids;
         let snapshots = self.ecs.snapshots(&group.members())?;
@@ -200,14 +193,11 @@ impl Creation<'_> {
         let is_lacking =
             group.status == Status::Accomplished && group.members().len() != sources.len();
         if is_lacking || !snapshots.iter().all(is_wanted) {
-            return Err(Error::AlreadyExists(format!(
-                "group snapshot {} was made for {} of other disks, {}",
-                group.id,
-                self.request.name,
-                names(snapshots.iter().map(|snapshot| snapshot.source))
-            )));
+            bail!(AlreadyExists: "group snapshot {} was made for {} of other disks, {}", group.id, self.request.name,
+                names(snapshots.iter().map(|snapshot| snapshot.source)));
         }
-        let is_cut = time::read(group.created).is_some() && snapshots.iter().all(Snapshot::is_cut);
+        let is_cut =
+            moment::read(group.created).is_some() && snapshots.iter().all(Snapshot::is_cut);
         if !(is_complete && is_cut) {
             return Ok(Progress::Pending);
         }
@@ -256,9 +246,7 @@ pub(crate) fn get_group_snapshot(
     let group = ecs.group(parsed)?.ok_or_else(|| missing(id))?;
     let snapshots = listed(ecs, &group, snapshot_ids)?;
     if group.status == Status::Failed {
-        return Err(Error::Unavailable(format!(
-            "ECS could not cut group snapshot {id}: delete it and make another one"
-        )));
+        bail!(Unavailable: "ECS could not cut group snapshot {id}: delete it and make another one");
     }
     Ok(group.info(&snapshots))
 }
@@ -281,12 +269,8 @@ fn listed(ecs: Ecs<'_>, group: &Group, named: &[String]) -> Result<Vec<Snapshot>
     let is_foreign = |snapshot: &Snapshot| !members.contains(&snapshot.id.as_str());
     let is_odd = named.iter().any(|id| SnapshotId::parse(id).is_none());
     if is_odd || !members.iter().all(|id| is_named(id)) || there.iter().any(is_foreign) {
-        return Err(Error::InvalidArgument(format!(
-            "group snapshot {} consists of {}, and the request names {}",
-            group.id,
-            names(members.into_iter()),
-            names(named.iter().map(String::as_str))
-        )));
+        bail!(InvalidArgument: "group snapshot {} consists of {}, and the request names {}", group.id,
+            names(members.into_iter()), names(named.iter().map(String::as_str)));
     }
     there.retain(|snapshot| !is_foreign(snapshot));
     Ok(there)
@@ -298,12 +282,10 @@ pub(crate) fn refuse_member(ecs: Ecs<'_>, snapshot: &Snapshot) -> Result<(), Err
         return Ok(());
     };
     match ecs.group(id)? {
-        Some(group) if group.members().contains(&snapshot.id.as_str()) => {
-            Err(Error::InvalidArgument(format!(
-                "snapshot {} cannot be deleted alone: it goes with group snapshot {id}",
-                snapshot.id
-            )))
-        }
+        Some(group) if group.members().contains(&snapshot.id.as_str()) => Err(
+            error!(InvalidArgument: "snapshot {} cannot be deleted alone: it goes with group snapshot {id}",
+                snapshot.id),
+        ),
         Some(_) | None => Ok(()),
     }
 }

@@ -3,18 +3,17 @@
 //! A lock is ECS's word for a disk that it lets nobody change any more: `financial` (in arrears), `security`, `recycling`
 //! (going to be released), and what may come. A disk that is busy, or that nobody has attached, is well.
 
-use crate::bindings::drivebay::driver::types::{Error, HealthCondition};
-use crate::bindings::exports::drivebay::driver::volume_health_listing::{
-    UnhealthyVolume, VolumeHealthPage,
-};
+use drivebay_guest::exports::volume_health_listing::{UnhealthyVolume, VolumeHealthPage};
+use drivebay_guest::prelude::*;
+
 use crate::disk::Disk;
 use crate::ecs::Ecs;
-use crate::list::{page_of_disks, parsed};
-use crate::params::add_word;
+use crate::id::DiskId;
+use crate::list::page_of_disks;
 
 #[inline(never)]
 pub(crate) fn get_volume_health(ecs: Ecs<'_>, id: &str) -> Result<Vec<HealthCondition>, Error> {
-    let disk = ecs.existing_disk(parsed(id)?)?;
+    let disk = ecs.existing_disk(DiskId::asked(id)?)?;
     Ok(condition(&disk).into_iter().collect())
 }
 
@@ -44,14 +43,11 @@ fn condition(disk: &Disk) -> Option<HealthCondition> {
     for lock in disk.tags.list("OperationLocks", "OperationLock") {
         add_word(&mut locks, lock.text("LockReason"));
     }
-    (!locks.is_empty()).then(|| HealthCondition {
-        severity: "degraded".into(),
-        reason: "DiskLocked".into(),
-        message: format!(
-            "disk {} is locked by ECS ({locks}): it cannot be attached, changed or snapshotted until that is settled in the console",
-            disk.id
-        ),
-    })
+    let message = format!(
+        "disk {} is locked by ECS ({locks}): it cannot be attached, changed or snapshotted until that is settled in the console",
+        disk.id
+    );
+    (!locks.is_empty()).then(|| HealthCondition::degraded("DiskLocked", message))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Instances: which one a node is, and where.
 
+use drivebay_guest::exports::node::NodeInfo;
+use drivebay_guest::json::Json;
+use drivebay_guest::log::Level;
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::{Error, Topology};
-use crate::bindings::exports::drivebay::driver::node::NodeInfo;
 use crate::ecs::{Cloud, Ecs};
 use crate::id::InstanceId;
-use crate::json::Json;
 use crate::zone;
 
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
@@ -24,11 +25,7 @@ pub(crate) struct Document {
 /// Ask which instance this is.
 pub(crate) fn document(cloud: &dyn Cloud) -> Result<Document, Error> {
     let text = cloud.metadata(DOCUMENT)?;
-    let nonsense = |reason: &str| {
-        Error::Internal(format!(
-            "the metadata service's document about this instance cannot be read: {reason}"
-        ))
-    };
+    let nonsense = |reason: &str| error!(Internal: "the metadata service's document about this instance cannot be read: {reason}");
     let json = Json::read(text.as_bytes()).map_err(|reason| nonsense(&reason))?;
     let id = InstanceId::parse(json.text("instance-id"))
         .ok_or_else(|| nonsense("it names no instance"))?;
@@ -55,27 +52,23 @@ pub(crate) fn of_node<'a>(cloud: &dyn Cloud, node_id: &'a str) -> Result<Instanc
         let granted = cloud.region()?;
         return match region == granted {
             true => Ok(id),
-            false => Err(Error::FailedPrecondition(format!(
-                "node {node_id} is in region {region}, and the driver's file grants region {granted}"
-            ))),
+            false => Err(
+                error!(FailedPrecondition: "node {node_id} is in region {region}, and the driver's file \
+                grants region {granted}"),
+            ),
         };
     }
     let hostname = cloud.metadata(HOSTNAME).map_err(|error| {
         let Error::Denied(reason) = error else {
             return error;
         };
-        Error::FailedPrecondition(format!(
-            "the name of node {node_id} does not tell which instance it is, as i-… or REGION.i-… would; where the \
-             node itself attaches its disks, the metadata service can tell: {reason}"
-        ))
+        error!(FailedPrecondition: "the name of node {node_id} does not tell which instance it is, as i-… or \
+            REGION.i-… would; where the node itself attaches its disks, the metadata service can tell: {reason}")
     })?;
     if !is_same_host(hostname.trim_ascii(), node_id) {
         // Not found, and not for the first time: CSI wants that said of a node nobody knows.
-        return Err(Error::NotFound(format!(
-            "node {node_id} is not known: its name is no instance's id, and this host is {}; have kubelet attach on \
-             the node itself, or name nodes REGION.i-…",
-            hostname.trim_ascii()
-        )));
+        bail!(NotFound: "node {node_id} is not known: its name is no instance's id, and this host is {}; have kubelet \
+            attach on the node itself, or name nodes REGION.i-…", hostname.trim_ascii());
     }
     document(cloud).map(|document| document.id)
 }
@@ -95,10 +88,8 @@ pub(crate) fn node_info(cloud: &dyn Cloud) -> Result<NodeInfo, Error> {
     let document = document(cloud)?;
     let granted = cloud.region()?;
     if document.region != granted {
-        return Err(Error::FailedPrecondition(format!(
-            "this node is in region {}, and the driver's file grants region {granted}: correct [grants.https.ecs]",
-            document.region
-        )));
+        bail!(FailedPrecondition: "this node is in region {}, and the driver's file grants region {granted}: correct \
+            [grants.https.ecs]", document.region);
     }
     Ok(NodeInfo {
         id: document.id.as_str().into(),
@@ -128,17 +119,8 @@ pub(crate) fn place(ecs: Ecs<'_>) -> Result<Topology, Error> {
             }
             Err(error @ (Error::Unavailable(_) | Error::InProgress(_))) => return Err(error),
             // The node is no worse than one of which nobody knows.
-            Err(
-                Error::Denied(reason)
-                | Error::InvalidArgument(reason)
-                | Error::OutOfRange(reason)
-                | Error::NotFound(reason)
-                | Error::AlreadyExists(reason)
-                | Error::Exhausted(reason)
-                | Error::FailedPrecondition(reason)
-                | Error::Unsupported(reason)
-                | Error::Internal(reason),
-            ) => {
+            Err(error) => {
+                let (_, reason) = error.into_parts();
                 let line = format!("which disks this node takes is not known: {reason}");
                 ecs.cloud.note(Level::Warn, &line);
                 break;

@@ -4,20 +4,18 @@
 //! create existing delete attach expand modify tagging snapshot group list health
 //!                                                         what is done with disks, each a story of its own
 //! instance disk_quantity stage                            what is done on nodes
-//! volume_spec parameters params category size zone tags page
-//!                                                         what is asked for; pure
+//! volume_spec parameter_names category size zone tags     what is asked for; pure
 //! disk disk_snapshot id                                   what ECS has
 //! create_once ecs                                         patience: one thing for each name, looking until it is so
-//! cloud call failure condition signature json time        how ECS is asked, and what its answers mean
+//! cloud api_request retry_class error_codes signature     how ECS is asked, and what its answers mean
 //! ```
 //!
 //! Everything but `cloud` and `stage` runs natively against `fake`, a small ECS with faults. No key and no
-//! address ever passes through here: the host signs, resolves and connects.
+//! address ever passes through here: the host signs, resolves and connects. What other backends need too is the SDK's.
 
 mod adopt;
 mod api_request;
 mod attach;
-mod bindings;
 mod category;
 mod cloud;
 mod create;
@@ -35,12 +33,11 @@ mod group;
 mod health;
 mod id;
 mod instance;
-mod json;
 mod list;
+#[cfg(target_arch = "wasm32")]
+mod memory;
 mod modify;
-mod page;
 mod parameter_names;
-mod params;
 mod retry_class;
 mod signature;
 mod size;
@@ -48,29 +45,32 @@ mod snapshot;
 mod stage;
 mod tagging;
 mod tags;
-mod time;
 mod volume_spec;
 mod zone;
 
-pub use bindings::AlicloudDisk;
-use bindings::drivebay::driver::mounts::Target;
-use bindings::drivebay::driver::types::{
-    Access, CapacityRange, CreateRequest, Error, HealthCondition, Parameters, Snapshot, Topology,
-    Volume, VolumeCapability, VolumeInfo,
-};
-use bindings::exports::drivebay::driver::attach_limit::TypeLimit;
-use bindings::exports::drivebay::driver::group_snapshots::GroupSnapshot;
-use bindings::exports::drivebay::driver::identity::{self, Description};
-use bindings::exports::drivebay::driver::node::{self, Health, NodeInfo, StageRequest};
-use bindings::exports::drivebay::driver::snapshot_listing::{self, Filter, SnapshotPage};
-use bindings::exports::drivebay::driver::volume_health_listing::{self, VolumeHealthPage};
-use bindings::exports::drivebay::driver::volume_listing::{self, VolumePage};
-use bindings::exports::drivebay::driver::{
-    accessibility, attach_limit, attachment, controller, expansion, group_snapshots, modification,
-    snapshots, volume_health,
-};
 use cloud::HostCloud;
+use drivebay_guest::exports::attach_limit::{self, TypeLimit};
+use drivebay_guest::exports::group_snapshots::{self, GroupSnapshot};
+use drivebay_guest::exports::identity::{self, Description};
+use drivebay_guest::exports::node::{self, Health, NodeInfo, StageRequest};
+use drivebay_guest::exports::snapshot_listing::{self, Filter, SnapshotPage};
+use drivebay_guest::exports::volume_health_listing::{self, VolumeHealthPage};
+use drivebay_guest::exports::volume_listing::{self, VolumePage};
+use drivebay_guest::exports::{
+    accessibility, attachment, controller, expansion, modification, snapshots, volume_health,
+};
+use drivebay_guest::mounts::Target;
+use drivebay_guest::prelude::*;
 use ecs::Ecs;
+
+/// The guest.
+#[derive(Debug)]
+pub struct AlicloudDisk;
+
+drivebay_guest::export!(
+    AlicloudDisk: identity, controller, volume_listing, volume_health, volume_health_listing, attachment, snapshots,
+    snapshot_listing, group_snapshots, expansion, modification, node, attach_limit, accessibility
+);
 
 const ECS: Ecs<'static> = Ecs { cloud: &HostCloud };
 
@@ -79,12 +79,11 @@ const ECS: Ecs<'static> = Ecs { cloud: &HostCloud };
 
 impl identity::Guest for AlicloudDisk {
     fn describe() -> Description {
-        Description {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            summary: "makes, attaches and mounts disks of Alibaba Cloud ECS".into(),
-            parameters: parameter_names::described(),
-        }
+        let parameters = parameter_names::described();
+        drivebay_guest::description!(
+            "makes, attaches and mounts disks of Alibaba Cloud ECS",
+            parameters
+        )
     }
 }
 

@@ -1,13 +1,20 @@
 //! Disks are looked at.
 
+use drivebay_guest::exports::volume_listing::VolumePage;
+use drivebay_guest::page::{Limits, Page};
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::{Error, Volume, VolumeCapability, VolumeInfo};
-use crate::bindings::exports::drivebay::driver::volume_listing::VolumePage;
 use crate::disk::{Disk, read_list};
 use crate::ecs::Ecs;
 use crate::id::DiskId;
-use crate::page::Page;
 use crate::volume_spec;
+
+/// Entries that ECS gives at once, of disks and of snapshots.
+pub(crate) const LIMITS: Limits = Limits {
+    smallest: 10,
+    largest: 100,
+};
 
 /// Whether the disk exists and can be used so.
 #[inline(never)]
@@ -22,16 +29,8 @@ pub(crate) fn validate_volume(
 
 #[inline(never)]
 pub(crate) fn get_volume(ecs: Ecs<'_>, id: &str) -> Result<VolumeInfo, Error> {
-    ecs.existing_disk(parsed(id)?).map(|disk| disk.info())
-}
-
-/// What is no id of a disk names none.
-pub(crate) fn parsed(id: &str) -> Result<DiskId<'_>, Error> {
-    DiskId::parse(id).ok_or_else(|| {
-        Error::NotFound(format!(
-            "disk {id} does not exist: ids of disks begin with d-"
-        ))
-    })
+    ecs.existing_disk(DiskId::asked(id)?)
+        .map(|disk| disk.info())
 }
 
 /// A page of the region's data disks: also those that were not made here, since volumes are made of them too.
@@ -56,7 +55,7 @@ pub(crate) fn page_of_disks(
     max_entries: u32,
     starting_token: Option<&str>,
 ) -> Result<(Vec<Disk>, Option<String>), Error> {
-    let page = Page::from_request(max_entries, starting_token)?;
+    let page = Page::from_request(LIMITS, max_entries, starting_token)?;
     let call = Call::new(Action::DescribeDisks, asked)
         .with("DiskType", "data")
         .with_number("MaxResults", page.size())
@@ -65,14 +64,13 @@ pub(crate) fn page_of_disks(
         .call_in_region(call)
         .map_err(|error| page.error(error))?;
     let mut disks = read_list(json)?;
-    let (part, next_token) = page.cut(disks.len(), json);
+    let (part, next_token) = page.cut(disks.len(), json.some_text("NextToken"));
     Ok((disks.drain(part).collect(), next_token))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::drivebay::driver::types::AccessType;
     use crate::fake::{FakeCloud, Fault};
 
     #[test]

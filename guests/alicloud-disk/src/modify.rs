@@ -1,13 +1,13 @@
 //! Disks change while they live: category, level, operations per second, bursting, tags.
 
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::Error;
 use crate::category::{self, Category, Level};
 use crate::disk::{Disk, MultiAttach};
 use crate::ecs::{Ecs, Reached, Step};
 use crate::id::DiskId;
 use crate::parameter_names;
-use crate::params::{Params, malformed};
 use crate::tagging;
 use crate::tags::{Changes, MOST, Tag};
 
@@ -30,11 +30,7 @@ pub(crate) fn modify_volume(
     id: &str,
     parameters: &[(String, String)],
 ) -> Result<(), Error> {
-    let id = DiskId::parse(id).ok_or_else(|| {
-        Error::NotFound(format!(
-            "disk {id} does not exist: ids of disks begin with d-"
-        ))
-    })?;
+    let id = DiskId::asked(id)?;
     let target = Target::read(&Params(parameters))?;
     let disk = ecs.existing_disk(id)?;
     target.check(&disk)?;
@@ -75,11 +71,11 @@ fn carry_out(ecs: Ecs<'_>, disk: &Disk, target: &Target<'_>) -> Result<(), Error
 impl<'a> Target<'a> {
     fn read(params: &Params<'a>) -> Result<Self, Error> {
         let category = params
-            .get(parameter_names::TYPE)
+            .get(parameter_names::TYPE.name())
             .map(category::known_category)
             .transpose()?;
         if category.is_some_and(Category::is_ephemeral) {
-            let written = params.get(parameter_names::TYPE).unwrap_or_default();
+            let written = params.get(parameter_names::TYPE.name()).unwrap_or_default();
             return Err(malformed(
                 parameter_names::TYPE,
                 written,
@@ -88,9 +84,7 @@ impl<'a> Target<'a> {
         }
         let Changes { set, removed } = Changes::read(params)?;
         if set.len() > MOST || removed.len() > MOST {
-            return Err(Error::InvalidArgument(format!(
-                "too many tags: ECS sets and removes at most {MOST} at once"
-            )));
+            bail!(InvalidArgument: "too many tags: ECS sets and removes at most {MOST} at once");
         }
         let owned = |(key, value): (&str, &str)| (key.into(), value.into());
         Ok(Self {
@@ -98,33 +92,36 @@ impl<'a> Target<'a> {
             removed,
             category,
             level: params
-                .get(parameter_names::PERFORMANCE_LEVEL)
+                .get(parameter_names::PERFORMANCE_LEVEL.name())
                 .map(category::known_level)
                 .transpose()?,
-            iops: params.number(parameter_names::PROVISIONED_IOPS)?,
-            bursting: params.flag(parameter_names::BURSTING_ENABLED)?,
+            iops: params.get(parameter_names::PROVISIONED_IOPS)?,
+            bursting: params.get(parameter_names::BURSTING_ENABLED)?,
         })
     }
 
     /// What ECS would refuse at a step that has no dry run, or not refuse at all.
     fn check(&self, disk: &Disk) -> Result<(), Error> {
         let becomes = self.category.map_or(disk.category, Category::name);
-        let only_for = |parameter: &str, category: Category| {
-            Error::InvalidArgument(format!(
-                "{parameter} is for {} only, and disk {} is a {becomes}",
-                category.name(),
-                disk.id
-            ))
-        };
+        let only_for = |parameter: &str, category: Category| error!(InvalidArgument: "{parameter} is for {} only, and disk {} is a {becomes}", category.name(), disk.id);
         if self.level.is_some() && becomes != Category::Essd.name() {
-            return Err(only_for(parameter_names::PERFORMANCE_LEVEL, Category::Essd));
+            return Err(only_for(
+                parameter_names::PERFORMANCE_LEVEL.name(),
+                Category::Essd,
+            ));
         }
         let is_auto = becomes == Category::Auto.name();
         if self.iops.is_some() && !is_auto {
-            return Err(only_for(parameter_names::PROVISIONED_IOPS, Category::Auto));
+            return Err(only_for(
+                parameter_names::PROVISIONED_IOPS.name(),
+                Category::Auto,
+            ));
         }
         if self.bursting.is_some() && !is_auto {
-            return Err(only_for(parameter_names::BURSTING_ENABLED, Category::Auto));
+            return Err(only_for(
+                parameter_names::BURSTING_ENABLED.name(),
+                Category::Auto,
+            ));
         }
         if self.bursting == Some(true) && disk.multi_attach == MultiAttach::Enabled {
             let reason = "a disk that several nodes attach cannot burst";
@@ -232,9 +229,7 @@ fn half_done(id: DiskId<'_>, error: Error) -> Error {
     let (Error::InvalidArgument(reason) | Error::OutOfRange(reason)) = error else {
         return error;
     };
-    Error::FailedPrecondition(format!(
-        "disk {id} was changed in part to what was asked for, and the rest cannot be: {reason}"
-    ))
+    error!(FailedPrecondition: "disk {id} was changed in part to what was asked for, and the rest cannot be: {reason}")
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! What came back from ECS, sorted by what may be done next. Pure.
 
+use drivebay_guest::https::Response;
+use drivebay_guest::json::Json;
+use drivebay_guest::prelude::*;
+
 use crate::api_request::Call;
-use crate::bindings::drivebay::driver::https::Response;
-use crate::bindings::drivebay::driver::types::Error;
-use crate::error_codes::{self, Condition};
-use crate::json::Json;
+use crate::error_codes;
 
 /// A message of ECS is cut here: it is a stranger's text, and events of Kubernetes hold 1024 characters.
 const MAX_MESSAGE: usize = 400;
@@ -100,19 +101,10 @@ pub(crate) fn unsent(call: &Call, error: Error) -> Failure {
             call.subject
         )
     };
-    match error {
+    match error.into_parts() {
         // The grant's rate is among these, and an answer that was too large: whether it took effect is unknown.
-        Error::Unavailable(message) => Failure::lost(Error::Unavailable(said(message))),
-        refused @ (Error::InvalidArgument(_)
-        | Error::OutOfRange(_)
-        | Error::NotFound(_)
-        | Error::AlreadyExists(_)
-        | Error::InProgress(_)
-        | Error::Exhausted(_)
-        | Error::FailedPrecondition(_)
-        | Error::Denied(_)
-        | Error::Unsupported(_)
-        | Error::Internal(_)) => Failure::not_sent(refused),
+        (Condition::Unavailable, message) => Failure::lost(Error::Unavailable(said(message))),
+        (refused, message) => Failure::not_sent(refused.error(message)),
     }
 }
 
@@ -177,21 +169,16 @@ fn speechless(call: &Call, response: &Response) -> Failure {
     if response.status >= 500 || response.status == 429 {
         let (action, subject) = (call.action.name(), &call.subject);
         let status = u64::from(response.status);
-        return Failure::lost(Error::Unavailable(format!(
-            "{action} of {subject} was answered with HTTP {status} and no reason"
-        )));
+        return Failure::lost(
+            error!(Unavailable: "{action} of {subject} was answered with HTTP {status} and no reason"),
+        );
     }
     Failure::not_sent(nonsense(call, response, "it names no error code"))
 }
 
 fn nonsense(call: &Call, response: &Response, reason: &str) -> Error {
-    Error::Internal(format!(
-        "{} of {} was answered with HTTP {} and text that cannot be read: {reason}; check that [grants.https.ecs] \
-         names an ECS endpoint",
-        call.action.name(),
-        call.subject,
-        u64::from(response.status)
-    ))
+    error!(Internal: "{} of {} was answered with HTTP {} and text that cannot be read: {reason}; check that \
+        [grants.https.ecs] names an ECS endpoint", call.action.name(), call.subject, u64::from(response.status))
 }
 
 fn retry_after(response: &Response) -> Option<u64> {

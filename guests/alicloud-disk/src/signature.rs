@@ -3,6 +3,8 @@
 //! The API's parameters go into the query and the body stays empty, as those SDKs do it. What is not sent as
 //! it was signed is refused by ECS, so both come from one list.
 
+use drivebay_guest::encode::{hex, percent_encode};
+
 /// The digest of no bytes at all.
 const EMPTY_BODY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -115,20 +117,6 @@ pub(crate) fn authorization(
     )
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        push_hex(*byte, b"0123456789abcdef", &mut text);
-    }
-    text
-}
-
-fn push_hex(byte: u8, digits: &[u8; 16], text: &mut String) {
-    for half in [byte >> 4, byte & 15] {
-        text.push(char::from(digits[usize::from(half)]));
-    }
-}
-
 fn names(headers: &[(String, String)]) -> String {
     let mut names = String::new();
     for (position, (name, _)) in headers.iter().enumerate() {
@@ -140,21 +128,10 @@ fn names(headers: &[(String, String)]) -> String {
     names
 }
 
-fn percent_encode(text: &str, encoded: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            push_hex(byte, b"0123456789ABCDEF", encoded);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Json;
+    use drivebay_guest::json::Json;
     use hmac::{Hmac, KeyInit, Mac};
     use sha2::{Digest, Sha256};
 

@@ -1,9 +1,8 @@
 //! Sizes: bytes outside, whole GiB in ECS. Pure.
 
-use crate::bindings::drivebay::driver::types::{CapacityRange, Error};
-use crate::category::Kind;
+use drivebay_guest::prelude::*;
 
-pub(crate) const GIB: u64 = 1 << 30;
+use crate::category::Kind;
 
 /// What becomes of a size below a category's smallest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,25 +19,21 @@ pub(crate) fn for_new(
     too_small: TooSmall,
 ) -> Result<u64, Error> {
     let (smallest, largest) = kind.sizes();
-    let wanted = match capacity.required_bytes {
+    let wanted = match capacity.required_gib() {
         // Whoever asks for nothing gets the smallest there is.
-        None | Some(0) => smallest,
-        Some(bytes) => bytes.div_ceil(GIB),
+        0 => smallest,
+        gib => gib,
     };
     let wanted = wanted.max(at_least_gib);
     if wanted < smallest && too_small == TooSmall::Refuse {
-        return Err(Error::OutOfRange(format!(
-            "a disk of {kind} has at least {smallest} GiB, and {wanted} GiB were asked for: ask for more, or set \
-             volumeSizeAutoAvailable to true in the StorageClass"
-        )));
+        bail!(OutOfRange: "a disk of {kind} has at least {smallest} GiB, and {wanted} GiB were asked for: ask for \
+            more, or set volumeSizeAutoAvailable to true in the StorageClass");
     }
     let size = wanted.max(smallest);
     if size > largest {
-        return Err(Error::OutOfRange(format!(
-            "a disk of {kind} has at most {largest} GiB, and {size} GiB would be needed"
-        )));
+        bail!(OutOfRange: "a disk of {kind} has at most {largest} GiB, and {size} GiB would be needed");
     }
-    within_limit(size, capacity)?;
+    capacity.refuse_gib_beyond_limit(size)?;
     Ok(size)
 }
 
@@ -48,40 +43,23 @@ pub(crate) fn to_grow(
     now_gib: u64,
     kind: Kind,
 ) -> Result<Option<u64>, Error> {
-    let wanted = capacity.required_bytes.unwrap_or_default().div_ceil(GIB);
+    let wanted = capacity.required_gib();
     let size = wanted.max(now_gib);
-    within_limit(size, capacity).map_err(|error| match wanted < now_gib {
-        true => Error::OutOfRange(format!(
-            "the disk has {now_gib} GiB, which is more than the limit, and disks cannot shrink"
-        )),
-        false => error,
-    })?;
+    let fits = capacity.refuse_gib_beyond_limit(size);
+    ensure!(fits.is_ok() || wanted >= now_gib, OutOfRange: "the disk has {now_gib} GiB, which is more than the limit, \
+        and disks cannot shrink");
+    fits?;
     let (_, largest) = kind.sizes();
     if wanted > largest && wanted > now_gib {
-        return Err(Error::OutOfRange(format!(
-            "a disk of {kind} has at most {largest} GiB, and {wanted} GiB were asked for"
-        )));
+        bail!(OutOfRange: "a disk of {kind} has at most {largest} GiB, and {wanted} GiB were asked for");
     }
     Ok((wanted > now_gib).then_some(wanted))
 }
 
-/// Whether a disk that exists is what the range asks for.
-pub(crate) fn fits(capacity: &CapacityRange, gib: u64) -> bool {
-    let enough = capacity.required_bytes.unwrap_or_default().div_ceil(GIB) <= gib;
-    enough && within_limit(gib, capacity).is_ok()
-}
-
-fn within_limit(gib: u64, capacity: &CapacityRange) -> Result<(), Error> {
-    match capacity.limit_bytes {
-        Some(limit) if limit > 0 && limit / GIB < gib => Err(Error::OutOfRange(format!(
-            "disks have whole GiB: {gib} would be needed, which is more than the limit of {limit} bytes"
-        ))),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use drivebay_guest::capacity::GIB;
+
     use super::*;
     use crate::category::{Category, Level};
 
@@ -159,7 +137,7 @@ mod tests {
     fn an_existing_disk_fits_from_required_to_limit() {
         let range = range(Some(20 * GIB), Some(30 * GIB));
         assert_eq!(
-            [19, 20, 30, 31].map(|gib| fits(&range, gib)),
+            [19, 20, 30, 31].map(|gib| range.holds_gib(gib)),
             [false, true, true, false]
         );
     }

@@ -1,31 +1,28 @@
 //! Snapshots: the content of a disk at one moment.
 
+use drivebay_guest::exports::snapshot_listing::{Filter, SnapshotPage};
+use drivebay_guest::exports::snapshots::CreateRequest;
+use drivebay_guest::log::Level;
+use drivebay_guest::page::Page;
+use drivebay_guest::prelude::*;
+use drivebay_guest::types::Snapshot as Info;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::log::Level;
-use crate::bindings::drivebay::driver::types::{Error, Snapshot as Info};
-use crate::bindings::exports::drivebay::driver::snapshot_listing::{Filter, SnapshotPage};
-use crate::bindings::exports::drivebay::driver::snapshots::CreateRequest;
 use crate::category::Category;
 use crate::create_once::{self, Progress, Resource};
 use crate::disk_snapshot::{Snapshot, deletion, missing, read_list, remove};
 use crate::ecs::Ecs;
 use crate::group;
 use crate::id::{DiskId, SnapshotId};
-use crate::page::Page;
+use crate::list::LIMITS;
 use crate::parameter_names;
-use crate::params::{Params, malformed};
 use crate::tags;
 
 /// Cut a snapshot, or find the one an earlier try cut.
 #[inline(never)]
 pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Info, Error> {
     let params = Params(&request.parameters);
-    let id = DiskId::parse(&request.source_volume_id).ok_or_else(|| {
-        Error::NotFound(format!(
-            "disk {} does not exist: ids of disks begin with d-",
-            request.source_volume_id
-        ))
-    })?;
+    let id = DiskId::asked(&request.source_volume_id)?;
     let call = create_call(request, id, &params)?;
     for obsolete in [
         parameter_names::SNAPSHOT_TYPE,
@@ -46,15 +43,12 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
     if !create_once::find(ecs, &request.name, &mut creation)? {
         let disk = ecs.existing_disk(id)?;
         if Category::parse(disk.category).is_some_and(Category::is_ephemeral) {
-            return Err(Error::Unsupported(format!(
-                "disk {id} is a {}, of which there are no snapshots",
-                disk.category
-            )));
+            bail!(Unsupported: "disk {id} is a {}, of which there are no snapshots", disk.category);
         }
         let seed = format!("snapshot\n{}\n", request.name);
         create_once::make(ecs, &call, "SnapshotId", &seed, &mut creation)?;
     }
-    let unseen = || Error::Internal(format!("no snapshot was seen for {}", request.name));
+    let unseen = || error!(Internal: "no snapshot was seen for {}", request.name);
     creation
         .snapshot
         .map(|snapshot| snapshot.info())
@@ -74,10 +68,8 @@ impl Resource for Creation<'_> {
             return Ok(Progress::Missing);
         };
         if snapshot.source != self.request.source_volume_id {
-            return Err(Error::AlreadyExists(format!(
-                "snapshot {} was made for {} of another disk, {}",
-                snapshot.id, self.request.name, snapshot.source
-            )));
+            bail!(AlreadyExists: "snapshot {} was made for {} of another disk, {}", snapshot.id, self.request.name,
+                snapshot.source);
         }
         self.see(snapshot)
     }
@@ -92,9 +84,7 @@ impl Creation<'_> {
     fn see(&mut self, snapshot: Snapshot) -> Result<Progress, Error> {
         if snapshot.failed {
             let id = snapshot.id;
-            return Err(Error::Unavailable(format!(
-                "ECS could not make snapshot {id}: delete it and ask again"
-            )));
+            bail!(Unavailable: "ECS could not make snapshot {id}: delete it and ask again");
         }
         self.snapshot = Some(snapshot);
         Ok(if snapshot.is_cut() {
@@ -110,10 +100,10 @@ fn create_call(
     id: DiskId<'_>,
     params: &Params<'_>,
 ) -> Result<Call, Error> {
-    let days = params.number(parameter_names::RETENTION_DAYS)?;
+    let days = params.get(parameter_names::RETENTION_DAYS)?;
     if days.is_some_and(|days| !(1..=65_536).contains(&days)) {
         let written = params
-            .get(parameter_names::RETENTION_DAYS)
+            .get(parameter_names::RETENTION_DAYS.name())
             .unwrap_or_default();
         return Err(malformed(
             parameter_names::RETENTION_DAYS,
@@ -130,7 +120,7 @@ fn create_call(
     .with_some("SnapshotName", snapshot_name(&request.name))
     .with_some(
         "RetentionDays",
-        days.and(params.get(parameter_names::RETENTION_DAYS)),
+        days.and(params.get(parameter_names::RETENTION_DAYS.name())),
     )
     .with_some(
         "ResourceGroupId",
@@ -172,7 +162,7 @@ pub(crate) fn list_snapshots(
     max_entries: u32,
     starting_token: Option<&str>,
 ) -> Result<SnapshotPage, Error> {
-    let page = Page::from_request(max_entries, starting_token)?;
+    let page = Page::from_request(LIMITS, max_entries, starting_token)?;
     let is_some = |written: &&String| !written.is_empty();
     let mut call = Call::new(Action::DescribeSnapshots, "a list of snapshots");
     if let Some(id) = filter.snapshot_id.as_ref().filter(is_some) {
@@ -197,7 +187,7 @@ pub(crate) fn list_snapshots(
         Err(error) => return Err(page.error(error)),
     };
     let entries = read_list(json)?;
-    let (part, next_token) = page.cut(entries.len(), json);
+    let (part, next_token) = page.cut(entries.len(), json.some_text("NextToken"));
     let entries = entries.get(part).unwrap_or_default();
     let usable = entries.iter().filter(|snapshot| !snapshot.failed);
     Ok(SnapshotPage {
@@ -217,7 +207,7 @@ fn nothing() -> SnapshotPage {
 mod tests {
     use super::*;
     use crate::fake::{FakeCloud, Fault};
-    use crate::size::GIB;
+    use drivebay_guest::capacity::GIB;
 
     fn create(
         cloud: &FakeCloud,

@@ -1,16 +1,14 @@
 //! On the node: which device a volume is, and how it is to be mounted.
 
+use drivebay_guest::block_devices::{self, Content, Device, Identity};
+use drivebay_guest::exports::node::{Health, StageRequest};
+use drivebay_guest::log::Level;
+use drivebay_guest::mounts::{MountOption, Target};
+use drivebay_guest::prelude::*;
+
 use crate::attach::{SERIAL, SIZE};
-use crate::bindings::drivebay::driver::block_devices::{self, Content, Device, Identity};
-use crate::bindings::drivebay::driver::log::{self, Level};
-use crate::bindings::drivebay::driver::mounts::{MountOption, Target};
-use crate::bindings::drivebay::driver::types::{
-    Access, AccessType, Error, FilesystemAccess, Volume,
-};
-use crate::bindings::exports::drivebay::driver::node::{Health, StageRequest};
 use crate::id::DiskId;
 use crate::parameter_names;
-use crate::params::Params;
 
 /// An attached disk shows within a few seconds; a busy machine may take longer, and kubelet waits two minutes.
 const PATIENCE_MS: u32 = 60_000;
@@ -82,9 +80,10 @@ fn must_hold_filesystem(device: &Device, volume: &str) -> Result<(), Error> {
         Content::Blank => String::from("it is blank"),
         Content::Other(what) => format!("it holds {what}"),
     };
-    Err(Error::FailedPrecondition(format!(
-        "volume {volume} cannot be mounted read-only: {found}; mount it read-write once, by which it gets a filesystem"
-    )))
+    Err(
+        error!(FailedPrecondition: "volume {volume} cannot be mounted read-only: {found}; mount it read-write once, \
+        by which it gets a filesystem"),
+    )
 }
 
 /// By the publish context of `attach-volume`. A volume that somebody else attached is known by its disk's id.
@@ -96,7 +95,7 @@ fn identity(volume: &Volume) -> Result<Identity, Error> {
     };
     Ok(Identity {
         serial: serial.into(),
-        size_bytes: context.number(SIZE)?.filter(|bytes| *bytes > 0),
+        size_bytes: context.get(SIZE)?.filter(|bytes| *bytes > 0),
     })
 }
 
@@ -144,10 +143,10 @@ fn check_words(volume: &Volume) -> Result<(), Error> {
         return Ok(());
     };
     let reason = parameter_names::refusal(key).unwrap_or("it cannot be honoured");
-    Err(Error::InvalidArgument(format!(
-        "volume {} has {key}: {reason}, and what that cache holds is missing on the disk",
-        volume.id
-    )))
+    Err(
+        error!(InvalidArgument: "volume {} has {key}: {reason}, and what that cache holds is missing on the disk",
+        volume.id),
+    )
 }
 
 #[cfg(test)]
@@ -178,7 +177,11 @@ mod tests {
 
     #[test]
     fn a_device_is_known_by_what_attaching_said() {
-        let attached = identity(&volume(&[], &[(SERIAL, "xyz"), (SIZE, "1024")])).expect("known");
+        let attached = identity(&volume(
+            &[],
+            &[(SERIAL.name(), "xyz"), (SIZE.name(), "1024")],
+        ))
+        .expect("known");
         assert_eq!(
             (attached.serial.as_str(), attached.size_bytes),
             ("xyz", Some(1024))
@@ -188,7 +191,7 @@ mod tests {
             (unattached.serial.as_str(), unattached.size_bytes),
             ("abc", None)
         );
-        assert!(identity(&volume(&[], &[(SIZE, "much")])).is_err());
+        assert!(identity(&volume(&[], &[(SIZE.name(), "much")])).is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Tags of disks that exist are set and taken away. Both calls say what should be: twice is the same as once.
 
+use drivebay_guest::prelude::*;
+
 use crate::api_request::{Action, Call};
-use crate::bindings::drivebay::driver::types::Error;
 use crate::disk::{Disk, has_tag};
 use crate::ecs::{Ecs, Reached};
 use crate::tags::Tag;

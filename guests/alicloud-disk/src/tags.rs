@@ -1,8 +1,9 @@
 //! Tags: how a disk made here is found again, and what users want written on it. Pure.
 
-use crate::bindings::drivebay::driver::types::Error;
+use drivebay_guest::parameters::Word;
+use drivebay_guest::prelude::*;
+
 use crate::parameter_names;
-use crate::params::{Params, malformed};
 
 /// The caller's name for a volume. The key is that of Alibaba's CSI driver, whose disks are found by it too; the
 /// name of the disk itself takes few characters.
@@ -17,7 +18,7 @@ pub(crate) const GROUP_SNAPSHOT_NAME: &str = "drivebay/group-snapshot-name";
 const CREATED_BY: &str = "createdby";
 
 /// What Kubernetes' own disks say about their claims.
-const FROM_METADATA: [(&str, &str); 3] = [
+const FROM_METADATA: [(Word, &str); 3] = [
     (
         parameter_names::PV_NAME,
         "kubernetes.io/created-for/pv/name",
@@ -44,7 +45,7 @@ pub(crate) type Tag = (String, String);
 /// All tags of a new disk.
 pub(crate) fn of_disk(name: &str, params: &Params<'_>) -> Result<Vec<Tag>, Error> {
     let mut users = Vec::new();
-    for word in params.words(parameter_names::DISK_TAGS) {
+    for word in params.get(parameter_names::DISK_TAGS) {
         let Some((key, value)) = word.split_once(':') else {
             return Err(malformed(
                 parameter_names::DISK_TAGS,
@@ -126,9 +127,7 @@ fn with_users(mut tags: Vec<Tag>, users: &[(&str, &str)]) -> Result<Vec<Tag>, Er
         tags.push(((*key).into(), (*value).into()));
     }
     if tags.len() > MOST {
-        return Err(Error::InvalidArgument(format!(
-            "too many tags: ECS takes {MOST} on one resource, of which the driver uses up to 6"
-        )));
+        bail!(InvalidArgument: "too many tags: ECS takes {MOST} on one resource, of which the driver uses up to 6");
     }
     Ok(tags)
 }
@@ -184,7 +183,7 @@ mod tests {
         let tags = tags(&[
             ("diskTags", "a:1, b:x:y"),
             ("diskTags/c/d", "2"),
-            (parameter_names::PVC_NAME, "data"),
+            (parameter_names::PVC_NAME.name(), "data"),
         ]);
         let tags = tags.expect("tags");
         for (key, value) in [

@@ -1,13 +1,13 @@
 //! What a create request asks for: parameters become a checked [`VolumeSpec`]. Pure.
 
-use crate::bindings::drivebay::driver::types::{
-    AccessType, CapacityRange, CreateRequest, Error, Parameters, Topology, VolumeCapability,
-};
+use drivebay_guest::json::Json;
+use drivebay_guest::parameters::Flag;
+use drivebay_guest::prelude::*;
+use drivebay_guest::volume::is_single_node;
+
 use crate::category::Kind;
 use crate::disk::{Disk, MultiAttach};
-use crate::json::Json;
 use crate::parameter_names as names;
-use crate::params::{Params, add_word, malformed};
 use crate::size::{self, TooSmall};
 use crate::tags::{self, Tag};
 use crate::zone;
@@ -62,7 +62,7 @@ impl<'a> VolumeSpec<'a> {
         check_words(&params, region)?;
         let multi_attach = multi_attach(&params)?;
         check_capabilities(multi_attach, &request.capabilities)?;
-        let encrypted = params.flag(names::ENCRYPTED)? == Some(true);
+        let encrypted = params.get(names::ENCRYPTED)? == Some(true);
         let claims_key = params.get(names::CLAIMS_KMS_KEY_ID);
         let kms_key = claims_key.or(params.get(names::KMS_KEY_ID));
         if kms_key.is_some() && !encrypted {
@@ -72,12 +72,12 @@ impl<'a> VolumeSpec<'a> {
             ));
         }
         let storage_cluster = params.get(names::STORAGE_CLUSTER_ID);
-        if storage_cluster.is_some() && params.get(names::PERFORMANCE_LEVEL).is_none() {
+        if storage_cluster.is_some() && params.get(names::PERFORMANCE_LEVEL).is_empty() {
             return Err(Error::InvalidArgument(
                 "storageClusterId is given without performanceLevel: a dedicated cluster has disks of one level".into(),
             ));
         }
-        let round_up = params.flag(names::VOLUME_SIZE_AUTO_AVAILABLE)? == Some(true);
+        let round_up = params.get(names::VOLUME_SIZE_AUTO_AVAILABLE)? == Some(true);
         Ok(Self {
             name: &request.name,
             capacity: request.capacity,
@@ -86,7 +86,7 @@ impl<'a> VolumeSpec<'a> {
             } else {
                 TooSmall::Refuse
             },
-            kinds: match (params.get(names::DISK_ID), params.get(names::TYPE)) {
+            kinds: match (params.get(names::DISK_ID), params.get(names::TYPE.name())) {
                 (Some(_), None) => Vec::new(),
                 _ => Kind::from_params(&params)?,
             },
@@ -98,8 +98,8 @@ impl<'a> VolumeSpec<'a> {
             resource_group: params.get(names::RESOURCE_GROUP_ID),
             storage_cluster,
             multi_attach,
-            provisioned_iops: params.number(names::PROVISIONED_IOPS)?,
-            bursting: params.flag(names::BURSTING_ENABLED)?,
+            provisioned_iops: params.get(names::PROVISIONED_IOPS)?,
+            bursting: params.get(names::BURSTING_ENABLED)?,
             tags: tags::of_disk(&request.name, &params)?,
             context: context(&params)?,
         })
@@ -156,18 +156,15 @@ impl<'a> VolumeSpec<'a> {
         if let (Some(first), None) = (first, taking) {
             let node = zone::instance(first).unwrap_or("the node");
             // `exhausted` is what has the scheduler look for another node.
-            return Err(Error::Exhausted(format!(
-                "the type of {node} takes no {kind}, nor does that of any other node that was named for its zone"
-            )));
+            bail!(Exhausted: "the type of {node} takes no {kind}, nor does that of any other node that was named for \
+                its zone");
         }
         // Who asks by hand names no places.
         let instance = taking.and_then(zone::instance);
         if kind.category.is_ephemeral() && instance.is_none() && !self.places.is_empty() {
-            return Err(Error::InvalidArgument(format!(
-                "a disk of {kind} lives and dies with one instance, and none was chosen: set volumeBindingMode \
-                 WaitForFirstConsumer, and have the provisioner run with --strict-topology where allowedTopologies \
-                 do not name instances"
-            )));
+            bail!(InvalidArgument: "a disk of {kind} lives and dies with one instance, and none was chosen: set \
+                volumeBindingMode WaitForFirstConsumer, and have the provisioner run with --strict-topology where \
+                allowedTopologies do not name instances");
         }
         Ok(match first {
             Some(first) if !zone::takes(first, category) => UsableBy::OtherNode,
@@ -182,9 +179,7 @@ impl<'a> VolumeSpec<'a> {
 
     fn size(&self, kind: Kind, source: Option<u64>) -> Result<u64, Error> {
         if source.is_some() && kind.category.is_ephemeral() {
-            return Err(Error::Unsupported(format!(
-                "a disk of {kind} cannot be made from a snapshot"
-            )));
+            bail!(Unsupported: "a disk of {kind} cannot be made from a snapshot");
         }
         size::for_new(
             &self.capacity,
@@ -206,7 +201,7 @@ impl<'a> VolumeSpec<'a> {
         let mut found = String::new();
         let mut differs =
             |what: &str, has: &str| add_word(&mut found, &format!("its {what} is {has}"));
-        if !size::fits(&self.capacity, disk.gib) {
+        if !self.capacity.holds_gib(disk.gib) {
             differs("size", &format!("{} GiB", disk.gib));
         }
         let is_wanted = |kind: &Kind| {
@@ -262,12 +257,10 @@ impl<'a> VolumeSpec<'a> {
 fn check_words(params: &Params<'_>, region: &str) -> Result<(), Error> {
     for (key, value) in params.0.iter().filter(|(_, value)| !value.is_empty()) {
         if let Some(reason) = names::refusal(key) {
-            return Err(Error::InvalidArgument(format!(
-                "{key} \"{value}\" cannot be honoured: {reason}"
-            )));
+            bail!(InvalidArgument: "{key} \"{value}\" cannot be honoured: {reason}");
         }
     }
-    if params.flag(names::OMIT_FSCK)? == Some(true) {
+    if params.get(names::OMIT_FSCK)? == Some(true) {
         let reason = "a filesystem is checked before each mount; leave it out";
         return Err(malformed(names::OMIT_FSCK, "true", reason));
     }
@@ -279,9 +272,10 @@ fn check_words(params: &Params<'_>, region: &str) -> Result<(), Error> {
         _ => {}
     }
     match params.get(names::REGION_ID) {
-        Some(spec) if spec != region => Err(Error::InvalidArgument(format!(
-            "regionId is {spec}, and the driver's file grants region {region}: disks cannot be attached across regions"
-        ))),
+        Some(spec) if spec != region => Err(
+            error!(InvalidArgument: "regionId is {spec}, and the driver's file grants \
+            region {region}: disks cannot be attached across regions"),
+        ),
         _ => Ok(()),
     }
 }
@@ -295,7 +289,7 @@ fn multi_attach(params: &Params<'_>) -> Result<MultiAttach, Error> {
     if written.eq_ignore_ascii_case("disabled") {
         return Ok(MultiAttach::Disabled);
     }
-    Ok(match params.flag(names::MULTI_ATTACH)? {
+    Ok(match params.get(Flag::new(names::MULTI_ATTACH.name()))? {
         Some(true) => MultiAttach::Enabled,
         Some(false) | None => MultiAttach::Disabled,
     })
@@ -333,14 +327,8 @@ pub(crate) fn check_capabilities(
     for capability in capabilities {
         let is_block = matches!(capability.kind, AccessType::Block);
         let reason = match (capability.mode.as_str(), multi_attach) {
-            (
-                "SINGLE_NODE_WRITER"
-                | "SINGLE_NODE_READER_ONLY"
-                | "SINGLE_NODE_SINGLE_WRITER"
-                | "SINGLE_NODE_MULTI_WRITER",
-                _,
-            )
-            | ("MULTI_NODE_READER_ONLY", MultiAttach::Enabled) => continue,
+            (mode, _) if is_single_node(mode) => continue,
+            ("MULTI_NODE_READER_ONLY", MultiAttach::Enabled) => continue,
             ("MULTI_NODE_SINGLE_WRITER" | "MULTI_NODE_MULTI_WRITER", MultiAttach::Enabled)
                 if is_block =>
             {
@@ -374,7 +362,7 @@ fn context(params: &Params<'_>) -> Result<Parameters, Error> {
         }
     }
     for name in [names::READ_ONLY, names::DETACH_FROM_OTHER_NODE] {
-        if params.flag(name)? == Some(true) {
+        if params.get(name)? == Some(true) {
             context.push((name.into(), "true".into()));
         }
     }

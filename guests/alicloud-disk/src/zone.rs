@@ -3,10 +3,10 @@
 //! A place may say its zone by any of several keys, and may say more than that: nodes say what instance they are and
 //! which categories of disks they take, so that both come back with the node that the scheduler chose.
 
-use crate::bindings::drivebay::driver::types::{Error, Topology};
+use drivebay_guest::prelude::*;
+
 use crate::category::Kind;
 use crate::parameter_names;
-use crate::params::{Params, add_word};
 
 /// The key that Alibaba's CSI driver gave to nodes, and that its volumes ask for; ours do too.
 pub(crate) const ZONE: &str = "topology.diskplugin.csi.alibabacloud.com/zone";
@@ -40,7 +40,7 @@ pub(crate) fn from_request<'a>(
     places: &'a [Topology],
     region: &str,
 ) -> Result<Vec<&'a str>, Error> {
-    let listed = params.words(parameter_names::ZONE_ID);
+    let listed = params.get(parameter_names::ZONE_ID);
     let mut reachable: Vec<&str> = Vec::new();
     let mut is_elsewhere = !places.is_empty();
     for place in places {
@@ -51,18 +51,15 @@ pub(crate) fn from_request<'a>(
         match (of(place), instance(place)) {
             (Some(zone), _) if !reachable.contains(&zone) => reachable.push(zone),
             (None, Some(instance)) => {
-                return Err(Error::InvalidArgument(format!(
-                    "allowedTopologies name instance {instance} without its zone: add {STANDARD_ZONE}"
-                )));
+                bail!(InvalidArgument: "allowedTopologies name instance {instance} without its zone: add \
+                    {STANDARD_ZONE}");
             }
             (Some(_) | None, _) => {}
         }
     }
     // `exhausted` is what has the scheduler look for another node.
     if is_elsewhere {
-        return Err(Error::Exhausted(format!(
-            "the pod cannot be in region {region}, which the driver's file grants"
-        )));
+        bail!(Exhausted: "the pod cannot be in region {region}, which the driver's file grants");
     }
     if listed.is_empty() {
         return Ok(reachable);
@@ -71,11 +68,8 @@ pub(crate) fn from_request<'a>(
         return Ok(listed);
     }
     if !reachable.iter().any(|zone| listed.contains(zone)) {
-        return Err(Error::Exhausted(format!(
-            "the pod can be in zone {} and the StorageClass allows {}: no disk can be in both",
-            in_words(&reachable),
-            in_words(&listed)
-        )));
+        bail!(Exhausted: "the pod can be in zone {} and the StorageClass allows {}: no disk can be in both",
+            in_words(&reachable), in_words(&listed));
     }
     reachable.retain(|zone| listed.contains(zone));
     Ok(reachable)
@@ -83,15 +77,13 @@ pub(crate) fn from_request<'a>(
 
 /// What is wrong where places name no zone: the node that asks for the disk need not be in that of the pod.
 pub(crate) fn missing(kind: Kind) -> Error {
-    Error::InvalidArgument(format!(
-        "a disk of {kind} belongs to one zone, and allowedTopologies name none: add {STANDARD_ZONE} there, or set \
-         zoneId in the StorageClass"
-    ))
+    error!(InvalidArgument: "a disk of {kind} belongs to one zone, and allowedTopologies name none: add \
+        {STANDARD_ZONE} there, or set zoneId in the StorageClass")
 }
 
 fn value_of<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {
     let place = Params(place);
-    keys.iter().find_map(|key| place.get(key))
+    keys.iter().find_map(|key| place.get(*key))
 }
 
 /// The zone of a place.

@@ -1,9 +1,10 @@
 //! One disk for each name, whatever gets lost.
 
+use drivebay_guest::capacity::GIB;
+use drivebay_guest::prelude::*;
+
 use super::*;
-use crate::bindings::drivebay::driver::types::VolumeSource;
 use crate::fake::{self, FakeCloud, Fault, node};
-use crate::size::GIB;
 use crate::zone;
 
 fn request(name: &str, gib: u64, parameters: &[(&str, &str)]) -> CreateRequest {
@@ -261,7 +262,7 @@ fn without_any_zone_it_is_the_nodes_own_or_an_explanation() {
 fn a_disk_starts_with_a_snapshot_if_there_is_one() {
     let cloud = FakeCloud::new();
     let disk = cloud.add_disk("cloud_essd", 40);
-    let snapshot = crate::bindings::exports::drivebay::driver::snapshots::CreateRequest {
+    let snapshot = drivebay_guest::exports::snapshots::CreateRequest {
         name: "snap".into(),
         source_volume_id: disk,
         parameters: Vec::new(),

@@ -119,7 +119,7 @@ impl FakeDisk {
             self.id.trim_start_matches("d-"),
             nodes.join(","),
             written(&self.tags),
-            crate::time::written(1_800_000_000 + self.created),
+            drivebay_guest::moment::written(1_800_000_000 + self.created),
             if self.was_attached {
                 "2026-01-01T00:00:00Z"
             } else {

@@ -1,7 +1,8 @@
+use drivebay_guest::capacity::GIB;
+use drivebay_guest::exports::snapshot_listing::Filter;
+
 use super::*;
-use crate::bindings::exports::drivebay::driver::snapshot_listing::Filter;
 use crate::fake::{FakeCloud, Fault};
-use crate::size::GIB;
 use crate::snapshot::{delete_snapshot, get_snapshot, list_snapshots};
 
 fn create(cloud: &FakeCloud, name: &str, disks: &[&str]) -> Result<GroupSnapshot, Error> {

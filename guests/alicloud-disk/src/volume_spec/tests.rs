@@ -1,7 +1,8 @@
 //! What a request asks for, in the words of every driver whose classes are understood.
 
+use drivebay_guest::prelude::*;
+
 use super::*;
-use crate::bindings::drivebay::driver::types::FilesystemAccess;
 use crate::fake::{self, node};
 
 fn spec(parameters: &[(&str, &str)], gib: u64) -> Result<VolumeSpec<'static>, Error> {

@@ -14,7 +14,7 @@ use crate::host::Host;
 pub struct FakeHost {
     budget: Cell<u64>,
     waited: Cell<u64>,
-    notes: RefCell<Vec<String>>,
+    notes: RefCell<Vec<(Level, String)>>,
 }
 
 impl Default for FakeHost {
@@ -45,7 +45,18 @@ impl FakeHost {
 
     /// The log's lines.
     pub fn notes(&self) -> Vec<String> {
-        self.notes.borrow().clone()
+        self.lines(|_| true)
+    }
+
+    /// Those that an operator is meant to act on.
+    pub fn warnings(&self) -> Vec<String> {
+        self.lines(|level| matches!(level, Level::Warn | Level::Error))
+    }
+
+    fn lines(&self, counts: impl Fn(Level) -> bool) -> Vec<String> {
+        let notes = self.notes.borrow();
+        let lines = notes.iter().filter(|(level, _)| counts(*level));
+        lines.map(|(_, line)| line.clone()).collect()
     }
 }
 
@@ -69,7 +80,7 @@ impl Host for FakeHost {
         hex(&Sha256::digest(text))
     }
 
-    fn note(&self, _level: Level, line: &str) {
-        self.notes.borrow_mut().push(line.into());
+    fn note(&self, level: Level, line: &str) {
+        self.notes.borrow_mut().push((level, line.into()));
     }
 }
