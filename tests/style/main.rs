@@ -6,5 +6,6 @@
 )]
 
 mod architecture;
+mod guests;
 mod manifests;
 mod readme;

@@ -14,6 +14,8 @@ wit_bindgen::generate!({
     world: "drivebay:guest/imports",
     generate_all,
     additional_derives: [PartialEq],
+    // They hold handles, of which no two are the same.
+    additional_derives_ignore: ["secret-header", "user", "basic-authentication"],
 });
 
-pub use drivebay::driver::{block_devices, files, https, log, mounts, signing, types};
+pub use drivebay::driver::{block_devices, files, https, log, mounts, secrets, signing, types};

@@ -1,0 +1,94 @@
+//! The rules of the guests' tree: what they have in common is the SDK's, and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use drivebay_tests::{read, repository, rust_files};
+
+/// Where guests may be unsafe, and for what.
+const UNSAFE: [(&str, &str); 3] = [
+    ("sdk/src/bindings.rs", "the generated shims of imports"),
+    (
+        "sdk/src/exports.rs",
+        "the generated shims of exports, and what is run before them",
+    ),
+    (
+        "alicloud-disk/src/memory.rs",
+        "what is promised to the allocator",
+    ),
+];
+
+/// Where the contract's bindings are generated.
+const BOUND: [&str; 2] = ["sdk/src/bindings.rs", "sdk/src/exports.rs"];
+
+/// Lines of a page.
+const PAGE: usize = 60;
+
+#[test]
+fn guests_are_bound_to_the_contract_by_the_sdk_alone() {
+    let bound = naming("wit_bindgen");
+    assert_eq!(bound, BOUND.map(PathBuf::from), "use drivebay-guest");
+}
+
+#[test]
+fn guests_are_unsafe_where_there_is_no_other_way() {
+    for file in naming("unsafe").iter().chain(&naming("unsafe_code")) {
+        assert!(
+            UNSAFE.iter().any(|(place, _)| file == Path::new(place)),
+            "{}: unsafe may stand for {UNSAFE:?} only",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn the_sdk_knows_no_guest() {
+    for file in rust_files(&guests().join("sdk")) {
+        let text = read(&file);
+        for guest in ["nfs::", "alicloud_disk", "cloud_disk", "local::"] {
+            let (file, names) = (file.display(), text.contains(guest));
+            assert!(!names, "{file} names {guest}");
+        }
+    }
+}
+
+#[test]
+fn the_sdks_map_has_all_of_its_modules_and_its_document_is_a_page() {
+    let root = read(&guests().join("sdk/src/lib.rs"));
+    let map: Vec<&str> = root
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'))
+        .collect();
+    let modules = root.lines().filter_map(|line| line.strip_prefix("pub mod "));
+    for module in modules.filter_map(|module| module.strip_suffix(';')) {
+        assert!(map.contains(&module), "lib.rs's map lacks {module}");
+    }
+    let document = read(&guests().join("sdk/README.md"));
+    assert!(document.lines().count() <= PAGE, "sdk/README.md is a page");
+}
+
+fn guests() -> PathBuf {
+    repository().join("guests")
+}
+
+/// Files of the guests that name a word outside of comments; what `drivebay new` writes is its author's.
+fn naming(word: &str) -> Vec<PathBuf> {
+    let root = guests();
+    let names = |file: &PathBuf| {
+        let text = read(file);
+        let mut code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        code.any(|line| {
+            let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+            words.any(|one| one == word)
+        })
+    };
+    let files = rust_files(&root).into_iter().filter(names);
+    let mut files: Vec<PathBuf> = files
+        .filter_map(|file| file.strip_prefix(&root).map(Path::to_owned).ok())
+        .filter(|file| !file.starts_with("templates"))
+        .collect();
+    files.sort();
+    files
+}
