@@ -133,8 +133,8 @@ const REFUSED: [(&str, &str); 8] = [
 /// All of them, as `describe` answers.
 pub(crate) fn described() -> Vec<Parameter> {
     let mut all = as_told(&[OF_VOLUMES]);
-    for line in OF_CLASSES {
-        all.push(line.described());
+    for line in OF_CLASSES.lines {
+        all.push(line.described(OF_CLASSES.scope));
         // A volume carries the words it was made by; `readOnly` there is the host's, and so is it to leave out
         // those with a domain.
         if line.name != READ_ONLY.name() && !line.name.contains('.') {

@@ -344,8 +344,7 @@ pub(crate) fn check_capabilities(
                 "the disk can be attached to one node at a time: set multiAttach in the StorageClass"
             }
             (unknown, _) => {
-                let reason = format!("the driver does not know the access mode {unknown:?}");
-                return Err(Error::Unsupported(reason));
+                bail!(Unsupported: "the driver does not know the access mode \"{unknown}\"");
             }
         };
         return Err(Error::Unsupported(reason.into()));

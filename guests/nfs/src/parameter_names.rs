@@ -6,10 +6,10 @@
 //! and Kubernetes' CSI driver for NFS, whose StorageClasses work too (`server`, `share`, `subDir`,
 //! `mountPermissions`, `onDelete`). `subPath` and `createSubPath` are ours.
 
-use drivebay_guest::parameters::Line;
+use drivebay_guest::parameters::Table;
 
 /// All of them.
-pub(crate) const ALL: [&[Line]; 3] = [OF_VOLUMES, OF_CLASSES, OF_SNAPSHOT_CLASSES];
+pub(crate) const ALL: [Table; 3] = [OF_VOLUMES, OF_CLASSES, OF_SNAPSHOT_CLASSES];
 
 drivebay_guest::parameters! {
     pub(crate) const OF_VOLUMES: "volume" = {

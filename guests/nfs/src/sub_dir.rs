@@ -5,11 +5,11 @@ use drivebay_guest::prelude::*;
 
 use crate::parameter_names as names;
 
-/// What a template may ask for, and the parameter that has it.
+/// What a template may ask for behind a dollar, and the parameter that has it.
 const TEMPLATES: [(&str, Text); 3] = [
-    ("${pvc.metadata.name}", names::PVC_NAME),
-    ("${pvc.metadata.namespace}", names::PVC_NAMESPACE),
-    ("${pv.metadata.name}", names::PV_NAME),
+    ("{pvc.metadata.name}", names::PVC_NAME),
+    ("{pvc.metadata.namespace}", names::PVC_NAMESPACE),
+    ("{pv.metadata.name}", names::PV_NAME),
 ];
 
 /// The directory below the share that was chosen, if one was.
@@ -17,16 +17,24 @@ pub(crate) fn chosen(params: Params<'_>) -> Result<Option<SubDir>, Error> {
     let Some(written) = params.get(names::SUB_DIR) else {
         return Ok(None);
     };
-    let mut filled = String::from(written);
-    for (template, parameter) in TEMPLATES {
-        if !written.contains(template) {
+    // At a character: the library's search for a text is 6 kB.
+    let mut pieces = written.split('$');
+    let mut filled = String::from(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let behind = |(template, parameter): (&'static str, Text)| {
+            Some((template, parameter, piece.strip_prefix(template)?))
+        };
+        let Some((template, parameter, rest)) = TEMPLATES.into_iter().find_map(behind) else {
+            filled.push('$');
+            filled += piece;
             continue;
-        }
+        };
         let Some(value) = params.get(parameter) else {
-            bail!(InvalidArgument: "{} asks for {template}, and there is no {parameter}: have the provisioner pass it \
+            bail!(InvalidArgument: "{} asks for ${template}, and there is no {parameter}: have the provisioner pass it \
                 (--extra-create-metadata)", names::SUB_DIR);
         };
-        filled = filled.replace(template, value);
+        filled += value;
+        filled += rest;
     }
     SubDir::parse(names::SUB_DIR.name(), &filled).map(Some)
 }

@@ -1,8 +1,4 @@
 //! What a guest may ask of the host, and the words of the contract; generated from `wit/` when this crate is compiled.
-#![cfg_attr(
-    target_arch = "wasm32",
-    expect(unsafe_code, reason = "the generated shims of the component model")
-)]
 #![expect(clippy::error_impl_error, reason = "`error` is the contract's word")]
 #![expect(
     missing_docs,

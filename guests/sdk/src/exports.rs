@@ -2,10 +2,6 @@
 //! implements and the types that belong to it; and [`export!`](crate::export).
 //!
 //! Each interface is bound by itself, so that a guest exports what it names and nothing more.
-#![cfg_attr(
-    target_arch = "wasm32",
-    expect(unsafe_code, reason = "the generated shims of the component model")
-)]
 #![expect(clippy::error_impl_error, reason = "`error` is the contract's word")]
 #![expect(
     missing_docs,

@@ -28,40 +28,47 @@
 use crate::bindings::types::Error;
 use crate::exports::identity::Parameter as Described;
 
-/// One line of a table: what the host is told of a parameter in one scope.
+/// The parameters that may stand in one scope, which [`parameters!`](crate::parameters!) declares.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Where they may stand, as `identity.wit` names it.
+    pub scope: &'static str,
+    /// What the host is told of each.
+    pub lines: &'static [Line],
+}
+
+/// What the host is told of a parameter.
 #[derive(Debug, Clone, Copy)]
 pub struct Line {
-    /// Where the parameter may stand, as `identity.wit` names it.
-    pub scope: &'static str,
     /// As users write it; one that ends in `/*` is a wildcard.
     pub name: &'static str,
     /// Whether it has to be given.
     pub required: bool,
-    /// What counts where it is absent; for people. One at most.
-    pub default: &'static [&'static str],
+    /// What counts where it is absent; for people.
+    pub default: Option<&'static str>,
     /// One sentence, for people.
     pub meaning: &'static str,
 }
 
 impl Line {
     /// As the host is told it.
-    pub fn described(&self) -> Described {
+    pub fn described(&self, scope: &str) -> Described {
         Described {
             name: self.name.into(),
-            scope: self.scope.into(),
+            scope: scope.into(),
             required: self.required,
-            default: self.default.first().map(|default| String::from(*default)),
+            default: self.default.map(String::from),
             description: self.meaning.into(),
         }
     }
 }
 
 /// All lines of the tables, as `describe` answers them.
-pub fn described(tables: &[&[Line]]) -> Vec<Described> {
+pub fn described(tables: &[Table]) -> Vec<Described> {
     let mut all = Vec::new();
     for table in tables {
-        for line in *table {
-            all.push(line.described());
+        for line in table.lines {
+            all.push(line.described(table.scope));
         }
     }
     all
@@ -84,21 +91,29 @@ macro_rules! parameters {
             $public const $name: $crate::parameters::$kind = $crate::parameters::$kind::new($text);
         )?)?)*
         $(#[$about])*
-        $public const $table: &[$crate::parameters::Line] = &[$(
-            $crate::parameters::Line {
-                scope: $scope,
+        $public const $table: $crate::parameters::Table = $crate::parameters::Table {
+            scope: $scope,
+            lines: &[$($crate::parameters::Line {
                 name: $($name.name())? $($plain)?,
-                required: $crate::parameters::said(&[$($required)?]),
-                default: &[$($default)?],
+                required: $crate::parameters::is_said(&[$($required)?]),
+                default: $crate::parameters::said(&[$($default)?]),
                 meaning: $meaning,
-            },
-        )*];
+            }),*],
+        };
     };
 }
 
 #[doc(hidden)]
-pub const fn said(yes: &[bool]) -> bool {
+pub const fn is_said(yes: &[bool]) -> bool {
     matches!(yes, [true])
+}
+
+#[doc(hidden)]
+pub const fn said(default: &[&'static str]) -> Option<&'static str> {
+    match default {
+        [default] => Some(default),
+        _ => None,
+    }
 }
 
 /// What a parameter's value is read as.
@@ -239,10 +254,14 @@ fn flag(name: &str, written: Option<&str>) -> Result<Option<bool>, Error> {
     let Some(written) = written else {
         return Ok(None);
     };
-    match written.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "1" => Ok(Some(true)),
-        "false" | "no" | "0" => Ok(Some(false)),
-        _ => Err(malformed(name, written, "write true or false")),
+    let is_one_of = |words: [&str; 3]| words.iter().any(|word| word.eq_ignore_ascii_case(written));
+    match (
+        is_one_of(["true", "yes", "1"]),
+        is_one_of(["false", "no", "0"]),
+    ) {
+        (true, _) => Ok(Some(true)),
+        (_, true) => Ok(Some(false)),
+        (false, false) => Err(malformed(name, written, "write true or false")),
     }
 }
 

@@ -152,20 +152,27 @@ impl Field for SubDir {
     }
 }
 
+const SNAPSHOT: &str = "-snapshot";
+const VOLUME: &str = "-volume";
+
 /// In two words, of which one is there: `source` is written down as `source-snapshot` or `source-volume`.
 impl Field for VolumeSource {
     fn write(&self, word: &str, lines: &mut Lines) {
         match self {
-            Self::Snapshot(id) => lines.add(&format!("{word}-snapshot"), id),
-            Self::Volume(id) => lines.add(&format!("{word}-volume"), id),
+            Self::Snapshot(id) => lines.add(&(String::from(word) + SNAPSHOT), id),
+            Self::Volume(id) => lines.add(&(String::from(word) + VOLUME), id),
         }
     }
 
     fn read(word: &str, lines: &Lines) -> Option<Self> {
-        let snapshot = lines.get(&format!("{word}-snapshot")).cloned();
-        let volume = || lines.get(&format!("{word}-volume")).cloned();
-        let snapshot = snapshot.map(Self::Snapshot);
-        snapshot.or_else(|| volume().map(Self::Volume))
+        lines
+            .0
+            .iter()
+            .find_map(|(one, id)| match one.strip_prefix(word)? {
+                SNAPSHOT => Some(Self::Snapshot(id.clone())),
+                VOLUME => Some(Self::Volume(id.clone())),
+                _ => None,
+            })
     }
 }
 
