@@ -50,6 +50,7 @@ mod size;
 mod worker_broker;
 
 use error::BrokerError;
+use secrets::masked;
 use size::MAX_ASK_BYTES;
 
 #[cfg(test)]
@@ -80,6 +81,10 @@ impl Broker for WorkerBroker {
             let error = self.settle(error)?;
             Ok(Answer::Failed(self.tell(&error)))
         })
+    }
+
+    fn without_secrets(&self, said: String) -> String {
+        masked(&said, &self.secrets).into_owned()
     }
 
     fn end(&mut self) -> CallReport {

@@ -378,7 +378,7 @@ fn an_operator_hands_secrets_over_in_files() {
     let secret = |name: &str, file: &Path| format!("{name}={}", file.display());
     let (user, word) = (secret("username", &user), secret("password", &password));
     let create = |secrets: &[&str]| {
-        let options = secrets.iter().flat_map(|secret| ["--secret", secret]);
+        let options = secrets.iter().flat_map(|secret| ["--secret", *secret]);
         let arguments: Vec<&str> = ["create-volume", "--name", "pvc-1"]
             .into_iter()
             .chain(options)

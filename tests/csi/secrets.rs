@@ -189,12 +189,13 @@ fn a_call_that_lacks_a_secret_says_which_and_asks_nobody() {
 
 #[test]
 fn a_use_that_is_not_granted_is_denied_with_the_key_that_decides_and_asks_nobody() {
-    for (from, to, said, call) in [
+    type Call = fn(&Site) -> Result<(), Status>;
+    let cases: [(&str, &str, &str, Call); 4] = [
         (
             "basic-authentication = [\"password\"]",
             "basic-authentication = [\"user\"]",
             "secret \"password\" as password of basic authentication is not granted (grants.secrets.password.basic-authentication = [\"user\"])",
-            (|site| site.create(ADMINISTRATOR).map(drop)) as fn(&Site) -> Result<(), Status>,
+            |site| site.create(ADMINISTRATOR).map(drop),
         ),
         (
             "headers = [\"authorization\"]",
@@ -214,7 +215,8 @@ fn a_use_that_is_not_granted_is_denied_with_the_key_that_decides_and_asks_nobody
             "secret \"key\" is not granted (grants.secrets has [\"other\", \"password\", \"token\", \"username\"])",
             |site| site.stage(&[("key", KEY)]),
         ),
-    ] {
+    ];
+    for (from, to, said, call) in cases {
         let site = Site::granting(|grants| {
             assert!(grants.contains(from), "{grants}");
             grants.replace(from, to)

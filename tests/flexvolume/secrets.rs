@@ -54,7 +54,7 @@ fn a_backend_uses_what_kubelet_sends_with_mount_and_nothing_is_needed_to_unmount
     let pod = node.pod("web");
     let call = |arguments: &[&str]| node.call_driver("drivebay~appliance/appliance", arguments);
     let options =
-        |user: &[(&str, &str)]| pod_options("v1", &[&[("account", "acc-1")], user].concat());
+        |user: &[(&str, &str)]| pod_options("v1", &[&[("account", "acc-1")][..], user].concat());
     let key = ("kubernetes.io/secret/key", KEY_BASE64);
 
     let answer = call(&["mount", text(&pod), &options(&[key])]);

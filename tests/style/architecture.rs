@@ -327,7 +327,7 @@ const WITH_GRANTS: [(&str, &str); 3] = [
 ];
 
 /// Where `unsafe` may stand, and for what.
-const UNSAFE: [(&str, &str); 2] = [
+const UNSAFE: [(&str, &str); 3] = [
     ("store/compiled.rs", "mapping native code"),
     (
         "sys/mountinfo/statmount.rs",

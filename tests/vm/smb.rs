@@ -127,16 +127,19 @@ fn what_is_not_granted_of_a_share_is_denied() {
             "source \"127.0.0.1\" \"/data/elsewhere\" is not granted",
         ),
         (
-            &[("server", "127.0.0.2")],
+            &[("server", "127.0.0.2")][..],
             "source \"127.0.0.2\" \"/data\" is not granted",
         ),
         (
-            &[("mountOptions", "vers=3.1.1,uid=0")],
+            &[("mountOptions", "vers=3.1.1,uid=0")][..],
             "mount option \"uid\" is not granted",
         ),
-        (&[("mountOptions", "ip=127.0.0.2")], "mount option \"ip\""),
         (
-            &[("mountOptions", "password=x")],
+            &[("mountOptions", "ip=127.0.0.2")][..],
+            "mount option \"ip\"",
+        ),
+        (
+            &[("mountOptions", "password=x")][..],
             "mount option \"password\"",
         ),
     ] {

@@ -19,6 +19,9 @@ pub(crate) trait Broker: Send {
     /// [`Violation`]; the call is over then.
     fn ask(&mut self, ask: Ask) -> Result<Answer, Violation>;
 
+    /// What the guest says, without what the call brought: it was told a session token, and can repeat it.
+    fn without_secrets(&self, said: String) -> String;
+
     /// The call is over, and nothing more is answered: how it went.
     fn end(&mut self) -> CallReport;
 }

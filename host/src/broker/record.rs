@@ -35,6 +35,10 @@ impl<B: Broker> Broker for RecordingBroker<B> {
         answer
     }
 
+    fn without_secrets(&self, said: String) -> String {
+        self.answering.without_secrets(said)
+    }
+
     fn end(&mut self) -> CallReport {
         self.answering.end()
     }

@@ -80,7 +80,9 @@ impl Guest {
         guest_time.add(begun.elapsed().saturating_sub(report.waited));
         let outcome = match outcome {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(failed_with(error, &report)),
+            Ok(Err(error)) => Err(failed_with(error, &report, |message| {
+                store.data().broker.without_secrets(message)
+            })),
             Err(error) => Err(self.trap_error(export, &error, store.data(), report)),
         };
         self.count(outcome.as_ref().err().map_or(CallEnd::Answered, end_of));

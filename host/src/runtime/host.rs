@@ -22,7 +22,8 @@ use crate::bindings::drivebay::driver as wit;
 use crate::broker::{Answer, Ask, Handle};
 use crate::grant::Capability;
 
-pub(super) use types::from_wit;
+pub(super) use types::condition_of;
+use types::from_wit;
 
 /// What a function of the contract that can fail returns.
 type Answered<T> = wasmtime::Result<Result<T, wit::types::Error>>;

@@ -10,7 +10,7 @@ use crate::broker::ask::{
 };
 use crate::broker::fake_worker::{FakeWorker, ask, refused};
 use crate::broker::handle::{SecretHandle, SigningKeyHandle, TargetHandle};
-use crate::broker::{Private, Purpose, Target, Told};
+use crate::broker::{Broker as _, Private, Purpose, Target, Told};
 use crate::error::Condition;
 use crate::grant::{
     AddressGrant, BasicPart, Capability, Grants, HttpsGrant, Method, MountsGrant, SecretGrant,
@@ -346,6 +346,15 @@ fn a_key_of_the_call_signs_as_it_was_granted_and_tells_its_token_where_that_was(
         "secret \"password\" as a key for hmac-sha1 is not granted (grants.secrets.password.signing = [\"hmac-sha256\"])"
     );
     denied(call.key("token", "password"));
+}
+
+#[test]
+fn a_guest_that_repeats_what_it_was_told_tells_nobody() {
+    let call = Call::new();
+    let said = call
+        .broker
+        .without_secrets("the server refuses a-token".into());
+    assert_eq!(said, "the server refuses *******");
 }
 
 #[test]

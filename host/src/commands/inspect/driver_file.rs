@@ -81,7 +81,8 @@ secret-file = "/etc/drivebay/keys/secret"
         Capability::Secrets => {
             r#"# One section for each secret of a call, by its name in the Secret, with what it may be used for.
 [grants.secrets.password]
-mount-options = ["password"]
+signing = ["hmac-sha256"]
+# mount-options = ["password"]
 "#
         }
         Capability::Log => "",

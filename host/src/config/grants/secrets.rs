@@ -75,7 +75,7 @@ fn mount_options(
 ) -> Result<Vec<String>, ConfigError> {
     const KEY: &str = "mount-options";
     let names = texts(section, KEY)?;
-    if !names.is_empty() && !mounts.is_some_and(|mounts| !mounts.filesystems.is_empty()) {
+    if !names.is_empty() && mounts.is_none_or(|mounts| mounts.filesystems.is_empty()) {
         let reason = "is for nothing: grants.mounts.filesystems grants no remote mount";
         return Err(section.bad(KEY, reason.to_owned()));
     }

@@ -70,7 +70,7 @@ impl Guest {
                 DriverError::internal(not_given_back(&who, export)).from_guest()
             }
             None => {
-                let last = last_words(&written).or_else(|| report.last_error);
+                let last = last_words(&written).or(report.last_error);
                 let last = last.map_or_else(String::new, |last| format!("; it said last: {last}"));
                 DriverError::internal(format!("{who}: {cause}{last}")).from_guest()
             }

@@ -28,8 +28,14 @@ pub(super) fn into_wit(told: Told) -> wit::Error {
 
 /// From the guest, whose sentence is text from a stranger.
 pub(in crate::runtime) fn from_wit(error: wit::Error) -> DriverError {
+    let (condition, message) = condition_of(error);
+    DriverError::new(condition, GuestText::sentence(&message))
+}
+
+/// The same in parts.
+pub(in crate::runtime) fn condition_of(error: wit::Error) -> (Condition, String) {
     use wit::Error as Wit;
-    let (condition, message) = match error {
+    match error {
         Wit::InvalidArgument(message) => (Condition::InvalidArgument, message),
         Wit::OutOfRange(message) => (Condition::OutOfRange, message),
         Wit::NotFound(message) => (Condition::NotFound, message),
@@ -41,8 +47,7 @@ pub(in crate::runtime) fn from_wit(error: wit::Error) -> DriverError {
         Wit::Denied(message) => (Condition::Denied, message),
         Wit::Unsupported(message) => (Condition::Unsupported, message),
         Wit::Internal(message) => (Condition::Internal, message),
-    };
-    DriverError::new(condition, GuestText::sentence(&message))
+    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ mod private;
 
 pub(crate) use answer::{Answer, DeviceContent, Response, Told};
 pub(crate) use ask::{
-    Ask, BlockDevicesAsk, FilesAsk, HttpsAsk, Identity, Level, LogAsk, MountsAsk, RemoteSource,
-    Request, SigningAsk,
+    Ask, BasicAuthentication, BlockDevicesAsk, FilesAsk, HttpsAsk, Identity, Level, LogAsk,
+    MountsAsk, RemoteSource, Request, SecretHeader, SecretOption, SecretsAsk, SigningAsk, User,
 };
 pub(crate) use guest_memory::{CallMemory, NoMemory};
 pub(crate) use handle::{
-    DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SigningKeyHandle, TargetHandle,
+    DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SecretHandle, SigningKeyHandle,
+    TargetHandle,
 };
 pub(crate) use known_value::value_of;
 pub(crate) use line::{Broker, CallReport, Violation};
