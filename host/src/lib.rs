@@ -32,7 +32,7 @@
 //! | where a CSI call is answered, and with which code | [`csi`]: `controller`, `node`, `status` |
 //! | what kubelet's FlexVolume caller reads | [`flexvolume`]: `reply` |
 //! | which condition an errno is, ESTALE among them | `worker::fault` |
-//! | what a call's secrets may be used for, and what is made of them | [`grant`], `capability::secrets` |
+//! | what a call's secrets may be used for, and what is made of them | [`grant`], `broker::secrets` |
 //! | a mount of NFS, of SMB | `worker::server`: `remote`, `nfs`, `cifs` |
 //! | options of a mount, and their flags | `worker::mount_flags` |
 //! | the proof that a disk is blank | `worker::server::device::blank` |
