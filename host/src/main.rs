@@ -2,6 +2,7 @@
 
 mod commands;
 
+use std::alloc::System;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,10 +10,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use drivebay::sys;
 use drivebay::worker::server;
+use zeroizing_alloc::ZeroAlloc;
 
 /// Secrets come through buffers that are nobody's here.
 #[global_allocator]
-static MEMORY: sys::WipingAllocator = sys::WipingAllocator;
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     sys::forbid_core_dumps();

@@ -1,6 +1,7 @@
 //! `drivebay-shim`: what kubelet execs. No compiler, no server, no command line of its own: argv is
 //! kubelet's.
 
+use std::alloc::System;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,11 @@ use drivebay::flexvolume::{self, DriverPath, Reply};
 use drivebay::log_file::LogFile;
 use drivebay::sys;
 use drivebay::worker::server;
+use zeroizing_alloc::ZeroAlloc;
 
 /// Secrets come through buffers that are nobody's here.
 #[global_allocator]
-static MEMORY: sys::WipingAllocator = sys::WipingAllocator;
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     sys::forbid_core_dumps();

@@ -31,7 +31,6 @@ mod socket_directory;
 mod socket_name;
 mod stdio;
 mod termination;
-mod wiping_allocator;
 mod writable;
 
 pub use clock::{ThreadClock, now_seconds};
@@ -69,5 +68,4 @@ pub use socket_directory::{connect_all, listen_in};
 pub use socket_name::{NameHolder, Predecessor, SocketName};
 pub use stdio::{Answer, silence_standard_streams};
 pub use termination::{hold_termination, wait_for_termination};
-pub use wiping_allocator::WipingAllocator;
 pub use writable::check_writable;

@@ -327,15 +327,11 @@ const WITH_GRANTS: [(&str, &str); 3] = [
 ];
 
 /// Where `unsafe` may stand, and for what.
-const UNSAFE: [(&str, &str); 3] = [
+const UNSAFE: [(&str, &str); 2] = [
     ("store/compiled.rs", "mapping native code"),
     (
         "sys/mountinfo/statmount.rs",
         "a system call that no crate wraps",
-    ),
-    (
-        "sys/wiping_allocator.rs",
-        "memory is wiped before it is given back",
     ),
 ];
 
