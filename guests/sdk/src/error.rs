@@ -103,7 +103,7 @@ macro_rules! bail {
 macro_rules! ensure {
     ($holds:expr, $condition:ident: $($sentence:tt)+) => {
         if !$holds {
-            $crate::bail!($condition: $($sentence)+);
+            return ::std::result::Result::Err($crate::error!($condition: $($sentence)+));
         }
     };
 }

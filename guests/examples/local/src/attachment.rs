@@ -10,16 +10,14 @@ use crate::location::Location;
 /// The publish context's one key: the node that holds the claim.
 pub(crate) const CLAIMED_BY: &str = "claimed-by";
 
-/// Ids of the nodes that may use a pool, one a line; the operator's file. Without it, all may.
-const NODES: &str = "nodes";
-
 impl Guest for Local {
     fn attach_volume(volume: Volume, node: String, access: Access) -> Result<Parameters, Error> {
         let location = Location::of(&volume)?;
         let pool = Pool::open(&location.pool)?;
         pool.require(&location.directory)?;
+        // The operator's file has ids of nodes, one a line. Without it, all may use the pool.
         let admits = |nodes: String| nodes.lines().any(|line| line == node);
-        ensure!(pool.operators_file(NODES)?.is_none_or(admits), NotFound: "pool {} is not for node {node}",
+        ensure!(pool.operators_file("nodes")?.is_none_or(admits), NotFound: "pool {} is not for node {node}",
             location.pool);
         let wanted = Claim { node, access };
         pool.claim(&location.directory, &volume.id, &wanted)?;

@@ -138,8 +138,7 @@ fn fill(pool: &Pool, location: &Location, record: &Made) -> Result<(), Error> {
     }
 }
 
-/// What there is to say about a volume. It can be reached from everywhere, as far as the guest can tell: a pool may be on
-/// a shared filesystem.
+/// It can be reached from everywhere, as far as the guest can tell: a pool may be on a shared filesystem.
 pub(crate) fn info(pool: &Pool, location: &Location, record: &Made) -> Result<VolumeInfo, Error> {
     let source = record.source.as_ref();
     Ok(VolumeInfo {

@@ -8,8 +8,8 @@
 //! - `attachment`: one node at a time may use a volume; a file says which
 //! - `node`: the directory appears at the target
 //!
-//! What has to survive a call is a file in the pool's `.drivebay` (the SDK's pool reads and writes them, `records` says
-//! what is in them), because the guest itself begins anew each time.
+//! What has to survive a call is a file in the pool's `.drivebay`, of which `records` says what is in it, because the
+//! guest itself begins anew each time.
 
 mod attachment;
 mod controller;
@@ -27,9 +27,7 @@ use location::{OF_CLASSES, OF_VOLUMES};
 pub struct Local;
 
 drivebay_guest::log_panics!();
-drivebay_guest::export!(
-    Local: identity, controller, volume_listing, capacity, cloning, attachment, expansion, node
-);
+drivebay_guest::export!(Local: identity, controller, volume_listing, capacity, cloning, attachment, expansion, node);
 
 impl identity::Guest for Local {
     fn describe() -> Description {

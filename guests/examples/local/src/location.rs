@@ -63,10 +63,8 @@ impl Location {
 
     /// What the node needs to find the volume.
     pub(crate) fn context(&self) -> Parameters {
-        vec![
-            (POOL.into(), self.pool.clone()),
-            (VOLUME.into(), self.directory.clone()),
-        ]
+        let Self { pool, directory } = self.clone();
+        vec![(POOL.into(), pool), (VOLUME.into(), directory)]
     }
 
     /// The host would refuse to follow a path out of the pool; this is so that the user learns what to write, and that
