@@ -169,10 +169,10 @@ impl Call {
             headers,
             basic,
         };
-        match ask(&mut self.broker, send)? {
-            Answer::Response(response) => Ok(response),
-            other => panic!("{other:?}"),
-        }
+        let Answer::Response(response) = ask(&mut self.broker, send)? else {
+            panic!("another answer");
+        };
+        Ok(response)
     }
 
     fn key(&mut self, secret: &str, token: &str) -> Result<SigningKeyHandle, Told> {
@@ -181,10 +181,10 @@ impl Call {
             secret: self.secret(secret),
             session_token: Some(self.secret(token)),
         };
-        match ask(&mut self.broker, open)? {
-            Answer::SigningKey(key) => Ok(key),
-            other => panic!("{other:?}"),
-        }
+        let Answer::SigningKey(key) = ask(&mut self.broker, open)? else {
+            panic!("another answer");
+        };
+        Ok(key)
     }
 
     fn sign(&mut self, signing_key: SigningKeyHandle, algorithm: &str) -> Result<Answer, Told> {
@@ -234,7 +234,7 @@ fn a_mount_has_the_secret_as_the_value_of_a_granted_option() {
     call.mount(Vec::new(), &[("password", "password")])
         .expect("mounted");
     let mounted = format!("MOUNT cifs //192.0.2.1/share/a\npassword={VALUE}");
-    assert_eq!(call.worker.asked(), [mounted.clone()]);
+    assert_eq!(call.worker.asked(), std::slice::from_ref(&mounted));
     let open = MountsAsk::OpenRemoteWithSecrets {
         source: share(),
         options: Vec::new(),
