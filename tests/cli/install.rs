@@ -273,7 +273,7 @@ fn the_drivers_file_that_inspect_prints_is_one() {
         let checked = node.drivebay(&["check"]).output().expect("drivebay runs");
         let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
         assert!(
-            checked.contains(&format!("  csi-name   {name}.example.com")),
+            checked.contains(&format!("  csi        {name}.example.com")),
             "{checked}"
         );
         assert!(!checked.contains("which is not granted"), "{checked}");

@@ -395,7 +395,7 @@ fn an_operator_hands_secrets_over_in_files() {
         &create(&[&user, "password=/nonexistent"]),
         "cannot use /nonexistent as secret \"password\"",
     );
-    for file in [node.path("log"), node.path("state"), node.path("run")] {
+    for file in [node.path("state"), node.path("run")] {
         untold_beneath(&file, &WORDS);
     }
     let check = node.drivebay(&["check"]).output().expect("drivebay runs");

@@ -222,7 +222,9 @@ fn a_use_that_is_not_granted_is_denied_with_the_key_that_decides_and_asks_nobody
             grants.replace(from, to)
         });
         let refused = call(&site).expect_err("not granted");
-        assert_eq!(refused.code(), Code::PermissionDenied, "{refused:?}");
+        // Of a creation the provisioner takes PERMISSION_DENIED for its end, and forgets what was begun.
+        let codes = [Code::PermissionDenied, Code::Unavailable];
+        assert!(codes.contains(&refused.code()), "{refused:?}");
         assert!(refused.message().contains(said), "{refused:?} lacks {said}");
         assert_eq!(site.appliance.heard(), Vec::<String>::new());
     }
@@ -233,7 +235,7 @@ fn a_server_that_repeats_a_wrong_secret_does_not_get_it_into_an_answer() {
     let site = Site::new();
     let wrong = [("username", USERNAME), ("password", TOKEN)];
     let refused = site.create(&wrong).expect_err("wrong");
-    assert_eq!(refused.code(), Code::PermissionDenied, "{refused:?}");
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
     assert!(refused.message().contains("401"), "{refused:?}");
     assert!(refused.message().contains("****"), "{refused:?}");
     for word in WORDS {

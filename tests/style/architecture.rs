@@ -308,13 +308,23 @@ const ACTIONS: [&str; 6] = [
 const WORD_OF_GRANTS: &str = "grant::Capability";
 
 /// Who knows grants: who reads them, who decides by them, who prints them.
-const GRANTS: [&str; 4] = ["grant", "config", "broker", "commands/check.rs"];
+const GRANTS: [&str; 5] = [
+    "grant",
+    "config",
+    "broker",
+    "commands/check.rs",
+    "commands/check/secret.rs",
+];
 
 /// Who has a driver's grants in its hands besides.
-const WITH_GRANTS: [(&str, &str); 3] = [
+const WITH_GRANTS: [(&str, &str); 4] = [
     (
         "driver/operation.rs",
         "hands them to the broker of each call",
+    ),
+    (
+        "driver/session.rs",
+        "keeps those of a call's secrets that are granted",
     ),
     (
         "driver/filesystem.rs",

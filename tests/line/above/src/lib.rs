@@ -2,7 +2,10 @@
 //!
 //! Of the broker there is what crosses the line. The tests of `runtime` run here against one that answers as they say.
 
-#![allow(warnings, reason = "the host is judged at home, where all of it is used")]
+#![allow(
+    warnings,
+    reason = "the host is judged at home, where all of it is used"
+)]
 
 mod bindings;
 mod broker;

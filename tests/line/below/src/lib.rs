@@ -2,7 +2,10 @@
 //!
 //! The tests of `broker` run here without the engine, without a guest and without the contract's bindings.
 
-#![allow(warnings, reason = "the host is judged at home, where all of it is used")]
+#![allow(
+    warnings,
+    reason = "the host is judged at home, where all of it is used"
+)]
 
 mod broker;
 mod digest;

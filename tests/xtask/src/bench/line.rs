@@ -24,18 +24,12 @@ pub(super) fn measure(workspace: &Workspace, other: &Path, table: &mut Table) ->
     let what = format!("{HOST_CALLS} host calls: the guest asks what the time is");
     // 10 µs for each.
     let most = Duration::from_micros(10) * HOST_CALLS;
-    table.overhead(
-        &what,
-        ours * HOST_CALLS,
-        (OTHER, theirs * HOST_CALLS),
-        most,
-    );
+    table.overhead(&what, ours * HOST_CALLS, (OTHER, theirs * HOST_CALLS), most);
     let ours = Node::prepare_at(workspace, "bench", &binaries)?;
     let theirs = Node::prepare_at(workspace, "bench-other", other)?;
     let asking = |node: &Node| node.anywhere(&[node.is_attached()]);
-    let mounting = |node: &Node| {
-        node.anywhere(&[node.unmount(), node.unstage(), node.stage(), node.mount()])
-    };
+    let mounting =
+        |node: &Node| node.anywhere(&[node.unmount(), node.unstage(), node.stage(), node.mount()]);
     for (what, calls) in [
         (
             "`isattached`: the guest looks at a file",
