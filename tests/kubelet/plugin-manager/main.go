@@ -161,9 +161,10 @@ func (r *recorder) RegisterPlugin(name, endpoint string, versions []string, time
 	return err
 }
 
+// DeRegisterPlugin is remembered before it is done: who sees what it did can rely on finding it in the list.
 func (r *recorder) DeRegisterPlugin(name, endpoint string) {
-	r.PluginHandler.DeRegisterPlugin(name, endpoint)
 	r.add(event{What: "deregister", Name: name, Endpoint: endpoint})
+	r.PluginHandler.DeRegisterPlugin(name, endpoint)
 }
 
 func (r *recorder) refuse(why string) {
