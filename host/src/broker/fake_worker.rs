@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Answer, Ask, Broker, CallBounds, DriverState, Told, WorkerBroker};
 use crate::error::Condition;
-use crate::grant::Grants;
+use crate::grant::{AddressGrant, Capability, Grants, HttpsGrant, Method};
 use crate::volume::DriverName;
 use crate::worker::{
     Body, DirectoryOrigin, Fault, FaultKind, HttpsRequest, HttpsResponse, Reached, Reply, Request,
@@ -40,6 +40,26 @@ impl FakeWorker {
     pub(super) fn broker(&self, grants: Grants, run: &Path) -> WorkerBroker {
         let driver = DriverState::new(DriverName("driver".into()), run.to_owned());
         broker_by(self.clone(), grants, driver)
+    }
+}
+
+/// A grant of that method on `/` of that origin, at public addresses.
+pub(super) fn endpoint(name: &str, origin: &str, method: Method) -> HttpsGrant {
+    HttpsGrant {
+        name: name.into(),
+        origin: origin.parse().expect("an origin"),
+        region: None,
+        methods: vec![method],
+        paths: vec!["/".parse().expect("a pattern")],
+        addresses: AddressGrant {
+            capability: Capability::Https,
+            key: format!("grants.https.{name}.addresses"),
+            ranges: Vec::new(),
+        },
+        ca: None,
+        rate: 100,
+        timeout: Duration::from_secs(15),
+        max_response_bytes: 1 << 20,
     }
 }
 

@@ -6,11 +6,10 @@ mod request;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Response};
-use super::ask::{BasicAuthentication, HttpsAsk, Request, SecretHeader, User};
+use super::ask::{HttpsAsk, Request};
 use super::error::BrokerError;
 use super::handle::EndpointHandle;
 use super::http_exchange::Peer;
-use super::line::Violation;
 use super::name::nameable;
 use super::private::Private;
 use super::worker_broker::WorkerBroker;
@@ -19,9 +18,7 @@ use crate::grant::{Capability, HttpsGrant, Refusal};
 use crate::sys;
 use crate::worker::Credentials;
 
-use credentials::{
-    WantedBasic, WantedCredentials, WantedHeader, WantedUser, twice, without_secrets,
-};
+use credentials::{twice, without_secrets};
 
 pub(super) use request::percent_encoded;
 
@@ -47,8 +44,8 @@ impl WorkerBroker {
                 basic,
             } => {
                 let grant = self.granted(endpoint)?.clone();
-                let wanted = self.wanted_credentials(headers, basic)?;
-                let response = self.send_with(&grant, request, &wanted)?;
+                let credentials = self.credentials(&grant.name, &headers, basic.as_ref())?;
+                let response = self.send_with(&grant, request, &credentials)?;
                 Ok(Answer::Response(response))
             }
             HttpsAsk::OpenEndpoint { name } => {
@@ -90,52 +87,20 @@ impl WorkerBroker {
         Ok(self.endpoint_grant(name)?)
     }
 
-    /// What the handles stand for.
-    fn wanted_credentials(
-        &self,
-        headers: Vec<SecretHeader>,
-        basic: Option<BasicAuthentication>,
-    ) -> Result<WantedCredentials, Violation> {
-        let name = |secret| self.held.secret(secret).cloned();
-        let header = |header: SecretHeader| {
-            Ok(WantedHeader {
-                secret: name(header.secret)?,
-                name: header.name,
-                prefix: header.prefix,
-            })
-        };
-        let basic = match basic {
-            None => None,
-            Some(basic) => Some(WantedBasic {
-                user: match basic.user {
-                    User::Name(name) => WantedUser::Name(name),
-                    User::Secret(secret) => WantedUser::Secret(name(secret)?),
-                },
-                password: name(basic.password)?,
-            }),
-        };
-        let headers = headers.into_iter().map(header);
-        Ok(WantedCredentials {
-            headers: headers.collect::<Result<_, Violation>>()?,
-            basic,
-        })
-    }
-
     fn send_with(
         &mut self,
         grant: &HttpsGrant,
         mut request: Request,
-        wanted: &WantedCredentials,
+        credentials: &[(String, String)],
     ) -> Result<Response, BrokerError> {
-        let headers = wanted.headers(&self.grants, &self.secrets, &grant.name)?;
-        for (name, _) in &headers {
+        for (name, _) in credentials {
             if request.headers.0.iter().any(|(own, _)| own == name) {
                 return Err(twice(name).into());
             }
         }
-        request.headers.0.extend(headers.clone());
+        request.headers.0.extend_from_slice(credentials);
         let response = self.send_granted(grant, request, Credentials::OfCall)?;
-        Ok(without_secrets(response, &headers, &self.secrets))
+        Ok(without_secrets(response, credentials, &self.secrets))
     }
 
     /// Checked before anything is counted, counted before anything is sent, a look-up included: a guest

@@ -162,12 +162,7 @@ impl WorkerBroker {
             check_option(name, value.as_deref())?;
         }
         grant.could_allow_source(&source.server, &source.path)?;
-        let wanted = secrets.iter().map(|(option, secret)| {
-            let name = self.held.secret(*secret)?;
-            Ok((option.as_str(), name.as_str()))
-        });
-        let wanted = wanted.collect::<Result<Vec<_>, Violation>>()?;
-        let secrets = secret_options(&self.grants, &self.secrets, &options, &wanted)?;
+        let secrets = secret_options(&options, secrets, |handle| self.secret(handle))?;
         let found = self.look_up_server(&source.server)?;
         let addresses = self.granted_addresses(source, &found)?;
         Ok(GrantedRemote {

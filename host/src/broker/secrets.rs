@@ -9,11 +9,14 @@ mod uses;
 use super::answer::Answer;
 use super::ask::SecretsAsk;
 use super::error::BrokerError;
+use super::handle::SecretHandle;
 use super::name::nameable;
 use super::worker_broker::WorkerBroker;
 
+use uses::granted;
+
 pub(super) use mask::{mask, masked};
-pub(super) use uses::{BasicUser, basic_authentication, granted, secret_options};
+pub(super) use uses::{BasicUser, GrantedSecret, basic_authentication, secret_options};
 
 impl WorkerBroker {
     pub(super) fn secrets(&mut self, ask: SecretsAsk) -> Result<Answer, BrokerError> {
@@ -21,6 +24,15 @@ impl WorkerBroker {
         nameable(&name)?;
         granted(&self.grants, &self.secrets, &name)?;
         Ok(Answer::Secret(self.held.insert_secret(name)?))
+    }
+
+    /// What the handle stands for, and what may be made of it.
+    pub(super) fn secret(&self, handle: SecretHandle) -> Result<GrantedSecret<'_>, BrokerError> {
+        self.secret_of_name(self.held.secret(handle)?)
+    }
+
+    pub(super) fn secret_of_name(&self, name: &str) -> Result<GrantedSecret<'_>, BrokerError> {
+        granted(&self.grants, &self.secrets, name)
     }
 }
 

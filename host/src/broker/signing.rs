@@ -18,12 +18,11 @@ use sha2::{Digest, Sha256};
 use super::answer::Answer;
 use super::ask::SigningAsk;
 use super::error::BrokerError;
-use super::handle::SigningKeyHandle;
+use super::handle::{SecretHandle, SigningKeyHandle};
 use super::held::KeyOrigin;
 use super::known_value::known_value;
 use super::name::nameable;
 use super::private::Private;
-use super::secrets::granted;
 use super::worker_broker::WorkerBroker;
 use crate::error::DriverError;
 use crate::grant::{Capability, KeySource, Refusal, SigningGrant};
@@ -50,7 +49,7 @@ impl WorkerBroker {
             } => {
                 let known = known_value("algorithm", &algorithm, &Algorithm::NAMED)?;
                 if let KeyOrigin::Brought(secret, _) = self.held.signing_key(signing_key)? {
-                    granted(&self.grants, &self.secrets, secret)?.signs_by(&algorithm)?;
+                    self.secret_of_name(secret)?.signs_by(&algorithm)?;
                 }
                 let signature = self.opened_key(signing_key)?.sign(known, &message.0)?;
                 Ok(Answer::Signature(Private(signature)))
@@ -66,9 +65,9 @@ impl WorkerBroker {
                 secret,
                 session_token,
             } => {
+                let key = self.key_of_secrets(id, secret, session_token)?;
+                // The guest may drop the secret's handle and go on with the key.
                 let name = self.held.secret(secret)?.clone();
-                let token = session_token.map(|token| self.held.secret(token));
-                let key = self.key_of_secrets(id, &name, token.transpose()?)?;
                 self.hand_over_key(KeyOrigin::Brought(name, Arc::new(key)))
             }
             SigningAsk::NowSeconds {} => Ok(Answer::Seconds(sys::now_seconds())),
@@ -103,16 +102,15 @@ impl WorkerBroker {
     fn key_of_secrets(
         &self,
         id: String,
-        secret: &str,
-        token: Option<&String>,
+        secret: SecretHandle,
+        session_token: Option<SecretHandle>,
     ) -> Result<Key, BrokerError> {
         nameable(&id)?;
-        let open = |name| granted(&self.grants, &self.secrets, name);
         Ok(Key {
             id,
-            secret: open(secret)?.as_key()?,
-            session_token: token
-                .map(|name| open(name)?.as_session_token())
+            secret: self.secret(secret)?.as_key()?,
+            session_token: session_token
+                .map(|token| self.secret(token)?.as_session_token())
                 .transpose()?,
             expires: None,
         })

@@ -1,77 +1,49 @@
 //! Secrets of a request: which ones go where, and nowhere back.
-//!
-//! Plain names in, headers out.
 
 use crate::broker::answer::Response;
+use crate::broker::ask::{BasicAuthentication, SecretHeader, User};
 use crate::broker::error::BrokerError;
 use crate::broker::name::nameable;
 use crate::broker::private::Private;
-use crate::broker::secrets::{BasicUser, basic_authentication, granted, mask};
+use crate::broker::secrets::{BasicUser, basic_authentication, mask};
+use crate::broker::worker_broker::WorkerBroker;
 use crate::error::{DriverError, GuestText};
-use crate::grant::Grants;
 use crate::volume::Secrets;
-
-/// What a guest wants to be sent along, by the names of secrets.
-#[derive(Debug, Default)]
-pub(super) struct WantedCredentials {
-    pub(super) headers: Vec<WantedHeader>,
-    pub(super) basic: Option<WantedBasic>,
-}
-
-/// A text and a secret behind it.
-#[derive(Debug)]
-pub(super) struct WantedHeader {
-    pub(super) name: String,
-    pub(super) prefix: String,
-    pub(super) secret: String,
-}
-
-#[derive(Debug)]
-pub(super) struct WantedBasic {
-    pub(super) user: WantedUser,
-    pub(super) password: String,
-}
-
-#[derive(Debug)]
-pub(super) enum WantedUser {
-    Name(String),
-    Secret(String),
-}
 
 /// A request has a handful.
 const MAX_HEADERS: usize = 8;
 
-impl WantedCredentials {
-    /// As they are sent to that endpoint. Each name is there once.
-    pub(super) fn headers(
+impl WorkerBroker {
+    /// Headers with secrets, as they are sent to that endpoint. Each name is there once.
+    pub(super) fn credentials(
         &self,
-        grants: &Grants,
-        brought: &Secrets,
         endpoint: &str,
+        wanted: &[SecretHeader],
+        basic: Option<&BasicAuthentication>,
     ) -> Result<Vec<(String, String)>, BrokerError> {
-        if self.headers.len() > MAX_HEADERS {
+        if wanted.len() > MAX_HEADERS {
             return Err(DriverError::invalid_argument(format!(
                 "{} headers with secrets are more than {MAX_HEADERS}",
-                self.headers.len()
+                wanted.len()
             ))
             .into());
         }
         let mut headers: Vec<(String, String)> = Vec::new();
-        for wanted in &self.headers {
-            nameable(&wanted.name)?;
-            nameable(&wanted.prefix)?;
-            let secret = granted(grants, brought, &wanted.secret)?;
-            headers.push(secret.header(endpoint, &wanted.name, &wanted.prefix)?);
+        for header in wanted {
+            nameable(&header.name)?;
+            nameable(&header.prefix)?;
+            let secret = self.secret(header.secret)?;
+            headers.push(secret.header(endpoint, &header.name, &header.prefix)?);
         }
-        if let Some(basic) = &self.basic {
+        if let Some(basic) = basic {
             let user = match &basic.user {
-                WantedUser::Name(name) => {
+                User::Name(name) => {
                     nameable(name)?;
                     BasicUser::Name(name)
                 }
-                WantedUser::Secret(name) => BasicUser::Secret(granted(grants, brought, name)?),
+                User::Secret(secret) => BasicUser::Secret(self.secret(*secret)?),
             };
-            let password = granted(grants, brought, &basic.password)?;
+            let password = self.secret(basic.password)?;
             headers.push(basic_authentication(endpoint, &user, &password)?);
         }
         for (at, (name, _)) in headers.iter().enumerate() {

@@ -1,25 +1,14 @@
 use super::*;
 use crate::broker::Told;
-use crate::broker::fake_worker::{FakeWorker, ask, refused};
+use crate::broker::fake_worker::{FakeWorker, ask, endpoint, refused};
 use crate::error::Condition;
-use crate::grant::{AddressGrant, Grants, Method};
+use crate::grant::{Grants, Method};
 
 fn grants(origin: &str, rate: u32) -> Grants {
     let grant = HttpsGrant {
-        name: "ecs".into(),
-        origin: origin.parse().expect("an origin"),
         region: Some("cn-hangzhou".into()),
-        methods: vec![Method::Post],
-        paths: vec!["/".parse().expect("a pattern")],
-        addresses: AddressGrant {
-            capability: Capability::Https,
-            key: "grants.https.ecs.addresses".into(),
-            ranges: Vec::new(),
-        },
-        ca: None,
         rate,
-        timeout: Duration::from_secs(15),
-        max_response_bytes: 1 << 20,
+        ..endpoint("ecs", origin, Method::Post)
     };
     Grants {
         https: [("ecs".to_owned(), grant)].into(),

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::*;
 use crate::broker::answer::Response;
@@ -8,14 +7,11 @@ use crate::broker::ask::{
     BasicAuthentication, HttpsAsk, MountOption, MountsAsk, RemoteSource, Request, SecretHeader,
     SigningAsk, User,
 };
-use crate::broker::fake_worker::{FakeWorker, ask, refused};
+use crate::broker::fake_worker::{FakeWorker, ask, endpoint, refused};
 use crate::broker::handle::{SecretHandle, SigningKeyHandle, TargetHandle};
 use crate::broker::{Broker as _, Private, Purpose, Target, Told};
 use crate::error::Condition;
-use crate::grant::{
-    AddressGrant, BasicPart, Capability, Grants, HttpsGrant, Method, MountsGrant, SecretGrant,
-    SigningUse,
-};
+use crate::grant::{BasicPart, Grants, Method, MountsGrant, SecretGrant, SigningUse};
 use crate::volume::{Access, Secret, Secrets};
 
 const VALUE: &str = "hunter2 hunter2";
@@ -35,22 +31,8 @@ fn grants() -> Grants {
         signing: vec![SigningUse::SessionToken],
         ..SecretGrant::default()
     };
-    let api = HttpsGrant {
-        name: "api".into(),
-        origin: "https://192.0.2.1".parse().expect("an origin"),
-        region: None,
-        methods: vec![Method::Get],
-        paths: vec!["/".parse().expect("a pattern")],
-        addresses: AddressGrant {
-            capability: Capability::Https,
-            key: "grants.https.api.addresses".into(),
-            ranges: vec!["192.0.2.1".parse().expect("a range")],
-        },
-        ca: None,
-        rate: 100,
-        timeout: Duration::from_secs(15),
-        max_response_bytes: 1 << 20,
-    };
+    let mut api = endpoint("api", "https://192.0.2.1", Method::Get);
+    api.addresses.ranges = vec!["192.0.2.1".parse().expect("a range")];
     Grants {
         mounts: Some(MountsGrant {
             filesystems: vec!["cifs".into()],

@@ -6,7 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::broker::ask::SecretOption as WantedOption;
 use crate::broker::error::BrokerError;
+use crate::broker::handle::SecretHandle;
 use crate::broker::name::nameable;
 use crate::error::DriverError;
 use crate::grant::{BasicPart, Capability, Grants, Refusal, SecretGrant, takes_label};
@@ -28,7 +30,7 @@ pub(in crate::broker) struct GrantedSecret<'a> {
 }
 
 /// The secret of that name: `denied` where it is not granted, `not-found` where the call brought none.
-pub(in crate::broker) fn granted<'a>(
+pub(super) fn granted<'a>(
     grants: &'a Grants,
     brought: &'a Secrets,
     name: &str,
@@ -154,13 +156,12 @@ fn hides_a_label(value: &[u8]) -> bool {
 /// A mount has two or three.
 const MAX_OPTIONS: usize = 8;
 
-/// Options of a mount and the secrets that are their values, by name. None of them is among the others too: which of two
-/// counts is each filesystem's own matter.
-pub(in crate::broker) fn secret_options(
-    grants: &Grants,
-    brought: &Secrets,
+/// Options of a mount whose values are secrets. None of them is among the others too: which of two counts is each
+/// filesystem's own matter.
+pub(in crate::broker) fn secret_options<'a>(
     others: &[MountOption],
-    wanted: &[(&str, &str)],
+    wanted: &[WantedOption],
+    secret: impl Fn(SecretHandle) -> Result<GrantedSecret<'a>, BrokerError>,
 ) -> Result<Vec<SecretOption>, BrokerError> {
     if wanted.len() > MAX_OPTIONS {
         return Err(DriverError::invalid_argument(format!(
@@ -170,7 +171,7 @@ pub(in crate::broker) fn secret_options(
         .into());
     }
     let mut options: Vec<SecretOption> = Vec::new();
-    for (name, secret) in wanted {
+    for (name, handle) in wanted {
         nameable(name)?;
         let mut before = options.iter().map(|option| &option.name);
         if before.any(|before| before == name) || others.iter().any(|(other, _)| other == name) {
@@ -179,7 +180,7 @@ pub(in crate::broker) fn secret_options(
             ))
             .into());
         }
-        options.push(granted(grants, brought, secret)?.mount_option(name)?);
+        options.push(secret(*handle)?.mount_option(name)?);
     }
     Ok(options)
 }
@@ -322,16 +323,16 @@ mod tests {
     #[test]
     fn an_option_stands_once_whoever_says_its_value() {
         let (grants, brought) = (grants(), brought(b"x"));
-        let wanted = ("password", "password");
-        let options = |others: &[MountOption], wanted: &[(&str, &str)]| {
-            secret_options(&grants, &brought, others, wanted)
+        let wanted = || ("password".to_owned(), SecretHandle(1));
+        let options = |others: &[MountOption], wanted: &[WantedOption]| {
+            secret_options(others, wanted, |_| granted(&grants, &brought, "password"))
         };
         let vers = ("vers".to_owned(), Some("3.0".to_owned()));
-        let one = options(&[vers], &[wanted]).expect("once");
+        let one = options(&[vers], &[wanted()]).expect("once");
         assert_eq!(one.len(), 1);
         let other = ("password".to_owned(), Some("y".to_owned()));
-        assert!(options(&[other], &[wanted]).is_err());
-        assert!(options(&[], &[wanted; 2]).is_err());
+        assert!(options(&[other], &[wanted()]).is_err());
+        assert!(options(&[], &[wanted(), wanted()]).is_err());
     }
 
     #[test]
