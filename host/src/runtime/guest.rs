@@ -350,14 +350,13 @@ fn link_granted(
 ) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     host::link_types(&mut linker)?;
-    let mut gets_secrets = false;
-    for capability in
-        store::capabilities(&manifest.imports).filter(|capability| granted.contains(capability))
-    {
-        gets_secrets |= capability == Capability::Secrets;
-        host::link(&mut linker, capability)?;
+    let linked: Vec<Capability> = store::capabilities(&manifest.imports)
+        .filter(|capability| granted.contains(capability))
+        .collect();
+    for capability in &linked {
+        host::link(&mut linker, *capability)?;
     }
-    if !gets_secrets {
+    if !linked.contains(&Capability::Secrets) {
         host::link_secret_type(&mut linker)?;
     }
     if store::wants_wasi(&manifest.imports) {
