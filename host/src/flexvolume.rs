@@ -77,7 +77,10 @@ pub fn answer(
     );
     let _entered = span.enter();
     let outcome = open(&DriverPath::from_program(program)).and_then(|session| {
-        let session = session.with_secrets(&callout.secrets());
+        let session = match callout.secrets() {
+            Some(secrets) => session.with_secrets(secrets),
+            None => session,
+        };
         carry_out(&session, &callout)
     });
     match outcome {

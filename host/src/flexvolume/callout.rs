@@ -109,22 +109,21 @@ impl Callout {
     }
 
     /// What kubelet sent along from a Secret; it does with `mount` alone.
-    pub fn secrets(&self) -> Secrets {
-        let options = match self {
+    pub fn secrets(&self) -> Option<&Secrets> {
+        match self {
             Self::Attach { options, .. }
             | Self::WaitForAttach { options, .. }
             | Self::IsAttached { options, .. }
             | Self::MountDevice { options, .. }
             | Self::Mount { options, .. }
             | Self::ExpandVolume { options, .. }
-            | Self::ExpandFs { options, .. } => options,
+            | Self::ExpandFs { options, .. } => Some(options.secrets()),
             Self::Init
             | Self::GetVolumeName
             | Self::Detach { .. }
             | Self::UnmountDevice { .. }
-            | Self::Unmount { .. } => return Secrets::default(),
-        };
-        options.secrets().clone()
+            | Self::Unmount { .. } => None,
+        }
     }
 
     /// FlexVolume's word for it.
