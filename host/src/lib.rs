@@ -33,7 +33,7 @@
 //! | what kubelet's FlexVolume caller reads | [`flexvolume`]: `reply` |
 //! | which condition an errno is, ESTALE among them | `worker::fault` |
 //! | what a call's secrets may be used for, and what is made of them | [`grant`], `broker::secrets` |
-//! | a mount of NFS, of SMB | `worker::server`: `remote`, `nfs`, `cifs` |
+//! | mount(2) itself: of NFS and SMB, of disks | `worker::server`: `mount_remote`, `nfs`, `cifs`; `device::mount` |
 //! | options of a mount, and their flags | `worker::mount_flags` |
 //! | the proof that a disk is blank | `worker::server::device::blank` |
 //! | a snapshot's archive | `worker::server::archive` |

@@ -13,12 +13,12 @@ mod files;
 mod https;
 pub(super) mod job;
 mod measure;
-mod mount;
+mod mount_remote;
 mod network;
 mod nfs;
-mod remote;
 mod selinux;
 mod serve;
+mod target;
 
 pub use compiler_limits::{is_compiler, serve_compiler};
 pub use device::missing_programs;

@@ -3,7 +3,7 @@
 use cap_std::fs::Dir;
 
 use super::files::open_local;
-use super::remote;
+use super::mount_remote;
 use crate::worker::{DirectoryOrigin, Fault};
 
 /// Directories that are open at once: each is a mount where it is remote, and a guest may name as many as it likes.
@@ -20,7 +20,7 @@ impl Directories {
             None => {
                 let opened = match origin {
                     DirectoryOrigin::Local(path) => open_local(path)?,
-                    DirectoryOrigin::Remote(source) => remote::open_unseen(source)?,
+                    DirectoryOrigin::Remote(source) => mount_remote::open_unseen(source)?,
                 };
                 if self.0.len() == MAX_DIRECTORIES {
                     self.0.remove(0);

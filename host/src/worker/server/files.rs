@@ -38,7 +38,7 @@ use super::archive::own_archives::Records;
 use super::archive::pack::archive_tree;
 use super::bounds::Bounds;
 use super::copy;
-use super::mount::{open_directory, proc_path};
+use super::target::{open_directory, proc_path};
 use crate::worker::{Entry, EntryKind, Fault, FaultKind, FileOperation, Properties, Reply, Usage};
 
 /// The contract's bound on a directory listing.

@@ -9,7 +9,7 @@ use nix::sys::stat::{Mode, umask};
 use super::answer::answer_all;
 use super::bounds::Bounds;
 use super::directories::Directories;
-use super::{device, files, job, measure, mount as mounting, network, remote};
+use super::{device, files, job, measure, mount_remote, network, target};
 use crate::sys::{give_up_inherited_lock, rlimit};
 use crate::worker::command_line::{JOB, MEASURE, NETWORK, WORKER_NAME};
 use crate::worker::{Fault, FaultKind, Reply, Request};
@@ -76,13 +76,13 @@ fn carry_out(
     directories: &mut Directories,
 ) -> Result<Reply, Fault> {
     match request {
-        Request::PrepareTarget { target, kind } => mounting::prepare_target(&target, kind),
-        Request::RemoveTarget { target } => mounting::remove_target(&target),
+        Request::PrepareTarget { target, kind } => target::prepare_target(&target, kind),
+        Request::RemoveTarget { target } => target::remove_target(&target),
         Request::MountRemote {
             target,
-            remote: source,
+            remote,
             access,
-        } => remote::mount_remote(&target, &source, access),
+        } => mount_remote::mount_remote(&target, &remote, access),
         Request::BindDirectory {
             directory,
             path,
@@ -90,7 +90,7 @@ fn carry_out(
             access,
         } => {
             let beneath = files::open_beneath(directories.open(&directory)?, &path)?;
-            mounting::bind(&beneath, &target, access)
+            target::bind(&beneath, &target, access)
         }
         Request::CompareDirectory {
             directory,
@@ -98,14 +98,14 @@ fn carry_out(
             target,
         } => {
             let beneath = files::open_beneath(directories.open(&directory)?, &path)?;
-            mounting::compare(&beneath, &target)
+            target::compare(&beneath, &target)
         }
         Request::BindMount {
             from,
             target,
             access,
-        } => mounting::bind_mount(&from, &target, access),
-        Request::Unmount { target, flags } => mounting::unmount(&target, flags),
+        } => target::bind_mount(&from, &target, access),
+        Request::Unmount { target, flags } => target::unmount(&target, flags),
         Request::Measure { path } => measure::carry_out(&path),
         Request::OpenDirectory { directory } => directories.open(&directory).map(|_| Reply::Done),
         Request::Files {

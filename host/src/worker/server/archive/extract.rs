@@ -38,7 +38,7 @@ use crate::worker::server::files::live_source::{READ_FILE, within};
 use crate::worker::server::files::openat2::open_child;
 use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
 use crate::worker::server::files::tree::{Identity, identity};
-use crate::worker::server::mount::proc_path;
+use crate::worker::server::target::proc_path;
 use crate::worker::{Fault, FaultKind, Reply, Withheld};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -13,7 +13,7 @@ use super::find::Disk;
 use super::mount::{occupied, standing};
 use crate::volume::Access;
 use crate::worker::fault::fault;
-use crate::worker::server::mount::{bind_device, open_device_target};
+use crate::worker::server::target::{bind_device, open_device_target};
 use crate::worker::{Fault, FaultKind, Reply};
 
 /// Binds its node; already so is success.

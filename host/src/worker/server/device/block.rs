@@ -10,7 +10,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 
 use crate::sys::sysfs;
-use crate::worker::server::mount::proc_path;
+use crate::worker::server::target::proc_path;
 use crate::worker::{Fault, FaultKind};
 
 /// Open for as long as anything is done with it: until it is closed the kernel gives its number to no

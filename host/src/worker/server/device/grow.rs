@@ -17,7 +17,7 @@ use super::superblock::{Family, FsType, Superblock};
 use super::tools::{E2FSCK, Outcome, Program, RESIZE2FS, XFS_GROWFS};
 use crate::sys::{MountEntry, mount_at, sysfs};
 use crate::worker::mount_flags::NOTHING_RUNS;
-use crate::worker::server::mount::own_mount_namespace;
+use crate::worker::server::target::own_mount_namespace;
 use crate::worker::{DeviceReply, Fault, FaultKind, Reply};
 
 /// Any directory will do in a namespace of our own; the programs need none of what this one holds. But they need

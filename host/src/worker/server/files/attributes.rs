@@ -13,7 +13,7 @@ use rustix::io::{self, Errno};
 
 use super::resolved_path::failed;
 use crate::worker::Fault;
-use crate::worker::server::mount::proc_path;
+use crate::worker::server::target::proc_path;
 
 /// xattr(7): no value is larger, and no list of names.
 const XATTR_MAX: usize = 64 * 1024;

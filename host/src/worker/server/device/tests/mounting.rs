@@ -2,7 +2,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 
 use super::*;
 use crate::worker::TargetKind;
-use crate::worker::server::mount::{bind_mount, prepare_target, remove_target};
+use crate::worker::server::target::{bind_mount, prepare_target, remove_target};
 
 const READ: Access = Access::ReadOnly;
 const WRITE: Access = Access::ReadWrite;

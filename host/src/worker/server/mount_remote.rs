@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use zeroize::Zeroizing;
 
-use super::mount::{open_directory, open_target, own_mount_namespace, proc_path};
+use super::target::{open_directory, open_target, own_mount_namespace, proc_path};
 use super::{cifs, nfs, selinux};
 use crate::volume::Access;
 use crate::worker::fault::kind_of;
