@@ -11,8 +11,8 @@ use tracing::field;
 
 use super::capabilities;
 use super::metrics::Call;
+use super::plugin::Service;
 use super::secrets::{self, BringsSecrets};
-use super::service::Service;
 use super::status::{RpcKind, status};
 use crate::driver::{CallTimeouts, Session};
 use crate::error::DriverError;

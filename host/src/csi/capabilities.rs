@@ -4,6 +4,7 @@
 //! versions of CSI leave out of account what they do not know. SNAPSHOT_ACCESSIBILITY_CONSTRAINTS has no export: no
 //! backend here has snapshots that can be restored in some places only.
 
+use super::plugin::Mode;
 use super::proto::controller_service_capability::rpc::Type as ControllerRpc;
 use super::proto::group_controller_service_capability::rpc::Type as GroupControllerRpc;
 use super::proto::node_service_capability::rpc::Type as NodeRpc;
@@ -14,7 +15,6 @@ use super::proto::{
     PluginCapability, controller_service_capability, group_controller_service_capability,
     node_service_capability, plugin_capability,
 };
-use super::service::Mode;
 use crate::driver::{Capabilities, Export};
 
 pub(super) fn of_plugin(capabilities: Capabilities, mode: Mode) -> Vec<PluginCapability> {

@@ -2,6 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
+use super::plugin::Service;
 use super::proto::controller_server::Controller;
 use super::proto::{
     ControllerExpandVolumeRequest, ControllerExpandVolumeResponse,
@@ -19,7 +20,6 @@ use super::proto::{
     ValidateVolumeCapabilitiesResponse, controller_get_volume_response, list_snapshots_response,
     list_volumes_response, validate_volume_capabilities_response,
 };
-use super::service::Service;
 use super::{capabilities, request, response, volume_health};
 use crate::driver::{AttachVolume, Scope, VolumeReference};
 use crate::error::{Condition, DriverError};

@@ -2,6 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
+use super::plugin::Service;
 use super::proto::group_controller_server::GroupController;
 use super::proto::{
     CreateVolumeGroupSnapshotRequest, CreateVolumeGroupSnapshotResponse,
@@ -9,7 +10,6 @@ use super::proto::{
     GetVolumeGroupSnapshotRequest, GetVolumeGroupSnapshotResponse,
     GroupControllerGetCapabilitiesRequest, GroupControllerGetCapabilitiesResponse,
 };
-use super::service::Service;
 use super::{capabilities, request, response};
 use crate::driver::Scope;
 use crate::volume::CreateGroupSnapshot;

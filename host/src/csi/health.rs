@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::plugin::Service;
 use super::registration::KubeletStatus;
-use super::service::Service;
 use crate::driver::{Driver, Readiness};
 
 /// Of all drivers of this process; clones share it.

@@ -4,12 +4,12 @@
 use tonic::{Request, Response, Status};
 
 use super::capabilities;
+use super::plugin::Service;
 use super::proto::identity_server::Identity;
 use super::proto::{
     GetPluginCapabilitiesRequest, GetPluginCapabilitiesResponse, GetPluginInfoRequest,
     GetPluginInfoResponse, ProbeRequest, ProbeResponse,
 };
-use super::service::Service;
 use super::status::{RpcKind, status};
 use crate::driver::Readiness;
 

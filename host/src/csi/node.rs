@@ -2,6 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
+use super::plugin::Service;
 use super::proto::node_server::Node;
 use super::proto::{
     NodeExpandVolumeRequest, NodeExpandVolumeResponse, NodeGetCapabilitiesRequest,
@@ -12,7 +13,6 @@ use super::proto::{
     NodeStageVolumeResponse, NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse,
     NodeUnstageVolumeRequest, NodeUnstageVolumeResponse,
 };
-use super::service::Service;
 use super::{capabilities, request, response, volume_health};
 use crate::driver::{
     ExpandOnNode, Measured, PublishVolume, Session, StageVolume, StagedFor, TargetCleanup,

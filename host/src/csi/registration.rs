@@ -29,11 +29,11 @@ use tonic::{Request, Response, Status};
 
 use super::accept::Acceptor;
 use super::authority::ForLocalhost;
+use super::plugin::Service;
 use super::proto::registration::registration_server::{Registration, RegistrationServer};
 use super::proto::registration::{
     InfoRequest, PluginInfo, RegistrationStatus, RegistrationStatusResponse,
 };
-use super::service::Service;
 use crate::driver::Driver;
 use crate::error::GuestText;
 use crate::sys::SocketName;

@@ -13,7 +13,7 @@ use tonic::Code;
 
 use super::drivers::Drivers;
 use super::registrations::Registrations;
-use crate::csi::service::Service;
+use crate::csi::plugin::Service;
 
 /// Seconds. Most calls end within milliseconds; a disk may take minutes to attach.
 const BUCKETS: [f64; 17] = [

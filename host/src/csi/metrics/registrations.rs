@@ -7,8 +7,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use crate::csi::plugin::Service;
 use crate::csi::registration::KubeletStatus;
-use crate::csi::service::Service;
 
 /// Of drivers that are to be registered.
 #[derive(Debug)]
