@@ -42,7 +42,7 @@
 //! | the steps of a new version, how far it has come | [`store`]: `activate`, `version_progress` |
 //! | who follows directories and drivers' files | [`store`]: `updates`, `watcher_lock` |
 //! | which driver's file counts while somebody watches | [`store`]: `active`, `activated_driver` |
-//! | what an operator decides by name | [`store`]: `by_name` |
+//! | what an operator decides by name, and how a record changes then | [`store`]: `by_name`, `version_change` |
 //! | what a directory of new components holds, and when to look at it again | [`store`]: `source`, `watch` |
 //! | how a component is unpacked, and who signed it | [`store`]: `decompress`, `signature` |
 //! | what a new version takes away, and which old ones stay | [`store`]: `hold`, `retain` |

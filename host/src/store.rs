@@ -20,7 +20,6 @@ mod compiled;
 mod components;
 #[cfg(feature = "compiler")]
 mod contract;
-mod decide;
 #[cfg(feature = "compiler")]
 mod decompress;
 mod engine;
@@ -49,6 +48,7 @@ mod store_lock;
 mod trial;
 #[cfg(feature = "compiler")]
 mod updates;
+mod version_change;
 mod version_progress;
 mod version_record;
 #[cfg(feature = "compiler")]
@@ -76,7 +76,6 @@ pub use components::{
     ComponentBytes, ComponentError, ComponentFile, MAX_COMPONENT_BYTES, install, locate,
     locate_digest, retained,
 };
-pub use decide::{DecisionError, log_change};
 #[cfg(feature = "compiler")]
 pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
@@ -103,6 +102,7 @@ pub use store_lock::hold_store;
 pub use trial::Trial;
 #[cfg(feature = "compiler")]
 pub use updates::{Updates, VersionsInUse};
+pub use version_change::{DecisionError, log_change};
 pub use version_progress::{PendingVersion, RefusedVersion, Step, VersionProgress};
 pub use version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,

@@ -12,7 +12,6 @@ use std::path::Path;
 
 use super::compile::{check, compiled_before, manifest_of};
 use super::components::{ComponentBytes, keep};
-use super::decide::log_change;
 use super::decompress::decompress;
 use super::file_rules;
 use super::hold::what_it_takes_away;
@@ -20,6 +19,7 @@ use super::imports;
 use super::installed::installed_version;
 use super::manifest::Manifest;
 use super::snapshot::{Candidate, SourceError};
+use super::version_change::log_change;
 use super::version_progress::{PendingVersion, RefusedVersion, Step, Subject, VersionProgress};
 use super::version_record::{
     ActiveVersion, Content, HeldVersion, RecordError, RejectedBy, RejectedVersion, VersionRecord,

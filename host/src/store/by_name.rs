@@ -6,13 +6,13 @@
 use super::active::{self, VersionError};
 use super::compile::{self, CompileError};
 use super::components::{self, ComponentBytes, ComponentError};
-use super::decide::{DecisionError, log_change};
 use super::file_rules::{self, RuleError};
 use super::imports::{ImportProblem, in_words, problems};
 use super::installed::installed_version;
 use super::known_versions::{DigestError, KnownAs, KnownVersion, find, known_versions};
 use super::manifest::Manifest;
 use super::store_lock::hold_store;
+use super::version_change::{DecisionError, log_change};
 use super::version_progress::VersionProgress;
 use super::version_record::{ActiveVersion, RecordError, RejectedBy, VersionRecord};
 use crate::config::{DriverConfig, Paths};

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::compile::manifest_of;
 use super::components::{ComponentBytes, ComponentError, keep, locate, retained};
-use super::decide::log_change;
 use super::file_rules;
 use super::imports::{in_words, problems};
 use super::manifest::Manifest;
+use super::version_change::log_change;
 use super::version_progress::VersionProgress;
 use super::version_record::{ActiveVersion, Content, RecordError, VersionRecord};
 use crate::config::{DriverConfig, Paths};

@@ -12,8 +12,8 @@ use super::superblock::{Family, FsType};
 use crate::sys::{MountEntry, device_beneath, mount_at, sysfs};
 use crate::volume::Access;
 use crate::worker::fault::fault;
-use crate::worker::server::target::{open_target, proc_path};
 use crate::worker::server::selinux;
+use crate::worker::server::target::{open_target, proc_path};
 use crate::worker::{Fault, FaultKind, MountOptions, Reply, mount_flags};
 
 /// A disk made from a snapshot has the same UUID as its origin, and xfs mounts a UUID once unless told so.
