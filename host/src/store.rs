@@ -40,9 +40,9 @@ mod retain;
 #[cfg(feature = "compiler")]
 mod signature;
 #[cfg(feature = "compiler")]
-mod snapshot;
-#[cfg(feature = "compiler")]
 mod source;
+#[cfg(feature = "compiler")]
+mod source_contents;
 #[cfg(feature = "compiler")]
 mod store_lock;
 mod trial;
@@ -94,9 +94,11 @@ pub use retain::remove_unused;
 #[cfg(feature = "compiler")]
 pub use signature::{SignatureError, VerifiedBy, verify};
 #[cfg(feature = "compiler")]
-pub use snapshot::{Candidate, Offer, Snapshot, SourceError, SourceFile, SourceProblem, join};
-#[cfg(feature = "compiler")]
 pub use source::SourceDirectory;
+#[cfg(feature = "compiler")]
+pub use source_contents::{
+    Candidate, Offer, SourceContents, SourceError, SourceFile, SourceProblem, join,
+};
 #[cfg(feature = "compiler")]
 pub use store_lock::hold_store;
 pub use trial::Trial;

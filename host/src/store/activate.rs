@@ -18,7 +18,7 @@ use super::hold::what_it_takes_away;
 use super::imports;
 use super::installed::installed_version;
 use super::manifest::Manifest;
-use super::snapshot::{Candidate, SourceError};
+use super::source_contents::{Candidate, SourceError};
 use super::version_change::log_change;
 use super::version_progress::{PendingVersion, RefusedVersion, Step, Subject, VersionProgress};
 use super::version_record::{

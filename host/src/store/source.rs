@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::components::MAX_COMPONENT_BYTES;
 use super::decompress::Compression;
 use super::entry_name::{EntryName, signature_of};
-use super::snapshot::{Candidate, Snapshot, SourceFile, SourceProblem};
+use super::source_contents::{Candidate, SourceContents, SourceFile, SourceProblem};
 use crate::digest::hex;
 use crate::sys::OpenDirectory;
 
@@ -64,11 +64,11 @@ impl SourceDirectory {
 
     /// What lies there now, all of one moment where the source is exchanged as a whole. A directory that is missing
     /// offers nothing; it may come, or come back.
-    pub fn read(&self) -> Snapshot {
+    pub fn read(&self) -> SourceContents {
         for attempt in 0..ATTEMPTS {
             std::thread::sleep(PAUSE * attempt);
             match self.read_settled() {
-                Ok(Some(snapshot)) => return snapshot,
+                Ok(Some(contents)) => return contents,
                 Ok(None) => {}
                 // `..data` leads nowhere, or its directory went away just now.
                 Err(error) if is_gone(&error) && OpenDirectory::open(&self.path).is_ok() => {}
@@ -83,7 +83,7 @@ impl SourceDirectory {
     }
 
     /// None where it was exchanged meanwhile.
-    fn read_settled(&self) -> io::Result<Option<Snapshot>> {
+    fn read_settled(&self) -> io::Result<Option<SourceContents>> {
         let directory = Arc::new(self.open()?);
         let identity = directory.identity()?;
         let names = directory.names(MAX_ENTRIES)?;
@@ -97,7 +97,7 @@ impl SourceDirectory {
         let is_whole = look.examine_all(&names).is_ok();
         // Of a directory that is being removed, names are missing without an error.
         let is_same = self.open()?.identity()? == identity;
-        Ok((is_whole && is_same).then_some(look.snapshot))
+        Ok((is_whole && is_same).then_some(look.contents))
     }
 
     /// The directory whose files belong together.
@@ -110,9 +110,9 @@ impl SourceDirectory {
         }
     }
 
-    fn nothing(&self, reason: &str) -> Snapshot {
+    fn nothing(&self, reason: &str) -> SourceContents {
         let reason = format!("{} {reason}", self.path.display());
-        Snapshot {
+        SourceContents {
             source: self.path.clone(),
             candidates: Vec::new(),
             problems: vec![SourceProblem::of(None, reason)],
@@ -123,21 +123,21 @@ impl SourceDirectory {
 /// Through the files of one directory.
 struct Look {
     directory: Arc<OpenDirectory>,
-    snapshot: Snapshot,
+    contents: SourceContents,
     /// Bytes that may still be read.
     left: u64,
 }
 
 impl Look {
     fn at(path: &Path, directory: Arc<OpenDirectory>) -> Self {
-        let snapshot = Snapshot {
+        let contents = SourceContents {
             source: path.to_owned(),
             candidates: Vec::new(),
             problems: Vec::new(),
         };
         Self {
             directory,
-            snapshot,
+            contents,
             left: MAX_SOURCE_BYTES,
         }
     }
@@ -157,7 +157,7 @@ impl Look {
                     None,
                     format!(
                         "{:?} is no name of a component; letters, digits, `-`, `_` and `.` make one",
-                        self.snapshot.source.join(entry)
+                        self.contents.source.join(entry)
                     ),
                 ),
                 // Looked for by the name of its component.
@@ -169,9 +169,9 @@ impl Look {
             match files[..] {
                 [(entry, compression)] => self.examine_component(name, entry, compression)?,
                 [(one, _), (other, _), ..] => {
-                    let path = |entry| self.snapshot.source.join(entry);
+                    let path = |entry| self.contents.source.join(entry);
                     let problem = SourceProblem::both_mean(name, &path(one), &path(other));
-                    self.snapshot.problems.push(problem);
+                    self.contents.problems.push(problem);
                 }
                 [] => {}
             }
@@ -194,9 +194,9 @@ impl Look {
                 false => Ok((file, None)),
             });
         match files {
-            Ok((file, signature)) => self.snapshot.candidates.push(Candidate {
+            Ok((file, signature)) => self.contents.candidates.push(Candidate {
                 name: name.to_owned(),
-                source: self.snapshot.source.clone(),
+                source: self.contents.source.clone(),
                 file,
                 compression,
                 signature,
@@ -210,7 +210,7 @@ impl Look {
 
     /// Its size and digest, or why it does not count.
     fn examine(&mut self, entry: &OsStr, bound: u64) -> Result<SourceFile, Unusable> {
-        let path = self.snapshot.source.join(entry);
+        let path = self.contents.source.join(entry);
         let because = |reason: &str| Unusable::Because(format!("{} {reason}", path.display()));
         let unreadable = |error: io::Error| because(&format!("cannot be read: {error}"));
         let file = match self.directory.open_file(entry) {
@@ -245,7 +245,7 @@ impl Look {
 
     fn complain(&mut self, component: Option<&str>, reason: String) {
         let problem = SourceProblem::of(component, reason);
-        self.snapshot.problems.push(problem);
+        self.contents.problems.push(problem);
     }
 }
 
@@ -277,7 +277,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use super::super::snapshot::{SourceError, join};
+    use super::super::source_contents::{SourceError, join};
     use super::*;
 
     /// As kubelet writes a ConfigMap: a dated directory, `..data` renamed over the old one, visible links, and then the
@@ -299,18 +299,18 @@ mod tests {
         }
     }
 
-    fn problems(snapshot: &Snapshot) -> Vec<&str> {
-        snapshot
+    fn problems(contents: &SourceContents) -> Vec<&str> {
+        contents
             .problems
             .iter()
             .map(|problem| problem.reason.as_str())
             .collect()
     }
 
-    fn only_problem(snapshot: &Snapshot) -> &str {
-        assert!(snapshot.candidates.is_empty(), "{snapshot:?}");
-        let [problem] = problems(snapshot)[..] else {
-            panic!("one problem, not {snapshot:?}");
+    fn only_problem(contents: &SourceContents) -> &str {
+        assert!(contents.candidates.is_empty(), "{contents:?}");
+        let [problem] = problems(contents)[..] else {
+            panic!("one problem, not {contents:?}");
         };
         problem
     }
@@ -328,10 +328,10 @@ mod tests {
         ] {
             fs::write(root.path().join(name), content).expect("written");
         }
-        let snapshot = SourceDirectory::new(root.path()).read();
-        assert!(snapshot.problems.is_empty(), "{snapshot:?}");
-        let [disk, nfs] = &snapshot.candidates[..] else {
-            panic!("two, not {snapshot:?}");
+        let contents = SourceDirectory::new(root.path()).read();
+        assert!(contents.problems.is_empty(), "{contents:?}");
+        let [disk, nfs] = &contents.candidates[..] else {
+            panic!("two, not {contents:?}");
         };
         assert_eq!(
             (disk.name.as_str(), disk.compression),
@@ -416,20 +416,20 @@ mod tests {
             });
             let source = SourceDirectory::new(&path);
             while !is_over.load(Ordering::Acquire) || whole == 0 {
-                let snapshot = source.read();
-                if let [problem] = problems(&snapshot)[..] {
+                let contents = source.read();
+                if let [problem] = problems(&contents)[..] {
                     assert!(problem.contains("changes faster"), "{problem}");
                     continue;
                 }
-                let found: Vec<_> = snapshot
+                let found: Vec<_> = contents
                     .candidates
                     .iter()
                     .map(|candidate| candidate.file.sha256.clone())
                     .collect();
-                assert_eq!(found.len(), 3, "{snapshot:?}");
+                assert_eq!(found.len(), 3, "{contents:?}");
                 assert!(
                     found.iter().all(|digest| *digest == found[0]),
-                    "{snapshot:?}"
+                    "{contents:?}"
                 );
                 versions.insert(found[0].clone());
                 whole += 1;
@@ -443,14 +443,14 @@ mod tests {
         let root = tempfile::tempdir().expect("a directory");
         let path = root.path().join("not-yet");
         let source = SourceDirectory::new(&path);
-        let snapshot = source.read();
-        assert!(only_problem(&snapshot).contains("no such directory"));
+        let contents = source.read();
+        assert!(only_problem(&contents).contains("no such directory"));
         fs::create_dir(&path).expect("made");
         fs::write(path.join("nfs.wasm"), "one").expect("written");
         assert_eq!(source.read().candidates.len(), 1);
         fs::write(root.path().join("file"), "").expect("written");
-        let snapshot = SourceDirectory::new(root.path().join("file")).read();
-        assert!(only_problem(&snapshot).contains("cannot be read: Not a directory"));
+        let contents = SourceDirectory::new(root.path().join("file")).read();
+        assert!(only_problem(&contents).contains("cannot be read: Not a directory"));
     }
 
     #[test]
@@ -459,16 +459,16 @@ mod tests {
         for name in ["nfs.wasm", "nfs.wasm.gz", "other.wasm"] {
             fs::write(root.path().join(name), "x").expect("written");
         }
-        let snapshot = SourceDirectory::new(root.path()).read();
-        let [problem] = problems(&snapshot)[..] else {
-            panic!("one problem, not {snapshot:?}");
+        let contents = SourceDirectory::new(root.path()).read();
+        let [problem] = problems(&contents)[..] else {
+            panic!("one problem, not {contents:?}");
         };
         assert!(
             problem.contains("/nfs.wasm and ") && problem.contains("/nfs.wasm.gz are both"),
             "{problem}"
         );
-        assert_eq!(snapshot.candidates.len(), 1);
-        assert_eq!(snapshot.candidates[0].name, "other");
+        assert_eq!(contents.candidates.len(), 1);
+        assert_eq!(contents.candidates[0].name, "other");
     }
 
     #[test]
@@ -523,13 +523,13 @@ mod tests {
         fs::write(path("signed.wasm"), "x").expect("written");
         fs::write(path("signed.wasm.sig"), vec![b'x'; 70_000]).expect("written");
         fs::write(path("two words.wasm"), "x").expect("written");
-        let snapshot = SourceDirectory::new(root.path()).read();
-        let names: Vec<_> = snapshot
+        let contents = SourceDirectory::new(root.path()).read();
+        let names: Vec<_> = contents
             .candidates
             .iter()
             .map(|found| &found.name)
             .collect();
-        assert_eq!(names, ["good", "linked"], "{snapshot:?}");
+        assert_eq!(names, ["good", "linked"], "{contents:?}");
         for (file, reason) in [
             ("out.wasm", "leads out of the directory"),
             ("up.wasm.gz", "leads out of the directory"),
@@ -543,11 +543,11 @@ mod tests {
             ("signed.wasm.sig", "has 70000 bytes"),
             ("two words.wasm", "is no name of a component"),
         ] {
-            let told = problems(&snapshot);
+            let told = problems(&contents);
             let is_told = |problem: &&&str| problem.contains(file) && problem.contains(reason);
             assert_eq!(told.iter().filter(is_told).count(), 1, "{file}: {told:?}");
         }
-        assert_eq!(snapshot.problems.len(), 8, "{snapshot:?}");
+        assert_eq!(contents.problems.len(), 8, "{contents:?}");
     }
 
     #[test]
@@ -561,12 +561,12 @@ mod tests {
         look.left = 9;
         let names = ["a.wasm", "b.wasm", "c.wasm"].map(OsString::from);
         assert!(look.examine_all(&names).is_ok());
-        assert_eq!(look.snapshot.candidates.len(), 2);
-        assert!(problems(&look.snapshot)[0].contains("/c.wasm is left out"));
+        assert_eq!(look.contents.candidates.len(), 2);
+        assert!(problems(&look.contents)[0].contains("/c.wasm is left out"));
         for number in 0..260 {
             fs::write(root.path().join(format!("{number}.txt")), "").expect("written");
         }
-        let snapshot = SourceDirectory::new(root.path()).read();
-        assert!(only_problem(&snapshot).contains("more than 256 entries"));
+        let contents = SourceDirectory::new(root.path()).read();
+        assert!(only_problem(&contents).contains("more than 256 entries"));
     }
 }

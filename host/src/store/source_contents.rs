@@ -15,7 +15,7 @@ use crate::sys::OpenDirectory;
 
 /// One source, read.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct SourceContents {
     /// The directory, as the operator names it.
     pub source: PathBuf,
     /// In the order of their names; no name twice.
@@ -159,17 +159,17 @@ impl SourceProblem {
 
 /// All sources together. What two of them offer under one name counts in neither: nobody could tell which one is meant,
 /// and the order of two mounts must not decide it.
-pub fn join(snapshots: Vec<Snapshot>) -> Offer {
+pub fn join(sources: Vec<SourceContents>) -> Offer {
     let mut offer = Offer::default();
     let mut first_seen: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for snapshot in snapshots {
-        let mentioned = mentioned(&snapshot);
-        for candidate in snapshot.candidates {
+    for contents in sources {
+        let mentioned = mentioned(&contents);
+        for candidate in contents.candidates {
             if !first_seen.contains_key(&candidate.name) {
                 offer.candidates.insert(candidate.name.clone(), candidate);
             }
         }
-        offer.problems.extend(snapshot.problems);
+        offer.problems.extend(contents.problems);
         for (name, path) in mentioned {
             if let Some(first) = first_seen.get(&name) {
                 offer.candidates.remove(&name);
@@ -184,14 +184,14 @@ pub fn join(snapshots: Vec<Snapshot>) -> Offer {
 }
 
 /// Each name in a source once, also of what does not count there.
-fn mentioned(snapshot: &Snapshot) -> BTreeMap<String, PathBuf> {
-    let candidates = snapshot
+fn mentioned(contents: &SourceContents) -> BTreeMap<String, PathBuf> {
+    let candidates = contents
         .candidates
         .iter()
         .map(|candidate| (candidate.name.clone(), candidate.file.path.clone()));
-    let problems = snapshot.problems.iter().filter_map(|problem| {
+    let problems = contents.problems.iter().filter_map(|problem| {
         let name = problem.component.clone()?;
-        let path = snapshot.source.join(format!("{name}.wasm"));
+        let path = contents.source.join(format!("{name}.wasm"));
         Some((name, path))
     });
     problems.chain(candidates).collect()
