@@ -31,7 +31,7 @@
 //! | how a volume is locked | [`driver`]: `lock` |
 //! | where a CSI call is answered, and with which code | [`csi`]: `controller`, `node`, `status` |
 //! | what kubelet's FlexVolume caller reads | [`flexvolume`]: `reply` |
-//! | which condition an errno is, ESTALE among them | `worker::fault` |
+//! | which condition an errno is, ESTALE among them | `worker::errno` |
 //! | what a call's secrets may be used for, and what is made of them | [`grant`], `broker::secrets` |
 //! | mount(2) itself: of NFS and SMB, of disks | `worker::server`: `mount_remote`, `nfs`, `cifs`; `device::mount` |
 //! | options of a mount, and their flags | `worker::mount_flags` |

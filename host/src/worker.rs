@@ -10,7 +10,7 @@ pub mod server;
 
 mod command_line;
 mod device;
-mod fault;
+mod errno;
 mod https;
 mod job;
 mod job_limits;
@@ -31,7 +31,7 @@ pub use client::{CompileLimits, WorkerLimits};
 pub use device::{
     DeviceContent, DeviceOperation, DeviceReply, DeviceRequest, NamePattern, WantedDevice,
 };
-pub use fault::{Fault, FaultKind};
+pub use errno::{Fault, FaultKind};
 pub use https::{Body, Credentials, HttpsMessage, HttpsRequest, HttpsResponse};
 pub use job_limits::JobLimits;
 pub use measured::{Measured, Room};

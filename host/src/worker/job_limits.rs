@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Fault, FaultKind};
+use super::errno::{Fault, FaultKind};
 use super::slots::Quota;
 
 /// `[limits.jobs]`: of bulk work, each piece of which has a process of its own.

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Fault, FaultKind, kind_of, reason};
+use super::errno::{Fault, FaultKind, kind_of, reason};
 
 /// What a volume holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

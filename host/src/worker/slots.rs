@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::fault::{Fault, FaultKind};
+use super::errno::{Fault, FaultKind};
 use crate::sys::byte_lock::{ByteLocks, Hold};
 use crate::sys::lock_file::try_until;
 

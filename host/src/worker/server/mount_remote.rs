@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::target::{open_directory, open_target, own_mount_namespace, proc_path};
 use super::{cifs, nfs, selinux};
 use crate::volume::Access;
-use crate::worker::fault::kind_of;
+use crate::worker::errno::kind_of;
 use crate::worker::remote::is_smb;
 use crate::worker::{Fault, FaultKind, MountOptions, Remote, Reply, mount_flags};
 

@@ -16,7 +16,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, SFlag, fstat};
 
 use crate::volume::Access;
-use crate::worker::fault::{fault, io_fault};
+use crate::worker::errno::{fault, io_fault};
 use crate::worker::mount_flags::flags_shown;
 use crate::worker::{Fault, FaultKind, MountFlags, Reply, TargetKind};
 

@@ -12,7 +12,7 @@ use super::block::block_number;
 use super::find::Disk;
 use super::mount::{occupied, standing};
 use crate::volume::Access;
-use crate::worker::fault::fault;
+use crate::worker::errno::fault;
 use crate::worker::server::target::{bind_device, open_device_target};
 use crate::worker::{Fault, FaultKind, Reply};
 

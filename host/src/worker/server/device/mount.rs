@@ -11,7 +11,7 @@ use super::find::Disk;
 use super::superblock::{Family, FsType};
 use crate::sys::{MountEntry, device_beneath, mount_at, sysfs};
 use crate::volume::Access;
-use crate::worker::fault::fault;
+use crate::worker::errno::fault;
 use crate::worker::server::selinux;
 use crate::worker::server::target::{open_target, proc_path};
 use crate::worker::{Fault, FaultKind, MountOptions, Reply, mount_flags};

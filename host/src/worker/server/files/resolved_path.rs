@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::openat2::{Crossing, crossing, open_directory_beneath};
 use super::partial_name::is_partial;
-use crate::worker::fault::{kind_of, reason};
+use crate::worker::errno::{kind_of, reason};
 use crate::worker::{Fault, FaultKind};
 
 /// One name in an open directory. The name is a single component, so nothing done to it leads out.
