@@ -14,6 +14,7 @@
 
 mod answer;
 mod ask;
+mod ask_size;
 mod block_devices;
 mod driver_state;
 #[cfg_attr(
@@ -28,7 +29,7 @@ mod files;
 mod filesystem;
 mod guest_memory;
 mod handle;
-mod held;
+mod handle_table;
 mod http_exchange;
 mod https;
 mod known_value;
@@ -36,9 +37,9 @@ mod line;
 mod log;
 mod log_budget;
 mod mounts;
-mod name;
+mod name_length;
 #[cfg(feature = "compiler")]
-mod nobody;
+mod no_driver;
 mod private;
 #[cfg(test)]
 mod record;
@@ -46,12 +47,11 @@ mod redact;
 mod refusal_counts;
 mod secrets;
 mod signing;
-mod size;
 mod worker_broker;
 
+use ask_size::MAX_ASK_BYTES;
 use error::BrokerError;
 use secrets::masked;
-use size::MAX_ASK_BYTES;
 
 #[cfg(test)]
 pub(crate) use answer::Response;
@@ -67,7 +67,7 @@ pub(crate) use handle::{
     DeviceHandle, DirectoryHandle, EndpointHandle, Handle, SecretHandle, SigningKeyHandle,
     TargetHandle,
 };
-pub(crate) use held::{Purpose, Target};
+pub(crate) use handle_table::{Purpose, Target};
 #[cfg(feature = "compiler")]
 pub(crate) use known_value::value_of;
 pub(crate) use line::{Broker, CallReport, Violation};

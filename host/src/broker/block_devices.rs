@@ -11,7 +11,7 @@ use super::ask::{BlockDevicesAsk, Identity, MountOption};
 use super::error::BrokerError;
 use super::handle::{DeviceHandle, TargetHandle};
 use super::mounts::{check_option, nameable_option};
-use super::name::nameable;
+use super::name_length::nameable;
 use super::worker_broker::WorkerBroker;
 use crate::error::DriverError;
 use crate::grant::{BlockDevicesGrant, DevicePattern, GrantedFilesystems};

@@ -10,7 +10,7 @@ use super::ask::{HttpsAsk, Request};
 use super::error::BrokerError;
 use super::handle::EndpointHandle;
 use super::http_exchange::Peer;
-use super::name::nameable;
+use super::name_length::nameable;
 use super::private::Private;
 use super::worker_broker::WorkerBroker;
 use crate::error::DriverError;

@@ -7,9 +7,9 @@ use super::ask::{MountOption, MountsAsk, RemoteSource, SecretOption as WantedOpt
 use super::error::BrokerError;
 use super::files::check_path;
 use super::handle::{DirectoryHandle, TargetHandle};
-use super::held::{Purpose, Target};
+use super::handle_table::{Purpose, Target};
 use super::line::Violation;
-use super::name::nameable;
+use super::name_length::nameable;
 use super::secrets::secret_options;
 use super::worker_broker::WorkerBroker;
 use crate::error::DriverError;

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::ask::SecretsAsk;
 use super::error::BrokerError;
 use super::handle::SecretHandle;
-use super::name::nameable;
+use super::name_length::nameable;
 use super::worker_broker::WorkerBroker;
 
 use uses::granted;

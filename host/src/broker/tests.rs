@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::fake_worker::{FakeWorker, ask, broker_by, refused};
-use super::name::{MAX_NAME, nameable};
+use super::name_length::{MAX_NAME, nameable};
 use super::*;
 use crate::error::{Condition, DriverError, ErrorOrigin};
 use crate::grant::{BlockDevicesGrant, Capability, Grants, MountsGrant};

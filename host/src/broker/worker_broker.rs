@@ -6,7 +6,7 @@ use super::driver_state::DriverState;
 use super::error::BrokerError;
 use super::guest_memory::CallMemory;
 use super::handle::TargetHandle;
-use super::held::{HeldHandles, Target};
+use super::handle_table::{HandleTable, Target};
 use super::line::{CallReport, Violation};
 use super::log_budget::LogBudget;
 use super::signing::CallKeys;
@@ -29,7 +29,7 @@ pub(crate) struct WorkerBroker {
     pub(super) secrets: Secrets,
     /// Keys that were used already: one call signs with one key, whatever is refreshed meanwhile.
     pub(super) keys: CallKeys,
-    pub(super) held: HeldHandles,
+    pub(super) held: HandleTable,
     pub(super) report: CallReport,
     pub(super) is_over: bool,
 }
@@ -59,7 +59,7 @@ impl WorkerBroker {
             memory: bounds.memory,
             secrets: Secrets::default(),
             keys: CallKeys::default(),
-            held: HeldHandles::default(),
+            held: HandleTable::default(),
             report: CallReport::default(),
             is_over: false,
         }

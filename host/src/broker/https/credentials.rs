@@ -3,7 +3,7 @@
 use crate::broker::answer::Response;
 use crate::broker::ask::{BasicAuthentication, SecretHeader, User};
 use crate::broker::error::BrokerError;
-use crate::broker::name::nameable;
+use crate::broker::name_length::nameable;
 use crate::broker::private::Private;
 use crate::broker::secrets::{BasicUser, basic_authentication, mask};
 use crate::broker::worker_broker::WorkerBroker;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::broker::ask::SecretOption as WantedOption;
 use crate::broker::error::BrokerError;
 use crate::broker::handle::SecretHandle;
-use crate::broker::name::nameable;
+use crate::broker::name_length::nameable;
 use crate::error::DriverError;
 use crate::grant::{BasicPart, Capability, Grants, Refusal, SecretGrant, takes_label};
 use crate::volume::{Secret, Secrets};

@@ -81,11 +81,11 @@ impl Held {
 
 /// All that one call holds.
 #[derive(Debug, Default)]
-pub(super) struct HeldHandles(BTreeMap<u32, Held>);
+pub(super) struct HandleTable(BTreeMap<u32, Held>);
 
 macro_rules! kinds {
     ($($kind:ident($held:ty): $handle:ident, $insert:ident, $get:ident;)*) => {
-        impl HeldHandles {$(
+        impl HandleTable {$(
             pub(super) fn $insert(&mut self, held: $held) -> Result<$handle, Violation> {
                 match self.0.len() < MAX_HANDLES {
                     true => Ok($handle(self.hold(Held::$kind(held)))),
@@ -111,7 +111,7 @@ kinds! {
     Secret(String): SecretHandle, insert_secret, secret;
 }
 
-impl HeldHandles {
+impl HandleTable {
     pub(super) fn lend(&mut self, target: Target) -> TargetHandle {
         TargetHandle(self.hold(Held::Target(target)))
     }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_handle_is_good_for_its_kind_and_its_call() {
-        let (mut call, mut another) = (HeldHandles::default(), HeldHandles::default());
+        let (mut call, mut another) = (HandleTable::default(), HandleTable::default());
         let endpoint = call.insert_endpoint("ecs".into()).expect("room");
         assert_eq!(call.endpoint(endpoint), Ok(&"ecs".to_owned()));
         let key = SigningKeyHandle(endpoint.0);
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_was_given_back_is_gone_and_another_kind_cannot_be() {
-        let mut call = HeldHandles::default();
+        let mut call = HandleTable::default();
         let endpoint = call.insert_endpoint("ecs".into()).expect("room");
         assert!(call.give_back(DeviceHandle(endpoint.0).into()).is_err());
         assert_eq!(call.give_back(endpoint.into()), Ok(()));
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn handles_of_a_call_are_bounded() {
-        let mut call = HeldHandles::default();
+        let mut call = HandleTable::default();
         for _ in 0..MAX_HANDLES {
             call.insert_endpoint("ecs".into()).expect("room");
         }
