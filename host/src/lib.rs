@@ -42,11 +42,11 @@
 //! | the steps of a new version, how far it has come | [`store`]: `activate`, `version_progress` |
 //! | who follows directories and drivers' files | [`store`]: `updates`, `watcher_lock` |
 //! | which driver's file counts while somebody watches | [`store`]: `active`, `activated_driver` |
-//! | what an operator decides by name, and how a record changes then | [`store`]: `by_name`, `version_change` |
+//! | what an operator decides by name, and how a record changes then | [`store`]: `manual_activation`, `version_change` |
 //! | what a directory of new components holds, and when to look at it again | [`store`]: `source`, `watch` |
 //! | how a component is unpacked, and who signed it | [`store`]: `decompress`, `signature` |
-//! | what a new version takes away, and which old ones stay | [`store`]: `hold`, `retain` |
-//! | when a version gives way to the one before by itself | [`store`]: `trial`, `call_counts` |
+//! | what a new version takes away, and which old ones stay | [`store`]: `breaking_change`, `retain` |
+//! | when a version gives way to the one before by itself | [`store`]: `automatic_rollback`, `call_counts` |
 //! | how one process takes over from another | `sys::socket_name`, `csi::accept` |
 //! | whose the state directory is, and its format | `config::state_format` |
 //! | how kubelet learns of a driver, and what `/healthz` says | [`csi`]: `registration`, `health` |

@@ -9,8 +9,9 @@
 mod activate;
 mod activated_driver;
 mod active;
+mod automatic_rollback;
 #[cfg(feature = "compiler")]
-mod by_name;
+mod breaking_change;
 mod call_counts;
 #[cfg(feature = "compiler")]
 mod compile;
@@ -27,14 +28,14 @@ mod engine;
 mod entry_name;
 #[cfg(feature = "compiler")]
 mod file_rules;
-#[cfg(feature = "compiler")]
-mod hold;
 mod imports;
 #[cfg(feature = "compiler")]
 mod installed;
 #[cfg(feature = "compiler")]
 mod known_versions;
 mod manifest;
+#[cfg(feature = "compiler")]
+mod manual_activation;
 #[cfg(feature = "compiler")]
 mod retain;
 #[cfg(feature = "compiler")]
@@ -45,7 +46,6 @@ mod source;
 mod source_contents;
 #[cfg(feature = "compiler")]
 mod store_lock;
-mod trial;
 #[cfg(feature = "compiler")]
 mod updates;
 mod version_change;
@@ -61,8 +61,7 @@ pub use crate::worker::client::Priority;
 pub use activate::{Activation, Outcome};
 pub use activated_driver::or_activated;
 pub use active::{ActiveVersions, Version, VersionError};
-#[cfg(feature = "compiler")]
-pub use by_name::{ByNameError, VersionChange, activate_by_name, roll_back};
+pub use automatic_rollback::Trial;
 pub use call_counts::CallEnd;
 #[cfg(feature = "compiler")]
 pub use compile::{
@@ -90,6 +89,8 @@ pub use known_versions::DigestError;
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
 #[cfg(feature = "compiler")]
+pub use manual_activation::{ByNameError, VersionChange, activate_by_name, roll_back};
+#[cfg(feature = "compiler")]
 pub use retain::remove_unused;
 #[cfg(feature = "compiler")]
 pub use signature::{SignatureError, VerifiedBy, verify};
@@ -101,7 +102,6 @@ pub use source_contents::{
 };
 #[cfg(feature = "compiler")]
 pub use store_lock::hold_store;
-pub use trial::Trial;
 #[cfg(feature = "compiler")]
 pub use updates::{Updates, VersionsInUse};
 pub use version_change::{DecisionError, log_change};

@@ -3,18 +3,18 @@
 //! Whatever goes wrong, the version that serves goes on serving: nothing counts before the record is replaced, which is
 //! the last step. Calls that have begun finish on the version that they began with.
 
+mod activate_within;
 mod declared;
 mod failure;
-mod moment;
 mod notes;
 
 use std::path::Path;
 
+use super::breaking_change::what_it_takes_away;
 use super::compile::{check, compiled_before, manifest_of};
 use super::components::{ComponentBytes, keep};
 use super::decompress::decompress;
 use super::file_rules;
-use super::hold::what_it_takes_away;
 use super::imports;
 use super::installed::installed_version;
 use super::manifest::Manifest;

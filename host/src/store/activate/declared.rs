@@ -2,8 +2,8 @@
 
 use super::Activation;
 use crate::error::GuestText;
-use crate::store::by_name::{ByNameError, activate_by_name, reject_by_file};
 use crate::store::components::retained;
+use crate::store::manual_activation::{ByNameError, activate_by_name, reject_by_file};
 use crate::store::version_progress::{RefusedVersion, Step, Subject, VersionProgress};
 use crate::store::version_record::{Content, VersionRecord};
 use crate::sys;
