@@ -14,10 +14,10 @@ mod errno;
 mod https;
 mod job;
 mod job_limits;
-mod measured;
 mod mount_flags;
+mod process_slots;
 mod remote;
-mod slots;
+mod statfs;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -34,11 +34,11 @@ pub use device::{
 pub use errno::{Fault, FaultKind};
 pub use https::{Body, Credentials, HttpsMessage, HttpsRequest, HttpsResponse};
 pub use job_limits::JobLimits;
-pub use measured::{Measured, Room};
 pub use mount_flags::{
     MountOption, MountOptions, flag_words, is_for_every_filesystem, is_hosts_to_decide,
 };
 pub use remote::{Reached, Remote, SecretOption, Server, server_port, source_text};
+pub use statfs::{Measured, Room};
 
 /// Whoever carries out requests.
 pub trait WorkerClient: Send {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::job_limits::JobLimits;
-use super::slots::SlotFile;
+use super::process_slots::SlotFile;
 use super::{DirectoryOrigin, Fault, FaultKind, FileOperation, Reply};
 use crate::sys::remove_durably;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::errno::{Fault, FaultKind};
-use super::slots::Quota;
+use super::process_slots::Quota;
 
 /// `[limits.jobs]`: of bulk work, each piece of which has a process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

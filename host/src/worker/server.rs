@@ -2,7 +2,6 @@
 
 mod answer;
 mod archive;
-pub(super) mod bounds;
 mod cifs;
 mod compiler_limits;
 mod copy;
@@ -12,13 +11,14 @@ mod files;
 #[cfg(feature = "network")]
 mod https;
 pub(super) mod job;
-mod measure;
 mod mount_remote;
 mod network;
 mod nfs;
 mod selinux;
 mod serve;
+mod statfs;
 mod target;
+pub(super) mod work_limits;
 
 pub use compiler_limits::{is_compiler, serve_compiler};
 pub use device::missing_programs;

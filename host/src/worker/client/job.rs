@@ -26,7 +26,7 @@ use crate::sys::{Afterwards, Lock, LockError, create_root_only_directory, remove
 use crate::worker::command_line::JOB;
 use crate::worker::job::{Job, RESULT_LIFETIME, age, destination, take_result, unnoted};
 use crate::worker::job_limits::{Exceeded, JobLimits, in_time};
-use crate::worker::slots::{SlotFile, byte_of, unlocked};
+use crate::worker::process_slots::{SlotFile, byte_of, unlocked};
 use crate::worker::{DirectoryOrigin, Fault, FaultKind, FileOperation, Reply, Request};
 
 /// Whether the request is bulk work.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::sys::byte_lock::ByteLocks;
-use crate::worker::slots::{Quota, SlotFile};
+use crate::worker::process_slots::{Quota, SlotFile};
 use crate::worker::{Fault, JobLimits};
 
 /// `[limits.workers]`: of processes that work for one call each.

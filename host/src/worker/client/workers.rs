@@ -9,7 +9,7 @@ use super::process::{MountNamespace, Worker, is_for_the_network};
 use super::worker_settings::{Purpose, WorkSite};
 use crate::sys::Lock;
 use crate::sys::byte_lock::ByteLocks;
-use crate::worker::measured;
+use crate::worker::statfs;
 use crate::worker::{DirectoryOrigin, Fault, FaultKind, Reply, Request, WorkerClient};
 
 /// The workers of one call, started when first needed.
@@ -188,7 +188,7 @@ fn purpose(request: &Request) -> String {
             ..
         } => format!("working on {}", path.display()),
         Request::Unmount { target, .. } => format!("unmounting {}", target.display()),
-        Request::Measure { path } => measured::purpose(path),
+        Request::Measure { path } => statfs::purpose(path),
         Request::PrepareTarget { target, .. }
         | Request::RemoveTarget { target }
         | Request::BindDirectory { target, .. }

@@ -13,7 +13,6 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::bounds::Bounds;
 use super::files::atomic_create::Build;
 use super::files::attributes::{Attributes, SET_ID, copy_attributes, make_node, read_xattrs};
 use super::files::extents::ContentCopier;
@@ -21,6 +20,7 @@ use super::files::live_source::{open_file, open_source, still_there, within};
 use super::files::openat2::{Crossing, open_child, open_directory_beneath};
 use super::files::resolved_path::{ResolvedPath, failed};
 use super::files::tree::{Site, VANISHED, Visitor, identity, open_parent, tells_of_nothing, walk};
+use super::work_limits::Bounds;
 use crate::worker::{Fault, FaultKind, Reply};
 
 /// Copies a directory with all it holds, or a single file. `to` appears whole or not at all.

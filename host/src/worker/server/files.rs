@@ -36,9 +36,9 @@ use tree::{VANISHED, remove};
 use super::archive::extract::extract_archive;
 use super::archive::own_archives::Records;
 use super::archive::pack::archive_tree;
-use super::bounds::Bounds;
 use super::copy;
 use super::target::{open_directory, proc_path};
+use super::work_limits::Bounds;
 use crate::worker::{Entry, EntryKind, Fault, FaultKind, FileOperation, Properties, Reply, Usage};
 
 /// The contract's bound on a directory listing.

@@ -7,10 +7,10 @@ use std::io::{self, Read};
 use cap_std::fs::Dir;
 use zeroize::Zeroizing;
 
-use super::bounds::{Bounds, Ending, Endings};
 use super::directories::Directories;
 use super::files;
 use super::files::resolved_path::failed;
+use super::work_limits::{Bounds, Ending, Endings};
 use crate::sys::{rlimit, write_durably};
 use crate::worker::job::{Job, RESULT_LIFETIME, age, destination, take_result};
 use crate::worker::{DirectoryOrigin, Fault, Reply};

@@ -7,9 +7,9 @@ use std::path::Path;
 use nix::sys::stat::{Mode, umask};
 
 use super::answer::answer_all;
-use super::bounds::Bounds;
 use super::directories::Directories;
-use super::{device, files, job, measure, mount_remote, network, target};
+use super::work_limits::Bounds;
+use super::{device, files, job, mount_remote, network, statfs, target};
 use crate::sys::{give_up_inherited_lock, rlimit};
 use crate::worker::command_line::{JOB, MEASURE, NETWORK, WORKER_NAME};
 use crate::worker::{Fault, FaultKind, Reply, Request};
@@ -41,7 +41,7 @@ pub fn serve_worker(purpose: Option<&OsStr>) -> io::Result<()> {
     }
     if purpose == Some(OsStr::new(MEASURE)) {
         rlimit::bound_memory(MEMORY_BYTES)?;
-        return measure::serve();
+        return statfs::serve();
     }
     if purpose == Some(OsStr::new(NETWORK)) {
         rlimit::bound_memory(MEMORY_BYTES)?;
@@ -106,7 +106,7 @@ fn carry_out(
             access,
         } => target::bind_mount(&from, &target, access),
         Request::Unmount { target, flags } => target::unmount(&target, flags),
-        Request::Measure { path } => measure::carry_out(&path),
+        Request::Measure { path } => statfs::carry_out(&path),
         Request::OpenDirectory { directory } => directories.open(&directory).map(|_| Reply::Done),
         Request::Files {
             directory,

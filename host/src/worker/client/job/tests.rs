@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::worker::client::worker_settings::WorkerLimits;
-use crate::worker::server::bounds::Endings;
 use crate::worker::server::job::{carry_out, watch};
+use crate::worker::server::work_limits::Endings;
 
 /// A worker that is a thread; it holds the lock as the process would.
 struct Threaded {

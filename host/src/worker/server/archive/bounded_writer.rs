@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::worker::server::bounds::Bounds;
+use crate::worker::server::work_limits::Bounds;
 
 /// A file that is written within bounds.
 #[derive(Debug)]

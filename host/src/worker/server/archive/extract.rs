@@ -29,7 +29,6 @@ use super::own_archives::Records;
 use super::privileged_attributes::{Waiting, WaitingList, What};
 use super::reader::{Found, TarReader};
 use super::sha256_stream::Sha256Stream;
-use crate::worker::server::bounds::Bounds;
 use crate::worker::server::files::atomic_create::Build;
 use crate::worker::server::files::attributes::{
     Attributes, SET_ID, Xattr, hold, is_capability, make_node, opens_nothing,
@@ -39,6 +38,7 @@ use crate::worker::server::files::openat2::open_child;
 use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
 use crate::worker::server::files::tree::{Identity, identity};
 use crate::worker::server::target::proc_path;
+use crate::worker::server::work_limits::Bounds;
 use crate::worker::{Fault, FaultKind, Reply, Withheld};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

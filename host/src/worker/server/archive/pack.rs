@@ -25,7 +25,6 @@ use super::bounded_writer::Counted;
 use super::own_archives::Records;
 use super::sha256_stream::Sha256Stream;
 use super::{BLOCK, BUFFER, MAX_EXTENTS, XATTR_PREFIX};
-use crate::worker::server::bounds::Bounds;
 use crate::worker::server::files::atomic_create::Build;
 use crate::worker::server::files::attributes::{
     Attributes, SET_ID, Timestamp, Xattr, is_capability, is_content, opens_nothing, read_xattrs,
@@ -36,6 +35,7 @@ use crate::worker::server::files::resolved_path::{ResolvedPath, failed};
 use crate::worker::server::files::tree::{
     Site, VANISHED, Visitor, identity, tells_of_nothing, walk,
 };
+use crate::worker::server::work_limits::Bounds;
 use crate::worker::{Compression, Fault, FaultKind, Reply};
 
 /// Bytes that a header has for a path; a longer one becomes a pax record.

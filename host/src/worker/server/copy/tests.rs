@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 
-use super::super::bounds::Endings;
 use super::super::files::open_local;
+use super::super::work_limits::Endings;
 use super::*;
 use crate::worker::JobLimits;
 

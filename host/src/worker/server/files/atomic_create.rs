@@ -25,7 +25,7 @@ use super::openat2::open_child;
 use super::partial_name::{SUFFIX, partial_name};
 use super::resolved_path::{ResolvedPath, failed};
 use super::tree::identity;
-use crate::worker::server::bounds::Bounds;
+use crate::worker::server::work_limits::Bounds;
 use crate::worker::{Fault, FaultKind, Reply};
 
 /// Of new files: the contract has `set-mode` for those who want more.

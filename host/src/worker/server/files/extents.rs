@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{SeekFrom, copy_file_range, fstat, ioctl_ficlone, seek};
 use rustix::io::Errno;
 
-use crate::worker::server::bounds::Bounds;
+use crate::worker::server::work_limits::Bounds;
 
 /// Per call into the kernel: large enough to cost nothing, small enough that a kill is not kept waiting.
 const CHUNK: usize = 64 << 20;

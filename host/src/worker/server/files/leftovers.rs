@@ -20,7 +20,7 @@ use super::openat2::open_child;
 use super::partial_name::{aside_name, begun_at, is_partial, partial_name};
 use super::resolved_path::{ResolvedPath, failed};
 use super::tree::remove_within;
-use crate::worker::server::bounds::Bounds;
+use crate::worker::server::work_limits::Bounds;
 use crate::worker::{Fault, FaultKind};
 
 /// A small file is written within a call, and no call is so long.

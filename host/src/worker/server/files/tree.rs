@@ -15,7 +15,7 @@ use rustix::io::{self, Errno, fcntl_dupfd_cloexec};
 
 use super::openat2::{crossing, open_child};
 use super::resolved_path::failed;
-use crate::worker::server::bounds::Bounds;
+use crate::worker::server::work_limits::Bounds;
 use crate::worker::{Fault, FaultKind};
 
 /// Which file it is, whatever it is called.

@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, raise};
 
 use crate::sys::byte_lock::ByteLocks;
 use crate::worker::job::Job;
-use crate::worker::server::bounds::{Ending, Endings};
+use crate::worker::server::work_limits::{Ending, Endings};
 
 /// Time to take away what was made, before the process is ended all the same: a million files and more. What is left
 /// then goes with the next work in that directory.

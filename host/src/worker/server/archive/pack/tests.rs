@@ -7,8 +7,8 @@ use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 use super::*;
 use crate::worker::JobLimits;
 use crate::worker::server::archive::extract;
-use crate::worker::server::bounds::Endings;
 use crate::worker::server::files::open_local;
+use crate::worker::server::work_limits::Endings;
 
 mod limits;
 mod privileges;

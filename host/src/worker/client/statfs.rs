@@ -10,7 +10,7 @@ use super::pool::Pool;
 use super::stats::WorkerCounters;
 use crate::sys::{MountEntry, ToldBy};
 use crate::worker::command_line::MEASURE;
-use crate::worker::measured::{Measured, measured, measured_filesystem, purpose};
+use crate::worker::statfs::{Measured, measured, measured_filesystem, purpose};
 use crate::worker::{Fault, FaultKind, Reply, Request};
 
 /// Filesystems of this kernel's own, which answer statfs(2) from memory: no server, no daemon, no disk is asked.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::answer::answer_all;
 use crate::worker::command_line::IDLE;
-use crate::worker::measured::measured;
+use crate::worker::statfs::measured;
 use crate::worker::{Fault, FaultKind, Reply, Request};
 
 /// The whole life of such a worker; the caller exits afterwards.
