@@ -10,7 +10,7 @@ mod compile;
 mod health;
 mod inspect;
 mod install;
-mod printed;
+mod json_output;
 mod rollback;
 mod run;
 mod serve;

@@ -22,7 +22,7 @@ use drivebay::log_file::LogFile;
 use drivebay::volume::DriverName;
 use serde_json::Value;
 
-use super::printed::printed;
+use super::json_output::printed;
 use arguments::pair;
 
 /// Carry out one operation of a configured driver.

@@ -14,8 +14,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::Paths;
 
+use super::json_output::printed;
 use super::output;
-use super::printed::printed;
 use processes::Process;
 use report::report;
 use versions::DriverVersions;

@@ -5,7 +5,7 @@
 //! rename, and after those that it names. `.installed` there says what was written, by path and digest, before it is: what
 //! has another content is the operator's own, and is neither replaced nor removed.
 
-mod written;
+mod installed_list;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use super::{DriverConfig, DriverFile, Paths};
 use crate::digest::sha256_hex;
 use crate::sys;
 use crate::volume::DriverName;
-use written::Written;
+use installed_list::Written;
 
 /// Beneath either directory.
 const DRIVERS: &str = "drivers.d";

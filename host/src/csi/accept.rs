@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::linger::Connection;
+use super::graceful_close::Connection;
 use crate::driver::Driver;
 use crate::sys::SocketName;
 

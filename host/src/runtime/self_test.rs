@@ -1,7 +1,7 @@
 //! A component that was just compiled is tried: it is asked who it is, and then what a driver's callers will ask it, as far
 //! as that changes nothing.
 
-mod dry_pass;
+mod read_only_calls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ pub(crate) fn self_test(
         description: description.clone(),
         ..manifest(interfaces)
     });
-    dry_pass::run(guest, nobodys_call).map_err(SelfTestError::Broken)?;
+    read_only_calls::run(guest, nobodys_call).map_err(SelfTestError::Broken)?;
     Ok(description)
 }
 

@@ -24,8 +24,8 @@ use tokio_stream::{Stream, StreamExt};
 use super::connections::{Connections, Peer};
 use super::{Metrics, MetricsAddress};
 use crate::csi::accept::{Acceptor, TakeBack};
+use crate::csi::graceful_close::Connection;
 use crate::csi::health::Health;
-use crate::csi::linger::Connection;
 use crate::sys::{self, SocketName};
 
 /// From accepting to the last byte, which takes milliseconds.
