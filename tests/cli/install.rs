@@ -288,5 +288,9 @@ fn inspect_prints_a_strangers_words_harmlessly() {
         .drivebay(&["inspect", &file.to_string_lossy()])
         .output()
         .expect("drivebay runs");
-    assert!(!output.stdout.contains(&0x1b), "{}", said(&output));
+    for stream in [&output.stdout, &output.stderr] {
+        assert!(!stream.contains(&0x1b), "{}", stream.escape_ascii());
+    }
+    let refused = String::from_utf8_lossy(&output.stderr);
+    assert!(refused.contains("wrong name: \"bad"), "{refused}");
 }

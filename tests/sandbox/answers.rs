@@ -598,6 +598,15 @@ fn a_description_that_cannot_be_one_is_refused_before_anything_is_installed() {
             "wrong name: \"a\\nb\" holds the character U+000A",
         ),
         (
+            json!({"name": "Host Dir!"}),
+            "wrong name: \"Host Dir!\" has something else than ASCII letters, digits",
+        ),
+        (json!({"name": ".."}), "or begins with \".\""),
+        (
+            json!({"version": "v1"}),
+            "wrong version: \"v1\" is none of semantic versioning, such as \"1.2.3\": unexpected character 'v'",
+        ),
+        (
             json!({"version": "x".repeat(129)}),
             "wrong version, in bytes: there are 129, and 128 may be",
         ),

@@ -135,15 +135,20 @@ fn untrusted(file: &Path, error: sys::TrustError) -> ConfigError {
 /// # Errors
 /// The first thing that is wrong, with the key.
 pub fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError> {
+    let name = file
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    if !is_plain_name(&name) {
+        return Err(ConfigError::Name {
+            file: file.to_owned(),
+        });
+    }
     let table: Table = toml::from_str(text).map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),
         reason: error.to_string().trim().replace('\n', " "),
     })?;
     let mut root = Section::root(file, &table);
-    let name = file
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default();
     let component = root
         .string("component")?
         .ok_or_else(|| root.missing("component"))?;
@@ -344,6 +349,18 @@ mod tests {
             attach("flexvolume-attach = \"on-mount\""),
             FlexVolumeAttach::OnMount
         );
+    }
+
+    #[test]
+    fn a_file_that_cannot_name_a_driver_is_an_error_whatever_it_says() {
+        for name in ["Host Dir!.toml", ".nfs.toml", "n\u{e9}s.toml"] {
+            let file = Path::new("/etc/drivebay/drivers.d").join(name);
+            let error = parse_driver(&file, "component = \"nfs\"").expect_err(name);
+            assert!(
+                error.to_string().contains("cannot name a driver"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -22,6 +22,12 @@ pub enum ConfigError {
         key: String,
         nearest: Option<String>,
     },
+    /// It stands in paths, metrics, logs and commands.
+    #[error(
+        "{} cannot name a driver: without .toml its name has to be ASCII letters, digits, \"-\", \"_\" and \".\", with no dot in front",
+        file.display()
+    )]
+    Name { file: PathBuf },
     #[error("{}: {key} {reason}", file.display())]
     BadValue {
         file: PathBuf,

@@ -9,6 +9,7 @@ use super::validate::Answered;
 use super::{CallSetup, Guest};
 use crate::bindings::exports::drivebay::driver as exports;
 use crate::broker::value_of;
+use crate::config::is_plain_name;
 use crate::error::{DriverError, GuestText};
 use crate::runtime::state::State;
 use crate::store::{Description, Export, Need, Parameter, Scope};
@@ -42,8 +43,8 @@ impl Guest {
         })?;
         let answered = self.answered("identity.describe");
         Ok(Description {
-            name: name(answered, "name", said.name)?,
-            version: name(answered, "version", said.version)?,
+            name: plain_name(answered, said.name)?,
+            version: version(answered, said.version)?,
             summary: GuestText::sentence(&said.summary),
             parameters: parameters(answered, said.parameters)?,
         })
@@ -89,6 +90,31 @@ fn name(answered: Answered<'_>, field: &str, said: String) -> Result<GuestText, 
     answered.count(&format!("{field}, in bytes"), said.len(), LONGEST_NAME)?;
     let plain = answered.word(field, said)?;
     Ok(GuestText::name(&plain))
+}
+
+/// It stands in metrics, logs and commands; and the operator names the component's file and the driver's file after it.
+fn plain_name(answered: Answered<'_>, said: String) -> Result<GuestText, DriverError> {
+    let said = name(answered, "name", said)?;
+    match is_plain_name(&said) {
+        true => Ok(said),
+        false => Err(answered.wrong(
+            "name",
+            format!(
+                "{said:?} has something else than ASCII letters, digits, \"-\", \"_\" and \".\", or begins with \".\""
+            ),
+        )),
+    }
+}
+
+fn version(answered: Answered<'_>, said: String) -> Result<GuestText, DriverError> {
+    let said = name(answered, "version", said)?;
+    match semver::Version::parse(&said) {
+        Ok(_) => Ok(said),
+        Err(error) => Err(answered.wrong(
+            "version",
+            format!("{said:?} is none of semantic versioning, such as \"1.2.3\": {error}"),
+        )),
+    }
 }
 
 /// In no scope one is there twice, whatever its case.
