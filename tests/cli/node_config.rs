@@ -43,6 +43,34 @@ impl Pod {
         command
     }
 
+    /// `drivebay install --watch` in the pod, which puts shims in place.
+    fn watch(&self, arguments: &[&str]) -> Watching {
+        let said = fs::File::create(self.node.path("watch.log")).expect("writable");
+        let plugins = self.node.path("plugins");
+        let mut command = self.install(&["--watch", "--plugin-dir", text(&plugins)]);
+        let command = command.args(arguments);
+        command.stderr(said.try_clone().expect("open"));
+        Watching(command.stdout(said).spawn().expect("drivebay runs"))
+    }
+
+    /// Waits until `install` has said it.
+    #[track_caller]
+    fn hears(&self, words: &str) {
+        let said = || fs::read_to_string(self.node.path("watch.log")).expect("readable");
+        eventually(words, || said().contains(words));
+    }
+
+    fn shim(&self) -> PathBuf {
+        self.node.path("plugins/drivebay~local/local")
+    }
+
+    /// kubelet probes a shim as soon as it is there.
+    #[track_caller]
+    fn kubelet_finds_the_shim(&self) {
+        eventually("the shim", || self.shim().exists());
+        self.node.call(&["init"]).succeeds();
+    }
+
     /// As the node has it.
     fn copy(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.node.path("etc").join(name)).ok()
@@ -93,6 +121,58 @@ fn a_file_that_the_operator_wrote_on_the_node_stays_and_install_says_so() {
     );
     // All else was done.
     assert!(pod.node.path("state/components/local.wasm").exists());
+}
+
+#[test]
+fn a_driver_whose_file_was_not_copied_has_no_shim() {
+    let pod = Pod::new();
+    pod.node.add_driver("local", "component = \"mine\"\n");
+    let plugins = pod.node.path("plugins");
+    let component = guest("local");
+    let arguments = ["--plugin-dir", text(&plugins), text(&component)];
+    let output = pod.install(&arguments).output().expect("drivebay runs");
+    assert!(!output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        said.contains("driver local: its shim waits: its file in"),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(&plugins).expect("there").count(), 0);
+}
+
+#[test]
+fn a_shim_comes_when_its_drivers_file_is_accepted_and_stays_when_a_later_one_is_not() {
+    let pod = Pod::new();
+    fs::write(pod.file("local"), "component = 7\n").expect("writable");
+    let watching = pod.watch(&[text(&guest("local"))]);
+    pod.hears("driver local: its shim waits: ");
+    assert!(!pod.shim().exists());
+    pod.configure("local", "");
+    pod.kubelet_finds_the_shim();
+    fs::write(pod.file("local"), "component = \n").expect("writable");
+    pod.hears("is not valid TOML");
+    pod.kubelet_finds_the_shim();
+    fs::remove_file(pod.file("local")).expect("there");
+    eventually("the copy to go", || {
+        pod.copy("drivers.d/local.toml").is_none()
+    });
+    assert!(pod.shim().exists());
+    drop(watching);
+}
+
+#[test]
+fn a_shim_waits_for_its_drivers_component() {
+    let pod = Pod::new();
+    let source = pod.node.path("source");
+    fs::create_dir_all(&source).expect("writable");
+    let watching = pod.watch(&["--components-from", text(&source)]);
+    pod.hears("driver local: its shim waits: there is no component \"local\"");
+    assert!(!pod.shim().exists());
+    let beside = pod.node.path("local.wasm");
+    fs::copy(guest("local"), &beside).expect("writable");
+    fs::rename(beside, source.join("local.wasm")).expect("writable");
+    pod.kubelet_finds_the_shim();
+    drop(watching);
 }
 
 #[test]

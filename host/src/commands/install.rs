@@ -1,20 +1,27 @@
 //! `drivebay install`: components into the store, code compiled, shim into kubelet's plugin directory.
 //!
-//! In this order, after the node's drivers' files, so that the first `init` finds everything ready. kubelet watches the plugin directory
-//! and probes on every change of a name that does not begin with a dot: a new driver appears by one rename
-//! of a whole directory, a new shim by one rename over the old one.
+//! In this order, after the node's drivers' files, so that the first `init` finds everything ready.
+//!
+//! ```text
+//! node_config   the drivers' files, where the shim on the node sees them
+//! program       a program in its place
+//! shims         the shim in kubelet's plugin directory, of each driver that is ready
+//! upkeep        --watch: files and shims follow what changes
+//! ```
 
 mod node_config;
+mod program;
+mod shims;
+mod upkeep;
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
-use drivebay::config::{self, DriverConfig, FlexVolumeName, Paths};
+use drivebay::config::{self, DriverConfig, Paths};
 use drivebay::log_stream::{self, LogLevel};
 use drivebay::store::{self, ActiveVersions, ComponentBytes, VersionProgress, VersionRecord};
 use drivebay::sys;
@@ -23,6 +30,8 @@ use drivebay::worker::CompileLimits;
 use super::compile::LimitArguments;
 use super::sources::{Following, Sources};
 use node_config::NodeConfig;
+use shims::Shims;
+use upkeep::Upkeep;
 
 /// Install components and the shim on this node.
 #[derive(Debug, Args)]
@@ -59,8 +68,6 @@ impl Install {
         }
         drop(storing);
         let following = self.follow(paths, &drivers)?;
-        let copying = self.watch.then(|| self.node_config.follow(paths));
-        let copying = copying.transpose()?;
         for driver in &drivers {
             match self.compile(paths, driver) {
                 // What is followed, or somebody by hand, may still bring one that serves.
@@ -68,19 +75,27 @@ impl Install {
                 compiled => compiled?,
             }
         }
-        replace(&std::env::current_exe()?, &paths.compiler())?;
-        if let Some(plugin_dir) = &self.plugin_dir {
-            let shim = self.shim()?;
-            for driver in &drivers {
-                install_shim(plugin_dir, driver, &shim)?;
-            }
+        program::replace(&std::env::current_exe()?, &paths.compiler())?;
+        let mut shims = self.shims(paths)?;
+        if let Some(shims) = &mut shims {
+            shims.put(paths)?;
         }
         if self.watch {
+            let upkeep = Upkeep::new(paths, self.node_config.kept(paths), shims);
+            let kept = upkeep.follow()?;
             sys::wait_for_termination().context("cannot wait for signals")?;
-            drop((following, copying));
+            drop((following, kept));
             return Ok(ExitCode::SUCCESS);
         }
         copied.map(|()| ExitCode::SUCCESS)
+    }
+
+    fn shims(&self, paths: &Paths) -> anyhow::Result<Option<Shims>> {
+        let Some(plugin_dir) = self.plugin_dir.clone() else {
+            return Ok(None);
+        };
+        let node = self.node_config.node(paths);
+        Ok(Some(Shims::new(plugin_dir, self.shim()?, node)))
     }
 
     /// Whoever stays serves the other drivers while one has a wrong file.
@@ -206,75 +221,4 @@ fn allowed_by(drivers: &[DriverConfig], component: &str) -> CompileLimits {
             memory_bytes: one.memory_bytes.max(other.memory_bytes),
         })
         .unwrap_or_default()
-}
-
-fn install_shim(plugin_dir: &Path, driver: &DriverConfig, shim: &Path) -> anyhow::Result<()> {
-    let Some(name) = &driver.flexvolume else {
-        return Ok(());
-    };
-    let directory = plugin_dir.join(name.directory());
-    if directory.is_dir() {
-        replace(shim, &directory.join(&name.driver))?;
-    } else {
-        create(plugin_dir, &directory, name, shim)?;
-    }
-    say!(
-        "driver {}: shim at {}",
-        driver.name,
-        directory.join(&name.driver).display()
-    );
-    Ok(())
-}
-
-/// The directory appears with the executable in it.
-fn create(
-    plugin_dir: &Path,
-    directory: &Path,
-    name: &FlexVolumeName,
-    shim: &Path,
-) -> anyhow::Result<()> {
-    let hidden = plugin_dir.join(format!(".{}", name.directory()));
-    make_directory(&hidden)?;
-    replace(shim, &hidden.join(&name.driver))?;
-    fs::rename(&hidden, directory).with_context(|| format!("cannot create {}", directory.display()))
-}
-
-/// Copies an executable over another by a rename; whoever runs the old one keeps it.
-fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let program = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-    let directory = to.parent().context("an executable needs a directory")?;
-    make_directory(directory)?;
-    // What lies there is run as root.
-    sys::check_directory(directory).with_context(|| format!("cannot install {}", to.display()))?;
-    remove_unfinished(directory, to);
-    if is_installed(to, &program) {
-        return Ok(());
-    }
-    sys::write_program_durably(to, &program)
-        .with_context(|| format!("cannot write {}", to.display()))
-}
-
-/// For everyone to look into and for root to write, whatever the umask is.
-fn make_directory(directory: &Path) -> anyhow::Result<()> {
-    let mut made = fs::DirBuilder::new();
-    made.recursive(true)
-        .mode(0o755)
-        .create(directory)
-        .with_context(|| format!("cannot create {}", directory.display()))
-}
-
-/// What installs that were killed have left.
-fn remove_unfinished(directory: &Path, program: &Path) {
-    sys::remove_leftovers(directory, program);
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    // Of a version that had this one name for it.
-    let _ = fs::remove_file(directory.join(format!(".{name}.new")));
-}
-
-/// Whether it is that very program already, and nobody else's to write.
-fn is_installed(file: &Path, program: &[u8]) -> bool {
-    let is_ours =
-        |found: fs::Metadata| found.is_file() && found.permissions().mode() & 0o7777 == 0o755;
-    fs::symlink_metadata(file).is_ok_and(is_ours)
-        && sys::read_trusted(file).is_ok_and(|present| present == program)
 }

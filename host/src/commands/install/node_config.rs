@@ -1,13 +1,10 @@
 //! `--config-to`: the drivers' files of this process, where the FlexVolume shim on the node sees them.
 
 use std::path::PathBuf;
-use std::thread;
-use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, Copied, KeyFiles, NodeCopy, Paths};
-use drivebay::store::{POLL_INTERVAL, Stopper, Watch, Woken};
 
 /// Where the node's configuration lies.
 #[derive(Debug, Args)]
@@ -21,18 +18,24 @@ pub(super) struct NodeConfig {
     with_keys: bool,
 }
 
-/// Ends the thread that copies when it is dropped.
+/// The node's files, kept as the pod's are.
 #[derive(Debug)]
-pub(super) struct Copying(Stopper);
-
-impl Drop for Copying {
-    /// Nobody waits for a copy that has begun: each file is replaced as a whole.
-    fn drop(&mut self) {
-        self.0.stop();
-    }
+pub(super) struct KeptCopy {
+    copy: NodeCopy,
+    /// What was wrong when they were looked at last.
+    told: Vec<String>,
 }
 
 impl NodeConfig {
+    /// Where the shim on the node finds what.
+    pub(super) fn node(&self, paths: &Paths) -> Paths {
+        let config = self.directory.clone();
+        Paths {
+            config: config.unwrap_or_else(|| paths.config.clone()),
+            ..paths.clone()
+        }
+    }
+
     fn copy(&self, paths: &Paths) -> Option<NodeCopy> {
         let directory = self.directory.clone()?;
         let keys = match self.with_keys {
@@ -69,33 +72,17 @@ impl NodeConfig {
         Ok(())
     }
 
-    /// Copies what changes, on a thread of its own: also while another process of the node follows new versions.
-    pub(super) fn follow(&self, paths: &Paths) -> anyhow::Result<Option<Copying>> {
-        let Some(copy) = self.copy(paths) else {
-            return Ok(None);
-        };
-        let watch = Watch::new([paths.drivers()], POLL_INTERVAL);
-        let watch = watch.context("cannot follow drivers' files")?;
-        let (stopper, paths) = (watch.stopper(), paths.clone());
-        thread::Builder::new()
-            .name("config".to_owned())
-            .spawn(move || copy_until_stopped(&copy, &paths, watch))
-            .context("cannot start the thread that copies drivers' files")?;
-        Ok(Some(Copying(stopper)))
+    /// For whoever stays.
+    pub(super) fn kept(&self, paths: &Paths) -> Option<KeptCopy> {
+        let told = Vec::new();
+        self.copy(paths).map(|copy| KeptCopy { copy, told })
     }
 }
 
-fn update(copy: &NodeCopy, paths: &Paths) -> anyhow::Result<Copied> {
-    let drivers = config::load_each_driver(paths)?;
-    copy.update(&drivers)
-        .context("cannot copy drivers' files to the node")
-}
-
-/// What a driver's file names lies in directories that nobody watches: they are looked at now and then.
-fn copy_until_stopped(copy: &NodeCopy, paths: &Paths, mut watch: Watch) {
-    let mut told = Vec::new();
-    loop {
-        let problems = match update(copy, paths) {
+impl KeptCopy {
+    /// Makes them what the pod's are now, and says in the log what was done, and once what is wrong for as long as it is.
+    pub(super) fn update(&mut self, paths: &Paths) {
+        let problems = match update(&self.copy, paths) {
             Ok(copied) => {
                 for place in copied.written.iter().chain(&copied.removed) {
                     tracing::info!(file = %place.display(), "the node's copy of a driver's file was brought up to date");
@@ -104,13 +91,16 @@ fn copy_until_stopped(copy: &NodeCopy, paths: &Paths, mut watch: Watch) {
             }
             Err(error) => vec![format!("{error:#}")],
         };
-        // Each once, for as long as it is so.
+        let told = &self.told;
         for problem in problems.iter().filter(|problem| !told.contains(*problem)) {
             tracing::warn!(problem, "the node's copy of drivers' files is not as here");
         }
-        told = problems;
-        if watch.wait(Instant::now() + POLL_INTERVAL) == Woken::Stopped {
-            return;
-        }
+        self.told = problems;
     }
+}
+
+fn update(copy: &NodeCopy, paths: &Paths) -> anyhow::Result<Copied> {
+    let drivers = config::load_each_driver(paths)?;
+    copy.update(&drivers)
+        .context("cannot copy drivers' files to the node")
 }
