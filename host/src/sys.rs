@@ -23,6 +23,7 @@ mod mountinfo;
 mod open_directory;
 mod owner;
 mod privileges;
+mod program;
 mod random;
 mod rate_limit;
 pub(crate) mod rlimit;
@@ -61,6 +62,7 @@ pub use mountinfo::{
 };
 pub use open_directory::{DirectoryIdentity, OpenDirectory};
 pub use privileges::{Privilege, Privileges};
+pub(crate) use program::while_no_program_is_written;
 pub use random::{fill_randomly, random_bytes};
 pub use rate_limit::count_in_window;
 pub use socket::is_listened_at;

@@ -17,6 +17,7 @@ mod job_limits;
 mod mount_flags;
 mod process_slots;
 mod remote;
+mod start;
 mod statfs;
 
 use std::net::IpAddr;

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use drivebay_tests::{Answer, Node, WatGuest, dist};
+use drivebay_tests::{Answer, Node, WatGuest, dist, write_script};
 
 const GRANTS: &str = "component = \"guest\"\nflexvolume = \"drivebay/guest\"\n[grants.mounts]\n";
 const SHIM: &str = "drivebay~guest/guest";
@@ -58,9 +58,7 @@ fn count_compiles(node: &Node) -> impl Fn() -> usize {
         count.display(),
         dist("drivebay").display()
     );
-    fs::remove_file(&compiler).expect("installed");
-    fs::write(&compiler, script).expect("writable");
-    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).expect("ours");
+    write_script(&compiler, &script);
     move || {
         fs::read_to_string(&count)
             .unwrap_or_default()

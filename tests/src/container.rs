@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 
-use crate::{Csi, Node, dist};
+use crate::{Csi, Node, copy_program, dist};
 
 /// A container's `securityContext`, where no privilege can be regained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,7 @@ impl Node {
         let program = self.path("usr/bin/drivebay");
         if !program.exists() {
             fs::create_dir_all(program.parent().expect("one")).expect("writable");
-            fs::copy(dist("drivebay"), &program).expect("writable");
-            open(&program, 0o755);
+            copy_program(&dist("drivebay"), &program);
             open(&self.path(""), 0o755);
         }
         let mut command = self.command(Path::new("/usr/bin/setpriv"));

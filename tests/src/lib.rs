@@ -30,6 +30,7 @@ mod node;
 mod options;
 mod plugin_manager;
 mod process;
+mod program;
 mod registration;
 mod sanity;
 mod serve_usage;
@@ -69,6 +70,7 @@ pub use plugin_manager::{Asked, PluginManager};
 pub use process::{
     PATIENCE, all_succeed_at_once, eventually, kill_hard, killed_after, moments, send,
 };
+pub use program::{copy_program, write_script};
 pub use registration::RegistrationSocket;
 pub use sanity::{Sanity, SanityOutcome};
 pub use serve_usage::{MemoryCgroup, ServeProcess};

@@ -141,7 +141,7 @@ const CONFINED: [(&str, &[&str], &str); 38] = [
     ),
     (
         "std::process::Command",
-        &["worker/client", "worker/server/device"],
+        &["worker/start.rs", "worker/client", "worker/server/device"],
         "workers are child processes, and the programs that they run",
     ),
     (

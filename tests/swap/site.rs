@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use drivebay_tests::{ConfigMap, Csi, Node, WatGuest, digest, guest, text};
+use drivebay_tests::{ConfigMap, Csi, Node, WatGuest, copy_program, digest, guest, text};
 use serde_json::Value;
 
 use crate::backend::{NAME, attaching, backend};
@@ -256,11 +256,10 @@ pub(crate) fn prepared(more: &str) -> (Node, ConfigMap) {
     }
     let directory = node.path("plugins").join("drivebay~swap");
     fs::create_dir_all(&directory).expect("writable");
-    fs::copy(
-        node.path("plugins/drivebay~local/local"),
-        directory.join(NAME),
-    )
-    .expect("installed");
+    copy_program(
+        &node.path("plugins/drivebay~local/local"),
+        &directory.join(NAME),
+    );
     node.add_driver(NAME, &grants(&node, more));
     let source = ConfigMap::at(&node, "source");
     (node, source)

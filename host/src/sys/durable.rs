@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{owner, random_bytes};
+use super::{owner, program, random_bytes};
 
 /// Why a file is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +39,10 @@ pub fn write_readable_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(directory_of(path), path, content, 0o644)
 }
 
-/// The same for a program that everyone may run.
+/// The same for a program that everyone may run, as soon as it is there.
 pub fn write_program_durably(path: &Path, content: &[u8]) -> io::Result<()> {
-    replace(directory_of(path), path, content, 0o755)
+    let written = |temporary: &Path| write_program(temporary, content);
+    replace_by(directory_of(path), path, written)
 }
 
 /// Makes a file that survives a crash, whole or not at all, readable by its owner alone.
@@ -61,9 +62,19 @@ pub fn create_durably(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 fn replace(unfinished: &Path, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    replace_by(unfinished, path, |temporary| {
+        write_new(temporary, content, mode)
+    })
+}
+
+fn replace_by(
+    unfinished: &Path,
+    path: &Path,
+    write: impl FnOnce(&Path) -> io::Result<File>,
+) -> io::Result<()> {
     let temporary = unfinished_name(unfinished, path)?;
     let written = (|| {
-        let _written = write_new(&temporary, content, mode)?;
+        let _written = write(&temporary)?;
         fs::rename(&temporary, path)?;
         File::open(directory_of(path))?.sync_all()
     })();
@@ -76,6 +87,24 @@ fn replace(unfinished: &Path, path: &Path, content: &[u8], mode: u32) -> io::Res
 
 /// Locked until it is closed.
 fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<File> {
+    let file = write_unsynced(path, content, mode)?;
+    file.sync_all()?;
+    Ok(file)
+}
+
+/// The same, but by a file that is open for reading alone: nobody has it open for writing any more.
+fn write_program(path: &Path, content: &[u8]) -> io::Result<File> {
+    let alone = program::while_no_process_starts();
+    let written = write_unsynced(path, content, 0o755)?;
+    let file = File::open(path)?;
+    file.lock_shared()?;
+    drop(written);
+    drop(alone);
+    file.sync_all()?;
+    Ok(file)
+}
+
+fn write_unsynced(path: &Path, content: &[u8], mode: u32) -> io::Result<File> {
     // Never one that is there, nor through a link, whoever made it.
     let mut file = OpenOptions::new()
         .write(true)
@@ -83,11 +112,10 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<File> {
         .mode(0o600)
         .open(path)?;
     // By this [`remove_unfinished`] tells it from what a killed writer left.
-    file.lock()?;
+    file.lock_shared()?;
     file.write_all(content)?;
     // Of the open file, and whatever the umask is.
     file.set_permissions(Permissions::from_mode(mode))?;
-    file.sync_all()?;
     Ok(file)
 }
 

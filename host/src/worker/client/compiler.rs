@@ -17,6 +17,7 @@ pub use compiler_process::{CompileLimits, CompileWorkerError, ask_compiler};
 
 use crate::sys::{TrustError, open_trusted};
 use crate::worker::command_line::THIS_PROGRAM;
+use crate::worker::start::start;
 
 /// Why it did not work.
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -61,7 +62,8 @@ pub fn run_compiler(
         clippy::disallowed_methods,
         reason = "sys is where child processes are made"
     )]
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env_clear()
         .envs(
@@ -73,9 +75,8 @@ pub fn run_compiler(
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(not_run)?;
+        .stderr(Stdio::piped());
+    let mut child = start(&mut command).map_err(not_run)?;
     let status = loop {
         match child.try_wait().map_err(not_run)? {
             Some(status) if status.success() => return Ok(()),

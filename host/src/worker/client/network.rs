@@ -95,25 +95,14 @@ mod tests {
 
     use super::super::pool;
     use super::*;
+    use crate::sys::write_program_durably;
 
     /// Workers of a few lines of shell; what they answer is a fault that says which process it was.
     fn workers(script: &str) -> (tempfile::TempDir, NetworkWorkers) {
         let directory = tempfile::tempdir().expect("a directory");
         let program = directory.path().join("worker");
-        // Written by another process: a file that is open for writing in this one, for another test's child
-        // to inherit, cannot be executed.
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "sys is where child processes are made"
-        )]
-        let written = std::process::Command::new("/bin/sh")
-            .args([
-                "-c",
-                r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 700 "$0""#,
-            ])
-            .args([program.as_os_str(), script.as_ref()])
-            .status();
-        assert!(written.expect("sh runs").success());
+        let script = format!("#!/bin/sh\n{script}\n");
+        write_program_durably(&program, script.as_bytes()).expect("writable");
         (directory, running(program))
     }
 

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::sys::Lock;
 use crate::sys::byte_lock::ByteLocks;
 use crate::worker::command_line::{Order, THIS_PROGRAM, WORKER_NAME};
+use crate::worker::start::start;
 use crate::worker::{Fault, FaultKind, HttpsRequest, Reply, Request};
 
 /// How long a killed worker may take to disappear before it counts as stuck in the kernel.
@@ -291,7 +292,7 @@ fn spawn_program(program: &Path, argument: &str, stderr: Stdio) -> Result<Pipes,
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(stderr);
-    let mut child = command.spawn().map_err(|error| not_started(&error))?;
+    let mut child = start(&mut command).map_err(|error| not_started(&error))?;
     match (child.stdin.take(), child.stdout.take()) {
         (Some(requests), Some(replies)) => Ok((child, requests, replies)),
         _ => Err(not_started(&"it has no pipes")),

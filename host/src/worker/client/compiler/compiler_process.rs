@@ -18,6 +18,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::worker::command_line::{COMPILE, PATIENCE, Priority, THIS_PROGRAM, WORKER_NAME};
+use crate::worker::start::start;
 
 /// A compiler that is given more of a node's processors is done little sooner.
 const MAX_THREADS: usize = 4;
@@ -227,8 +228,8 @@ fn spawn(limits: CompileLimits, priority: Priority) -> io::Result<Child> {
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+        .stderr(Stdio::piped());
+    start(&mut command)
 }
 
 fn ending(status: ExitStatus, last_words: &str) -> String {

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::worker::start::start;
 use crate::worker::{Fault, FaultKind};
 
 /// Where they are looked for.
@@ -59,8 +60,12 @@ impl Program {
             .try_clone_to_owned()
             .map_err(failed)?;
         let mut command = self.command(arguments);
-        let output = command.stdin(Stdio::from(lock)).output().map_err(failed)?;
-        Ok(Outcome(output))
+        command
+            .stdin(Stdio::from(lock))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = start(&mut command).map_err(failed)?;
+        Ok(Outcome(child.wait_with_output().map_err(failed)?))
     }
 
     /// Runs it with something to read, and so without the lock: only for what is over at once.
@@ -72,7 +77,7 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(failed)?;
+        let mut child = start(&mut command).map_err(failed)?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input.as_bytes()).map_err(failed)?;
         }

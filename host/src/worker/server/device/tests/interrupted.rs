@@ -3,6 +3,7 @@ use std::thread::sleep;
 
 use super::superblock::FsType;
 use super::*;
+use crate::worker::start::start;
 
 /// Everything up to the moment in which a worker is killed: the intent is noted, and mkfs runs.
 fn killed_while_formatting(disk: &LoopDisk, fs_type: FsType, after: Duration) {
@@ -17,7 +18,7 @@ fn killed_while_formatting(disk: &LoopDisk, fs_type: FsType, after: Duration) {
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     let starting = alone();
-    let mut mkfs = mkfs.spawn().expect("started");
+    let mut mkfs = start(&mut mkfs).expect("started");
     drop(starting);
     sleep(after);
     let _ = mkfs.kill();
