@@ -89,7 +89,7 @@ enum Command {
     AttachLimits(attach_limits::AttachLimits),
     /// Serve drivers to CSI callers
     Serve(serve::Serve),
-    /// Ask a running `serve` whether every driver is ready and known to kubelet; exits 0 or 1
+    /// Ask a running `serve` whether it answers, or whether every driver is ready and known to kubelet; exits 0 or 1
     Health(health::Health),
     /// Let another version of a driver's component serve at once
     Activate(activate::Activate),

@@ -49,7 +49,7 @@
 //! | when a version gives way to the one before by itself | [`store`]: `automatic_rollback`, `call_counts` |
 //! | how one process takes over from another | `sys::socket_name`, `csi::accept` |
 //! | whose the state directory is, and its format | `config::state_format` |
-//! | how kubelet learns of a driver, and what `/healthz` says | [`csi`]: `registration`, `health` |
+//! | how kubelet learns of a driver, and what `/readyz` says | [`csi`]: `registration`, `health` |
 //! | how many volumes a node can have | [`driver`]: `attach_limit` |
 //! | what a process has to be allowed for a driver | [`driver`]: `privileges` |
 //! | drivers' files that a pod brings to its node | [`config`]: `node_copy` |

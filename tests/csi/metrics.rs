@@ -293,16 +293,22 @@ fn an_address_that_is_taken_is_an_error_that_says_so() {
 }
 
 #[test]
-fn health_is_what_probe_says_and_names_the_driver() {
+fn readiness_is_what_probe_says_and_names_the_driver_and_liveness_is_another_question() {
     let node = willing_node();
     let csi = node.serve_with("hostile", &ANYWHERE);
-    let (head, body) = get(&address(&csi), "/healthz");
+    let (head, body) = get(&address(&csi), "/readyz");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert_eq!(body, "ok\n");
     fs::remove_file(node.path("state/components/hostile.wasm")).expect("installed");
-    let (head, body) = get(&address(&csi), "/healthz");
+    let (head, body) = get(&address(&csi), "/readyz");
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     assert!(body.starts_with("hostile: not ready: "), "{body}");
+    // A restart would bring no component.
+    for live in ["/livez", "/healthz"] {
+        let (head, body) = get(&address(&csi), live);
+        assert!(head.starts_with("HTTP/1.1 200 "), "{live}: {head}");
+        assert_eq!(body, "ok\n");
+    }
     let ready = csi.probe(proto::ProbeRequest {}).expect("alive").ready;
     assert_eq!(ready, Some(false));
     let (head, _) = ask(
@@ -453,7 +459,7 @@ fn health_is_told_while_strangers_say_nothing_or_a_little_at_a_time() {
     // More than are let in at once: the oldest have to go, and nobody waits for their time to be up.
     for count in [16, 200] {
         let strangers = strangers(&address, count);
-        let (head, body) = get(&address, "/healthz");
+        let (head, body) = get(&address, "/livez");
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         assert_eq!(body, "ok\n");
         let open = strangers

@@ -63,6 +63,18 @@ fn registry(node: &Node) -> PathBuf {
 /// What `drivebay health` prints, and whether it says that all is well.
 #[track_caller]
 fn health(node: &Node) -> (String, bool) {
+    answer_to(node, &[])
+}
+
+/// What it prints of the process alone.
+#[track_caller]
+fn is_alive(node: &Node) {
+    let answer = answer_to(node, &["--probe", "liveness"]);
+    assert_eq!(answer, ("ok\n".to_owned(), true));
+}
+
+#[track_caller]
+fn answer_to(node: &Node, question: &[&str]) -> (String, bool) {
     let [flag, address] = health_socket(node);
     let Output {
         status,
@@ -70,6 +82,7 @@ fn health(node: &Node) -> (String, bool) {
         stderr,
     } = node
         .drivebay(&["health", &flag, &address])
+        .args(question)
         .output()
         .expect("it runs");
     assert!(matches!(status.code(), Some(0 | 1)), "{status:?}");
@@ -147,6 +160,7 @@ fn kubelet_is_answered_while_the_driver_is_not_ready() {
     assert_eq!(info.name, NAME);
     assert!(info.endpoint.ends_with("/csi.sock"));
     is_unwell(&node, "hostile: not ready: ");
+    is_alive(&node);
     let ready = csi.probe(proto::ProbeRequest {}).expect("alive").ready;
     assert_eq!(ready, Some(false));
 }

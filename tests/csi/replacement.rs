@@ -381,7 +381,7 @@ fn the_address_for_metrics_goes_to_the_next_process_when_the_old_one_has_ended()
     let is_well = || {
         let mut answer = String::new();
         let asked = TcpStream::connect(&address).and_then(|mut connection| {
-            connection.write_all(b"GET /healthz HTTP/1.0\r\n\r\n")?;
+            connection.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
             connection.read_to_string(&mut answer)
         });
         asked.is_ok() && answer.starts_with("HTTP/1.0 200")

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use drivebay::csi::MetricsAddress;
 
 use super::output;
@@ -18,18 +18,39 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// A line for each driver.
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// Print what a `serve` says of its health: exit 0 where every driver is ready and kubelet knows it, 1 otherwise.
+/// Print what a `serve` says of its health: exit 0 where all is well, 1 otherwise.
 #[derive(Debug, Args)]
 pub(crate) struct Health {
+    /// What is asked
+    #[arg(long, value_enum, default_value_t = Probe::Readiness)]
+    probe: Probe,
     /// The --metrics-address of that `serve`: IP:PORT or unix:///path
     #[arg(long, value_name = "ADDRESS")]
     metrics_address: MetricsAddress,
 }
 
+/// By Kubernetes' names.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Probe {
+    /// Whether it answers at all: what a restart mends
+    Liveness,
+    /// Whether every driver is ready and kubelet knows it; if not, why
+    Readiness,
+}
+
+impl Probe {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Liveness => "/livez",
+            Self::Readiness => "/readyz",
+        }
+    }
+}
+
 impl Health {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let address = &self.metrics_address;
-        let answer = ask(address).with_context(|| {
+        let answer = ask(address, self.probe.path()).with_context(|| {
             format!("cannot ask at {address}; see that `drivebay serve` runs with that --metrics-address")
         })?;
         let Some((status, body)) = read(&answer) else {
@@ -44,25 +65,25 @@ impl Health {
     }
 }
 
-fn ask(address: &MetricsAddress) -> io::Result<String> {
+fn ask(address: &MetricsAddress, path: &str) -> io::Result<String> {
     match address {
         MetricsAddress::Tcp(address) => {
             let connection = TcpStream::connect_timeout(address, TIMEOUT)?;
             connection.set_read_timeout(Some(TIMEOUT))?;
             connection.set_write_timeout(Some(TIMEOUT))?;
-            exchange(connection)
+            exchange(connection, path)
         }
-        MetricsAddress::Unix(path) => {
-            let connection = UnixStream::connect(path)?;
+        MetricsAddress::Unix(socket) => {
+            let connection = UnixStream::connect(socket)?;
             connection.set_read_timeout(Some(TIMEOUT))?;
             connection.set_write_timeout(Some(TIMEOUT))?;
-            exchange(connection)
+            exchange(connection, path)
         }
     }
 }
 
-fn exchange(mut connection: impl Read + Write) -> io::Result<String> {
-    connection.write_all(b"GET /healthz HTTP/1.0\r\n\r\n")?;
+fn exchange(mut connection: impl Read + Write, path: &str) -> io::Result<String> {
+    connection.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
     connection.take(MAX_ANSWER).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())

@@ -48,8 +48,8 @@ pub(crate) struct Serve {
     /// or by the backend, if not given
     #[arg(long, env = "MAX_VOLUMES_PERNODE", value_name = "NUMBER")]
     max_volumes_per_node: Option<NonZeroU32>,
-    /// Serve Prometheus metrics there: /metrics, and /healthz; plain HTTP to everybody who can reach that IP:PORT, or
-    /// on a Unix socket that is root's alone, unix:///path
+    /// Serve Prometheus metrics there: /metrics, and /livez and /readyz; plain HTTP to everybody who can reach that
+    /// IP:PORT, or on a Unix socket that is root's alone, unix:///path
     #[arg(long, value_name = "ADDRESS")]
     metrics_address: Option<MetricsAddress>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Whether every driver can be called, and kubelet knows it: what `/healthz` says.
+//! Whether every driver can be called, and kubelet knows it: what `/readyz` says.
 //!
 //! Nothing here waits for a guest, a mount or the network, so that health is told while calls hang.
 

@@ -29,7 +29,7 @@
 //! drivers           what the drivers counted themselves
 //! registrations     which drivers kubelet has registered
 //! connections       which are being answered, and which has to go
-//! listener          GET /metrics and GET /healthz
+//! listener          GET /metrics, /livez and /readyz
 //! ```
 
 mod address;

@@ -1,8 +1,11 @@
-//! `GET /metrics` and `GET /healthz`, on a Unix socket beneath the run directory and, where the operator
-//! wants it, at an address or at a socket of that name.
+//! `GET /metrics`, `/livez` and `/readyz`, on a Unix socket beneath the run directory and, where the operator wants it, at
+//! an address or at a socket of that name.
 //!
 //! Small answers for few callers: one request a connection, some connections at once, each for a short time. kubelet
 //! restarts a process whose health it cannot ask, so that nobody else's connections may keep it from asking.
+//!
+//! The thread that answers here carries every call of the process: that it answers is all that `/livez` says, since a
+//! restart mends nothing else. `/healthz` is another name for it, as the CSI project's livenessprobe has it.
 
 use std::convert::Infallible;
 use std::io;
@@ -39,6 +42,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// All that there is to say.
+const OK: &str = "ok\n";
 
 /// What is told; clones share it.
 #[derive(Debug, Clone)]
@@ -137,7 +143,7 @@ async fn answer_at_name(
 }
 
 fn tell(address: &MetricsAddress) {
-    tracing::info!(%address, "metrics at /metrics, health at /healthz");
+    tracing::info!(%address, "metrics at /metrics, health at /livez and /readyz");
 }
 
 /// A socket of ours; removed when this is dropped.
@@ -293,18 +299,19 @@ fn answer(pages: &Pages, method: &Method, path: &str) -> Response<String> {
             Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
             Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
-        "/healthz" => health(&pages.health.troubles()),
+        "/livez" | "/healthz" => plain(StatusCode::OK, OK.to_owned()),
+        "/readyz" => readiness(&pages.health.troubles()),
         _ => plain(
             StatusCode::NOT_FOUND,
-            "there are /metrics and /healthz\n".to_owned(),
+            "there are /metrics, /livez and /readyz\n".to_owned(),
         ),
     }
 }
 
 /// One line for each driver with which something is wrong.
-fn health(troubles: &[String]) -> Response<String> {
+fn readiness(troubles: &[String]) -> Response<String> {
     match troubles {
-        [] => plain(StatusCode::OK, "ok\n".to_owned()),
+        [] => plain(StatusCode::OK, OK.to_owned()),
         troubles => plain(StatusCode::SERVICE_UNAVAILABLE, troubles.join("\n") + "\n"),
     }
 }
@@ -328,14 +335,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_two_paths_are_there_and_only_for_reading() {
+    fn few_paths_are_there_and_only_for_reading() {
         let pages = Pages {
             metrics: Metrics::of(&[]),
             health: Health::of(&[]),
         };
         let status = |method: Method, path: &str| answer(&pages, &method, path).status();
         assert_eq!(status(Method::GET, "/metrics"), StatusCode::OK);
-        assert_eq!(status(Method::HEAD, "/healthz"), StatusCode::OK);
+        for path in ["/livez", "/readyz", "/healthz"] {
+            assert_eq!(status(Method::HEAD, path), StatusCode::OK, "{path}");
+        }
         assert_eq!(status(Method::GET, "/"), StatusCode::NOT_FOUND);
         assert_eq!(status(Method::GET, "/metrics/"), StatusCode::NOT_FOUND);
         assert_eq!(
@@ -346,8 +355,8 @@ mod tests {
 
     #[test]
     fn each_driver_with_which_something_is_wrong_has_a_line() {
-        assert_eq!(health(&[]).status(), StatusCode::OK);
-        let response = health(&["nfs: not ready".to_owned(), "local: refused".to_owned()]);
+        assert_eq!(readiness(&[]).status(), StatusCode::OK);
+        let response = readiness(&["nfs: not ready".to_owned(), "local: refused".to_owned()]);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.body(), "nfs: not ready\nlocal: refused\n");
     }
