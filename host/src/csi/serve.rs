@@ -27,6 +27,12 @@ use crate::driver::missing_programs;
 use crate::error::DriverError;
 use crate::sys::{self, Predecessor, SocketName};
 
+/// Of a driver's two sockets, beside those of its calls: however many calls hang, a name is renewed and given up.
+const NAME_THREADS: usize = 2;
+
+/// The same of the socket for metrics.
+const METRICS_NAME_THREADS: usize = 1;
+
 /// After a signal to stop: how much longer than their deadline operations may take.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
@@ -103,8 +109,9 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
     };
     // This thread carries all messages, and does what waits for nothing: a second one would spend more on
     // handing over than on carrying. The work itself has threads of its own.
+    let of_drivers = (concurrency::THREADS + NAME_THREADS) * listening.len();
     let runtime = runtime::Builder::new_current_thread()
-        .max_blocking_threads(concurrency::THREADS * listening.len().max(1))
+        .max_blocking_threads(of_drivers + METRICS_NAME_THREADS)
         .thread_name("csi")
         .enable_all()
         .build()?;

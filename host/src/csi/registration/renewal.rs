@@ -81,12 +81,12 @@ impl Renewal {
 }
 
 impl Upkeep for Renewal {
-    fn look(&mut self, name: &mut SocketName) -> io::Result<Option<UnixListener>> {
+    fn is_due(&mut self, name: &SocketName) -> io::Result<bool> {
         if !self.is_needed(name) {
             if self.kubelet_status.is_registered() {
                 self.backoff.reset();
             }
-            return Ok(None);
+            return Ok(false);
         }
         let now = Instant::now();
         if let Some(pause) = self.backoff.begin(now) {
@@ -95,9 +95,14 @@ impl Upkeep for Renewal {
                 ?pause,
                 "kubelet refused the socket, or somebody removed it; it is made anew after a pause"
             );
-            return Ok(None);
+            return Ok(false);
         }
-        match self.backoff.is_over(now) {
+        Ok(self.backoff.is_over(now))
+    }
+
+    /// kubelet may have registered the driver since.
+    fn renew(&mut self, name: &mut SocketName) -> io::Result<Option<UnixListener>> {
+        match self.is_needed(name) {
             true => Ok(self.make_anew(name)),
             false => Ok(None),
         }
