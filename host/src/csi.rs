@@ -11,7 +11,7 @@
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
 //! concurrency       how many calls of a driver run at once
-//! endpoint, serve   the socket, and stopping
+//! endpoint, serve   the socket, and stopping; accept, graceful_close: whoever connects; takeover: from the process before
 //! registration      how kubelet learns that a driver is there; authority: by a path that HTTP does not know for a host
 //! health            whether every driver can be called, and kubelet knows it
 //! metrics           what was done, in numbers
@@ -21,6 +21,7 @@
 
 mod accept;
 mod authority;
+mod backoff;
 mod call;
 mod capabilities;
 mod concurrency;
@@ -40,6 +41,7 @@ mod response;
 mod secrets;
 mod serve;
 mod status;
+mod takeover;
 mod volume_health;
 
 pub use capabilities::{controller_rpcs, group_controller_rpcs, node_rpcs};

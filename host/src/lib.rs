@@ -47,7 +47,7 @@
 //! | how a component is unpacked, and who signed it | [`store`]: `decompress`, `signature` |
 //! | what a new version takes away, and which old ones stay | [`store`]: `breaking_change`, `retain` |
 //! | when a version gives way to the one before by itself | [`store`]: `automatic_rollback`, `call_counts` |
-//! | how one process takes over from another | `sys::socket_name`, `csi::accept` |
+//! | how one process takes over from another | `sys::socket_name`, `csi::accept`, `csi::takeover` |
 //! | whose the state directory is, and its format | `config::state_format` |
 //! | how kubelet learns of a driver, and what `/readyz` says | [`csi`]: `registration`, `health` |
 //! | how many volumes a node can have | [`driver`]: `attach_limit` |

@@ -18,4 +18,5 @@ mod rollback;
 mod rules;
 mod sanity;
 mod secrets;
+mod takeover;
 mod unprivileged;

@@ -14,6 +14,7 @@ use drivebay_tests::{
     Csi, HOSTILE_GRANTS, Node, RegistrationSocket, WatGuest, eventually, hostile_node,
     is_answered_at, mounted, text,
 };
+use serde_json::json;
 
 const NAME: &str = "hostile.drivebay.dev";
 
@@ -22,9 +23,11 @@ fn grants() -> String {
     HOSTILE_GRANTS.replace(first, &format!("{first}csi-name = \"{NAME}\"\n"))
 }
 
-/// A node with a driver that is ready.
+/// A node with a driver that is ready, and can tell what node it is.
 fn ready_node() -> Node {
-    hostile_node(&WatGuest::named("hostile"), &grants())
+    let info = json!({ "id": "node-1", "max-volumes": 0 });
+    let guest = WatGuest::named("hostile").answers("node.get-info", json!({ "ok": info }));
+    hostile_node(&guest, &grants())
 }
 
 /// A driver whose component is missing.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::plugin::Service;
 use super::registration::KubeletStatus;
+use super::takeover::TakeoverStatus;
 use crate::driver::{Driver, Readiness};
 
 /// Of all drivers of this process; clones share it.
@@ -16,6 +17,7 @@ pub(super) struct Health(Arc<Vec<ServedDriver>>);
 #[derive(Debug)]
 struct ServedDriver {
     driver: Driver,
+    takeover_status: TakeoverStatus,
     kubelet_status: Option<KubeletStatus>,
 }
 
@@ -23,6 +25,7 @@ impl Health {
     pub(super) fn of(services: &[&Service]) -> Self {
         let served = services.iter().map(|service| ServedDriver {
             driver: service.0.driver.clone(),
+            takeover_status: service.0.takeover_status.clone(),
             kubelet_status: service
                 .0
                 .registration
@@ -54,7 +57,10 @@ impl ServedDriver {
             .and_then(|kubelet_status| kubelet_status.trouble(now));
         in_one_line(
             &self.driver.config().name.0,
-            unready.into_iter().chain(unregistered),
+            unready
+                .into_iter()
+                .chain(self.takeover_status.trouble())
+                .chain(unregistered),
         )
     }
 }

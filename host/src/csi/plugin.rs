@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::concurrency::ConcurrencyLimit;
 use super::endpoint::Endpoint;
 use super::registration::KubeletStatus;
+use super::takeover::TakeoverStatus;
 use crate::driver::{AttachLimit, Driver, Work};
 use crate::error::DriverError;
 use crate::volume::NodeId;
@@ -73,6 +74,7 @@ pub(crate) struct Shared {
     pub(super) concurrency: ConcurrencyLimit,
     /// Where kubelet is to know of the driver, and how it stands with it.
     pub(super) registration: Option<(PathBuf, KubeletStatus)>,
+    pub(super) takeover_status: TakeoverStatus,
 }
 
 impl Service {
@@ -94,6 +96,12 @@ impl Service {
             registration: plugin
                 .register_at
                 .map(|directory| (directory, KubeletStatus::default())),
+            takeover_status: TakeoverStatus::default(),
         })))
+    }
+
+    /// Whether kubelet is its caller, which asks for NodeGetInfo before it calls anything else.
+    pub(super) fn is_asked_by_kubelet(&self) -> bool {
+        self.0.registration.is_some() || self.0.mode == Mode::Node
     }
 }

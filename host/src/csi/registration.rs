@@ -8,11 +8,9 @@
 //!
 //! ```text
 //! kubelet_status  how a driver stands with kubelet, and whether that is in order
-//! backoff         when a socket is made anew
 //! renewal         the socket that kubelet refused, or that somebody removed
 //! ```
 
-mod backoff;
 mod kubelet_status;
 mod renewal;
 
@@ -29,15 +27,15 @@ use tonic::{Request, Response, Status};
 
 use super::accept::Acceptor;
 use super::authority::ForLocalhost;
+use super::backoff::Backoff;
 use super::plugin::Service;
 use super::proto::registration::registration_server::{Registration, RegistrationServer};
 use super::proto::registration::{
     InfoRequest, PluginInfo, RegistrationStatus, RegistrationStatusResponse,
 };
-use crate::driver::Driver;
+use super::takeover::Takeover;
 use crate::error::GuestText;
 use crate::sys::SocketName;
-use backoff::Backoff;
 pub(super) use kubelet_status::KubeletStatus;
 use renewal::Renewal;
 
@@ -57,7 +55,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A driver that is to be known to kubelet.
 #[derive(Debug)]
 pub(super) struct Registrar {
-    driver: Driver,
+    service: Service,
     info: PluginInfo,
     kubelet_status: KubeletStatus,
     socket: PathBuf,
@@ -81,7 +79,7 @@ impl Registrar {
     pub(super) fn of(service: &Service, endpoint: &Path) -> Option<Self> {
         let (directory, kubelet_status) = service.0.registration.as_ref()?;
         Some(Self {
-            driver: service.0.driver.clone(),
+            service: service.clone(),
             info: PluginInfo {
                 r#type: PLUGIN_TYPE.to_owned(),
                 name: service.0.name.clone(),
@@ -102,7 +100,7 @@ impl Registrar {
         let socket = self.socket.clone();
         let failed = |source| RegistrationError { socket, source };
         tokio::select! {
-            () = self.ready() => {}
+            () = self.may_be_offered() => {}
             _ = stop.changed() => return Ok(()),
         }
         let (name, listener) = tokio::select! {
@@ -110,7 +108,7 @@ impl Registrar {
             _ = stop.changed() => return Ok(()),
         };
         let renewal = Renewal::new(
-            self.driver.clone(),
+            self.service.0.driver.clone(),
             self.kubelet_status.clone(),
             self.socket.clone(),
         );
@@ -135,11 +133,15 @@ impl Registrar {
         served.map_err(|error| failed(error.into()))
     }
 
-    async fn ready(&self) {
+    /// Another process that is registered, by whatever socket it serves the driver, stays so until this one could be.
+    async fn may_be_offered(&self) {
+        let driver = &self.service.0.driver;
         let until = Instant::now() + READY_WAIT;
-        while self.driver.session().capabilities().is_err() && Instant::now() < until {
+        while driver.session().capabilities().is_err() && Instant::now() < until {
             sleep(LOOK).await;
         }
+        Takeover::of(&self.service).may_take(&self.socket).await;
+        self.service.0.takeover_status.is_over();
     }
 
     async fn take_name(&self) -> (SocketName, std::os::unix::net::UnixListener) {

@@ -23,9 +23,10 @@ use super::proto::group_controller_server::GroupControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
 use super::registration::{Registrar, RegistrationError};
+use super::takeover::{self, Takeover};
 use crate::driver::missing_programs;
 use crate::error::DriverError;
-use crate::sys::{self, Predecessor, SocketName};
+use crate::sys::SocketName;
 
 /// Of a driver's two sockets, beside those of its calls: however many calls hang, a name is renewed and given up.
 const NAME_THREADS: usize = 2;
@@ -98,18 +99,18 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
         .collect::<Result<Vec<_>, _>>()?;
     let listeners = metrics_config.told(listeners.take_name())?;
     // Last: whoever listens there now does so until nothing can go wrong here.
-    let listening = prepared
+    let served = prepared
         .into_iter()
-        .map(Prepared::listen)
+        .map(Prepared::listen_where_nobody_does)
         .collect::<Result<Vec<_>, _>>()?;
-    let services: Vec<&Service> = listening.iter().map(|one| &one.service).collect();
+    let services: Vec<&Service> = served.iter().map(|one| &one.service).collect();
     let pages = Pages {
         metrics: Metrics::of(&services),
         health: Health::of(&services),
     };
     // This thread carries all messages, and does what waits for nothing: a second one would spend more on
     // handing over than on carrying. The work itself has threads of its own.
-    let of_drivers = (concurrency::THREADS + NAME_THREADS) * listening.len();
+    let of_drivers = (concurrency::THREADS + NAME_THREADS) * served.len();
     let runtime = runtime::Builder::new_current_thread()
         .max_blocking_threads(of_drivers + METRICS_NAME_THREADS)
         .thread_name("csi")
@@ -118,7 +119,7 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
     let entered = runtime.enter();
     let _socket = listeners.answer(&pages)?;
     drop(entered);
-    let outcome = runtime.block_on(serve_all(listening, &pages.metrics, longest + DRAIN_GRACE));
+    let outcome = runtime.block_on(serve_all(served, &pages.metrics, longest + DRAIN_GRACE));
     // Work whose caller has gone is waited for too: killed, it would be repeated.
     runtime.shutdown_timeout(longest + DRAIN_GRACE);
     outcome
@@ -148,8 +149,7 @@ impl MetricsConfig {
 impl Occupied {
     /// Whoever serves one of these drivers now has been given the same address for its metrics.
     fn by_predecessor_of(plugins: &[Plugin]) -> Self {
-        let is_served =
-            |plugin: &Plugin| sys::is_listened_at(plugin.endpoint.path()).unwrap_or(false);
+        let is_served = |plugin: &Plugin| takeover::is_another_at(plugin.endpoint.path());
         match plugins.iter().any(is_served) {
             true => Self::ForAWhile,
             false => Self::ForGood,
@@ -195,40 +195,72 @@ impl Prepared {
         Ok(Self { service, endpoint })
     }
 
-    fn listen(self) -> Result<Listening, ServeError> {
+    /// What nobody has is this process's at once, whether it is ready or not: its callers are told what is wrong.
+    fn listen_where_nobody_does(self) -> Result<Served, ServeError> {
         let Self { service, endpoint } = self;
+        if takeover::is_another_at(endpoint.path()) {
+            service.0.takeover_status.waits("it has just started");
+            return Ok(Served {
+                service,
+                endpoint,
+                socket: None,
+            });
+        }
         let taken = SocketName::take_over(endpoint.path()).map_err(|source| ServeError::Listen {
             endpoint: endpoint.clone(),
             source,
         });
-        let (name, socket, predecessor) = taken?;
-        if predecessor == Predecessor::Alive {
-            tracing::info!(%endpoint, "taken over from another process, which keeps the callers that it has until it is stopped");
-        }
-        Ok(Listening {
+        let (name, listener, predecessor) = taken?;
+        takeover::tell(&service, endpoint.path(), predecessor);
+        Ok(Served {
             service,
             endpoint,
-            name,
-            socket,
+            socket: Some((name, listener)),
         })
     }
 }
 
-/// A driver with its socket.
-struct Listening {
+/// A driver, with its socket unless another process has that.
+struct Served {
     service: Service,
     endpoint: Endpoint,
-    name: SocketName,
-    socket: std::os::unix::net::UnixListener,
+    socket: Option<(SocketName, std::os::unix::net::UnixListener)>,
 }
 
-impl Listening {
-    async fn serve(self, metrics: Metrics, stop: watch::Receiver<()>) -> Result<(), ServeError> {
+impl Served {
+    async fn serve(
+        mut self,
+        metrics: Metrics,
+        mut stop: watch::Receiver<()>,
+    ) -> Result<(), ServeError> {
+        let (name, socket) = match self.socket.take() {
+            Some(taken) => taken,
+            None => tokio::select! {
+                taken = Takeover::of(&self.service).listen(self.endpoint.path()) => taken,
+                _ = stop.changed() => return Ok(()),
+            },
+        };
+        // It listens: kubelet calls a driver as soon as it knows of it.
+        let registered = self.register(stop.clone());
+        let answered = self.answer(metrics, (name, socket), stop);
+        tokio::try_join!(registered, answered).map(|_| ())
+    }
+
+    async fn register(&self, stop: watch::Receiver<()>) -> Result<(), ServeError> {
+        match Registrar::of(&self.service, self.endpoint.path()) {
+            Some(registrar) => Ok(registrar.serve(stop).await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn answer(
+        &self,
+        metrics: Metrics,
+        (name, socket): (SocketName, std::os::unix::net::UnixListener),
+        stop: watch::Receiver<()>,
+    ) -> Result<(), ServeError> {
         let Self {
-            service,
-            endpoint,
-            name,
-            socket,
+            service, endpoint, ..
         } = self;
         let upkeep = Box::new(TakeBack::of(service.0.driver.clone()));
         let (acceptor, (accepted, mut all_closed)) = Acceptor::new(name, socket, upkeep)?;
@@ -244,7 +276,7 @@ impl Listening {
         let layer = CountLayer::new(metrics, &service.0.driver.config().name.0);
         let served = Server::builder()
             .layer(layer)
-            .add_service(IdentityServer::new(service))
+            .add_service(IdentityServer::new(service.clone()))
             .add_optional_service(controller)
             .add_optional_service(group_controller)
             .add_optional_service(node)
@@ -253,12 +285,15 @@ impl Listening {
         let (served, ()) = tokio::join!(served, acceptor.accept_until(stop));
         // The process ends next, and closes what is open still.
         let _ = timeout(LINGER, all_closed.recv()).await;
-        served.map_err(|source| ServeError::Transport { endpoint, source })
+        served.map_err(|source| ServeError::Transport {
+            endpoint: endpoint.clone(),
+            source,
+        })
     }
 }
 
 async fn serve_all(
-    listening: Vec<Listening>,
+    served: Vec<Served>,
     metrics: &Metrics,
     drain: Duration,
 ) -> Result<(), ServeError> {
@@ -266,12 +301,7 @@ async fn serve_all(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopping) = watch::channel(());
     let mut servers = JoinSet::new();
-    // All listen: kubelet calls a driver as soon as it knows of it.
-    for one in listening {
-        if let Some(registrar) = Registrar::of(&one.service, one.endpoint.path()) {
-            let registered = registrar.serve(stopping.clone());
-            servers.spawn(async { registered.await.map_err(ServeError::Registration) });
-        }
+    for one in served {
         servers.spawn(one.serve(metrics.clone(), stopping.clone()));
     }
     tokio::select! {

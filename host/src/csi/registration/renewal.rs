@@ -9,9 +9,9 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::backoff::Backoff;
 use super::kubelet_status::KubeletStatus;
 use crate::csi::accept::Upkeep;
+use crate::csi::backoff::Backoff;
 use crate::driver::Driver;
 use crate::sys::{self, NameHolder, SocketName};
 
