@@ -11,6 +11,7 @@ mod directory;
 mod disk;
 mod durable;
 mod event_log;
+mod file_beneath;
 mod file_cache;
 mod host_name;
 mod inotify;
@@ -49,6 +50,7 @@ pub use durable::{
     write_durably, write_durably_by_way_of, write_program_durably, write_readable_durably,
 };
 pub use event_log::{EventLog, LAST_EVENTS};
+pub use file_beneath::{read_key_beneath, read_trusted_beneath};
 pub use file_cache::{FileCache, if_there};
 pub use host_name::host_name;
 pub use inotify::{DirectoryEvents, Heard, WatchedDirectory, wait_readable};

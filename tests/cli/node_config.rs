@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
-use drivebay_tests::{Node, eventually, guest, send, text};
+use drivebay_tests::{KeyPair, Node, eventually, guest, send, text};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
@@ -121,6 +121,25 @@ fn a_file_that_the_operator_wrote_on_the_node_stays_and_install_says_so() {
     );
     // All else was done.
     assert!(pod.node.path("state/components/local.wasm").exists());
+}
+
+#[test]
+fn a_key_beside_the_drivers_file_is_the_same_to_the_pod_and_to_the_shim() {
+    let pod = Pod::new();
+    let key = KeyPair::make(&pod.node.path("pod/drivers.d"), "release");
+    pod.configure("local", "[require]\npublic-keys = [\"release.pem\"]\n");
+    let component = pod.node.path("local.wasm");
+    fs::copy(guest("local"), &component).expect("writable");
+    let content = fs::read(&component).expect("readable");
+    fs::write(pod.node.path("local.wasm.sig"), key.sign(&content)).expect("writable");
+    let plugins = pod.node.path("plugins");
+    let arguments = ["--plugin-dir", text(&plugins), text(&component)];
+    let output = pod.install(&arguments).output().expect("drivebay runs");
+    assert!(output.status.success(), "{output:?}");
+    let copied = pod.copy("drivers.d/release.pem");
+    assert_eq!(copied, fs::read_to_string(key.public()).ok());
+    fs::remove_dir_all(pod.node.path("pod")).expect("ours");
+    pod.node.call(&["init"]).succeeds();
 }
 
 #[test]

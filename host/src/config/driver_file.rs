@@ -325,6 +325,31 @@ mod tests {
     }
 
     #[test]
+    fn a_file_by_a_name_of_its_own_lies_beside_the_drivers_file() {
+        let file = |name: &str| {
+            let text = format!(
+                "component = \"x\"\n[grants.https.api]\norigin = \"https://example.com\"\nmethods = [\"GET\"]\npaths = [\"/\"]\nca = {name:?}"
+            );
+            let config = parse(&text)?;
+            Ok::<_, String>(config.grants.https["api"].ca.clone().expect("named"))
+        };
+        for (name, path) in [
+            ("ca.pem", "/etc/drivebay/drivers.d/ca.pem"),
+            ("ca/site.pem", "/etc/drivebay/drivers.d/ca/site.pem"),
+            ("/etc/ssl/site.pem", "/etc/ssl/site.pem"),
+        ] {
+            assert_eq!(file(name), Ok(PathBuf::from(path)));
+        }
+        for name in ["", ".", "./ca.pem", "../ca.pem", "ca/../../ca.pem"] {
+            let error = file(name).expect_err(name);
+            assert!(
+                error.contains("beneath the directory of this file"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_its_file_and_the_nearest_known_one() {
         let error = parse("component = \"nfs\"\n[grants.mounts]\noptoins = []").expect_err("typo");
         assert_eq!(

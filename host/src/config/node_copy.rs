@@ -1,8 +1,9 @@
 //! Drivers' files for the FlexVolume shim, which reads those of the node and not those of a pod: copied with the files
 //! that they name, and kept as they are in the pod.
 //!
-//! What lies beneath the pod's configuration directory is copied to the same place beneath the node's. A file appears by a
-//! rename, and after those that it names. `.installed` there says what was written, by path and digest, before it is: what
+//! What lies beneath the pod's configuration directory is copied to the same place beneath the node's, so that a file that
+//! is named by its path beside the driver's file is found beside the copy. A file appears by a rename, and after those
+//! that it names. `.installed` there says what was written, by path and digest, before it is: what
 //! has another content is the operator's own, and is neither replaced nor removed.
 
 mod installed_list;
@@ -24,6 +25,9 @@ use installed_list::Written;
 
 /// Beneath either directory.
 const DRIVERS: &str = "drivers.d";
+
+/// Of a file that is no key: bundles of all of a platform's certificates have a quarter of that.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Whether files that hold keys are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,11 +135,27 @@ impl NodeCopy {
                 ));
                 continue;
             }
-            let content = read(path, holds).map_err(|error| format!("{shown}: {error}"))?;
+            let content = self.read(&place, holds);
+            let content = content.map_err(|error| format!("{shown}: {error}"))?;
             found.insert(place, Wanted { content, holds });
         }
         files.append(&mut found);
         Ok(())
+    }
+
+    /// Links stay within the directory, which one of drivers' files may be by a link of its own.
+    fn read(&self, place: &Path, holds: Holds) -> Result<Zeroizing<Vec<u8>>, sys::TrustError> {
+        let drivers = self.from.join(DRIVERS);
+        let (directory, place) = match place.strip_prefix(DRIVERS) {
+            Ok(beside) => (&drivers, beside),
+            Err(_) => (&self.from, place),
+        };
+        match holds {
+            Holds::Public => {
+                sys::read_trusted_beneath(directory, place, MAX_BYTES).map(Zeroizing::new)
+            }
+            Holds::Secret => sys::read_key_beneath(directory, place),
+        }
     }
 
     fn write(
@@ -272,15 +292,6 @@ fn beneath(directory: &Path, file: &Path) -> Option<PathBuf> {
     let is_plain = |part| matches!(part, Component::Normal(_));
     let has_name = place.file_name().is_some();
     (has_name && place.components().all(is_plain)).then(|| place.to_owned())
-}
-
-fn read(path: &Path, holds: Holds) -> Result<Zeroizing<Vec<u8>>, sys::TrustError> {
-    match holds {
-        Holds::Public => sys::check_parents(path)
-            .and_then(|()| sys::read_trusted(path))
-            .map(Zeroizing::new),
-        Holds::Secret => sys::read_key_file(path),
-    }
 }
 
 /// For everyone to look into, and nobody else's to write.

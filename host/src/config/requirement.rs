@@ -3,10 +3,8 @@
 //! ```toml
 //! [require]
 //! sha256 = ["DIGEST"]                                   # these,
-//! public-keys = ["/etc/drivebay/keys/release.pem"]      # and those that one of these keys signed
+//! public-keys = ["release.pem"]                         # and those that one of these keys signed; beside this file
 //! ```
-
-use std::path::PathBuf;
 
 use super::ConfigError;
 use super::public_key::PublicKeyFile;
@@ -56,11 +54,9 @@ fn public_keys(section: &mut Section<'_>) -> Result<Vec<PublicKeyFile>, ConfigEr
     const KEY: &str = "public-keys";
     let mut files = Vec::new();
     for text in section.strings(KEY)?.unwrap_or_default() {
-        let path = PathBuf::from(text);
-        if !path.is_absolute() {
-            let reason = format!("holds {text:?}, which is not an absolute path");
-            return Err(section.bad(KEY, reason));
-        }
+        let path = section.file_named(text);
+        let path =
+            path.map_err(|reason| section.bad(KEY, format!("holds {text:?}, which {reason}")))?;
         let file = PublicKeyFile::load(path)
             .map_err(|reason| section.bad(KEY, format!("names {text}, {reason}")))?;
         files.push(file);
@@ -75,8 +71,12 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Requirement, String> {
+        parse_in(Path::new("/"), text)
+    }
+
+    fn parse_in(directory: &Path, text: &str) -> Result<Requirement, String> {
         let table: toml::Table = toml::from_str(text).expect("TOML");
-        requirement(&mut Section::root(Path::new("/x.toml"), &table))
+        requirement(&mut Section::root(&directory.join("x.toml"), &table))
             .map_err(|error| error.to_string())
     }
 
@@ -99,6 +99,8 @@ mod tests {
         let signed = parse(&text).expect("valid");
         assert_eq!(signed.public_keys[0].path, file);
         assert!(!signed.is_empty() && !signed.allows_digest(&"1".repeat(64)));
+        let beside = parse_in(root.path(), "[require]\npublic-keys = [\"release.pem\"]");
+        assert_eq!(beside, Ok(signed));
     }
 
     #[test]
@@ -108,8 +110,8 @@ mod tests {
         std::fs::write(&file, "no key").expect("written");
         for (text, part) in [
             (
-                "[require]\npublic-keys = [\"keys/release.pem\"]".to_owned(),
-                "require.public-keys holds \"keys/release.pem\", which is not an absolute path"
+                "[require]\npublic-keys = [\"../release.pem\"]".to_owned(),
+                "require.public-keys holds \"../release.pem\", which is neither an absolute path"
                     .to_owned(),
             ),
             #[cfg(feature = "compiler")]

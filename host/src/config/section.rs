@@ -3,7 +3,7 @@
 //! Each getter remembers its key; `finish` refuses whatever was not asked for. So the set of known keys
 //! is the set of keys the code reads, and the two cannot drift apart.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use toml::{Table, Value};
@@ -130,6 +130,33 @@ impl<'a> Section<'a> {
             None => Err(self.wrong_type(&format!("{key}.{name:?}"), "a whole number", value)),
         };
         table.iter().map(pair).collect()
+    }
+
+    /// A file, by a path that means the same wherever the host was started: an absolute one, or one beneath the
+    /// directory of the driver's file, which may be copied with it to another place.
+    pub(super) fn file(&mut self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(text) = self.string(key)? else {
+            return Ok(None);
+        };
+        let found = self.file_named(text);
+        let found = found.map_err(|reason| self.bad(key, format!("is {text:?}, which {reason}")));
+        found.map(Some)
+    }
+
+    /// The same of what was written somewhere; else why it is none, as the end of a sentence.
+    pub(super) fn file_named(&self, text: &str) -> Result<PathBuf, String> {
+        let named = Path::new(text);
+        if named.is_absolute() {
+            return Ok(named.to_owned());
+        }
+        let is_name = |part| matches!(part, Component::Normal(_));
+        if text.is_empty() || !named.components().all(is_name) {
+            return Err(
+                "is neither an absolute path nor one beneath the directory of this file".to_owned(),
+            );
+        }
+        let beside = self.file.parent().unwrap_or(Path::new("/")).join(named);
+        std::path::absolute(beside).map_err(|error| format!("leads nowhere: {error}"))
     }
 
     pub(super) fn count(&mut self, key: &'static str) -> Result<Option<u32>, ConfigError> {

@@ -222,6 +222,11 @@ pub fn read_trusted(path: &Path) -> Result<Vec<u8>, TrustError> {
 /// descriptor, so that what was checked is what is read.
 pub fn open_trusted(path: &Path) -> Result<File, TrustError> {
     let file = File::open(path)?;
+    check_trusted(&file)?;
+    Ok(file)
+}
+
+pub(super) fn check_trusted(file: &File) -> Result<(), TrustError> {
     let metadata = file.metadata()?;
     if !owner::is_trusted(metadata.uid()) {
         return Err(TrustError::Untrusted(format!(
@@ -236,5 +241,5 @@ pub fn open_trusted(path: &Path) -> Result<File, TrustError> {
             "its mode {mode:04o} lets others write it; chmod go-w"
         )));
     }
-    Ok(file)
+    Ok(())
 }

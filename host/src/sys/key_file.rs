@@ -1,6 +1,6 @@
 //! Files that hold keys.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -25,7 +25,11 @@ pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, TrustError> {
     // A pipe would keep us waiting for whoever writes to it.
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-    let file = options.open(path)?;
+    read_open_key(options.open(path)?)
+}
+
+/// The same of an open file.
+pub(super) fn read_open_key(file: File) -> Result<Zeroizing<Vec<u8>>, TrustError> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(TrustError::Io(io::Error::other("it is not a regular file")));

@@ -7,13 +7,12 @@
 //! methods = ["POST"]                          # required
 //! paths = ["/", "/v1/**"]                     # required; exact, or with everything beneath
 //! addresses = ["10.0.0.0/8"]                  # besides public ones; a metadata service by its exact address only
-//! ca = "/etc/drivebay/ca.pem"                 # besides the platform's; root's alone to write
+//! ca = "ca.pem"                               # besides the platform's; root's alone to write; beside this file
 //! rate = 600                                  # requests a minute, of all processes of the machine
 //! timeout = "15s"                             # one request, look-up and TLS included
 //! max-response = "1Mi"                        # of an answer's body, at most 16Mi
 //! ```
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::ConfigError;
@@ -43,7 +42,7 @@ pub(super) fn grant(name: &str, mut section: Section<'_>) -> Result<HttpsGrant, 
         methods: methods(&mut section)?,
         paths: paths(&mut section)?,
         addresses: addresses(&mut section, Capability::Https, name)?,
-        ca: absolute_path(&mut section, "ca")?,
+        ca: section.file("ca")?,
         rate: rate(&mut section)?,
         timeout: section.duration("timeout")?.unwrap_or(TIMEOUT),
         max_response_bytes: max_response(&mut section)?,
@@ -97,19 +96,6 @@ pub(super) fn addresses(
         key: format!("grants.{}.{name}.addresses", capability.name()),
         ranges: texts.into_iter().map(range).collect::<Result<_, _>>()?,
     })
-}
-
-/// A file, by a path that means the same wherever the host was started.
-pub(super) fn absolute_path(
-    section: &mut Section<'_>,
-    key: &'static str,
-) -> Result<Option<PathBuf>, ConfigError> {
-    match section.string(key)? {
-        Some(path) if !path.starts_with('/') => {
-            Err(section.bad(key, format!("is {path:?}, which is not an absolute path")))
-        }
-        path => Ok(path.map(PathBuf::from)),
-    }
 }
 
 fn methods(section: &mut Section<'_>) -> Result<Vec<Method>, ConfigError> {
@@ -167,6 +153,8 @@ fn max_response(section: &mut Section<'_>) -> Result<usize, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::super::tests::{grants, refusal};
     use super::*;
 
@@ -269,8 +257,8 @@ mod tests {
             ),
             (
                 "paths",
-                "ca = \"ca.pem\"\npaths",
-                "grants.https.ecs.ca is \"ca.pem\", which is not an absolute path",
+                "ca = \"../ca.pem\"\npaths",
+                "grants.https.ecs.ca is \"../ca.pem\", which is neither an absolute path nor one beneath the directory",
             ),
             (
                 "paths",

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [grants.signing.a]
-//! source = "file"                             # read anew for each call; not writable by everyone
+//! source = "file"                             # read anew for each call; not writable by everyone; or beside this file
 //! id-file = "/etc/key/id"
 //! secret-file = "/etc/key/secret"
 //! session-token-file = "/etc/key/token"       # optional
@@ -37,7 +37,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::https::{absolute_path, addresses, origin};
+use super::https::{addresses, origin};
 use crate::config::ConfigError;
 use crate::config::section::Section;
 use crate::grant::{
@@ -75,7 +75,7 @@ fn file(section: &mut Section<'_>) -> Result<FileSource, ConfigError> {
     Ok(FileSource {
         id: required_path(section, "id-file")?,
         secret: required_path(section, "secret-file")?,
-        session_token: absolute_path(section, "session-token-file")?,
+        session_token: section.file("session-token-file")?,
     })
 }
 
@@ -104,7 +104,7 @@ fn oidc(name: &str, section: &mut Section<'_>) -> Result<OidcSource, ConfigError
     Ok(OidcSource {
         origin: origin(section, region)?,
         addresses: addresses(section, Capability::Signing, name)?,
-        ca: absolute_path(section, "ca")?,
+        ca: section.file("ca")?,
         path: request_path(section, "path")?,
         // Addresses end up in the logs of whoever passes them on; the token belongs in the body.
         query: values(section, "query", &["{now}"])?,
@@ -203,7 +203,7 @@ fn header(section: &mut Section<'_>, key: &'static str) -> Result<String, Config
 }
 
 fn required_path(section: &mut Section<'_>, key: &'static str) -> Result<PathBuf, ConfigError> {
-    absolute_path(section, key)?.ok_or_else(|| section.missing(key))
+    section.file(key)?.ok_or_else(|| section.missing(key))
 }
 
 fn required(section: &mut Section<'_>, key: &'static str) -> Result<String, ConfigError> {
@@ -348,8 +348,8 @@ mod tests {
             (
                 OIDC,
                 "/var/run",
-                "var/run",
-                "token-file is \"var/run/secrets/token\", which is not an absolute path",
+                "./var/run",
+                "token-file is \"./var/run/secrets/token\", which is neither an absolute path nor one beneath",
             ),
             (OIDC, "region = \"cn-hangzhou\"", "", "region is missing"),
         ] {

@@ -89,6 +89,81 @@ fn drivers_files_come_after_what_they_name_and_stay_the_same() {
 }
 
 #[test]
+fn what_a_file_names_beside_itself_comes_along_by_the_links_of_a_mounted_config_map() {
+    let node = Copying::new();
+    let text = "component = \"x\"\n[grants.https.api]\norigin = \"https://example.com\"\nmethods = [\"GET\"]\npaths = [\"/\"]\nca = \"ca.pem\"\n";
+    node.write("drivers.d/..1/a.toml", text);
+    node.write("drivers.d/..1/ca.pem", "certificates");
+    let drivers = node.paths.drivers();
+    symlink("..1", drivers.join("..data")).expect("free");
+    for name in ["a.toml", "ca.pem"] {
+        symlink(format!("..data/{name}"), drivers.join(name)).expect("free");
+    }
+    let copied = node.update();
+    assert_eq!(
+        names(&copied.written),
+        ["drivers.d/ca.pem", "drivers.d/a.toml"]
+    );
+    assert_eq!((copied.notes, copied.problems), (Vec::new(), Vec::new()));
+    assert_eq!(
+        node.copied("drivers.d/ca.pem").as_deref(),
+        Some("certificates")
+    );
+    // The copy names its own.
+    let there = Paths {
+        config: node.to.clone(),
+        ..node.paths.clone()
+    };
+    let of_copy = load_each_driver(&there).expect("readable").remove(0).1;
+    let named = of_copy.expect("right").grants.https["api"].ca.clone();
+    assert_eq!(named, Some(node.to.join("drivers.d/ca.pem")));
+    fs::remove_file(drivers.join("a.toml")).expect("there");
+    let removed = node.update().removed;
+    assert_eq!(names(&removed), ["drivers.d/a.toml", "drivers.d/ca.pem"]);
+}
+
+#[test]
+fn nothing_is_copied_that_lies_elsewhere_is_too_large_or_somebody_elses() {
+    let node = Copying::new();
+    node.driver("a");
+    node.driver("b");
+    let ca = node.paths.config.join("ca/a.pem");
+    let secret = node.paths.config.parent().expect("one").join("secret");
+    fs::write(&secret, "secret").expect("writable");
+    let put: [(&dyn Fn(), &str); 4] = [
+        (
+            &|| symlink(&secret, &ca).expect("free"),
+            "leads out of the directory",
+        ),
+        (
+            &|| fs::write(&ca, vec![b'x'; (1 << 20) + 1]).expect("writable"),
+            "larger than the 1048576 bytes",
+        ),
+        (
+            &|| {
+                fs::write(&ca, "theirs").expect("writable");
+                std::os::unix::fs::chown(&ca, Some(65_534), None).expect("root");
+            },
+            "belongs to user 65534",
+        ),
+        (&|| fs::create_dir(&ca).expect("free"), "not a regular file"),
+    ];
+    for (put, reason) in put {
+        fs::remove_file(&ca).expect("there");
+        put();
+        let copied = node.update();
+        let told = copied.problems.join("\n");
+        assert!(
+            told.starts_with("driver a: ") && told.contains(reason),
+            "{told}"
+        );
+        assert!(node.copied("ca/a.pem").is_none(), "{reason}");
+        assert!(node.copied("drivers.d/a.toml").is_none(), "{reason}");
+        assert!(node.copied("drivers.d/b.toml").is_some(), "{reason}");
+    }
+}
+
+#[test]
 fn keys_are_copied_where_that_is_asked_for_and_nowhere_else() {
     let node = Copying::new();
     node.driver("a");
