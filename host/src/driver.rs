@@ -65,7 +65,7 @@ mod versions_in_use;
 mod volume_health;
 mod volume_stats;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 
 use crate::broker::DriverState;
 use crate::config::{DriverConfig, Paths, StateError};
@@ -132,6 +132,7 @@ impl Driver {
             mount_cache: MountCache::default(),
             closed: OnceLock::new(),
             unable: OnceLock::new(),
+            told_useless_limits: Once::new(),
             versions: ActiveVersions::new(paths.clone(), Arc::new(config)),
             paths,
         };

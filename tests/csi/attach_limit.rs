@@ -55,6 +55,26 @@ fn a_node_without_a_key_has_the_limit_that_the_operator_gave() {
 }
 
 #[test]
+fn that_a_node_has_no_key_is_told_once() {
+    let cloud = Cloud::start();
+    let node = Node::with_disks(&cloud);
+    let key = node.path("no-such-key");
+    let of_files = format!("source = \"file\"\nid-file = {key:?}\nsecret-file = {key:?}\n");
+    let arguments = ["--max-volumes-per-node", "7"];
+    let csi = serve(&node, &cloud.grants(&of_files), &arguments);
+    for _ in 0..3 {
+        assert_eq!(limit(&csi), 7);
+    }
+    let log = csi.log();
+    let warnings = log.lines().filter(|line| line.contains(" WARN "));
+    let told: Vec<&str> = warnings
+        .filter(|line| line.contains("no-such-key"))
+        .collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(!log.contains("which disks this node takes"), "{log}");
+}
+
+#[test]
 fn a_node_that_nobody_gave_a_limit_does_not_register_and_says_what_helps() {
     let cloud = Cloud::start();
     let node = Node::with_disks(&cloud);

@@ -46,6 +46,8 @@ pub(crate) fn request(
 pub(crate) enum Fault {
     /// Refused with this code, without effect.
     Refuse(&'static str),
+    /// Not sent by the host, which has no key to sign it with.
+    NoKey,
     /// Never arrives.
     Drop,
     /// Takes effect, and the answer is lost.
@@ -170,6 +172,10 @@ impl FakeCloud {
         self.host.notes()
     }
 
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.host.warnings()
+    }
+
     /// ECS locks the disk for that reason.
     pub(crate) fn lock(&self, id: &str, reason: &str) {
         let mut state = self.state.borrow_mut();
@@ -273,6 +279,7 @@ impl Cloud for FakeCloud {
         state.calls.push(call.clone());
         let lost = || Error::Unavailable("the connection broke".into());
         let answer = match fault {
+            Some(Fault::NoKey) => return Err(Error::Denied("cannot use key access-key".into())),
             Some(Fault::Drop) => return Err(lost()),
             Some(Fault::LoseAnswer) => {
                 let _lost = state.answer(call);

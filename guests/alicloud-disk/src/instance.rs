@@ -8,6 +8,7 @@ use drivebay_guest::prelude::*;
 use crate::api_request::{Action, Call};
 use crate::ecs::{Cloud, Ecs};
 use crate::id::InstanceId;
+use crate::retry_class::{Failure, Kind};
 use crate::zone;
 
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
@@ -117,12 +118,20 @@ pub(crate) fn place(ecs: Ecs<'_>) -> Result<Topology, Error> {
                     place.push((String::from(zone::TAKES) + category, "available".into()));
                 }
             }
-            Err(error @ (Error::Unavailable(_) | Error::InProgress(_))) => return Err(error),
             // The node is no worse than one of which nobody knows.
-            Err(error) => {
+            Err(failure) => {
+                // Most nodes have no key, and are not meant to.
+                let level = match failure.kind {
+                    Kind::NotSent => Level::Debug,
+                    Kind::Refused | Kind::Throttled | Kind::Lost => Level::Warn,
+                };
+                let error = Error::from(failure);
+                if matches!(error, Error::Unavailable(_) | Error::InProgress(_)) {
+                    return Err(error);
+                }
                 let (_, reason) = error.into_parts();
                 let line = format!("which disks this node takes is not known: {reason}");
-                ecs.cloud.note(Level::Warn, &line);
+                ecs.cloud.note(level, &line);
                 break;
             }
         }
@@ -135,7 +144,7 @@ fn categories(
     ecs: Ecs<'_>,
     document: &Document,
     (scope, within): (&str, &str),
-) -> Result<Vec<&'static str>, Error> {
+) -> Result<Vec<&'static str>, Failure> {
     let name = document.instance_type;
     let subject = format!("instance type {name}");
     let call = Call::new(Action::DescribeAvailableResource, subject)
@@ -143,11 +152,10 @@ fn categories(
         .with("ResourceType", "disk")
         .with("InstanceType", name)
         .with(scope, within);
+    let region = ecs.cloud.region().map_err(Failure::not_sent)?;
+    let answer = ecs.call(&call.with("RegionId", &region))?;
     let mut categories = Vec::new();
-    for zone in ecs
-        .call_in_region(call)?
-        .list("AvailableZones", "AvailableZone")
-    {
+    for zone in answer.list("AvailableZones", "AvailableZone") {
         // What the whole region has is of no zone.
         if ![document.zone, ""].contains(&zone.text("ZoneId")) {
             continue;
@@ -241,10 +249,23 @@ mod tests {
         assert_eq!(cloud.count(action), 1);
         assert!(
             cloud
-                .notes()
+                .warnings()
                 .iter()
                 .any(|line| line.contains(action.name()))
         );
+    }
+
+    #[test]
+    fn a_node_that_has_no_key_is_asked_once_and_warns_nobody() {
+        let cloud = FakeCloud::new();
+        cloud.grant_metadata("i-5", "worker-5");
+        let action = Action::DescribeAvailableResource;
+        cloud.fault(action, Fault::NoKey);
+        let place = place(Ecs { cloud: &cloud }).expect("a place");
+        assert!(!place.iter().any(|(key, _)| key.starts_with(zone::TAKES)));
+        assert_eq!(cloud.count(action), 1);
+        assert_eq!(cloud.warnings(), [""; 0]);
+        assert_eq!(cloud.notes().len(), 1, "whoever looks closely is told");
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl WorkerBroker {
     pub(super) fn tell(&mut self, error: &DriverError) -> Told {
         let whole = error.chain();
         let whole = masked(&whole, &self.secrets);
-        let told = redacted(&whole, &self.known());
+        let told = self.without_paths(&whole);
         if told != whole {
             self.log.spend(|| {
                 tracing::warn!(
@@ -45,6 +45,10 @@ impl WorkerBroker {
             condition: error.condition(),
             message: told,
         }
+    }
+
+    pub(super) fn without_paths(&self, text: &str) -> String {
+        redacted(text, &self.known())
     }
 
     /// What this call's errors name most.

@@ -130,10 +130,12 @@ impl WorkerBroker {
         }
         let grant = self.signing_grant(name)?.clone();
         let key = match &grant.source {
-            KeySource::File(source) => local::from_files(name, source).map(Arc::new)?,
+            KeySource::File(source) => {
+                Arc::new(self.of_node(name, local::from_files(name, source))?)
+            }
             KeySource::Environment(source) => {
-                local::from_environment(name, source, |variable| std::env::var(variable).ok())
-                    .map(Arc::new)?
+                let read = |variable: &str| std::env::var(variable).ok();
+                Arc::new(self.of_node(name, local::from_environment(name, source, read))?)
             }
             KeySource::Metadata(source) => self.current(name, source.refresh_before, |broker| {
                 broker.fetch_from_metadata(name, source)
@@ -144,6 +146,32 @@ impl WorkerBroker {
         };
         self.keys.insert(name.to_owned(), Arc::clone(&key));
         Ok(key)
+    }
+
+    /// What this node has of a key. It may be meant to have none, and then every call would say so: where it is missing
+    /// is said once, for as long as it is.
+    fn of_node<T>(&mut self, name: &str, found: Result<T, DriverError>) -> Result<T, DriverError> {
+        let error = match found {
+            Ok(found) => {
+                self.driver.keys().find(name);
+                return Ok(found);
+            }
+            Err(error) => error,
+        };
+        let whole = error.chain();
+        let told = self.without_paths(&whole);
+        match self.driver.keys().miss(name, &whole) {
+            true => self.log.spend(|| {
+                tracing::warn!(
+                    error = whole,
+                    "there is no key, and the guest was told so without paths of the node"
+                );
+            }),
+            false => self
+                .log
+                .spend(|| tracing::debug!(error = whole, "there is still no key")),
+        }
+        Err(DriverError::new(error.condition(), told))
     }
 }
 

@@ -38,10 +38,13 @@ impl Session {
         let limits = &self.config.attach_limits;
         if !guest.manifest.exports(Export::AttachLimit) {
             if !limits.is_empty() {
-                tracing::warn!(
-                    driver.name = self.config.name.0,
-                    "[attach-limit] has no effect: the component knows no such limit"
-                );
+                // Once: kubelet asks again each time that it registers the driver.
+                self.shared.told_useless_limits.call_once(|| {
+                    tracing::warn!(
+                        driver.name = self.config.name.0,
+                        "[attach-limit] has no effect: the component knows no such limit"
+                    );
+                });
             }
             return Ok(None);
         }

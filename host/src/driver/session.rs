@@ -1,6 +1,6 @@
 //! One call of a driver: by one version of its component, from the first look to the answer.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::capabilities::{CachedCapabilities, Capabilities};
@@ -39,6 +39,8 @@ pub(super) struct Shared {
     pub(super) closed: OnceLock<()>,
     /// What this process may not do.
     pub(super) unable: OnceLock<String>,
+    /// That the driver's file limits what has no limit.
+    pub(super) told_useless_limits: Once,
 }
 
 /// How long a caller waits.

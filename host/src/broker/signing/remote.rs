@@ -76,7 +76,7 @@ impl WorkerBroker {
         name: &str,
         source: &OidcSource,
     ) -> Result<Key, BrokerError> {
-        let token = local::secret(name, &source.token_file)?;
+        let token = self.of_node(name, local::secret(name, &source.token_file))?;
         let token = std::str::from_utf8(token.reveal()).map_err(|_| {
             DriverError::denied(format!(
                 "cannot use key {name}: {} is not text",
