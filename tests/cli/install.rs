@@ -2,11 +2,12 @@
 //! `inspect` tells what a stranger's component wants.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use drivebay_tests::{Node, WatGuest, dist, guest, text};
+use drivebay_tests::{Node, WatGuest, copy_program, dist, guest, text};
 
 const LOCAL: &str = "component = \"local\"\nflexvolume = \"drivebay/local\"\n[grants.mounts]\n[grants.files]\naccess = \"read-write\"\n";
 
@@ -138,6 +139,25 @@ fn an_install_that_was_interrupted_is_completed_by_the_next() {
     node.install(&[&guest("local")]);
     node.call(&["init"]).succeeds();
     assert!(!node.path("plugins/.drivebay~local").exists());
+}
+
+#[test]
+fn a_program_whose_file_was_replaced_meanwhile_installs_what_it_is() {
+    let node = Node::empty();
+    node.add_driver("local", LOCAL);
+    let program = node.path("drivebay");
+    copy_program(&dist("drivebay"), &program);
+    let opened = fs::File::open(&program).expect("there");
+    fs::remove_file(&program).expect("ours");
+    fs::write(&program, "the next version").expect("writable");
+    let itself = format!("/proc/{}/fd/{}", std::process::id(), opened.as_raw_fd());
+    let mut install = node.command(Path::new(&itself));
+    let install = install.args(["install", text(&guest("local"))]);
+    let output = install.output().expect("drivebay runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let read = |path: &Path| fs::read(path).expect("readable");
+    assert!(read(&node.path("state/bin/drivebay")) == read(&dist("drivebay")));
 }
 
 fn said(output: &std::process::Output) -> String {

@@ -75,7 +75,7 @@ impl Install {
                 compiled => compiled?,
             }
         }
-        program::replace(&std::env::current_exe()?, &paths.compiler())?;
+        program::replace(Path::new(program::THIS), &paths.compiler())?;
         let mut shims = self.shims(paths)?;
         if let Some(shims) = &mut shims {
             shims.put(paths)?;

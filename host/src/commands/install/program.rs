@@ -7,6 +7,10 @@ use std::path::Path;
 use anyhow::Context;
 use drivebay::sys;
 
+/// The program that runs, whatever lies by now at the path by which it was started: a package that is installed, or
+/// another `install`, may have replaced it.
+pub(super) const THIS: &str = "/proc/self/exe";
+
 /// Copies a program to its place, unless it lies there already.
 pub(super) fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
     let program = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
