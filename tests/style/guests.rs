@@ -5,12 +5,7 @@ use std::path::{Path, PathBuf};
 use drivebay_tests::{read, repository, rust_files};
 
 /// Where guests may be unsafe themselves, and for what.
-const UNSAFE: [(&str, &str); 4] = [
-    (
-        "examples/appliance/src/bindings.rs",
-        "the generated bindings",
-    ),
-    ("examples/smb/src/bindings.rs", "the generated bindings"),
+const UNSAFE: [(&str, &str); 2] = [
     ("sdk/src/exports.rs", "what is run before a guest's exports"),
     (
         "alicloud-disk/src/memory.rs",
@@ -18,13 +13,8 @@ const UNSAFE: [(&str, &str); 4] = [
     ),
 ];
 
-/// Where the contract's bindings are generated: by the SDK, and by two examples of what lies beneath it.
-const BOUND: [&str; 4] = [
-    "examples/appliance/src/bindings.rs",
-    "examples/smb/src/bindings.rs",
-    "sdk/src/bindings.rs",
-    "sdk/src/exports.rs",
-];
+/// Where the contract's bindings are generated.
+const BOUND: [&str; 2] = ["sdk/src/bindings.rs", "sdk/src/exports.rs"];
 
 /// Lines of a page.
 const PAGE: usize = 60;

@@ -3,6 +3,7 @@
 use drivebay_guest::block_devices::{self, Content, Device, Identity};
 use drivebay_guest::exports::node::{Health, StageRequest};
 use drivebay_guest::log::Level;
+use drivebay_guest::mount_options::mount_option;
 use drivebay_guest::mounts::{MountOption, Target};
 use drivebay_guest::prelude::*;
 
@@ -124,13 +125,6 @@ impl Filesystem {
             format_options: options.split_ascii_whitespace().map(String::from).collect(),
             mount_options: written.map(|option| mount_option(option)).collect(),
         }
-    }
-}
-
-fn mount_option(written: &str) -> MountOption {
-    match written.split_once('=') {
-        Some((name, value)) => (name.into(), Some(value.into())),
-        None => (written.into(), None),
     }
 }
 

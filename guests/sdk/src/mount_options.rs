@@ -105,10 +105,7 @@ impl<D: Dialect> MountOptions<D> {
     /// differ: nobody wrote them in an order.
     pub fn add(&mut self, origin: &'static str, list: &str) -> Result<(), Error> {
         for word in words(list) {
-            let (name, value) = match word.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (word, None),
-            };
+            let (name, value) = name_and_value(word);
             if word.is_empty() || D::WITHOUT_EFFECT.contains(&name) {
                 continue;
             }
@@ -171,6 +168,19 @@ impl<D: Dialect> MountOptions<D> {
     }
 }
 
+/// One option as the host takes it, of a list that is taken as it is: `vers=3.1.1`, or `seal`.
+pub fn mount_option(word: &str) -> MountOption {
+    let (name, value) = name_and_value(word);
+    (name.into(), value.map(String::from))
+}
+
+fn name_and_value(word: &str) -> (&str, Option<&str>) {
+    match word.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (word, None),
+    }
+}
+
 /// At commas, but for those in double quotes: `context="system_u:object_r:container_file_t:s0:c1,c2"`.
 fn words(list: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
@@ -212,6 +222,16 @@ mod tests {
     fn several_spellings_are_one_option_and_words_without_effect_are_none() {
         let list = [("mountOptions", "tcp,bg, acl,,proto=tcp")];
         assert_eq!(written(&list), Ok("proto=tcp,acl".into()));
+    }
+
+    #[test]
+    fn an_option_is_a_name_with_or_without_a_value() {
+        assert_eq!(mount_option("seal"), ("seal".into(), None));
+        let value = "system_u:object_r:container_file_t:s0=1";
+        assert_eq!(
+            mount_option(&format!("context={value}")),
+            ("context".into(), Some(value.into()))
+        );
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Calls of the appliance's API: who asks is a secret, and never seen here.
 
-use crate::bindings::drivebay::driver::https::{
-    self, BasicAuthentication, Request, Response, SecretHeader, User,
-};
-use crate::bindings::drivebay::driver::secrets::open_secret;
-use crate::bindings::drivebay::driver::signing;
-use crate::bindings::drivebay::driver::types::Error;
+use drivebay_guest::encode::hex;
+use drivebay_guest::https::{self, BasicAuthentication, Request, Response, SecretHeader, User};
+use drivebay_guest::secrets::open_secret;
+use drivebay_guest::signing;
+use drivebay_guest::types::Error;
 
 const ENDPOINT: &str = "appliance";
 
@@ -77,8 +76,4 @@ pub(crate) fn text(what: &str, response: &Response) -> Result<String, Error> {
         429 | 500..=599 => Err(Error::Unavailable(said)),
         _ => Err(Error::Internal(said)),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,14 +1,14 @@
 //! Volumes come, go, grow and are attached.
 
+use drivebay_guest::capacity::GIB;
+use drivebay_guest::exports::{attachment, controller, expansion};
+use drivebay_guest::prelude::*;
+
 use crate::api::{self, as_administrator, request};
-use crate::bindings::drivebay::driver::types::{
-    Access, CapacityRange, CreateRequest, Error, Parameters, Volume, VolumeCapability, VolumeInfo,
-};
-use crate::bindings::exports::drivebay::driver::{attachment, controller, expansion};
 use crate::{ACCOUNT, Appliance};
 
 /// What the appliance makes where nobody says how much.
-const DEFAULT_BYTES: u64 = 1 << 30;
+const DEFAULT_BYTES: u64 = GIB;
 
 impl controller::Guest for Appliance {
     fn create_volume(wanted: CreateRequest) -> Result<VolumeInfo, Error> {
@@ -21,10 +21,8 @@ impl controller::Guest for Appliance {
 
     fn delete_volume(id: String) -> Result<(), Error> {
         let call = request("DELETE", path_of(&id), &[]);
-        match api::text("deleting a volume", &as_administrator(&call)?) {
-            Ok(_) | Err(Error::NotFound(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let answer = api::text("deleting a volume", &as_administrator(&call)?);
+        missing_is_none(answer).map(drop)
     }
 
     fn validate_volume(volume: Volume, _: Vec<VolumeCapability>) -> Result<(), Error> {
@@ -74,17 +72,13 @@ pub(crate) fn path_of(id: &str) -> String {
 fn info(answer: &str) -> Result<VolumeInfo, Error> {
     let words: Vec<&str> = answer.split(' ').collect();
     let [id, account, bytes] = words[..] else {
-        return Err(Error::Internal(format!(
-            "the appliance describes a volume as {answer:?}"
-        )));
+        bail!(Internal: "the appliance describes a volume as {answer:?}");
     };
     Ok(VolumeInfo {
         id: id.into(),
         capacity_bytes: bytes.parse().unwrap_or_default(),
         context: vec![(ACCOUNT.into(), account.into())],
-        source: None,
-        accessible_topology: Vec::new(),
-        published_node_ids: Vec::new(),
+        ..VolumeInfo::default()
     })
 }
 

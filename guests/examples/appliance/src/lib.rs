@@ -11,29 +11,29 @@
 //! the appliance exports is a directory in a pool that the node has anyway, so that the example needs no more than HTTP.
 
 mod api;
-mod bindings;
 mod controller;
 mod node;
 
-pub use bindings::Appliance;
-use bindings::exports::drivebay::driver::identity::{self, Description, Parameter};
+use drivebay_guest::exports::identity::{self, Description};
+use drivebay_guest::parameters::described;
 
-/// The volume's account: the public half of its key.
-const ACCOUNT: &str = "account";
+drivebay_guest::parameters! {
+    const OF_VOLUMES: "volume" = {
+        // The public half of its key.
+        ACCOUNT: Written = "account", required = true => "The volume's account on the appliance.";
+    }
+}
+
+/// The guest.
+#[derive(Debug)]
+pub struct Appliance;
+
+drivebay_guest::log_panics!();
+drivebay_guest::export!(Appliance: identity, controller, attachment, expansion, node);
 
 impl identity::Guest for Appliance {
     fn describe() -> Description {
-        Description {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            summary: "volumes of an imaginary appliance with an account for each".into(),
-            parameters: vec![Parameter {
-                name: ACCOUNT.into(),
-                scope: "volume".into(),
-                required: true,
-                default: None,
-                description: "The volume's account on the appliance.".into(),
-            }],
-        }
+        let summary = "volumes of an imaginary appliance with an account for each";
+        drivebay_guest::description!(summary, described(&[OF_VOLUMES]))
     }
 }

@@ -4,6 +4,7 @@ use drivebay_guest::block_devices::{self, Identity};
 use drivebay_guest::exports::accessibility;
 use drivebay_guest::exports::node::{self, Health, NodeInfo, StageRequest};
 use drivebay_guest::log::Level;
+use drivebay_guest::mount_options::mount_option;
 use drivebay_guest::mounts::{MountOption, Target};
 use drivebay_guest::prelude::*;
 
@@ -72,12 +73,5 @@ fn identity(volume: &Volume) -> Result<Identity, Error> {
             size_bytes: None,
         }),
         None => Err(error!(FailedPrecondition: "volume {} is not attached", volume.id)),
-    }
-}
-
-fn mount_option(written: &str) -> MountOption {
-    match written.split_once('=') {
-        Some((name, value)) => (name.into(), Some(value.into())),
-        None => (written.into(), None),
     }
 }
