@@ -2,43 +2,20 @@
 
 use drivebay_guest::files::Directory;
 use drivebay_guest::prelude::*;
+use drivebay_guest::provision::health_in;
 
-use crate::existing;
+use crate::record::Store;
 
 /// Of the volume with that id, in the share that it names, if that could be opened.
 pub(crate) fn of_volume(
     share: Result<Directory, Error>,
     id: &str,
 ) -> Result<Vec<HealthCondition>, Error> {
-    match share {
-        Ok(tree) => in_share(&tree, id),
-        // Here the server is the backend: where it is silent, no pod gets at the volume.
-        Err(Error::Unavailable(message)) => Ok(vec![HealthCondition::inaccessible(
-            "ServerUnreachable",
-            message,
-        )]),
-        Err(Error::NotFound(message)) => {
-            Ok(vec![HealthCondition::inaccessible("ShareMissing", message)])
-        }
-        Err(error) => Err(error),
-    }
+    health_in(share, |tree| in_share(&tree, id))
 }
 
-/// A directory that was made, and that nobody removed through us, is data that were lost.
 fn in_share(tree: &dyn Tree, id: &str) -> Result<Vec<HealthCondition>, Error> {
-    match existing::find(tree, id) {
-        Ok(_) => Ok(Vec::new()),
-        Err(Error::NotFound(_)) if existing::was_made(tree, id)? => {
-            let message = format!(
-                "the directory of volume {id} is gone from the share, though nobody deleted the volume; restore it there from a backup"
-            );
-            Ok(vec![HealthCondition::data_loss(
-                "DirectoryMissing",
-                message,
-            )])
-        }
-        Err(error) => Err(error),
-    }
+    Store::of(tree).volume_health(id)
 }
 
 #[cfg(test)]

@@ -5,16 +5,15 @@
 //!
 //! ```text
 //! stage                                                    a directory is mounted
-//! provision snapshot existing health                       volumes and snapshots come and go; what is wrong with them
+//! provision snapshot health                                volumes and snapshots come and go; what is wrong with them
 //! volume_spec share parameter_names mount_options version  what is asked for; pure
-//! sub_dir volume_id snapshot_id                            how it is spelled; pure
+//! volume_id snapshot_id                                    how it is spelled; pure
 //! record                                                   what is written down on the share
 //! ```
 //!
 //! Ids, classes and the layout on the share are those of Kubernetes' own CSI driver for NFS, so that its volumes and
 //! snapshots go on working. What other backends need too is the SDK's.
 
-mod existing;
 mod health;
 mod mount_options;
 mod parameter_names;
@@ -24,7 +23,6 @@ mod share;
 mod snapshot;
 mod snapshot_id;
 mod stage;
-mod sub_dir;
 mod version;
 mod volume_id;
 mod volume_spec;
@@ -33,13 +31,16 @@ use drivebay_guest::exports::identity::{self, Description};
 use drivebay_guest::exports::node::{self, Health, NodeInfo, StageRequest};
 use drivebay_guest::exports::{capacity, cloning, controller, expansion, snapshots, volume_health};
 use drivebay_guest::files::Directory;
+use drivebay_guest::layout::{SnapshotId as _, VolumeId as _};
 use drivebay_guest::mounts::Target;
 use drivebay_guest::parameters::described;
 use drivebay_guest::prelude::*;
+use drivebay_guest::remote_path::Export;
 use drivebay_guest::volume::refuse_block;
+use record::Store;
 use share::Share;
 use snapshot_id::SnapshotId;
-use volume_id::{Export, VolumeId};
+use volume_id::VolumeId;
 use volume_spec::VolumeSpec;
 
 /// The guest.
@@ -80,7 +81,9 @@ impl controller::Guest for Nfs {
         match is_mounted_as_it_is(&volume) {
             // Its parameters say where it is.
             true => stage::open_export(&volume_spec::share_of(volume, &capabilities)?).map(drop),
-            false => existing::find(&holding(&volume.id)?, &volume.id).map(drop),
+            false => Store::of(&holding(&volume.id)?)
+                .find_volume(&volume.id)
+                .map(drop),
         }
     }
 
@@ -91,8 +94,7 @@ impl controller::Guest for Nfs {
 
 impl volume_health::Guest for Nfs {
     fn get_volume_health(id: String) -> Result<Vec<HealthCondition>, Error> {
-        let parsed = existing::parsed(&id)?;
-        health::of_volume(open(&parsed.export), &id)
+        health::of_volume(open(&Store::volume_id(&id)?.export), &id)
     }
 }
 
@@ -147,7 +149,7 @@ impl snapshots::Guest for Nfs {
     }
 
     fn get_snapshot(id: String) -> Result<Snapshot, Error> {
-        let parsed = snapshot::parsed(&id)?;
+        let parsed = Store::snapshot_id(&id)?;
         let found = snapshot::get(&open(&parsed.export)?, &parsed)?;
         // As it is asked for, in whichever spelling.
         Ok(Snapshot { id, ..found })
@@ -185,7 +187,7 @@ fn make(spec: &VolumeSpec) -> Result<VolumeInfo, Error> {
 
 /// The share that a volume's id names; `not-found` for what is no id.
 fn holding(id: &str) -> Result<Directory, Error> {
-    open(&existing::parsed(id)?.export)
+    open(&Store::volume_id(id)?.export)
 }
 
 /// By an id alone, the mount options of a class are not known: any version of NFS will do.

@@ -7,6 +7,8 @@
 //! `mountPermissions`, `onDelete`). `subPath` and `createSubPath` are ours.
 
 use drivebay_guest::parameters::Table;
+// What the provisioner knows of the claim, and passes on if it is told to.
+pub(crate) use drivebay_guest::sub_dir::{PV_NAME, PVC_NAME, PVC_NAMESPACE};
 
 /// All of them.
 pub(crate) const ALL: [Table; 3] = [OF_VOLUMES, OF_CLASSES, OF_SNAPSHOT_CLASSES];
@@ -35,10 +37,9 @@ drivebay_guest::parameters! {
              ${pv.metadata.name} filled in; as subPath otherwise.";
         MOUNT_PERMISSIONS: Text = "mountPermissions", default = "0" => "As mode; 0 leaves the permission bits alone.";
         ON_DELETE: Text = "onDelete" => "Of the volume's class; means nothing once it is made.";
-        // What the provisioner knows of the claim, and passes on if it is told to.
-        PVC_NAME: Text = "csi.storage.k8s.io/pvc/name" => "Name of the claim, for subDir.";
-        PVC_NAMESPACE: Text = "csi.storage.k8s.io/pvc/namespace" => "Namespace of the claim, for subDir.";
-        PV_NAME: Text = "csi.storage.k8s.io/pv/name" => "Name of the PersistentVolume, for subDir.";
+        PVC_NAME => "Name of the claim, for subDir.";
+        PVC_NAMESPACE => "Namespace of the claim, for subDir.";
+        PV_NAME => "Name of the PersistentVolume, for subDir.";
         "csi.storage.k8s.io/*" => "What Kubernetes adds about pods and claims; not used.";
         "storage.kubernetes.io/*" => "What Kubernetes adds about the provisioner; not used.";
     }

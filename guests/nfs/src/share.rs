@@ -4,14 +4,12 @@ use drivebay_guest::exports::node::StageRequest;
 use drivebay_guest::mounts::{MountOption, RemoteSource};
 use drivebay_guest::parameters::Text;
 use drivebay_guest::prelude::*;
-use drivebay_guest::remote_path::parse_server;
+use drivebay_guest::remote_path::{Export, parse_server};
 use drivebay_guest::volume::filesystem;
 
 use crate::mount_options::{Defaults, MountOptions, for_version, take_version};
 use crate::parameter_names as names;
-use crate::sub_dir;
 use crate::version::{self, NEWEST_FIRST, THREE_FIRST, Version, Versions};
-use crate::volume_id::Export;
 
 /// For directories that are made without a `mode`; the same as Alibaba's driver gives them.
 pub(crate) const DEFAULT_MODE: u32 = 0o755;
@@ -139,7 +137,8 @@ impl<'a> ShareParams<'a> {
 
     /// `subPath` is ours; `subDir` is where the Kubernetes driver made a volume.
     fn below(&self) -> Result<RemotePath, Error> {
-        match (sub_dir::chosen(self.0)?, self.0.get(names::SUB_PATH)) {
+        let sub_dir = SubDir::from_template(names::SUB_DIR, self.0)?;
+        match (sub_dir, self.0.get(names::SUB_PATH)) {
             (Some(_), Some(_)) => Err(Error::InvalidArgument(
                 "subDir and subPath are both given: write one of them".into(),
             )),

@@ -5,10 +5,9 @@
 //! there is no room for it, and that driver reads such ids too.
 
 use drivebay_guest::ids::LONGEST_ID;
-use drivebay_guest::name;
 use drivebay_guest::prelude::*;
-
-use crate::volume_id::Export;
+use drivebay_guest::remote_path::Export;
+use drivebay_guest::{layout, name};
 
 /// Longer names are cut if the id has to be: those of Kubernetes' snapshotter have 45 bytes.
 const LONGEST_NAME: usize = 45;
@@ -40,9 +39,10 @@ impl SnapshotId {
             source,
         })
     }
+}
 
-    /// `None`: no snapshot can have such an id.
-    pub(crate) fn parse(id: &str) -> Option<Self> {
+impl layout::SnapshotId for SnapshotId {
+    fn parse(id: &str) -> Option<Self> {
         let parts: Vec<&str> = id.split('#').collect();
         let [server, share, directory, again, source] = *parts.as_slice() else {
             return None;
@@ -61,32 +61,27 @@ impl SnapshotId {
         })
     }
 
-    /// Where it is kept.
-    pub(crate) fn directory(&self) -> &str {
+    fn export(&self) -> &Export {
+        &self.export
+    }
+
+    fn directory(&self) -> &str {
         &self.directory
     }
 
-    /// The same, as a directory that a volume could have.
-    pub(crate) fn sub_dir(&self) -> Result<SubDir, Error> {
-        SubDir::parse("snapshot", &self.directory)
-    }
-
-    /// The name of the volume, as far as it is in the id.
-    pub(crate) fn source(&self) -> &str {
+    fn source(&self) -> &str {
         &self.source
     }
 
-    /// The archive, as it is made.
-    pub(crate) fn archive(&self) -> String {
-        format!("{}/{}.tar.gz", self.directory, self.source)
+    /// The other driver's archive has the name of its volume.
+    fn source_volume_id(&self) -> String {
+        format!("{}#{}##", self.export.in_id(), self.source)
     }
 
-    /// The archives that it may be: the other driver can be told not to compress.
-    pub(crate) fn archives(&self) -> [String; 2] {
-        [
-            self.archive(),
-            format!("{}/{}.tar", self.directory, self.source),
-        ]
+    /// The other driver can be told not to compress.
+    fn archives(&self) -> [String; 2] {
+        let archive = format!("{}/{}.tar", self.directory, self.source);
+        [archive.clone() + ".gz", archive]
     }
 }
 
@@ -119,6 +114,8 @@ fn parts(name: &str, source: &str, room: usize) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use drivebay_guest::layout::SnapshotId as _;
+
     use super::*;
 
     fn made(share: &str, name: &str, source: &str) -> SnapshotId {

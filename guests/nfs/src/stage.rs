@@ -2,6 +2,7 @@
 
 use drivebay_guest::exports::node::StageRequest;
 use drivebay_guest::files::Directory;
+use drivebay_guest::layout::VolumeId as _;
 use drivebay_guest::log::Level;
 use drivebay_guest::mounts::{self, Target};
 use drivebay_guest::prelude::*;

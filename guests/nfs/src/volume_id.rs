@@ -4,83 +4,15 @@
 //! sub-directory was chosen, and else is the sub-directory. `onDelete` is there where it says more than `delete`.
 
 use drivebay_guest::ids::LONGEST_ID;
+use drivebay_guest::layout::{self, OnDelete};
 use drivebay_guest::name;
 use drivebay_guest::prelude::*;
-use drivebay_guest::remote_path::parse_server;
+use drivebay_guest::remote_path::Export;
 
 use crate::parameter_names as names;
 
 /// Longer names are cut when an id has to be: those of Kubernetes' provisioner have 40 bytes.
 const LONGEST_NAME: usize = 40;
-
-drivebay_guest::keywords! {
-    /// What becomes of the directory when its volume is deleted.
-    pub(crate) enum OnDelete {
-        Delete = "delete",
-        Retain = "retain",
-        Archive = "archive",
-    }
-}
-
-impl OnDelete {
-    pub(crate) fn read(written: &str) -> Result<Self, Error> {
-        if written.is_empty() {
-            return Ok(Self::Delete);
-        }
-        let accepted = "write delete, retain or archive";
-        Self::parse_any_case(written).ok_or_else(|| malformed(names::ON_DELETE, written, accepted))
-    }
-
-    fn in_id(self) -> &'static str {
-        match self {
-            Self::Delete => "",
-            Self::Retain | Self::Archive => self.name(),
-        }
-    }
-}
-
-/// A server, and the directory of it beneath which volumes and snapshots are.
-#[derive(Clone, Debug)]
-pub(crate) struct Export {
-    pub(crate) server: String,
-    pub(crate) share: RemotePath,
-}
-
-impl Export {
-    pub(crate) fn parse(server: &str, share: &str) -> Result<Self, Error> {
-        let share = RemotePath::parse(names::SHARE.name(), share)?;
-        if share.to_string().contains('#') {
-            return Err(malformed(
-                names::SHARE,
-                &share.to_string(),
-                "# is not accepted where volumes are made",
-            ));
-        }
-        Ok(Self {
-            server: parse_server(names::SERVER.name(), server)?,
-            share,
-        })
-    }
-
-    /// Whether work on one can reach the other: by the same name of the server, because its others are not known.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.server.eq_ignore_ascii_case(&other.server) && self.share == other.share
-    }
-
-    /// The first two parts of an id.
-    pub(crate) fn in_id(&self) -> String {
-        format!(
-            "{}#{}",
-            self.server,
-            self.share.to_string().trim_start_matches('/')
-        )
-    }
-
-    pub(crate) fn no_room(&self) -> Error {
-        error!(InvalidArgument: "server {} and share {} are too long: with a name they have to fit into an id of \
-            {LONGEST_ID} bytes", self.server, self.share)
-    }
-}
 
 /// A volume's id, taken apart.
 #[derive(Clone, Debug)]
@@ -101,7 +33,7 @@ impl VolumeId {
         name: &str,
         on_delete: OnDelete,
     ) -> Result<(Self, SubDir), Error> {
-        let fixed = export.in_id().len() + on_delete.in_id().len() + "###".len();
+        let fixed = export.in_id().len() + in_id(on_delete).len() + "###".len();
         let room = LONGEST_ID.saturating_sub(fixed);
         let parts = match &chosen {
             None => name::fit(name, room).map(|sub_dir| (sub_dir, String::new())),
@@ -120,9 +52,11 @@ impl VolumeId {
             directory,
         ))
     }
+}
 
-    /// Also ids of other makers. `None`: no volume can have such an id.
-    pub(crate) fn parse(id: &str) -> Option<Self> {
+impl layout::VolumeId for VolumeId {
+    /// Also ids of other makers.
+    fn parse(id: &str) -> Option<Self> {
         let parts: Vec<&str> = id.split('#').collect();
         let (server, share, sub_dir, name, on_delete) = match *parts.as_slice() {
             [server, share, sub_dir] => (server, share, sub_dir, "", ""),
@@ -139,40 +73,56 @@ impl VolumeId {
         let sub_dir = SubDir::parse(names::SUB_DIR.name(), sub_dir).ok()?;
         Some(Self {
             export: Export::parse(server, share).ok()?,
-            on_delete: OnDelete::read(on_delete).ok()?,
+            on_delete: OnDelete::read(names::ON_DELETE, on_delete).ok()?,
             sub_dir: sub_dir.as_str().into(),
             name: name.into(),
         })
     }
 
-    /// What the volume was made for, as far as it is in the id.
-    pub(crate) fn name(&self) -> &str {
+    fn export(&self) -> &Export {
+        &self.export
+    }
+
+    fn name(&self) -> &str {
         match self.name.as_str() {
             "" => &self.sub_dir,
             name => name,
         }
     }
 
-    /// Whether nobody chose the directory: then it is this volume's alone.
-    pub(crate) fn has_own_directory(&self) -> bool {
-        self.name.is_empty()
-    }
-
-    /// The directory, where no record knows better.
-    pub(crate) fn sub_dir(&self) -> Result<SubDir, Error> {
+    fn sub_dir(&self) -> Result<SubDir, Error> {
         SubDir::parse(names::SUB_DIR.name(), &self.sub_dir)
     }
 
-    /// Whether both name one volume of a share.
-    pub(crate) fn is_same_volume(&self, other: &Self) -> bool {
+    fn has_own_directory(&self) -> bool {
+        self.name.is_empty()
+    }
+
+    fn on_delete(&self) -> OnDelete {
+        self.on_delete
+    }
+
+    fn with_on_delete(self, on_delete: OnDelete) -> Self {
+        Self { on_delete, ..self }
+    }
+
+    fn is_same_volume(&self, other: &Self) -> bool {
         (&self.sub_dir, &self.name) == (&other.sub_dir, &other.name)
     }
 }
 
 impl std::fmt::Display for VolumeId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (export, on_delete) = (self.export.in_id(), self.on_delete.in_id());
+        let (export, on_delete) = (self.export.in_id(), in_id(self.on_delete));
         write!(f, "{export}#{}#{}#{on_delete}", self.sub_dir, self.name)
+    }
+}
+
+/// Left out where it says no more than nothing does.
+fn in_id(on_delete: OnDelete) -> &'static str {
+    match on_delete {
+        OnDelete::Delete => "",
+        OnDelete::Retain | OnDelete::Archive => on_delete.name(),
     }
 }
 
@@ -194,6 +144,8 @@ fn chosen_parts(chosen: &str, name: &str, room: usize) -> Option<(String, String
 
 #[cfg(test)]
 mod tests {
+    use drivebay_guest::layout::VolumeId as _;
+
     use super::*;
 
     fn made(

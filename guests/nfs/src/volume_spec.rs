@@ -1,14 +1,15 @@
 //! What a create request asks for: parameters become a checked [`VolumeSpec`]. Pure.
 
 use drivebay_guest::exports::node::StageRequest;
+use drivebay_guest::layout::{OnDelete, VolumeRecord};
 use drivebay_guest::prelude::*;
+use drivebay_guest::provision::NewVolume;
+use drivebay_guest::remote_path::Export;
 use drivebay_guest::volume::{filesystem_of, refuse_block};
 
 use crate::parameter_names as names;
-use crate::record::VolumeRecord;
 use crate::share::{Share, mount_permissions};
-use crate::sub_dir;
-use crate::volume_id::{Export, OnDelete, VolumeId};
+use crate::volume_id::VolumeId;
 
 /// What cannot be a block device, and can be used by everybody at once.
 pub(crate) const SHARE: &str = "an NFS share";
@@ -16,9 +17,7 @@ pub(crate) const SHARE: &str = "an NFS share";
 /// A volume that should exist.
 #[derive(Debug)]
 pub(crate) struct VolumeSpec {
-    pub(crate) id: VolumeId,
-    pub(crate) capacity: CapacityRange,
-    pub(crate) record: VolumeRecord,
+    pub(crate) volume: NewVolume<VolumeId>,
     /// How to mount the share it is on.
     pub(crate) share: Share,
 }
@@ -35,9 +34,10 @@ impl VolumeSpec {
             params.required(names::SERVER)?,
             params.required(names::SHARE)?,
         )?;
-        let on_delete = OnDelete::read(params.get(names::ON_DELETE).unwrap_or_default())?;
+        let on_delete = params.get(names::ON_DELETE).unwrap_or_default();
+        let on_delete = OnDelete::read(names::ON_DELETE, on_delete)?;
         let share = Share::of_export(&export, &filesystem_of(&request.capabilities))?;
-        let chosen = sub_dir::chosen(params)?;
+        let chosen = SubDir::from_template(names::SUB_DIR, params)?;
         let (id, sub_dir) = VolumeId::made(export, chosen, &request.name, on_delete)?;
         let record = VolumeRecord {
             state: State::Making,
@@ -48,32 +48,12 @@ impl VolumeSpec {
             mode: mount_permissions(params)?,
             source,
         };
-        Ok(Self {
+        let volume = NewVolume {
             id,
             capacity: request.capacity,
             record,
-            share,
-        })
-    }
-
-    /// Whether the volume that is there for the name is what is wanted.
-    pub(crate) fn refuse_other(&self, there: &VolumeRecord) -> Result<(), Error> {
-        let spec = &self.record;
-        let differs = if there.name != spec.name {
-            "was made for another name"
-        } else if there.id != spec.id || there.sub_dir != spec.sub_dir || there.mode != spec.mode {
-            "was made with other parameters"
-        } else if there.source != spec.source {
-            "was made from another source"
-        } else if !self.capacity.holds(there.capacity_bytes) {
-            "has another size"
-        } else {
-            return Ok(());
         };
-        Err(
-            error!(AlreadyExists: "volume {} for {}, of {} bytes, exists and {differs}", there.id, there.name,
-            there.capacity_bytes),
-        )
+        Ok(Self { volume, share })
     }
 }
 
@@ -149,8 +129,8 @@ mod tests {
             (names::PVC_NAMESPACE.name(), "shop"),
         ];
         let spec = spec(&parameters, Vec::new()).expect("good");
-        assert_eq!(spec.record.id, "s#export#shop/data#pvc-1#retain");
-        let info = info(&spec.id, &spec.record);
+        assert_eq!(spec.volume.record.id, "s#export#shop/data#pvc-1#retain");
+        let info = info(&spec.volume.id, &spec.volume.record);
         let context = [
             ("server", "s"),
             ("share", "/export"),
@@ -200,7 +180,7 @@ mod tests {
 
     #[test]
     fn whatever_differs_is_another_volume() {
-        let spec = spec(&[], Vec::new()).expect("good");
+        let spec = spec(&[], Vec::new()).expect("good").volume;
         let there = spec.record.clone();
         spec.refuse_other(&there).expect("the same");
         let grown = VolumeRecord {

@@ -1,5 +1,5 @@
 //! Which volumes use which directories of a share, so that none lies inside another's: for backends whose users choose the
-//! directories of volumes. A backend says by a [`Layout`] what its records say of directories.
+//! directories of volumes.
 //!
 //! Nobody can lock a share for everybody. Whoever begins to use a directory writes that down first and looks for
 //! others then: of two whose directories overlap, one at least sees the other. Whoever removes one stays noted until
@@ -8,42 +8,11 @@
 
 use crate::bindings::types::Error;
 use crate::error::{missing_is_none, there_is_done};
+use crate::layout::{Layout, SnapshotId, SnapshotRecord, VolumeId, VolumeRecord};
 use crate::name::key;
 use crate::records::{Record, State};
 use crate::store::{MODE, Store};
 use crate::sub_dir::SubDir;
-
-/// What the records of a backend say of the directories that volumes and snapshots have.
-pub trait Layout {
-    /// What is written down of a volume.
-    type Volume: VolumeRecord;
-    /// What is written down of a snapshot.
-    type Snapshot: SnapshotRecord;
-}
-
-/// What is written down of a volume that is a directory.
-pub trait VolumeRecord: Record {
-    /// How far it is.
-    fn state(&self) -> State;
-    /// Its id.
-    fn id(&self) -> &str;
-    /// The whole name it was made for.
-    fn name(&self) -> &str;
-    /// Its directory.
-    fn directory(&self) -> &SubDir;
-    /// Whether nobody chose the directory: then it is this volume's alone.
-    fn has_own_directory(&self) -> bool;
-    /// Its id, if it can be shown: whoever can write on the share can write a record.
-    fn shown_id(&self) -> Option<String>;
-}
-
-/// What is written down of a snapshot that is kept in a directory of its own, directly below the share.
-pub trait SnapshotRecord: Record {
-    /// Its id.
-    fn id(&self) -> &str;
-    /// Whether that is where it is kept.
-    fn is_kept_in(&self, directory: &str) -> bool;
-}
 
 /// Beside the users of a directory: by whom it is being removed. No key looks like it.
 const REMOVING: &str = "removing";
@@ -162,9 +131,9 @@ impl<L: Layout> Store<'_, L> {
     }
 
     /// `already-exists`: the directory is that of another volume or snapshot, lies inside it or holds it.
-    pub fn refuse_overlap(&self, spec: &L::Volume) -> Result<(), Error> {
+    pub fn refuse_overlap(&self, spec: &VolumeRecord) -> Result<(), Error> {
         self.ensure_indexed()?;
-        let (directory, name) = (spec.directory(), spec.name());
+        let (directory, name) = (&spec.sub_dir, spec.name.as_str());
         let mut found = self.around(directory, name)?;
         if found.is_none() {
             found = self.within(directory, name, Counted::All)?;
@@ -175,7 +144,7 @@ impl<L: Layout> Store<'_, L> {
         match found {
             None => Ok(()),
             Some(what) => Err(
-                error!(AlreadyExists: "cannot make volume {}: {} on the share {what}", spec.id(),
+                error!(AlreadyExists: "cannot make volume {}: {} on the share {what}", spec.id,
                 directory.as_str()),
             ),
         }
@@ -185,7 +154,7 @@ impl<L: Layout> Store<'_, L> {
     pub fn refuse_volumes(&self, directory: &SubDir) -> Result<(), Error> {
         self.ensure_indexed()?;
         let found = match self.user(directory.as_str(), "")? {
-            Some(record) => Some(format!("is that of volume {}", record.id())),
+            Some(record) => Some(format!("is that of volume {}", record.id)),
             None => self.within(directory, "", Counted::All)?,
         };
         match found {
@@ -213,7 +182,7 @@ impl<L: Layout> Store<'_, L> {
     pub fn around(&self, directory: &SubDir, name: &str) -> Result<Option<String>, Error> {
         for parent in directory.parents() {
             if let Some(record) = self.user(parent, name)? {
-                return Ok(Some(format!("lies inside that of volume {}", record.id())));
+                return Ok(Some(format!("lies inside that of volume {}", record.id)));
             }
             if let Some((below, rest)) = self.split(directory, parent)?
                 && let Some(around) = below.around(&rest, "")?
@@ -221,13 +190,11 @@ impl<L: Layout> Store<'_, L> {
                 return Ok(Some(around));
             }
         }
-        let snapshot = self.shown(directory.first(), |record: &L::Snapshot| {
-            record.is_kept_in(directory.first())
+        let snapshot = self.shown(directory.first(), &|record: &SnapshotRecord| {
+            let id = record.snapshot_id::<L>();
+            id.is_some_and(|id| id.directory() == directory.first())
         })?;
-        Ok(
-            snapshot
-                .map(|record| format!("is that of snapshot {}, or lies inside it", record.id())),
-        )
+        Ok(snapshot.map(|record| format!("is that of snapshot {}, or lies inside it", record.id)))
     }
 
     /// A volume whose directory lies inside this one, or which shares it without this share's knowing.
@@ -238,7 +205,7 @@ impl<L: Layout> Store<'_, L> {
         counted: Counted,
     ) -> Result<Option<String>, Error> {
         let (_, inside) = self.indexes(directory.as_str())?;
-        let holds = |record: L::Volume| format!("holds that of volume {}", record.id());
+        let holds = |record: VolumeRecord| format!("holds that of volume {}", record.id);
         if let Some(record) = self.noted(&inside, name, counted)? {
             return Ok(Some(holds(record)));
         }
@@ -262,31 +229,32 @@ impl<L: Layout> Store<'_, L> {
     }
 
     /// Several volumes may use a directory if all of them chose it.
-    fn same(&self, spec: &L::Volume) -> Result<Option<String>, Error> {
-        let directory = spec.directory().as_str();
-        let user = match self.user(directory, spec.name()) {
+    fn same(&self, spec: &VolumeRecord) -> Result<Option<String>, Error> {
+        let (directory, name) = (spec.sub_dir.as_str(), spec.name.as_str());
+        let is_alone = is_alone_there::<L>(spec);
+        let user = match self.user(directory, name) {
             // So many use it that nobody's removal takes it away: see `end_use`.
-            Err(Error::Exhausted(_)) if !spec.has_own_directory() => None,
+            Err(Error::Exhausted(_)) if !is_alone => None,
             user => user?,
         };
         let other = match user {
-            Some(other) if spec.has_own_directory() => Some(other),
-            _ => self.owner_of(directory, spec.name())?,
+            Some(other) if is_alone => Some(other),
+            _ => self.owner_of(directory, name)?,
         };
-        Ok(other.map(|record| format!("is that of volume {}", record.id())))
+        Ok(other.map(|record| format!("is that of volume {}", record.id)))
     }
 
     /// Another volume that has this directory of the share for itself.
-    pub fn owner_of(&self, directory: &str, name: &str) -> Result<Option<L::Volume>, Error> {
-        self.shown(directory, |record: &L::Volume| {
-            record.has_own_directory()
-                && record.directory().as_str() == directory
-                && record.name() != name
+    pub fn owner_of(&self, directory: &str, name: &str) -> Result<Option<VolumeRecord>, Error> {
+        self.shown(directory, &|record: &VolumeRecord| {
+            is_alone_there::<L>(record)
+                && record.sub_dir.as_str() == directory
+                && record.name != name
         })
     }
 
     /// Another volume that uses this very directory. `in-progress`: the directory is being removed.
-    fn user(&self, directory: &str, name: &str) -> Result<Option<L::Volume>, Error> {
+    fn user(&self, directory: &str, name: &str) -> Result<Option<VolumeRecord>, Error> {
         let (users, _) = self.indexes(directory)?;
         let keys = self.names(&users)?;
         refuse_removing(directory, &keys)?;
@@ -294,7 +262,12 @@ impl<L: Layout> Store<'_, L> {
     }
 
     /// Another volume that is noted there and counts.
-    fn noted(&self, index: &str, name: &str, counted: Counted) -> Result<Option<L::Volume>, Error> {
+    fn noted(
+        &self,
+        index: &str,
+        name: &str,
+        counted: Counted,
+    ) -> Result<Option<VolumeRecord>, Error> {
         self.first(index, self.names(index)?, name, counted)
     }
 
@@ -304,14 +277,14 @@ impl<L: Layout> Store<'_, L> {
         keys: Vec<String>,
         name: &str,
         counted: Counted,
-    ) -> Result<Option<L::Volume>, Error> {
+    ) -> Result<Option<VolumeRecord>, Error> {
         let own = key(name);
         for key in keys {
             if key == own || key == REMOVING {
                 continue;
             }
             match self.record_uncached(&key)? {
-                Some(record) if counted == Counted::All || record.state() != State::Making => {
+                Some(record) if counted == Counted::All || record.state != State::Making => {
                     return Ok(Some(record));
                 }
                 Some(_) => {}
@@ -324,11 +297,11 @@ impl<L: Layout> Store<'_, L> {
 
     /// The record, also where this client remembers that there was none: a change to the directory that holds it
     /// has the client ask anew.
-    fn record_uncached(&self, key: &str) -> Result<Option<L::Volume>, Error> {
+    fn record_uncached(&self, key: &str) -> Result<Option<VolumeRecord>, Error> {
         if let Some(record) = self.record(key)? {
             return Ok(Some(record));
         }
-        let touched = format!("{}/{}/{TOUCHED}", self.hidden(), <L::Volume>::KIND);
+        let touched = format!("{}/{}/{TOUCHED}", self.hidden(), VolumeRecord::KIND);
         self.tree.make_directory(&touched, MODE)?;
         self.drop_empty(&touched)?;
         self.record(key)
@@ -352,13 +325,13 @@ impl<L: Layout> Store<'_, L> {
 
     /// A volume or a snapshot of a share that lies in that directory.
     fn any(&self, directory: &str) -> Result<Option<String>, Error> {
-        for kind in [<L::Volume>::KIND, <L::Snapshot>::KIND] {
+        for kind in [VolumeRecord::KIND, SnapshotRecord::KIND] {
             let records = format!("{}/{kind}", self.hidden());
             let names = self.names(&records)?;
             if let Some(one) = names.iter().find(|name| *name != TOUCHED) {
                 // Who uses the outer volume can write there: a record may be none.
-                let id = self.record::<L::Volume>(one).ok().flatten();
-                let id = id.and_then(|record| record.shown_id());
+                let id = self.record::<VolumeRecord>(one).ok().flatten();
+                let id = id.and_then(|record| record.volume_id::<L>());
                 let named = id.map_or(String::new(), |id| format!(" {id}"));
                 return Ok(Some(format!(
                     "holds {} of the share {directory}:{named} (written down in {records}/{one})",
@@ -375,7 +348,7 @@ impl<L: Layout> Store<'_, L> {
         if self.tree.has_directory(&done)? {
             return Ok(());
         }
-        let records = format!("{}/{}", self.hidden(), <L::Volume>::KIND);
+        let records = format!("{}/{}", self.hidden(), VolumeRecord::KIND);
         let keys = match missing_is_none(self.tree.names(&records)) {
             Err(Error::Exhausted(reason)) => {
                 bail!(FailedPrecondition: "{reason}: so many volumes of an older version cannot be looked through; if \
@@ -387,9 +360,9 @@ impl<L: Layout> Store<'_, L> {
             return Ok(());
         };
         for key in keys.iter().filter(|key| *key != TOUCHED) {
-            if let Some(record) = self.record::<L::Volume>(key)? {
-                for parent in record.directory().parents() {
-                    self.add_note(&self.indexes(parent)?.1, record.name())?;
+            if let Some(record) = self.record::<VolumeRecord>(key)? {
+                for parent in record.sub_dir.parents() {
+                    self.add_note(&self.indexes(parent)?.1, &record.name)?;
                 }
             }
         }
@@ -435,6 +408,12 @@ impl<L: Layout> Store<'_, L> {
         let capitals = format!("{}{HIDDEN_IN_CAPITALS}", self.root);
         self.tree.has_directory(&capitals)
     }
+}
+
+/// Whether nobody chose the volume's directory.
+fn is_alone_there<L: Layout>(record: &VolumeRecord) -> bool {
+    let id = record.volume_id::<L>();
+    id.is_some_and(|id| id.has_own_directory())
 }
 
 fn note(index: &str, name: &str) -> String {

@@ -9,8 +9,10 @@
 //! remote_path sub_dir mount_options
 //!                          servers, paths on them, directories below a share; mount options of several origins
 //! tree                     work beneath a directory, which a fake can take the place of
-//! records store directories pool
-//!                          what is written down about volumes, where, and which lies inside which
+//! records store pool       what is written down about volumes, and where
+//! layout directories provision archives
+//!                          volumes that are directories of a share: their ids and records, which lies inside which,
+//!                          how they come and go; their snapshots
 //! host backoff             time and chance; patience with a backend
 //! json moment encode page  how APIs speak
 //! fake                     a host in memory, for unit tests; feature `fake`
@@ -63,6 +65,7 @@ pub mod error;
 #[macro_use]
 pub mod keywords;
 
+pub mod archives;
 pub mod backoff;
 pub mod bindings;
 pub mod capacity;
@@ -74,12 +77,14 @@ pub mod fake;
 pub mod host;
 pub mod ids;
 pub mod json;
+pub mod layout;
 pub mod moment;
 pub mod mount_options;
 pub mod name;
 pub mod page;
 pub mod parameters;
 pub mod pool;
+pub mod provision;
 #[macro_use]
 pub mod records;
 pub mod remote_path;

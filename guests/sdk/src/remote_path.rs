@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::bindings::types::Error;
+use crate::ids::LONGEST_ID;
 use crate::parameters::malformed;
 
 /// An absolute path on a server, without doubled slashes and without `.` and `..`.
@@ -102,6 +103,48 @@ pub fn parse_server(option: &str, written: &str) -> Result<String, Error> {
     Ok(bare.into())
 }
 
+/// A server, and the directory of it beneath which volumes are made.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Its name or address.
+    pub server: String,
+    /// The directory.
+    pub share: RemotePath,
+}
+
+impl Export {
+    /// Read what the parameters `server` and `share` hold.
+    pub fn parse(server: &str, share: &str) -> Result<Self, Error> {
+        let path = RemotePath::parse("share", share)?;
+        // It separates the parts of an id.
+        if path.0.contains('#') {
+            let accepted = "# is not accepted where volumes are made";
+            return Err(malformed("share", &path.0, accepted));
+        }
+        Ok(Self {
+            server: parse_server("server", server)?,
+            share: path,
+        })
+    }
+
+    /// Whether work on one can reach the other: by the same name of the server, because its others are not known.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.server.eq_ignore_ascii_case(&other.server) && self.share == other.share
+    }
+
+    /// Two parts of an id: `server#share`.
+    pub fn in_id(&self) -> String {
+        let share = self.share.0.trim_start_matches('/');
+        format!("{}#{share}", self.server)
+    }
+
+    /// The error for an id that has no room for a name.
+    pub fn no_room(&self) -> Error {
+        error!(InvalidArgument: "server {} and share {} are too long: with a name they have to fit into an id of \
+            {LONGEST_ID} bytes", self.server, self.share)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +230,17 @@ mod tests {
         for base in [base, RemotePath::root()] {
             assert_eq!(base.parents_within(&base).count(), 0);
         }
+    }
+
+    #[test]
+    fn an_export_is_a_server_and_a_path_that_ids_can_have() {
+        let export = Export::parse("NFS-1", "/srv//data/").expect("good");
+        assert_eq!(export.in_id(), "NFS-1#srv/data");
+        assert!(export.is_same(&Export::parse("nfs-1", "srv/data").expect("good")));
+        assert!(!export.is_same(&Export::parse("nfs-1", "/srv").expect("good")));
+        let message = refusal(Export::parse("nfs-1", "/srv#data"));
+        assert!(message.starts_with("share \"/srv#data\""), "{message}");
+        refusal(Export::parse("nfs:1", "/srv"));
     }
 
     #[test]

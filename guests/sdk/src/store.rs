@@ -47,8 +47,8 @@ use crate::tree::Tree;
 /// For root alone: a record decides what is deleted.
 pub const MODE: u32 = 0o700;
 
-/// A share, or a directory of it that is a share of its own; `Layout` is what [`directories`](crate::directories) has to
-/// know of its records.
+/// A share, or a directory of it that is a share of its own; by its [`Layout`](crate::layout::Layout) it knows whose ids
+/// are in its records.
 #[expect(
     missing_debug_implementations,
     reason = "there is nothing to show of a tree"
@@ -84,7 +84,7 @@ impl<'a, Layout> Store<'a, Layout> {
     pub fn shown<R: Record>(
         &self,
         shown: &str,
-        is_it: impl Fn(&R) -> bool,
+        is_it: &dyn Fn(&R) -> bool,
     ) -> Result<Option<R>, Error> {
         for key in name::keys(shown) {
             let record = self.record(&key)?;
@@ -205,7 +205,7 @@ mod tests {
         let tree = FakeTree::new();
         let store: Store<'_> = Store::of(&tree);
         store.add("one", sample(State::Ready)).expect("added");
-        let shown = |agrees: bool| store.shown("one", |_: &Sample| agrees);
+        let shown = |agrees: bool| store.shown("one", &|_: &Sample| agrees);
         assert_eq!(shown(true), Ok(Some(sample(State::Ready))));
         assert_eq!(shown(false), Ok(None));
     }

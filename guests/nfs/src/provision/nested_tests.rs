@@ -2,6 +2,7 @@
 
 use drivebay_guest::exports::snapshots::CreateRequest;
 use drivebay_guest::fake::{Cut, FakeTree, PARTIAL};
+use drivebay_guest::layout::SnapshotId as _;
 use drivebay_guest::name::key;
 use drivebay_guest::prelude::*;
 
@@ -79,17 +80,17 @@ fn no_volume_is_made_around_or_inside_another_whatever_the_order_and_the_spellin
             let inner = spec("inner", &[("subDir", spelled), ("onDelete", on_delete)]);
             let tree = FakeTree::new();
             create(&tree, &outer(on_delete)).expect("made");
-            refuses(create(&tree, &inner), &outer(on_delete).record.id);
+            refuses(create(&tree, &inner), &outer(on_delete).volume.record.id);
 
             let tree = FakeTree::new();
             create(&tree, &inner).expect("made");
-            refuses(create(&tree, &outer(on_delete)), &inner.record.id);
+            refuses(create(&tree, &outer(on_delete)), &inner.volume.record.id);
             for name in ["shop", "/shop/", "//shop"] {
                 let class = [("subDir", name), ("onDelete", on_delete)];
-                refuses(create(&tree, &spec("x", &class)), &inner.record.id);
+                refuses(create(&tree, &spec("x", &class)), &inner.volume.record.id);
             }
             // Its own directory too, which nobody chose.
-            refuses(create(&tree, &spec("shop", &[])), &inner.record.id);
+            refuses(create(&tree, &spec("shop", &[])), &inner.volume.record.id);
         }
     }
 }
@@ -102,7 +103,11 @@ fn neighbours_are_no_one_anothers_business() {
     }
     filled(&tree, "again", &[("subDir", "shop/data")]);
     for directory in ["shop/data2", "shop2", "shopper/data", "SHOP"] {
-        remove(&tree, &spec(directory, &[("subDir", directory)]).record.id).expect("removed");
+        remove(
+            &tree,
+            &spec(directory, &[("subDir", directory)]).volume.record.id,
+        )
+        .expect("removed");
     }
     assert!(tree.has("shop/data/file"));
 }
@@ -235,7 +240,7 @@ fn snapshots_and_volumes_stay_out_of_one_another() {
     create(&tree, &late).expect_err("cut off");
     tree.go_on();
     assert!(!tree.has("snap-2"));
-    refuses(snapshot("snap-2"), &late.record.id);
+    refuses(snapshot("snap-2"), &late.volume.record.id);
     create(&tree, &late).expect("made");
     snapshot::delete(&tree, &SnapshotId::parse(&cut.id).expect("an id")).expect("removed");
 }

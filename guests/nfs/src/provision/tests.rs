@@ -1,6 +1,8 @@
 //! Volumes on a share that stops working at any moment.
 
 use drivebay_guest::fake::{Cut, FakeTree, PARTIAL};
+use drivebay_guest::layout::VolumeId as _;
+use drivebay_guest::name::key;
 
 use super::*;
 use crate::parameter_names as names;
@@ -45,7 +47,10 @@ pub(crate) fn remove(tree: &FakeTree, id: &str) -> Result<(), Error> {
 pub(crate) fn filled(tree: &FakeTree, name: &str, parameters: &[(&str, &str)]) -> String {
     let spec = spec(name, parameters);
     let info = create(tree, &spec).expect("made");
-    tree.put(&format!("{}/file", spec.record.sub_dir.as_str()), name);
+    tree.put(
+        &format!("{}/file", spec.volume.record.sub_dir.as_str()),
+        name,
+    );
     info.id
 }
 
@@ -138,7 +143,7 @@ fn a_volume_is_removed_without_a_trace_whatever_was_cut_off() {
             filled(&tree, "pvc-1", &parameters);
             tree
         };
-        let id = spec("pvc-1", &parameters).record.id;
+        let id = spec("pvc-1", &parameters).volume.record.id;
         killed_anywhere(
             prepare,
             |tree| remove(tree, &id),
@@ -483,7 +488,7 @@ fn a_source_that_goes_after_it_was_copied_leaves_nothing_whatever_was_cut_off() 
             let copy = spec_from("two", 10, &class, Some(VolumeSource::Volume(id.clone())));
             tree.cut_at(step, Cut::After);
             create(&tree, &copy).map_or_else(drop, drop);
-            if !tree.go_on() || get(&tree, &copy.record.id).is_ok() {
+            if !tree.go_on() || get(&tree, &copy.volume.record.id).is_ok() {
                 break;
             }
             remove(&tree, &id).expect("removed");

@@ -1,6 +1,8 @@
 //! Snapshots on a share that stops working at any moment.
 
+use drivebay_guest::error::whole_if_still_there;
 use drivebay_guest::fake::{Cut, FakeTree};
+use drivebay_guest::layout::{SnapshotId as _, VolumeId as _};
 
 use super::*;
 use crate::provision::{self, tests::half_removed_meanwhile};

@@ -55,7 +55,7 @@ fn what_is_made_while_something_around_it_is_removed_is_there_afterwards() {
             create(&tree, &outer(on_delete)).expect("made");
             tree
         };
-        let id = outer(on_delete).record.id;
+        let id = outer(on_delete).volume.record.id;
         let remove_outer = |tree: &FakeTree| remove(tree, &id);
         let check =
             |tree: &FakeTree, step: usize, removed: Result<(), Error>, made: Result<(), Error>| {
