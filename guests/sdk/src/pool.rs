@@ -42,6 +42,18 @@ impl Pool {
         Ok(())
     }
 
+    /// Make a volume, empty or as a copy of another one of the pool, unless it is there. A copy appears whole or not at all,
+    /// so a volume that is there is finished.
+    pub fn fill(&self, volume: &str, source: Option<&str>, mode: u32) -> Result<(), Error> {
+        if self.holds(volume)? {
+            return Ok(());
+        }
+        match source {
+            None => self.directory.mkdir(volume, mode),
+            Some(source) => self.directory.copy_tree(source, volume),
+        }
+    }
+
     /// The volumes of which there is such a record, sorted.
     pub fn with<R: Record>(&self) -> Result<Vec<String>, Error> {
         let entries = missing_is_none(self.directory.readdir(HIDDEN))?.unwrap_or_default();

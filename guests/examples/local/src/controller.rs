@@ -107,7 +107,7 @@ fn make(
         None => begin(&pool, location, wanted.clone())?,
     };
     record.satisfies(&wanted, &request.capacity)?;
-    fill(&pool, location, &record)?;
+    pool.fill(&location.directory, record.source.as_deref(), MODE)?;
     info(&pool, location, &record)
 }
 
@@ -125,17 +125,6 @@ fn begin(pool: &Pool, location: &Location, record: Made) -> Result<Made, Error> 
     let record = pool.add(&location.directory, record)?;
     log::write(Level::Info, &format!("making volume {}", location.id()));
     Ok(record)
-}
-
-/// Make what is written down. A copy appears whole or not at all, so a volume that is there is finished.
-fn fill(pool: &Pool, location: &Location, record: &Made) -> Result<(), Error> {
-    if pool.holds(&location.directory)? {
-        return Ok(());
-    }
-    match &record.source {
-        None => pool.directory.mkdir(&location.directory, MODE),
-        Some(source) => pool.directory.copy_tree(source, &location.directory),
-    }
 }
 
 /// It can be reached from everywhere, as far as the guest can tell: a pool may be on a shared filesystem.
