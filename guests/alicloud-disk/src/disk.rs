@@ -3,6 +3,7 @@
 use drivebay_guest::capacity::GIB;
 use drivebay_guest::json::Json;
 use drivebay_guest::prelude::*;
+pub(crate) use drivebay_guest::volume::MultiAttach;
 
 use crate::api_request::{Action, Call};
 use crate::category::{Category, Kind, Level};
@@ -21,13 +22,6 @@ pub(crate) enum Status {
     Detaching,
     /// Being rolled back to a snapshot, or something newer than this guest.
     Other(&'static str),
-}
-
-/// Who may have a disk at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MultiAttach {
-    Disabled,
-    Enabled,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -230,7 +224,7 @@ impl Ecs<'_> {
     /// One disk; `None` where there is none, which ECS answers by an empty list.
     pub(crate) fn disk(&self, id: DiskId<'_>) -> Result<Option<Disk>, Error> {
         let call = Call::new(Action::DescribeDisks, format!("disk {id}"));
-        let disks = self.disks(call.with_list("DiskIds", id.as_str()))?;
+        let disks = self.disks(call.with_ids("DiskIds", &[id.as_str()]))?;
         Ok(disks.into_iter().find(|disk| disk.id == id))
     }
 

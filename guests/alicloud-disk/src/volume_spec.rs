@@ -3,10 +3,10 @@
 use drivebay_guest::json::Json;
 use drivebay_guest::parameters::Flag;
 use drivebay_guest::prelude::*;
-use drivebay_guest::volume::is_single_node;
+use drivebay_guest::volume::{MultiAttach, refuse_sharing};
 
 use crate::category::Kind;
-use crate::disk::{Disk, MultiAttach};
+use crate::disk::Disk;
 use crate::parameter_names as names;
 use crate::size::{self, TooSmall};
 use crate::tags::{self, Tag};
@@ -324,32 +324,8 @@ pub(crate) fn check_capabilities(
     multi_attach: MultiAttach,
     capabilities: &[VolumeCapability],
 ) -> Result<(), Error> {
-    for capability in capabilities {
-        let is_block = matches!(capability.kind, AccessType::Block);
-        let reason = match (capability.mode.as_str(), multi_attach) {
-            (mode, _) if is_single_node(mode) => continue,
-            ("MULTI_NODE_READER_ONLY", MultiAttach::Enabled) => continue,
-            ("MULTI_NODE_SINGLE_WRITER" | "MULTI_NODE_MULTI_WRITER", MultiAttach::Enabled)
-                if is_block =>
-            {
-                continue;
-            }
-            ("MULTI_NODE_SINGLE_WRITER" | "MULTI_NODE_MULTI_WRITER", MultiAttach::Enabled) => {
-                "a filesystem that several nodes write to is destroyed: use volumeMode Block"
-            }
-            (
-                "MULTI_NODE_READER_ONLY" | "MULTI_NODE_SINGLE_WRITER" | "MULTI_NODE_MULTI_WRITER",
-                MultiAttach::Disabled,
-            ) => {
-                "the disk can be attached to one node at a time: set multiAttach in the StorageClass"
-            }
-            (unknown, _) => {
-                bail!(Unsupported: "the driver does not know the access mode \"{unknown}\"");
-            }
-        };
-        return Err(Error::Unsupported(reason.into()));
-    }
-    Ok(())
+    let enable = "set multiAttach in the StorageClass";
+    refuse_sharing(multi_attach, capabilities, enable)
 }
 
 /// What travels with the volume. The disk's id too: a FlexVolume's own name is that of its PersistentVolume.

@@ -125,6 +125,38 @@ pub fn is_single_node(mode: &str) -> bool {
     .contains(&mode)
 }
 
+/// Whether several nodes may have a disk at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MultiAttach {
+    /// One at a time.
+    Disabled,
+    /// As a raw block device, or to read only: a filesystem on it has one writer.
+    Enabled,
+}
+
+/// `unsupported`, with the reason, where a disk cannot be used so; `enable` says how to have one that several nodes can
+/// have.
+pub fn refuse_sharing(
+    multi_attach: MultiAttach,
+    capabilities: &[VolumeCapability],
+    enable: &str,
+) -> Result<(), Error> {
+    for VolumeCapability { mode, kind } in capabilities {
+        if is_single_node(mode) {
+            continue;
+        }
+        let writes =
+            ["MULTI_NODE_SINGLE_WRITER", "MULTI_NODE_MULTI_WRITER"].contains(&mode.as_str());
+        ensure!(writes || mode == "MULTI_NODE_READER_ONLY", Unsupported: "the driver does not know the access mode \
+            \"{mode}\"");
+        ensure!(multi_attach == MultiAttach::Enabled, Unsupported: "the disk can be attached to one node at a time: \
+            {enable}");
+        ensure!(!writes || *kind == AccessType::Block, Unsupported: "a filesystem that several nodes write to is \
+            destroyed: use volumeMode Block");
+    }
+    Ok(())
+}
+
 /// `unsupported` unless each of the capabilities is for one node: also for modes that CSI got later.
 pub fn refuse_several_nodes(capabilities: &[VolumeCapability]) -> Result<(), Error> {
     let is_for_one = |capability: &VolumeCapability| is_single_node(&capability.mode);
@@ -178,6 +210,30 @@ mod tests {
         assert!(asked("SINGLE_NODE_MULTI_WRITER").is_ok());
         for mode in ["MULTI_NODE_READER_ONLY", "", "LATER"] {
             assert!(matches!(asked(mode), Err(Error::Unsupported(_))), "{mode}");
+        }
+    }
+
+    #[test]
+    fn several_nodes_read_a_disk_or_write_to_it_raw_if_they_may_have_it_at_once() {
+        let filesystem = || AccessType::Filesystem(FilesystemAccess::default());
+        let asked = |multi_attach, mode, kind| {
+            refuse_sharing(multi_attach, &[capability(mode, kind)], "ask for it")
+        };
+        let (alone, shared) = (MultiAttach::Disabled, MultiAttach::Enabled);
+        for multi_attach in [alone, shared] {
+            assert!(asked(multi_attach, "SINGLE_NODE_WRITER", filesystem()).is_ok());
+            assert!(asked(multi_attach, "LATER", AccessType::Block).is_err());
+        }
+        for mode in [
+            "MULTI_NODE_READER_ONLY",
+            "MULTI_NODE_SINGLE_WRITER",
+            "MULTI_NODE_MULTI_WRITER",
+        ] {
+            assert!(asked(shared, mode, AccessType::Block).is_ok());
+            let may_be_mounted = mode == "MULTI_NODE_READER_ONLY";
+            assert_eq!(asked(shared, mode, filesystem()).is_ok(), may_be_mounted);
+            let refused = asked(alone, mode, AccessType::Block);
+            assert!(matches!(refused, Err(Error::Unsupported(m)) if m.ends_with("ask for it")));
         }
     }
 
