@@ -1,5 +1,6 @@
 //! The outside as it is: endpoints, keys and time, all of them the host's.
 
+use drivebay_guest::canonical::EMPTY_BODY;
 use drivebay_guest::encode::hex;
 use drivebay_guest::host::{Host, RealHost};
 use drivebay_guest::https::{self, Request, Response};
@@ -66,7 +67,7 @@ impl Cloud for HostCloud {
         let authority = endpoint.authority();
         let mut headers =
             signature::headers(&authority, call.action.name(), &date, &nonce, &signer);
-        let canonical = signature::canonical_query_request(&call.query, &headers);
+        let canonical = signature::canonical_request(&call.query, &headers, EMPTY_BODY);
         let text = signature::text_to_sign(&signing::sha256(canonical.as_bytes()));
         let signed = key.sign("hmac-sha256", text.as_bytes())?;
         let authorization = signature::authorization(&signer, &headers, &signed);

@@ -1,12 +1,9 @@
 //! ACS3-HMAC-SHA256, the signature of Alibaba Cloud's newer SDKs: the texts that are hashed and signed. Pure.
 //!
-//! The API's parameters go into the query and the body stays empty, as those SDKs do it. What is not sent as
-//! it was signed is refused by ECS, so both come from one list.
+//! The API's parameters go into the query and the body stays empty, as those SDKs do it.
 
-use drivebay_guest::encode::{hex, percent_encode};
-
-/// The digest of no bytes at all.
-const EMPTY_BODY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+use drivebay_guest::canonical::{self, EMPTY_BODY};
+use drivebay_guest::encode::hex;
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
@@ -57,45 +54,7 @@ pub(crate) fn canonical_request(
     headers: &[(String, String)],
     body_digest: &str,
 ) -> String {
-    let mut pairs: Vec<String> = Vec::new();
-    for (name, value) in query {
-        let mut pair = String::new();
-        percent_encode(name, &mut pair);
-        pair.push('=');
-        percent_encode(value, &mut pair);
-        // By encoded pair: `=` sorts before whatever could follow a shorter name. Put in place one by one, because
-        // there are few, and the library's sort takes as much room as a tenth of this guest.
-        let place = pairs
-            .iter()
-            .position(|other| *other > pair)
-            .unwrap_or(pairs.len());
-        pairs.insert(place, pair);
-    }
-    let mut request = String::from("POST\n/\n");
-    for (position, pair) in pairs.iter().enumerate() {
-        if position > 0 {
-            request.push('&');
-        }
-        request += pair;
-    }
-    request.push('\n');
-    for (name, value) in headers {
-        for part in [name, ":", value, "\n"] {
-            request += part;
-        }
-    }
-    for part in ["\n", &names(headers), "\n", body_digest] {
-        request += part;
-    }
-    request
-}
-
-/// The same with an empty body.
-pub(crate) fn canonical_query_request(
-    query: &[(String, String)],
-    headers: &[(String, String)],
-) -> String {
-    canonical_request(query, headers, EMPTY_BODY)
+    canonical::request("POST", "/", query, headers, body_digest)
 }
 
 /// What is signed, from the digest of [`canonical_request`].
@@ -112,20 +71,9 @@ pub(crate) fn authorization(
     format!(
         "{ALGORITHM} Credential={},SignedHeaders={},Signature={}",
         signer.key_id,
-        names(headers),
+        canonical::names(headers),
         hex(signature)
     )
-}
-
-fn names(headers: &[(String, String)]) -> String {
-    let mut names = String::new();
-    for (position, (name, _)) in headers.iter().enumerate() {
-        if position > 0 {
-            names.push(';');
-        }
-        names += name;
-    }
-    names
 }
 
 #[cfg(test)]
@@ -250,17 +198,5 @@ mod tests {
                 .collect()
         };
         assert_eq!(same(ours), same(expected));
-    }
-
-    #[test]
-    fn the_empty_bodys_digest_is_right() {
-        assert_eq!(hex(&Sha256::digest("")), EMPTY_BODY);
-    }
-
-    #[test]
-    fn all_but_the_unreserved_is_encoded() {
-        let mut encoded = String::new();
-        percent_encode("a b+c*~é'!()/-_.", &mut encoded);
-        assert_eq!(encoded, "a%20b%2Bc%2A~%C3%A9%27%21%28%29%2F-_.");
     }
 }

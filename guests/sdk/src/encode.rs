@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn all_but_what_rfc_3986_leaves_alone_is_encoded() {
         let mut encoded = String::new();
-        percent_encode("aZ0-_.~ /+*ä", &mut encoded);
-        assert_eq!(encoded, "aZ0-_.~%20%2F%2B%2A%C3%A4");
+        percent_encode("aZ0-_.~ /+*ä'!()", &mut encoded);
+        assert_eq!(encoded, "aZ0-_.~%20%2F%2B%2A%C3%A4%27%21%28%29");
     }
 }

@@ -14,7 +14,8 @@
 //!                          volumes that are directories of a share: their ids and records, which lies inside which,
 //!                          how they come and go; their snapshots
 //! host backoff             time and chance; patience with a backend
-//! json moment encode page  how APIs speak
+//! json moment encode canonical page
+//!                          how APIs speak, and what they have signed
 //! fake                     a host in memory, for unit tests; feature `fake`
 //! ```
 //!
@@ -68,6 +69,7 @@ pub mod keywords;
 pub mod archives;
 pub mod backoff;
 pub mod bindings;
+pub mod canonical;
 pub mod capacity;
 pub mod directories;
 pub mod encode;
