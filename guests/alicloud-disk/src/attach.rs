@@ -9,7 +9,7 @@ use drivebay_guest::prelude::*;
 
 use crate::api_request::{Action, Call};
 use crate::disk::{Disk, MultiAttach, Status};
-use crate::ecs::{Ecs, Step};
+use crate::ecs::{Api, Ecs, Step};
 use crate::id::{DiskId, InstanceId};
 use crate::instance;
 use crate::parameter_names;
@@ -60,7 +60,7 @@ pub(crate) fn attach_volume(
             let line = format!(
                 "detaching {subject}, which did not ask for it: {node} does, and detachFromOtherNode is set"
             );
-            ecs.cloud.note(Level::Warn, &line);
+            ecs.host().note(Level::Warn, &line);
         }
         Ok(step)
     })?;

@@ -4,7 +4,6 @@ use drivebay_guest::canonical::EMPTY_BODY;
 use drivebay_guest::encode::hex;
 use drivebay_guest::host::{Host, RealHost};
 use drivebay_guest::https::{self, Request, Response};
-use drivebay_guest::log::Level;
 use drivebay_guest::moment;
 use drivebay_guest::prelude::*;
 use drivebay_guest::signing;
@@ -25,25 +24,11 @@ const TOKEN_SECONDS: &str = "60";
 #[derive(Debug)]
 pub(crate) struct HostCloud;
 
-impl Host for HostCloud {
-    fn pause(&self, milliseconds: u64) -> Result<(), Error> {
-        RealHost.pause(milliseconds)
-    }
-
-    fn chance(&self) -> u8 {
-        RealHost.chance()
-    }
-
-    fn digest(&self, text: &str) -> String {
-        RealHost.digest(text)
-    }
-
-    fn note(&self, level: Level, line: &str) {
-        RealHost.note(level, line);
-    }
-}
-
 impl Cloud for HostCloud {
+    fn host(&self) -> &dyn Host {
+        &RealHost
+    }
+
     fn region(&self) -> Result<String, Error> {
         https::open_endpoint(ECS)?.region().ok_or_else(|| {
             Error::FailedPrecondition(

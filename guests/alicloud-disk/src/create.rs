@@ -1,22 +1,24 @@
-//! Disks are made; `create_once` says how there is one for each name.
+//! Disks are made; the SDK's `create_once` says how there is one for each name.
 //!
 //! The next category is tried only after ECS refused the one before. Should two disks show up all the same, because
 //! descriptions lagged while stock came back, the older is the volume, and the one just made goes away, but only if it
 //! never was attached.
 
+use drivebay_guest::codes::is_among;
+use drivebay_guest::create_once::{self, Progress, Resource};
+use drivebay_guest::error::every_way_failed;
+use drivebay_guest::failure::{Failure, Kind};
 use drivebay_guest::log::Level;
 use drivebay_guest::prelude::*;
 
 use crate::adopt;
 use crate::api_request::{Action, Call};
 use crate::category::Category;
-use crate::create_once::{self, Progress, Resource};
 use crate::disk::{Disk, History, MultiAttach, Status, first};
-use crate::ecs::Ecs;
+use crate::ecs::{Api, Ecs};
 use crate::id::{DiskId, SnapshotId};
 use crate::instance;
 use crate::parameter_names;
-use crate::retry_class::{Failure, Kind};
 use crate::volume_spec::{Attempt, VolumeSpec};
 use crate::zone;
 
@@ -31,7 +33,7 @@ pub(crate) fn create_volume(ecs: Ecs<'_>, request: &CreateRequest) -> Result<Vol
         .is_some()
     {
         let line = "volumeExpandAutoSnapshot is obsolete and without effect";
-        ecs.cloud.note(Level::Info, line);
+        ecs.host().note(Level::Info, line);
     }
     let disk = match params.get(parameter_names::DISK_ID) {
         Some(written) => adopt::take(ecs, &spec, source, written)?,
@@ -59,30 +61,16 @@ fn find_or_make(
     spec: &mut VolumeSpec<'_>,
     source: Option<SnapshotId<'_>>,
 ) -> Result<Disk, Error> {
-    let mut creation = Creation {
-        ecs,
-        spec,
-        source,
-        disk: None,
-    };
+    let mut creation = Creation::new(ecs, spec, source);
     // Before anything else is asked: the snapshot, say, may be gone since the disk was made from it.
-    if let (true, Some(disk)) = (
-        create_once::find(ecs, spec.name, &mut creation)?,
-        creation.disk,
-    ) {
-        return Ok(disk);
+    if create_once::find(&ecs, creation.spec.name, &mut creation)? {
+        return creation.seen();
     }
     let gib = source.map(|id| snapshot_size(ecs, id)).transpose()?;
     if spec.lacks_zone() {
         spec.zones.push(own_zone(ecs)?);
     }
-    let mut creation = Creation {
-        ecs,
-        spec,
-        source,
-        disk: None,
-    };
-    creation.make(gib)
+    Creation::new(ecs, spec, source).make(gib)
 }
 
 /// The claim's, or that of the CSI driver's word for it.
@@ -98,15 +86,7 @@ fn source<'a>(
         let reason = format!("the claim's dataSource is snapshot {claims}: leave one of them out");
         return Err(malformed(parameter_names::SNAPSHOT_ID, word, &reason));
     }
-    match claims.or(word) {
-        None => Ok(None),
-        Some(id) => match SnapshotId::parse(id) {
-            Some(id) => Ok(Some(id)),
-            None => Err(
-                error!(NotFound: "snapshot {id} does not exist: ids of snapshots begin with s-"),
-            ),
-        },
-    }
+    claims.or(word).map(SnapshotId::asked).transpose()
 }
 
 fn snapshot_size(ecs: Ecs<'_>, id: SnapshotId<'_>) -> Result<u64, Error> {
@@ -149,7 +129,16 @@ impl Resource for Creation<'_> {
     }
 }
 
-impl Creation<'_> {
+impl<'a> Creation<'a> {
+    fn new(ecs: Ecs<'a>, spec: &'a VolumeSpec<'a>, source: Option<SnapshotId<'a>>) -> Self {
+        Self {
+            ecs,
+            spec,
+            source,
+            disk: None,
+        }
+    }
+
     fn see(&mut self, disk: Disk) -> Progress {
         self.disk = Some(disk);
         match disk.status {
@@ -162,42 +151,38 @@ impl Creation<'_> {
         }
     }
 
+    fn seen(&self) -> Result<Disk, Error> {
+        self.disk
+            .ok_or_else(|| error!(Internal: "no disk was seen for {}", self.spec.name))
+    }
+
     /// A disk that was made for the name, if it is what is wanted.
     fn adopt(&mut self, disk: Disk) -> Result<Progress, Error> {
-        let differences = self
-            .spec
-            .differences(&disk, self.source.map(SnapshotId::as_str));
-        if differences.is_empty() {
-            return Ok(self.see(disk));
-        }
-        Err(
-            error!(AlreadyExists: "disk {} was made for {} with other properties: {differences}", disk.id,
-            self.spec.name),
-        )
+        let (name, source) = (self.spec.name, self.source.map(SnapshotId::as_str));
+        let differences = self.spec.differences(&disk, source);
+        ensure!(differences.is_empty(), AlreadyExists: "disk {} was made for {name} with other properties: {differences}",
+            disk.id);
+        Ok(self.see(disk))
     }
 
     fn make(&mut self, source_gib: Option<u64>) -> Result<Disk, Error> {
         let (attempts, mut reasons) = self.spec.attempts(source_gib);
-        let region = self.ecs.cloud.region()?;
+        let ecs = self.ecs;
+        let region = ecs.cloud.region()?;
         for attempt in &attempts {
             let call = self.call(attempt).with("RegionId", &region);
             let (name, zone) = (self.spec.name, attempt.zone.unwrap_or_default());
             let seed = format!("{name}\n{zone}\n{}\n", attempt.kind);
-            match (
-                create_once::make(self.ecs, &call, "DiskId", &seed, self),
-                self.disk,
-            ) {
-                (Ok(()), Some(disk)) => return self.keep_first(disk),
-                (Ok(()), None) => {
-                    bail!(Internal: "no disk was seen for {name}");
-                }
-                (Err(failure), _) if may_succeed_elsewhere(attempt, &failure) => {
+            match create_once::make(&ecs, &call, "DiskId", &seed, self) {
+                Ok(()) => return self.keep_first(),
+                Err(failure) if may_succeed_elsewhere(attempt, &failure) => {
                     reasons.push(failure.into())
                 }
-                (Err(failure), _) => return Err(failure.into()),
+                Err(failure) => return Err(failure.into()),
             }
         }
-        Err(all_attempts_failed(self.spec.name, reasons))
+        let message = format!("no disk can be made for {}", self.spec.name);
+        Err(every_way_failed(message, reasons))
     }
 
     fn call(&self, attempt: &Attempt<'_>) -> Call {
@@ -238,7 +223,8 @@ impl Creation<'_> {
     }
 
     /// The disk just made, unless an older one shows up that has the name.
-    fn keep_first(&mut self, made: Disk) -> Result<Disk, Error> {
+    fn keep_first(&mut self) -> Result<Disk, Error> {
+        let made = self.seen()?;
         let named = self.ecs.disk_named(self.spec.name)?;
         let kept = *first(&made, named.as_ref().unwrap_or(&made));
         if kept.id != made.id {
@@ -265,63 +251,28 @@ impl Creation<'_> {
             "disk {} was made for {}, which had one; {outcome}",
             made.id, self.spec.name
         );
-        self.ecs.cloud.note(Level::Warn, &line);
+        self.ecs.host().note(Level::Warn, &line);
     }
 }
 
 /// Refusals that another category, level or zone may not meet with. ECS says the last of them with several codes.
 fn may_succeed_elsewhere(attempt: &Attempt<'_>, failure: &Failure) -> bool {
-    let essd = attempt.kind.category == Category::Essd;
-    let of_any = [
-        "InvalidDiskSize.NotSupported",
-        "InvalidDataDiskSize.ValueNotSupported",
-        "InvalidDiskCategory.NotSupported",
-        "InvalidDiskCategory.ValueNotSupported",
-        "InvalidZoneId.DiskCategoryUnsupported",
-        "OperationDenied.NoStock",
-        "OperationDenied",
-        "Zone.NotOnSale",
-    ];
-    let of_essd = [
-        "OperationDenied.PerformanceLevelNotMatch",
-        "InvalidPerformanceLevel.Malformed",
-    ];
-    let is_among = |codes: &[&str]| codes.contains(&failure.code);
-    failure.kind == Kind::Refused
-        && (is_among(&of_any)
-            || (essd && is_among(&of_essd))
-            || (attempt.kind.category.is_auto()
-                && failure.is("InvalidProvisionedIops.LimitExceed"))
-            || failure.code.starts_with("InvalidDataDiskCategory")
-            || failure.says("'DataDisk.n.Category' is not valid in this region."))
-}
-
-/// Every way was refused: for its size, if that is true of all; else there is no room.
-fn all_attempts_failed(name: &str, reasons: Vec<Error>) -> Error {
-    let mut only = None;
-    let mut message = format!("no disk can be made for {name}");
-    for reason in reasons {
-        let (condition, text) = reason.into_parts();
-        let is_of_the_request = [
-            Condition::OutOfRange,
-            Condition::Unsupported,
-            Condition::InvalidArgument,
-        ]
-        .contains(&condition);
-        let condition = if is_of_the_request {
-            condition
-        } else {
-            Condition::Exhausted
-        };
-        only = match only {
-            None => Some(condition),
-            Some(known) if known == condition => Some(known),
-            Some(_) => Some(Condition::Exhausted),
-        };
-        message += "; ";
-        message += &text;
-    }
-    only.unwrap_or(Condition::Exhausted).error(message)
+    let of_any = "InvalidDataDiskCategory* InvalidDataDiskSize.ValueNotSupported InvalidDiskCategory.NotSupported \
+        InvalidDiskCategory.ValueNotSupported InvalidDiskSize.NotSupported InvalidZoneId.DiskCategoryUnsupported \
+        OperationDenied OperationDenied.NoStock Zone.NotOnSale";
+    let category = attempt.kind.category;
+    let of_kind = if category == Category::Essd {
+        "InvalidPerformanceLevel.Malformed OperationDenied.PerformanceLevelNotMatch"
+    } else if category.is_auto() {
+        "InvalidProvisionedIops.LimitExceed"
+    } else {
+        ""
+    };
+    let is_said = [of_any, of_kind]
+        .iter()
+        .any(|codes| is_among(codes, failure.code));
+    let is_said_in_words = failure.says("'DataDisk.n.Category' is not valid in this region.");
+    failure.kind == Kind::Refused && (is_said || is_said_in_words)
 }
 
 /// ECS takes names that begin with a letter. The tag has the name in any case.

@@ -4,7 +4,7 @@ use drivebay_guest::prelude::*;
 
 use crate::api_request::{Action, Call};
 use crate::disk::{Disk, Status};
-use crate::ecs::Ecs;
+use crate::ecs::{Api, Ecs};
 use crate::id::DiskId;
 
 /// Delete a disk. One that is in use stays: taking it from a node is for `detach-volume`, which is asked for.

@@ -8,7 +8,7 @@ use drivebay_guest::types::Snapshot as Info;
 
 use crate::api_request::{Action, Call};
 use crate::disk::has_tag;
-use crate::ecs::Ecs;
+use crate::ecs::{Api, Ecs};
 use crate::id::{GroupId, SnapshotId};
 use crate::tags;
 
@@ -91,7 +91,8 @@ impl Ecs<'_> {
 
     /// As [`Ecs::snapshot`], where it has to be there.
     pub(crate) fn existing_snapshot(&self, id: SnapshotId<'_>) -> Result<Snapshot, Error> {
-        self.snapshot(id)?.ok_or_else(|| missing(id.as_str()))
+        let missing = || error!(NotFound: "snapshot {id} does not exist");
+        self.snapshot(id)?.ok_or_else(missing)
     }
 
     pub(crate) fn snapshot_named(&self, name: &str) -> Result<Option<Snapshot>, Error> {
@@ -117,10 +118,6 @@ pub(crate) fn read_list(json: &'static Json) -> Result<Vec<Snapshot>, Error> {
         snapshots.push(Snapshot::read(one)?);
     }
     Ok(snapshots)
-}
-
-pub(crate) fn missing(id: &str) -> Error {
-    error!(NotFound: "snapshot {id} does not exist")
 }
 
 /// The call that deletes a snapshot, unless something was made from it.

@@ -3,33 +3,32 @@
 //! The code decides and never the HTTP status: one and the same code comes with 400 or with 403, depending on the
 //! action. Codes are those of the official pages of each action; what is not listed goes by its family.
 
+use drivebay_guest::codes::{best, is_among};
 use drivebay_guest::prelude::*;
 
 use crate::api_request::Action;
 
-/// Codes whose effect nobody knows: the gateway, or ECS itself, gave up in the middle.
-const GAVE_UP: [&str; 4] = [
-    "InternalError",
-    "ServiceUnavailable",
-    // Seen also where a proxy sends a request twice.
-    "SignatureNonceUsed",
-    "UnknownError",
-];
+/// ECS did nothing because it was asked too often.
+pub(crate) const THROTTLED: &str = "Throttling*";
 
-/// Whole codes, by what they amount to; spaces are between them.
-const CODES: [(Condition, &str); 10] = [
+/// Codes whose effect nobody knows: the gateway, or ECS itself, gave up in the middle. `SignatureNonceUsed` is seen also
+/// where a proxy sends a request twice.
+pub(crate) const GAVE_UP: &str = "InternalError ServiceUnavailable SignatureNonceUsed UnknownError";
+
+/// Codes and families, by what they amount to.
+const CODES: [(Condition, &str); 12] = [
     (Condition::AlreadyExists, "IdempotentParameterMismatch"),
     (
         Condition::InProgress,
-        "DiskCreatingSnapshot DisksDetachingOnEcsExceeded IdempotentProcessing \
+        "DiskCreatingSnapshot DisksDetachingOnEcsExceeded IdempotentProcessing IncorrectDiskStatus* \
          InvalidOperation.Conflict InvalidOperation.DiskDetachingFromThisEcs \
          InvalidSnapshotId.NotReady InvalidStatus.DiskNotReady LastOrderProcessing \
-         LastTokenProcessing Operation.Conflict",
+         LastTokenProcessing Operation.Conflict OperationConflict*",
     ),
     (
         Condition::Internal,
-        "InvalidAction.NotFound InvalidClientToken.Malformed InvalidParam.Type \
-         MissingParamter.RegionId",
+        "InvalidAction.NotFound InvalidClientToken.Malformed InvalidDiskIds.* InvalidParam.Type \
+         InvalidVersion* MissingParamter.RegionId",
     ),
     (
         Condition::Unsupported,
@@ -38,211 +37,167 @@ const CODES: [(Condition, &str); 10] = [
     ),
     (
         Condition::InvalidArgument,
-        "BurstingEnabledForDiskCategoryUnsupported Duplicate.TagKey \
-         InvalidEncrypted.NotMatchKmsKeyId InvalidKMSKeyId.NotFound InvalidResourceGroup.NotFound \
-         InvalidZoneId.NotFound NumberExceed.Tags",
+        "*.Malformed BurstingEnabledForDiskCategoryUnsupported Duplicate.TagKey \
+         InvalidEncrypted.NotMatchKmsKeyId InvalidKMSKeyId.NotFound InvalidParam* \
+         InvalidPerformanceLevel.* InvalidRegion* InvalidResourceGroup.NotFound \
+         InvalidZoneId.NotFound MissingParam* NumberExceed.Tags",
     ),
     (
         Condition::OutOfRange,
-        "InvalidDataDiskSize.ValueNotSupported InvalidProvisionedIops.LimitExceed \
+        "InvalidDataDiskSize.ValueNotSupported InvalidDiskSize* InvalidProvisionedIops.LimitExceed \
          InvalidSize.ValueNotSupported OperationDenied.PerformanceLevelNotMatch",
     ),
     (
         Condition::FailedPrecondition,
-        "Account.Arrearage DependencyViolation DiskError DiskNotPortable DiskStillAttached \
-         DiskTypeViolation IncorrectInstanceStatus InstanceExpiredOrInArrears \
-         InstanceLockedForSecurity InvalidAccountStatus.SnapshotServiceUnavailable \
-         InvalidDiskSize.NotSupportResizeOnline ModifyingDiskCategoryLimitExceed \
-         ResourcesNotInSameZone",
+        "Account.Arrearage DeleteWithInstance.* DependencyViolation DiskError DiskIn* \
+         DiskNotPortable DiskStillAttached DiskTypeViolation IncorrectDiskStatus.Never* \
+         IncorrectInstanceStatus InstanceExpiredOrInArrears InstanceLockedForSecurity \
+         InvalidAccountStatus.SnapshotServiceUnavailable InvalidDisk.* \
+         InvalidDiskSize.NotSupportResizeOnline InvalidDiskStatus.* InvalidInstance.* \
+         InvalidInstanceStatus.* InvalidInstanceType.* InvalidOperation.* \
+         ModifyingDiskCategoryLimitExceed OperationDenied* ResourcesNotInSameZone SnapshotCreated*",
     ),
     (
         Condition::Exhausted,
-        "DiskAttachedNumberExceeded InstanceDiskLimitExceeded InvalidDiskCategory.NotSupported \
-         InvalidDiskCategory.ValueNotSupported InvalidZoneId.DiskCategoryUnsupported \
-         OperationDenied.NoStock Zone.NotOnSale",
+        "DiskAttachedNumberExceeded InstanceDiskLimitExceeded InvalidDataDiskCategory.* \
+         InvalidDiskCategory.NotSupported InvalidDiskCategory.ValueNotSupported \
+         InvalidZoneId.DiskCategoryUnsupported OperationDenied.NoStock QuotaExceed* Zone.NotOnSale",
     ),
     (
         Condition::Unavailable,
-        "InvalidSecurityToken.Expired InvalidTimeStamp.Expired",
+        "InvalidSecurityToken.Expired InvalidTimeStamp.Expired Throttling*",
     ),
+    (Condition::Unavailable, GAVE_UP),
     (
         Condition::Denied,
-        "MissingSecurityToken SignatureDoesNotMatch UserNotInTheWhiteList",
+        "Forbidden* InvalidAccessKeyId.* InvalidSecurityToken.* MissingSecurityToken NoPermission* \
+         SignatureDoesNotMatch UserNotInTheWhiteList",
     ),
+    (Condition::NotFound, "*.NotFound"),
 ];
 
 /// What says that disks cannot be cut together. Each of them alone might do.
-const APART: [&str; 8] = [
-    "CapacityExceed.TooManyDisks",
-    "DiskCategory.OperationNotSupported",
-    "DiskId.ValueNotSupported",
-    "IncorrectDiskType.NotSupport",
-    "InvalidDisk.DiskCategoryInconsistent",
-    "InvalidDiskIds.NotInSameZone",
-    "InvalidOperation.MultiAttachDisk",
-    "NumberExceed.TooManyDisks",
-];
+const APART: &str = "CapacityExceed.TooManyDisks DiskCategory.OperationNotSupported DiskId.ValueNotSupported \
+    IncorrectDiskType.NotSupport InvalidDisk.DiskCategoryInconsistent InvalidDiskIds.NotInSameZone \
+    InvalidOperation.MultiAttachDisk NumberExceed.TooManyDisks";
 
-/// Families, the more special first.
-const PREFIXES: &[(&str, Condition)] = &[
-    ("Throttling", Condition::Unavailable),
-    ("Forbidden", Condition::Denied),
-    ("NoPermission", Condition::Denied),
-    ("InvalidAccessKeyId.", Condition::Denied),
-    ("InvalidSecurityToken.", Condition::Denied),
-    ("QuotaExceed", Condition::Exhausted),
-    ("InvalidDataDiskCategory.", Condition::Exhausted),
-    ("IncorrectDiskStatus.Never", Condition::FailedPrecondition),
-    ("IncorrectDiskStatus", Condition::InProgress),
-    ("DiskIn", Condition::FailedPrecondition),
-    ("SnapshotCreated", Condition::FailedPrecondition),
-    ("InvalidDiskSize", Condition::OutOfRange),
-    ("InvalidRegion", Condition::InvalidArgument),
-    ("OperationConflict", Condition::InProgress),
-    ("InvalidDisk.", Condition::FailedPrecondition),
-    ("InvalidDiskStatus.", Condition::FailedPrecondition),
-    ("InvalidInstance.", Condition::FailedPrecondition),
-    ("InvalidInstanceStatus.", Condition::FailedPrecondition),
-    ("InvalidInstanceType.", Condition::FailedPrecondition),
-    ("InvalidOperation.", Condition::FailedPrecondition),
-    ("DeleteWithInstance.", Condition::FailedPrecondition),
-    ("OperationDenied", Condition::FailedPrecondition),
-    ("InvalidVersion", Condition::Internal),
-    ("InvalidDiskIds.", Condition::Internal),
-    ("MissingParam", Condition::InvalidArgument),
-    ("InvalidParam", Condition::InvalidArgument),
-    ("InvalidPerformanceLevel.", Condition::InvalidArgument),
+/// A disk that stays what it is, whatever is done first.
+const FINAL: &str =
+    "InvalidDiskCategory.* InvalidOperation.MultiAttachDisk InvalidProvisionedIops.*";
+
+/// Where the same code means another thing.
+const CODES_OF_ACTIONS: [(Action, &[(Condition, &str)]); 5] = [
+    (
+        Action::CreateDisk,
+        // ECS says so, in general words, where a zone is sold out.
+        &[(Condition::Exhausted, "OperationDenied")],
+    ),
+    (
+        Action::ModifyDiskSpec,
+        &[
+            // There the size is given and the level chosen; here the level can be had once the disk has grown.
+            (
+                Condition::FailedPrecondition,
+                "OperationDenied.PerformanceLevelNotMatch",
+            ),
+            (Condition::InvalidArgument, FINAL),
+        ],
+    ),
+    (
+        Action::ModifyDiskAttribute,
+        &[(Condition::InvalidArgument, FINAL)],
+    ),
+    (
+        Action::ResizeDisk,
+        &[(Condition::Unsupported, "InvalidDiskCategory.NotSupported")],
+    ),
+    (
+        Action::CreateSnapshotGroup,
+        &[
+            (Condition::FailedPrecondition, APART),
+            (Condition::Unavailable, "CreateSnapshot.Failed"),
+            (Condition::Unsupported, "InvalidRegion.NotSupport"),
+        ],
+    ),
 ];
 
 /// What a refusal amounts to. A code that nobody knows is `internal`, by which callers try again later.
 pub(crate) fn condition(action: Action, code: &str) -> Condition {
-    if gave_up(code) {
-        return Condition::Unavailable;
-    }
-    if let Some(special) = of_action(action, code) {
-        return special;
-    }
-    let mut exact = CODES.iter();
-    if let Some((condition, _)) = exact.find(|(_, codes)| codes.split(' ').any(|one| one == code)) {
-        return *condition;
-    }
-    match PREFIXES.iter().find(|(prefix, _)| code.starts_with(prefix)) {
-        Some((_, condition)) => *condition,
-        None if code.ends_with(".NotFound") => Condition::NotFound,
-        None if code.ends_with(".Malformed") => Condition::InvalidArgument,
-        None => Condition::Internal,
-    }
-}
-
-/// Where the same code means another thing.
-fn of_action(action: Action, code: &str) -> Option<Condition> {
-    match (action, code) {
-        // ECS says so, in general words, where a zone is sold out.
-        (Action::CreateDisk, "OperationDenied") => Some(Condition::Exhausted),
-        // There the size is given and the level chosen; here the level can be had once the disk has grown.
-        (Action::ModifyDiskSpec, "OperationDenied.PerformanceLevelNotMatch") => {
-            Some(Condition::FailedPrecondition)
-        }
-        (Action::ModifyDiskSpec | Action::ModifyDiskAttribute, code)
-            if code.starts_with("InvalidDiskCategory.")
-                || code.starts_with("InvalidProvisionedIops.")
-                // Such a disk stays what it is, whatever is done first.
-                || code == "InvalidOperation.MultiAttachDisk" =>
-        {
-            Some(Condition::InvalidArgument)
-        }
-        (Action::ResizeDisk, "InvalidDiskCategory.NotSupported") => Some(Condition::Unsupported),
-        (Action::CreateSnapshotGroup, code) if APART.contains(&code) => {
-            Some(Condition::FailedPrecondition)
-        }
-        (Action::CreateSnapshotGroup, "CreateSnapshot.Failed") => Some(Condition::Unavailable),
-        (Action::CreateSnapshotGroup, "InvalidRegion.NotSupport") => Some(Condition::Unsupported),
-        _ => None,
-    }
-}
-
-/// Whether the call may have taken effect all the same.
-pub(crate) fn gave_up(code: &str) -> bool {
-    GAVE_UP.contains(&code)
-}
-
-/// Whether ECS did nothing because it was asked too often.
-pub(crate) fn throttled(code: &str) -> bool {
-    code.starts_with("Throttling")
+    let mut of_actions = CODES_OF_ACTIONS.iter();
+    let special = of_actions.find(|(special, _)| *special == action);
+    special
+        .and_then(|(_, codes)| best(codes, code))
+        .or_else(|| best(&CODES, code))
+        .unwrap_or(Condition::Internal)
 }
 
 /// What the operator can do.
 pub(crate) fn hint(action: Action, code: &str) -> Option<String> {
-    if code.starts_with("Forbidden.RAM") || code.starts_with("NoPermission") {
+    if is_among("Forbidden.RAM* NoPermission*", code) {
+        let name = action.name();
         return Some(format!(
-            "allow ecs:{} in the RAM policy of the access key",
-            action.name()
+            "allow ecs:{name} in the RAM policy of the access key"
         ));
     }
-    if action == Action::CreateSnapshotGroup && APART.contains(&code) {
-        return Some(TOGETHER.into());
+    if action == Action::CreateSnapshotGroup && is_among(APART, code) {
+        let together = "ECS cuts ESSDs of one zone together, up to a number and a size, and none that is shared";
+        return Some(together.into());
     }
-    let known = HINTS.iter().find(|(start, _)| code.starts_with(start));
-    known.map(|(_, hint)| String::from(*hint))
+    best(&HINTS, code).map(String::from)
 }
 
-/// By how codes begin, the more special first.
-const HINTS: &[(&str, &str)] = &[
+/// What helps, and against which codes.
+const HINTS: [(&str, &str); 13] = [
     (
-        "InvalidAccessKeyId.",
         "check the key that [grants.signing.access-key] names",
+        "InvalidAccessKeyId.* SignatureDoesNotMatch*",
     ),
     (
-        "SignatureDoesNotMatch",
-        "check the key that [grants.signing.access-key] names",
-    ),
-    (
-        "InvalidSecurityToken.",
         "the host renews temporary keys; if this stays, check [grants.signing.access-key]",
+        "InvalidSecurityToken.*",
     ),
     (
-        "InvalidTimeStamp.Expired",
         "check this machine's clock: 15 minutes are tolerated",
+        "InvalidTimeStamp.Expired*",
     ),
     (
-        "InstanceDiskLimitExceeded",
         "the instance's type limits its disks",
+        "InstanceDiskLimitExceeded*",
     ),
     (
-        "DiskNotPortable",
         "subscription disks cannot be moved: convert it to pay-as-you-go",
+        "DiskNotPortable*",
     ),
-    ("IncorrectInstanceStatus", "start the instance"),
-    ("InvalidInstanceStatus.NotRunning", "start the instance"),
     (
-        "InvalidDiskSize.NotSupportResizeOnline",
+        "start the instance",
+        "IncorrectInstanceStatus* InvalidInstanceStatus.NotRunning*",
+    ),
+    (
         "stop the pod that uses it, then expand",
+        "InvalidDiskSize.NotSupportResizeOnline*",
     ),
-    ("InvalidInstance.ZoneConflict", SAME_ZONE),
-    ("ResourcesNotInSameZone", SAME_ZONE),
     (
-        "InvalidAccountStatus.SnapshotServiceUnavailable",
+        "disk and node have to be in one zone: use volumeBindingMode WaitForFirstConsumer",
+        "InvalidInstance.ZoneConflict* ResourcesNotInSameZone*",
+    ),
+    (
         "enable the snapshot service in the ECS console",
+        "InvalidAccountStatus.SnapshotServiceUnavailable*",
     ),
     (
-        "IncorrectDiskStatus.Never",
         "a disk that never was attached has no content to keep",
+        "IncorrectDiskStatus.Never*",
     ),
     (
-        "QuotaExceed.Snapshot",
         "delete snapshots of the disk, or raise the quota in Quota Center",
+        "QuotaExceed.Snapshot*",
     ),
-    ("QuotaExceed", "raise the quota in Quota Center"),
-    ("Account.Arrearage", ARREARS),
-    ("DiskInArrears", ARREARS),
-    ("InstanceExpiredOrInArrears", ARREARS),
+    ("raise the quota in Quota Center", "QuotaExceed*"),
+    (
+        "settle the account's bill",
+        "Account.Arrearage* DiskInArrears* InstanceExpiredOrInArrears*",
+    ),
 ];
-
-const SAME_ZONE: &str =
-    "disk and node have to be in one zone: use volumeBindingMode WaitForFirstConsumer";
-const TOGETHER: &str =
-    "ECS cuts ESSDs of one zone together, up to a number and a size, and none that is shared";
-const ARREARS: &str = "settle the account's bill";
 
 #[cfg(test)]
 mod tests {
@@ -416,14 +371,6 @@ mod tests {
                 codes[..position].iter().all(|earlier| earlier != code),
                 "{code}"
             );
-        }
-    }
-
-    #[test]
-    fn a_special_family_comes_before_a_general_one() {
-        for (position, (prefix, _)) in PREFIXES.iter().enumerate() {
-            let hidden = |(earlier, _): &&(&str, Condition)| prefix.starts_with(earlier);
-            assert_eq!(PREFIXES[..position].iter().find(hidden), None, "{prefix}");
         }
     }
 

@@ -4,7 +4,7 @@ use drivebay_guest::prelude::*;
 
 use crate::api_request::{Action, Call};
 use crate::disk::{Disk, Status};
-use crate::ecs::{Ecs, Step};
+use crate::ecs::{Api, Ecs, Step};
 use crate::id::DiskId;
 use crate::size;
 

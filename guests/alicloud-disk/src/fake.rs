@@ -12,7 +12,6 @@ use drivebay_guest::capacity::GIB;
 use drivebay_guest::fake::{self as sdk_fake, FakeHost};
 use drivebay_guest::host::Host;
 use drivebay_guest::https::Response;
-use drivebay_guest::log::Level;
 use drivebay_guest::prelude::*;
 
 use crate::api_request::{Action, Call};
@@ -269,6 +268,10 @@ impl FakeCloud {
 }
 
 impl Cloud for FakeCloud {
+    fn host(&self) -> &dyn Host {
+        &self.host
+    }
+
     fn region(&self) -> Result<String, Error> {
         Ok("cn-test".into())
     }
@@ -317,23 +320,5 @@ impl Cloud for FakeCloud {
         Ok(format!(
             r#"{{"instance-id":"{instance}","zone-id":"cn-test-a","region-id":"cn-test","instance-type":"ecs.g7.large"}}"#
         ))
-    }
-}
-
-impl Host for FakeCloud {
-    fn pause(&self, milliseconds: u64) -> Result<(), Error> {
-        self.host.pause(milliseconds)
-    }
-
-    fn chance(&self) -> u8 {
-        self.host.chance()
-    }
-
-    fn digest(&self, text: &str) -> String {
-        self.host.digest(text)
-    }
-
-    fn note(&self, level: Level, line: &str) {
-        self.host.note(level, line);
     }
 }

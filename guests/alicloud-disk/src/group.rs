@@ -3,13 +3,13 @@
 //! ECS calls them snapshot-consistent groups. It cuts all or says that it failed; what it cut before that is
 //! removed here, so that nothing stays that nobody knows of.
 
+use drivebay_guest::create_once::{self, Progress, Resource};
 use drivebay_guest::exports::group_snapshots::{CreateRequest, GroupSnapshot};
 use drivebay_guest::json::Json;
 use drivebay_guest::moment;
 use drivebay_guest::prelude::*;
 
 use crate::api_request::{Action, Call};
-use crate::create_once::{self, Progress, Resource};
 use crate::disk::has_tag;
 use crate::disk_snapshot::{self, Snapshot};
 use crate::ecs::Ecs;
@@ -114,10 +114,6 @@ fn read_list(json: &'static Json) -> Result<Vec<Group>, Error> {
     Ok(groups)
 }
 
-fn missing(id: &str) -> Error {
-    error!(NotFound: "group snapshot {id} does not exist")
-}
-
 /// Cut a snapshot of each disk, or find those an earlier try cut.
 #[inline(never)]
 pub(crate) fn create_group_snapshot(
@@ -130,9 +126,9 @@ pub(crate) fn create_group_snapshot(
         request,
         group: None,
     };
-    if !create_once::find(ecs, &request.name, &mut creation)? {
+    if !create_once::find(&ecs, &request.name, &mut creation)? {
         let seed = format!("group snapshot\n{}\n", request.name);
-        create_once::make(ecs, &call, "SnapshotGroupId", &seed, &mut creation)?;
+        create_once::make(&ecs, &call, "SnapshotGroupId", &seed, &mut creation)?;
     }
     let unseen = || error!(Internal: "no group snapshot was seen for {}", request.name);
     creation.group.ok_or_else(unseen)
@@ -242,8 +238,8 @@ pub(crate) fn get_group_snapshot(
     id: &str,
     snapshot_ids: &[String],
 ) -> Result<GroupSnapshot, Error> {
-    let parsed = GroupId::parse(id).ok_or_else(|| missing(id))?;
-    let group = ecs.group(parsed)?.ok_or_else(|| missing(id))?;
+    let missing = || error!(NotFound: "group snapshot {id} does not exist");
+    let group = ecs.group(GroupId::asked(id)?)?.ok_or_else(missing)?;
     let snapshots = listed(ecs, &group, snapshot_ids)?;
     if group.status == Status::Failed {
         bail!(Unavailable: "ECS could not cut group snapshot {id}: delete it and make another one");

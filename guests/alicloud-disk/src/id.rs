@@ -8,27 +8,16 @@ use crate::parameter_names;
 
 drivebay_guest::id! {
     /// A disk: `d-…`.
-    pub(crate) struct DiskId: "d-";
+    pub(crate) struct DiskId: "d-", "disk";
     /// An instance: `i-…`. A node of the cluster is one.
     pub(crate) struct InstanceId: "i-";
     /// A snapshot: `s-…`.
-    pub(crate) struct SnapshotId: "s-";
+    pub(crate) struct SnapshotId: "s-", "snapshot";
     /// Snapshots that were cut together: `ssg-…`.
-    pub(crate) struct GroupId: "ssg-";
+    pub(crate) struct GroupId: "ssg-", "group snapshot";
 }
 
 impl<'a> DiskId<'a> {
-    /// The disk that ECS says it made.
-    pub(crate) fn made(said: &'a str) -> Result<Self, Error> {
-        Self::parse(said).ok_or_else(|| nonsense("disk", said))
-    }
-
-    /// The disk that a caller names.
-    pub(crate) fn asked(id: &'a str) -> Result<Self, Error> {
-        let missing = || error!(NotFound: "disk {id} does not exist: ids of disks begin with d-");
-        Self::parse(id).ok_or_else(missing)
-    }
-
     /// The disk of a volume. The parameter `volumeId` comes first: FlexVolume's own name for a volume is that
     /// of its PersistentVolume.
     pub(crate) fn of(volume: &'a Volume) -> Result<Self, Error> {
@@ -49,24 +38,6 @@ impl<'a> DiskId<'a> {
     pub(crate) fn serial(self) -> &'a str {
         self.0.get(2..).unwrap_or_default()
     }
-}
-
-impl<'a> SnapshotId<'a> {
-    /// The snapshot that ECS says it made.
-    pub(crate) fn made(said: &'a str) -> Result<Self, Error> {
-        Self::parse(said).ok_or_else(|| nonsense("snapshot", said))
-    }
-}
-
-impl<'a> GroupId<'a> {
-    /// The group that ECS says it made.
-    pub(crate) fn made(said: &'a str) -> Result<Self, Error> {
-        Self::parse(said).ok_or_else(|| nonsense("snapshot group", said))
-    }
-}
-
-fn nonsense(what: &str, said: &str) -> Error {
-    error!(Internal: "ECS names a {what} \"{said}\", which is no {what}'s id")
 }
 
 #[cfg(test)]

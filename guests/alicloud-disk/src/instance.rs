@@ -1,14 +1,14 @@
 //! Instances: which one a node is, and where.
 
 use drivebay_guest::exports::node::NodeInfo;
+use drivebay_guest::failure::{Failure, Kind};
 use drivebay_guest::json::Json;
 use drivebay_guest::log::Level;
 use drivebay_guest::prelude::*;
 
 use crate::api_request::{Action, Call};
-use crate::ecs::{Cloud, Ecs};
+use crate::ecs::{Api, Cloud, Ecs};
 use crate::id::InstanceId;
-use crate::retry_class::{Failure, Kind};
 use crate::zone;
 
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
@@ -77,7 +77,7 @@ pub(crate) fn of_node<'a>(cloud: &dyn Cloud, node_id: &'a str) -> Result<Instanc
 /// Kubernetes may have a host's name with its domain or without.
 fn is_same_host(hostname: &str, node: &str) -> bool {
     fn first_label(name: &str) -> &str {
-        name.split('.').next().unwrap_or(name)
+        name.split_once('.').map_or(name, |(label, _)| label)
     }
     let is = |one: &str, other: &str| !one.is_empty() && one.eq_ignore_ascii_case(other);
     is(hostname, node) || is(first_label(hostname), node) || is(hostname, first_label(node))
@@ -131,7 +131,7 @@ pub(crate) fn place(ecs: Ecs<'_>) -> Result<Topology, Error> {
                 }
                 let (_, reason) = error.into_parts();
                 let line = format!("which disks this node takes is not known: {reason}");
-                ecs.cloud.note(level, &line);
+                ecs.host().note(level, &line);
                 break;
             }
         }

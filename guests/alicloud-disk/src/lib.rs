@@ -1,13 +1,12 @@
 //! Alibaba Cloud ECS disks as volumes.
 //!
 //! ```text
-//! create existing delete attach expand modify tagging snapshot group list health
+//! create adopt delete attach expand modify tagging snapshot group list health
 //!                                                         what is done with disks, each a story of its own
 //! instance disk_quantity stage                            what is done on nodes
 //! volume_spec parameter_names category size zone tags     what is asked for; pure
 //! disk disk_snapshot id                                   what ECS has
-//! create_once ecs                                         patience: one thing for each name, looking until it is so
-//! cloud api_request retry_class error_codes signature     how ECS is asked, and what its answers mean
+//! ecs cloud api_request error_codes signature             how ECS is asked, and what its answers mean
 //! ```
 //!
 //! Everything but `cloud` and `stage` runs natively against `fake`, a small ECS with faults. No key and no
@@ -19,7 +18,6 @@ mod attach;
 mod category;
 mod cloud;
 mod create;
-mod create_once;
 mod delete;
 mod disk;
 mod disk_quantity;
@@ -38,7 +36,6 @@ mod list;
 mod memory;
 mod modify;
 mod parameter_names;
-mod retry_class;
 mod signature;
 mod size;
 mod snapshot;

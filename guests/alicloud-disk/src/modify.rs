@@ -5,7 +5,7 @@ use drivebay_guest::prelude::*;
 use crate::api_request::{Action, Call};
 use crate::category::{self, Category, Level};
 use crate::disk::{Disk, MultiAttach};
-use crate::ecs::{Ecs, Reached, Step};
+use crate::ecs::{Api, Ecs, Reached, Step};
 use crate::id::DiskId;
 use crate::parameter_names;
 use crate::tagging;

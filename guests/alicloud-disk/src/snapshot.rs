@@ -1,5 +1,6 @@
 //! Snapshots: the content of a disk at one moment.
 
+use drivebay_guest::create_once::{self, Progress, Resource};
 use drivebay_guest::exports::snapshot_listing::{Filter, SnapshotPage};
 use drivebay_guest::exports::snapshots::CreateRequest;
 use drivebay_guest::log::Level;
@@ -8,10 +9,8 @@ use drivebay_guest::prelude::*;
 use drivebay_guest::types::Snapshot as Info;
 
 use crate::api_request::{Action, Call};
-use crate::category::Category;
-use crate::create_once::{self, Progress, Resource};
-use crate::disk_snapshot::{Snapshot, deletion, missing, read_list, remove};
-use crate::ecs::Ecs;
+use crate::disk_snapshot::{Snapshot, deletion, read_list, remove};
+use crate::ecs::{Api, Ecs};
 use crate::group;
 use crate::id::{DiskId, SnapshotId};
 use crate::list::LIMITS;
@@ -29,10 +28,8 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
         parameter_names::INSTANT_ACCESS_RETENTION_DAYS,
     ] {
         if params.get(obsolete).is_some() {
-            ecs.cloud.note(
-                Level::Info,
-                &format!("{obsolete} is obsolete and without effect"),
-            );
+            let line = format!("{obsolete} is obsolete and without effect");
+            ecs.host().note(Level::Info, &line);
         }
     }
     let mut creation = Creation {
@@ -40,26 +37,21 @@ pub(crate) fn create_snapshot(ecs: Ecs<'_>, request: &CreateRequest) -> Result<I
         request,
         snapshot: None,
     };
-    if !create_once::find(ecs, &request.name, &mut creation)? {
+    if !create_once::find(&ecs, &request.name, &mut creation)? {
         let disk = ecs.existing_disk(id)?;
-        if Category::parse(disk.category).is_some_and(Category::is_ephemeral) {
-            bail!(Unsupported: "disk {id} is a {}, of which there are no snapshots", disk.category);
-        }
+        ensure!(!disk.is_ephemeral(), Unsupported: "disk {id} is a {}, of which there are no snapshots", disk.category);
         let seed = format!("snapshot\n{}\n", request.name);
-        create_once::make(ecs, &call, "SnapshotId", &seed, &mut creation)?;
+        create_once::make(&ecs, &call, "SnapshotId", &seed, &mut creation)?;
     }
     let unseen = || error!(Internal: "no snapshot was seen for {}", request.name);
-    creation
-        .snapshot
-        .map(|snapshot| snapshot.info())
-        .ok_or_else(unseen)
+    creation.snapshot.ok_or_else(unseen)
 }
 
 /// One create request on its way.
 struct Creation<'a> {
     ecs: Ecs<'a>,
     request: &'a CreateRequest,
-    snapshot: Option<Snapshot>,
+    snapshot: Option<Info>,
 }
 
 impl Resource for Creation<'_> {
@@ -71,22 +63,20 @@ impl Resource for Creation<'_> {
             bail!(AlreadyExists: "snapshot {} was made for {} of another disk, {}", snapshot.id, self.request.name,
                 snapshot.source);
         }
-        self.see(snapshot)
+        self.see(&snapshot)
     }
 
     fn poll(&mut self, id: &'static str) -> Result<Progress, Error> {
         let snapshot = self.ecs.snapshot(SnapshotId::made(id)?)?;
-        snapshot.map_or(Ok(Progress::Missing), |snapshot| self.see(snapshot))
+        snapshot.map_or(Ok(Progress::Missing), |snapshot| self.see(&snapshot))
     }
 }
 
 impl Creation<'_> {
-    fn see(&mut self, snapshot: Snapshot) -> Result<Progress, Error> {
-        if snapshot.failed {
-            let id = snapshot.id;
-            bail!(Unavailable: "ECS could not make snapshot {id}: delete it and ask again");
-        }
-        self.snapshot = Some(snapshot);
+    fn see(&mut self, snapshot: &Snapshot) -> Result<Progress, Error> {
+        let id = snapshot.id;
+        ensure!(!snapshot.failed, Unavailable: "ECS could not make snapshot {id}: delete it and ask again");
+        self.snapshot = Some(snapshot.info());
         Ok(if snapshot.is_cut() {
             Progress::Ready
         } else {
@@ -149,9 +139,8 @@ pub(crate) fn delete_snapshot(ecs: Ecs<'_>, id: &str) -> Result<(), Error> {
 
 #[inline(never)]
 pub(crate) fn get_snapshot(ecs: Ecs<'_>, id: &str) -> Result<Info, Error> {
-    let parsed = SnapshotId::parse(id).ok_or_else(|| missing(id))?;
-    ecs.existing_snapshot(parsed)
-        .map(|snapshot| snapshot.info())
+    let snapshot = ecs.existing_snapshot(SnapshotId::asked(id)?)?;
+    Ok(snapshot.info())
 }
 
 /// A page of snapshots. What does not exist is in no list, and is no error.
@@ -169,7 +158,7 @@ pub(crate) fn list_snapshots(
         let Some(id) = SnapshotId::parse(id) else {
             return Ok(nothing());
         };
-        call = call.with_list("SnapshotIds", id.as_str());
+        call = call.with_ids("SnapshotIds", &[id.as_str()]);
     }
     if let Some(id) = filter.source_volume_id.as_ref().filter(is_some) {
         let Some(id) = DiskId::parse(id) else {

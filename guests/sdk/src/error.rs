@@ -148,6 +148,34 @@ pub fn whole_if_still_there(
     }
 }
 
+/// Of several ways to do something each was refused: for what is wrong with the request, if all say the same of it; else
+/// there is no room, so that the caller tries another place, or later. `message` begins the sentence.
+pub fn every_way_failed(mut message: String, reasons: Vec<Error>) -> Error {
+    let mut common = None;
+    for reason in reasons {
+        let (condition, text) = reason.into_parts();
+        let is_of_the_request = [
+            Condition::InvalidArgument,
+            Condition::OutOfRange,
+            Condition::Unsupported,
+        ]
+        .contains(&condition);
+        let condition = if is_of_the_request {
+            condition
+        } else {
+            Condition::Exhausted
+        };
+        common = match common {
+            None => Some(condition),
+            Some(known) if known == condition => common,
+            Some(_) => Some(Condition::Exhausted),
+        };
+        message += "; ";
+        message += &text;
+    }
+    common.unwrap_or(Condition::Exhausted).error(message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +211,24 @@ mod tests {
         assert!(missing_is_none(there()).is_err());
         assert_eq!(there_is_done(there()), Ok(()));
         assert!(there_is_done(missing()).is_err());
+    }
+
+    #[test]
+    fn every_way_is_refused_for_what_all_have_in_common_and_else_for_want_of_room() {
+        let small = || error!(OutOfRange: "too small");
+        let odd = || error!(InvalidArgument: "no zone");
+        let full = || error!(Denied: "sold out");
+        let ended = |reasons| every_way_failed("no disk".into(), reasons).into_parts();
+        let text = String::from("no disk; too small; too small");
+        assert_eq!(ended(vec![small(), small()]), (Condition::OutOfRange, text));
+        for mixed in [
+            vec![small(), odd()],
+            vec![full()],
+            vec![odd(), full()],
+            Vec::new(),
+        ] {
+            assert_eq!(ended(mixed).0, Condition::Exhausted);
+        }
     }
 
     #[test]

@@ -16,6 +16,9 @@
 //! host backoff             time and chance; patience with a backend
 //! json moment encode canonical page
 //!                          how APIs speak, and what they have signed
+//! call codes failure api create_once
+//!                          APIs of actions, as clouds have: calls, what their refusals amount to and what may be
+//!                          done then; looking until it is so; one thing for each name
 //! fake                     a host in memory, for unit tests; feature `fake`
 //! ```
 //!
@@ -66,14 +69,19 @@ pub mod error;
 #[macro_use]
 pub mod keywords;
 
+pub mod api;
 pub mod archives;
 pub mod backoff;
 pub mod bindings;
+pub mod call;
 pub mod canonical;
 pub mod capacity;
+pub mod codes;
+pub mod create_once;
 pub mod directories;
 pub mod encode;
 pub mod exports;
+pub mod failure;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod host;
