@@ -1,10 +1,10 @@
-//! On the node: which device a volume is, and how it is to be mounted.
+//! On the node: which device a volume is, and which filesystem it is to hold.
 
-use drivebay_guest::block_devices::{self, Content, Device, Identity};
+use drivebay_guest::attached_disk::{self, Defaults, await_device};
+use drivebay_guest::block_devices::Identity;
 use drivebay_guest::exports::node::{Health, StageRequest};
-use drivebay_guest::log::Level;
-use drivebay_guest::mount_options::mount_option;
-use drivebay_guest::mounts::{MountOption, Target};
+use drivebay_guest::mounts::Target;
+use drivebay_guest::parameters::Word;
 use drivebay_guest::prelude::*;
 
 use crate::attach::{SERIAL, SIZE};
@@ -17,74 +17,16 @@ const PATIENCE_MS: u32 = 60_000;
 /// Put the volume at the target.
 #[inline(never)]
 pub(crate) fn stage_volume(request: &StageRequest, target: &Target) -> Result<(), Error> {
-    check_words(&request.volume)?;
-    let device = await_device(identity(&request.volume)?, &request.volume.id)?;
-    match &request.kind {
-        AccessType::Block => device.bind(target),
-        AccessType::Filesystem(asked) => {
-            let wanted = Filesystem::from_request(&request.volume, asked);
-            match request.access {
-                Access::ReadWrite => {
-                    device.ensure_filesystem(&wanted.fs_type, &wanted.format_options)?;
-                    // Of a disk that grew, or was made larger than its snapshot. Before the mount: what is
-                    // mounted is not staged again.
-                    device.grow_filesystem()?;
-                }
-                Access::ReadOnly => must_hold_filesystem(&device, &request.volume.id)?,
-            }
-            device.mount(target, &wanted.mount_options)
-        }
-    }
+    let volume = &request.volume;
+    check_words(volume)?;
+    let device = await_device(identity(volume)?, PATIENCE_MS, &volume.id)?;
+    attached_disk::stage(&device, request, defaults(volume), target)
 }
 
 /// How the volume is doing, as far as this node sees.
 #[inline(never)]
 pub(crate) fn get_health(volume: &Volume) -> Result<Health, Error> {
-    let any_size = Identity {
-        size_bytes: None,
-        ..identity(volume)?
-    };
-    match block_devices::find_device(&any_size) {
-        Ok(_) => Ok(Health::Ok),
-        Err(Error::NotFound(reason)) => Ok(Health::Inaccessible(reason)),
-        Err(error) => Err(error),
-    }
-}
-
-/// The size is that of the attachment, and the disk may have grown since: never shrunk. One that is smaller is
-/// another disk, or a device whose name the kernel used before.
-fn await_device(mut identity: Identity, volume: &str) -> Result<Device, Error> {
-    let answer = block_devices::await_device(&identity, PATIENCE_MS);
-    if !matches!(answer, Err(Error::FailedPrecondition(_))) {
-        return answer;
-    }
-    let attached = identity.size_bytes.take();
-    let device = block_devices::await_device(&identity, PATIENCE_MS)?;
-    let size = device.size_bytes()?;
-    if !has_grown(size, attached) {
-        return answer;
-    }
-    let line =
-        format!("volume {volume} has {size} bytes by now: it has grown since it was attached");
-    log::write(Level::Info, &line);
-    Ok(device)
-}
-
-fn has_grown(size: u64, attached: Option<u64>) -> bool {
-    attached.is_some_and(|attached| size > attached)
-}
-
-/// Nothing is written for who may only read.
-fn must_hold_filesystem(device: &Device, volume: &str) -> Result<(), Error> {
-    let found = match device.inspect()? {
-        Content::Filesystem(_) => return Ok(()),
-        Content::Blank => String::from("it is blank"),
-        Content::Other(what) => format!("it holds {what}"),
-    };
-    Err(
-        error!(FailedPrecondition: "volume {volume} cannot be mounted read-only: {found}; mount it read-write once, \
-        by which it gets a filesystem"),
-    )
+    attached_disk::health(identity(volume)?)
 }
 
 /// By the publish context of `attach-volume`. A volume that somebody else attached is known by its disk's id.
@@ -100,31 +42,12 @@ fn identity(volume: &Volume) -> Result<Identity, Error> {
     })
 }
 
-/// A filesystem and how to mount it.
-#[derive(Debug, PartialEq, Eq)]
-struct Filesystem {
-    fs_type: String,
-    format_options: Vec<String>,
-    mount_options: Vec<MountOption>,
-}
-
-impl Filesystem {
-    fn from_request(volume: &Volume, asked: &FilesystemAccess) -> Self {
-        let params = Params(&volume.context);
-        let fs_type = Some(asked.fs_type.as_str()).filter(|asked| !asked.is_empty());
-        // Where nobody named one, the host takes what is there, or its default.
-        let fs_type = fs_type
-            .or(params.get(parameter_names::FS_TYPE))
-            .unwrap_or_default();
-        let options = params
-            .get(parameter_names::MKFS_OPTIONS)
-            .unwrap_or_default();
-        let written = asked.mount_options.iter();
-        Self {
-            fs_type: fs_type.into(),
-            format_options: options.split_ascii_whitespace().map(String::from).collect(),
-            mount_options: written.map(|option| mount_option(option)).collect(),
-        }
+fn defaults(volume: &Volume) -> Defaults<'_> {
+    let params = Params(&volume.context);
+    let text = |parameter: Word| params.get(parameter).unwrap_or_default();
+    Defaults {
+        fs_type: text(parameter_names::FS_TYPE),
+        format_options: text(parameter_names::MKFS_OPTIONS),
     }
 }
 
@@ -162,13 +85,6 @@ mod tests {
         }
     }
 
-    fn asked(fs_type: &str, mount_options: &[&str]) -> FilesystemAccess {
-        FilesystemAccess {
-            fs_type: fs_type.into(),
-            mount_options: mount_options.iter().map(|o| String::from(*o)).collect(),
-        }
-    }
-
     #[test]
     fn a_device_is_known_by_what_attaching_said() {
         let attached = identity(&volume(
@@ -189,50 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_may_have_grown_and_not_shrunk() {
-        assert!(has_grown(2048, Some(1024)));
-        assert!(!has_grown(512, Some(1024)) && !has_grown(1024, None));
-    }
-
-    #[test]
-    fn the_claim_names_the_filesystem_then_the_volume_then_nobody() {
-        let fs_type = |context: &[(&str, &str)], fs| {
-            Filesystem::from_request(&volume(context, &[]), &asked(fs, &[])).fs_type
-        };
-        assert_eq!(fs_type(&[("fstype", "xfs")], "ext3"), "ext3");
-        assert_eq!(fs_type(&[("fstype", "xfs")], ""), "xfs");
-        assert_eq!(fs_type(&[], ""), "");
-    }
-
-    /// As kubelet writes it.
-    const LABEL: &str = "context=\"system_u:object_r:t:s0:c1,c2\"";
-
-    #[test]
-    fn a_mount_option_has_a_name_and_perhaps_a_value() {
-        let options = Filesystem::from_request(
-            &volume(&[], &[]),
-            &asked("xfs", &["noatime", "commit=30", LABEL]),
-        );
-        assert_eq!(
-            options.mount_options,
-            [
-                ("noatime".into(), None),
-                ("commit".into(), Some("30".into())),
-                (
-                    "context".into(),
-                    Some("\"system_u:object_r:t:s0:c1,c2\"".into())
-                ),
-            ]
-        );
-    }
-
-    #[test]
-    fn options_for_making_the_filesystem_are_taken_apart() {
-        let volume = volume(&[("mkfsOptions", " -O  ^64bit ")], &[]);
-        assert_eq!(
-            Filesystem::from_request(&volume, &asked("", &[])).format_options,
-            ["-O", "^64bit"]
-        );
+    fn the_volume_says_which_filesystem_and_how_to_make_it() {
+        let volume = volume(&[("fstype", "xfs"), ("mkfsOptions", "-O ^64bit")], &[]);
+        let said = defaults(&volume);
+        assert_eq!((said.fs_type, said.format_options), ("xfs", "-O ^64bit"));
     }
 
     #[test]

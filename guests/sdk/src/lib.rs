@@ -13,6 +13,7 @@
 //! layout directories provision archives
 //!                          volumes that are directories of a share: their ids and records, which lies inside which,
 //!                          how they come and go; their snapshots
+//! attached_disk            a disk shows on the node, holds a filesystem, and is mounted
 //! host backoff             time and chance; patience with a backend
 //! json moment encode canonical page
 //!                          how APIs speak, and what they have signed
@@ -71,6 +72,7 @@ pub mod keywords;
 
 pub mod api;
 pub mod archives;
+pub mod attached_disk;
 pub mod backoff;
 pub mod bindings;
 pub mod call;

@@ -1,11 +1,10 @@
 //! On the node: wait for the disk, have it hold a filesystem, mount it.
 
-use drivebay_guest::block_devices::{self, Identity};
+use drivebay_guest::attached_disk::{self, Defaults, await_device};
+use drivebay_guest::block_devices::Identity;
 use drivebay_guest::exports::accessibility;
 use drivebay_guest::exports::node::{self, Health, NodeInfo, StageRequest};
-use drivebay_guest::log::Level;
-use drivebay_guest::mount_options::mount_option;
-use drivebay_guest::mounts::{MountOption, Target};
+use drivebay_guest::mounts::Target;
 use drivebay_guest::prelude::*;
 
 use crate::{CloudDisk, SERIAL, ZONE, cloud};
@@ -22,40 +21,15 @@ impl node::Guest for CloudDisk {
         })
     }
 
+    /// Where the claim names no filesystem, whatever is on the disk will do.
     fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {
-        let device = block_devices::await_device(&identity(&request.volume)?, PATIENCE_MS)?;
-        match request.kind {
-            AccessType::Block => device.bind(target),
-            AccessType::Filesystem(wanted) => {
-                // Where the claim names none, whatever is on the disk will do.
-                device.ensure_filesystem(&wanted.fs_type, &[])?;
-                let options: Vec<MountOption> = wanted
-                    .mount_options
-                    .iter()
-                    .map(|o| mount_option(o))
-                    .collect();
-                // A disk made from a snapshot may be larger than the filesystem that came with it. All that
-                // can fail comes before the mount: what is mounted is not staged again.
-                if request.access == Access::ReadWrite {
-                    device.grow_filesystem()?;
-                }
-                device.mount(target, &options)
-            }
-        }
+        let volume = &request.volume;
+        let device = await_device(identity(volume)?, PATIENCE_MS, &volume.id)?;
+        attached_disk::stage(&device, &request, Defaults::default(), target)
     }
 
     fn get_health(volume: Volume) -> Result<Health, Error> {
-        match block_devices::find_device(&identity(&volume)?) {
-            Ok(_) => Ok(Health::Ok),
-            Err(Error::NotFound(reason)) => {
-                log::write(
-                    Level::Warn,
-                    &format!("disk {} is gone: {reason}", volume.id),
-                );
-                Ok(Health::Inaccessible(reason))
-            }
-            Err(error) => Err(error),
-        }
+        attached_disk::health(identity(&volume)?)
     }
 }
 
