@@ -10,7 +10,7 @@ use crate::disk::Disk;
 use crate::parameter_names as names;
 use crate::size::{self, TooSmall};
 use crate::tags::{self, Tag};
-use crate::zone;
+use crate::zone::{self, KEYS};
 
 /// A disk that is to be made.
 #[derive(Debug)]
@@ -151,30 +151,31 @@ impl<'a> VolumeSpec<'a> {
     /// Which of the nodes of a zone could have such a disk, where they are known.
     fn usable_by(&self, kind: Kind, zone: Option<&str>) -> Result<UsableBy, Error> {
         let category = kind.category.name();
-        let first = zone::first_in(self.places, zone, None);
-        let taking = zone::first_in(self.places, zone, Some(category));
+        let first = KEYS.first_in(self.places, zone, None);
+        let taking = KEYS.first_in(self.places, zone, Some(category));
         if let (Some(first), None) = (first, taking) {
-            let node = zone::instance(first).unwrap_or("the node");
+            let node = KEYS.instance(first).unwrap_or("the node");
             // `exhausted` is what has the scheduler look for another node.
             bail!(Exhausted: "the type of {node} takes no {kind}, nor does that of any other node that was named for \
                 its zone");
         }
         // Who asks by hand names no places.
-        let instance = taking.and_then(zone::instance);
+        let instance = taking.and_then(|place| KEYS.instance(place));
         if kind.category.is_ephemeral() && instance.is_none() && !self.places.is_empty() {
             bail!(InvalidArgument: "a disk of {kind} lives and dies with one instance, and none was chosen: set \
                 volumeBindingMode WaitForFirstConsumer, and have the provisioner run with --strict-topology where \
                 allowedTopologies do not name instances");
         }
         Ok(match first {
-            Some(first) if !zone::takes(first, category) => UsableBy::OtherNode,
+            Some(first) if !KEYS.takes(first, category) => UsableBy::OtherNode,
             Some(_) | None => UsableBy::FirstNode,
         })
     }
 
     /// The instance that was chosen for a disk of a zone.
     pub(crate) fn instance_in(&self, zone: &str, category: &str) -> Option<&'a str> {
-        zone::first_in(self.places, Some(zone), Some(category)).and_then(zone::instance)
+        let place = KEYS.first_in(self.places, Some(zone), Some(category))?;
+        KEYS.instance(place)
     }
 
     fn size(&self, kind: Kind, source: Option<u64>) -> Result<u64, Error> {

@@ -1,9 +1,8 @@
-//! Places: zone, region, instance, and what a StorageClass and the scheduler leave to choose from. Pure.
-//!
-//! A place may say its zone by any of several keys, and may say more than that: nodes say what instance they are and
-//! which categories of disks they take, so that both come back with the node that the scheduler chose.
+//! Places: by which keys Alibaba's clusters tell zone, region, instance, and what a node takes. Pure.
 
 use drivebay_guest::prelude::*;
+use drivebay_guest::topology::Keys;
+pub(crate) use drivebay_guest::topology::{STANDARD_REGION as REGION, STANDARD_ZONE};
 
 use crate::category::Kind;
 use crate::parameter_names;
@@ -11,28 +10,27 @@ use crate::parameter_names;
 /// The key that Alibaba's CSI driver gave to nodes, and that its volumes ask for; ours do too.
 pub(crate) const ZONE: &str = "topology.diskplugin.csi.alibabacloud.com/zone";
 
-/// Kubernetes' own keys, which StorageClasses ask for.
-pub(crate) const STANDARD_ZONE: &str = "topology.kubernetes.io/zone";
-pub(crate) const REGION: &str = "topology.kubernetes.io/region";
-
 /// The instance that a node is; disks that live and die with it ask for this.
 pub(crate) const INSTANCE: &str = "alibabacloud.com/ecs-instance-id";
 
 /// With the name of a category behind it: disks of it can be attached. As Alibaba's CSI driver labels nodes.
 pub(crate) const TAKES: &str = "node.csi.alibabacloud.com/disktype.";
 
-/// Where a zone may stand: the last is what the cloud's own controller wrote on nodes of old.
-const ZONE_KEYS: [&str; 3] = [
-    ZONE,
-    STANDARD_ZONE,
-    "failure-domain.beta.kubernetes.io/zone",
-];
-
-const REGION_KEYS: [&str; 3] = [
-    REGION,
-    "topology.diskplugin.csi.alibabacloud.com/region",
-    "failure-domain.beta.kubernetes.io/region",
-];
+/// The last of each is what the cloud's own controller wrote on nodes of old.
+pub(crate) const KEYS: Keys = Keys {
+    zone: &[
+        ZONE,
+        STANDARD_ZONE,
+        "failure-domain.beta.kubernetes.io/zone",
+    ],
+    region: &[
+        REGION,
+        "topology.diskplugin.csi.alibabacloud.com/region",
+        "failure-domain.beta.kubernetes.io/region",
+    ],
+    instance: INSTANCE,
+    takes: TAKES,
+};
 
 /// The zones for a new disk, the preferred first; empty where nobody said anything.
 pub(crate) fn from_request<'a>(
@@ -40,39 +38,7 @@ pub(crate) fn from_request<'a>(
     places: &'a [Topology],
     region: &str,
 ) -> Result<Vec<&'a str>, Error> {
-    let listed = params.get(parameter_names::ZONE_ID);
-    let mut reachable: Vec<&str> = Vec::new();
-    let mut is_elsewhere = !places.is_empty();
-    for place in places {
-        if value_of(place, &REGION_KEYS).is_some_and(|said| said != region) {
-            continue;
-        }
-        is_elsewhere = false;
-        match (of(place), instance(place)) {
-            (Some(zone), _) if !reachable.contains(&zone) => reachable.push(zone),
-            (None, Some(instance)) => {
-                bail!(InvalidArgument: "allowedTopologies name instance {instance} without its zone: add \
-                    {STANDARD_ZONE}");
-            }
-            (Some(_) | None, _) => {}
-        }
-    }
-    // `exhausted` is what has the scheduler look for another node.
-    if is_elsewhere {
-        bail!(Exhausted: "the pod cannot be in region {region}, which the driver's file grants");
-    }
-    if listed.is_empty() {
-        return Ok(reachable);
-    }
-    if reachable.is_empty() {
-        return Ok(listed);
-    }
-    if !reachable.iter().any(|zone| listed.contains(zone)) {
-        bail!(Exhausted: "the pod can be in zone {} and the StorageClass allows {}: no disk can be in both",
-            in_words(&reachable), in_words(&listed));
-    }
-    reachable.retain(|zone| listed.contains(zone));
-    Ok(reachable)
+    KEYS.zones(&params.get(parameter_names::ZONE_ID), places, region)
 }
 
 /// What is wrong where places name no zone: the node that asks for the disk need not be in that of the pod.
@@ -81,50 +47,9 @@ pub(crate) fn missing(kind: Kind) -> Error {
         {STANDARD_ZONE} there, or set zoneId in the StorageClass")
 }
 
-fn value_of<'a>(place: &'a Topology, keys: &[&str]) -> Option<&'a str> {
-    let place = Params(place);
-    keys.iter().find_map(|key| place.get(*key))
-}
-
-/// The zone of a place.
-fn of(place: &Topology) -> Option<&str> {
-    value_of(place, &ZONE_KEYS)
-}
-
-/// The first place in a zone, or anywhere, that takes a category, or any: the scheduler's choice comes first.
-pub(crate) fn first_in<'a>(
-    places: &'a [Topology],
-    zone: Option<&str>,
-    category: Option<&str>,
-) -> Option<&'a Topology> {
-    places.iter().find(|place| {
-        (zone.is_none() || of(place) == zone)
-            && category.is_none_or(|category| takes(place, category))
-    })
-}
-
-/// Which instance a place is.
-pub(crate) fn instance(place: &Topology) -> Option<&str> {
-    value_of(place, &[INSTANCE])
-}
-
-/// Whether disks of a category can be attached there; a place that says of none is not known to refuse any.
-pub(crate) fn takes(place: &Topology, category: &str) -> bool {
-    let known = Params(place).with_prefix(TAKES);
-    known.is_empty() || known.iter().any(|(taken, _)| *taken == category)
-}
-
 /// A place of ours.
 pub(crate) fn place(zone: &str) -> Topology {
     vec![(ZONE.into(), zone.into())]
-}
-
-fn in_words(zones: &[&str]) -> String {
-    let mut words = String::new();
-    for zone in zones {
-        add_word(&mut words, zone);
-    }
-    words
 }
 
 #[cfg(test)]
@@ -160,10 +85,10 @@ mod tests {
 
     #[test]
     fn a_region_says_no_zone_and_another_region_is_out_of_reach() {
-        for key in REGION_KEYS {
-            assert!(zones("", &[(key, "r")]).expect("none").is_empty());
+        for key in KEYS.region {
+            assert!(zones("", &[(*key, "r")]).expect("none").is_empty());
             assert!(matches!(
-                zones("", &[(key, "other")]),
+                zones("", &[(*key, "other")]),
                 Err(Error::Exhausted(_))
             ));
         }
@@ -194,10 +119,11 @@ mod tests {
             ["b", "a"]
         );
         assert_eq!(
-            first_in(&places, Some("a"), None).and_then(instance),
+            KEYS.first_in(&places, Some("a"), None)
+                .and_then(|place| KEYS.instance(place)),
             Some("i-1")
         );
-        assert!(takes(&node, "cloud_essd") && !takes(&node, "cloud_ssd"));
-        assert!(takes(&places[0], "cloud_ssd"), "nobody said");
+        assert!(KEYS.takes(&node, "cloud_essd") && !KEYS.takes(&node, "cloud_ssd"));
+        assert!(KEYS.takes(&places[0], "cloud_ssd"), "nobody said");
     }
 }

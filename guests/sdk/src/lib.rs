@@ -5,7 +5,7 @@
 //! error                    conditions, and `?`
 //! parameters keywords      parameters by one declaration, which is also what the host is told; words of closed lists
 //! ids name                 ids of a backend, checked; ids and directories for names that are too long or too strange
-//! capacity volume          sizes between bounds; what most backends say of volumes, and what they refuse
+//! capacity volume topology sizes between bounds; what most backends say of volumes, and what they refuse; places
 //! remote_path sub_dir mount_options
 //!                          servers, paths on them, directories below a share; mount options of several origins
 //! tree                     work beneath a directory, which a fake can take the place of
@@ -102,6 +102,7 @@ pub mod records;
 pub mod remote_path;
 pub mod store;
 pub mod sub_dir;
+pub mod topology;
 pub mod tree;
 pub mod volume;
 
