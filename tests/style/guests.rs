@@ -19,6 +19,13 @@ const BOUND: [&str; 2] = ["sdk/src/bindings.rs", "sdk/src/exports.rs"];
 /// Lines of a page.
 const PAGE: usize = 60;
 
+/// How many lines a guest has at most outside of its tests.
+const LINES: [(&str, usize); 3] = [
+    ("alicloud-disk", 4200),
+    ("examples/local", 450),
+    ("nfs", 1700),
+];
+
 #[test]
 fn guests_are_bound_to_the_contract_by_the_sdk_alone() {
     let bound = naming("wit_bindgen");
@@ -63,6 +70,67 @@ fn the_sdks_map_has_all_of_its_modules_and_its_document_is_a_page() {
     }
     let document = read(&guests().join("sdk/README.md"));
     assert!(document.lines().count() <= PAGE, "sdk/README.md is a page");
+}
+
+#[test]
+fn guests_say_only_what_their_own_is() {
+    for (guest, most) in LINES {
+        let lines = lines_outside_tests(&guests().join(guest).join("src"));
+        assert!(
+            (1..=most).contains(&lines),
+            "{guest} has {lines} lines outside of its tests, and may have {most}: what others need too is the SDK's"
+        );
+    }
+}
+
+#[test]
+fn what_is_compiled_for_tests_alone_is_not_counted() {
+    let text = "mod a;\n#[cfg(test)]\npub(crate) mod fake;\n\n#[cfg(test)]\nmod tests {\n    fn a() {\n    }\n}\nfn b() {}\n";
+    assert_eq!(outside_tests(text), (3, vec!["fake"]));
+}
+
+fn lines_outside_tests(sources: &Path) -> usize {
+    let files = rust_files(sources);
+    let texts: Vec<String> = files.iter().map(|file| read(file)).collect();
+    let mut lines = 0;
+    let mut tests = Vec::new();
+    for (file, text) in files.iter().zip(&texts) {
+        // Modules of `a.rs` are in `a`, those of `lib.rs` beside it.
+        let directory = match file.ends_with("lib.rs") {
+            true => sources.to_owned(),
+            false => file.with_extension(""),
+        };
+        let (_, modules) = outside_tests(text);
+        tests.extend(modules.iter().map(|module| directory.join(module)));
+    }
+    for (file, text) in files.iter().zip(&texts) {
+        let module = file.with_extension("");
+        if !tests.iter().any(|test| module.starts_with(test)) {
+            lines += outside_tests(text).0;
+        }
+    }
+    lines
+}
+
+/// How many lines are not for tests alone, and which modules are that are files of their own.
+fn outside_tests(text: &str) -> (usize, Vec<&str>) {
+    let (mut count, mut modules) = (0, Vec::new());
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            count += 1;
+            continue;
+        }
+        let item = lines.next().unwrap_or_default();
+        if let Some(module) = item.trim().strip_suffix(';') {
+            modules.extend(module.split(' ').next_back());
+            continue;
+        }
+        let indent = item.len() - item.trim_start().len();
+        let end = format!("{}}}", " ".repeat(indent));
+        let _end = lines.find(|line| *line == end);
+    }
+    (count, modules)
 }
 
 fn guests() -> PathBuf {
