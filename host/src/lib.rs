@@ -54,7 +54,7 @@
 //! | what a process has to be allowed for a driver | [`driver`]: `privileges` |
 //! | drivers' files that a pod brings to its node | [`config`]: `node_copy` |
 //! | what stays true between calls | [`driver`], `journal` |
-//! | what a guest may do | [`grant`], `broker` |
+//! | what a guest may do: where a grant is checked | [`grant`], one file a capability; asked by that of `broker` |
 //! | what crosses the line, and how it is answered | `broker`: `ask`, `answer`, one file a capability |
 //! | how a guest's import becomes a question | [`runtime`]: `host` |
 //! | the operator's files | [`config`] |
