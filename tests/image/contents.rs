@@ -3,9 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use drivebay_tests::{NOBODY, files_beneath, read};
-
-use crate::shipped_image::ShippedImage;
+use drivebay_tests::{NOBODY, ShippedImage, files_beneath, read};
 
 /// In /usr/bin and /usr/sbin. mke2fs is what mkfs.ext2 to mkfs.ext4 are links to.
 const PROGRAMS: [&[&str]; 2] = [

@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use drivebay_tests::{Node, digest, read, repository, text};
+use drivebay_tests::{Node, ShippedImage, digest, read, repository, text};
 use serde_json::json;
-
-use crate::shipped_image::ShippedImage;
 
 #[test]
 fn kubelet_finds_it_by_the_name_that_manifests_have() {

@@ -18,4 +18,3 @@ mod contents;
 mod layout;
 mod programs;
 mod sbom;
-mod shipped_image;

@@ -2,9 +2,7 @@
 
 use std::fs::{self, File};
 
-use drivebay_tests::{files_beneath, host_code, host_source, read, text};
-
-use crate::shipped_image::ShippedImage;
+use drivebay_tests::{ShippedImage, files_beneath, host_code, host_source, read, text};
 
 /// Where the host's programs are named.
 const TOOLS: &str = "worker/server/device/tools.rs";

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use drivebay_tests::{read, repository};
+use drivebay_tests::{ShippedImage, read, repository};
 use serde_json::Value;
-
-use crate::shipped_image::ShippedImage;
 
 fn document() -> Value {
     let file = repository().join("target/image/drivebay.spdx.json");

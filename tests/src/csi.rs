@@ -82,12 +82,7 @@ impl Node {
 
     /// The same by a command that lacks only the endpoint and these arguments.
     #[track_caller]
-    pub(crate) fn begin_to_serve_by(
-        &self,
-        mut command: Command,
-        driver: &str,
-        arguments: &[&str],
-    ) -> Csi {
+    pub fn begin_to_serve_by(&self, mut command: Command, driver: &str, arguments: &[&str]) -> Csi {
         let socket = self.path("csi").join(format!("{driver}.sock"));
         fs::create_dir_all(socket.parent().expect("a directory")).expect("writable");
         let log = self.path(&format!("serve-{driver}.log"));

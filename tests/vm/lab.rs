@@ -68,7 +68,7 @@ pub(crate) fn node() -> &'static Node {
 }
 
 /// The file of deploy/, with servers named as its reader is told to.
-fn shipped_grants() -> String {
+pub(crate) fn shipped_grants() -> String {
     let text = fs::read_to_string(repository().join("deploy/drivers.d/nfs.toml")).expect("shipped");
     assert!(
         text.contains("sources = [\n"),

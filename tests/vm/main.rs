@@ -17,6 +17,7 @@ mod disks;
 mod failures;
 mod grants;
 mod health;
+mod image;
 mod kubelet;
 mod lab;
 mod labels;

@@ -134,7 +134,7 @@ pub(super) const STEPS: [Step; 19] = [
     Step {
         name: VM,
         about: "NFS and hot-plugged disks on Debian's kernel",
-        needs: &[BUILD, BUILD_TESTS],
+        needs: &[BUILD, BUILD_TESTS, IMAGE],
         claims: &[Claim::Vm],
         check: virtual_machine,
     },
