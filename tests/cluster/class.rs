@@ -29,6 +29,18 @@ impl Class {
         )
     }
 
+    /// The same of disks with XFS, which may grow while it is mounted on any machine: for ext4 the kernel asks for
+    /// CAP_SYS_RESOURCE, which this machine's root may lack.
+    #[track_caller]
+    pub(crate) fn of_xfs(name: &'static str) -> Self {
+        let xfs = json!({
+            "type": "cloud_essd",
+            "performanceLevel": "PL0",
+            "csi.storage.k8s.io/fstype": "xfs",
+        });
+        Self::of_disks(name, &xfs)
+    }
+
     /// A VolumeAttributesClass of disks.
     #[track_caller]
     pub(crate) fn of_attributes(name: &'static str, parameters: &Value) -> Self {

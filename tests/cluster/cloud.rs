@@ -35,6 +35,31 @@ pub(crate) fn disks() -> Vec<String> {
     data.map(|(id, _)| id.clone()).collect()
 }
 
+/// All snapshots' ids.
+#[track_caller]
+pub(crate) fn snapshots() -> Vec<String> {
+    keys(&state()["snapshots"])
+}
+
+/// The serial numbers of the disks whose devices the node sees.
+#[track_caller]
+pub(crate) fn devices() -> Vec<String> {
+    keys(&state()["devices"])
+}
+
+/// What went wrong when devices came and went.
+#[track_caller]
+pub(crate) fn device_errors() -> Vec<Value> {
+    let errors = state()["device_errors"].as_array().cloned();
+    errors.expect("the cloud says what went wrong")
+}
+
+#[track_caller]
+fn keys(object: &Value) -> Vec<String> {
+    let object = object.as_object().expect("the cloud knows them by name");
+    object.keys().cloned().collect()
+}
+
 #[track_caller]
 fn state() -> Value {
     let said = node_says(&["busybox", "wget", "-q", "-O", "-", STATE]);

@@ -12,13 +12,7 @@ use crate::turns::beside_others;
 #[ignore = "needs a cluster"]
 fn a_claim_grows_while_a_pod_uses_it() {
     let _turn = beside_others();
-    // Which this machine's root may grow without CAP_SYS_RESOURCE; for ext4 the kernel asks for that while it is mounted.
-    let xfs = json!({
-        "type": "cloud_essd",
-        "performanceLevel": "PL0",
-        "csi.storage.k8s.io/fstype": "xfs",
-    });
-    let class = Class::of_disks("test-xfs", &xfs);
+    let class = Class::of_xfs("test-xfs");
     let site = Site::new("expansion");
     site.apply(&[claim("data", class.name(), 40), pod("app", "data")]);
     site.is_ready("app");
@@ -59,15 +53,16 @@ fn a_claim_that_nobody_uses_grows_with_the_next_pod() {
     });
 }
 
+/// Has claim `data` ask for that much.
 #[track_caller]
-fn ask_for(site: &Site, size: &str) {
+pub(crate) fn ask_for(site: &Site, size: &str) {
     let patch = json!({ "spec": { "resources": { "requests": { "storage": size } } } });
     site.kubectl(&["patch", "pvc", "data", "--patch", &patch.to_string()]);
 }
 
-/// Of the filesystem, in KiB.
+/// Of the filesystem at a pod's /data, in KiB.
 #[track_caller]
-fn size(site: &Site, pod: &str) -> u64 {
+pub(crate) fn size(site: &Site, pod: &str) -> u64 {
     let blocks = site.exec(pod, "df -P /data | tail -1 | awk '{ print $2 }'");
     blocks.parse().expect("a number")
 }

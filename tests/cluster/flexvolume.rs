@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::class::Class;
 use crate::cloud;
-use crate::installation::{CLASS, NODES, apply, delete, is_ready, rolled_out};
-use crate::kubectl::{eventually, get, kubectl, node_agrees, node_says};
+use crate::expansion::{ask_for, size};
+use crate::installation::{CLASS, DISK_DRIVER, NODES, apply, delete, is_ready, rolled_out};
+use crate::kubectl::{eventually, get, kubectl, kubectl_with, node_agrees, node_says, try_kubectl};
 use crate::site::{Site, claim, pod, pod_with};
 use crate::turns::alone;
 
@@ -16,25 +18,51 @@ fn a_pod_writes_to_a_disk_by_flexvolume_alone() {
     let _turn = alone();
     is_ready();
     let site = Site::new("flexvolume");
-    let disk = made_by_csi(&site);
+    let disk = Disk::made_by_csi(&site, CLASS);
     let _flexvolume = FlexVolume::installed();
-    site.apply(&[volume(&disk), claim_of(&disk), pod("app", "data")]);
+    let volume = disk.volume("", "ext4");
+    site.apply(&[volume, disk.claim(""), pod("app", "data")]);
     site.is_ready("app");
     assert_eq!(
         site.exec("app", "echo kept > /data/file; sync; cat /data/file"),
         "kept"
     );
-    assert_eq!(cloud::attachments(&disk), [cloud::INSTANCE]);
+    assert_eq!(cloud::attachments(&disk.id), [cloud::INSTANCE]);
     site.delete_pod("app");
-    eventually("the disk to be detached", || {
-        cloud::attachments(&disk).is_empty()
-    });
+    disk.is_free();
     site.apply(&[pod("next", "data")]);
     site.is_ready("next");
     assert_eq!(site.exec("next", "cat /data/file"), "kept");
     site.delete_pod("next");
-    site.kubectl(&["delete", "pvc", "data"]);
-    kubectl(&["delete", "pv", &disk]);
+    disk.is_free();
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn a_claim_grows_by_flexvolume_while_a_pod_uses_it() {
+    let _turn = alone();
+    is_ready();
+    let class = Class::of_xfs("test-flexvolume-xfs");
+    let site = Site::new("flexvolume-grows");
+    let disk = Disk::made_by_csi(&site, class.name());
+    let _flexvolume = FlexVolume::installed();
+    let volume = disk.volume(class.name(), "xfs");
+    site.apply(&[volume, disk.claim(class.name()), pod("app", "data")]);
+    site.is_ready("app");
+    site.exec("app", "echo kept > /data/file");
+    let before = size(&site, "app");
+    ask_for(&site, "40Gi");
+    eventually("the filesystem to grow", || {
+        size(&site, "app") > before * 3 / 2
+    });
+    eventually("the claim to say so", || {
+        site.get("pvc", "data")["status"]["capacity"]["storage"] == "40Gi"
+    });
+    assert_eq!(site.exec("app", "cat /data/file"), "kept");
+    let grown = cloud::disk(&disk.id).expect("it is there");
+    assert_eq!(grown["size"], 40, "{grown}");
+    site.delete_pod("app");
+    disk.is_free();
 }
 
 #[test]
@@ -85,43 +113,104 @@ impl Drop for FlexVolume {
     }
 }
 
-/// A disk that is there already and that no object of the cluster tells of, as one that was made in the cloud's console.
-#[track_caller]
-fn made_by_csi(site: &Site) -> String {
-    site.apply(&[claim("made", CLASS, 20), pod("maker", "made")]);
-    site.is_ready("maker");
-    let name = site.is_bound("made");
-    let volume = get(&["pv", &name]);
-    let disk = volume["spec"]["csi"]["volumeHandle"]
-        .as_str()
-        .expect("an id");
-    let retained = json!({ "spec": { "persistentVolumeReclaimPolicy": "Retain" } });
-    kubectl(&["patch", "pv", &name, "--patch", &retained.to_string()]);
-    site.delete_pod("maker");
-    site.kubectl(&["delete", "pvc", "made", "--timeout=300s"]);
-    kubectl(&["delete", "pv", &name, "--timeout=300s"]);
-    eventually("the disk to be free", || {
-        cloud::attachments(disk).is_empty()
-    });
-    disk.to_owned()
+/// A disk that is there already and that no object of the cluster tells of, as one that was made in the cloud's console. It
+/// is deleted when this is dropped, by CSI again.
+struct Disk<'a> {
+    site: &'a Site,
+    id: String,
 }
 
-fn volume(disk: &str) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": { "name": disk },
-        "spec": {
-            "capacity": { "storage": "20Gi" },
-            "accessModes": ["ReadWriteOnce"],
-            "storageClassName": "",
-            "flexVolume": { "driver": "alicloud/disk", "fsType": "ext4", "options": { "volumeId": disk } },
-        },
-    })
+impl<'a> Disk<'a> {
+    /// Made and formatted for a claim of that class, which goes and leaves it.
+    #[track_caller]
+    fn made_by_csi(site: &'a Site, class: &str) -> Self {
+        site.apply(&[claim("made", class, 20), pod("maker", "made")]);
+        site.is_ready("maker");
+        let name = site.is_bound("made");
+        let volume = get(&["pv", &name]);
+        let id = volume["spec"]["csi"]["volumeHandle"]
+            .as_str()
+            .expect("an id");
+        let id = id.to_owned();
+        let disk = Self { site, id };
+        let retained = json!({ "spec": { "persistentVolumeReclaimPolicy": "Retain" } });
+        kubectl(&["patch", "pv", &name, "--patch", &retained.to_string()]);
+        site.delete_pod("maker");
+        site.kubectl(&["delete", "pvc", "made", "--timeout=300s"]);
+        kubectl(&["delete", "pv", &name, "--timeout=300s"]);
+        disk.is_free();
+        disk
+    }
+
+    #[track_caller]
+    fn is_free(&self) {
+        eventually("the disk to be detached", || {
+            cloud::attachments(&self.id).is_empty()
+        });
+    }
+
+    /// Bound to nobody's claim but that of [`Self::claim`].
+    fn volume(&self, class: &str, filesystem: &str) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": { "name": self.id },
+            "spec": {
+                "capacity": { "storage": "20Gi" },
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": class,
+                "flexVolume": {
+                    "driver": "alicloud/disk",
+                    "fsType": filesystem,
+                    "options": { "volumeId": self.id },
+                },
+            },
+        })
+    }
+
+    /// A volume of CSI's whose claim is gone, so that it is deleted with its disk.
+    fn released(&self) -> Value {
+        let provisioned = json!({ "pv.kubernetes.io/provisioned-by": DISK_DRIVER });
+        json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": { "name": self.id, "annotations": provisioned },
+            "spec": {
+                "capacity": { "storage": "20Gi" },
+                "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Delete",
+                "storageClassName": "",
+                "csi": { "driver": DISK_DRIVER, "volumeHandle": self.id },
+                "claimRef": {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolumeClaim",
+                    "namespace": "default",
+                    "name": "gone",
+                    "uid": "00000000-0000-4000-8000-000000000000",
+                },
+            },
+        })
+    }
+
+    fn claim(&self, class: &str) -> Value {
+        let mut claim = claim("data", class, 20);
+        claim["spec"]["volumeName"] = json!(self.id);
+        claim
+    }
 }
 
-fn claim_of(disk: &str) -> Value {
-    let mut claim = claim("data", "", 20);
-    claim["spec"]["volumeName"] = json!(disk);
-    claim
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        // One after the other: each of them stays for as long as the one before has it.
+        for what in ["pod", "pvc"] {
+            let all = ["delete", what, "--all", "--timeout=60s"];
+            let _ = self.site.try_kubectl(&all);
+        }
+        let _ = try_kubectl(&["delete", "pv", &self.id, "--timeout=60s"]);
+        let released = kubectl_with(&["apply"], &[self.released()]);
+        if !std::thread::panicking() {
+            released.expect("a volume of the disk");
+            eventually("the disk to be deleted", || cloud::disk(&self.id).is_none());
+        }
+    }
 }

@@ -11,6 +11,7 @@
 //! | `swap` | a component comes by `kubectl apply` while pods come and go |
 //! | `flexvolume` | volumes without CSI |
 //! | `removal` | what `kubectl delete -k` leaves |
+//! | `leftovers` | after all others: what they left |
 
 #![expect(
     clippy::expect_used,
@@ -30,6 +31,7 @@ mod flexvolume;
 mod installation;
 mod kubectl;
 mod kubelet;
+mod leftovers;
 mod manifests;
 mod node_pod;
 mod options;

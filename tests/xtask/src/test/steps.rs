@@ -39,6 +39,8 @@ pub(super) const BUILD_CLUSTER: &str = "build-cluster";
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const ALONE: &str = "alone";
 pub(super) const CLUSTER: &str = "cluster";
+/// Those of [`CLUSTER`] that come after its others.
+const LEFTOVERS: &str = "leftovers::";
 const IMAGE: &str = "image";
 const KUBELET: &str = "kubelet";
 const SWAP: &str = "swap";
@@ -337,8 +339,10 @@ fn on_a_cluster(workspace: &Workspace) -> Result<Counts> {
     image::assemble(workspace, Architecture::here()?, &mut steps)?;
     let cluster = cluster::Cluster::start(workspace, &mut steps)?;
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == CLUSTER;
-    let arguments = ["--include-ignored", "--test-threads", cluster::AT_ONCE];
-    let counts = programs::run(&programs, chosen, &arguments);
+    let threads = ["--include-ignored", "--test-threads", cluster::AT_ONCE];
+    let run = |which: &[&str]| programs::run(&programs, chosen, &[&threads[..], which].concat());
+    // What the others left can be seen after them only.
+    let counts = all([run(&["--skip", LEFTOVERS]), run(&[LEFTOVERS])]);
     let stopped = cluster.stop().context("the cluster left something behind");
     all([counts, stopped.map(|()| Counts::default())])
 }
