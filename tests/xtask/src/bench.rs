@@ -6,6 +6,7 @@
 //! The driver is the example `local`, because a kernel without NFS has to do: up to the mount itself, which
 //! an already mounted target never reaches, both guests take the same way.
 
+mod cluster;
 mod csi;
 mod full_node;
 mod guest;
@@ -52,11 +53,17 @@ pub(crate) struct Arguments {
     /// Only what guests pay for what they ask, beside another build's `drivebay` and `drivebay-shim` in that directory
     #[arg(long, value_name = "DIR", conflicts_with_all = ["only_csi", "only_mounts", "only_swap"])]
     only_line_beside: Option<PathBuf>,
+    /// Only what an operator of a cluster gets, which takes half an hour and is part of no other run
+    #[arg(long, conflicts_with_all = ["only_csi", "only_mounts", "only_swap", "only_line_beside"])]
+    only_cluster: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if let Some(other) = &arguments.only_line_beside {
         return line(workspace, other);
+    }
+    if arguments.only_cluster {
+        return on_a_cluster(workspace);
     }
     let only = (
         arguments.only_csi,
@@ -99,6 +106,27 @@ fn line(workspace: &Workspace, other: &Path) -> Result<()> {
     let mut table = Table::default();
     let about = format!("call guests beside {}", other.display());
     steps.run(about, || line::measure(workspace, other, &mut table))?;
+    say(format_args!("\n{table}"));
+    steps.verdict(format_args!("{} targets are missed", table.missed()));
+    Ok(())
+}
+
+/// Prints what Drivebay costs in a cluster, and how soon it serves there what is applied.
+fn on_a_cluster(workspace: &Workspace) -> Result<()> {
+    let building = build::STEPS + image::STEPS + crate::cluster::PROGRAMS;
+    let mut steps = Steps::new("cargo xtask bench", building + crate::cluster::STEPS + 3);
+    image::everything(workspace, Architecture::here()?, &mut steps)?;
+    crate::cluster::build_programs(workspace, &mut steps)?;
+    steps.run("build the emulator", || emulator::build(workspace))?;
+    let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;
+    let cluster = crate::cluster::Cluster::start(workspace, &mut steps)?;
+    let mut table = Table::default();
+    let about = "apply components, and wait until they serve";
+    let measured = steps.run(about, || {
+        cluster::measure(workspace, &cluster, &caller, &mut table)
+    });
+    cluster.stop()?;
+    measured?;
     say(format_args!("\n{table}"));
     steps.verdict(format_args!("{} targets are missed", table.missed()));
     Ok(())

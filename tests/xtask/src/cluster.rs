@@ -19,6 +19,8 @@ mod snapshots;
 mod watcher;
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -172,6 +174,21 @@ impl Cluster {
         steps.run("apply deploy/overlays/both", || {
             overlays::install(workspace, places, namespaces)
         })
+    }
+
+    /// A command on its node, as its administrator.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        self.namespaces.command(program)
+    }
+
+    /// The node's files, as seen from outside.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.namespaces.root()
+    }
+
+    /// A directory that goes with the cluster.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.places.running("scratch")
     }
 
     /// Leaves it running when this program ends.

@@ -47,6 +47,16 @@ impl Table {
         self.row(what, milliseconds(took), "", "", Some(promise));
     }
 
+    /// The middle and the longest of some times, for information.
+    pub(super) fn spread(&mut self, what: &str, mut times: Vec<Duration>) {
+        times.sort_unstable();
+        let (middle, count) = (times[times.len() / 2], times.len());
+        let longest = times[count - 1];
+        let [middle, longest] = [middle, longest].map(|time| time.as_secs_f64());
+        let told = format!("median {middle:.1} s, longest of {count} {longest:.1} s");
+        self.row(what, told, "", "", None);
+    }
+
     /// Failures, of which there are to be none among so many.
     pub(super) fn none(&mut self, what: &str, failed: u64, of: u64) {
         let promise = ("0".to_owned(), failed == 0);

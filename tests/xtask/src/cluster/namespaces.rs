@@ -97,6 +97,13 @@ impl Namespaces {
         enter
     }
 
+    /// The files within, as seen from outside.
+    pub(super) fn root(&self) -> PathBuf {
+        Path::new("/proc")
+            .join(self.holder.id.to_string())
+            .join("root")
+    }
+
     /// Whether a command within them ends well.
     pub(super) fn succeeds(&self, words: &[&str]) -> bool {
         let mut command = command(self.places.enter());

@@ -1,6 +1,7 @@
 //! How much memory `drivebay serve` holds, and whether it grows.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use drivebay_testbed::Serving;
@@ -58,7 +59,7 @@ pub(super) fn growth(
     Ok(())
 }
 
-/// Bytes, from `/proc/PID/smaps_rollup` (proc(5)).
+/// Bytes, from `smaps_rollup` (proc(5)).
 pub(in crate::bench) struct Memory {
     pub(in crate::bench) resident: u64,
     proportional: u64,
@@ -67,8 +68,14 @@ pub(in crate::bench) struct Memory {
 
 impl Memory {
     pub(in crate::bench) fn of(process: u32) -> Result<Self> {
-        let file = format!("/proc/{process}/smaps_rollup");
-        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+        Self::told_in(&Path::new("/proc").join(process.to_string()))
+    }
+
+    /// Of the process whose directory that is in some /proc.
+    pub(in crate::bench) fn told_in(process: &Path) -> Result<Self> {
+        let file = process.join("smaps_rollup");
+        let text = fs::read_to_string(&file);
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
         Ok(Self {
             resident: bytes(&text, "Rss:")?,
             proportional: bytes(&text, "Pss:")?,
