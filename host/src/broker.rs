@@ -34,6 +34,8 @@ mod http_exchange;
 mod https;
 mod known_value;
 mod line;
+#[cfg(feature = "compiler")]
+mod listening_broker;
 mod log;
 mod log_budget;
 mod mounts;
@@ -71,6 +73,8 @@ pub(crate) use handle_table::{Purpose, Target};
 #[cfg(feature = "compiler")]
 pub(crate) use known_value::value_of;
 pub(crate) use line::{Broker, CallReport, Violation};
+#[cfg(feature = "compiler")]
+pub(crate) use listening_broker::ListeningBroker;
 pub(crate) use private::Private;
 pub(crate) use worker_broker::{CallBounds, WorkerBroker};
 

@@ -84,7 +84,7 @@ enum Command {
     /// Compile a component for this machine; the shim asks for this when code is missing
     Compile(compile::Compile),
     /// Carry out one operation of a driver by hand; prints one JSON object
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Print how many volumes each type of machine can have, as a driver's backend says, for the driver's file
     AttachLimits(attach_limits::AttachLimits),
     /// Serve drivers to CSI callers

@@ -9,6 +9,7 @@
 //!
 //! ```text
 //! session, guest          one call, by one version of the component; capabilities: what that can do
+//! answering, by_hand      who answers what its guest asks; what differs where a person runs a component
 //! operation, request      what is done under the lock of what it changes; what callers ask
 //! provision, expand       volumes come, grow and go; filesystem: what nobody could mount is refused before
 //! snapshot, group_snapshot
@@ -23,9 +24,12 @@
 //!                         what is wrong with a volume, and with what is behind all of them
 //! ```
 
+mod answering;
 mod attach;
 mod attach_limit;
 mod attach_on_mount;
+#[cfg(feature = "compiler")]
+mod by_hand;
 mod capabilities;
 mod driver_stats;
 mod expand;
@@ -33,6 +37,7 @@ mod filesystem;
 mod group_snapshot;
 mod guest;
 mod health_conditions;
+mod kubernetes_words;
 mod lock;
 mod mount;
 mod mount_cache;
@@ -75,15 +80,18 @@ use crate::runtime::{GuestTime, Runtime};
 use crate::store::ActiveVersions;
 use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 
+use answering::Answering;
 use mount_cache::MountCache;
 use session::Shared;
 
 pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
 pub use attach_limit::AttachLimit;
+#[cfg(feature = "compiler")]
+pub use by_hand::{ByHand, Listener};
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;
-pub use parameters::PROVISIONER_IDENTITY;
+pub use kubernetes_words::is_about_the_pod;
 pub use privileges::{Work, check_privileges, missing_programs};
 pub use request::{
     AttachVolume, ExpandOnNode, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup,
@@ -117,10 +125,21 @@ pub struct Driver {
 impl Driver {
     /// With its configuration, on these paths, whose state is this host's to use ([`Paths::check_state`]).
     pub fn new(config: DriverConfig, paths: Paths) -> Self {
+        Self::answered_by(Answering::default(), config, paths)
+    }
+
+    /// The same for a component that a person runs by hand.
+    #[cfg(feature = "compiler")]
+    pub fn by_hand(config: DriverConfig, paths: Paths, by_hand: ByHand) -> Self {
+        Self::answered_by(by_hand.into(), config, paths)
+    }
+
+    fn answered_by(answering: Answering, config: DriverConfig, paths: Paths) -> Self {
         let name = &config.name;
         let worker_counters = WorkerCounters::default();
         let state = DriverState::new(name.clone(), paths.run.clone());
         let shared = Shared {
+            answering,
             runtime: Runtime::new(paths.clone()),
             journal: Journal::new(paths.journal().join(&name.0)),
             detached: DetachedVolumes::new(paths.detached().join(&name.0)),

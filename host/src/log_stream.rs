@@ -5,9 +5,9 @@ mod http2_refusals;
 use std::fmt;
 
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::field::RecordFields;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::{FormatFields, FormattedFields};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -58,6 +58,22 @@ pub fn log_to_stderr(level: LogLevel) {
         .with_writer(std::io::stderr)
         .finish()
         .with(Shown::at(level));
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// From here on, what the host warns of goes to stderr, for a person at a terminal. What guests log is not among it:
+/// whoever runs one by hand prints that.
+pub fn warn_on_stderr() {
+    let is_the_hosts = |metadata: &Metadata<'_>| {
+        *metadata.level() <= Level::WARN && metadata.fields().field("guest").is_none()
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .finish()
+        .with(filter_fn(is_the_hosts));
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 

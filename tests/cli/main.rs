@@ -10,6 +10,7 @@ mod bad_install;
 mod closed_pipes;
 mod compile_limits;
 mod compiled_code;
+mod component_by_hand;
 mod components;
 mod delivery;
 mod install;

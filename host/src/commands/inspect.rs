@@ -13,6 +13,8 @@ use drivebay::worker::CompileLimits;
 
 use super::compile::LimitArguments;
 
+pub(super) use driver_file::component_name;
+
 /// Print what a component wants, before anyone grants it.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {

@@ -15,8 +15,19 @@ macro_rules! say {
     };
 }
 
+/// A line for a person beside what is printed, on stderr; where nobody reads it, nothing is lost.
+macro_rules! aside {
+    ($($text:tt)*) => {
+        $crate::commands::output::beside(format_args!($($text)*))
+    };
+}
+
 pub(super) fn line(text: fmt::Arguments<'_>) {
     note(writeln!(io::stdout(), "{text}"));
+}
+
+pub(super) fn beside(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Lines that have their ends.

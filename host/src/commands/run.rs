@@ -1,16 +1,18 @@
-//! `drivebay run DRIVER OPERATION …`: one operation by hand.
+//! `drivebay run DRIVER OPERATION …`, `drivebay run --component FILE OPERATION …`: one operation by hand.
 //!
 //! The same operations that both front-ends call, with the same lock and the same journal. A volume is known
 //! here by its id alone. One JSON object on success; else the condition and its reason, and exit code 1.
 
 mod arguments;
 mod attachment;
+mod component;
 mod controller;
 mod group_snapshots;
 mod json;
 mod node;
 mod secrets;
 mod snapshots;
+mod state_directory;
 
 use std::process::ExitCode;
 
@@ -19,17 +21,23 @@ use drivebay::config::{self, Paths};
 use drivebay::driver::{self, Driver, Session};
 use drivebay::error::DriverError;
 use drivebay::log_file::LogFile;
+use drivebay::log_stream;
 use drivebay::volume::DriverName;
 use serde_json::Value;
 
 use super::json_output::printed;
 use arguments::pair;
+use component::Component;
+use state_directory::StateDirectory;
 
-/// Carry out one operation of a configured driver.
+/// Carry out one operation of a configured driver, or of a component that is installed nowhere.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The driver: the name of its file in drivers.d, without .toml
-    driver: String,
+    #[arg(required_unless_present = "component", conflicts_with = "component")]
+    driver: Option<String>,
+    #[command(flatten)]
+    component: Component,
     /// A secret that the call brings, as Kubernetes does from a Secret: its name there, and the file that holds it
     #[arg(long = "secret", value_name = "NAME=FILE", value_parser = pair, global = true)]
     secrets: Vec<(String, String)>,
@@ -54,10 +62,23 @@ enum Operation {
 
 impl Run {
     pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
+        let Some(driver) = self.driver else {
+            return self.run_component();
+        };
         LogFile::install(&paths.log, "run.log");
         paths.close()?;
         let brought = secrets::read(self.secrets)?;
-        let session = open(paths, self.driver)?.with_secrets(&brought);
+        let session = open(paths, driver)?.with_secrets(&brought);
+        let answer = self.operation.run(&session).map_err(told)?;
+        say!("{}", printed(&answer));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn run_component(self) -> anyhow::Result<ExitCode> {
+        log_stream::warn_on_stderr();
+        let brought = secrets::read(self.secrets)?;
+        let state = StateDirectory::open(self.component.state())?;
+        let session = self.component.session(&state)?.with_secrets(&brought);
         let answer = self.operation.run(&session).map_err(told)?;
         say!("{}", printed(&answer));
         Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::proto;
 use super::response::{ATTACHED_BY, READ_ONLY};
-use crate::driver::{PROVISIONER_IDENTITY, Scope, Session, Sharing, VolumeReference};
+use crate::driver::{Scope, Session, Sharing, VolumeReference, is_about_the_pod};
 use crate::error::DriverError;
 use crate::volume::{
     Access, AccessMode, AccessType, CapacityRange, GroupSnapshotId, PageToken, Parameters,
@@ -17,16 +17,6 @@ type Map = BTreeMap<String, String>;
 
 /// CSI's bound on the keys and values of one map together, in bytes.
 const MAX_MAP: usize = 4096;
-
-/// What Kubernetes puts into maps for itself. A backend gets those that it describes.
-const KUBERNETES_WORDS: [&str; 2] = ["csi.storage.k8s.io/", "storage.kubernetes.io/"];
-
-/// What kubelet tells of the pod, which is another one in each call for the same volume.
-const POD_WORDS: [&str; 3] = [
-    "csi.storage.k8s.io/pod.",
-    "csi.storage.k8s.io/serviceAccount.",
-    "csi.storage.k8s.io/ephemeral",
-];
 
 /// A string that has to be there.
 pub(super) fn required<'a>(field: &str, value: &'a str) -> Result<&'a str, DriverError> {
@@ -94,7 +84,7 @@ pub(super) fn volume(
 ) -> Result<VolumeReference, DriverError> {
     let context = context
         .into_iter()
-        .filter(|(name, _)| !POD_WORDS.iter().any(|word| name.starts_with(word)))
+        .filter(|(name, _)| !is_about_the_pod(name))
         .collect();
     Ok(VolumeReference {
         key: key(id)?,
@@ -103,8 +93,7 @@ pub(super) fn volume(
     })
 }
 
-/// A map of parameters; what Kubernetes put in for itself goes, unless the backend describes it. Who made a volume
-/// stays: it tells whose words the others are.
+/// A map of parameters, without what Kubernetes put in for itself.
 pub(super) fn parameters(
     session: &Session,
     scope: Scope,
@@ -112,14 +101,7 @@ pub(super) fn parameters(
     map: Map,
 ) -> Result<Parameters, DriverError> {
     check_size(field, &map)?;
-    let mut pairs: Vec<(String, String)> = Vec::with_capacity(map.len());
-    for (name, value) in map {
-        let is_for_itself = KUBERNETES_WORDS.iter().any(|word| name.starts_with(word))
-            && !(scope == Scope::Volume && name == PROVISIONER_IDENTITY);
-        if !is_for_itself || session.knows(scope, &name)? {
-            pairs.push((name, value));
-        }
-    }
+    let pairs = session.without_kubernetes_words(scope, map.into_iter().collect())?;
     Ok(Parameters::new(pairs))
 }
 

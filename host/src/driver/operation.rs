@@ -56,7 +56,7 @@ impl Operation {
 
     fn setup_of(&self, broker: WorkerBroker, bounds: CallBounds) -> CallSetup {
         CallSetup {
-            broker: Box::new(broker),
+            broker: self.shared.answering.over(broker),
             deadline: bounds.deadline,
             memory: bounds.memory,
             guest_time: self.shared.guest_time.clone(),

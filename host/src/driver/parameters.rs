@@ -12,7 +12,7 @@ use crate::volume::Parameters;
 /// What external-provisioner writes into the context of each volume that it had made. The other words there were
 /// judged by the driver that made the volume, and nobody can mend them: a PersistentVolume's do not change.
 /// Without it, a person wrote them.
-pub const PROVISIONER_IDENTITY: &str = "storage.kubernetes.io/csiProvisionerIdentity";
+pub(super) const PROVISIONER_IDENTITY: &str = "storage.kubernetes.io/csiProvisionerIdentity";
 
 /// The parameters of one scope with the guest's spelling, and none missing.
 ///

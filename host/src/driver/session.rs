@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::answering::Answering;
 use super::capabilities::{CachedCapabilities, Capabilities};
 use super::mount_cache::MountCache;
 use super::response::Component;
@@ -25,6 +26,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// What the calls of one driver share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    pub(super) answering: Answering,
     pub(super) paths: Paths,
     pub(super) versions: ActiveVersions,
     pub(super) runtime: Runtime,

@@ -28,7 +28,7 @@ pub(super) fn driver_file(file: &Path, manifest: &Manifest) -> String {
 }
 
 /// A name that no component can have is not printed: it may hold anything.
-fn component_name(file: &Path) -> &str {
+pub(in crate::commands) fn component_name(file: &Path) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     file.file_stem()
         .and_then(OsStr::to_str)

@@ -1,7 +1,7 @@
 //! What several operations take, and how it is written.
 
 use clap::{Args, ValueEnum};
-use drivebay::driver::VolumeReference;
+use drivebay::driver::{Scope, Session, VolumeReference};
 use drivebay::error::DriverError;
 use drivebay::volume::{
     Access, AccessMode, AccessType, Parameters, Topology, VolumeCapability, VolumeId, VolumeKey,
@@ -12,20 +12,36 @@ use drivebay::volume::{
 pub(super) struct Volume {
     /// The volume's id
     id: String,
-    /// A parameter of the volume (CSI: volume context)
+    /// A parameter of the volume (CSI: volume context); kubernetes.io/fsType and kubernetes.io/readwrite count as kubelet
+    /// means them
     #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair)]
     parameters: Vec<(String, String)>,
 }
 
 impl Volume {
-    pub(super) fn reference(self) -> Result<VolumeReference, DriverError> {
+    pub(super) fn reference(self, session: &Session) -> Result<VolumeReference, DriverError> {
         Ok(VolumeReference {
             key: VolumeKey(self.id.clone()),
             id: VolumeId(self.id),
-            context: parameters(self.parameters)?,
+            context: parameters(session, Scope::Volume, self.parameters)?,
         })
     }
+
+    /// What kubelet's own word says, `fsType`, where it is there.
+    fn kubelets(&self, word: &str) -> Option<&str> {
+        let mut own = self.parameters.iter().filter_map(|(key, value)| {
+            let name = key.strip_prefix(KUBELET)?;
+            name.eq_ignore_ascii_case(word).then_some(value.as_str())
+        });
+        own.next()
+    }
 }
+
+/// What kubelet adds to FlexVolume's options, beside the user's.
+const KUBELET: &str = "kubernetes.io/";
+
+/// Secrets among them.
+const SECRET: &str = "kubernetes.io/secret/";
 
 /// Whether pods may write.
 #[derive(Debug, Args)]
@@ -36,8 +52,10 @@ pub(super) struct ReadOnlyFlag {
 }
 
 impl ReadOnlyFlag {
-    pub(super) fn access(&self) -> Access {
-        match self.read_only {
+    /// By the flag, or by kubelet's word.
+    pub(super) fn access_to(&self, volume: &Volume) -> Access {
+        let is_kubelets = volume.kubelets("readwrite") == Some("ro");
+        match self.read_only || is_kubelets {
             true => Access::ReadOnly,
             false => Access::ReadWrite,
         }
@@ -67,6 +85,13 @@ impl Kind {
             fs_type: self.fs_type.unwrap_or_default(),
             mount_options: self.options,
         }
+    }
+
+    /// The same; where nothing else is said, kubelet's word counts.
+    pub(super) fn access_type_of(mut self, volume: &Volume) -> AccessType {
+        let kubelets = || volume.kubelets("fsType").map(str::to_owned);
+        self.fs_type = self.fs_type.or_else(kubelets);
+        self.access_type()
     }
 }
 
@@ -142,9 +167,27 @@ pub(super) fn place(text: &str) -> Result<Topology, String> {
         .map(Topology)
 }
 
+/// As a caller of Kubernetes' hands them on: what it put in for itself goes, unless the backend describes it.
+pub(super) fn parameters(
+    session: &Session,
+    scope: Scope,
+    pairs: Vec<(String, String)>,
+) -> Result<Parameters, DriverError> {
+    let mut pairs = session.without_kubernetes_words(scope, distinct(pairs)?)?;
+    if scope == Scope::Volume {
+        pairs.retain(|(key, _)| !key.starts_with(KUBELET));
+    }
+    Ok(Parameters::new(pairs))
+}
+
 /// Without duplicates, in any case.
-pub(super) fn parameters(pairs: Vec<(String, String)>) -> Result<Parameters, DriverError> {
+pub(super) fn distinct(pairs: Vec<(String, String)>) -> Result<Vec<(String, String)>, DriverError> {
     for (index, (key, _)) in pairs.iter().enumerate() {
+        if let Some(name) = key.strip_prefix(SECRET) {
+            return Err(DriverError::invalid_argument(format!(
+                "secret {name:?} is not taken from the command line, which is everybody's to read: write --secret {name}=FILE"
+            )));
+        }
         let before = &pairs[..index];
         if before
             .iter()
@@ -155,7 +198,7 @@ pub(super) fn parameters(pairs: Vec<(String, String)>) -> Result<Parameters, Dri
             )));
         }
     }
-    Ok(Parameters::new(pairs))
+    Ok(pairs)
 }
 
 #[cfg(test)]
@@ -179,7 +222,52 @@ mod tests {
     #[test]
     fn a_parameter_cannot_be_given_twice() {
         let pairs = |keys: [&str; 2]| keys.map(|key| (key.to_owned(), String::new())).to_vec();
-        assert!(parameters(pairs(["a", "b"])).is_ok());
-        assert!(parameters(pairs(["a", "A"])).is_err());
+        assert!(distinct(pairs(["a", "b"])).is_ok());
+        assert!(distinct(pairs(["a", "A"])).is_err());
+    }
+
+    #[test]
+    fn kubelets_words_count_where_nothing_else_is_said() {
+        let volume = |key: &str, value: &str| Volume {
+            id: "v".to_owned(),
+            parameters: vec![(key.to_owned(), value.to_owned())],
+        };
+        let kind = |fs_type: Option<&str>| Kind {
+            fs_type: fs_type.map(str::to_owned),
+            options: Vec::new(),
+            block: false,
+        };
+        let told = |given: Option<&str>| {
+            let volume = volume("kubernetes.io/fsType", "xfs");
+            let AccessType::Filesystem { fs_type, .. } = kind(given).access_type_of(&volume) else {
+                panic!("no filesystem");
+            };
+            fs_type
+        };
+        assert_eq!(
+            (told(None), told(Some("ext4"))),
+            ("xfs".into(), "ext4".into())
+        );
+        let access = |value: &str| {
+            let flag = ReadOnlyFlag { read_only: false };
+            flag.access_to(&volume("kubernetes.io/readwrite", value))
+        };
+        assert_eq!(
+            (access("ro"), access("rw")),
+            (Access::ReadOnly, Access::ReadWrite)
+        );
+    }
+
+    #[test]
+    fn a_secret_is_not_taken_from_the_command_line() {
+        let pair = (
+            "kubernetes.io/secret/key".to_owned(),
+            "aHVudGVyMg==".to_owned(),
+        );
+        let said = distinct(vec![pair]).expect_err("refused").to_string();
+        assert!(
+            said.contains("--secret key=FILE") && !said.contains("aHV"),
+            "{said}"
+        );
     }
 }

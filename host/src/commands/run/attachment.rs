@@ -48,10 +48,10 @@ impl Operation {
                 read_only,
             } => {
                 let request = AttachVolume {
-                    volume: volume.reference()?,
+                    access: read_only.access_to(&volume),
+                    volume: volume.reference(session)?,
                     node: NodeId(node),
                     kind: None,
-                    access: read_only.access(),
                 };
                 let context = session.attach_volume(&request)?;
                 Ok(json!({ "publish-context": answer::pairs(&context) }))
@@ -60,7 +60,7 @@ impl Operation {
                 .detach_volume(&VolumeKey(id), &NodeId(node))
                 .map(|()| answer::nothing()),
             Self::IsAttached { volume, node } => session
-                .is_attached(&volume.reference()?, &NodeId(node))
+                .is_attached(&volume.reference(session)?, &NodeId(node))
                 .map(|attached| json!({ "attached": attached })),
         }
     }

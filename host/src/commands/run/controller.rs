@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use drivebay::config;
-use drivebay::driver::Session;
+use drivebay::driver::{Scope, Session};
 use drivebay::error::DriverError;
 use drivebay::volume::{
     CapacityRange, CreateVolume, PageToken, SnapshotId, Topology, VolumeId, VolumeSource,
@@ -100,7 +100,7 @@ pub(super) struct Create {
 }
 
 impl Create {
-    fn request(self) -> Result<CreateVolume, DriverError> {
+    fn request(self, session: &Session) -> Result<CreateVolume, DriverError> {
         let snapshot = self
             .from_snapshot
             .map(|id| VolumeSource::Snapshot(SnapshotId(id)));
@@ -113,7 +113,7 @@ impl Create {
                 required_bytes: self.size,
                 limit_bytes: self.limit,
             },
-            parameters: parameters(self.parameters)?,
+            parameters: parameters(session, Scope::Creation, self.parameters)?,
             capabilities: vec![self.capability.capability()],
             source: snapshot.or(volume),
             places: self.places,
@@ -125,13 +125,13 @@ impl Operation {
     pub(super) fn run(self, session: &Session) -> Result<Value, DriverError> {
         match self {
             Self::CreateVolume(create) => session
-                .create_volume(&create.request()?)
+                .create_volume(&create.request(session)?)
                 .map(|volume| answer::volume(&volume)),
             Self::DeleteVolume { id } => session
                 .delete_volume(&VolumeId(id))
                 .map(|()| answer::nothing()),
             Self::ValidateVolume { volume, capability } => {
-                let volume = volume.reference()?;
+                let volume = volume.reference(session)?;
                 session.validate_volume(&volume.id, &volume.context, &[capability.capability()])?;
                 Ok(answer::nothing())
             }
@@ -151,7 +151,10 @@ impl Operation {
                 parameters: given,
                 place,
             } => session
-                .available_capacity(&parameters(given)?, place.as_ref())
+                .available_capacity(
+                    &parameters(session, Scope::Creation, given)?,
+                    place.as_ref(),
+                )
                 .map(|bytes| json!({ "available-bytes": bytes })),
             Self::ExpandVolume {
                 volume,
@@ -163,14 +166,17 @@ impl Operation {
                     limit_bytes: limit,
                 };
                 session
-                    .expand_volume(&volume.reference()?, capacity)
+                    .expand_volume(&volume.reference(session)?, capacity)
                     .map(|bytes| json!({ "capacity-bytes": bytes }))
             }
             Self::ModifyVolume {
                 id,
                 parameters: given,
             } => session
-                .modify_volume(&VolumeId(id), &parameters(given)?)
+                .modify_volume(
+                    &VolumeId(id),
+                    &parameters(session, Scope::Modification, given)?,
+                )
                 .map(|()| answer::nothing()),
         }
     }

@@ -1,7 +1,7 @@
 //! `group-snapshots`: the content of several volumes at one moment.
 
 use clap::{Args, Subcommand};
-use drivebay::driver::Session;
+use drivebay::driver::{Scope, Session};
 use drivebay::error::DriverError;
 use drivebay::volume::{CreateGroupSnapshot, GroupSnapshotId, SnapshotId, VolumeId};
 use serde_json::Value;
@@ -60,7 +60,7 @@ impl Operation {
                 let request = CreateGroupSnapshot {
                     name,
                     sources: sources.into_iter().map(VolumeId).collect(),
-                    parameters: parameters(given)?,
+                    parameters: parameters(session, Scope::GroupSnapshot, given)?,
                 };
                 let group = session.create_group_snapshot(&request)?;
                 Ok(answer::group_snapshot(&group))

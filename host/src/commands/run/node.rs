@@ -10,7 +10,7 @@ use drivebay::error::DriverError;
 use drivebay::volume::{Parameters, StagingPath, TargetPath, VolumeKey};
 use serde_json::{Value, json};
 
-use super::arguments::{Kind, ReadOnlyFlag, Volume, pair, parameters};
+use super::arguments::{Kind, ReadOnlyFlag, Volume, distinct, pair};
 use super::json as answer;
 
 #[derive(Debug, Subcommand)]
@@ -82,12 +82,12 @@ impl Operation {
                 read_only,
             } => {
                 let request = StageVolume {
-                    volume: volume.reference()?,
+                    access: read_only.access_to(&volume),
+                    kind: kind.access_type_of(&volume),
+                    volume: volume.reference(session)?,
                     staging: staging(&path)?,
-                    publish_context: parameters(publish_context)?,
-                    access: read_only.access(),
+                    publish_context: Parameters::new(distinct(publish_context)?),
                     staged_for: StagedFor::Everyone,
-                    kind: kind.access_type(),
                 };
                 session.stage_volume(&request)?;
                 Ok(answer::nothing())
@@ -102,10 +102,10 @@ impl Operation {
                 read_only,
             } => {
                 let request = PublishVolume {
-                    volume: volume.reference()?,
+                    access: read_only.access_to(&volume),
+                    kind: kind.access_type_of(&volume),
+                    volume: volume.reference(session)?,
                     target: target(&path)?,
-                    access: read_only.access(),
-                    kind: kind.access_type(),
                     sharing: Sharing::ManyTargets,
                     staging: None,
                     publish_context: Parameters::default(),
@@ -120,7 +120,7 @@ impl Operation {
             Self::ExpandOnNode { id, size } => expand_on_node(session, id, size),
             Self::GetInfo => session.node_info(None).map(|info| answer::node(&info)),
             Self::GetHealth { volume } => session
-                .node_health(&volume.reference()?)
+                .node_health(&volume.reference(session)?)
                 .map(|health| answer::health(&health)),
         }
     }

@@ -1,7 +1,7 @@
 //! `snapshots`: the content of a volume at one moment.
 
 use clap::Subcommand;
-use drivebay::driver::Session;
+use drivebay::driver::{Scope, Session};
 use drivebay::error::DriverError;
 use drivebay::volume::{CreateSnapshot, PageToken, SnapshotFilter, SnapshotId, VolumeId};
 use serde_json::Value;
@@ -57,7 +57,7 @@ impl Operation {
                 let request = CreateSnapshot {
                     name,
                     source: VolumeId(source),
-                    parameters: parameters(given)?,
+                    parameters: parameters(session, Scope::Snapshot, given)?,
                 };
                 let snapshot = session.create_snapshot(&request)?;
                 Ok(answer::snapshot(&snapshot))

@@ -1,0 +1,32 @@
+//! Who answers what guests ask: workers, as far as grants go; and, where a person runs a component by hand, who listens.
+
+#[cfg(feature = "compiler")]
+use super::by_hand::ByHand;
+use crate::broker::{Broker, WorkerBroker};
+
+/// Of one driver, for all its calls.
+#[derive(Debug, Default)]
+pub(super) struct Answering {
+    #[cfg(feature = "compiler")]
+    by_hand: Option<ByHand>,
+}
+
+impl Answering {
+    /// Whom the guest of one call asks.
+    pub(super) fn over(&self, broker: WorkerBroker) -> Box<dyn Broker> {
+        #[cfg(feature = "compiler")]
+        if let Some(by_hand) = &self.by_hand {
+            return by_hand.over(broker);
+        }
+        Box::new(broker)
+    }
+}
+
+#[cfg(feature = "compiler")]
+impl From<ByHand> for Answering {
+    fn from(by_hand: ByHand) -> Self {
+        Self {
+            by_hand: Some(by_hand),
+        }
+    }
+}
