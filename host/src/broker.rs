@@ -10,6 +10,7 @@
 //! worker_broker          the broker of a call, and how it asks the worker
 //! mounts, files, …       what it answers, one file for each interface
 //! redact                 what a guest is told of an error
+//! model                  what answers in a dry run
 //! ```
 
 mod answer;
@@ -23,6 +24,8 @@ mod driver_state;
 )]
 mod encoding;
 mod error;
+#[cfg(feature = "compiler")]
+mod exchange;
 #[cfg(test)]
 mod fake_worker;
 mod files;
@@ -38,11 +41,15 @@ mod line;
 mod listening_broker;
 mod log;
 mod log_budget;
+#[cfg(feature = "compiler")]
+mod model;
 mod mounts;
 mod name_length;
 #[cfg(feature = "compiler")]
 mod no_driver;
 mod private;
+#[cfg(feature = "compiler")]
+mod readable;
 #[cfg(test)]
 mod record;
 mod redact;
@@ -63,6 +70,8 @@ pub(crate) use ask::{
     MountsAsk, RemoteSource, Request, SecretHeader, SecretOption, SecretsAsk, SigningAsk, User,
 };
 pub(crate) use driver_state::DriverState;
+#[cfg(feature = "compiler")]
+pub(crate) use exchange::Exchange;
 pub(crate) use filesystem::refused_filesystem;
 pub(crate) use guest_memory::{CallMemory, NoMemory};
 pub(crate) use handle::{
@@ -74,7 +83,9 @@ pub(crate) use handle_table::{Purpose, Target};
 pub(crate) use known_value::value_of;
 pub(crate) use line::{Broker, CallReport, Violation};
 #[cfg(feature = "compiler")]
-pub(crate) use listening_broker::ListeningBroker;
+pub(crate) use listening_broker::{Heard, ListeningBroker};
+#[cfg(feature = "compiler")]
+pub(crate) use model::{DryBroker, Granted, Model, ModelSettings, ModelWorker};
 pub(crate) use private::Private;
 pub(crate) use worker_broker::{CallBounds, WorkerBroker};
 

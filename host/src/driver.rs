@@ -10,6 +10,7 @@
 //! ```text
 //! session, guest          one call, by one version of the component; capabilities: what that can do
 //! answering, by_hand      who answers what its guest asks; what differs where a person runs a component
+//! rehearsal               operations of a dry run
 //! operation, request      what is done under the lock of what it changes; what callers ask
 //! provision, expand       volumes come, grow and go; filesystem: what nobody could mount is refused before
 //! snapshot, group_snapshot
@@ -52,6 +53,8 @@ mod operation;
 mod parameters;
 mod privileges;
 mod provision;
+#[cfg(feature = "compiler")]
+mod rehearsal;
 mod request;
 mod response;
 #[cfg(feature = "compiler")]
@@ -88,11 +91,13 @@ pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
 pub use attach_limit::AttachLimit;
 #[cfg(feature = "compiler")]
-pub use by_hand::{ByHand, Listener};
+pub use by_hand::{ByHand, DryRun, DryRunGrants, Exchange, Listener};
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;
 pub use kubernetes_words::is_about_the_pod;
 pub use privileges::{Work, check_privileges, missing_programs};
+#[cfg(feature = "compiler")]
+pub use rehearsal::Rehearsal;
 pub use request::{
     AttachVolume, ExpandOnNode, PublishVolume, Sharing, StageVolume, StagedFor, TargetCleanup,
     VolumeLocation, VolumeReference,

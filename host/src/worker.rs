@@ -21,11 +21,12 @@ mod start;
 mod statfs;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sys::{self, MountEntry};
 use crate::volume::Access;
 
 pub use client::{CompileLimits, WorkerLimits};
@@ -48,6 +49,11 @@ pub trait WorkerClient: Send {
     /// # Errors
     /// A [`Fault`] that says which kind of thing went wrong.
     fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault>;
+
+    /// What is mounted at a path now, as far as that can be told.
+    fn mount_at(&self, path: &Path) -> Option<MountEntry> {
+        sys::cached_mount_at(path).ok().flatten()
+    }
 }
 
 /// What can be asked.

@@ -13,6 +13,7 @@ mod compiled_code;
 mod component_by_hand;
 mod components;
 mod delivery;
+mod dry_run;
 mod install;
 mod later_state;
 mod node_config;

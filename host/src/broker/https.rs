@@ -61,9 +61,7 @@ impl WorkerBroker {
     fn sleep(&mut self, milliseconds: u32) -> Result<Answer, DriverError> {
         let pause = Duration::from_millis(milliseconds.into());
         if Instant::now() + pause >= self.deadline {
-            return Err(DriverError::unavailable(format!(
-                "the call's deadline comes before the end of a pause of {pause:?} (limits.deadline)"
-            )));
+            return Err(beyond_the_deadline(pause));
         }
         std::thread::sleep(pause);
         self.report.waited += pause;
@@ -149,6 +147,13 @@ impl WorkerBroker {
             ))),
         }
     }
+}
+
+/// Why a guest may not sleep so long.
+pub(super) fn beyond_the_deadline(pause: Duration) -> DriverError {
+    DriverError::unavailable(format!(
+        "the call's deadline comes before the end of a pause of {pause:?} (limits.deadline)"
+    ))
 }
 
 #[cfg(test)]

@@ -2,28 +2,41 @@
 
 use super::answer::Answer;
 use super::ask::{Ask, Level, LogAsk};
+use super::exchange::Exchange;
 use super::line::{Broker, CallReport, Violation};
 use crate::error::GuestText;
 
-/// Passes on what the guest writes to its log, whatever the level and however much.
-pub(crate) struct ListeningBroker<B, L> {
-    answering: B,
-    log: L,
+/// What is heard of a call, without what the call brought.
+pub(crate) enum Heard<'a> {
+    /// The guest writes to its log, whatever the level and however much: the level as the contract names it, and the line.
+    Line(&'static str, &'a str),
+    /// The guest asked, and was answered.
+    Exchange(&'a Exchange),
 }
 
-impl<B: Broker, L: Fn(&'static str, &str) + Send> ListeningBroker<B, L> {
-    pub(crate) fn over(answering: B, log: L) -> Self {
-        Self { answering, log }
+/// Answers as the other one does.
+pub(crate) struct ListeningBroker<B, L> {
+    answering: B,
+    listen: L,
+}
+
+impl<B: Broker, L: Fn(Heard<'_>) + Send> ListeningBroker<B, L> {
+    pub(crate) fn over(answering: B, listen: L) -> Self {
+        Self { answering, listen }
     }
 }
 
-impl<B: Broker, L: Fn(&'static str, &str) + Send> Broker for ListeningBroker<B, L> {
+impl<B: Broker, L: Fn(Heard<'_>) + Send> Broker for ListeningBroker<B, L> {
     fn ask(&mut self, ask: Ask) -> Result<Answer, Violation> {
-        if let Ask::Log(LogAsk::Write { level, message }) = &ask {
-            let message = self.answering.without_secrets(message.clone());
-            (self.log)(word(*level), &GuestText::sentence(&message));
+        let asked = ask.clone();
+        let answer = self.answering.ask(ask);
+        let hide = |said| self.answering.without_secrets(said);
+        if let Ask::Log(LogAsk::Write { level, message }) = &asked {
+            let line = GuestText::sentence(&hide(message.clone()));
+            (self.listen)(Heard::Line(word(*level), &line));
         }
-        self.answering.ask(ask)
+        (self.listen)(Heard::Exchange(&Exchange::of(&asked, &answer, &hide)));
+        answer
     }
 
     fn without_secrets(&self, said: String) -> String {

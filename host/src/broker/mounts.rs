@@ -248,7 +248,7 @@ impl WorkerBroker {
     /// same call is compared and not stacked.
     pub(super) fn remember(&mut self, handle: TargetHandle) -> Result<Answer, Violation> {
         let target = self.held.target(handle)?;
-        target.mounted = crate::sys::cached_mount_at(&target.path).ok().flatten();
+        target.mounted = self.worker.mount_at(&target.path);
         Ok(Answer::Done)
     }
 }

@@ -19,7 +19,7 @@ use crate::worker::{Fault, FaultKind, Reply, Request, WorkerClient};
 /// it answers.
 pub(crate) struct WorkerBroker {
     pub(super) grants: Grants,
-    worker: Box<dyn WorkerClient>,
+    pub(super) worker: Box<dyn WorkerClient>,
     pub(super) deadline: Instant,
     pub(super) log: LogBudget,
     /// What outlives the call.

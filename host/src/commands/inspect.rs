@@ -13,7 +13,7 @@ use drivebay::worker::CompileLimits;
 
 use super::compile::LimitArguments;
 
-pub(super) use driver_file::component_name;
+pub(super) use driver_file::{component_name, driver_file as first_driver_file};
 
 /// Print what a component wants, before anyone grants it.
 #[derive(Debug, Args)]
@@ -62,10 +62,7 @@ impl Inspect {
         }
         say!("a driver's file that grants what it imports, with values to replace:");
         say!("");
-        say!(
-            "{}",
-            driver_file::driver_file(&self.file, &manifest).trim_end()
-        );
+        say!("{}", first_driver_file(&self.file, &manifest).trim_end());
         Ok(ExitCode::SUCCESS)
     }
 }

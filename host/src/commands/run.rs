@@ -5,14 +5,17 @@
 
 mod arguments;
 mod attachment;
+mod caller;
 mod component;
 mod controller;
+mod dry_run;
 mod group_snapshots;
 mod json;
 mod node;
 mod secrets;
 mod snapshots;
 mod state_directory;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -28,7 +31,6 @@ use serde_json::Value;
 use super::json_output::printed;
 use arguments::pair;
 use component::Component;
-use state_directory::StateDirectory;
 
 /// Carry out one operation of a configured driver, or of a component that is installed nowhere.
 #[derive(Debug, Args)]
@@ -76,11 +78,16 @@ impl Run {
 
     fn run_component(self) -> anyhow::Result<ExitCode> {
         log_stream::warn_on_stderr();
+        let names: Vec<String> = self.secrets.iter().map(|(name, _)| name.clone()).collect();
         let brought = secrets::read(self.secrets)?;
-        let state = StateDirectory::open(self.component.state())?;
-        let session = self.component.session(&state)?.with_secrets(&brought);
-        let answer = self.operation.run(&session).map_err(told)?;
-        say!("{}", printed(&answer));
+        let state = self.component.state_directory()?;
+        let session = self.component.session(&state, &names)?;
+        let session = session.with_secrets(&brought);
+        let answer = self.operation.run(&session);
+        if let Some(rehearsal) = session.rehearsal() {
+            rehearsal.keep()?;
+        }
+        say!("{}", printed(&answer.map_err(told)?));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,8 +1,12 @@
-//! Who answers what guests ask: workers, as far as grants go; and, where a person runs a component by hand, who listens.
+//! Who answers what guests ask: workers, as far as grants go; and, where a person runs a component by hand, who listens, and
+//! what there is in the place of a node.
 
 #[cfg(feature = "compiler")]
 use super::by_hand::ByHand;
+#[cfg(feature = "compiler")]
+use crate::broker::Model;
 use crate::broker::{Broker, WorkerBroker};
+use crate::worker::WorkerClient;
 
 /// Of one driver, for all its calls.
 #[derive(Debug, Default)]
@@ -19,6 +23,21 @@ impl Answering {
             return by_hand.over(broker);
         }
         Box::new(broker)
+    }
+
+    /// Whom the broker of one call asks.
+    pub(super) fn worker(&self, workers: impl WorkerClient + 'static) -> Box<dyn WorkerClient> {
+        #[cfg(feature = "compiler")]
+        if let Some(by_hand) = &self.by_hand {
+            return by_hand.worker(Box::new(workers));
+        }
+        Box::new(workers)
+    }
+
+    /// What there is in the place of a node.
+    #[cfg(feature = "compiler")]
+    pub(super) fn model(&self) -> Option<&Model> {
+        self.by_hand.as_ref()?.model()
     }
 }
 

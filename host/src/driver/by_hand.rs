@@ -1,32 +1,125 @@
-//! A component that a person runs by hand, installed nowhere: who listens to it.
+//! A component that a person runs by hand, installed nowhere: who listens to it, and whether there is a model in the place
+//! of this node and of what is behind it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::broker::{Broker, ListeningBroker, WorkerBroker};
+use crate::broker::{
+    self, Broker, DryBroker, Granted, Heard, ListeningBroker, Model, ModelSettings, ModelWorker,
+    WorkerBroker,
+};
+use crate::worker::WorkerClient;
 
 /// Hears what becomes of a component that is run by hand.
 pub trait Listener: fmt::Debug + Send + Sync {
     /// A line of the guest's log: `debug`, `info`, `warn` or `error`, and what it says, without what the call brought.
     fn log(&self, level: &'static str, message: &str);
+
+    /// What the guest asked of the host, and what it was answered.
+    fn exchange(&self, exchange: &Exchange<'_>);
+}
+
+/// A question and its answer.
+#[derive(Debug)]
+pub struct Exchange<'a>(&'a broker::Exchange);
+
+impl Exchange<'_> {
+    /// One line for people; nothing of what need not be told.
+    pub fn in_words(&self) -> Option<String> {
+        self.0.in_words()
+    }
 }
 
 /// What of such a component's calls differs from those of a driver that serves.
 #[derive(Debug, Clone)]
 pub struct ByHand {
     listener: Arc<dyn Listener>,
+    model: Option<Model>,
+}
+
+/// What a dry run is made of.
+#[derive(Debug, Default)]
+pub struct DryRun {
+    /// Where its directories lie, and what it keeps.
+    pub directory: PathBuf,
+    /// What the component may use.
+    pub granted: DryRunGrants,
+    /// Addresses of servers whose names the grants judge by them.
+    pub hosts: BTreeMap<String, IpAddr>,
+}
+
+/// What a component may use in a dry run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DryRunGrants {
+    /// What the driver's file says.
+    #[default]
+    ByFile,
+    /// Whatever it asks for.
+    AsAsked,
+}
+
+impl DryRun {
+    /// Where the directory lies that is granted under that name.
+    pub fn directory_of(&self, name: &str) -> PathBuf {
+        Model::directory_in(&self.directory, name)
+    }
 }
 
 impl ByHand {
-    /// Somebody listens.
+    /// On this node; somebody listens.
     pub fn new(listener: Arc<dyn Listener>) -> Self {
-        Self { listener }
+        let model = None;
+        Self { listener, model }
+    }
+
+    /// On none: what guests ask is answered from a model.
+    ///
+    /// # Errors
+    /// Where what was kept of an earlier one cannot be read.
+    pub fn dry(self, run: DryRun) -> io::Result<Self> {
+        let model = Model::open(ModelSettings {
+            directory: run.directory,
+            granted: match run.granted {
+                DryRunGrants::ByFile => Granted::ByFile,
+                DryRunGrants::AsAsked => Granted::AsAsked,
+            },
+            hosts: run.hosts,
+        })?;
+        Ok(Self {
+            model: Some(model),
+            ..self
+        })
+    }
+
+    pub(super) fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
     }
 
     /// Whom the guest of one call asks.
     pub(super) fn over(&self, broker: WorkerBroker) -> Box<dyn Broker> {
         let listener = Arc::clone(&self.listener);
-        let log = move |level, message: &str| listener.log(level, message);
-        Box::new(ListeningBroker::over(broker, log))
+        let listen = move |heard: Heard<'_>| match heard {
+            Heard::Line(level, line) => listener.log(level, line),
+            Heard::Exchange(exchange) => listener.exchange(&Exchange(exchange)),
+        };
+        match &self.model {
+            None => Box::new(ListeningBroker::over(broker, listen)),
+            Some(model) => {
+                let dry = DryBroker::over(broker, model.clone());
+                Box::new(ListeningBroker::over(dry, listen))
+            }
+        }
+    }
+
+    /// Whom the broker of one call asks.
+    pub(super) fn worker(&self, workers: Box<dyn WorkerClient>) -> Box<dyn WorkerClient> {
+        match &self.model {
+            None => workers,
+            Some(model) => Box::new(ModelWorker::over(workers, model.clone())),
+        }
     }
 }

@@ -50,7 +50,8 @@ impl Operation {
 
     fn broker(&self, bounds: CallBounds) -> WorkerBroker {
         let (driver, grants) = (self.state.clone(), self.config.grants.clone());
-        let broker = WorkerBroker::new(driver, grants, Box::new(self.workers.clone()), bounds);
+        let worker = self.shared.answering.worker(self.workers.clone());
+        let broker = WorkerBroker::new(driver, grants, worker, bounds);
         broker.with_secrets(self.secrets.clone())
     }
 

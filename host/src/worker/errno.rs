@@ -51,6 +51,14 @@ pub enum FaultKind {
     Other,
 }
 
+#[cfg(feature = "compiler")]
+impl FaultKind {
+    /// As it is of what a worker could not do.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        kind_of(Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+    }
+}
+
 impl Fault {
     pub(crate) fn new(kind: FaultKind, message: impl Into<String>) -> Self {
         Self {

@@ -8,7 +8,7 @@ use drivebay::grant::Capability;
 use drivebay::store::{self, ImportProblem, Manifest};
 
 /// As text. The component goes by its file's name, as `install` takes it.
-pub(super) fn driver_file(file: &Path, manifest: &Manifest) -> String {
+pub(in crate::commands) fn driver_file(file: &Path, manifest: &Manifest) -> String {
     let name = component_name(file);
     let mut text = format!(
         "# /etc/drivebay/drivers.d/{name}.toml\n\

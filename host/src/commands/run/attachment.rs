@@ -7,6 +7,7 @@ use drivebay::volume::{NodeId, VolumeKey};
 use serde_json::{Value, json};
 
 use super::arguments::{ReadOnlyFlag, Volume};
+use super::caller::Caller;
 use super::json as answer;
 
 #[derive(Debug, Subcommand)]
@@ -53,10 +54,10 @@ impl Operation {
                     node: NodeId(node),
                     kind: None,
                 };
-                let context = session.attach_volume(&request)?;
+                let context = Caller(session).attach_volume(&request)?;
                 Ok(json!({ "publish-context": answer::pairs(&context) }))
             }
-            Self::DetachVolume { id, node } => session
+            Self::DetachVolume { id, node } => Caller(session)
                 .detach_volume(&VolumeKey(id), &NodeId(node))
                 .map(|()| answer::nothing()),
             Self::IsAttached { volume, node } => session

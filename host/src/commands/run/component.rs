@@ -6,12 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, Paths, Requirement};
-use drivebay::driver::{ByHand, Driver, Listener, Session};
-use drivebay::store::{self, ComponentBytes};
+use drivebay::driver::{ByHand, Driver, DryRunGrants, Exchange, Listener, Session};
+use drivebay::store::{self, ComponentBytes, Manifest};
 use drivebay::volume::DriverName;
+use drivebay::worker::CompileLimits;
 
-use super::state_directory::StateDirectory;
-use crate::commands::inspect::component_name;
+use super::dry_run::{DryRunArguments, ForPeople};
+use super::state_directory::{Leaves, StateDirectory};
+use crate::commands::inspect::{component_name, first_driver_file};
 
 /// Which component, and with what.
 #[derive(Debug, Args)]
@@ -25,30 +27,47 @@ pub(super) struct Component {
     /// Keep in this directory what the next operation has to know; else it is gone after this one
     #[arg(long, value_name = "DIR", requires = "component")]
     state: Option<PathBuf>,
+    #[command(flatten)]
+    dry_run: DryRunArguments,
 }
 
 impl Component {
-    /// Where to keep it.
-    pub(super) fn state(&self) -> Option<&Path> {
-        self.state.as_deref()
+    /// Where what has to be kept is kept.
+    pub(super) fn state_directory(&self) -> anyhow::Result<StateDirectory> {
+        let leaves = match self.dry_run.is_wanted() {
+            true => Leaves::Nothing,
+            false => Leaves::Mounts,
+        };
+        StateDirectory::open(self.state.as_deref(), leaves)
     }
 
-    /// One call of a driver of that component.
-    pub(super) fn session(self, state: &StateDirectory) -> anyhow::Result<Session> {
+    /// One call of a driver of that component, which may bring secrets of these names.
+    pub(super) fn session(
+        self,
+        state: &StateDirectory,
+        secrets: &[String],
+    ) -> anyhow::Result<Session> {
         let Some(file) = self.component else {
             bail!("neither a driver nor a component is named");
         };
-        let Some(grants) = self.driver_file else {
-            bail!(
-                "a component that is run needs --grants FILE, which says what it may use here; `drivebay inspect {}` prints one to begin with",
-                file.display()
-            );
-        };
         let paths = state.paths();
         paths.close()?;
-        let config = by_file(&file, &grants)?;
+        let (config, by_hand) = match (self.dry_run.is_wanted(), &self.driver_file) {
+            (false, None) => bail!(
+                "a component that is run needs --grants FILE, which says what it may use here; `drivebay inspect {}` prints one to begin with, and --dry-run needs none",
+                file.display()
+            ),
+            (false, Some(grants)) => (by_file(&file, grants)?, ByHand::new(Arc::new(OnStderr))),
+            (true, grants) => {
+                let (config, grants) = match grants {
+                    Some(grants) => (by_file(&file, grants)?, DryRunGrants::ByFile),
+                    None => (as_asked(&file, &paths, secrets)?, DryRunGrants::AsAsked),
+                };
+                let run = self.dry_run.settings(state.root().to_owned(), grants)?;
+                (config, ByHand::new(Arc::new(ForPeople)).dry(run)?)
+            }
+        };
         put_into(&paths, &file, &config)?;
-        let by_hand = ByHand::new(Arc::new(OnStderr));
         Ok(Driver::by_hand(config, paths, by_hand).session())
     }
 }
@@ -65,7 +84,24 @@ fn by_file(component: &Path, grants: &Path) -> anyhow::Result<DriverConfig> {
     })
 }
 
-/// Compiled, where that was not done for an operation before.
+/// What `inspect` prints grants each capability that the component imports; which of it, each question says.
+fn as_asked(file: &Path, paths: &Paths, secrets: &[String]) -> anyhow::Result<DriverConfig> {
+    aside!("dry run without --grants: whatever the component asks for is granted");
+    let manifest = compiled(paths, file, CompileLimits::default())?;
+    let mut text = first_driver_file(file, &manifest);
+    for name in secrets.iter().filter(|name| *name != "password") {
+        text += &format!("\n[grants.secrets.{name:?}]\nsigning = [\"hmac-sha256\"]\n");
+    }
+    let name = format!("{}.toml", component_name(file));
+    Ok(config::parse_driver(Path::new(&name), &text)?)
+}
+
+fn compiled(paths: &Paths, file: &Path, limits: CompileLimits) -> anyhow::Result<Manifest> {
+    let component = ComponentBytes::read(file)?;
+    Ok(store::compile(paths, &component, limits)?)
+}
+
+/// Compiled, where that was not done before.
 fn put_into(paths: &Paths, file: &Path, config: &DriverConfig) -> anyhow::Result<()> {
     let component = ComponentBytes::read(file)?;
     store::compile(paths, &component, config.limits.compile)?;
@@ -81,4 +117,6 @@ impl Listener for OnStderr {
     fn log(&self, level: &'static str, message: &str) {
         aside!("guest {level}: {message}");
     }
+
+    fn exchange(&self, _exchange: &Exchange<'_>) {}
 }

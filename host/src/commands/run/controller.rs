@@ -10,6 +10,7 @@ use drivebay::volume::{
 use serde_json::{Value, json};
 
 use super::arguments::{Capability, Page, Volume, pair, parameters, place};
+use super::caller::Caller;
 use super::json as answer;
 
 #[derive(Debug, Subcommand)]
@@ -124,10 +125,10 @@ impl Create {
 impl Operation {
     pub(super) fn run(self, session: &Session) -> Result<Value, DriverError> {
         match self {
-            Self::CreateVolume(create) => session
+            Self::CreateVolume(create) => Caller(session)
                 .create_volume(&create.request(session)?)
                 .map(|volume| answer::volume(&volume)),
-            Self::DeleteVolume { id } => session
+            Self::DeleteVolume { id } => Caller(session)
                 .delete_volume(&VolumeId(id))
                 .map(|()| answer::nothing()),
             Self::ValidateVolume { volume, capability } => {
@@ -165,7 +166,7 @@ impl Operation {
                     required_bytes: Some(size),
                     limit_bytes: limit,
                 };
-                session
+                Caller(session)
                     .expand_volume(&volume.reference(session)?, capacity)
                     .map(|bytes| json!({ "capacity-bytes": bytes }))
             }

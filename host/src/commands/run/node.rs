@@ -4,13 +4,14 @@ use clap::Subcommand;
 use drivebay::config;
 use drivebay::driver::{
     ExpandOnNode, ExpandOutcome, PublishVolume, Session, Sharing, StageVolume, StagedFor,
-    TargetCleanup, VolumeLocation,
+    VolumeLocation,
 };
 use drivebay::error::DriverError;
 use drivebay::volume::{Parameters, StagingPath, TargetPath, VolumeKey};
 use serde_json::{Value, json};
 
 use super::arguments::{Kind, ReadOnlyFlag, Volume, distinct, pair};
+use super::caller::Caller;
 use super::json as answer;
 
 #[derive(Debug, Subcommand)]
@@ -89,11 +90,11 @@ impl Operation {
                     publish_context: Parameters::new(distinct(publish_context)?),
                     staged_for: StagedFor::Everyone,
                 };
-                session.stage_volume(&request)?;
+                Caller(session).stage_volume(&request)?;
                 Ok(answer::nothing())
             }
-            Self::UnstageVolume { path } => session
-                .unstage_volume(&staging(&path)?, None)
+            Self::UnstageVolume { path } => Caller(session)
+                .unstage_volume(&staging(&path)?)
                 .map(|()| answer::nothing()),
             Self::PublishVolume {
                 volume,
@@ -111,11 +112,11 @@ impl Operation {
                     publish_context: Parameters::default(),
                     staged_for: StagedFor::Everyone,
                 };
-                session.publish_volume(&request)?;
+                Caller(session).publish_volume(&request)?;
                 Ok(answer::nothing())
             }
-            Self::UnpublishVolume { path } => session
-                .unpublish_volume(&target(&path)?, TargetCleanup::Remove)
+            Self::UnpublishVolume { path } => Caller(session)
+                .unpublish_volume(&target(&path)?)
                 .map(|()| answer::nothing()),
             Self::ExpandOnNode { id, size } => expand_on_node(session, id, size),
             Self::GetInfo => session.node_info(None).map(|info| answer::node(&info)),
@@ -132,7 +133,7 @@ fn expand_on_node(session: &Session, id: String, bytes: u64) -> Result<Value, Dr
         at: VolumeLocation::Unknown,
         required_bytes: bytes,
     };
-    let grown = match session.expand_on_node(&request)? {
+    let grown = match Caller(session).expand_on_node(&request)? {
         ExpandOutcome::Filesystem => "filesystem",
         ExpandOutcome::Nothing => "nothing",
         ExpandOutcome::NotMounted => "not-mounted",

@@ -15,6 +15,16 @@ use drivebay::{driver, sys};
 pub(super) struct StateDirectory {
     root: PathBuf,
     lifetime: Lifetime,
+    leaves: Leaves,
+}
+
+/// What operations leave on this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// What they mount and attach.
+    Mounts,
+    /// A dry run.
+    Nothing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,23 +37,27 @@ enum Lifetime {
 
 impl StateDirectory {
     /// The caller's, made where it is missing; else one of this run's.
-    pub(super) fn open(given: Option<&Path>) -> anyhow::Result<Self> {
-        let state = match given {
-            Some(given) => Self {
-                root: std::path::absolute(given)?,
-                lifetime: Lifetime::Kept,
-            },
-            None => Self {
-                root: unforeseeable()?,
-                lifetime: Lifetime::Passing,
-            },
+    pub(super) fn open(given: Option<&Path>, leaves: Leaves) -> anyhow::Result<Self> {
+        let (root, lifetime) = match given {
+            Some(given) => (std::path::absolute(given)?, Lifetime::Kept),
+            None => (unforeseeable()?, Lifetime::Passing),
+        };
+        let state = Self {
+            root,
+            lifetime,
+            leaves,
         };
         sys::create_root_only_directory(&state.root)
             .with_context(|| format!("cannot keep anything in {}", state.root.display()))?;
         Ok(state)
     }
 
-    /// Where things lie in it.
+    /// For what is no host's.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a host's things lie in it.
     pub(super) fn paths(&self) -> Paths {
         let beneath = |name: &str| self.root.join("host").join(name);
         Paths {
@@ -56,6 +70,9 @@ impl StateDirectory {
 
     /// What is not known counts as used.
     fn is_needed(&self) -> bool {
+        if self.leaves == Leaves::Nothing {
+            return false;
+        }
         let undone = driver::versions_in_use(&self.paths());
         // What is mounted beneath would be emptied.
         let mounted = sys::mount_points_beneath(&self.root);

@@ -1,0 +1,221 @@
+//! Operations of a dry run: what is mounted and attached in the model, in the place of this node.
+//!
+//! What a guest is asked, and what is refused before it is, are those of every operation; of mounting only as much as a
+//! guest can tell is done again here.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::mount_rules::refuse_unstaged;
+use super::mount_spec::narrowed_access;
+use super::operation::Operation;
+use super::request::{AttachVolume, ExpandOnNode, PublishVolume, StageVolume, VolumeReference};
+use super::response::ExpandOutcome;
+use super::session::Session;
+use super::staging_check::publish_context;
+use super::staging_path::staged_device;
+use crate::broker::{Model, Purpose, Target};
+use crate::error::DriverError;
+use crate::runtime::{Guest, StageRequest};
+use crate::volume::{
+    Access, AccessType, CapacityRange, CreateVolume, NodeId, Parameters, StagingPath, TargetPath,
+    VolumeId, VolumeInfo, VolumeKey,
+};
+
+/// A session whose driver has a model of a node.
+#[derive(Debug, Clone, Copy)]
+pub struct Rehearsal<'a> {
+    session: &'a Session,
+    model: &'a Model,
+}
+
+impl Session {
+    /// None where there is a node.
+    pub fn rehearsal(&self) -> Option<Rehearsal<'_>> {
+        let model = self.shared.answering.model()?;
+        Some(Rehearsal {
+            session: self,
+            model,
+        })
+    }
+}
+
+/// What is to be mounted, where, and how.
+struct Wanted<'a> {
+    volume: &'a VolumeReference,
+    path: &'a Path,
+    access: Access,
+    kind: &'a AccessType,
+    publish_context: Parameters,
+}
+
+impl Rehearsal<'_> {
+    /// As [`Session::create_volume`].
+    pub fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
+        self.session.create_volume(request)
+    }
+
+    /// As [`Session::delete_volume`].
+    pub fn delete_volume(&self, id: &VolumeId) -> Result<(), DriverError> {
+        if let Some(path) = self.model.mounted_where(&id.0) {
+            return Err(DriverError::failed_precondition(format!(
+                "cannot delete volume {:?}: it is mounted at {}",
+                id.0,
+                path.display()
+            )));
+        }
+        self.session.delete_volume(id)
+    }
+
+    /// As [`Session::attach_volume`].
+    pub fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
+        self.session.attach_volume(request)
+    }
+
+    /// As [`Session::detach_volume`].
+    pub fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
+        self.session.detach_volume(key, node)
+    }
+
+    /// As [`Session::expand_volume`].
+    pub fn expand_volume(
+        &self,
+        volume: &VolumeReference,
+        capacity: CapacityRange,
+    ) -> Result<u64, DriverError> {
+        self.session.expand_volume(volume, capacity)
+    }
+
+    /// As [`Session::stage_volume`].
+    pub fn stage_volume(&self, request: &StageVolume) -> Result<(), DriverError> {
+        let operation = self.session.begin(&request.volume.key)?;
+        let path = staged_at(&request.staging, &request.kind);
+        let guest = self.session.node_guest(&operation)?;
+        let record = self.session.record(&request.volume)?;
+        let wanted = Wanted {
+            volume: &request.volume,
+            path: &path,
+            access: request.access,
+            kind: &request.kind,
+            publish_context: publish_context(&record, &request.publish_context),
+        };
+        self.mount(&operation, &guest, &wanted)?;
+        self.model.is_staging_of(&path, &request.volume.key.0);
+        Ok(())
+    }
+
+    /// As [`Session::unstage_volume`].
+    pub fn unstage_volume(&self, staging: &StagingPath) {
+        self.model.unmount(&staged_device(staging.as_path()));
+        self.model.unmount(staging.as_path());
+    }
+
+    /// As [`Session::publish_volume`].
+    pub fn publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
+        let operation = self.session.begin(&request.volume.key)?;
+        let (key, path) = (&request.volume.key.0, request.target.as_path());
+        let guest = self.session.node_guest(&operation)?;
+        if self.is_there(path, &request.volume)? {
+            return Ok(());
+        }
+        if let Some(staging) = self.model.staging_of(key) {
+            let access = narrowed_access(request.access, &request.kind);
+            self.model.bind(&staging, path, access);
+        } else {
+            refuse_unstaged(&guest, &request.volume)?;
+            let wanted = Wanted {
+                volume: &request.volume,
+                path,
+                access: request.access,
+                kind: &request.kind,
+                publish_context: Parameters::default(),
+            };
+            self.mount(&operation, &guest, &wanted)?;
+        }
+        self.model.is_target_of(path, key);
+        Ok(())
+    }
+
+    /// As [`Session::unpublish_volume`].
+    pub fn unpublish_volume(&self, target: &TargetPath) {
+        self.model.unmount(target.as_path());
+    }
+
+    /// As [`Session::expand_on_node`].
+    pub fn expand_on_node(&self, request: &ExpandOnNode) -> Result<ExpandOutcome, DriverError> {
+        self.session.expand_on_node(request)
+    }
+
+    /// What there is now, for the next operation.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep(&self) -> io::Result<()> {
+        self.model.keep()
+    }
+
+    /// Whether the volume is mounted there already.
+    ///
+    /// # Errors
+    /// `already-exists` for anything else.
+    fn is_there(&self, path: &Path, volume: &VolumeReference) -> Result<bool, DriverError> {
+        match self.model.holds(path, &volume.key.0) {
+            None => Ok(false),
+            Some(true) => Ok(true),
+            Some(false) => Err(DriverError::already_exists(format!(
+                "{} already holds something else; unmount it first",
+                path.display()
+            ))),
+        }
+    }
+
+    fn mount(
+        &self,
+        operation: &Operation,
+        guest: &Arc<Guest>,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), DriverError> {
+        let Wanted { volume, path, .. } = wanted;
+        if self.is_there(path, volume)? {
+            return Ok(());
+        }
+        let context = self.session.volume_parameters(&guest.manifest, volume)?;
+        let access = narrowed_access(wanted.access, wanted.kind);
+        let (setup, target) = operation.setup_with(Target {
+            path: path.to_path_buf(),
+            access,
+            mounted: None,
+            purpose: Purpose::Mount,
+        });
+        let request = StageRequest {
+            id: &volume.id,
+            context: &context,
+            publish_context: &wanted.publish_context,
+            access,
+            kind: wanted.kind,
+            target,
+        };
+        if let Err(error) = guest.stage_volume(setup, &request) {
+            self.model.unmount(path);
+            return Err(error);
+        }
+        match self.model.mount_at(path) {
+            Some(_) => Ok(()),
+            None => Err(DriverError::internal(format!(
+                "guest {:?} said that volume {:?} is mounted, but nothing is mounted at {}",
+                self.session.config().component,
+                volume.id.0,
+                path.display()
+            ))
+            .from_guest()),
+        }
+    }
+}
+
+fn staged_at(staging: &StagingPath, kind: &AccessType) -> PathBuf {
+    match kind {
+        AccessType::Block => staged_device(staging.as_path()),
+        AccessType::Filesystem { .. } => staging.as_path().to_owned(),
+    }
+}
