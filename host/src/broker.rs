@@ -85,7 +85,9 @@ pub(crate) use line::{Broker, CallReport, Violation};
 #[cfg(feature = "compiler")]
 pub(crate) use listening_broker::{Heard, ListeningBroker};
 #[cfg(feature = "compiler")]
-pub(crate) use model::{DryBroker, Granted, Model, ModelSettings, ModelWorker};
+pub(crate) use model::{
+    DryBroker, Granted, Grown, Model, ModelSettings, ModelWorker, NeedsAttaching,
+};
 pub(crate) use private::Private;
 pub(crate) use worker_broker::{CallBounds, WorkerBroker};
 

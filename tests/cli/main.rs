@@ -14,6 +14,7 @@ mod component_by_hand;
 mod components;
 mod delivery;
 mod dry_run;
+mod dry_run_disks;
 mod install;
 mod later_state;
 mod node_config;

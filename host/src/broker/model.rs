@@ -8,18 +8,23 @@
 //! dry_broker              the broker of a call: what is granted, time that passes without anybody waiting
 //! granting                what is granted where nobody has granted anything yet
 //! worker                  what workers are asked, answered by what there is
-//! state, kept             what there is; what of it stays for the next operation
-//! mounts, shares          what is mounted where; what servers have
+//! state, staging, kept    what there is; what of it stays for the next operation
+//! mounts, shares, devices what is mounted where; what servers have; disks
+//! http_tape               what servers answer
 //! ```
 
+mod devices;
 mod dry_broker;
 mod granting;
+mod http_tape;
 mod kept;
 mod mounts;
 mod shares;
+mod staging;
 mod state;
 mod worker;
 
+pub(crate) use devices::{Grown, NeedsAttaching};
 pub(crate) use dry_broker::DryBroker;
 pub(crate) use state::{Granted, Model, ModelSettings};
 pub(crate) use worker::ModelWorker;

@@ -3,9 +3,13 @@
 use drivebay::error::is_harmful;
 use serde_json::Value;
 
-/// As it is printed: JSON leaves as they are many characters that a terminal obeys, or that cannot be seen.
+/// As it is printed.
 pub(super) fn printed(answer: &Value) -> String {
-    let text = answer.to_string();
+    harmless(&answer.to_string())
+}
+
+/// The same JSON: it leaves as they are many characters that a terminal obeys, or that cannot be seen.
+pub(super) fn harmless(text: &str) -> String {
     let mut printed = String::with_capacity(text.len());
     for character in text.chars() {
         match is_harmful(character) {

@@ -31,6 +31,7 @@ use serde_json::Value;
 use super::json_output::printed;
 use arguments::pair;
 use component::Component;
+use dry_run::tell_missing;
 
 /// Carry out one operation of a configured driver, or of a component that is installed nowhere.
 #[derive(Debug, Args)]
@@ -86,6 +87,7 @@ impl Run {
         let answer = self.operation.run(&session);
         if let Some(rehearsal) = session.rehearsal() {
             rehearsal.keep()?;
+            tell_missing(&rehearsal.missing_lines());
         }
         say!("{}", printed(&answer.map_err(told)?));
         Ok(ExitCode::SUCCESS)

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use crate::broker::{
     self, Broker, DryBroker, Granted, Heard, ListeningBroker, Model, ModelSettings, ModelWorker,
     WorkerBroker,
 };
+use crate::error::DriverError;
 use crate::worker::WorkerClient;
 
 /// Hears what becomes of a component that is run by hand.
@@ -50,6 +50,10 @@ pub struct DryRun {
     pub granted: DryRunGrants,
     /// Addresses of servers whose names the grants judge by them.
     pub hosts: BTreeMap<String, IpAddr>,
+    /// Disks that are there from the beginning: serial numbers, and sizes in bytes.
+    pub devices: Vec<(String, u64)>,
+    /// What servers answer: lines of JSON, each a request and its response.
+    pub http_tape: Option<String>,
 }
 
 /// What a component may use in a dry run.
@@ -79,8 +83,8 @@ impl ByHand {
     /// On none: what guests ask is answered from a model.
     ///
     /// # Errors
-    /// Where what was kept of an earlier one cannot be read.
-    pub fn dry(self, run: DryRun) -> io::Result<Self> {
+    /// `invalid-argument` where what was kept of an earlier one, or the tape, cannot be read.
+    pub fn dry(self, run: DryRun) -> Result<Self, DriverError> {
         let model = Model::open(ModelSettings {
             directory: run.directory,
             granted: match run.granted {
@@ -88,6 +92,11 @@ impl ByHand {
                 DryRunGrants::AsAsked => Granted::AsAsked,
             },
             hosts: run.hosts,
+            devices: run.devices,
+            tape: run.http_tape,
+        });
+        let model = model.map_err(|error| {
+            DriverError::invalid_argument("cannot make a dry run of this").caused_by(error)
         })?;
         Ok(Self {
             model: Some(model),

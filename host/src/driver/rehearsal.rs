@@ -15,9 +15,10 @@ use super::response::ExpandOutcome;
 use super::session::Session;
 use super::staging_check::publish_context;
 use super::staging_path::staged_device;
-use crate::broker::{Model, Purpose, Target};
+use crate::broker::{Grown, Model, NeedsAttaching, Purpose, Target};
 use crate::error::DriverError;
 use crate::runtime::{Guest, StageRequest};
+use crate::store::Export;
 use crate::volume::{
     Access, AccessType, CapacityRange, CreateVolume, NodeId, Parameters, StagingPath, TargetPath,
     VolumeId, VolumeInfo, VolumeKey,
@@ -53,7 +54,9 @@ struct Wanted<'a> {
 impl Rehearsal<'_> {
     /// As [`Session::create_volume`].
     pub fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
-        self.session.create_volume(request)
+        let volume = self.session.create_volume(request)?;
+        self.model.has_size(&volume.id.0, volume.capacity_bytes);
+        Ok(volume)
     }
 
     /// As [`Session::delete_volume`].
@@ -65,17 +68,23 @@ impl Rehearsal<'_> {
                 path.display()
             )));
         }
-        self.session.delete_volume(id)
+        self.session.delete_volume(id)?;
+        self.model.forget(&id.0);
+        Ok(())
     }
 
     /// As [`Session::attach_volume`].
     pub fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
-        self.session.attach_volume(request)
+        let context = self.session.attach_volume(request)?;
+        self.model.attach(&request.volume.id.0);
+        Ok(context)
     }
 
     /// As [`Session::detach_volume`].
     pub fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
-        self.session.detach_volume(key, node)
+        self.session.detach_volume(key, node)?;
+        self.model.detach(&key.0);
+        Ok(())
     }
 
     /// As [`Session::expand_volume`].
@@ -84,7 +93,9 @@ impl Rehearsal<'_> {
         volume: &VolumeReference,
         capacity: CapacityRange,
     ) -> Result<u64, DriverError> {
-        self.session.expand_volume(volume, capacity)
+        let bytes = self.session.expand_volume(volume, capacity)?;
+        self.model.has_size(&volume.id.0, bytes);
+        Ok(bytes)
     }
 
     /// As [`Session::stage_volume`].
@@ -144,7 +155,24 @@ impl Rehearsal<'_> {
 
     /// As [`Session::expand_on_node`].
     pub fn expand_on_node(&self, request: &ExpandOnNode) -> Result<ExpandOutcome, DriverError> {
-        self.session.expand_on_node(request)
+        let without_disk = self.session.expand_on_node(request)?;
+        match self
+            .model
+            .grow_mounted(&request.key.0, request.required_bytes)
+        {
+            Grown::Filesystem => Ok(ExpandOutcome::Filesystem),
+            Grown::RawDevice => Ok(ExpandOutcome::Nothing),
+            Grown::NotMounted => Ok(without_disk),
+            Grown::TooSmall { bytes } => Err(DriverError::unavailable(format!(
+                "the device of volume {:?} has {bytes} bytes, and must have {} first; try again",
+                request.key.0, request.required_bytes
+            ))),
+        }
+    }
+
+    /// Lines that the tape of what servers answer lacked since this was asked last, each as it could be written.
+    pub fn missing_lines(&self) -> Vec<String> {
+        self.model.missing_lines()
     }
 
     /// What there is now, for the next operation.
@@ -196,7 +224,14 @@ impl Rehearsal<'_> {
             kind: wanted.kind,
             target,
         };
-        if let Err(error) = guest.stage_volume(setup, &request) {
+        let needs_attaching = match guest.manifest.exports(Export::Attachment) {
+            true => NeedsAttaching::Yes,
+            false => NeedsAttaching::No,
+        };
+        self.model.begin_staging(&volume.id.0, needs_attaching);
+        let staged = guest.stage_volume(setup, &request);
+        self.model.end_staging();
+        if let Err(error) = staged {
             self.model.unmount(path);
             return Err(error);
         }

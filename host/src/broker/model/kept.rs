@@ -16,6 +16,28 @@ pub(super) struct Kept {
     pub(super) mounts: BTreeMap<PathBuf, ModelMount>,
     /// Directories of servers that were mounted before anything was made in them: `SERVER/PATH`.
     pub(super) exports: BTreeSet<String>,
+    /// By serial number.
+    pub(super) devices: BTreeMap<String, ModelDevice>,
+    /// By their ids, as far as anything is known of them.
+    pub(super) volumes: BTreeMap<String, ModelVolume>,
+}
+
+/// A disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ModelDevice {
+    pub(super) size_bytes: u64,
+    /// By the kernel's name; a blank disk has none.
+    pub(super) filesystem: Option<String>,
+    pub(super) filesystem_bytes: u64,
+    /// Whose disk it is; there is always one that is nobody's.
+    pub(super) volume: Option<String>,
+}
+
+/// A volume.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ModelVolume {
+    pub(super) bytes: Option<u64>,
+    pub(super) is_attached: bool,
 }
 
 /// Something that is mounted.
@@ -25,6 +47,8 @@ pub(super) struct ModelMount {
     pub(super) source: String,
     /// What of it.
     pub(super) root: PathBuf,
+    /// The serial number of its disk.
+    pub(super) device: Option<String>,
     pub(super) read_only: bool,
     /// Which volume it is, once whoever asked for it has looked.
     pub(super) volume: Option<String>,

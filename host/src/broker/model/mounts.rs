@@ -27,11 +27,20 @@ impl ModelMount {
         )
     }
 
+    pub(super) fn of_device(fs_type: &str, name: &str, serial: &str, access: Access) -> Self {
+        let source = format!("/dev/disk/by-id/{name}");
+        Self {
+            device: Some(serial.to_owned()),
+            ..Self::new(fs_type, source, Path::new("/"), access)
+        }
+    }
+
     fn new(fs_type: &str, source: String, root: &Path, access: Access) -> Self {
         Self {
             fs_type: fs_type.to_owned(),
             source,
             root: root.to_owned(),
+            device: None,
             read_only: access == Access::ReadOnly,
             volume: None,
             is_staging: false,
@@ -50,9 +59,15 @@ impl ModelMount {
     }
 
     /// Whether the same thing is shown in the same way.
-    fn shows_the_same_as(&self, other: &Self) -> bool {
+    pub(super) fn shows_the_same_as(&self, other: &Self) -> bool {
         let of = |it: &Self| (it.source.clone(), it.root.clone(), it.read_only);
         of(self) == of(other)
+    }
+
+    /// Why nothing else is mounted there.
+    pub(super) fn in_the_way(&self, target: &Path) -> Fault {
+        let message = self.entry().in_the_way_at(target.display());
+        Fault::new(FaultKind::Exists, message)
     }
 }
 
@@ -132,10 +147,7 @@ impl Model {
         };
         match mount.shows_the_same_as(wanted) {
             true => Ok(()),
-            false => {
-                let message = mount.entry().in_the_way_at(target.display());
-                Err(Fault::new(FaultKind::Exists, message))
-            }
+            false => Err(mount.in_the_way(target)),
         }
     }
 }

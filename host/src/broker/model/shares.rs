@@ -77,6 +77,8 @@ mod tests {
             directory: directory.to_owned(),
             granted: Granted::AsAsked,
             hosts: BTreeMap::new(),
+            devices: Vec::new(),
+            tape: None,
         };
         Model::open(settings).expect("nothing is kept")
     }

@@ -6,8 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::http_tape::{HttpTape, HttpTapeError, proposal};
 use super::kept::Kept;
+use super::staging::Staging;
 use crate::broker::https::percent_encoded;
+use crate::worker::{Fault, FaultKind, HttpsMessage, HttpsResponse};
 
 /// Of every name that nobody said anything else of; it is nobody's (RFC 5737).
 pub(super) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -20,6 +23,10 @@ pub(crate) struct Model(Arc<Shared>);
 struct Shared {
     settings: ModelSettings,
     kept: Mutex<Kept>,
+    tape: HttpTape,
+    /// Lines that the tape lacks.
+    missing: Mutex<Vec<String>>,
+    staging: Mutex<Option<Staging>>,
 }
 
 /// What a model is made of.
@@ -30,6 +37,19 @@ pub(crate) struct ModelSettings {
     pub(crate) granted: Granted,
     /// Addresses of servers whose names the grants judge by them.
     pub(crate) hosts: BTreeMap<String, IpAddr>,
+    /// Disks that are there from the beginning: serial numbers, and sizes in bytes.
+    pub(crate) devices: Vec<(String, u64)>,
+    /// What servers answer, as [`HttpTape::parse`] takes it.
+    pub(crate) tape: Option<String>,
+}
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ModelError {
+    #[error("cannot read what was kept of an earlier dry run")]
+    Kept(#[from] io::Error),
+    #[error(transparent)]
+    Tape(#[from] HttpTapeError),
 }
 
 /// What the component may use.
@@ -43,11 +63,19 @@ pub(crate) enum Granted {
 
 impl Model {
     /// With what was kept there before.
-    pub(crate) fn open(settings: ModelSettings) -> io::Result<Self> {
-        let kept = Kept::read(&settings.directory.join(FILE))?;
+    pub(crate) fn open(mut settings: ModelSettings) -> Result<Self, ModelError> {
+        let mut kept = Kept::read(&settings.directory.join(FILE))?;
+        for (serial, size_bytes) in std::mem::take(&mut settings.devices) {
+            let disk = kept.devices.entry(serial).or_default();
+            disk.size_bytes = disk.size_bytes.max(size_bytes);
+        }
+        let tape = settings.tape.take().unwrap_or_default();
         Ok(Self(Arc::new(Shared {
             settings,
             kept: Mutex::new(kept),
+            tape: HttpTape::parse(&tape)?,
+            missing: Mutex::default(),
+            staging: Mutex::default(),
         })))
     }
 
@@ -56,9 +84,33 @@ impl Model {
         self.kept().write(&self.0.settings.directory.join(FILE))
     }
 
-    /// A panic elsewhere leaves it as it was.
+    /// What a server answers.
+    pub(super) fn exchange(&self, message: &HttpsMessage) -> Result<HttpsResponse, Fault> {
+        self.0.tape.answer(message).ok_or_else(|| {
+            let line = proposal(message);
+            let mut missing = lock(&self.0.missing);
+            if !missing.contains(&line) {
+                missing.push(line);
+            }
+            let (method, sender) = (&message.method, &message.sender);
+            let reason = format!("no line of the tape answers this {method} ({sender})");
+            Fault::new(FaultKind::Unreachable, reason)
+        })
+    }
+
+    /// Lines that the tape lacked since this was asked last, each as it could be written.
+    pub(crate) fn missing_lines(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.0.missing))
+    }
+
+    /// The volume that is being staged now.
+    pub(super) fn staging(&self) -> MutexGuard<'_, Option<Staging>> {
+        lock(&self.0.staging)
+    }
+
+    /// What is there now.
     pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.kept)
     }
 
     pub(super) fn granted(&self) -> Granted {
@@ -94,6 +146,11 @@ impl Model {
 
 const FILE: &str = "model.json";
 
+/// A panic elsewhere leaves it as it was.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A guest says the name: it is one of a directory, whatever is in it.
 fn file_name(name: &str) -> String {
     match name {
@@ -112,6 +169,8 @@ mod tests {
             directory: "/model".into(),
             granted: Granted::AsAsked,
             hosts: BTreeMap::new(),
+            devices: Vec::new(),
+            tape: None,
         });
         let model = model.expect("nothing is kept");
         let parent = Path::new("/model/directories");

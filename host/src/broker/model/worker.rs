@@ -149,8 +149,10 @@ impl WorkerClient for ModelWorker {
                 directory,
                 operation,
             } => self.work(directory, operation, deadline),
-            Request::Device(_) => Err(unknown("a disk")),
-            Request::Https(HttpsRequest::Send(_)) => Err(unknown("a server")),
+            Request::Device(request) => self.model.device(request),
+            Request::Https(HttpsRequest::Send(message)) => {
+                self.model.exchange(&message).map(Reply::Https)
+            }
             // Nobody asks these for a guest.
             Request::PrepareTarget { .. }
             | Request::RemoveTarget { .. }

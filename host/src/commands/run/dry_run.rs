@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use drivebay::config;
 use drivebay::driver::{DryRun, DryRunGrants, Exchange, Listener};
 
 use super::arguments::pair;
 use super::tree::copy_tree;
+use crate::commands::json_output::harmless;
 
 /// How.
 #[derive(Debug, Args)]
@@ -24,6 +26,12 @@ pub(super) struct DryRunArguments {
     /// In a dry run: the address of a server, where the grants judge servers by theirs
     #[arg(long = "host", value_name = "NAME=ADDRESS", requires = "dry_run", value_parser = host)]
     hosts: Vec<(String, IpAddr)>,
+    /// In a dry run: a disk that is on this node, by its serial number; those of volumes show once they are attached
+    #[arg(long = "device", value_name = "SERIAL=SIZE", requires = "dry_run", value_parser = device)]
+    devices: Vec<(String, u64)>,
+    /// In a dry run: what servers answer, a line of JSON each: {"request": {…}, "response": {…}}
+    #[arg(long = "http", value_name = "FILE", requires = "dry_run")]
+    http_tape: Option<PathBuf>,
 }
 
 impl DryRunArguments {
@@ -37,10 +45,16 @@ impl DryRunArguments {
         directory: PathBuf,
         grants: DryRunGrants,
     ) -> anyhow::Result<DryRun> {
+        let tape = self.http_tape.map(|file| {
+            let text = std::fs::read_to_string(&file);
+            text.with_context(|| format!("cannot read {}", file.display()))
+        });
         let run = DryRun {
             directory,
             granted: grants,
             hosts: self.hosts.into_iter().collect::<BTreeMap<_, _>>(),
+            devices: self.devices,
+            http_tape: tape.transpose()?,
         };
         for (name, from) in self.directories {
             fill(&run.directory_of(&name), Path::new(&from))?;
@@ -65,6 +79,21 @@ fn host(text: &str) -> Result<(String, IpAddr), String> {
         .parse()
         .map_err(|_| format!("{address:?} is not an address"))?;
     Ok((name, address))
+}
+
+fn device(text: &str) -> Result<(String, u64), String> {
+    let (serial, size) = pair(text)?;
+    Ok((serial, config::size(&size)?))
+}
+
+/// What nobody has written on the tape of what servers answer.
+pub(super) fn tell_missing(lines: &[String]) {
+    for line in lines {
+        aside!(
+            "drivebay: no line of --http FILE answers a request; this one would, with a response in it:"
+        );
+        aside!("{}", harmless(line));
+    }
 }
 
 /// For people: the guest's log, and each question with its answer, a line each.
