@@ -11,6 +11,7 @@
 //! mounts, files, …       what it answers, one file for each interface
 //! redact                 what a guest is told of an error
 //! model                  what answers in a dry run
+//! tape, replay           what was asked and answered once, and what answers from it again
 //! ```
 
 mod answer;
@@ -54,8 +55,12 @@ mod readable;
 mod record;
 mod redact;
 mod refusal_counts;
+#[cfg(feature = "compiler")]
+mod replay;
 mod secrets;
 mod signing;
+#[cfg(feature = "compiler")]
+mod tape;
 mod worker_broker;
 
 use ask_size::MAX_ASK_BYTES;
@@ -89,6 +94,10 @@ pub(crate) use model::{
     DryBroker, Granted, Grown, Model, ModelSettings, ModelWorker, NeedsAttaching,
 };
 pub(crate) use private::Private;
+#[cfg(feature = "compiler")]
+pub(crate) use replay::Replay;
+#[cfg(feature = "compiler")]
+pub(crate) use tape::{call_line, head_line};
 pub(crate) use worker_broker::{CallBounds, WorkerBroker};
 
 impl Broker for WorkerBroker {

@@ -91,7 +91,7 @@ pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
 pub use attach_limit::AttachLimit;
 #[cfg(feature = "compiler")]
-pub use by_hand::{ByHand, DryRun, DryRunGrants, Exchange, Listener};
+pub use by_hand::{ByHand, DryRun, DryRunGrants, Exchange, Listener, tape_head};
 pub use capabilities::Capabilities;
 pub use driver_stats::DriverStats;
 pub use kubernetes_words::is_about_the_pod;

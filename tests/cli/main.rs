@@ -23,3 +23,4 @@ mod run;
 mod self_test;
 mod signed_install;
 mod status;
+mod tapes;

@@ -195,6 +195,8 @@ const CONFINED: [(&str, &[&str], &str); 38] = [
             "broker/encoding.rs",
             "broker/exchange.rs",
             "broker/readable.rs",
+            "broker/replay.rs",
+            "broker/tape.rs",
             "broker/model/http_tape.rs",
             "broker/model/kept.rs",
             "broker/signing/answer.rs",

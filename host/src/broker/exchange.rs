@@ -42,23 +42,46 @@ impl Exchange {
         exchange
     }
 
+    /// As a line of a tape.
+    pub(crate) fn line(&self) -> String {
+        let ask = &self.ask;
+        match &self.answer {
+            Ok(answer) => format!(r#"{{"ask":{ask},"answer":{answer}}}"#),
+            Err(violation) => {
+                format!(
+                    r#"{{"ask":{ask},"violation":{}}}"#,
+                    Value::from(violation.as_str())
+                )
+            }
+        }
+    }
+
     /// For people: what was asked, and what came of it. Nothing of lines for the log, which are told as such, and of
     /// handles that are given back.
     pub(crate) fn in_words(&self) -> Option<String> {
-        let (interface, function, parameters) = parts(&self.ask)?;
+        let (interface, ..) = parts(&self.ask)?;
         if interface == "log" {
             return None;
         }
-        let mut line = format!("{interface}.{function}");
-        for (name, value) in parameters {
-            line += &format!(" {name}={}", parameter(name, value));
-        }
+        let line = question_in_words(&self.ask);
         let answer = match &self.answer {
             Ok(answer) => answer_in_words(answer),
             Err(violation) => format!("the call is over: {violation}"),
         };
         Some(one_line(&format!("{line} -> {answer}"), LONGEST))
     }
+}
+
+/// For people, without an answer.
+pub(super) fn question_in_words(ask: &Value) -> String {
+    let Some((interface, function, parameters)) = parts(ask) else {
+        return ask.to_string();
+    };
+    let mut line = format!("{interface}.{function}");
+    for (name, value) in parameters {
+        line += &format!(" {name}={}", parameter(name, value));
+    }
+    line
 }
 
 /// Interface, function and parameters; none of a handle that is given back.

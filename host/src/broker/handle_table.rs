@@ -134,6 +134,12 @@ impl HandleTable {
         })
     }
 
+    /// Handles that the call was lent, before its guest asked for any.
+    #[cfg(feature = "compiler")]
+    pub(super) fn lent(&self) -> Vec<u32> {
+        self.0.keys().copied().collect()
+    }
+
     pub(super) fn give_back(&mut self, handle: Handle) -> Result<(), Violation> {
         let number = handle.number();
         let held = self.0.get(&number).map(|held| held.handle(number));

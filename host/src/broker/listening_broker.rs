@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::ask::{Ask, Level, LogAsk};
 use super::exchange::Exchange;
 use super::line::{Broker, CallReport, Violation};
+use super::private::Private;
 use crate::error::GuestText;
 
 /// What is heard of a call, without what the call brought.
@@ -18,11 +19,23 @@ pub(crate) enum Heard<'a> {
 pub(crate) struct ListeningBroker<B, L> {
     answering: B,
     listen: L,
+    /// What goes along with temporary keys: the guest is told it, and nobody else.
+    tokens: Vec<String>,
 }
 
 impl<B: Broker, L: Fn(Heard<'_>) + Send> ListeningBroker<B, L> {
     pub(crate) fn over(answering: B, listen: L) -> Self {
-        Self { answering, listen }
+        Self {
+            answering,
+            listen,
+            tokens: Vec::new(),
+        }
+    }
+
+    fn hidden(&self, said: String) -> String {
+        let said = self.answering.without_secrets(said);
+        let tokens = self.tokens.iter();
+        tokens.fold(said, |said, token| said.replace(token.as_str(), "***"))
     }
 }
 
@@ -30,7 +43,12 @@ impl<B: Broker, L: Fn(Heard<'_>) + Send> Broker for ListeningBroker<B, L> {
     fn ask(&mut self, ask: Ask) -> Result<Answer, Violation> {
         let asked = ask.clone();
         let answer = self.answering.ask(ask);
-        let hide = |said| self.answering.without_secrets(said);
+        if let Ok(Answer::SessionToken(Private(Some(token)))) = &answer
+            && !token.is_empty()
+        {
+            self.tokens.push(token.clone());
+        }
+        let hide = |said| self.hidden(said);
         if let Ask::Log(LogAsk::Write { level, message }) = &asked {
             let line = GuestText::sentence(&hide(message.clone()));
             (self.listen)(Heard::Line(word(*level), &line));

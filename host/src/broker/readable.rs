@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// Bytes are `{"text": "…"}`, or `{"base64": "…"}` where they are no text. Nothing else in a message is a list of numbers.
@@ -20,6 +21,32 @@ fn make_readable(value: &mut Value) {
         },
         Value::Object(object) => object.values_mut().for_each(make_readable),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// What [`readable`] made of a message; none where it is no such message.
+pub(super) fn from_readable<T: DeserializeOwned>(mut value: Value) -> Option<T> {
+    make_bytes(&mut value)?;
+    serde_json::from_value(value).ok()
+}
+
+fn make_bytes(value: &mut Value) -> Option<()> {
+    match value {
+        Value::Array(list) => list.iter_mut().try_for_each(make_bytes),
+        Value::Object(object) => {
+            let text = |key: &str| match (object.len(), object.get(key)) {
+                (1, Some(Value::String(text))) => Some(text.clone()),
+                _ => None,
+            };
+            let bytes = match (text("text"), text("base64")) {
+                (Some(text), _) => text.into_bytes(),
+                (None, Some(text)) => STANDARD.decode(text).ok()?,
+                (None, None) => return object.values_mut().try_for_each(make_bytes),
+            };
+            *value = bytes.into();
+            Some(())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(()),
     }
 }
 
@@ -49,6 +76,22 @@ mod tests {
         assert_eq!(content(b"a\n"), json!({ "content": { "text": "a\n" } }));
         assert_eq!(content(&[0xff]), json!({ "content": { "base64": "/w==" } }));
         assert_eq!(content(&[]), json!({ "content": [] }));
+    }
+
+    #[test]
+    fn each_question_and_each_answer_comes_back() {
+        for ask in samples() {
+            assert_eq!(from_readable(readable(&ask)), Some(ask));
+        }
+        for bytes in [&b"a\n"[..], &[0xff, 0], &[]] {
+            let answer = Answer::Content(Private(bytes.to_vec()));
+            assert_eq!(from_readable(readable(&answer)), Some(answer));
+        }
+        assert_eq!(
+            from_readable::<Answer>(json!({ "content": { "base64": "?" } })),
+            None
+        );
+        assert_eq!(from_readable::<Answer>(json!("undone")), None);
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl WorkerBroker {
         self.held.lend(target)
     }
 
+    /// Handles that it was lent until now.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn lent(&self) -> Vec<u32> {
+        self.held.lent()
+    }
+
     /// For an answer that is large, before it is asked for.
     pub(super) fn take_buffer(&mut self, bytes: usize) -> Result<(), DriverError> {
         let taken = self.memory.take_buffer(bytes, self.deadline);

@@ -12,6 +12,7 @@ mod dry_run;
 mod group_snapshots;
 mod json;
 mod node;
+mod outputs;
 mod secrets;
 mod snapshots;
 mod state_directory;
@@ -26,11 +27,11 @@ use drivebay::error::DriverError;
 use drivebay::log_file::LogFile;
 use drivebay::log_stream;
 use drivebay::volume::DriverName;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::json_output::printed;
 use arguments::pair;
-use component::Component;
+use component::{Component, Opened};
 use dry_run::tell_missing;
 
 /// Carry out one operation of a configured driver, or of a component that is installed nowhere.
@@ -82,15 +83,33 @@ impl Run {
         let names: Vec<String> = self.secrets.iter().map(|(name, _)| name.clone()).collect();
         let brought = secrets::read(self.secrets)?;
         let state = self.component.state_directory()?;
-        let session = self.component.session(&state, &names)?;
+        let Opened { session, outputs } = self.component.open(&state, &names)?;
         let session = session.with_secrets(&brought);
         let answer = self.operation.run(&session);
+        let end = match &answer {
+            Ok(answer) => json!({ "result": answer }),
+            Err(error) => json!({
+                "error": { "condition": error.condition().name(), "message": error.chain() }
+            }),
+        };
+        let is_told = outputs.end(&end)?;
+        let mut differences = Vec::new();
         if let Some(rehearsal) = session.rehearsal() {
             rehearsal.keep()?;
             tell_missing(&rehearsal.missing_lines());
+            differences = rehearsal.differences(&end.to_string());
         }
-        say!("{}", printed(&answer.map_err(told)?));
-        Ok(ExitCode::SUCCESS)
+        match (answer, &differences[..]) {
+            (_, [difference, ..]) => anyhow::bail!("another run than the tape's: {difference}"),
+            (Err(_), []) if is_told => Ok(ExitCode::FAILURE),
+            (Err(error), []) => Err(told(error)),
+            (Ok(answer), []) => {
+                if !is_told {
+                    say!("{}", printed(&answer));
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 
 #[cfg(feature = "compiler")]
 use super::by_hand::ByHand;
+use crate::broker::{Broker, TargetHandle, WorkerBroker};
 #[cfg(feature = "compiler")]
-use crate::broker::Model;
-use crate::broker::{Broker, WorkerBroker};
+use crate::broker::{Model, Replay};
 use crate::worker::WorkerClient;
 
 /// Of one driver, for all its calls.
@@ -32,6 +32,21 @@ impl Answering {
             return by_hand.worker(Box::new(workers));
         }
         Box::new(workers)
+    }
+
+    /// The handle of a target that a call is lent, by which its guest knows it.
+    pub(super) fn lent(&self, target: TargetHandle) -> TargetHandle {
+        #[cfg(feature = "compiler")]
+        if let Some(by_hand) = &self.by_hand {
+            return by_hand.lent(target);
+        }
+        target
+    }
+
+    /// What guests are answered from in the place of everything else.
+    #[cfg(feature = "compiler")]
+    pub(super) fn replay(&self) -> Option<&Replay> {
+        self.by_hand.as_ref()?.replay()
     }
 
     /// What there is in the place of a node.

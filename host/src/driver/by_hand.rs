@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::broker::{
     self, Broker, DryBroker, Granted, Heard, ListeningBroker, Model, ModelSettings, ModelWorker,
-    WorkerBroker,
+    Replay, TargetHandle, WorkerBroker,
 };
 use crate::error::DriverError;
 use crate::worker::WorkerClient;
@@ -18,6 +18,9 @@ use crate::worker::WorkerClient;
 pub trait Listener: fmt::Debug + Send + Sync {
     /// A line of the guest's log: `debug`, `info`, `warn` or `error`, and what it says, without what the call brought.
     fn log(&self, level: &'static str, message: &str);
+
+    /// A call of the guest begins, as a line of a tape.
+    fn call(&self, line: &str);
 
     /// What the guest asked of the host, and what it was answered.
     fn exchange(&self, exchange: &Exchange<'_>);
@@ -32,6 +35,16 @@ impl Exchange<'_> {
     pub fn in_words(&self) -> Option<String> {
         self.0.in_words()
     }
+
+    /// A line of a tape.
+    pub fn line(&self) -> String {
+        self.0.line()
+    }
+}
+
+/// The first line of a tape.
+pub fn tape_head() -> String {
+    broker::head_line()
 }
 
 /// What of such a component's calls differs from those of a driver that serves.
@@ -39,6 +52,7 @@ impl Exchange<'_> {
 pub struct ByHand {
     listener: Arc<dyn Listener>,
     model: Option<Model>,
+    replay: Option<Replay>,
 }
 
 /// What a dry run is made of.
@@ -76,8 +90,11 @@ impl DryRun {
 impl ByHand {
     /// On this node; somebody listens.
     pub fn new(listener: Arc<dyn Listener>) -> Self {
-        let model = None;
-        Self { listener, model }
+        Self {
+            listener,
+            model: None,
+            replay: None,
+        }
     }
 
     /// On none: what guests ask is answered from a model.
@@ -104,21 +121,48 @@ impl ByHand {
         })
     }
 
+    /// The same, and what guests ask is answered from a tape: `text` has its lines.
+    ///
+    /// # Errors
+    /// `invalid-argument` where a line is none of a tape.
+    pub fn replaying(self, text: &str) -> Result<Self, DriverError> {
+        let replay = Replay::of(text);
+        let replay = replay.map_err(|error| {
+            DriverError::invalid_argument("cannot answer from this tape").caused_by(error)
+        })?;
+        Ok(Self {
+            replay: Some(replay),
+            ..self
+        })
+    }
+
+    /// The handle of a target, where a tape says which it was.
+    pub(super) fn lent(&self, target: TargetHandle) -> TargetHandle {
+        let on_tape = self.replay.as_ref().and_then(Replay::lent);
+        on_tape.unwrap_or(target)
+    }
+
+    pub(super) fn replay(&self) -> Option<&Replay> {
+        self.replay.as_ref()
+    }
+
     pub(super) fn model(&self) -> Option<&Model> {
         self.model.as_ref()
     }
 
     /// Whom the guest of one call asks.
-    pub(super) fn over(&self, broker: WorkerBroker) -> Box<dyn Broker> {
+    pub(super) fn over(&self, answering: WorkerBroker) -> Box<dyn Broker> {
         let listener = Arc::clone(&self.listener);
+        listener.call(&broker::call_line(&answering.lent()));
         let listen = move |heard: Heard<'_>| match heard {
             Heard::Line(level, line) => listener.log(level, line),
             Heard::Exchange(exchange) => listener.exchange(&Exchange(exchange)),
         };
-        match &self.model {
-            None => Box::new(ListeningBroker::over(broker, listen)),
-            Some(model) => {
-                let dry = DryBroker::over(broker, model.clone());
+        match (&self.replay, &self.model) {
+            (Some(replay), _) => Box::new(ListeningBroker::over(replay.call(), listen)),
+            (None, None) => Box::new(ListeningBroker::over(answering, listen)),
+            (None, Some(model)) => {
+                let dry = DryBroker::over(answering, model.clone());
                 Box::new(ListeningBroker::over(dry, listen))
             }
         }

@@ -36,7 +36,7 @@ impl Operation {
     pub(super) fn setup_with(&self, target: Target) -> (CallSetup, TargetHandle) {
         let bounds = self.bounds();
         let mut broker = self.broker(bounds.clone());
-        let target = broker.lend(target);
+        let target = self.shared.answering.lent(broker.lend(target));
         (self.setup_of(broker, bounds), target)
     }
 

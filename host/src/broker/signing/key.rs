@@ -40,14 +40,18 @@ pub(crate) struct Key {
 /// Keys that a call has used, by their names.
 pub(crate) type CallKeys = BTreeMap<String, Arc<Key>>;
 
+/// What goes along with the key of a dry run.
+#[cfg(feature = "compiler")]
+const MADE_UP_TOKEN: &str = "made-up-session-token";
+
 impl Key {
-    /// Nobody's, for a dry run.
+    /// Nobody's, for a dry run: a temporary one, because its guest has to know how those are used.
     #[cfg(feature = "compiler")]
     pub(in crate::broker) fn made_up() -> Self {
         Self {
             id: "made-up-key".to_owned(),
             secret: Secret::new(b"made up".to_vec()),
-            session_token: None,
+            session_token: Some(Secret::new(MADE_UP_TOKEN.as_bytes().to_vec())),
             expires: None,
         }
     }

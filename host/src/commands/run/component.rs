@@ -6,12 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config::{self, DriverConfig, Paths, Requirement};
-use drivebay::driver::{ByHand, Driver, DryRunGrants, Exchange, Listener, Session};
+use drivebay::driver::{ByHand, Driver, DryRunGrants, Session};
 use drivebay::store::{self, ComponentBytes, Manifest};
 use drivebay::volume::DriverName;
 use drivebay::worker::CompileLimits;
 
-use super::dry_run::{DryRunArguments, ForPeople};
+use super::dry_run::DryRunArguments;
+use super::outputs::{Detail, OutputArguments, Outputs};
 use super::state_directory::{Leaves, StateDirectory};
 use crate::commands::inspect::{component_name, first_driver_file};
 
@@ -29,12 +30,20 @@ pub(super) struct Component {
     state: Option<PathBuf>,
     #[command(flatten)]
     dry_run: DryRunArguments,
+    #[command(flatten)]
+    outputs: OutputArguments,
+}
+
+/// A driver of a component, for one operation.
+pub(super) struct Opened {
+    pub(super) session: Session,
+    pub(super) outputs: Outputs,
 }
 
 impl Component {
     /// Where what has to be kept is kept.
     pub(super) fn state_directory(&self) -> anyhow::Result<StateDirectory> {
-        let leaves = match self.dry_run.is_wanted() {
+        let leaves = match self.dry_run.is_wanted() || self.outputs.replay.is_some() {
             true => Leaves::Nothing,
             false => Leaves::Mounts,
         };
@@ -42,40 +51,61 @@ impl Component {
     }
 
     /// One call of a driver of that component, which may bring secrets of these names.
-    pub(super) fn session(
-        self,
-        state: &StateDirectory,
-        secrets: &[String],
-    ) -> anyhow::Result<Session> {
-        let Some(file) = self.component else {
+    pub(super) fn open(self, state: &StateDirectory, secrets: &[String]) -> anyhow::Result<Opened> {
+        let Some(file) = &self.component else {
             bail!("neither a driver nor a component is named");
         };
         let paths = state.paths();
         paths.close()?;
-        let (config, by_hand) = match (self.dry_run.is_wanted(), &self.driver_file) {
-            (false, None) => bail!(
-                "a component that is run needs --grants FILE, which says what it may use here; `drivebay inspect {}` prints one to begin with, and --dry-run needs none",
-                file.display()
-            ),
-            (false, Some(grants)) => (by_file(&file, grants)?, ByHand::new(Arc::new(OnStderr))),
-            (true, grants) => {
-                let (config, grants) = match grants {
-                    Some(grants) => (by_file(&file, grants)?, DryRunGrants::ByFile),
-                    None => (as_asked(&file, &paths, secrets)?, DryRunGrants::AsAsked),
+        let detail = match self.dry_run.is_wanted() {
+            true => Detail::Exchanges,
+            false => Detail::Log,
+        };
+        let outputs = self.outputs.open(detail)?;
+        let by_hand = ByHand::new(Arc::new(outputs.clone()));
+        let (config, by_hand) = match (&self.outputs.replay, self.dry_run.is_wanted()) {
+            (Some(tape), _) => {
+                let text = read(tape)?;
+                let config = as_asked(file, &paths, secrets)?;
+                let run = self
+                    .dry_run
+                    .settings(state.root().to_owned(), DryRunGrants::AsAsked)?;
+                (config, by_hand.dry(run)?.replaying(&text)?)
+            }
+            (None, true) => {
+                let (config, grants) = match &self.driver_file {
+                    Some(grants) => (by_file(file, grants)?, DryRunGrants::ByFile),
+                    None => {
+                        aside!(
+                            "dry run without --grants: whatever the component asks for is granted"
+                        );
+                        (as_asked(file, &paths, secrets)?, DryRunGrants::AsAsked)
+                    }
                 };
                 let run = self.dry_run.settings(state.root().to_owned(), grants)?;
-                (config, ByHand::new(Arc::new(ForPeople)).dry(run)?)
+                (config, by_hand.dry(run)?)
             }
+            (None, false) => match &self.driver_file {
+                Some(grants) => (by_file(file, grants)?, by_hand),
+                None => bail!(
+                    "a component that is run needs --grants FILE, which says what it may use here; `drivebay inspect {}` prints one to begin with, and --dry-run needs none",
+                    file.display()
+                ),
+            },
         };
-        put_into(&paths, &file, &config)?;
-        Ok(Driver::by_hand(config, paths, by_hand).session())
+        put_into(&paths, file, &config)?;
+        let session = Driver::by_hand(config, paths, by_hand).session();
+        Ok(Opened { session, outputs })
     }
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// What the file says. The driver goes by the component's name; who may serve it is no question, as it was named.
 fn by_file(component: &Path, grants: &Path) -> anyhow::Result<DriverConfig> {
-    let text = std::fs::read_to_string(grants)
-        .with_context(|| format!("cannot read {}", grants.display()))?;
+    let text = read(grants)?;
     let config = config::parse_driver(grants, &text)?;
     Ok(DriverConfig {
         name: DriverName(component_name(component).to_owned()),
@@ -86,7 +116,6 @@ fn by_file(component: &Path, grants: &Path) -> anyhow::Result<DriverConfig> {
 
 /// What `inspect` prints grants each capability that the component imports; which of it, each question says.
 fn as_asked(file: &Path, paths: &Paths, secrets: &[String]) -> anyhow::Result<DriverConfig> {
-    aside!("dry run without --grants: whatever the component asks for is granted");
     let manifest = compiled(paths, file, CompileLimits::default())?;
     let mut text = first_driver_file(file, &manifest);
     for name in secrets.iter().filter(|name| *name != "password") {
@@ -107,16 +136,4 @@ fn put_into(paths: &Paths, file: &Path, config: &DriverConfig) -> anyhow::Result
     store::compile(paths, &component, config.limits.compile)?;
     store::install(paths, &config.component, &component)?;
     Ok(())
-}
-
-/// The guest's log, a line each.
-#[derive(Debug)]
-struct OnStderr;
-
-impl Listener for OnStderr {
-    fn log(&self, level: &'static str, message: &str) {
-        aside!("guest {level}: {message}");
-    }
-
-    fn exchange(&self, _exchange: &Exchange<'_>) {}
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use drivebay::config;
-use drivebay::driver::{DryRun, DryRunGrants, Exchange, Listener};
+use drivebay::driver::{DryRun, DryRunGrants};
 
 use super::arguments::pair;
 use super::tree::copy_tree;
@@ -41,23 +41,23 @@ impl DryRunArguments {
 
     /// In that directory, with what the grants are by.
     pub(super) fn settings(
-        self,
+        &self,
         directory: PathBuf,
         grants: DryRunGrants,
     ) -> anyhow::Result<DryRun> {
-        let tape = self.http_tape.map(|file| {
-            let text = std::fs::read_to_string(&file);
+        let tape = self.http_tape.as_ref().map(|file| {
+            let text = std::fs::read_to_string(file);
             text.with_context(|| format!("cannot read {}", file.display()))
         });
         let run = DryRun {
             directory,
             granted: grants,
-            hosts: self.hosts.into_iter().collect::<BTreeMap<_, _>>(),
-            devices: self.devices,
+            hosts: self.hosts.iter().cloned().collect::<BTreeMap<_, _>>(),
+            devices: self.devices.clone(),
             http_tape: tape.transpose()?,
         };
-        for (name, from) in self.directories {
-            fill(&run.directory_of(&name), Path::new(&from))?;
+        for (name, from) in &self.directories {
+            fill(&run.directory_of(name), Path::new(from))?;
         }
         Ok(run)
     }
@@ -93,21 +93,5 @@ pub(super) fn tell_missing(lines: &[String]) {
             "drivebay: no line of --http FILE answers a request; this one would, with a response in it:"
         );
         aside!("{}", harmless(line));
-    }
-}
-
-/// For people: the guest's log, and each question with its answer, a line each.
-#[derive(Debug)]
-pub(super) struct ForPeople;
-
-impl Listener for ForPeople {
-    fn log(&self, level: &'static str, message: &str) {
-        aside!("guest {level}: {message}");
-    }
-
-    fn exchange(&self, exchange: &Exchange<'_>) {
-        if let Some(words) = exchange.in_words() {
-            aside!("{words}");
-        }
     }
 }
