@@ -66,7 +66,10 @@ impl cloning::Guest for Local {
         // Copies are made within a pool, because a handle reaches no further.
         ensure!(source.pool == location.pool, InvalidArgument: "cannot copy volume {source_volume_id} into pool {}: \
             it is in another", location.pool);
-        make(&location, request, Some(source.directory))
+        let volume = make(&location, request, Some(source.directory))?;
+        // As the caller named it: one that was made by hand has an id without the pool.
+        let source = Some(VolumeSource::Volume(source_volume_id));
+        Ok(VolumeInfo { source, ..volume })
     }
 }
 
