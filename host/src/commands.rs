@@ -129,7 +129,7 @@ impl Command {
         match self {
             Self::Install(command) => command.run(paths),
             Self::Check(command) => command.run(paths),
-            Self::Inspect(command) => command.run(),
+            Self::Inspect(command) => command.run(paths),
             Self::Compile(command) => command.run(paths),
             Self::Run(command) => command.run(paths),
             Self::AttachLimits(command) => command.run(paths),

@@ -66,7 +66,7 @@ pub use call_counts::CallEnd;
 #[cfg(feature = "compiler")]
 pub use compile::{
     CheckedComponent, CompileError, CompileLimit, CompiledComponent, SelfTest, SelfTestError,
-    TestedComponent, check, compile, compiled_before, inspect, serve_compiler,
+    TestedComponent, check, compile, compile_for_calls, compiled_before, inspect, serve_compiler,
 };
 pub(crate) use compile_on_demand::have_compiled;
 pub use compiled::CompiledError;

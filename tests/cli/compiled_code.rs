@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use drivebay_tests::{Answer, Node, WatGuest, dist, write_script};
+use drivebay_tests::{Answer, Node, WatGuest, dist, eventually, read, text, write_script};
 
 const GRANTS: &str = "component = \"guest\"\nflexvolume = \"drivebay/guest\"\n[grants.mounts]\n";
 const SHIM: &str = "drivebay~guest/guest";
@@ -67,6 +67,19 @@ fn count_compiles(node: &Node) -> impl Fn() -> usize {
     }
 }
 
+/// Lets the node's compiler count its runs and then wait for a file; returns how to read the count, and the file.
+fn hold_compiles(node: &Node) -> (impl Fn() -> usize, PathBuf) {
+    let (compiler, may_end) = (node.path("state/bin/drivebay"), node.path("may-end"));
+    let compiles = count_compiles(node);
+    let counting = read(&compiler);
+    let waiting = format!(
+        "while [ ! -e {} ]; do sleep 0.05; done\nexec",
+        may_end.display()
+    );
+    write_script(&compiler, &counting.replace("exec", &waiting));
+    (compiles, may_end)
+}
+
 fn flip_byte(file: &Path, offset: usize) {
     let mut content = fs::read(file).expect("readable");
     content[offset] ^= 0x55;
@@ -109,6 +122,53 @@ fn a_mount_without_compiled_code_compiles_once_for_all_that_wait() {
     }
     assert_eq!(compiles(), 1);
     init(&node).succeeds();
+}
+
+#[test]
+fn a_call_does_not_wait_for_a_long_compile_and_a_later_one_finds_it_done() {
+    let node = node();
+    node.add_driver("guest", &format!("{GRANTS}[limits]\ndeadline = \"2s\"\n"));
+    let (compiles, may_end) = hold_compiles(&node);
+    fs::remove_dir_all(node.path("state/compiled")).expect("ours");
+    mount(&node).fails_with("component \"guest\" is being compiled for this node, which goes on");
+    // The first caller has ended, and its compiler has not.
+    mount(&node).fails_with("component \"guest\" is being compiled for this node, which goes on");
+    fs::write(&may_end, "").expect("writable");
+    eventually("the compile to be done", || {
+        init(&node).status() == "Success"
+    });
+    mount(&node).fails_with("mine");
+    assert_eq!(compiles(), 1);
+}
+
+#[test]
+fn a_refusal_that_nobody_waited_for_is_known_to_later_calls() {
+    let node = node();
+    let limits = "[limits]\ndeadline = \"2s\"\ncompile-memory = \"1Mi\"\n";
+    node.add_driver("guest", &format!("{GRANTS}{limits}"));
+    let (compiles, may_end) = hold_compiles(&node);
+    fs::remove_dir_all(node.path("state/compiled")).expect("ours");
+    mount(&node).fails_with("is being compiled");
+    fs::write(&may_end, "").expect("writable");
+    eventually("the refusal to be known", || {
+        mount(&node).message().contains("as found less than")
+    });
+    assert_eq!(compiles(), 1);
+}
+
+#[test]
+fn what_was_inspected_on_a_node_is_not_compiled_again_when_it_is_installed() {
+    let node = node();
+    let other = saying("other").write(node.path("guest.wasm"));
+    fs::remove_dir_all(node.path("state/compiled")).expect("ours");
+    let inspected = node.drivebay(&["inspect", text(&other)]).output();
+    assert!(inspected.expect("it runs").status.success());
+    let code = compiled(&node, "cwasm");
+    let made = fs::metadata(&code).expect("kept").modified().expect("told");
+    node.install(&[&other]);
+    let now = fs::metadata(&code).expect("kept").modified().expect("told");
+    assert_eq!(now, made);
+    mount(&node).fails_with("other");
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub(crate) struct Compile {
     file: PathBuf,
     #[command(flatten)]
     limits: LimitArguments,
+    /// Let calls that need it know for a while that it was refused, so that not each has it compiled again
+    #[arg(long)]
+    note_refusal: bool,
 }
 
 impl Compile {
@@ -23,7 +26,11 @@ impl Compile {
         paths.close()?;
         let component = ComponentBytes::read(&self.file)?;
         let limits = self.limits.or(CompileLimits::default());
-        let manifest = store::compile(paths, &component, limits)?;
+        let compile = match self.note_refusal {
+            true => store::compile_for_calls,
+            false => store::compile,
+        };
+        let manifest = compile(paths, &component, limits)?;
         let said = &manifest.description;
         say!(
             "compiled {} {} (sha256 {})",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use drivebay::config::Paths;
 use drivebay::error::GuestText;
 use drivebay::grant::Capability;
 use drivebay::store::{self, ComponentBytes, Export, Manifest, Need};
@@ -25,9 +26,13 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, paths: &Paths) -> anyhow::Result<ExitCode> {
         let component = ComponentBytes::read(&self.file)?;
-        let manifest = store::inspect(&component, self.limits.or(CompileLimits::default()))?;
+        let limits = self.limits.or(CompileLimits::default());
+        let manifest = match keeps_code(paths) {
+            true => store::compile(paths, &component, limits)?,
+            false => store::inspect(&component, limits)?,
+        };
         let said = &manifest.description;
         say!("{} {}: {}", said.name, said.version, said.summary);
         say!("sha256   {}", manifest.component_sha256);
@@ -65,6 +70,12 @@ impl Inspect {
         say!("{}", first_driver_file(&self.file, &manifest).trim_end());
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whether this is a node of Drivebay's and its administrator asks: then `install` of the same component has nothing left
+/// to compile. What is never installed goes with the next install, as all that is unused.
+fn keeps_code(paths: &Paths) -> bool {
+    paths.state.exists() && paths.close().is_ok()
 }
 
 /// A component can import a hundred thousand names, of a hundred thousand letters each.

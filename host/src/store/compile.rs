@@ -37,6 +37,21 @@ pub fn compile(
     tested(component, limits)?.keep(paths)
 }
 
+/// The same for calls that need it, one of which may be over by then: a refusal is noted for the next one.
+///
+/// # Errors
+/// [`CompileError`].
+pub fn compile_for_calls(
+    paths: &Paths,
+    component: &ComponentBytes,
+    limits: CompileLimits,
+) -> Result<Manifest, CompileError> {
+    let refusal = Refusal::of(paths, &component.sha256, limits);
+    compile(paths, component, limits)
+        .inspect(|_| refusal.forget())
+        .inspect_err(|error| refusal.note(&error.to_string()))
+}
+
 /// What a component is and wants; nothing is kept.
 ///
 /// # Errors
@@ -69,9 +84,7 @@ pub(super) fn manifest_of(paths: &Paths, sha256: &str, limits: CompileLimits) ->
         return None;
     }
     // What cannot be compiled is not tried again with each look.
-    compile(paths, &component, limits)
-        .inspect_err(|error| refusal.note(&error.to_string()))
-        .ok()
+    compile_for_calls(paths, &component, limits).ok()
 }
 
 fn tested(

@@ -4,14 +4,15 @@
 mod compiler_process;
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::fs::File;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::sys::memfd::{MFdFlags, memfd_create};
 
 pub use compiler_process::{CompileLimits, CompileWorkerError, ask_compiler};
 
@@ -32,25 +33,29 @@ pub enum CompilerError {
     /// It ran and refused.
     #[error("{0}")]
     Refused(String),
-    /// It did not end in time and was killed.
-    #[error(
-        "compiling took longer than the {0:?} that this call had left; run `drivebay install` on this node"
-    )]
-    TooSlow(Duration),
+    /// It has not ended yet.
+    #[error("it has run for {0:?} and goes on; a later call finds it done")]
+    GoesOn(Duration),
 }
 
-/// Runs `program ARGUMENTS` until the deadline; what it writes to stderr is the reason if it fails.
+/// Runs `program ARGUMENTS` and waits for its end, no longer than until then; what it writes to stderr is the reason if
+/// it fails. One that has not ended goes on without its caller, bounded by limits of its own, and holds the lock until it
+/// ends: as its standard input, which is inherited by the one and by nothing that it starts.
 pub fn run_compiler(
     program: &Path,
     arguments: &[&str],
     environment: &[(&str, &Path)],
-    deadline: Instant,
+    lock: BorrowedFd<'_>,
+    until: Instant,
 ) -> Result<(), CompilerError> {
     let started = Instant::now();
     let not_run = |source| CompilerError::NotRun {
         program: program.to_owned(),
         source,
     };
+    // No pipe: nobody may be there any more to read what is written last.
+    let last_words = memfd_create(c"last-words", MFdFlags::MFD_CLOEXEC);
+    let last_words = File::from(last_words.map_err(|error| not_run(error.into()))?);
     // It is root who runs it.
     if program != Path::new(THIS_PROGRAM) {
         open_trusted(program).map_err(|error| match error {
@@ -73,30 +78,30 @@ pub fn run_compiler(
         )
         .current_dir("/")
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(lock.try_clone_to_owned().map_err(not_run)?)
         .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+        .stderr(last_words.try_clone().map_err(not_run)?);
     let mut child = start(&mut command).map_err(not_run)?;
     let status = loop {
         match child.try_wait().map_err(not_run)? {
             Some(status) if status.success() => return Ok(()),
             Some(status) => break status,
-            None if Instant::now() >= deadline => {
-                if let Ok(id) = i32::try_from(child.id()) {
-                    let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
-                }
-                let _ = child.wait();
-                return Err(CompilerError::TooSlow(started.elapsed()));
+            None if Instant::now() >= until => {
+                // For as long as this process lives it has to take note of the child's end.
+                std::thread::spawn(move || child.wait());
+                return Err(CompilerError::GoesOn(started.elapsed()));
             }
             None => std::thread::sleep(Duration::from_millis(5)),
         }
     };
-    let mut reason = String::new();
-    if let Some(stderr) = child.stderr.take() {
-        // The child has ended; 8 KiB is far more than any message of ours.
-        let _ = stderr.take(8 << 10).read_to_string(&mut reason);
-    }
-    Err(unsuccessful(program, status, reason.trim()))
+    Err(unsuccessful(program, status, read(&last_words).trim()))
+}
+
+/// What was written to a file from its beginning on; 8 KiB is far more than any message of ours.
+fn read(file: &File) -> String {
+    let mut words = vec![0; 8 << 10];
+    let length = file.read_at(&mut words, 0).unwrap_or(0);
+    String::from_utf8_lossy(&words[..length]).into_owned()
 }
 
 /// A program that somebody killed has said nothing of the component.
