@@ -57,6 +57,9 @@ mod redact;
 mod refusal_counts;
 #[cfg(feature = "compiler")]
 mod replay;
+mod secret_keys;
+mod secret_mounts;
+mod secret_requests;
 mod secrets;
 mod signing;
 #[cfg(feature = "compiler")]
@@ -72,7 +75,8 @@ pub(crate) use answer::Response;
 pub(crate) use answer::{Answer, DeviceContent, Told};
 pub(crate) use ask::{
     Ask, BasicAuthentication, BlockDevicesAsk, FilesAsk, HttpsAsk, Identity, Level, LogAsk,
-    MountsAsk, RemoteSource, Request, SecretHeader, SecretOption, SecretsAsk, SigningAsk, User,
+    MountsAsk, RemoteSource, Request, SecretHeader, SecretKeysAsk, SecretMountsAsk, SecretOption,
+    SecretRequestsAsk, SecretsAsk, SigningAsk, User,
 };
 pub(crate) use driver_state::DriverState;
 #[cfg(feature = "compiler")]
@@ -135,6 +139,9 @@ impl WorkerBroker {
             Ask::Https(ask) => self.https(ask),
             Ask::Signing(ask) => self.signing(ask),
             Ask::Secrets(ask) => self.secrets(ask),
+            Ask::SecretMounts(ask) => self.secret_mounts(ask),
+            Ask::SecretRequests(ask) => self.secret_requests(ask),
+            Ask::SecretKeys(ask) => self.secret_keys(ask),
             Ask::Log(ask) => Ok(self.log(ask)),
             Ask::Drop(handle) => {
                 self.held.give_back(handle)?;

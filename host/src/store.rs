@@ -31,6 +31,7 @@ mod file_rules;
 mod imports;
 #[cfg(feature = "compiler")]
 mod installed;
+mod interface;
 #[cfg(feature = "compiler")]
 mod known_versions;
 mod manifest;
@@ -80,10 +81,11 @@ pub use decompress::{Compression, DecompressError, decompress};
 pub(crate) use engine::{MEMORY_RESERVATION, engine};
 #[cfg(feature = "compiler")]
 pub use file_rules::{RequireError, RuleError};
-pub use imports::{Export, ImportProblem, in_words, problems};
-pub(crate) use imports::{capabilities, wants_wasi};
+pub(crate) use imports::wants_wasi;
+pub use imports::{ImportProblem, in_words, problems};
 #[cfg(feature = "compiler")]
 pub use installed::{InstallError, install_for};
+pub use interface::{Export, Import};
 #[cfg(feature = "compiler")]
 pub use known_versions::DigestError;
 pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};

@@ -51,18 +51,35 @@ fn importing_more_than_granted_fails_with_the_line_to_add() {
     );
 }
 
+const A_SECRET: &str = "[grants.secrets.password]\nmount-options = [\"password\"]\n";
+
+/// Imports `secret-mounts`, and with it the types of what it joins.
+fn secret_mounter() -> WatGuest {
+    WatGuest::named("hostile").imports("secret-mounts").core(
+        r#"(import "drivebay:driver/secret-mounts@0.1.0" "mount-remote" (func $mount (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#,
+    )
+}
+
 #[test]
-fn a_guest_that_opens_secrets_needs_a_grant_and_one_that_could_only_be_handed_some_needs_none() {
+fn a_guest_that_could_hand_a_secret_to_a_mount_needs_both_grants() {
+    let lacks_secrets = "it imports secrets, which is not granted; if it may, add [grants.secrets.NAME] to the driver's grants file";
+    mount_hostile(&hostile_node(&secret_mounter(), HOSTILE_GRANTS)).fails_with(lacks_secrets);
+    let both = format!("{HOSTILE_GRANTS}{A_SECRET}");
+    mount_hostile(&hostile_node(&secret_mounter(), &both)).fails_with("nothing is mounted at");
+}
+
+#[test]
+fn a_guest_that_opens_secrets_needs_a_grant_and_one_that_mounts_without_needs_none() {
     let opens = WatGuest::named("hostile").imports("secrets").core(
         r#"(import "drivebay:driver/secrets@0.1.0" "open-secret" (func $open (param i32 i32 i32)))"#,
     );
     mount_hostile(&hostile_node(&opens, HOSTILE_GRANTS)).fails_with(
         "it imports secrets, which is not granted; if it may, add [grants.secrets.NAME] to the driver's grants file",
     );
-    let takes = WatGuest::named("hostile").imports("mounts").core(
-        r#"(import "drivebay:driver/mounts@0.1.0" "[method]target.mount-remote-with-secrets" (func $mount (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#,
+    let mounts = WatGuest::named("hostile").imports("mounts").core(
+        r#"(import "drivebay:driver/mounts@0.1.0" "[method]target.mount-remote" (func $mount (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#,
     );
-    mount_hostile(&hostile_node(&takes, HOSTILE_GRANTS)).fails_with("nothing is mounted at");
+    mount_hostile(&hostile_node(&mounts, HOSTILE_GRANTS)).fails_with("nothing is mounted at");
 }
 
 #[test]

@@ -9,12 +9,15 @@ use wit_parser::{Resolve, TypeDefKind};
 use crate::{WatGuest, repository};
 
 /// Of the contract, those that a host has functions in.
-const CONTRACT: [&str; 7] = [
+const CONTRACT: [&str; 10] = [
     "block-devices",
     "files",
     "https",
     "log",
     "mounts",
+    "secret-keys",
+    "secret-mounts",
+    "secret-requests",
     "secrets",
     "signing",
 ];

@@ -14,4 +14,7 @@ wit_bindgen::generate!({
     additional_derives_ignore: ["secret-header", "user", "basic-authentication"],
 });
 
-pub use drivebay::driver::{block_devices, files, https, log, mounts, secrets, signing, types};
+pub use drivebay::driver::{
+    block_devices, files, https, log, mounts, secret_keys, secret_mounts, secret_requests, secrets,
+    signing, types,
+};

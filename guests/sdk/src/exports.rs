@@ -85,7 +85,6 @@ interface! {
     node, "drivebay:guest/node",
     "drivebay:driver/types@0.1.0": types,
     "drivebay:driver/files@0.1.0": files,
-    "drivebay:driver/secrets@0.1.0": secrets,
     "drivebay:driver/mounts@0.1.0": mounts
 }
 interface! {

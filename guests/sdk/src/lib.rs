@@ -106,7 +106,10 @@ pub mod topology;
 pub mod tree;
 pub mod volume;
 
-pub use bindings::{block_devices, files, https, log, mounts, secrets, signing, types};
+pub use bindings::{
+    block_devices, files, https, log, mounts, secret_keys, secret_mounts, secret_requests, secrets,
+    signing, types,
+};
 pub use keywords::Keyword;
 
 /// What most files of a guest need: the contract's words, errors, parameters, the log, and what is written down of

@@ -30,6 +30,9 @@ pub(crate) enum Ask {
     Https(HttpsAsk),
     Signing(SigningAsk),
     Secrets(SecretsAsk),
+    SecretMounts(SecretMountsAsk),
+    SecretRequests(SecretRequestsAsk),
+    SecretKeys(SecretKeysAsk),
     Log(LogAsk),
     /// A handle is given back.
     Drop(Handle),
@@ -44,12 +47,6 @@ pub(crate) enum MountsAsk {
         source: RemoteSource,
         options: Vec<MountOption>,
     },
-    MountRemoteWithSecrets {
-        target: TargetHandle,
-        source: RemoteSource,
-        options: Vec<MountOption>,
-        secret_options: Vec<SecretOption>,
-    },
     Bind {
         target: TargetHandle,
         directory: DirectoryHandle,
@@ -61,11 +58,6 @@ pub(crate) enum MountsAsk {
     OpenRemote {
         source: RemoteSource,
         options: Vec<MountOption>,
-    },
-    OpenRemoteWithSecrets {
-        source: RemoteSource,
-        options: Vec<MountOption>,
-        secret_options: Vec<SecretOption>,
     },
 }
 
@@ -202,12 +194,6 @@ pub(crate) enum HttpsAsk {
         endpoint: EndpointHandle,
         request: Request,
     },
-    SendWithSecrets {
-        endpoint: EndpointHandle,
-        request: Request,
-        headers: Vec<SecretHeader>,
-        basic: Option<BasicAuthentication>,
-    },
     OpenEndpoint {
         name: String,
     },
@@ -224,6 +210,67 @@ pub(crate) struct Request {
     pub(crate) query: Private<Pairs>,
     pub(crate) headers: Private<Pairs>,
     pub(crate) body: Private<Vec<u8>>,
+}
+
+/// `signing`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub(crate) enum SigningAsk {
+    Id {
+        signing_key: SigningKeyHandle,
+    },
+    SessionToken {
+        signing_key: SigningKeyHandle,
+    },
+    Sign {
+        signing_key: SigningKeyHandle,
+        algorithm: String,
+        message: Private<Vec<u8>>,
+    },
+    OpenKey {
+        name: String,
+    },
+    NowSeconds {},
+    Nonce {},
+    Sha256 {
+        message: Private<Vec<u8>>,
+    },
+}
+
+/// `secrets`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub(crate) enum SecretsAsk {
+    OpenSecret { name: String },
+}
+
+/// `secret-mounts`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub(crate) enum SecretMountsAsk {
+    MountRemote {
+        target: TargetHandle,
+        source: RemoteSource,
+        options: Vec<MountOption>,
+        secret_options: Vec<SecretOption>,
+    },
+    OpenRemote {
+        source: RemoteSource,
+        options: Vec<MountOption>,
+        secret_options: Vec<SecretOption>,
+    },
+}
+
+/// `secret-requests`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub(crate) enum SecretRequestsAsk {
+    Send {
+        endpoint: EndpointHandle,
+        request: Request,
+        headers: Vec<SecretHeader>,
+        basic: Option<BasicAuthentication>,
+    },
 }
 
 /// A header whose value is a text and a secret behind it.
@@ -248,41 +295,15 @@ pub(crate) enum User {
     Secret(SecretHandle),
 }
 
-/// `signing`
+/// `secret-keys`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub(crate) enum SigningAsk {
-    Id {
-        signing_key: SigningKeyHandle,
-    },
-    SessionToken {
-        signing_key: SigningKeyHandle,
-    },
-    Sign {
-        signing_key: SigningKeyHandle,
-        algorithm: String,
-        message: Private<Vec<u8>>,
-    },
+pub(crate) enum SecretKeysAsk {
     OpenKey {
-        name: String,
-    },
-    OpenSecretKey {
         id: String,
         secret: SecretHandle,
         session_token: Option<SecretHandle>,
     },
-    NowSeconds {},
-    Nonce {},
-    Sha256 {
-        message: Private<Vec<u8>>,
-    },
-}
-
-/// `secrets`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub(crate) enum SecretsAsk {
-    OpenSecret { name: String },
 }
 
 /// `log`
@@ -317,6 +338,9 @@ of_interfaces! {
     Https(HttpsAsk)
     Signing(SigningAsk)
     Secrets(SecretsAsk)
+    SecretMounts(SecretMountsAsk)
+    SecretRequests(SecretRequestsAsk)
+    SecretKeys(SecretKeysAsk)
     Log(LogAsk)
 }
 

@@ -2,7 +2,8 @@
 
 use super::ask::{
     Ask, BasicAuthentication, BlockDevicesAsk, FilesAsk, HttpsAsk, LogAsk, MountOption, MountsAsk,
-    RemoteSource, Request, SecretHeader, SecretOption, SecretsAsk, SigningAsk, User,
+    RemoteSource, Request, SecretHeader, SecretKeysAsk, SecretMountsAsk, SecretOption,
+    SecretRequestsAsk, SecretsAsk, SigningAsk, User,
 };
 
 /// Of one question, in bytes: twice what a guest's side takes out of its memory at once, as text can be twice as long in
@@ -19,6 +20,9 @@ impl Ask {
             Self::Https(ask) => of_https(ask),
             Self::Signing(ask) => of_signing(ask),
             Self::Secrets(SecretsAsk::OpenSecret { name }) => name.len(),
+            Self::SecretMounts(ask) => of_secret_mounts(ask),
+            Self::SecretRequests(ask) => of_secret_requests(ask),
+            Self::SecretKeys(SecretKeysAsk::OpenKey { id, .. }) => id.len(),
             Self::Log(LogAsk::Write { message, .. }) => message.len(),
             Self::Drop(_) => 0,
         }
@@ -31,20 +35,24 @@ fn of_mounts(ask: &MountsAsk) -> usize {
             source, options, ..
         }
         | MountsAsk::OpenRemote { source, options } => of_source(source) + of_options(options),
-        MountsAsk::MountRemoteWithSecrets {
-            source,
-            options,
-            secret_options,
-            ..
-        }
-        | MountsAsk::OpenRemoteWithSecrets {
-            source,
-            options,
-            secret_options,
-        } => of_source(source) + of_options(options) + of_secret_options(secret_options),
         MountsAsk::Bind { path, .. } => path.len(),
         MountsAsk::OpenDirectory { name } => name.len(),
     }
+}
+
+fn of_secret_mounts(ask: &SecretMountsAsk) -> usize {
+    let (SecretMountsAsk::MountRemote {
+        source,
+        options,
+        secret_options,
+        ..
+    }
+    | SecretMountsAsk::OpenRemote {
+        source,
+        options,
+        secret_options,
+    }) = ask;
+    of_source(source) + of_options(options) + of_secret_options(secret_options)
 }
 
 fn of_source(source: &RemoteSource) -> usize {
@@ -112,15 +120,19 @@ fn of_block_devices(ask: &BlockDevicesAsk) -> usize {
 fn of_https(ask: &HttpsAsk) -> usize {
     match ask {
         HttpsAsk::Send { request, .. } => of_request(request),
-        HttpsAsk::SendWithSecrets {
-            request,
-            headers,
-            basic,
-            ..
-        } => of_request(request) + of_secret_headers(headers) + of_basic(basic.as_ref()),
         HttpsAsk::OpenEndpoint { name } => name.len(),
         HttpsAsk::Authority { .. } | HttpsAsk::Region { .. } | HttpsAsk::Sleep { .. } => 0,
     }
+}
+
+fn of_secret_requests(ask: &SecretRequestsAsk) -> usize {
+    let SecretRequestsAsk::Send {
+        request,
+        headers,
+        basic,
+        ..
+    } = ask;
+    of_request(request) + of_secret_headers(headers) + of_basic(basic.as_ref())
 }
 
 fn of_request(request: &Request) -> usize {
@@ -149,7 +161,6 @@ fn of_signing(ask: &SigningAsk) -> usize {
             algorithm, message, ..
         } => algorithm.len() + message.0.len(),
         SigningAsk::OpenKey { name } => name.len(),
-        SigningAsk::OpenSecretKey { id, .. } => id.len(),
         SigningAsk::Sha256 { message } => message.0.len(),
         SigningAsk::Id { .. }
         | SigningAsk::SessionToken { .. }

@@ -1,6 +1,5 @@
 //! `https`: requests to granted origins.
 
-mod credentials;
 mod request;
 
 use std::time::{Duration, Instant};
@@ -18,8 +17,6 @@ use crate::grant::{Capability, HttpsGrant, Refusal};
 use crate::sys;
 use crate::worker::Credentials;
 
-use credentials::{twice, without_secrets};
-
 pub(super) use request::percent_encoded;
 
 impl WorkerBroker {
@@ -35,17 +32,6 @@ impl WorkerBroker {
             HttpsAsk::Send { endpoint, request } => {
                 let grant = self.granted(endpoint)?.clone();
                 let response = self.send_granted(&grant, request, Credentials::OfDriver)?;
-                Ok(Answer::Response(response))
-            }
-            HttpsAsk::SendWithSecrets {
-                endpoint,
-                request,
-                headers,
-                basic,
-            } => {
-                let grant = self.granted(endpoint)?.clone();
-                let credentials = self.credentials(&grant.name, &headers, basic.as_ref())?;
-                let response = self.send_with(&grant, request, &credentials)?;
                 Ok(Answer::Response(response))
             }
             HttpsAsk::OpenEndpoint { name } => {
@@ -80,30 +66,14 @@ impl WorkerBroker {
     }
 
     /// The grant behind a handle; there is none without.
-    fn granted(&self, endpoint: EndpointHandle) -> Result<&HttpsGrant, BrokerError> {
+    pub(super) fn granted(&self, endpoint: EndpointHandle) -> Result<&HttpsGrant, BrokerError> {
         let name = self.held.endpoint(endpoint)?;
         Ok(self.endpoint_grant(name)?)
     }
 
-    fn send_with(
-        &mut self,
-        grant: &HttpsGrant,
-        mut request: Request,
-        credentials: &[(String, String)],
-    ) -> Result<Response, BrokerError> {
-        for (name, _) in credentials {
-            if request.headers.0.iter().any(|(own, _)| own == name) {
-                return Err(twice(name).into());
-            }
-        }
-        request.headers.0.extend_from_slice(credentials);
-        let response = self.send_granted(grant, request, Credentials::OfCall)?;
-        Ok(without_secrets(response, credentials, &self.secrets))
-    }
-
     /// Checked before anything is counted, counted before anything is sent, a look-up included: a guest
     /// cannot keep anyone busy.
-    fn send_granted(
+    pub(super) fn send_granted(
         &mut self,
         grant: &HttpsGrant,
         request: Request,

@@ -29,12 +29,6 @@ impl WorkerBroker {
                 source,
                 options,
             } => self.mount_remote(target, &source, &options, &[]),
-            MountsAsk::MountRemoteWithSecrets {
-                target,
-                source,
-                options,
-                secret_options,
-            } => self.mount_remote(target, &source, &options, &secret_options),
             MountsAsk::Bind {
                 target,
                 directory,
@@ -45,15 +39,10 @@ impl WorkerBroker {
                 self.hand_over(origin)
             }
             MountsAsk::OpenRemote { source, options } => self.open_remote(&source, &options, &[]),
-            MountsAsk::OpenRemoteWithSecrets {
-                source,
-                options,
-                secret_options,
-            } => self.open_remote(&source, &options, &secret_options),
         }
     }
 
-    fn mount_remote(
+    pub(super) fn mount_remote(
         &mut self,
         handle: TargetHandle,
         source: &RemoteSource,
@@ -116,7 +105,7 @@ impl WorkerBroker {
         Ok(self.remember(handle)?)
     }
 
-    fn open_remote(
+    pub(super) fn open_remote(
         &mut self,
         source: &RemoteSource,
         options: &[MountOption],

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Answer;
 use super::ask::SigningAsk;
 use super::error::BrokerError;
-use super::handle::{SecretHandle, SigningKeyHandle};
+use super::handle::SigningKeyHandle;
 use super::handle_table::KeyOrigin;
 use super::known_value::known_value;
 use super::name_length::nameable;
@@ -60,16 +60,6 @@ impl WorkerBroker {
                 self.signing_grant(&name)?;
                 self.hand_over_key(KeyOrigin::Granted(name))
             }
-            SigningAsk::OpenSecretKey {
-                id,
-                secret,
-                session_token,
-            } => {
-                let key = self.key_of_secrets(id, secret, session_token)?;
-                // The guest may drop the secret's handle and go on with the key.
-                let name = self.held.secret(secret)?.clone();
-                self.hand_over_key(KeyOrigin::Brought(name, Arc::new(key)))
-            }
             SigningAsk::NowSeconds {} => Ok(Answer::Seconds(sys::now_seconds())),
             SigningAsk::Nonce {} => {
                 let random = sys::random_bytes().map_err(|error| {
@@ -94,26 +84,8 @@ impl WorkerBroker {
         })
     }
 
-    fn hand_over_key(&mut self, origin: KeyOrigin) -> Result<Answer, BrokerError> {
+    pub(super) fn hand_over_key(&mut self, origin: KeyOrigin) -> Result<Answer, BrokerError> {
         Ok(Answer::SigningKey(self.held.insert_signing_key(origin)?))
-    }
-
-    /// A key of what the call brought.
-    fn key_of_secrets(
-        &self,
-        id: String,
-        secret: SecretHandle,
-        session_token: Option<SecretHandle>,
-    ) -> Result<Key, BrokerError> {
-        nameable(&id)?;
-        Ok(Key {
-            id,
-            secret: self.secret(secret)?.as_key()?,
-            session_token: session_token
-                .map(|token| self.secret(token)?.as_session_token())
-                .transpose()?,
-            expires: None,
-        })
     }
 
     fn opened_key(&mut self, handle: SigningKeyHandle) -> Result<Arc<Key>, BrokerError> {

@@ -16,7 +16,7 @@ use drivebay::grant::{
     AddressGrant, BlockDevicesGrant, Capability, DevicePattern, GrantedOption, HttpsGrant,
     KeySource, SigningGrant, WordPattern,
 };
-use drivebay::store::{self, Manifest};
+use drivebay::store::{self, Import, Manifest};
 
 use super::inspect::{exports, list};
 use super::serve::Services;
@@ -84,14 +84,8 @@ fn problems_of(paths: &Paths, driver: &DriverConfig, manifest: &Manifest) -> Vec
 
 fn print(driver: &DriverConfig, manifest: &Manifest) {
     let granted = driver.capabilities();
-    let named = |wanted: &dyn Fn(Capability) -> bool| {
-        list(
-            Capability::ALL
-                .into_iter()
-                .filter(|capability| wanted(*capability))
-                .map(Capability::name),
-        )
-    };
+    let imports = Import::ALL.into_iter();
+    let imports = imports.filter(|import| manifest.imports(*import));
     say!(
         "  component  {} {} (sha256 {})",
         driver.component,
@@ -105,13 +99,10 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
         say!("  csi        {name}");
     }
     say!("  exports    {}", exports(manifest));
-    say!(
-        "  imports    {}",
-        named(&|capability| manifest.imports(capability))
-    );
+    say!("  imports    {}", list(imports.map(Import::name)));
     say!(
         "  granted    {}",
-        named(&|capability| granted.contains(&capability))
+        list(granted.into_iter().map(Capability::name))
     );
     if let Some(grant) = &driver.grants.block_devices {
         print_block_devices(grant);

@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use drivebay::config::Paths;
 use drivebay::error::GuestText;
-use drivebay::grant::Capability;
-use drivebay::store::{self, ComponentBytes, Export, Manifest, Need};
+use drivebay::store::{self, ComponentBytes, Export, Import, Manifest, Need};
 use drivebay::worker::CompileLimits;
 
 use super::compile::LimitArguments;
@@ -40,10 +39,10 @@ impl Inspect {
         say!(
             "imports  {}",
             list(
-                Capability::ALL
+                Import::ALL
                     .into_iter()
-                    .filter(|capability| manifest.imports(*capability))
-                    .map(Capability::name)
+                    .filter(|import| manifest.imports(*import))
+                    .map(Import::name)
             )
         );
         say!("wasi     {}", wasi(&manifest));

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::grant::Capability;
-use crate::store::{Export, Manifest};
+use crate::store::{Export, Import, Manifest};
 
 /// What a driver can do, from what its component exports and imports: it cannot claim what it lacks. The
 /// default is nothing at all.
@@ -24,7 +23,7 @@ pub(super) struct CachedCapabilities {
 impl Capabilities {
     pub(super) fn of(manifest: &Manifest) -> Self {
         Self {
-            local_filesystem: manifest.imports(Capability::BlockDevices),
+            local_filesystem: manifest.imports(Import::BlockDevices),
             ..manifest.exported().fold(Self::default(), Self::with)
         }
     }

@@ -3,8 +3,8 @@
 use super::session::Session;
 use crate::broker::refused_filesystem;
 use crate::error::DriverError;
-use crate::grant::Capability;
 use crate::runtime::Guest;
+use crate::store::Import;
 use crate::volume::{CreateVolume, Parameters, VolumeCapability};
 
 impl Session {
@@ -43,7 +43,7 @@ impl Session {
         capabilities: &[VolumeCapability],
         parameters: &Parameters,
     ) -> Option<String> {
-        if !guest.manifest.imports(Capability::BlockDevices) {
+        if !guest.manifest.imports(Import::BlockDevices) {
             return None;
         }
         let refusal = refused_filesystem(&self.config.grants, capabilities, parameters);

@@ -36,7 +36,8 @@ impl Capability {
     /// Those that every driver has.
     pub const WITHOUT_GRANT: [Self; 1] = [Self::Log];
 
-    /// The interface's name, which is also the grant's.
+    /// The grant's name, which is also that of the interface that it has linked. What joins two of them, as mounts with
+    /// secrets, is linked where both are granted.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mounts => "mounts",
@@ -47,13 +48,6 @@ impl Capability {
             Self::Secrets => "secrets",
             Self::Log => "log",
         }
-    }
-
-    /// The capability with that interface name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|capability| capability.name() == name)
     }
 
     /// The line to add to a driver's grants file.

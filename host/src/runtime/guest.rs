@@ -350,14 +350,10 @@ fn link_granted(
 ) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     host::link_types(&mut linker)?;
-    let linked: Vec<Capability> = store::capabilities(&manifest.imports)
-        .filter(|capability| granted.contains(capability))
-        .collect();
-    for capability in &linked {
-        host::link(&mut linker, *capability)?;
-    }
-    if !linked.contains(&Capability::Secrets) {
-        host::link_secret_type(&mut linker)?;
+    for import in manifest.imported() {
+        if import.needs().iter().all(|it| granted.contains(it)) {
+            host::link(&mut linker, import)?;
+        }
     }
     if store::wants_wasi(&manifest.imports) {
         wasi::link(&mut linker, engine, component)?;

@@ -9,18 +9,21 @@ mod files;
 mod https;
 mod log;
 mod mounts;
+mod secret_keys;
+mod secret_mounts;
+mod secret_requests;
 mod secrets;
 mod signing;
 #[cfg(test)]
 mod tests;
 mod types;
 
-use wasmtime::component::{HasSelf, Linker, ResourceType};
+use wasmtime::component::{HasSelf, Linker};
 
 use super::state::State;
 use crate::bindings::drivebay::driver as wit;
 use crate::broker::{Answer, Ask, Handle};
-use crate::grant::Capability;
+use crate::store::Import;
 
 pub(super) use types::condition_of;
 use types::from_wit;
@@ -28,19 +31,22 @@ use types::from_wit;
 /// What a function of the contract that can fail returns.
 type Answered<T> = wasmtime::Result<Result<T, wit::types::Error>>;
 
-/// Makes one capability callable. The contract's shared words need no grant.
-pub(super) fn link(linker: &mut Linker<State>, capability: Capability) -> wasmtime::Result<()> {
+/// Makes one interface callable. The contract's shared words need no grant.
+pub(super) fn link(linker: &mut Linker<State>, import: Import) -> wasmtime::Result<()> {
     type Own = HasSelf<State>;
-    match capability {
-        Capability::Mounts => wit::mounts::add_to_linker::<_, Own>(linker, |state| state)?,
-        Capability::Files => wit::files::add_to_linker::<_, Own>(linker, |state| state)?,
-        Capability::Log => wit::log::add_to_linker::<_, Own>(linker, |state| state)?,
-        Capability::BlockDevices => {
-            wit::block_devices::add_to_linker::<_, Own>(linker, |state| state)?;
+    match import {
+        Import::Mounts => wit::mounts::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::Files => wit::files::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::BlockDevices => wit::block_devices::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::Https => wit::https::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::Signing => wit::signing::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::Secrets => wit::secrets::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::SecretMounts => wit::secret_mounts::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::SecretRequests => {
+            wit::secret_requests::add_to_linker::<_, Own>(linker, |state| state)?;
         }
-        Capability::Https => wit::https::add_to_linker::<_, Own>(linker, |state| state)?,
-        Capability::Signing => wit::signing::add_to_linker::<_, Own>(linker, |state| state)?,
-        Capability::Secrets => wit::secrets::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::SecretKeys => wit::secret_keys::add_to_linker::<_, Own>(linker, |state| state)?,
+        Import::Log => wit::log::add_to_linker::<_, Own>(linker, |state| state)?,
     }
     Ok(())
 }
@@ -48,13 +54,6 @@ pub(super) fn link(linker: &mut Linker<State>, capability: Capability) -> wasmti
 /// Makes the words of `types` known.
 pub(super) fn link_types(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wit::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-}
-
-/// Makes the type of secrets known to a guest that gets none, and only imports functions that could be given one.
-pub(super) fn link_secret_type(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    let mut interface = linker.instance("drivebay:driver/secrets@0.1.0")?;
-    let secret = ResourceType::host::<wit::secrets::Secret>();
-    interface.resource("secret", secret, |_, _| Ok(()))
 }
 
 impl State {

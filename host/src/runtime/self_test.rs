@@ -15,8 +15,7 @@ use super::guest::Guest;
 use super::state::State;
 use super::{host, wasi};
 use crate::config::Limits;
-use crate::grant::Capability;
-use crate::store::{self, Description, Interfaces, Manifest, SelfTestError};
+use crate::store::{self, Description, Import, Interfaces, Manifest, SelfTestError};
 
 /// A guest that needs longer to say its name is broken. Milliseconds are usual; but a machine from which its host
 /// takes the processors counts that time as the guest's, and operators cannot set these limits.
@@ -80,8 +79,8 @@ fn link_for_description(
 ) -> wasmtime::Result<InstancePre<State>> {
     let mut linker = Linker::new(engine);
     host::link_types(&mut linker)?;
-    for capability in Capability::ALL {
-        host::link(&mut linker, capability)?;
+    for import in Import::ALL {
+        host::link(&mut linker, import)?;
     }
     if store::wants_wasi(imports) {
         wasi::link(&mut linker, engine, component)?;

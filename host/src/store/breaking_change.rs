@@ -4,7 +4,7 @@
 //! nodes of a fleet are offered the same version, and all of them decide alike, whatever runs on them. To that comes
 //! what only an earlier version did that still has volumes here, which are to be released as they were made.
 
-use super::imports::Export;
+use super::interface::Export;
 use super::manifest::{Manifest, Need, Parameter, Scope, host_word};
 
 /// In sentences for the operator, each thing once; empty where everything stays. `in_use` are the versions that journal

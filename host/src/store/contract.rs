@@ -17,7 +17,7 @@ use world::{Interface, World};
 pub(super) use error::{Complexity, ContractError};
 pub(super) use world::Structure;
 
-use super::imports::{Export, capability};
+use super::interface::{Export, Import};
 use crate::bindings::COMPONENT_TYPE;
 
 /// Compares a component with the contract; nothing of it is compiled or run.
@@ -45,9 +45,9 @@ fn first_misfit(found: &World<'_>, contract: &World<'_>) -> Option<Misfit> {
         missing(found, expected).or_else(|| differing(found, expected))
     };
     let import = |found: Interface<'_>| {
-        let import = capability(found.name)?;
+        let import = Import::parse(found.name)?;
         let mut imports = contract.imports();
-        let expected = imports.find(|expected| capability(expected.name) == Some(import))?;
+        let expected = imports.find(|expected| Import::parse(expected.name) == Some(import))?;
         unknown(found, expected).or_else(|| differing(found, expected))
     };
     let misfit = found.exports().find_map(export);

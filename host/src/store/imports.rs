@@ -1,107 +1,13 @@
-//! What a component asks for and offers, read from the names in it.
+//! What a component asks for, against what its driver may have.
 //!
 //! Imports are the request, grants are the permission: a component whose imports exceed its driver's
 //! grants is not loaded, and the message says which line would have to be added.
 
 use std::fmt;
 
+use super::interface::{Export, Import, InterfaceName, PACKAGE, VERSION};
 use crate::error::GuestText;
 use crate::grant::Capability;
-
-/// The contract's version this host speaks, and its package.
-const PACKAGE: &str = "drivebay:driver";
-const VERSION: &str = "0.1.0";
-
-/// The contract's exports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Export {
-    /// `identity`; required.
-    Identity,
-    /// `controller`
-    Controller,
-    /// `volume-listing`
-    VolumeListing,
-    /// `volume-health`
-    VolumeHealth,
-    /// `volume-health-listing`
-    VolumeHealthListing,
-    /// `capacity`
-    Capacity,
-    /// `cloning`
-    Cloning,
-    /// `attachment`
-    Attachment,
-    /// `snapshots`
-    Snapshots,
-    /// `snapshot-listing`
-    SnapshotListing,
-    /// `group-snapshots`
-    GroupSnapshots,
-    /// `expansion`
-    Expansion,
-    /// `modification`
-    Modification,
-    /// `node`
-    Node,
-    /// `attach-limit`
-    AttachLimit,
-    /// `accessibility`
-    Accessibility,
-}
-
-impl Export {
-    /// All of them.
-    pub const ALL: [Self; 16] = [
-        Self::Identity,
-        Self::Controller,
-        Self::VolumeListing,
-        Self::VolumeHealth,
-        Self::VolumeHealthListing,
-        Self::Capacity,
-        Self::Cloning,
-        Self::Attachment,
-        Self::Snapshots,
-        Self::SnapshotListing,
-        Self::GroupSnapshots,
-        Self::Expansion,
-        Self::Modification,
-        Self::Node,
-        Self::AttachLimit,
-        Self::Accessibility,
-    ];
-
-    /// The interface's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Controller => "controller",
-            Self::VolumeListing => "volume-listing",
-            Self::VolumeHealth => "volume-health",
-            Self::VolumeHealthListing => "volume-health-listing",
-            Self::Capacity => "capacity",
-            Self::Cloning => "cloning",
-            Self::Attachment => "attachment",
-            Self::Snapshots => "snapshots",
-            Self::SnapshotListing => "snapshot-listing",
-            Self::GroupSnapshots => "group-snapshots",
-            Self::Expansion => "expansion",
-            Self::Modification => "modification",
-            Self::Node => "node",
-            Self::AttachLimit => "attach-limit",
-            Self::Accessibility => "accessibility",
-        }
-    }
-
-    /// From `drivebay:driver/node@0.1.0`.
-    pub fn parse(name: &str) -> Option<Self> {
-        let interface = Name::parse(name)
-            .filter(|name| name.package == PACKAGE)?
-            .interface;
-        Self::ALL
-            .into_iter()
-            .find(|export| export.name() == interface)
-    }
-}
 
 /// Why a component cannot serve a driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,12 +60,18 @@ pub fn problems(
     exports: &[String],
     granted: &[Capability],
 ) -> Vec<ImportProblem> {
-    let mut found: Vec<ImportProblem> = imports
+    let mut found: Vec<ImportProblem> = Vec::new();
+    for problem in imports
         .iter()
-        .filter_map(|name| import_problem(name, granted))
-        .collect();
+        .flat_map(|name| import_problems(name, granted))
+    {
+        // Two interfaces may lack the same grant.
+        if !found.contains(&problem) {
+            found.push(problem);
+        }
+    }
     let other_version =
-        |name: &&String| Name::parse(name).is_some_and(|name| name.is_other_version());
+        |name: &&String| InterfaceName::parse(name).is_some_and(|name| name.is_other_version());
     found.extend(
         exports
             .iter()
@@ -188,73 +100,34 @@ pub fn in_words(problems: &[ImportProblem]) -> String {
     words.join("; ")
 }
 
-/// The capabilities among a component's imports.
-pub(crate) fn capabilities(imports: &[String]) -> impl Iterator<Item = Capability> {
-    imports.iter().filter_map(|name| capability(name))
-}
-
-/// The capability that an import asks for.
-pub(crate) fn capability(name: &str) -> Option<Capability> {
-    let name = Name::parse(name).filter(|name| name.package == PACKAGE)?;
-    Capability::from_name(name.interface)
-}
-
 /// Whether a component expects WASI; it gets an empty one.
 pub(crate) fn wants_wasi(imports: &[String]) -> bool {
     imports.iter().any(|name| name.starts_with("wasi:"))
 }
 
-fn import_problem(text: &str, granted: &[Capability]) -> Option<ImportProblem> {
-    let unknown = || {
-        Some(ImportProblem::Unknown {
-            name: GuestText::name(text),
-        })
-    };
-    let Some(name) = Name::parse(text) else {
+fn import_problems(text: &str, granted: &[Capability]) -> Vec<ImportProblem> {
+    let name = || GuestText::name(text);
+    let unknown = || vec![ImportProblem::Unknown { name: name() }];
+    let Some(parsed) = InterfaceName::parse(text) else {
         return unknown();
     };
-    if name.package.starts_with("wasi:") {
-        return None;
+    if parsed.package.starts_with("wasi:") {
+        return Vec::new();
     }
-    if name.is_other_version() {
-        return Some(ImportProblem::Version {
-            name: GuestText::name(text),
-        });
+    if parsed.is_other_version() {
+        return vec![ImportProblem::Version { name: name() }];
     }
-    if name.package != PACKAGE {
+    if parsed.package == PACKAGE && parsed.interface == "types" {
+        return Vec::new();
+    }
+    let Some(import) = Import::parse(text) else {
         return unknown();
-    }
-    match Capability::from_name(name.interface) {
-        Some(capability) if granted.contains(&capability) => None,
-        Some(capability) => Some(ImportProblem::NotGranted { capability }),
-        None if name.interface == "types" => None,
-        None => unknown(),
-    }
-}
-
-/// `package/interface@version`
-struct Name<'a> {
-    package: &'a str,
-    interface: &'a str,
-    version: &'a str,
-}
-
-impl<'a> Name<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let (package, rest) = text.split_once('/')?;
-        let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
-        Some(Self {
-            package,
-            interface,
-            version,
-        })
-    }
-
-    /// Within 0.1 a later patch may only add, and then linking itself says what is missing.
-    fn is_other_version(&self) -> bool {
-        let track = |version: &str| version.rsplit_once('.').map(|(track, _)| track.to_owned());
-        self.package == PACKAGE && track(self.version) != track(VERSION)
-    }
+    };
+    let lacking = import.needs().iter().copied();
+    let lacking = lacking.filter(|capability| !granted.contains(capability));
+    lacking
+        .map(|capability| ImportProblem::NotGranted { capability })
+        .collect()
 }
 
 #[cfg(test)]
@@ -295,6 +168,27 @@ mod tests {
                 "it imports https, which is not granted; if it may, add [grants.https.NAME] to the driver's grants file"
             ]
         );
+    }
+
+    #[test]
+    fn an_interface_that_joins_two_needs_both_grants_and_each_is_named_once() {
+        let imports = [Import::Mounts, Import::Secrets, Import::SecretMounts]
+            .map(|import| format!("drivebay:driver/{}@0.1.0", import.name()));
+        let lacking = |granted: &[Capability]| {
+            let found = problems(&imports, &texts(IDENTITY), granted).into_iter();
+            let capability = |problem| match problem {
+                ImportProblem::NotGranted { capability } => capability,
+                problem @ (ImportProblem::Version { .. }
+                | ImportProblem::Unknown { .. }
+                | ImportProblem::NoIdentity) => panic!("{problem}"),
+            };
+            found.map(capability).collect::<Vec<_>>()
+        };
+        let (mounts, secrets) = (Capability::Mounts, Capability::Secrets);
+        assert_eq!(lacking(NOTHING), [mounts, secrets]);
+        assert_eq!(lacking(&[mounts]), [secrets]);
+        assert_eq!(lacking(&[secrets]), [mounts]);
+        assert_eq!(lacking(&[mounts, secrets]), []);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::imports::Export;
+use super::interface::{Export, Import};
 use crate::error::GuestText;
 
 /// Words that the host acts on by itself, in the volumes of every driver. A guest may know them too; it
@@ -46,9 +46,14 @@ impl Manifest {
         self.exported().any(|exported| exported == export)
     }
 
-    /// Whether the component asks for that interface of ours.
-    pub fn imports(&self, capability: crate::grant::Capability) -> bool {
-        super::imports::capabilities(&self.imports).any(|import| import == capability)
+    /// Those interfaces of ours that the component asks for.
+    pub fn imported(&self) -> impl Iterator<Item = Import> {
+        self.imports.iter().filter_map(|name| Import::parse(name))
+    }
+
+    /// Whether the component asks for that interface.
+    pub fn imports(&self, import: Import) -> bool {
+        self.imported().any(|imported| imported == import)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Calls of the appliance's API: who asks is a secret, and never seen here.
 
 use drivebay_guest::encode::hex;
-use drivebay_guest::https::{self, BasicAuthentication, Request, Response, SecretHeader, User};
+use drivebay_guest::https::{Request, Response, open_endpoint};
+use drivebay_guest::secret_keys;
+use drivebay_guest::secret_requests::{self, BasicAuthentication, SecretHeader, User};
 use drivebay_guest::secrets::open_secret;
-use drivebay_guest::signing;
 use drivebay_guest::types::Error;
 
 const ENDPOINT: &str = "appliance";
@@ -26,7 +27,7 @@ pub(crate) fn as_administrator(request: &Request) -> Result<Response, Error> {
         user: User::Secret(&username),
         password: &password,
     };
-    https::open_endpoint(ENDPOINT)?.send_with_secrets(request, &[], Some(&basic))
+    secret_requests::send(&open_endpoint(ENDPOINT)?, request, &[], Some(&basic))
 }
 
 /// As somebody of that name, whose password alone is in the Secret.
@@ -36,7 +37,7 @@ pub(crate) fn as_user(name: &str, request: &Request) -> Result<Response, Error> 
         user: User::Name(name.into()),
         password: &password,
     };
-    https::open_endpoint(ENDPOINT)?.send_with_secrets(request, &[], Some(&basic))
+    secret_requests::send(&open_endpoint(ENDPOINT)?, request, &[], Some(&basic))
 }
 
 /// With a token in a header.
@@ -47,19 +48,19 @@ pub(crate) fn with_token(request: &Request) -> Result<Response, Error> {
         prefix: "Bearer ".into(),
         secret: &token,
     };
-    https::open_endpoint(ENDPOINT)?.send_with_secrets(request, &[header], None)
+    secret_requests::send(&open_endpoint(ENDPOINT)?, request, &[header], None)
 }
 
 /// Signed with the key of the volume's account.
 pub(crate) fn signed(account: &str, mut request: Request) -> Result<Response, Error> {
-    let key = signing::open_secret_key(account, &open_secret("key")?, None)?;
+    let key = secret_keys::open_key(account, &open_secret("key")?, None)?;
     let text = format!("{} {}", request.method, request.path);
     let signature = hex(&key.sign("hmac-sha256", text.as_bytes())?);
     let authorization = format!("HMAC-SHA256 account={}, signature={signature}", key.id()?);
     request
         .headers
         .push(("authorization".into(), authorization));
-    https::open_endpoint(ENDPOINT)?.send(&request)
+    open_endpoint(ENDPOINT)?.send(&request)
 }
 
 /// The answer's text, or what its status means.

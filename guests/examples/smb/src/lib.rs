@@ -10,6 +10,7 @@ use drivebay_guest::exports::node::{self, Health, NodeInfo, StageRequest};
 use drivebay_guest::mounts::Target;
 use drivebay_guest::parameters::described;
 use drivebay_guest::prelude::*;
+use drivebay_guest::secret_mounts::mount_remote;
 use drivebay_guest::secrets::open_secret;
 use drivebay_guest::volume::filesystem;
 
@@ -42,7 +43,7 @@ impl node::Guest for Smb {
             ("username".into(), &username),
             ("password".into(), &password),
         ];
-        target.mount_remote_with_secrets(&source, &options, &secrets)
+        mount_remote(target, &source, &options, &secrets)
     }
 
     fn get_health(_: Volume) -> Result<Health, Error> {

@@ -24,6 +24,7 @@ pub(in crate::broker) fn samples() -> Vec<Ask> {
     samples.extend(block_devices());
     samples.extend(https());
     samples.extend(signing());
+    samples.extend(with_secrets());
     samples.push(SecretsAsk::OpenSecret { name: text() }.into());
     samples.push(
         LogAsk::Write {
@@ -67,23 +68,20 @@ fn secret_options() -> Vec<SecretOption> {
     vec![(text(), SECRET)]
 }
 
-fn mounts() -> Vec<Ask> {
-    let source = || RemoteSource {
+fn source() -> RemoteSource {
+    RemoteSource {
         fs_type: "nfs".into(),
         server: text(),
         path: "/a".into(),
-    };
+    }
+}
+
+fn mounts() -> Vec<Ask> {
     let asks = [
         MountsAsk::MountRemote {
             target: TARGET,
             source: source(),
             options: options(),
-        },
-        MountsAsk::MountRemoteWithSecrets {
-            target: TARGET,
-            source: source(),
-            options: options(),
-            secret_options: secret_options(),
         },
         MountsAsk::Bind {
             target: TARGET,
@@ -94,11 +92,6 @@ fn mounts() -> Vec<Ask> {
         MountsAsk::OpenRemote {
             source: source(),
             options: options(),
-        },
-        MountsAsk::OpenRemoteWithSecrets {
-            source: source(),
-            options: options(),
-            secret_options: secret_options(),
         },
     ];
     asks.map(Ask::from).into()
@@ -206,16 +199,19 @@ fn block_devices() -> Vec<Ask> {
     asks.map(Ask::from).into()
 }
 
-fn https() -> Vec<Ask> {
-    let endpoint = ENDPOINT;
+fn request() -> Request {
     let pairs = || Private(vec![(text(), text())]);
-    let request = || Request {
+    Request {
         method: "POST".into(),
         path: "/".into(),
         query: pairs(),
         headers: pairs(),
         body: bytes(),
-    };
+    }
+}
+
+fn https() -> Vec<Ask> {
+    let endpoint = ENDPOINT;
     let asks = [
         HttpsAsk::Authority { endpoint },
         HttpsAsk::Region { endpoint },
@@ -223,27 +219,10 @@ fn https() -> Vec<Ask> {
             endpoint,
             request: request(),
         },
-        HttpsAsk::SendWithSecrets {
-            endpoint,
-            request: request(),
-            headers: vec![SecretHeader {
-                name: text(),
-                prefix: text(),
-                secret: SECRET,
-            }],
-            basic: Some(basic(User::Name(text()))),
-        },
         HttpsAsk::OpenEndpoint { name: text() },
         HttpsAsk::Sleep { milliseconds: 1 },
     ];
     asks.map(Ask::from).into()
-}
-
-fn basic(user: User) -> BasicAuthentication {
-    BasicAuthentication {
-        user,
-        password: SECRET,
-    }
 }
 
 fn signing() -> Vec<Ask> {
@@ -257,16 +236,52 @@ fn signing() -> Vec<Ask> {
             message: bytes(),
         },
         SigningAsk::OpenKey { name: text() },
-        SigningAsk::OpenSecretKey {
-            id: text(),
-            secret: SECRET,
-            session_token: Some(SECRET),
-        },
         SigningAsk::NowSeconds {},
         SigningAsk::Nonce {},
         SigningAsk::Sha256 { message: bytes() },
     ];
     asks.map(Ask::from).into()
+}
+
+fn with_secrets() -> Vec<Ask> {
+    let mounts = [
+        SecretMountsAsk::MountRemote {
+            target: TARGET,
+            source: source(),
+            options: options(),
+            secret_options: secret_options(),
+        },
+        SecretMountsAsk::OpenRemote {
+            source: source(),
+            options: options(),
+            secret_options: secret_options(),
+        },
+    ];
+    let send = SecretRequestsAsk::Send {
+        endpoint: ENDPOINT,
+        request: request(),
+        headers: vec![SecretHeader {
+            name: text(),
+            prefix: text(),
+            secret: SECRET,
+        }],
+        basic: Some(basic(User::Name(text()))),
+    };
+    let open = SecretKeysAsk::OpenKey {
+        id: text(),
+        secret: SECRET,
+        session_token: Some(SECRET),
+    };
+    let mut asks: Vec<Ask> = mounts.map(Ask::from).into();
+    asks.extend([send.into(), open.into()]);
+    asks
+}
+
+fn basic(user: User) -> BasicAuthentication {
+    BasicAuthentication {
+        user,
+        password: SECRET,
+    }
 }
 
 /// One answer of each kind.
@@ -469,12 +484,14 @@ fn the_contracts_imports_and_the_questions_are_the_same() {
     assert!(functions.len() > 30, "found {functions:?}");
     assert_eq!(asked(), functions);
     assert_eq!(cases::<Handle>(), resources);
-    let by_interface: [(&str, BTreeSet<String>); 6] = [
+    let by_interface: [(&str, BTreeSet<String>); 8] = [
         ("mounts", cases::<MountsAsk>()),
         ("files", cases::<FilesAsk>()),
         ("block-devices", cases::<BlockDevicesAsk>()),
         ("https", cases::<HttpsAsk>()),
         ("signing", cases::<SigningAsk>()),
+        ("secrets", cases::<SecretsAsk>()),
+        ("secret-mounts", cases::<SecretMountsAsk>()),
         ("log", cases::<LogAsk>()),
     ];
     for (interface, cases) in by_interface {

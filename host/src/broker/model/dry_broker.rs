@@ -56,6 +56,9 @@ impl DryBroker {
             | Ask::Https(_)
             | Ask::Signing(_)
             | Ask::Secrets(_)
+            | Ask::SecretMounts(_)
+            | Ask::SecretRequests(_)
+            | Ask::SecretKeys(_)
             | Ask::Log(_)
             | Ask::Drop(_) => {}
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::state::Model;
 use crate::broker::ask::{
-    Ask, BasicAuthentication, BlockDevicesAsk, HttpsAsk, MountOption, MountsAsk, RemoteSource,
-    SecretHeader, SecretOption, SecretsAsk, SigningAsk, User,
+    Ask, BlockDevicesAsk, HttpsAsk, MountOption, MountsAsk, RemoteSource, SecretKeysAsk,
+    SecretMountsAsk, SecretRequestsAsk, SecretsAsk, SigningAsk, User,
 };
-use crate::broker::handle::{EndpointHandle, SecretHandle};
+use crate::broker::handle::SecretHandle;
 use crate::broker::worker_broker::WorkerBroker;
 use crate::error::is_harmful;
 use crate::grant::{
@@ -38,6 +38,9 @@ pub(super) fn grant(broker: &mut WorkerBroker, model: &Model, ask: &Ask) {
         Ask::Secrets(SecretsAsk::OpenSecret { name }) => {
             secret(&mut broker.grants, name);
         }
+        Ask::SecretMounts(ask) => secret_mounts(broker, ask),
+        Ask::SecretRequests(ask) => secret_requests(broker, ask),
+        Ask::SecretKeys(ask) => secret_keys(broker, ask),
         Ask::Log(_) | Ask::Drop(_) => {}
     }
 }
@@ -49,26 +52,33 @@ fn mounts(broker: &mut WorkerBroker, model: &Model, ask: &MountsAsk) {
             source, options, ..
         }
         | MountsAsk::OpenRemote { source, options } => remote(grant, source, options),
-        MountsAsk::MountRemoteWithSecrets {
-            source,
-            options,
-            secret_options,
-            ..
-        }
-        | MountsAsk::OpenRemoteWithSecrets {
-            source,
-            options,
-            secret_options,
-        } => {
-            remote(grant, source, options);
-            with_secrets(broker, secret_options);
-        }
         MountsAsk::OpenDirectory { name } if is_nameable(name) => {
             let path = model.directory(name);
             grant.directories.insert(name.clone(), path);
         }
         // A name that no operator would write down is granted by none.
         MountsAsk::OpenDirectory { .. } | MountsAsk::Bind { .. } => {}
+    }
+}
+
+fn secret_mounts(broker: &mut WorkerBroker, ask: &SecretMountsAsk) {
+    let (SecretMountsAsk::MountRemote {
+        source,
+        options,
+        secret_options,
+        ..
+    }
+    | SecretMountsAsk::OpenRemote {
+        source,
+        options,
+        secret_options,
+    }) = ask;
+    let grant = broker.grants.mounts.get_or_insert_default();
+    remote(grant, source, options);
+    for (option, handle) in secret_options {
+        if let Some(grant) = secret_of(broker, *handle) {
+            add(&mut grant.mount_options, option.clone());
+        }
     }
 }
 
@@ -96,14 +106,6 @@ fn option(granted: &mut GrantedOptions, name: &str) {
         .any(|it| it.name() == name && it.value().is_none());
     let option = name.parse::<GrantedOption>().ok().filter(|_| !is_known);
     *granted = granted.iter().cloned().chain(option).collect();
-}
-
-fn with_secrets(broker: &mut WorkerBroker, options: &[SecretOption]) {
-    for (option, handle) in options {
-        if let Some(grant) = secret_of(broker, *handle) {
-            add(&mut grant.mount_options, option.clone());
-        }
-    }
 }
 
 /// Devices have names of the model's, which any grant fits.
@@ -140,12 +142,6 @@ fn https(broker: &mut WorkerBroker, ask: &HttpsAsk) {
                 broker.grants.https.insert(name.clone(), grant);
             }
         }
-        HttpsAsk::SendWithSecrets {
-            endpoint,
-            headers,
-            basic,
-            ..
-        } => send_with_secrets(broker, *endpoint, headers, basic.as_ref()),
         HttpsAsk::Authority { .. }
         | HttpsAsk::Region { .. }
         | HttpsAsk::Send { .. }
@@ -153,13 +149,14 @@ fn https(broker: &mut WorkerBroker, ask: &HttpsAsk) {
     }
 }
 
-fn send_with_secrets(
-    broker: &mut WorkerBroker,
-    endpoint: EndpointHandle,
-    headers: &[SecretHeader],
-    basic: Option<&BasicAuthentication>,
-) {
-    let Ok(endpoint) = broker.held.endpoint(endpoint).cloned() else {
+fn secret_requests(broker: &mut WorkerBroker, ask: &SecretRequestsAsk) {
+    let SecretRequestsAsk::Send {
+        endpoint,
+        headers,
+        basic,
+        ..
+    } = ask;
+    let Ok(endpoint) = broker.held.endpoint(*endpoint).cloned() else {
         return;
     };
     for header in headers {
@@ -168,11 +165,11 @@ fn send_with_secrets(
             add(&mut grant.endpoints, endpoint.clone());
         }
     }
-    let user = basic.and_then(|basic| match basic.user {
+    let user = basic.as_ref().and_then(|basic| match basic.user {
         User::Name(_) => None,
         User::Secret(secret) => Some(secret),
     });
-    let password = basic.map(|basic| basic.password);
+    let password = basic.as_ref().map(|basic| basic.password);
     for handle in user.into_iter().chain(password) {
         if let Some(grant) = secret_of(broker, handle) {
             grant.basic_authentication = BasicPart::ALL.to_vec();
@@ -220,23 +217,25 @@ fn signing(broker: &mut WorkerBroker, ask: &SigningAsk) {
             };
             broker.grants.signing.insert(name.clone(), grant);
         }
-        SigningAsk::OpenSecretKey {
-            secret,
-            session_token,
-            ..
-        } => {
-            for handle in [Some(*secret), *session_token].into_iter().flatten() {
-                if let Some(grant) = secret_of(broker, handle) {
-                    grant.signing = SigningUse::ALL.to_vec();
-                }
-            }
-        }
         SigningAsk::Id { .. }
         | SigningAsk::SessionToken { .. }
         | SigningAsk::Sign { .. }
         | SigningAsk::NowSeconds {}
         | SigningAsk::Nonce {}
         | SigningAsk::Sha256 { .. } => {}
+    }
+}
+
+fn secret_keys(broker: &mut WorkerBroker, ask: &SecretKeysAsk) {
+    let SecretKeysAsk::OpenKey {
+        secret,
+        session_token,
+        ..
+    } = ask;
+    for handle in [Some(*secret), *session_token].into_iter().flatten() {
+        if let Some(grant) = secret_of(broker, handle) {
+            grant.signing = SigningUse::ALL.to_vec();
+        }
     }
 }
 

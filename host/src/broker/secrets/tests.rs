@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use super::*;
 use crate::broker::answer::Response;
 use crate::broker::ask::{
-    BasicAuthentication, HttpsAsk, MountOption, MountsAsk, RemoteSource, Request, SecretHeader,
-    SigningAsk, User,
+    BasicAuthentication, HttpsAsk, MountOption, RemoteSource, Request, SecretHeader, SecretKeysAsk,
+    SecretMountsAsk, SecretRequestsAsk, SigningAsk, User,
 };
 use crate::broker::fake_worker::{FakeWorker, ask, endpoint, refused};
 use crate::broker::handle::{SecretHandle, SigningKeyHandle, TargetHandle};
@@ -110,7 +110,7 @@ impl Call {
             .iter()
             .map(|(option, secret)| ((*option).to_owned(), self.secret(secret)))
             .collect();
-        let mount = MountsAsk::MountRemoteWithSecrets {
+        let mount = SecretMountsAsk::MountRemote {
             target: self.target(),
             source: share(),
             options,
@@ -145,7 +145,7 @@ impl Call {
             headers: Private(vec![("x-own".into(), "b".into())]),
             body: Private(Vec::new()),
         };
-        let send = HttpsAsk::SendWithSecrets {
+        let send = SecretRequestsAsk::Send {
             endpoint,
             request,
             headers,
@@ -158,7 +158,7 @@ impl Call {
     }
 
     fn key(&mut self, secret: &str, token: &str) -> Result<SigningKeyHandle, Told> {
-        let open = SigningAsk::OpenSecretKey {
+        let open = SecretKeysAsk::OpenKey {
             id: "AK1".into(),
             secret: self.secret(secret),
             session_token: Some(self.secret(token)),
@@ -217,7 +217,7 @@ fn a_mount_has_the_secret_as_the_value_of_a_granted_option() {
         .expect("mounted");
     let mounted = format!("MOUNT cifs //192.0.2.1/share/a\npassword={VALUE}");
     assert_eq!(call.worker.asked(), std::slice::from_ref(&mounted));
-    let open = MountsAsk::OpenRemoteWithSecrets {
+    let open = SecretMountsAsk::OpenRemote {
         source: share(),
         options: Vec::new(),
         secret_options: vec![("password".to_owned(), call.secret("password"))],

@@ -56,6 +56,20 @@ impl Key {
         }
     }
 
+    /// One that a call brought, good for as long as that.
+    pub(in crate::broker) fn of_call(
+        id: String,
+        secret: Secret,
+        session_token: Option<Secret>,
+    ) -> Self {
+        Self {
+            id,
+            secret,
+            session_token,
+            expires: None,
+        }
+    }
+
     /// Seconds it is still good for.
     pub(super) fn left(&self, now: u64) -> u64 {
         self.expires

@@ -93,16 +93,16 @@ signing = ["hmac-sha256"]
 mod tests {
     use drivebay::config::parse_driver;
     use drivebay::error::GuestText;
-    use drivebay::store::Description;
+    use drivebay::store::{Description, Import};
 
     use super::*;
 
-    fn manifest(imports: impl Iterator<Item = Capability>) -> Manifest {
+    fn manifest(imports: impl Iterator<Item = Import>) -> Manifest {
         Manifest {
             component_sha256: String::new(),
             code_sha256: String::new(),
             imports: imports
-                .map(|capability| format!("drivebay:driver/{}@0.1.0", capability.name()))
+                .map(|import| format!("drivebay:driver/{}@0.1.0", import.name()))
                 .collect(),
             exports: vec!["drivebay:driver/identity@0.1.0".to_owned()],
             description: Description {
@@ -116,11 +116,8 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_a_drivers_file_that_grants_what_the_component_imports() {
-        let each = Capability::ALL.map(|capability| vec![capability]);
-        for wanted in each
-            .into_iter()
-            .chain([Capability::ALL.to_vec(), Vec::new()])
-        {
+        let each = Import::ALL.map(|import| vec![import]);
+        for wanted in each.into_iter().chain([Import::ALL.to_vec(), Vec::new()]) {
             let manifest = manifest(wanted.into_iter());
             let text = driver_file(Path::new("/tmp/shelf.wasm"), &manifest);
             let driver = parse_driver(Path::new("/etc/drivebay/drivers.d/shelf.toml"), &text)

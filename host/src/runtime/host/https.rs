@@ -3,10 +3,8 @@
 use wasmtime::component::Resource;
 
 use super::Answered;
-use crate::bindings::drivebay::driver::https::{
-    BasicAuthentication, Endpoint, Host, HostEndpoint, Request, Response, SecretHeader, User,
-};
-use crate::broker::{self, EndpointHandle, HttpsAsk, Private, SecretHandle};
+use crate::bindings::drivebay::driver::https::{Endpoint, Host, HostEndpoint, Request, Response};
+use crate::broker::{self, Ask, EndpointHandle, HttpsAsk, Private};
 use crate::runtime::state::State;
 
 impl Host for State {
@@ -20,7 +18,7 @@ impl Host for State {
     }
 }
 
-fn handle(endpoint: &Resource<Endpoint>) -> EndpointHandle {
+pub(super) fn handle(endpoint: &Resource<Endpoint>) -> EndpointHandle {
     EndpointHandle(endpoint.rep())
 }
 
@@ -40,28 +38,13 @@ impl HostEndpoint for State {
         self.receive(HttpsAsk::Send { endpoint, request })
     }
 
-    fn send_with_secrets(
-        &mut self,
-        it: Resource<Endpoint>,
-        request: Request,
-        headers: Vec<SecretHeader>,
-        basic: Option<BasicAuthentication>,
-    ) -> Answered<Response> {
-        self.receive(HttpsAsk::SendWithSecrets {
-            endpoint: handle(&it),
-            request: plain(request),
-            headers: headers.into_iter().map(plain_header).collect(),
-            basic: basic.map(plain_basic),
-        })
-    }
-
     fn drop(&mut self, it: Resource<Endpoint>) -> wasmtime::Result<()> {
         self.give_back(handle(&it))
     }
 }
 
 impl State {
-    fn receive(&mut self, ask: HttpsAsk) -> Answered<Response> {
+    pub(super) fn receive(&mut self, ask: impl Into<Ask>) -> Answered<Response> {
         let response = self.ask(ask, super::read!(Response))?;
         Ok(response.map(|response| Response {
             status: response.status,
@@ -71,25 +54,7 @@ impl State {
     }
 }
 
-fn plain_header(header: SecretHeader) -> broker::SecretHeader {
-    broker::SecretHeader {
-        name: header.name,
-        prefix: header.prefix,
-        secret: SecretHandle(header.secret.rep()),
-    }
-}
-
-fn plain_basic(basic: BasicAuthentication) -> broker::BasicAuthentication {
-    broker::BasicAuthentication {
-        user: match basic.user {
-            User::Name(name) => broker::User::Name(name),
-            User::Secret(secret) => broker::User::Secret(SecretHandle(secret.rep())),
-        },
-        password: SecretHandle(basic.password.rep()),
-    }
-}
-
-fn plain(request: Request) -> broker::Request {
+pub(super) fn plain(request: Request) -> broker::Request {
     broker::Request {
         method: request.method,
         path: request.path,

@@ -4,14 +4,14 @@ use wasmtime::component::Resource;
 
 use super::Answered;
 use crate::bindings::drivebay::driver::mounts::{
-    Directory, Host, HostTarget, MountOption, RemoteSource, Secret, Target,
+    Directory, Host, HostTarget, MountOption, RemoteSource, Target,
 };
-use crate::broker::{self, DirectoryHandle, MountsAsk, SecretHandle, SecretOption, TargetHandle};
+use crate::broker::{self, Ask, DirectoryHandle, MountsAsk, TargetHandle};
 use crate::runtime::state::State;
 
 impl Host for State {
     fn open_directory(&mut self, name: String) -> Answered<Resource<Directory>> {
-        self.open(MountsAsk::OpenDirectory { name })
+        self.open_directory_by(MountsAsk::OpenDirectory { name })
     }
 
     fn open_remote(
@@ -20,25 +20,15 @@ impl Host for State {
         options: Vec<MountOption>,
     ) -> Answered<Resource<Directory>> {
         let source = plain(source);
-        self.open(MountsAsk::OpenRemote { source, options })
-    }
-
-    fn open_remote_with_secrets(
-        &mut self,
-        source: RemoteSource,
-        options: Vec<MountOption>,
-        secret_options: Vec<(String, Resource<Secret>)>,
-    ) -> Answered<Resource<Directory>> {
-        self.open(MountsAsk::OpenRemoteWithSecrets {
-            source: plain(source),
-            options,
-            secret_options: numbers(secret_options),
-        })
+        self.open_directory_by(MountsAsk::OpenRemote { source, options })
     }
 }
 
 impl State {
-    fn open(&mut self, ask: MountsAsk) -> Answered<Resource<Directory>> {
+    pub(super) fn open_directory_by(
+        &mut self,
+        ask: impl Into<Ask>,
+    ) -> Answered<Resource<Directory>> {
         let directory = self.ask(ask, super::read!(Directory))?;
         Ok(directory.map(|directory| Resource::new_own(directory.0)))
     }
@@ -55,21 +45,6 @@ impl HostTarget for State {
             target: TargetHandle(target.rep()),
             source: plain(source),
             options,
-        })
-    }
-
-    fn mount_remote_with_secrets(
-        &mut self,
-        target: Resource<Target>,
-        source: RemoteSource,
-        options: Vec<MountOption>,
-        secret_options: Vec<(String, Resource<Secret>)>,
-    ) -> Answered<()> {
-        self.ask_to(MountsAsk::MountRemoteWithSecrets {
-            target: TargetHandle(target.rep()),
-            source: plain(source),
-            options,
-            secret_options: numbers(secret_options),
         })
     }
 
@@ -91,14 +66,7 @@ impl HostTarget for State {
     }
 }
 
-fn numbers(options: Vec<(String, Resource<Secret>)>) -> Vec<SecretOption> {
-    let options = options.into_iter();
-    options
-        .map(|(name, secret)| (name, SecretHandle(secret.rep())))
-        .collect()
-}
-
-fn plain(source: RemoteSource) -> broker::RemoteSource {
+pub(super) fn plain(source: RemoteSource) -> broker::RemoteSource {
     broker::RemoteSource {
         fs_type: source.fs_type,
         server: source.server,

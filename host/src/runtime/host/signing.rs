@@ -3,28 +3,13 @@
 use wasmtime::component::Resource;
 
 use super::Answered;
-use crate::bindings::drivebay::driver::signing::{
-    Algorithm, Host, HostSigningKey, Secret, SigningKey,
-};
-use crate::broker::{Private, SecretHandle, SigningAsk, SigningKeyHandle};
+use crate::bindings::drivebay::driver::signing::{Algorithm, Host, HostSigningKey, SigningKey};
+use crate::broker::{Ask, Private, SigningAsk, SigningKeyHandle};
 use crate::runtime::state::State;
 
 impl Host for State {
     fn open_key(&mut self, name: String) -> Answered<Resource<SigningKey>> {
         self.open_signing_key(SigningAsk::OpenKey { name })
-    }
-
-    fn open_secret_key(
-        &mut self,
-        id: String,
-        secret: Resource<Secret>,
-        session_token: Option<Resource<Secret>>,
-    ) -> Answered<Resource<SigningKey>> {
-        self.open_signing_key(SigningAsk::OpenSecretKey {
-            id,
-            secret: SecretHandle(secret.rep()),
-            session_token: session_token.map(|token| SecretHandle(token.rep())),
-        })
     }
 
     fn now_seconds(&mut self) -> wasmtime::Result<u64> {
@@ -44,7 +29,10 @@ impl Host for State {
 }
 
 impl State {
-    fn open_signing_key(&mut self, ask: SigningAsk) -> Answered<Resource<SigningKey>> {
+    pub(super) fn open_signing_key(
+        &mut self,
+        ask: impl Into<Ask>,
+    ) -> Answered<Resource<SigningKey>> {
         let key = self.ask(ask, super::read!(SigningKey))?;
         Ok(key.map(|key| Resource::new_own(key.0)))
     }

@@ -65,7 +65,7 @@ fn examine(
 fn check(component: &[u8]) -> Result<Interfaces, Refusal> {
     let structure = Structure::read(component)?;
     let interfaces = Interfaces {
-        imports: structure.asked(),
+        imports: structure.imports.clone(),
         exports: structure.exports.clone(),
     };
     refuse_misfits(&interfaces)?;

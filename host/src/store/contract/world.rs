@@ -12,8 +12,6 @@ use super::error::{Complexity, ContractError};
 use super::instances::Instances;
 use super::shape::{Resources, Signature};
 use super::type_size::Expansion;
-use crate::grant::Capability;
-use crate::store::imports::capability;
 
 /// Parts that the types of a component may have in all, each counted wherever it is used.
 const MAX_PARTS: u64 = 200_000;
@@ -69,23 +67,6 @@ impl Structure {
         let there =
             |(name, item): (&String, Option<&'_ ComponentItem>)| Some((name.clone(), item?.ty));
         World::new(types, imports.filter_map(there), exports.filter_map(there))
-    }
-
-    /// Its imports, without secrets where it takes their type alone: whoever imports a function that can be given one
-    /// does, and asks for none by that.
-    pub(in crate::store) fn asked(&self) -> Vec<String> {
-        let world = self.component();
-        let is_a_type_alone = |name: &str| {
-            capability(name) == Some(Capability::Secrets)
-                && world
-                    .imports()
-                    .any(|import| import.name == name && import.functions().next().is_none())
-        };
-        let asked = self
-            .imports
-            .iter()
-            .filter(|name| !is_a_type_alone(name.as_str()));
-        asked.cloned().collect()
     }
 
     /// The world that it is the encoding of: the type of a component, which is all that another one exports, whose type

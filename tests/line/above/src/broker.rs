@@ -12,7 +12,8 @@ mod private;
 pub(crate) use answer::{Answer, DeviceContent, Response, Told};
 pub(crate) use ask::{
     Ask, BasicAuthentication, BlockDevicesAsk, FilesAsk, HttpsAsk, Identity, Level, LogAsk,
-    MountsAsk, RemoteSource, Request, SecretHeader, SecretOption, SecretsAsk, SigningAsk, User,
+    MountsAsk, RemoteSource, Request, SecretHeader, SecretKeysAsk, SecretMountsAsk, SecretOption,
+    SecretRequestsAsk, SecretsAsk, SigningAsk, User,
 };
 pub(crate) use guest_memory::{CallMemory, NoMemory};
 pub(crate) use handle::{
