@@ -1,5 +1,6 @@
-//! Hands the target's architecture to the code, for the name of compiled components, and turns the
-//! transcribed messages of CSI and of kubelet's plugin registration into Rust.
+//! Hands the target's architecture to the code, for the name of compiled components, turns the transcribed
+//! messages of CSI and of kubelet's plugin registration into Rust, and lists the files of which `drivebay new` makes
+//! skeletons.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -7,7 +8,59 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rustc-env=DRIVEBAY_TARGET_ARCH={arch}");
     #[cfg(feature = "csi")]
     csi::generate()?;
+    #[cfg(feature = "compiler")]
+    skeletons::list()?;
     Ok(())
+}
+
+/// Listed by their names alone: what is in them the compiler reads, and only where `drivebay` includes the list.
+#[cfg(feature = "compiler")]
+mod skeletons {
+    use std::fmt::Write;
+    use std::fs;
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    /// What they are called in the list, and where they lie beside the host.
+    const ROOTS: [(&str, &str); 5] = [
+        ("templates", "../guests/templates"),
+        ("sdk", "../guests/sdk"),
+        ("wit", "../wit"),
+        ("Cargo.lock", "../guests/Cargo.lock"),
+        ("LICENSE", "../LICENSE"),
+    ];
+
+    /// What a build leaves behind, where somebody tried one in its place.
+    const BUILT: [&str; 5] = [".tools", "__pycache__", "node_modules", "target", "try"];
+
+    pub(super) fn list() -> io::Result<()> {
+        let mut list = String::from("&[\n");
+        for (name, path) in ROOTS {
+            println!("cargo::rerun-if-changed={path}");
+            add(&mut list, name, &fs::canonicalize(path)?)?;
+        }
+        list.push(']');
+        let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+        fs::write(out.join("skeletons.rs"), list)
+    }
+
+    /// In the order of their names, so that the same files make the same program.
+    fn add(list: &mut String, name: &str, path: &Path) -> io::Result<()> {
+        if !path.is_dir() {
+            return writeln!(list, "    ({name:?}, include_str!({path:?})),")
+                .map_err(io::Error::other);
+        }
+        let entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+        let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+        paths.sort();
+        for path in paths {
+            let own = path.file_name().unwrap_or_default().to_string_lossy();
+            if !BUILT.contains(&&*own) {
+                add(list, &format!("{name}/{own}"), &path)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// No protoc: the machine that builds this needs a Rust toolchain and nothing else.

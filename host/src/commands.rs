@@ -11,6 +11,7 @@ mod health;
 mod inspect;
 mod install;
 mod json_output;
+mod new;
 mod rollback;
 mod run;
 mod serve;
@@ -95,6 +96,8 @@ enum Command {
     Activate(activate::Activate),
     /// Let the version of a driver's component serve again that did before
     Rollback(rollback::Rollback),
+    /// Make the skeleton of a backend, in one of five languages
+    New(new::New),
     /// Show which versions serve each driver, and what each `drivebay serve` on this machine has done
     Status(status::Status),
 }
@@ -137,6 +140,7 @@ impl Command {
             Self::Health(command) => command.run(),
             Self::Activate(command) => command.run(paths),
             Self::Rollback(command) => command.run(paths),
+            Self::New(command) => command.run(),
             Self::Status(command) => command.run(paths),
         }
     }

@@ -32,9 +32,7 @@ pub use limits::Limits;
 pub use named_files::{Holds, NamedFile};
 #[cfg(feature = "compiler")]
 pub use node_copy::{Copied, KeyFiles, NodeCopy};
-pub use paths::Paths;
-#[cfg(feature = "compiler")]
-pub(crate) use paths::is_plain_name;
+pub use paths::{Paths, is_plain_name};
 #[cfg(feature = "compiler")]
 pub use public_key::PublicKey;
 pub use public_key::PublicKeyFile;

@@ -17,6 +17,7 @@ mod dry_run;
 mod dry_run_disks;
 mod install;
 mod later_state;
+mod new;
 mod node_config;
 mod rollback;
 mod run;

@@ -195,7 +195,7 @@ impl Paths {
 }
 
 /// A name that can stand in a path: what Kubernetes accepts in a driver's name, and no leading dot.
-pub(crate) fn is_plain_name(name: &str) -> bool {
+pub fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
 }

@@ -37,6 +37,8 @@ pub(crate) enum Part {
     Go,
     /// Alibaba Cloud's SDKs for Python, Node and Go
     Sdks,
+    /// What backends in other languages are built with
+    Authors,
     /// gRPC for Python, a caller of the CSI socket
     Grpc,
     /// The checker of dependencies
@@ -80,7 +82,8 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
         .copied()
         .collect();
     let mut missing = packages::missing(&wanted)?;
-    if parts.contains(&Part::Sdks) {
+    let needs_node = parts.contains(&Part::Sdks) || parts.contains(&Part::Authors);
+    if needs_node {
         missing.extend(sdks::missing_packages());
     }
     if parts.contains(&Part::Grpc) {
@@ -129,7 +132,9 @@ impl Part {
     /// Packages to install; none of them starts anything.
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Build | Self::Go | Self::Grpc | Self::Deny | Self::Promtool => &[],
+            Self::Authors | Self::Build | Self::Go | Self::Grpc | Self::Deny | Self::Promtool => {
+                &[]
+            }
             Self::Image => &["zstd"],
             // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
             Self::Vm => &["qemu-system-x86", "util-linux"],

@@ -16,6 +16,7 @@ use crate::build;
 use crate::cluster;
 use crate::emulator;
 use crate::golang;
+use crate::guests::Compiler;
 use crate::image;
 use crate::process::{self, Echo, command};
 use crate::sdks::CLIENTS;
@@ -38,6 +39,7 @@ pub(super) const BUILD_CLUSTER: &str = "build-cluster";
 
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const ALONE: &str = "alone";
+const AUTHORS: &str = "authors";
 pub(super) const CLUSTER: &str = "cluster";
 /// Those of [`CLUSTER`] that come after its others.
 const LEFTOVERS: &str = "leftovers::";
@@ -62,7 +64,7 @@ pub(super) struct Step {
 
 /// All steps, in the order in which they begin, as far as what they need and claim lets them. The VM is the longest
 /// of those that need what is built, so it comes before those that run beside it.
-pub(super) const STEPS: [Step; 19] = [
+pub(super) const STEPS: [Step; 20] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
@@ -167,6 +169,13 @@ pub(super) const STEPS: [Step; 19] = [
         needs: &[BUILD, BUILD_TESTS],
         claims: &[Claim::Kernel],
         check: swap,
+    },
+    Step {
+        name: AUTHORS,
+        about: "skeletons of backends, by the guide's commands and with their toolchains",
+        needs: &[BUILD, BUILD_TESTS],
+        claims: &[Claim::Guests, Claim::Kernel],
+        check: authors,
     },
     Step {
         name: "sdks",
@@ -282,7 +291,7 @@ fn outside(workspace: &Workspace) -> Result<Counts> {
     build_emulator(workspace)?;
     build_callers(workspace)?;
     let of_others = |program: &Program| {
-        [ALONE, CLUSTER, IMAGE, KUBELET, SWAP, VM].contains(&program.name.as_str())
+        [ALONE, AUTHORS, CLUSTER, IMAGE, KUBELET, SWAP, VM].contains(&program.name.as_str())
     };
     let chosen = |program: &Program| is_outside(workspace, program) && !of_others(program);
     programs::run(&test_programs(workspace)?, chosen, &[])
@@ -322,6 +331,30 @@ fn swap(workspace: &Workspace) -> Result<Counts> {
     build_kubelet(workspace)?;
     let chosen = |program: &Program| is_outside(workspace, program) && program.name == SWAP;
     programs::run(&test_programs(workspace)?, chosen, &[])
+}
+
+/// One language after the other: each keeps both processors busy.
+fn authors(workspace: &Workspace) -> Result<Counts> {
+    let parts = [Part::Authors, Part::Build];
+    setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
+    let programs = test_programs(workspace)?;
+    let mut outside = programs.iter().filter(|it| is_outside(workspace, it));
+    let program = outside.find(|program| program.name == AUTHORS);
+    let program = program.context("tests/ has no test target named authors")?;
+    let mut tests = command(&program.path);
+    tests
+        .current_dir(&program.directory)
+        .args(["--include-ignored", "--test-threads", "1"]);
+    let has_target = matches!(Compiler::find()?, Some(Compiler::Rustup));
+    if !has_target {
+        say(format_args!(
+            "SKIPPED: rustup cannot add a WebAssembly target here, and skeletons in Rust need it"
+        ));
+        tests.args(["--skip", "rust_"]);
+    }
+    let mut counts = rust(&mut tests)?;
+    counts.skipped += usize::from(!has_target);
+    Ok(counts)
 }
 
 fn build_cluster(workspace: &Workspace) -> Result<Counts> {

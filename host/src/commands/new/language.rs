@@ -1,0 +1,59 @@
+//! What a skeleton can be written in, and what its volumes can be. Each is a folder in `guests/templates`.
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+/// What an author writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// The SDK, and a component of 50 kB
+    Rust,
+}
+
+impl Language {
+    pub(super) const ALL: [Self; 1] = [Self::Rust];
+
+    /// On the command line, and of its folder.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// What the volumes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// Shares of a server, which exist already: mounted
+    Share,
+    /// Disks that are attached already: formatted and mounted
+    Disk,
+    /// Directories of a granted directory: made, mounted and removed
+    Directory,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 3] = [Self::Share, Self::Disk, Self::Directory];
+
+    /// On the command line, and of its folder.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Share => "share",
+            Self::Disk => "disk",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

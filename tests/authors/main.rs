@@ -1,0 +1,11 @@
+//! What an author types: the guide's own commands, with the real toolchains, from nothing to a volume that kubelet
+//! mounts.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+mod author;
+mod guide;
+mod skeletons;
