@@ -96,7 +96,7 @@ enum Command {
     Activate(activate::Activate),
     /// Let the version of a driver's component serve again that did before
     Rollback(rollback::Rollback),
-    /// Make the skeleton of a backend, in one of five languages
+    /// Make the skeleton of a backend: it builds, mounts something, and explains itself
     New(new::New),
     /// Show which versions serve each driver, and what each `drivebay serve` on this machine has done
     Status(status::Status),

@@ -15,13 +15,23 @@ pub(crate) const NAME: &str = "shelf";
 
 pub(crate) struct Author {
     node: Node,
+    /// Where cargo has what it built for another project of theirs.
+    built: Option<PathBuf>,
 }
 
 impl Author {
     pub(crate) fn new() -> Self {
         let node = Node::empty();
         fs::create_dir(node.path("work")).expect("writable");
-        Self { node }
+        Self { node, built: None }
+    }
+
+    /// The same person with another project, on a machine that has compiled the first one's crates.
+    pub(crate) fn with_another_project(&self) -> Self {
+        Self {
+            built: Some(self.project().join("target")),
+            ..Self::new()
+        }
     }
 
     /// Where skeletons are made.
@@ -43,6 +53,9 @@ impl Author {
             .current_dir(self.work())
             .stdout(output.try_clone().expect("a file"))
             .stderr(output);
+        if let Some(built) = &self.built {
+            shell.env("CARGO_TARGET_DIR", built);
+        }
         let status = shell.status().expect("a shell");
         let said = read(&log);
         let lines: Vec<&str> = said.lines().collect();
@@ -137,7 +150,8 @@ impl Author {
         assert!(self.node.path("pool").join(id).is_dir(), "{id}");
         self.refuses(&["get-volume", "a/b"], "invalid-argument: ");
         self.run(&["delete-volume", "a/b"]);
-        self.run(&["delete-volume", id]);
+        // It may begin with a dash.
+        self.run(&["delete-volume", "--", id]);
         fs::remove_dir(self.node.path("pool")).expect("empty");
         self.refuses(&create, "not-found: ");
     }

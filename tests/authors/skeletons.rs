@@ -24,15 +24,28 @@ fn by_the_guide(section: &str) -> Author {
 
 #[test]
 #[ignore = "needs toolchains: cargo xtask test --only authors"]
-fn rust_by_the_guide() {
+fn rust_by_the_guide_and_its_other_kinds() {
     let author = by_the_guide("Rust");
+    assert_eq!(author.inspected("wasi"), "none");
+    rust_share(&author.with_another_project());
+    rust_disk(&author.with_another_project());
+}
+
+#[test]
+#[ignore = "needs toolchains: cargo xtask test --only authors"]
+fn js_by_the_guide() {
+    let author = by_the_guide("JavaScript");
     assert_eq!(author.inspected("wasi"), "none");
 }
 
 #[test]
 #[ignore = "needs toolchains: cargo xtask test --only authors"]
-fn rust_share() {
-    let author = Author::new();
+fn python_by_the_guide() {
+    let author = by_the_guide("Python");
+    assert_eq!(author.inspected("wasi"), "none");
+}
+
+fn rust_share(author: &Author) {
     author
         .types("drivebay new shelf --language rust --kind share; cd shelf; ./test.sh; ./build.sh");
     assert_eq!(author.inspected("exports"), "identity node");
@@ -50,10 +63,7 @@ fn rust_share() {
 }
 
 /// On a loop device: `try.sh` makes a filesystem there and writes to it.
-#[test]
-#[ignore = "needs toolchains: cargo xtask test --only authors"]
-fn rust_disk() {
-    let author = Author::new();
+fn rust_disk(author: &Author) {
     author.types(
         "drivebay new shelf --language rust --kind disk; cd shelf; ./test.sh; ./build.sh; ./try.sh",
     );

@@ -9,15 +9,22 @@ use clap::ValueEnum;
 pub(super) enum Language {
     /// The SDK, and a component of 50 kB
     Rust,
+    /// JavaScript, with its engine in a component of 13 MB
+    #[value(alias = "javascript")]
+    Js,
+    /// Python, with CPython in a component of 19 MB
+    Python,
 }
 
 impl Language {
-    pub(super) const ALL: [Self; 1] = [Self::Rust];
+    pub(super) const ALL: [Self; 3] = [Self::Rust, Self::Js, Self::Python];
 
     /// On the command line, and of its folder.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Js => "js",
+            Self::Python => "python",
         }
     }
 }

@@ -67,6 +67,7 @@ impl Skeleton {
         let contract = match self.language {
             // Where the SDK looks for it.
             Language::Rust => "wit/",
+            Language::Js | Language::Python => "wit/deps/drivebay/",
         };
         let sdk: &[(&str, &str)] = match self.language {
             Language::Rust => &[
@@ -77,6 +78,7 @@ impl Skeleton {
                 // With which the SDK is tested. cargo leaves out what nobody needs.
                 ("Cargo.lock", "Cargo.lock"),
             ],
+            Language::Js | Language::Python => &[],
         };
         let licence = format!("{contract}LICENSE");
         copied("wit/", contract)
@@ -174,7 +176,7 @@ mod tests {
                 assert!(files.contains_key(file), "{skeleton:?} has no {file}");
             }
             let page = files["README.md"].lines().count();
-            assert!(page <= 90, "{skeleton:?}: README.md has {page} lines");
+            assert!(page <= 70, "{skeleton:?}: README.md has {page} lines");
         }
     }
 
@@ -229,6 +231,15 @@ mod tests {
         assert!(lock.contains(&component), "{component}");
         let rust = format!("rust-version = \"{}\"", tool("rust"));
         assert!(guests.contains(&rust), "{rust}");
+        let lock = Skeleton::find(Language::Js, Kind::Directory).expect("there");
+        let lock = &lock.files("shelf")["package-lock.json"];
+        for package in ["componentize-js", "jco"] {
+            let line = format!(
+                "node_modules/@bytecodealliance/{package}\": {{\n      \"version\": \"{}\"",
+                tool(package)
+            );
+            assert!(lock.contains(&line), "{line}");
+        }
     }
 
     #[test]
