@@ -94,12 +94,16 @@ pub(crate) use line::{Broker, CallReport, Violation};
 #[cfg(feature = "compiler")]
 pub(crate) use listening_broker::{Heard, ListeningBroker};
 #[cfg(feature = "compiler")]
+pub use model::Backend;
+#[cfg(feature = "compiler")]
 pub(crate) use model::{
     DryBroker, Granted, Grown, Model, ModelSettings, ModelWorker, NeedsAttaching,
 };
 pub(crate) use private::Private;
 #[cfg(feature = "compiler")]
 pub(crate) use replay::Replay;
+#[cfg(feature = "compiler")]
+pub use signing::MADE_UP_TOKEN;
 #[cfg(feature = "compiler")]
 pub(crate) use tape::{call_line, head_line};
 pub(crate) use worker_broker::{CallBounds, WorkerBroker};

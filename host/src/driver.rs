@@ -87,6 +87,8 @@ use answering::Answering;
 use mount_cache::MountCache;
 use session::Shared;
 
+#[cfg(feature = "compiler")]
+pub use crate::broker::{Backend, MADE_UP_TOKEN};
 pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
 pub use attach_limit::AttachLimit;

@@ -26,5 +26,6 @@ mod worker;
 
 pub(crate) use devices::{Grown, NeedsAttaching};
 pub(crate) use dry_broker::DryBroker;
+pub use state::Backend;
 pub(crate) use state::{Granted, Model, ModelSettings};
 pub(crate) use worker::ModelWorker;

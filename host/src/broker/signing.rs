@@ -30,6 +30,8 @@ use crate::sys;
 
 pub(crate) use cache::KeyCache;
 use key::Algorithm;
+#[cfg(feature = "compiler")]
+pub use key::MADE_UP_TOKEN;
 pub(crate) use key::{CallKeys, Key};
 
 impl WorkerBroker {

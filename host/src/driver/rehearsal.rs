@@ -15,7 +15,7 @@ use super::response::ExpandOutcome;
 use super::session::Session;
 use super::staging_check::publish_context;
 use super::staging_path::staged_device;
-use crate::broker::{Grown, Model, NeedsAttaching, Purpose, Target};
+use crate::broker::{Backend, Grown, Model, NeedsAttaching, Purpose, Target};
 use crate::error::DriverError;
 use crate::runtime::{Guest, StageRequest};
 use crate::store::Export;
@@ -168,6 +168,11 @@ impl Rehearsal<'_> {
                 request.key.0, request.required_bytes
             ))),
         }
+    }
+
+    /// Whether what is behind the component answers from now on.
+    pub fn set_backend(&self, backend: Backend) {
+        self.model.set_backend(backend);
     }
 
     /// Lines that the tape of what servers answer lacked since this was asked last, each as it could be written.

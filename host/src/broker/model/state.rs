@@ -27,6 +27,7 @@ struct Shared {
     /// Lines that the tape lacks.
     missing: Mutex<Vec<String>>,
     staging: Mutex<Option<Staging>>,
+    backend: Mutex<Backend>,
 }
 
 /// What a model is made of.
@@ -61,6 +62,16 @@ pub(crate) enum Granted {
     AsAsked,
 }
 
+/// Whether what is behind the component answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// As there is something in the model.
+    #[default]
+    Answers,
+    /// Nobody does.
+    Away,
+}
+
 impl Model {
     /// With what was kept there before.
     pub(crate) fn open(mut settings: ModelSettings) -> Result<Self, ModelError> {
@@ -76,6 +87,7 @@ impl Model {
             tape: HttpTape::parse(&tape)?,
             missing: Mutex::default(),
             staging: Mutex::default(),
+            backend: Mutex::default(),
         })))
     }
 
@@ -101,6 +113,15 @@ impl Model {
     /// Lines that the tape lacked since this was asked last, each as it could be written.
     pub(crate) fn missing_lines(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.0.missing))
+    }
+
+    /// From now on.
+    pub(crate) fn set_backend(&self, backend: Backend) {
+        *lock(&self.0.backend) = backend;
+    }
+
+    pub(super) fn backend(&self) -> Backend {
+        *lock(&self.0.backend)
     }
 
     /// The volume that is being staged now.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::kept::ModelMount;
-use super::state::Model;
+use super::state::{Backend, Model};
 use crate::sys::MountEntry;
 use crate::volume::Access;
 use crate::worker::{
@@ -96,6 +96,10 @@ impl ModelWorker {
 
 impl WorkerClient for ModelWorker {
     fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
+        if self.model.backend() == Backend::Away {
+            let reason = "nobody answers in this dry run";
+            return Err(Fault::new(FaultKind::Unreachable, reason));
+        }
         match request {
             Request::Resolve { host } | Request::Https(HttpsRequest::Resolve { host }) => {
                 Ok(self.looked_up(&host))

@@ -42,7 +42,7 @@ pub(crate) type CallKeys = BTreeMap<String, Arc<Key>>;
 
 /// What goes along with the key of a dry run.
 #[cfg(feature = "compiler")]
-const MADE_UP_TOKEN: &str = "made-up-session-token";
+pub const MADE_UP_TOKEN: &str = "made-up-session-token";
 
 impl Key {
     /// Nobody's, for a dry run: a temporary one, because its guest has to know how those are used.
