@@ -7,6 +7,7 @@ mod activate;
 mod attach_limits;
 mod check;
 mod compile;
+mod conform;
 mod health;
 mod inspect;
 mod install;
@@ -86,6 +87,8 @@ enum Command {
     Compile(compile::Compile),
     /// Carry out one operation of a driver by hand; prints one JSON object
     Run(Box<run::Run>),
+    /// Check that a component keeps the contract's promises, on a model of a node
+    Conform(Box<conform::Conform>),
     /// Print how many volumes each type of machine can have, as a driver's backend says, for the driver's file
     AttachLimits(attach_limits::AttachLimits),
     /// Serve drivers to CSI callers
@@ -135,6 +138,7 @@ impl Command {
             Self::Inspect(command) => command.run(paths),
             Self::Compile(command) => command.run(paths),
             Self::Run(command) => command.run(paths),
+            Self::Conform(command) => command.run(),
             Self::AttachLimits(command) => command.run(paths),
             Self::Serve(command) => command.run(paths),
             Self::Health(command) => command.run(),

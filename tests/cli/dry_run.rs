@@ -294,3 +294,15 @@ fn nobody_needs_a_privilege_for_it() {
     let volume: Value = serde_json::from_slice(&output.stdout).expect("one object");
     assert_eq!(volume["capacity-bytes"], 1 << 30);
 }
+
+#[test]
+fn what_there_is_in_a_dry_run_is_said_of_no_other() {
+    let trial = Trial::of("local");
+    let device = ["--device", "serial-1=1Gi", "get-info"];
+    let head = ["run", "--component", text(&trial.component)];
+    let mut command = trial.node.drivebay(&head);
+    let output = command.args(device).output().expect("drivebay runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("add --dry-run, or leave them out"), "{said}");
+}

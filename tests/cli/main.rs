@@ -12,6 +12,7 @@ mod compile_limits;
 mod compiled_code;
 mod component_by_hand;
 mod components;
+mod conform;
 mod delivery;
 mod dry_run;
 mod dry_run_disks;

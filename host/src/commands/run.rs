@@ -30,9 +30,15 @@ use drivebay::volume::DriverName;
 use serde_json::{Value, json};
 
 use super::json_output::printed;
-use arguments::pair;
 use component::{Component, Opened};
 use dry_run::tell_missing;
+
+pub(super) use arguments::pair;
+pub(super) use caller::Caller;
+pub(super) use component::{as_asked, by_file, put_into};
+pub(super) use dry_run::ModelArguments;
+pub(super) use secrets::read as read_secrets;
+pub(super) use state_directory::StateDirectory;
 
 /// Carry out one operation of a configured driver, or of a component that is installed nowhere.
 #[derive(Debug, Args)]

@@ -152,7 +152,7 @@ pub(super) struct Page {
 }
 
 /// `KEY=VALUE`; the value may be empty and may hold `=`.
-pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+pub(in crate::commands) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(format!("{text:?} is not of the form KEY=VALUE")),

@@ -12,24 +12,27 @@ use drivebay::volume::{
 
 /// One call, whichever it is. Those that change what is mounted, attached or there; all others are the session's.
 #[derive(Debug)]
-pub(super) struct Caller<'a>(pub(super) &'a Session);
+pub(in crate::commands) struct Caller<'a>(pub(in crate::commands) &'a Session);
 
 impl Caller<'_> {
-    pub(super) fn create_volume(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
+    pub(in crate::commands) fn create_volume(
+        &self,
+        request: &CreateVolume,
+    ) -> Result<VolumeInfo, DriverError> {
         match self.0.rehearsal() {
             Some(rehearsal) => rehearsal.create_volume(request),
             None => self.0.create_volume(request),
         }
     }
 
-    pub(super) fn delete_volume(&self, id: &VolumeId) -> Result<(), DriverError> {
+    pub(in crate::commands) fn delete_volume(&self, id: &VolumeId) -> Result<(), DriverError> {
         match self.0.rehearsal() {
             Some(rehearsal) => rehearsal.delete_volume(id),
             None => self.0.delete_volume(id),
         }
     }
 
-    pub(super) fn expand_volume(
+    pub(in crate::commands) fn expand_volume(
         &self,
         volume: &VolumeReference,
         capacity: CapacityRange,
@@ -40,28 +43,41 @@ impl Caller<'_> {
         }
     }
 
-    pub(super) fn attach_volume(&self, request: &AttachVolume) -> Result<Parameters, DriverError> {
+    pub(in crate::commands) fn attach_volume(
+        &self,
+        request: &AttachVolume,
+    ) -> Result<Parameters, DriverError> {
         match self.0.rehearsal() {
             Some(rehearsal) => rehearsal.attach_volume(request),
             None => self.0.attach_volume(request),
         }
     }
 
-    pub(super) fn detach_volume(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
+    pub(in crate::commands) fn detach_volume(
+        &self,
+        key: &VolumeKey,
+        node: &NodeId,
+    ) -> Result<(), DriverError> {
         match self.0.rehearsal() {
             Some(rehearsal) => rehearsal.detach_volume(key, node),
             None => self.0.detach_volume(key, node),
         }
     }
 
-    pub(super) fn stage_volume(&self, request: &StageVolume) -> Result<(), DriverError> {
+    pub(in crate::commands) fn stage_volume(
+        &self,
+        request: &StageVolume,
+    ) -> Result<(), DriverError> {
         match self.0.rehearsal() {
             Some(rehearsal) => rehearsal.stage_volume(request),
             None => self.0.stage_volume(request),
         }
     }
 
-    pub(super) fn unstage_volume(&self, staging: &StagingPath) -> Result<(), DriverError> {
+    pub(in crate::commands) fn unstage_volume(
+        &self,
+        staging: &StagingPath,
+    ) -> Result<(), DriverError> {
         match self.0.rehearsal() {
             Some(rehearsal) => {
                 rehearsal.unstage_volume(staging);
@@ -71,14 +87,20 @@ impl Caller<'_> {
         }
     }
 
-    pub(super) fn publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
+    pub(in crate::commands) fn publish_volume(
+        &self,
+        request: &PublishVolume,
+    ) -> Result<(), DriverError> {
         match self.0.rehearsal() {
             Some(rehearsal) => rehearsal.publish_volume(request),
             None => self.0.publish_volume(request),
         }
     }
 
-    pub(super) fn unpublish_volume(&self, target: &TargetPath) -> Result<(), DriverError> {
+    pub(in crate::commands) fn unpublish_volume(
+        &self,
+        target: &TargetPath,
+    ) -> Result<(), DriverError> {
         match self.0.rehearsal() {
             Some(rehearsal) => {
                 rehearsal.unpublish_volume(target);
@@ -88,7 +110,7 @@ impl Caller<'_> {
         }
     }
 
-    pub(super) fn expand_on_node(
+    pub(in crate::commands) fn expand_on_node(
         &self,
         request: &ExpandOnNode,
     ) -> Result<ExpandOutcome, DriverError> {

@@ -57,6 +57,7 @@ impl Component {
         };
         let paths = state.paths();
         paths.close()?;
+        self.dry_run.check()?;
         let detail = match self.dry_run.is_wanted() {
             true => Detail::Exchanges,
             false => Detail::Log,
@@ -104,7 +105,10 @@ fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 /// What the file says. The driver goes by the component's name; who may serve it is no question, as it was named.
-fn by_file(component: &Path, grants: &Path) -> anyhow::Result<DriverConfig> {
+pub(in crate::commands) fn by_file(
+    component: &Path,
+    grants: &Path,
+) -> anyhow::Result<DriverConfig> {
     let text = read(grants)?;
     let config = config::parse_driver(grants, &text)?;
     Ok(DriverConfig {
@@ -115,7 +119,11 @@ fn by_file(component: &Path, grants: &Path) -> anyhow::Result<DriverConfig> {
 }
 
 /// What `inspect` prints grants each capability that the component imports; which of it, each question says.
-fn as_asked(file: &Path, paths: &Paths, secrets: &[String]) -> anyhow::Result<DriverConfig> {
+pub(in crate::commands) fn as_asked(
+    file: &Path,
+    paths: &Paths,
+    secrets: &[String],
+) -> anyhow::Result<DriverConfig> {
     let manifest = compiled(paths, file, CompileLimits::default())?;
     let mut text = first_driver_file(file, &manifest);
     for name in secrets.iter().filter(|name| *name != "password") {
@@ -131,9 +139,13 @@ fn compiled(paths: &Paths, file: &Path, limits: CompileLimits) -> anyhow::Result
 }
 
 /// Compiled, where that was not done before.
-fn put_into(paths: &Paths, file: &Path, config: &DriverConfig) -> anyhow::Result<()> {
+pub(in crate::commands) fn put_into(
+    paths: &Paths,
+    file: &Path,
+    config: &DriverConfig,
+) -> anyhow::Result<Manifest> {
     let component = ComponentBytes::read(file)?;
-    store::compile(paths, &component, config.limits.compile)?;
+    let manifest = store::compile(paths, &component, config.limits.compile)?;
     store::install(paths, &config.component, &component)?;
-    Ok(())
+    Ok(manifest)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config;
 use drivebay::driver::{DryRun, DryRunGrants};
@@ -20,17 +20,24 @@ pub(super) struct DryRunArguments {
     /// question with its answer
     #[arg(long, requires = "component")]
     dry_run: bool,
+    #[command(flatten)]
+    model: ModelArguments,
+}
+
+/// What there is in a model.
+#[derive(Debug, Args)]
+pub(in crate::commands) struct ModelArguments {
     /// In a dry run: the directory that is granted under this name begins with the content of that one
-    #[arg(long = "directory", value_name = "NAME=DIR", requires = "dry_run", value_parser = pair)]
+    #[arg(long = "directory", value_name = "NAME=DIR", value_parser = pair)]
     directories: Vec<(String, String)>,
     /// In a dry run: the address of a server, where the grants judge servers by theirs
-    #[arg(long = "host", value_name = "NAME=ADDRESS", requires = "dry_run", value_parser = host)]
+    #[arg(long = "host", value_name = "NAME=ADDRESS", value_parser = host)]
     hosts: Vec<(String, IpAddr)>,
     /// In a dry run: a disk that is on this node, by its serial number; those of volumes show once they are attached
-    #[arg(long = "device", value_name = "SERIAL=SIZE", requires = "dry_run", value_parser = device)]
+    #[arg(long = "device", value_name = "SERIAL=SIZE", value_parser = device)]
     devices: Vec<(String, u64)>,
     /// In a dry run: what servers answer, a line of JSON each: {"request": {…}, "response": {…}}
-    #[arg(long = "http", value_name = "FILE", requires = "dry_run")]
+    #[arg(long = "http", value_name = "FILE")]
     http_tape: Option<PathBuf>,
 }
 
@@ -39,8 +46,36 @@ impl DryRunArguments {
         self.dry_run
     }
 
-    /// In that directory, with what the grants are by.
+    /// What there is in a model is said of none.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        match self.dry_run || self.model.is_empty() {
+            true => Ok(()),
+            false => bail!(
+                "--directory, --host, --device and --http say what there is in a dry run: add --dry-run, or leave them out"
+            ),
+        }
+    }
+
+    /// As [`ModelArguments::settings`].
     pub(super) fn settings(
+        &self,
+        directory: PathBuf,
+        grants: DryRunGrants,
+    ) -> anyhow::Result<DryRun> {
+        self.model.settings(directory, grants)
+    }
+}
+
+impl ModelArguments {
+    fn is_empty(&self) -> bool {
+        self.directories.is_empty()
+            && self.hosts.is_empty()
+            && self.devices.is_empty()
+            && self.http_tape.is_none()
+    }
+
+    /// In that directory, with what the grants are by.
+    pub(in crate::commands) fn settings(
         &self,
         directory: PathBuf,
         grants: DryRunGrants,

@@ -7,7 +7,7 @@ use drivebay::sys;
 use drivebay::volume::{Secret, Secrets};
 
 /// Each is its file's content, without blanks and line ends around it.
-pub(super) fn read(files: Vec<(String, String)>) -> anyhow::Result<Secrets> {
+pub(in crate::commands) fn read(files: Vec<(String, String)>) -> anyhow::Result<Secrets> {
     let secrets = files.into_iter().map(|(name, file)| {
         let content = sys::read_key_file(Path::new(&file))
             .with_context(|| format!("cannot use {file} as secret {name:?}"))?;

@@ -12,7 +12,7 @@ use drivebay::{driver, sys};
 
 /// Of one run, or of several.
 #[derive(Debug)]
-pub(super) struct StateDirectory {
+pub(in crate::commands) struct StateDirectory {
     root: PathBuf,
     lifetime: Lifetime,
     leaves: Leaves,
@@ -52,13 +52,18 @@ impl StateDirectory {
         Ok(state)
     }
 
+    /// One of this run's, which goes with it.
+    pub(in crate::commands) fn of_dry_run() -> anyhow::Result<Self> {
+        Self::open(None, Leaves::Nothing)
+    }
+
     /// For what is no host's.
-    pub(super) fn root(&self) -> &Path {
+    pub(in crate::commands) fn root(&self) -> &Path {
         &self.root
     }
 
     /// Where a host's things lie in it.
-    pub(super) fn paths(&self) -> Paths {
+    pub(in crate::commands) fn paths(&self) -> Paths {
         let beneath = |name: &str| self.root.join("host").join(name);
         Paths {
             config: beneath("config"),
