@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::engine::FINGERPRINT;
 use crate::config::Paths;
+#[cfg(feature = "compiler")]
 use crate::sys;
 use crate::worker::client::CompileLimits;
 
@@ -45,6 +46,7 @@ impl Refusal {
     }
 
     /// One that cannot be noted is found out again.
+    #[cfg(feature = "compiler")]
     pub(super) fn note(&self, reason: &str) {
         let text = format!("{}\n{reason}", self.allowed);
         if let Err(error) = sys::write_durably(&self.file, text.as_bytes()) {
@@ -52,6 +54,7 @@ impl Refusal {
         }
     }
 
+    #[cfg(feature = "compiler")]
     pub(super) fn forget(&self) {
         let _ = fs::remove_file(&self.file);
     }
