@@ -23,7 +23,7 @@ use clap::Args;
 use self::counts::Counts;
 use self::report::Report;
 use self::schedule::Schedule;
-use self::steps::{BUILD_CLUSTER, CLUSTER, STEPS, Step};
+use self::steps::{STEPS, Step};
 use crate::steps::{Begun, Steps, say, speak_for};
 use crate::workspace::Workspace;
 
@@ -45,11 +45,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if arguments.list {
         for step in &STEPS {
-            let when = match BY_NAME_ALONE.contains(&step.name) {
-                true => " (by --only alone)",
-                false => "",
-            };
-            say(format_args!("{:<16}{}{when}", step.name, step.about));
+            say(format_args!("{:<16}{}", step.name, step.about));
         }
         return Ok(());
     }
@@ -85,13 +81,9 @@ fn all_of(
     Ok(())
 }
 
-/// Not run unless they are named: the cluster's tests were not seen to pass often enough to say that a failure is ours.
-const BY_NAME_ALONE: [&str; 2] = [BUILD_CLUSTER, CLUSTER];
-
 fn choose(only: &[String]) -> Result<Vec<&'static Step>> {
     if only.is_empty() {
-        let by_default = |step: &&Step| !BY_NAME_ALONE.contains(&step.name);
-        return Ok(STEPS.iter().filter(by_default).collect());
+        return Ok(STEPS.iter().collect());
     }
     let find = |name: &String| {
         let step = STEPS.iter().find(|step| step.name == *name);
@@ -241,10 +233,7 @@ mod tests {
     fn unknown_step_is_refused() {
         assert!(choose(&["no-such".to_owned()]).is_err());
         assert_eq!(choose(&["format".to_owned()]).unwrap().len(), 1);
-        let by_default = STEPS.len() - BY_NAME_ALONE.len();
-        assert_eq!(choose(&[]).unwrap().len(), by_default);
-        let named = BY_NAME_ALONE.map(str::to_owned);
-        assert_eq!(choose(&named).unwrap().len(), BY_NAME_ALONE.len());
+        assert_eq!(choose(&[]).unwrap().len(), STEPS.len());
     }
 
     #[test]

@@ -35,18 +35,19 @@ const BUILD: &str = "build";
 const BUILD_TESTS: &str = "build-tests";
 
 /// What takes longest to build, and is needed last.
-pub(super) const BUILD_CLUSTER: &str = "build-cluster";
+const BUILD_CLUSTER: &str = "build-cluster";
 
 /// Targets of tests/ with needs of their own; their tests are ignored where those are not met.
 const ALONE: &str = "alone";
 const AUTHORS: &str = "authors";
-pub(super) const CLUSTER: &str = "cluster";
-/// Those of [`CLUSTER`] that come after its others.
-const LEFTOVERS: &str = "leftovers::";
+const CLUSTER: &str = "cluster";
 const IMAGE: &str = "image";
 const KUBELET: &str = "kubelet";
 const SWAP: &str = "swap";
 const VM: &str = "vm";
+
+/// Those of [`CLUSTER`] that come after its others.
+const LEFTOVERS: &str = "leftovers::";
 
 /// What a cluster is started with, and its tests.
 pub(super) const ON_A_CLUSTER: [&str; 3] = [BUILD, BUILD_CLUSTER, CLUSTER];
