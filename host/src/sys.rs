@@ -13,6 +13,7 @@ mod durable;
 mod event_log;
 mod file_beneath;
 mod file_cache;
+mod file_identity;
 mod host_name;
 mod inotify;
 mod key_file;
@@ -59,8 +60,8 @@ pub use lock::{Afterwards, Lock, LockError, give_up_inherited_lock};
 pub use log::open_log;
 pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mountinfo::{
-    MountEntry, ToldBy, cached_mount_at, is_mount_point, mount_at, mount_points_beneath,
-    mount_points_of,
+    MountEntry, ToldBy, cached_mount_at, cached_name_at, is_mount_point, mount_at,
+    mount_points_beneath, mount_points_of,
 };
 pub use open_directory::{DirectoryIdentity, OpenDirectory};
 pub use privileges::{Privilege, Privileges};

@@ -22,6 +22,7 @@ mod statfs;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ pub trait WorkerClient: Send {
     fn call(&mut self, request: Request, deadline: Instant) -> Result<Reply, Fault>;
 
     /// What is mounted at a path now, as far as that can be told.
-    fn mount_at(&self, path: &Path) -> Option<MountEntry> {
+    fn mount_at(&self, path: &Path) -> Option<Arc<MountEntry>> {
         sys::cached_mount_at(path).ok().flatten()
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Target {
     /// Decided by the caller; a guest cannot widen it.
     pub(crate) access: Access,
     /// What is mounted there already.
-    pub(crate) mounted: Option<MountEntry>,
+    pub(crate) mounted: Option<Arc<MountEntry>>,
     /// Decided by the caller.
     pub(crate) purpose: Purpose,
 }

@@ -5,6 +5,7 @@
 //! that was there before us is taken over if it is the same, and named if it is not.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::mount_rules::{refuse_read_only_after_error, used_otherwise};
@@ -98,7 +99,7 @@ impl Session {
         record: &mut VolumeRecord,
         spec: &MountSpec<'_>,
         source: &MountSource<'_>,
-        found: Option<MountEntry>,
+        found: Option<Arc<MountEntry>>,
     ) -> Result<(), DriverError> {
         let progress = match found {
             Some(_) => Progress::Adopting,
@@ -141,7 +142,7 @@ impl Session {
         record: &VolumeRecord,
         spec: &MountSpec<'_>,
         source: &MountSource<'_>,
-    ) -> Result<MountEntry, DriverError> {
+    ) -> Result<Arc<MountEntry>, DriverError> {
         let entry = cached_mount(spec.path)?.ok_or_else(|| {
             source.count_wrong_answer();
             DriverError::internal(format!(

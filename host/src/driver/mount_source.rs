@@ -56,7 +56,7 @@ impl MountSource<'_> {
         &self,
         operation: &mut Operation,
         spec: &MountSpec<'_>,
-        found: Option<MountEntry>,
+        found: Option<Arc<MountEntry>>,
     ) -> Result<(), DriverError> {
         match self {
             Self::Guest {
@@ -91,7 +91,7 @@ fn bind(
     operation: &mut Operation,
     from: PathBuf,
     spec: &MountSpec<'_>,
-    found: Option<MountEntry>,
+    found: Option<Arc<MountEntry>>,
 ) -> Result<(), DriverError> {
     let Some(staged) = cached_mount(&from)? else {
         // After a reboot the journal still knows the staging, but the mount is gone; kubelet stages again.

@@ -1,18 +1,21 @@
 //! What the kernel says is mounted, and whether it is what the journal has.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::DriverError;
 use crate::journal::{MountRecord, Progress};
 use crate::sys::{
-    MountEntry, cached_mount_at, device_beneath, is_mount_point, mount_at, mount_points_beneath,
+    MountEntry, cached_mount_at, cached_name_at, device_beneath, is_mount_point, mount_at,
+    mount_points_beneath,
 };
 
 /// A path at which something is mounted.
 #[derive(Debug)]
 pub(super) struct FoundMount {
     pub(super) path: PathBuf,
-    pub(super) entry: MountEntry,
+    pub(super) entry: Arc<MountEntry>,
 }
 
 impl FoundMount {
@@ -30,19 +33,31 @@ pub(super) fn is_from_server(entry: &MountEntry) -> bool {
 
 /// What tells one mount from another in the kernel's table.
 pub(super) fn identity(entry: &MountEntry) -> String {
-    let root = entry.root.to_string_lossy();
-    // The kernel removes a device's node with the device, and it stays bound: whether the disk is still there is
-    // asked by its number.
-    let root = match entry.fs_type.as_str() {
-        "devtmpfs" => root.trim_end_matches("//deleted"),
-        _ => &root,
-    };
+    let root = root(entry);
     format!("{} {} {root}", entry.fs_type, entry.source)
 }
 
-/// Whether the kernel's table shows there what it showed when that was mounted.
+/// Whether the kernel's table shows there what it showed when that was mounted. Each repeated call asks, so that no text
+/// is made of it.
 pub(super) fn is_as_recorded(noted: &MountRecord, entry: &MountEntry) -> bool {
-    noted.shown_as == identity(entry)
+    let rest = after(&noted.shown_as, &entry.fs_type).and_then(|rest| after(rest, &entry.source));
+    rest.is_some_and(|rest| rest == root(entry))
+}
+
+/// What comes after a word and a space.
+fn after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    text.strip_prefix(word)?.strip_prefix(' ')
+}
+
+fn root(entry: &MountEntry) -> Cow<'_, str> {
+    let root = entry.root.to_string_lossy();
+    // The kernel removes a device's node with the device, and it stays bound: whether the disk is still there is
+    // asked by its number.
+    match (entry.fs_type.as_str(), root) {
+        ("devtmpfs", Cow::Borrowed(root)) => Cow::Borrowed(root.trim_end_matches("//deleted")),
+        ("devtmpfs", root) => Cow::Owned(root.trim_end_matches("//deleted").to_owned()),
+        (_, root) => root,
+    }
 }
 
 /// Whether what was mounted there is there still; what cannot be told counts as there.
@@ -59,8 +74,13 @@ pub(super) fn is_mounted(path: &Path) -> Result<bool, DriverError> {
 }
 
 /// As [`current_mount`], but whether it can be written to may be out of date.
-pub(super) fn cached_mount(path: &Path) -> Result<Option<MountEntry>, DriverError> {
+pub(super) fn cached_mount(path: &Path) -> Result<Option<Arc<MountEntry>>, DriverError> {
     ask(path, cached_mount_at)
+}
+
+/// As [`cached_mount`], and whether it can be written to is as it was once.
+pub(super) fn mounted_name(path: &Path) -> Result<Option<Arc<MountEntry>>, DriverError> {
+    ask(path, cached_name_at)
 }
 
 /// What is mounted beneath a path, not at it.
@@ -69,7 +89,7 @@ pub(super) fn beneath(path: &Path) -> Result<Option<PathBuf>, DriverError> {
     Ok(points.and_then(|points| points.into_iter().next()))
 }
 
-pub(super) fn current_mount(path: &Path) -> Result<Option<MountEntry>, DriverError> {
+pub(super) fn current_mount(path: &Path) -> Result<Option<Arc<MountEntry>>, DriverError> {
     ask(path, mount_at)
 }
 
@@ -95,19 +115,60 @@ fn or_nothing<T>(path: &Path, told: std::io::Result<T>) -> Result<Option<T>, Dri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::{Role, Use};
     use crate::sys::ToldBy;
+    use crate::volume::{Access, AccessType};
 
-    #[test]
-    fn the_node_of_a_disk_that_is_gone_shows_as_the_same_mount_and_a_removed_directory_does_not() {
-        let entry = |fs_type: &str, root: &str| MountEntry {
+    fn entry(fs_type: &str, source: &str, root: &str) -> MountEntry {
+        MountEntry {
             fs_type: fs_type.into(),
-            source: "x".into(),
+            source: source.into(),
             root: root.into(),
             device: "0:5".into(),
             read_only: false,
             told_by: ToldBy::Mount,
-        };
-        let identity = |fs_type: &str, root: &str| identity(&entry(fs_type, root));
+        }
+    }
+
+    fn noted(entry: &MountEntry) -> MountRecord {
+        MountRecord {
+            path: "/pod".into(),
+            role: Role::Target,
+            use_as: Use::of(Access::ReadWrite, &AccessType::Block),
+            component: String::new(),
+            progress: Progress::Done,
+            shown_as: identity(entry),
+            disk: None,
+            takes_writes: None,
+        }
+    }
+
+    #[test]
+    fn a_mount_is_as_recorded_where_nothing_of_it_differs_that_is_recorded() {
+        let of = |words: [&str; 3]| entry(words[0], words[1], words[2]);
+        let all = [
+            ["ext4", "/dev/vdb", "/"],
+            ["ext4", "/dev/vdb", "/a"],
+            ["ext4", "/dev/vdb", "/a b"],
+            ["ext4", "/dev/vdb /a", "b"],
+            ["ext4", "/dev/vdc", "/"],
+            ["xfs", "/dev/vdb", "/"],
+            ["nfs4", "filer:/with space", "/"],
+            ["devtmpfs", "devtmpfs", "/vdb"],
+        ];
+        for recorded in all.map(of) {
+            for found in all.map(of) {
+                let is_same = identity(&recorded) == identity(&found);
+                assert_eq!(is_as_recorded(&noted(&recorded), &found), is_same);
+            }
+        }
+        let gone = of(["devtmpfs", "devtmpfs", "/vdb//deleted"]);
+        assert!(is_as_recorded(&noted(&of(all[7])), &gone));
+    }
+
+    #[test]
+    fn the_node_of_a_disk_that_is_gone_shows_as_the_same_mount_and_a_removed_directory_does_not() {
+        let identity = |fs_type: &str, root: &str| identity(&entry(fs_type, "x", root));
         assert_eq!(
             identity("devtmpfs", "/vdb//deleted"),
             identity("devtmpfs", "/vdb")

@@ -4,10 +4,12 @@
 //! older journal knew, is shown to the guest, which says what belongs there: the host compares. Nobody
 //! journals that: who only asks changes nothing.
 
+use std::iter;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::lock::LockScope;
-use super::mount_table::{FoundMount, cached_mount, current_mount, is_as_recorded};
+use super::mount_table::{FoundMount, current_mount, is_as_recorded, mounted_name};
 use super::parameters;
 use super::session::Session;
 use super::staging_check::access_of;
@@ -51,12 +53,10 @@ impl Session {
         key: &VolumeKey,
         at: &Path,
     ) -> Result<Option<FoundMount>, DriverError> {
-        let Some(mounted) = anything_at(key, at, cached_mount)? else {
+        let Some(mounted) = anything_at(key, at, mounted_name)? else {
             return Ok(None);
         };
-        let is_recorded = self.shared.journal.volume_at(&mounted.path).as_ref() == Some(key);
-        let is_known = is_recorded && self.is_ours(key, &mounted)?
-            || self.shared.mount_cache.holds(key, &mounted);
+        let is_known = self.is_ours(key, &mounted)? || self.shared.mount_cache.holds(key, &mounted);
         Ok(is_known.then_some(mounted))
     }
 
@@ -104,9 +104,10 @@ impl Session {
 }
 
 /// Where a volume can be, if a caller names that path, which comes first. CSI's volumes are known by their ids.
-pub(super) fn candidate_paths(key: &VolumeKey, at: &Path) -> Vec<PathBuf> {
-    let devices = staged_devices(at, Some(&VolumeId(key.0.clone())));
-    [at.to_owned()].into_iter().chain(devices).collect()
+pub(super) fn candidate_paths(key: &VolumeKey, at: &Path) -> impl Iterator<Item = PathBuf> {
+    let devices = move || staged_devices(at, Some(&VolumeId(key.0.clone())));
+    // Most volumes are at the path itself, and no others are made up then.
+    iter::once(at.to_owned()).chain(iter::once_with(devices).flatten())
 }
 
 /// What is mounted at the first of those paths that holds anything. Nothing beneath a mount is looked at: it hides
@@ -114,7 +115,7 @@ pub(super) fn candidate_paths(key: &VolumeKey, at: &Path) -> Vec<PathBuf> {
 fn anything_at(
     key: &VolumeKey,
     at: &Path,
-    by: impl Fn(&Path) -> Result<Option<MountEntry>, DriverError>,
+    by: impl Fn(&Path) -> Result<Option<Arc<MountEntry>>, DriverError>,
 ) -> Result<Option<FoundMount>, DriverError> {
     for path in candidate_paths(key, at) {
         if let Some(entry) = by(&path)? {
@@ -170,7 +171,7 @@ mod tests {
         let asked = RefCell::new(Vec::new());
         let by = |path: &Path| {
             asked.borrow_mut().push(path.to_owned());
-            cached_mount(path)
+            mounted_name(path)
         };
         let found = anything_at(&key, mount, by)
             .expect("told")
@@ -180,6 +181,7 @@ mod tests {
         let plain = tempfile::tempdir().expect("a directory");
         let found = anything_at(&key, plain.path(), by).expect("told");
         assert!(found.is_none());
-        assert_eq!(asked.take(), candidate_paths(&key, plain.path()));
+        let candidates: Vec<PathBuf> = candidate_paths(&key, plain.path()).collect();
+        assert_eq!(asked.take(), candidates);
     }
 }

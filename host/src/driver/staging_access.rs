@@ -6,6 +6,8 @@
 //! first case it is staged anew, once no pod has it: a filesystem is never turned from reading to writing while it
 //! is mounted, because what the kernel remembers of it may be older than what another node wrote to the disk since.
 
+use std::sync::Arc;
+
 use super::mount_spec::MountSpec;
 use super::mount_table::{cached_mount, is_as_recorded};
 use super::operation::Operation;
@@ -77,7 +79,7 @@ impl Session {
 
 /// Whether what was noted is there still, and sound: what is dead is mounted anew, unless another pod has it.
 pub(super) fn is_sound(staging: &MountRecord) -> Result<bool, DriverError> {
-    let is_sound = |entry: MountEntry| {
+    let is_sound = |entry: Arc<MountEntry>| {
         is_as_recorded(staging, &entry) && StaleMount::of(staging, &entry).is_none()
     };
     Ok(cached_mount(&staging.path)?.is_some_and(is_sound))

@@ -4,6 +4,7 @@
 //! made, or another driver made it before us. It is looked at before anything is bound from it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::mount_rules::refuse_changed_context;
 use super::mount_spec::MountSpec;
@@ -23,7 +24,7 @@ struct Unready {
     path: PathBuf,
     access: Access,
     /// What is wrong with it, where we mounted it.
-    stale: Option<(StaleMount, MountEntry)>,
+    stale: Option<(StaleMount, Arc<MountEntry>)>,
 }
 
 impl Session {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::health_conditions::Reason;
@@ -26,7 +27,7 @@ const NAMED: usize = 8;
 #[derive(Debug, Default)]
 struct Storage {
     /// By name, with a mount of each to ask it by.
-    servers: BTreeMap<String, (PathBuf, MountEntry)>,
+    servers: BTreeMap<String, (PathBuf, Arc<MountEntry>)>,
     /// Volumes whose disk is gone.
     lost_disks: BTreeSet<String>,
 }
@@ -158,7 +159,7 @@ mod tests {
         let servers = servers.iter();
         Storage {
             servers: servers
-                .map(|name| ((*name).to_owned(), ("/pod".into(), entry(name))))
+                .map(|name| ((*name).to_owned(), ("/pod".into(), Arc::new(entry(name)))))
                 .collect(),
             lost_disks: lost.iter().map(|name| (*name).to_owned()).collect(),
         }

@@ -93,7 +93,7 @@ impl Session {
             let is_named = || {
                 named
                     .iter()
-                    .any(|at| candidate_paths(key, at).contains(&noted.path))
+                    .any(|at| candidate_paths(key, at).any(|path| path == noted.path))
             };
             match cached_mount(&noted.path)? {
                 _ if noted.progress != Progress::Done => {}
@@ -123,7 +123,7 @@ impl Session {
     ) -> Result<Presence, DriverError> {
         let mut presence = Presence::Unheard;
         for at in named {
-            let paths = candidate_paths(key, at);
+            let paths: Vec<PathBuf> = candidate_paths(key, at).collect();
             if mounts.iter().any(|noted| paths.contains(&noted.path)) {
                 continue;
             }

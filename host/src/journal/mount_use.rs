@@ -37,6 +37,11 @@ impl Use {
         }
     }
 
+    /// Whether it is [`Self::of`] these. Each repeated call asks, so that nothing is made for it.
+    pub(crate) fn is(&self, access: Access, kind: &AccessType) -> bool {
+        self.access() == access && self.kind.is(kind)
+    }
+
     pub(crate) fn access(&self) -> Access {
         match self.read_only {
             true => Access::ReadOnly,
@@ -78,6 +83,24 @@ impl Kind {
         }
     }
 
+    /// Whether it is [`Self::of`] that.
+    fn is(&self, wanted: &AccessType) -> bool {
+        match (self, wanted) {
+            (Self::Block, AccessType::Block) => true,
+            (
+                Self::Filesystem { fs_type, options },
+                AccessType::Filesystem {
+                    fs_type: wanted,
+                    mount_options,
+                },
+            ) => {
+                let stored = fs_type.bytes().chain(*b" ").chain(options.bytes());
+                stored.eq(wanted.bytes().chain(*b" ").chain(joined(mount_options)))
+            }
+            (Self::Block, _) | (_, AccessType::Block) => false,
+        }
+    }
+
     /// A type with a space in it, which no kernel has, is taken for what it is read back as.
     fn filesystem(text: &str) -> Self {
         let (fs_type, options) = text.split_once(' ').unwrap_or((text, ""));
@@ -86,6 +109,15 @@ impl Kind {
             options: options.to_owned(),
         }
     }
+}
+
+/// Separated by commas.
+fn joined(options: &[String]) -> impl Iterator<Item = u8> {
+    let parts = options.iter().enumerate();
+    parts.flat_map(|(at, option)| {
+        let comma = (at > 0).then_some(b',');
+        comma.into_iter().chain(option.bytes())
+    })
 }
 
 impl From<Kind> for String {
@@ -139,6 +171,35 @@ mod tests {
         }
         let unknown = serde_json::json!({ "read_only": true, "kind": "tape" });
         assert!(serde_json::from_value::<Use>(unknown).is_err());
+    }
+
+    #[test]
+    fn a_use_is_what_it_was_made_of_and_nothing_else() {
+        let kinds = [
+            AccessType::Block,
+            filesystem("", &[]),
+            filesystem("ext4", &[]),
+            filesystem("ext4", &[""]),
+            filesystem("ext4", &["noatime"]),
+            filesystem("ext4", &["noatime", "discard"]),
+            filesystem("ext4", &["noatime,discard"]),
+            filesystem("ext4 noatime", &[]),
+            filesystem("", &["noatime"]),
+        ];
+        for access in [Access::ReadOnly, Access::ReadWrite] {
+            for (made, asked) in kinds
+                .iter()
+                .flat_map(|made| kinds.iter().map(move |it| (made, it)))
+            {
+                let (use_as, same) = (
+                    Use::of(access, made),
+                    Use::of(access, made) == Use::of(access, asked),
+                );
+                assert_eq!(use_as.is(access, asked), same, "{made:?} {asked:?}");
+            }
+        }
+        let read_only = Use::of(Access::ReadOnly, &AccessType::Block);
+        assert!(!read_only.is(Access::ReadWrite, &AccessType::Block));
     }
 
     #[test]

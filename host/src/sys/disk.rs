@@ -6,6 +6,7 @@
 
 mod sysfs_cache;
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -56,12 +57,13 @@ pub fn disk_beneath(path: &Path, entry: &MountEntry) -> io::Result<Option<String
 
 /// `major:minor` of the block device that is mounted at a path, or bound there.
 pub fn device_beneath(path: &Path, entry: &MountEntry) -> Option<String> {
-    device_of(path, entry).ok().flatten()
+    let device = device_of(path, entry).ok().flatten();
+    device.map(Cow::into_owned)
 }
 
-fn device_of(path: &Path, entry: &MountEntry) -> io::Result<Option<String>> {
+fn device_of<'a>(path: &Path, entry: &'a MountEntry) -> io::Result<Option<Cow<'a, str>>> {
     if entry.is_on_device() {
-        return Ok(Some(entry.device.clone()));
+        return Ok(Some(Cow::Borrowed(&entry.device)));
     }
     if !OF_NODES.contains(&entry.fs_type.as_str()) {
         return Ok(None);
@@ -69,7 +71,8 @@ fn device_of(path: &Path, entry: &MountEntry) -> io::Result<Option<String>> {
     let node = unless_gone(fs::symlink_metadata(path))?;
     let node = node.filter(|node| node.file_type().is_block_device());
     let number = node.map(|node| node.rdev());
-    Ok(number.map(|number| format!("{}:{}", major(number), minor(number))))
+    let device = number.map(|number| format!("{}:{}", major(number), minor(number)));
+    Ok(device.map(Cow::Owned))
 }
 
 /// What the kernel answers of a disk that went: its names are no more, or lead to nothing.

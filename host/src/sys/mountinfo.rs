@@ -4,6 +4,7 @@
 //! it does not tell is read from the table of all mounts, `/proc/self/mountinfo` (proc(5)). Neither asks a file
 //! system anything: a dead server's mount answers too, where an ordinary `stat` hangs.
 
+mod answer;
 mod cached;
 mod entry;
 mod others;
@@ -13,12 +14,13 @@ pub(super) mod table;
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-pub use cached::cached_mount_at;
+pub use cached::{cached_mount_at, cached_name_at};
 pub use entry::{MountEntry, ToldBy};
 pub use others::{mount_points_beneath, mount_points_of};
 
-use statmount::mounted_at;
+use statmount::{News, mounted_at};
 use statx::Point;
 use table::in_table;
 
@@ -27,8 +29,8 @@ use table::in_table;
 ///
 /// # Errors
 /// Where the kernel does not tell, and the parent does not exist or /proc cannot be read.
-pub fn mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    mounted_at(path, in_table)
+pub fn mount_at(path: &Path) -> io::Result<Option<Arc<MountEntry>>> {
+    mounted_at(path, News::All, in_table)
 }
 
 /// Whether anything is mounted at exactly this path. Symlinks in the parents are resolved; the last component

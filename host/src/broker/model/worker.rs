@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::kept::ModelMount;
@@ -166,8 +167,8 @@ impl WorkerClient for ModelWorker {
         }
     }
 
-    fn mount_at(&self, path: &Path) -> Option<MountEntry> {
-        self.model.mount_at(path)
+    fn mount_at(&self, path: &Path) -> Option<Arc<MountEntry>> {
+        self.model.mount_at(path).map(Arc::new)
     }
 }
 

@@ -11,25 +11,30 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::entry::MountEntry;
-use super::statmount::mounted_at;
+use super::statmount::{News, mounted_at};
 use super::table::{TABLE, parse, resolved, unescape};
 
 /// Of this process, which never changes its mount namespace; those that do are workers.
 static CACHE: Mutex<Option<CachedTable>> = Mutex::new(None);
 
-/// As [`super::mount_at`], and far quicker where nothing was mounted since. What it may have missed is a
-/// file system that the kernel turned read-only after an error: who acts by `read_only` asks
-/// [`super::mount_at`].
-pub fn cached_mount_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    mounted_at(path, in_cached_table)
+/// As [`super::mount_at`], and far quicker where nothing was mounted since. What it may have missed is that a directory
+/// above the one that is mounted has another name by now; and, where the kernel does not tell of one mount, a file system
+/// that it turned read-only after an error: who acts by `read_only` asks [`super::mount_at`].
+pub fn cached_mount_at(path: &Path) -> io::Result<Option<Arc<MountEntry>>> {
+    mounted_at(path, News::Writability, in_cached_table)
 }
 
-pub(super) fn in_cached_table(path: &Path) -> io::Result<Option<MountEntry>> {
+/// The same for whoever does not want to know whether it can be written to, which is as it was once.
+pub fn cached_name_at(path: &Path) -> io::Result<Option<Arc<MountEntry>>> {
+    mounted_at(path, News::Name, in_cached_table)
+}
+
+pub(super) fn in_cached_table(path: &Path) -> io::Result<Option<Arc<MountEntry>>> {
     let mut cached = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     // Taken out: what fails half-way is not kept.
     let mut table = match cached.take() {
@@ -57,7 +62,7 @@ enum Line {
     /// Where it is.
     Unread(Range<usize>),
     /// What it says, if it makes sense.
-    Read(Option<MountEntry>),
+    Read(Option<Arc<MountEntry>>),
 }
 
 impl CachedTable {
@@ -103,13 +108,13 @@ impl CachedTable {
         Ok(())
     }
 
-    fn find(&mut self, mount_point: &Path) -> Option<MountEntry> {
+    fn find(&mut self, mount_point: &Path) -> Option<Arc<MountEntry>> {
         let line = self.lines.get_mut(mount_point.as_os_str().as_bytes())?;
         let range = match line {
             Line::Read(entry) => return entry.clone(),
             Line::Unread(range) => range.clone(),
         };
-        let entry = self.content.get(range).and_then(parse);
+        let entry = self.content.get(range).and_then(parse).map(Arc::new);
         *line = Line::Read(entry.clone());
         entry
     }

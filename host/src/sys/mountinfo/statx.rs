@@ -10,6 +10,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Statx, StatxAttributes, StatxFlags, statx};
 use rustix::io::Errno;
 
+use crate::sys::file_identity::FileIdentity;
+
 /// `STATX_MNT_ID_UNIQUE`, since Linux 6.8: numbers that are not given out again.
 const UNIQUE_ID: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 
@@ -18,11 +20,19 @@ const UNIQUE_ID: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 pub(super) enum Point {
     /// Nothing is mounted there, or nothing is there.
     Plain,
-    /// The root of what is mounted there, topmost, with the number of that mount where it has one of its own
-    /// for ever.
-    Root(Option<u64>),
+    /// The root of what is mounted there, topmost, where its mount has a number of its own for ever.
+    Root(Option<Root>),
     /// It does not say: an older kernel, or a filesystem that lets only its owner ask.
     Untold,
+}
+
+/// Of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Root {
+    /// The number of the mount.
+    pub(super) mount: u64,
+    /// Of the directory or file that is mounted.
+    pub(super) identity: FileIdentity,
 }
 
 /// Symlinks on the way are followed; the last component is not touched.
@@ -31,7 +41,8 @@ pub(super) fn at(path: &Path) -> Point {
         return Point::Untold;
     };
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    match statx(CWD, &*path, flags, StatxFlags::MNT_ID | UNIQUE_ID) {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID | UNIQUE_ID;
+    match statx(CWD, &*path, flags, wanted) {
         Ok(told) => told_by(&told),
         Err(Errno::NOENT | Errno::NOTDIR) => Point::Plain,
         Err(_) => Point::Untold,
@@ -49,7 +60,10 @@ fn told_by(told: &Statx) -> Point {
         return Point::Plain;
     }
     let has_unique = StatxFlags::from_bits_retain(told.stx_mask).contains(UNIQUE_ID);
-    Point::Root(has_unique.then_some(told.stx_mnt_id))
+    Point::Root(has_unique.then(|| Root {
+        mount: told.stx_mnt_id,
+        identity: FileIdentity::from(told),
+    }))
 }
 
 /// With one, the kernel would follow a symlink. None for a path that ends in `..`, which has no last name.
@@ -69,13 +83,19 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::thread::sleep;
+    use std::time::{Duration, Instant};
 
     use nix::mount::{MntFlags, MsFlags, mount, umount2};
     use tempfile::TempDir;
 
     use super::super::table::in_table;
-    use super::super::{MountEntry, ToldBy, cached, is_mount_point, mount_at};
+    use super::super::{MountEntry, ToldBy, cached, cached_mount_at, is_mount_point, mount_at};
     use super::*;
+
+    /// So long that a test which waits for it has failed.
+    const NEVER: Duration = Duration::from_secs(20);
 
     /// A directory in which everything is unmounted again.
     struct Mounts(TempDir);
@@ -123,12 +143,14 @@ mod tests {
 
         /// What is mounted there, in which all ways to ask agree.
         #[track_caller]
-        fn at(&self, name: &str) -> Option<MountEntry> {
+        fn at(&self, name: &str) -> Option<Arc<MountEntry>> {
             let path = self.path(name);
             let entry = mount_at(&path).expect("told");
-            let by_table = entry.clone().map(|entry| MountEntry {
-                told_by: ToldBy::Table,
-                ..entry
+            let by_table = entry.clone().map(|entry| {
+                Arc::new(MountEntry {
+                    told_by: ToldBy::Table,
+                    ..Arc::unwrap_or_clone(entry)
+                })
             });
             assert_eq!(
                 in_table(&path).ok().flatten(),
@@ -181,6 +203,40 @@ mod tests {
         mounts.make_read_only("b");
         assert!(mounts.at("b").expect("mounted").read_only);
         assert!(!mounts.at("a").expect("mounted").read_only);
+    }
+
+    #[test]
+    fn a_mount_of_which_nothing_changed_is_the_same_answer_and_another_is_not() {
+        let mounts = Mounts::new();
+        mounts.tmpfs("pool", "a");
+        fs::create_dir(mounts.path("a/one")).expect("writable");
+        mounts.bind("a/one", "b");
+        let told_by = mount_at(&mounts.path("b"))
+            .expect("told")
+            .map(|it| it.told_by);
+        // The table that is kept does not show another name.
+        let ask = match told_by {
+            Some(ToldBy::Mount) => cached_mount_at,
+            _ => mount_at,
+        };
+        let known = || ask(&mounts.path("b")).expect("told");
+        let before = known().expect("mounted");
+        // What has changed a moment ago is not kept.
+        let is_kept =
+            || known().is_some_and(|again| Arc::ptr_eq(&again, &known().expect("mounted")));
+        let until = Instant::now() + NEVER;
+        while before.told_by == ToldBy::Mount && !is_kept() {
+            assert!(Instant::now() < until, "it is never kept");
+            sleep(Duration::from_millis(20));
+        }
+        fs::rename(mounts.path("a/one"), mounts.path("a/other")).expect("writable");
+        let renamed = known().expect("mounted");
+        assert_eq!(renamed.root, Path::new("/other"));
+        assert_eq!(before.root, Path::new("/one"));
+        umount2(&mounts.path("b"), MntFlags::empty()).expect("mounted");
+        mounts.bind("a/other", "b");
+        let anew = known().expect("mounted");
+        assert!(anew == renamed && !Arc::ptr_eq(&anew, &renamed));
     }
 
     #[test]

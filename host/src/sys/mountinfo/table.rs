@@ -3,15 +3,16 @@
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::entry::{MountEntry, ToldBy};
 
 pub(in crate::sys) const TABLE: &str = "/proc/self/mountinfo";
 
-pub(super) fn in_table(path: &Path) -> io::Result<Option<MountEntry>> {
+pub(super) fn in_table(path: &Path) -> io::Result<Option<Arc<MountEntry>>> {
     let resolved = resolved(path)?;
     let table = std::fs::read(TABLE)?;
-    Ok(find(&table, &resolved))
+    Ok(find(&table, &resolved).map(Arc::new))
 }
 
 pub(super) fn resolved(path: &Path) -> io::Result<PathBuf> {

@@ -5,6 +5,7 @@
 //! where that is not allowed to grow ext, the full check is paid for.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::mount::{MntFlags, umount2};
 
@@ -97,7 +98,7 @@ pub(super) fn mounted(mount_point: &Path, at_least: Option<u64>) -> Result<Reply
     Ok(size(bytes))
 }
 
-fn entry_at(mount_point: &Path) -> Result<MountEntry, Fault> {
+fn entry_at(mount_point: &Path) -> Result<Arc<MountEntry>, Fault> {
     let failed = |kind, reason: &dyn std::fmt::Display| {
         let path = mount_point.display();
         Fault::new(kind, format!("cannot grow what is at {path}: {reason}"))

@@ -1,6 +1,7 @@
 //! Mounting the filesystem of a disk.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::mount::{MntFlags, MsFlags, mount as mount_call, umount2};
 use nix::sys::stat::fstat;
@@ -62,7 +63,7 @@ fn text(fs_type: FsType, options: &MountOptions) -> String {
 }
 
 /// What is mounted there already.
-pub(super) fn standing(target: &Path) -> Result<Option<MountEntry>, Fault> {
+pub(super) fn standing(target: &Path) -> Result<Option<Arc<MountEntry>>, Fault> {
     mount_at(target).map_err(|error| {
         Fault::new(
             FaultKind::Other,

@@ -25,7 +25,8 @@ fn held(disk: &LoopDisk) -> String {
 
 fn shown_type(place: &MountPoint) -> String {
     let entry = crate::sys::mount_at(&place.directory());
-    entry.expect("readable").expect("mounted").fs_type
+    let entry = entry.expect("readable").expect("mounted");
+    entry.fs_type.clone()
 }
 
 #[test]
