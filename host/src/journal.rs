@@ -31,8 +31,8 @@ pub(crate) use record::{Attachment, Lifetime, MountRecord, Progress, Role, Volum
 #[derive(Debug)]
 pub(crate) struct Journal {
     directory: PathBuf,
+    /// By the volumes' keys.
     records: FileCache<Arc<VolumeRecord>>,
-    index: FileCache<VolumeKey>,
 }
 
 impl Journal {
@@ -40,7 +40,6 @@ impl Journal {
         Self {
             directory,
             records: FileCache::default(),
-            index: FileCache::default(),
         }
     }
 
@@ -55,10 +54,10 @@ impl Journal {
         &self,
         key: &VolumeKey,
     ) -> Result<Option<Arc<VolumeRecord>>, JournalError> {
-        let file = self.record_file(key);
+        let name = key.0.as_bytes();
         let record = |bytes| parse_record(bytes).map(Arc::new);
-        let record = self.records.read(&file, record);
-        record.map_err(|reason| reason.of(file))
+        let record = self.records.read(name, || self.record_file(key), record);
+        record.map_err(|reason| reason.of(self.record_file(key)))
     }
 
     /// Every volume's record. One that cannot be read is an error: it could be the one that is looked for.
@@ -104,11 +103,8 @@ impl Journal {
 
     /// Which volume was mounted at that path.
     pub(crate) fn volume_at(&self, path: &Path) -> Option<VolumeKey> {
-        let key = |bytes| match String::from_utf8(bytes) {
-            Ok(key) => Ok(VolumeKey(key)),
-            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-        };
-        self.index.read(&self.index_file(path), key).ok().flatten()
+        let key = std::fs::read_to_string(self.index_file(path));
+        key.ok().map(VolumeKey)
     }
 
     /// Notes which volume a path belongs to.

@@ -14,6 +14,7 @@ mod event_log;
 mod file_beneath;
 mod file_cache;
 mod file_identity;
+mod held_link;
 mod host_name;
 mod inotify;
 mod key_file;
@@ -53,6 +54,7 @@ pub use durable::{
 pub use event_log::{EventLog, LAST_EVENTS};
 pub use file_beneath::{read_key_beneath, read_trusted_beneath};
 pub use file_cache::{FileCache, if_there};
+pub use held_link::HeldLink;
 pub use host_name::host_name;
 pub use inotify::{DirectoryEvents, Heard, WatchedDirectory, wait_readable};
 pub use key_file::read_key_file;

@@ -186,7 +186,8 @@ impl Session {
     }
 
     pub(super) fn component_file(&self) -> Result<&ComponentFile, DriverError> {
-        self.version.component.as_ref().map_err(no_component)
+        let file = self.version.component.as_ref();
+        file.map(Arc::as_ref).map_err(no_component)
     }
 }
 

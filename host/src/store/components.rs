@@ -108,13 +108,12 @@ impl ComponentBytes {
 /// # Errors
 /// [`ComponentError`].
 pub fn locate(paths: &Paths, name: &str) -> Result<ComponentFile, ComponentError> {
-    let path = paths.components().join(format!("{name}.wasm"));
-    if let Some(sha256) = fs::read_link(&path)
+    let path = by_name(paths, name);
+    if let Some(file) = fs::read_link(&path)
         .ok()
-        .as_deref()
-        .and_then(digest_in_name)
+        .and_then(|target| linked(&path, &target))
     {
-        return Ok(ComponentFile { sha256, path });
+        return Ok(file);
     }
     match file_sha256_hex(&path) {
         Ok(sha256) => Ok(ComponentFile { sha256, path }),
@@ -124,6 +123,19 @@ pub fn locate(paths: &Paths, name: &str) -> Result<ComponentFile, ComponentError
         }),
         Err(source) => Err(ComponentError::Io { path, source }),
     }
+}
+
+/// Where the current version of a component is found.
+pub(super) fn by_name(paths: &Paths, name: &str) -> PathBuf {
+    paths.components().join(format!("{name}.wasm"))
+}
+
+/// The version at that path, which is a link there. None where its digest is not told by where it leads.
+pub(super) fn linked(path: &Path, target: &Path) -> Option<ComponentFile> {
+    Some(ComponentFile {
+        sha256: digest_in_name(target)?,
+        path: path.to_owned(),
+    })
 }
 
 /// A certain version, kept for a volume it made.
@@ -174,7 +186,7 @@ pub fn install(
 ) -> Result<ComponentFile, ComponentError> {
     let sha256 = component.sha256.clone();
     keep(paths, component)?;
-    let path = paths.components().join(format!("{name}.wasm"));
+    let path = by_name(paths, name);
     sys::remove_leftovers(&paths.components(), &path);
     let target = PathBuf::from(format!("sha256/{sha256}.wasm"));
     match sys::replace_link(&target, &path) {

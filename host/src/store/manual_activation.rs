@@ -268,7 +268,7 @@ fn admitted(
         source,
     };
     let file = components::locate_digest(paths, &known.sha256).map_err(gone)?;
-    let file = active::required(config, file, known.verified_by.as_deref())
+    active::check_required(config, &file.sha256, known.verified_by.as_deref())
         .map_err(ByNameError::NotRequired)?;
     let component = ComponentBytes::read(&file.path).map_err(gone)?;
     if component.sha256 != known.sha256 {
