@@ -16,7 +16,8 @@
 //! snapshot, group_snapshot
 //! attach, attach_on_mount to a node: asked for by itself, or because a pod mounts
 //! attach_limit            how many volumes a node can have
-//! publish, staging        stage, publish and their inverses; the staging that pods share
+//! stage_publish, staging_* stage, publish and their inverses; the staging that pods share
+//! repeat                  what a repeated call finds done already
 //! mount, unmount          at one path; mount_spec, mount_source, mount_state: what, from where, what is there
 //! mount_rules             what may be mounted where, repeated mounts, read-only after writable
 //! mount_table             what the kernel shows
@@ -55,6 +56,7 @@ mod privileges;
 mod provision;
 #[cfg(feature = "compiler")]
 mod rehearsal;
+mod repeat;
 mod request;
 mod response;
 #[cfg(feature = "compiler")]
@@ -81,6 +83,7 @@ use crate::error::DriverError;
 use crate::journal::{DetachedVolumes, Journal};
 use crate::runtime::{GuestTime, Runtime};
 use crate::store::ActiveVersions;
+use crate::sys::Looks;
 use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 
 use answering::Answering;
@@ -156,6 +159,7 @@ impl Driver {
             guest_time: GuestTime::default(),
             capabilities: Mutex::default(),
             mount_cache: MountCache::default(),
+            looks: Looks::default(),
             closed: OnceLock::new(),
             unable: OnceLock::new(),
             told_useless_limits: Once::new(),

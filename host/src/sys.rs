@@ -21,6 +21,7 @@ mod key_file;
 mod lock;
 pub(crate) mod lock_file;
 mod log;
+mod look;
 mod memory_limit;
 mod mountinfo;
 mod open_directory;
@@ -60,6 +61,7 @@ pub use inotify::{DirectoryEvents, Heard, WatchedDirectory, wait_readable};
 pub use key_file::read_key_file;
 pub use lock::{Afterwards, Lock, LockError, give_up_inherited_lock};
 pub use log::open_log;
+pub use look::{Look, Looks};
 pub use memory_limit::{MemoryLimit, memory_limit};
 pub use mountinfo::{
     MountEntry, ToldBy, cached_mount_at, cached_name_at, is_mount_point, mount_at,

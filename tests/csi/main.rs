@@ -13,6 +13,7 @@ mod group_snapshots;
 mod metrics;
 mod refused_callers;
 mod registration;
+mod repeats;
 mod replacement;
 mod rollback;
 mod rules;

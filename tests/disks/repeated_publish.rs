@@ -2,17 +2,24 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
-use drivebay_tests::{CsiVolume, Node, Site, refused, text};
+use drivebay_tests::{CsiVolume, GIB, Node, Site, eventually, refused, text};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use serde_json::json;
 use tonic::Code;
 
 /// Asked twice, because what is known may be answered from memory.
 #[track_caller]
 fn is_published(disk: &CsiVolume<'_>) {
+    is_published_for(disk, "pod-1");
+}
+
+#[track_caller]
+fn is_published_for(disk: &CsiVolume<'_>, pod: &str) {
     for _ in 0..2 {
-        disk.publish("pod-1").expect("published");
-        Node::holds_one_mount(&disk.target("pod-1"));
+        disk.publish(pod).expect("published");
+        Node::holds_one_mount(&disk.target(pod));
     }
 }
 
@@ -33,6 +40,29 @@ fn what_is_mounted_over_a_target_is_named_until_it_is_gone() {
     umount2(&target, MntFlags::empty()).expect("ours");
     is_published(&disk);
     disk.release("pod-1");
+    site.is_clean();
+}
+
+#[test]
+fn a_repeat_is_answered_while_another_volume_is_worked_on_and_waits_for_nobody() {
+    let site = Site::new();
+    let disk = site.disk("pvc-1").in_use("pod-1");
+    let other = site.disk("pvc-2").in_use("pod-2");
+    site.cloud
+        .fault(&json!({ "action": "ResizeDisk", "kind": "slow-reply" }));
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| other.expand(40 * GIB, 0));
+        eventually("the disk to grow", || site.cloud.requests("ResizeDisk") > 0);
+        is_published(&disk);
+        disk.stage().expect("staged already");
+        refused(other.stage(), Code::Aborted);
+        assert!(!slow.is_finished(), "it was to last longer");
+        site.cloud.clear_faults();
+        slow.join().expect("no panic").expect("grown");
+    });
+    is_published_for(&other, "pod-2");
+    disk.release("pod-1");
+    other.release("pod-2");
     site.is_clean();
 }
 

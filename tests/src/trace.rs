@@ -99,6 +99,18 @@ impl Trace {
             .len()
     }
 
+    /// Where a file beneath that directory was opened.
+    pub fn opened_beneath(&self, directory: &Path) -> Vec<&str> {
+        let is_open = |line: &str| line.contains("open(") || line.contains("openat");
+        self.lines(|line| is_open(line) && line.contains(text(directory)))
+    }
+
+    /// Where a process was made; threads are none.
+    pub fn processes(&self) -> Vec<&str> {
+        let makes = |line: &str| line.contains("fork(") || line.contains("clone");
+        self.lines(|line| makes(line) && !line.contains("CLONE_THREAD"))
+    }
+
     /// Where a mount namespace was made.
     pub fn namespaces(&self) -> Vec<&str> {
         self.lines(|line| line.contains("CLONE_NEWNS"))

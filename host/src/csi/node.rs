@@ -27,11 +27,21 @@ impl Node for Service {
         &self,
         request: Request<NodeStageVolumeRequest>,
     ) -> Result<Response<NodeStageVolumeResponse>, Status> {
-        self.answer("NodeStageVolume", request, |session, message| {
-            let attached_by = request::attached_by(&message.publish_context);
-            stage(session, message).map_err(|error| of_both(session, attached_by, error))?;
-            Ok(NodeStageVolumeResponse {})
-        })
+        let at_once = |session: &Session, wanted: &Staged| {
+            let is_staged = session.is_staged(&wanted.request);
+            Ok(is_staged.then_some(NodeStageVolumeResponse {}))
+        };
+        self.answer_fast_or_on_thread(
+            "NodeStageVolume",
+            request,
+            staged,
+            at_once,
+            |session, wanted| {
+                let staged = session.stage_volume(&wanted.request);
+                staged.map_err(|error| of_both(session, wanted.attached_by.as_deref(), error))?;
+                Ok(NodeStageVolumeResponse {})
+            },
+        )
         .await
     }
 
@@ -185,12 +195,32 @@ impl Node for Service {
     }
 }
 
-fn stage(session: &Session, message: NodeStageVolumeRequest) -> Result<(), DriverError> {
+/// What has to be staged, and by which version of the component it was attached.
+struct Staged {
+    request: StageVolume,
+    attached_by: Option<String>,
+}
+
+fn staged(session: &Session, message: NodeStageVolumeRequest) -> Result<Staged, DriverError> {
+    let attached_by = request::attached_by(&message.publish_context);
+    match to_stage(session, message) {
+        Ok(request) => Ok(Staged {
+            request,
+            attached_by,
+        }),
+        Err(error) => Err(of_both(session, attached_by.as_deref(), error)),
+    }
+}
+
+fn to_stage(
+    session: &Session,
+    message: NodeStageVolumeRequest,
+) -> Result<StageVolume, DriverError> {
     let volume = request::volume(session, &message.volume_id, message.volume_context)?;
     let staging = request::staging(&message.staging_target_path)?;
     let capability = request::capability(message.volume_capability)?;
     let (publish_context, is_read_only) = request::publish_context(message.publish_context);
-    session.stage_volume(&StageVolume {
+    Ok(StageVolume {
         volume,
         staging,
         publish_context,
@@ -202,9 +232,9 @@ fn stage(session: &Session, message: NodeStageVolumeRequest) -> Result<(), Drive
 
 /// While controller and node have different versions, one may not know what the other means: whoever reads of it has to
 /// know that.
-fn of_both(session: &Session, attached_by: Option<String>, error: DriverError) -> DriverError {
+fn of_both(session: &Session, attached_by: Option<&str>, error: DriverError) -> DriverError {
     let here = session.version().map(|version| version.as_str());
-    let Some((there, here)) = attached_by.as_deref().zip(here) else {
+    let Some((there, here)) = attached_by.zip(here) else {
         return error;
     };
     if error.condition() != Condition::InvalidArgument || there == here {

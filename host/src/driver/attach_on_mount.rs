@@ -43,12 +43,7 @@ impl Session {
     pub fn attach_and_publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        let spec = MountSpec {
-            path: request.target.as_path(),
-            role: Role::Target,
-            access: request.access,
-            kind: &request.kind,
-        };
+        let spec = MountSpec::of_target(request);
         match mount_state(record.mount_at(spec.path), &spec)? {
             MountState::Mounted(entry) => {
                 let stale = self.stale_mount(&record, &spec, &entry);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::session::Session;
 use crate::error::DriverError;
 use crate::journal::file_stem;
-use crate::sys::{Afterwards, Lock, LockError};
+use crate::sys::{Afterwards, Lock, LockError, Look};
 use crate::volume::{GroupSnapshotId, SnapshotId, VolumeKey};
 
 /// What an operation changes, and is locked under.
@@ -69,9 +69,14 @@ impl Session {
         })
     }
 
-    /// A volume's, where nobody has it, for a look: its file stays, as that of a volume which the journal has.
-    pub(super) fn lock_for_a_look(&self, key: &VolumeKey) -> Result<Lock, LockError> {
-        Lock::acquire(&self.path_of_lock("", &key.0), Instant::now())
+    /// A look at a volume, together with others who look, if nobody works on it. Waits for nobody.
+    pub(super) fn look_at(&self, key: &VolumeKey) -> Option<Look<'_>> {
+        let looks = &self.shared.looks;
+        looks.begin(&key.0, || self.path_of_volume_lock(key))
+    }
+
+    pub(super) fn path_of_volume_lock(&self, key: &VolumeKey) -> PathBuf {
+        self.path_of_lock("", &key.0)
     }
 
     /// The file of a volume's lock stays while the journal has the volume; of what comes and goes in one call,
@@ -84,7 +89,7 @@ impl Session {
         };
         match scope {
             LockScope::Volume(key) => {
-                let lock = Lock::acquire(&file("", &key.0), deadline)?;
+                let lock = Lock::acquire(&self.path_of_volume_lock(key), deadline)?;
                 let record = self.shared.journal.record_file(key);
                 Ok(lock.and(Afterwards::StaysWith(record)))
             }

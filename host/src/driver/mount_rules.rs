@@ -106,7 +106,7 @@ pub(super) fn refuse_changed_context(
     }
 }
 
-fn says_the_same(noted: &Parameters, given: &Parameters) -> bool {
+pub(super) fn says_the_same(noted: &Parameters, given: &Parameters) -> bool {
     let noted = noted.without(PROVISIONER_IDENTITY);
     noted.same_as(&given.without(PROVISIONER_IDENTITY))
 }

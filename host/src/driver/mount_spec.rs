@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::request::PublishVolume;
 use crate::journal::Role;
 use crate::volume::{Access, AccessType};
 use crate::worker::{MountOptions, TargetKind};
@@ -20,6 +21,18 @@ pub(super) fn narrowed_access(access: Access, kind: &AccessType) -> Access {
         AccessType::Block => access,
         AccessType::Filesystem { mount_options, .. } => {
             MountOptions::written(access, mount_options).access()
+        }
+    }
+}
+
+impl<'a> MountSpec<'a> {
+    /// A volume at a pod's target.
+    pub(super) fn of_target(request: &'a PublishVolume) -> Self {
+        Self {
+            path: request.target.as_path(),
+            role: Role::Target,
+            access: request.access,
+            kind: &request.kind,
         }
     }
 }

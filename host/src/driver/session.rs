@@ -16,6 +16,7 @@ use crate::store::{
     ActiveVersions, ComponentError, ComponentFile, Manifest, RecordError, Scope, Version,
     VersionError,
 };
+use crate::sys::Looks;
 use crate::volume::Secrets;
 use crate::worker::client::{MeasuringWorkers, NetworkWorkers, WorkerCounters};
 
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) guest_time: GuestTime,
     pub(super) capabilities: Mutex<Option<CachedCapabilities>>,
     pub(super) mount_cache: MountCache,
+    /// Of volumes that calls are repeated for.
+    pub(super) looks: Looks,
     pub(super) closed: OnceLock<()>,
     /// What this process may not do.
     pub(super) unable: OnceLock<String>,

@@ -1,6 +1,5 @@
 //! `stage_volume`, `publish_volume` and their inverses.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::mount_rules::{
@@ -10,18 +9,16 @@ use super::mount_rules::{
 use super::mount_source::MountSource;
 use super::mount_spec::MountSpec;
 use super::mount_state::{MountState, mount_state};
-use super::mount_table::{is_from_server, is_mounted};
+use super::mount_table::is_mounted;
 use super::operation::Operation;
 use super::request::{PublishVolume, StageVolume, StagedFor, TargetCleanup, VolumeReference};
 use super::session::Session;
 use super::staging_check::publish_context;
-use super::staging_path::{staged_at, staged_devices};
-use super::stale_mount::StaleMount;
+use super::staging_path::{staged_devices, staging_of};
 use crate::error::DriverError;
 use crate::journal::{Role, VolumeRecord};
 use crate::runtime::Guest;
 use crate::store::Export;
-use crate::sys::Afterwards;
 use crate::volume::{Parameters, StagingPath, TargetPath, VolumeId};
 
 impl Session {
@@ -34,7 +31,7 @@ impl Session {
     pub fn publish_volume(&self, request: &PublishVolume) -> Result<(), DriverError> {
         let mut operation = self.begin(&request.volume.key)?;
         let mut record = self.record(&request.volume)?;
-        let spec = target(request);
+        let spec = MountSpec::of_target(request);
         refuse_second_target(&record, request)?;
         let state = mount_state(record.mount_at(spec.path), &spec)?;
         if !matches!(state, MountState::Mounted(_)) {
@@ -59,32 +56,6 @@ impl Session {
                 self.source_of(guest, record, &request.volume, Parameters::default())
             },
         )
-    }
-
-    /// Whether [`Self::publish_volume`] would find nothing to do, as far as that can be told without waiting:
-    /// for another operation, for a server that may have lost the mount, for a guest.
-    pub fn is_published(&self, request: &PublishVolume) -> bool {
-        self.has_published(request).unwrap_or(false)
-    }
-
-    fn has_published(&self, request: &PublishVolume) -> Result<bool, DriverError> {
-        let Ok(lock) = self.lock_for_a_look(&request.volume.key) else {
-            return Ok(false);
-        };
-        let Some(record) = self.shared.journal.load_shared(&request.volume.key)? else {
-            drop(lock.and(Afterwards::Goes));
-            return Ok(false);
-        };
-        refuse_second_target(&record, request)?;
-        refuse_contradiction(&record, request)?;
-        let spec = target(request);
-        let noted = record.mount_at(spec.path);
-        Ok(match (mount_state(noted, &spec)?, noted) {
-            (MountState::Mounted(entry), Some(noted)) => {
-                !is_from_server(&entry) && StaleMount::of(noted, &entry).is_none()
-            }
-            _ => false,
-        })
     }
 
     /// Mounts a volume once for this node. Safe to repeat. A raw device appears as the file `device`
@@ -173,24 +144,4 @@ impl Session {
             publish_context,
         })
     }
-}
-
-fn target(request: &PublishVolume) -> MountSpec<'_> {
-    MountSpec {
-        path: request.target.as_path(),
-        role: Role::Target,
-        access: request.access,
-        kind: &request.kind,
-    }
-}
-
-/// Where to stage it: where another driver staged it, it is taken over.
-fn staging_of(request: &StageVolume) -> Result<PathBuf, DriverError> {
-    let mut paths = staged_at(&request.staging, &request.volume.id, &request.kind)?;
-    for path in paths.iter().skip(1) {
-        if is_mounted(path)? && !is_mounted(&paths[0])? {
-            return Ok(path.clone());
-        }
-    }
-    Ok(paths.swap_remove(0))
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::mount_table::is_mounted;
+use super::request::StageVolume;
 use crate::error::DriverError;
 use crate::volume::{AccessType, StagingPath, VolumeId};
 
@@ -26,6 +27,17 @@ pub(super) fn staged_at(
         ))),
         AccessType::Block => Ok(staged_devices(directory, Some(id))),
     }
+}
+
+/// Where to stage it: where another driver staged it, it is taken over.
+pub(super) fn staging_of(request: &StageVolume) -> Result<PathBuf, DriverError> {
+    let mut paths = staged_at(&request.staging, &request.volume.id, &request.kind)?;
+    for path in paths.iter().skip(1) {
+        if is_mounted(path)? && !is_mounted(&paths[0])? {
+            return Ok(path.clone());
+        }
+    }
+    Ok(paths.swap_remove(0))
 }
 
 /// The files at which a raw device is staged: ours, and that of Alibaba's driver, which has the volume's id for a

@@ -193,7 +193,7 @@ pub fn give_up_inherited_lock() {
 
 /// Removes a lock's file where nobody holds the lock, neither we nor a worker that is stuck, and it is not kept. Best
 /// effort: the next holder tries again. Whether it is gone.
-fn remove_unless_held(path: &Path, is_kept: impl Fn() -> bool) -> bool {
+pub(super) fn remove_unless_held(path: &Path, is_kept: impl Fn() -> bool) -> bool {
     if is_kept() {
         return false;
     }
@@ -202,7 +202,7 @@ fn remove_unless_held(path: &Path, is_kept: impl Fn() -> bool) -> bool {
 }
 
 /// A file that is there already.
-fn open_there(path: &Path) -> Option<File> {
+pub(super) fn open_there(path: &Path) -> Option<File> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
     options.open(path).ok()
