@@ -51,9 +51,12 @@ impl LogLevel {
 
 /// From here on, log lines go to stderr: key and value, one line each.
 pub fn log_to_stderr(level: LogLevel) {
+    // Whatever is above that ends before anybody is asked: one message has hundreds of such lines in the library that
+    // carries it.
+    let most = level.filter().max(http2_refusals::LEVEL.into());
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_max_level(LevelFilter::TRACE)
+        .with_max_level(most)
         .fmt_fields(Once(DefaultFields::new()))
         .with_writer(std::io::stderr)
         .finish()

@@ -29,6 +29,7 @@ const HEAD_START: Duration = Duration::from_secs(1);
 struct Pending {
     rpc: &'static str,
     session: Session,
+    /// None as long as it has no line in the log.
     span: tracing::Span,
     call: Option<Call>,
 }
@@ -46,17 +47,19 @@ impl Service {
         A: Send + 'static,
     {
         let (pending, message) = self.pending(rpc, request)?;
+        let pending = pending.in_span("");
         self.on_a_thread(pending, move |driver| operation(driver, message))
             .await
     }
 
-    /// The same, unless the answer is known where the message arrived: a thread costs more than a look.
-    /// `fast` may read files of the host's own, and waits for no guest, no lock and no server; it says
-    /// nothing where one of these is needed.
+    /// The same for what is asked of a volume, unless the answer is known where the message arrived: a thread costs more
+    /// than a look. `fast` may read files of the host's own, and waits for no guest, no lock and no server; it says
+    /// nothing where one of these is needed. It logs nothing.
     pub(super) async fn answer_fast_or_on_thread<M, W, A>(
         &self,
         rpc: &'static str,
         request: Request<M>,
+        volume_id: impl FnOnce(&M) -> &str,
         wanted: impl FnOnce(&Session, M) -> Result<W, DriverError>,
         fast: impl FnOnce(&Session, &W) -> Result<Option<A>, DriverError>,
         operation: impl FnOnce(&Session, &W) -> Result<A, DriverError> + Send + 'static,
@@ -67,21 +70,24 @@ impl Service {
         A: Send + 'static,
     {
         let (pending, message) = self.pending(rpc, request)?;
+        let volume_id = volume_id(&message).to_owned();
+        let pending = pending.in_span_if_followed(&volume_id);
         let outcome = pending.span.in_scope(|| {
             let wanted = wanted(&pending.session, message)?;
             Ok((fast(&pending.session, &wanted)?, wanted))
         });
         match outcome {
-            Err(error) => pending.end(Err(error)),
+            Err(error) => pending.in_span(&volume_id).end(Err(error)),
             Ok((Some(answer), _)) => pending.end(Ok(answer)),
             Ok((None, wanted)) => {
+                let pending = pending.in_span(&volume_id);
                 self.on_a_thread(pending, move |driver| operation(driver, &wanted))
                     .await
             }
         }
     }
 
-    /// Answers what waits for nothing, where the message arrived: no guest, no lock, no mount.
+    /// Answers what waits for nothing, where the message arrived: no guest, no lock, no mount. It logs nothing.
     pub(super) fn answer_now<M, A>(
         &self,
         rpc: &'static str,
@@ -92,8 +98,12 @@ impl Service {
         M: BringsSecrets,
     {
         let (pending, _) = self.pending(rpc, request)?;
+        let pending = pending.in_span_if_followed("");
         let outcome = pending.span.in_scope(|| operation(&pending.session));
-        pending.end(outcome)
+        match outcome {
+            Ok(answer) => pending.end(Ok(answer)),
+            Err(error) => pending.in_span("").end(Err(error)),
+        }
     }
 
     /// Once the driver may run one more call; until then the caller waits, and nothing has begun.
@@ -140,42 +150,42 @@ impl Service {
             answer: answer_by(request.metadata(), Instant::now()),
             lock: LOCK_WAIT,
         };
-        let session = self.0.driver.session_within(timeouts);
         let mut pending = Pending {
             rpc,
-            span: self.span(rpc, &session),
-            session,
+            session: self.0.driver.session_within(timeouts),
+            span: tracing::Span::none(),
             call: request.extensions().get::<Call>().cloned(),
         };
         let mut message = request.into_inner();
         match secrets::taken(&mut message) {
             Ok(brought) => pending.session = pending.session.with_secrets(&brought),
-            Err(error) => return Err(pending.refuse(&error)),
+            Err(error) => return Err(pending.in_span("").refuse(&error)),
         }
         Ok((pending, message))
-    }
-
-    /// What every log line of the call carries, whatever the level: hence a span of the highest. The
-    /// operation fills in what it works on.
-    fn span(&self, rpc: &'static str, session: &Session) -> tracing::Span {
-        static REQUESTS: AtomicU64 = AtomicU64::new(1);
-        tracing::error_span!(
-            "csi",
-            rpc,
-            request.id = REQUESTS.fetch_add(1, Ordering::Relaxed),
-            driver.name = session.config().name.0,
-            component.version = session.version().map(|version| version.as_str()),
-            volume.id = field::Empty,
-            volume.name = field::Empty,
-            snapshot.id = field::Empty,
-            snapshot.name = field::Empty,
-            group.id = field::Empty,
-            group.name = field::Empty,
-        )
     }
 }
 
 impl Pending {
+    /// With what every log line of the call carries. A call that is answered at once has no line and pays for none,
+    /// unless every call is followed.
+    fn in_span(self, volume_id: &str) -> Self {
+        if !self.span.is_none() {
+            return self;
+        }
+        let span = span(self.rpc, &self.session);
+        if !volume_id.is_empty() {
+            span.record("volume.id", volume_id);
+        }
+        Self { span, ..self }
+    }
+
+    fn in_span_if_followed(self, volume_id: &str) -> Self {
+        match tracing::enabled!(tracing::Level::DEBUG) {
+            true => self.in_span(volume_id),
+            false => self,
+        }
+    }
+
     /// Where the component lacks the RPC itself, nothing can have been done, and UNIMPLEMENTED says so.
     fn kind(&self) -> RpcKind {
         match self.session.capabilities() {
@@ -207,6 +217,24 @@ impl Pending {
         }
         status
     }
+}
+
+/// Of the highest level, as it counts whatever the level is. The operation fills in what it works on.
+fn span(rpc: &'static str, session: &Session) -> tracing::Span {
+    static REQUESTS: AtomicU64 = AtomicU64::new(1);
+    tracing::error_span!(
+        "csi",
+        rpc,
+        request.id = REQUESTS.fetch_add(1, Ordering::Relaxed),
+        driver.name = session.config().name.0,
+        component.version = session.version().map(|version| version.as_str()),
+        volume.id = field::Empty,
+        volume.name = field::Empty,
+        snapshot.id = field::Empty,
+        snapshot.name = field::Empty,
+        group.id = field::Empty,
+        group.name = field::Empty,
+    )
 }
 
 /// Until when the answer has to be on its way, by the deadline that gRPC callers send along.

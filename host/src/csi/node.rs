@@ -34,6 +34,7 @@ impl Node for Service {
         self.answer_fast_or_on_thread(
             "NodeStageVolume",
             request,
+            |message| &message.volume_id,
             staged,
             at_once,
             |session, wanted| {
@@ -69,6 +70,7 @@ impl Node for Service {
         self.answer_fast_or_on_thread(
             "NodePublishVolume",
             request,
+            |message| &message.volume_id,
             published,
             at_once,
             |session, wanted| {
@@ -103,6 +105,7 @@ impl Node for Service {
         self.answer_fast_or_on_thread(
             "NodeGetVolumeStats",
             request,
+            |message| &message.volume_id,
             |_, message| {
                 let key = request::key(&message.volume_id)?;
                 Ok((key, request::volume_path(&message.volume_path)?))

@@ -13,6 +13,9 @@ use tracing::{Event, Level, Metadata};
 /// The library that speaks HTTP/2.
 const HTTP2: &str = "h2::";
 
+/// At which it says why it refuses somebody.
+pub(super) const LEVEL: Level = Level::DEBUG;
+
 /// Of what it says; a header of the caller's may be in it.
 const MAX_REASON: usize = 200;
 
@@ -59,7 +62,7 @@ static KINDS: [Kind; 4] = [
 /// more than a message.
 pub(super) fn may_tell_of_a_refusal(metadata: &Metadata<'_>) -> bool {
     metadata.is_event()
-        && *metadata.level() == Level::DEBUG
+        && *metadata.level() == LEVEL
         && metadata.target().starts_with(HTTP2)
         && metadata.fields().len() == 1
 }

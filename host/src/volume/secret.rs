@@ -39,7 +39,7 @@ impl fmt::Debug for Secret {
 
 /// The secrets that one call brought, by their names. Clones share them; they are wiped with the last.
 #[derive(Debug, Clone, Default)]
-pub struct Secrets(Arc<Vec<(String, Secret)>>);
+pub struct Secrets(Option<Arc<Vec<(String, Secret)>>>);
 
 /// Why a call's secrets are not taken. Says how much there is, and nothing of what.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,38 +67,45 @@ impl Secrets {
             (number, ..) if number > MAX_SECRETS => Err(SecretsError::Number(number)),
             (_, name, _) if name > MAX_NAME => Err(SecretsError::Name(name)),
             (.., size) if size > MAX_BYTES => Err(SecretsError::Size(size)),
-            _ => Ok(Self(Arc::new(pairs))),
+            _ => Ok(Self::of(pairs)),
         }
+    }
+
+    /// Most calls bring none, and pay for none.
+    fn of(pairs: Vec<(String, Secret)>) -> Self {
+        Self((!pairs.is_empty()).then(|| Arc::new(pairs)))
+    }
+
+    fn pairs(&self) -> &[(String, Secret)] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// Those that somebody may use; the others are needed no longer.
     #[must_use]
     pub fn keeping(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
-        let wanted = self.0.iter().filter(|(name, _)| is_wanted(name));
-        Self(Arc::new(wanted.cloned().collect()))
+        let wanted = self.pairs().iter().filter(|(name, _)| is_wanted(name));
+        Self::of(wanted.cloned().collect())
     }
 
     /// A secret by its name.
     pub fn get(&self, name: &str) -> Option<&Secret> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, secret)| secret)
+        let mut pairs = self.pairs().iter();
+        pairs.find(|(key, _)| key == name).map(|(_, secret)| secret)
     }
 
     /// All of them, without names.
     pub fn values(&self) -> impl Iterator<Item = &Secret> {
-        self.0.iter().map(|(_, secret)| secret)
+        self.pairs().iter().map(|(_, secret)| secret)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.pairs().len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 }
 
