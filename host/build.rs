@@ -111,6 +111,7 @@ mod csi {
         tonic_prost_build::configure()
             .build_client(false)
             .build_transport(false)
+            .codec_path("crate::csi::codec::SmallMessages")
             .btree_map(".")
             .skip_debug(paths)
             .compile_fds(files)?;

@@ -1,7 +1,7 @@
 //! The Container Storage Interface: kubelet and the CSI sidecars call over gRPC on a Unix socket.
 //!
 //! ```text
-//! proto             the messages, transcribed
+//! proto             the messages, transcribed; codec: as bytes
 //! call              one RPC: deadline, a thread of its own, log line
 //! identity          who is there; never waits
 //! controller, node  one method for each RPC: words in, one operation, words out
@@ -24,6 +24,7 @@ mod authority;
 mod backoff;
 mod call;
 mod capabilities;
+mod codec;
 mod concurrency;
 mod controller;
 mod endpoint;
