@@ -25,7 +25,7 @@
 //! call              one RPC, counted from its first byte to the end of its work
 //! method            CSI's methods by name
 //! rejected          calls that are answered before a service sees them, for the log
-//! counters          of all drivers of this process
+//! counters          of all drivers of this process; driver_calls: those of one driver's calls
 //! drivers           what the drivers counted themselves
 //! registrations     which drivers kubelet has registered
 //! connections       which are being answered, and which has to go
@@ -36,6 +36,7 @@ mod address;
 mod call;
 mod connections;
 mod counters;
+mod driver_calls;
 mod drivers;
 mod listener;
 mod method;

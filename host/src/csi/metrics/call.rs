@@ -10,11 +10,11 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use prometheus_client::metrics::gauge::Gauge;
 use tonic::codegen::{Service, http};
 use tonic::{Code, Status};
 use tower_layer::Layer;
 
+use super::driver_calls::DriverCalls;
 use super::unserved_calls::Rejected;
 use super::{Metrics, method};
 
@@ -24,24 +24,19 @@ pub(in crate::csi) struct Call(Arc<InFlight>);
 
 #[derive(Debug)]
 struct InFlight {
-    metrics: Metrics,
-    driver: Arc<str>,
+    calls: Arc<DriverCalls>,
     method: &'static str,
     begun: Instant,
-    gauge: Gauge,
     code: OnceLock<Code>,
 }
 
 impl Call {
     fn begin(layer: &CountLayer, method: &'static str) -> Self {
-        let gauge = layer.in_flight.clone();
-        gauge.inc();
+        layer.calls.begin();
         Self(Arc::new(InFlight {
-            metrics: layer.metrics.clone(),
-            driver: Arc::clone(&layer.driver),
+            calls: Arc::clone(&layer.calls),
             method,
             begun: Instant::now(),
-            gauge,
             code: OnceLock::new(),
         }))
     }
@@ -61,31 +56,21 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         // Nobody said what it came to: the caller went before anything was done.
         let code = self.code.get().copied().unwrap_or(Code::Cancelled);
-        self.metrics.count(
-            Arc::clone(&self.driver),
-            self.method,
-            code,
-            self.begun.elapsed(),
-        );
-        self.gauge.dec();
+        self.calls.end(self.method, code, self.begun.elapsed());
     }
 }
 
 /// Counts every RPC of one driver.
 #[derive(Debug, Clone)]
 pub(in crate::csi) struct CountLayer {
-    metrics: Metrics,
-    driver: Arc<str>,
-    in_flight: Gauge,
+    calls: Arc<DriverCalls>,
     rejected: Rejected,
 }
 
 impl CountLayer {
     pub(in crate::csi) fn new(metrics: Metrics, driver: &str) -> Self {
         Self {
-            in_flight: metrics.in_flight(driver),
-            metrics,
-            driver: driver.into(),
+            calls: Arc::new(DriverCalls::new(metrics, driver)),
             rejected: Rejected::default(),
         }
     }
@@ -137,7 +122,7 @@ where
                 let status = Status::from_header_map(response.headers());
                 let is_news = call.ended(status.as_ref().map_or(Code::Ok, Status::code));
                 if let Some(status) = status.filter(|_| is_news) {
-                    rejected.tell(&call.0.driver, method, asked.as_deref(), &status);
+                    rejected.tell(call.0.calls.driver(), method, asked.as_deref(), &status);
                 }
             }
             answer

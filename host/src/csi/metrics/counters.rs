@@ -34,6 +34,13 @@ struct Shared {
     drivers: Drivers,
 }
 
+/// Of calls of one method of one driver that end in the same way.
+#[derive(Debug)]
+pub(super) struct MethodCounters {
+    rpcs: Counter,
+    durations: Histogram,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DriverLabel {
     driver: Arc<str>,
@@ -102,18 +109,31 @@ impl Metrics {
         self.0.in_flight.get_or_create_owned(&labels)
     }
 
-    pub(super) fn count(&self, driver: Arc<str>, method: &'static str, code: Code, took: Duration) {
+    /// Where calls of that method which end so are counted.
+    pub(super) fn of_method(
+        &self,
+        driver: &Arc<str>,
+        method: &'static str,
+        code: Code,
+    ) -> MethodCounters {
         let labels = RpcLabels {
-            driver: Arc::clone(&driver),
+            driver: Arc::clone(driver),
             method,
             code: code_name(code),
         };
-        self.0.rpcs.get_or_create(&labels).inc();
-        let method = MethodLabels { driver, method };
-        self.0
-            .durations
-            .get_or_create(&method)
-            .observe(took.as_secs_f64());
+        let rpcs = self.0.rpcs.get_or_create_owned(&labels);
+        let driver = Arc::clone(driver);
+        let labels = MethodLabels { driver, method };
+        let durations = self.0.durations.get_or_create_owned(&labels);
+        MethodCounters { rpcs, durations }
+    }
+}
+
+impl MethodCounters {
+    /// One more, which took so long.
+    pub(super) fn count(&self, took: Duration) {
+        self.rpcs.inc();
+        self.durations.observe(took.as_secs_f64());
     }
 }
 
@@ -148,9 +168,10 @@ mod tests {
     fn a_call_is_counted_by_method_and_code_and_timed_by_method() {
         let metrics = Metrics::of(&[]);
         let took = Duration::from_millis(3);
-        metrics.count("nfs".into(), "NodePublishVolume", Code::Ok, took);
-        metrics.count("nfs".into(), "NodePublishVolume", Code::Aborted, took);
-        metrics.count("nfs".into(), "NodePublishVolume", Code::Aborted, took);
+        for code in [Code::Ok, Code::Aborted, Code::Aborted] {
+            let counters = metrics.of_method(&"nfs".into(), "NodePublishVolume", code);
+            counters.count(took);
+        }
         let text = metrics.text().expect("written");
         for line in [
             "drivebay_rpcs_total{driver=\"nfs\",method=\"NodePublishVolume\",code=\"OK\"} 1",
