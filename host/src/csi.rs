@@ -11,6 +11,7 @@
 //! capabilities      what the component exports, in their numbers
 //! status            conditions as gRPC codes, the one table
 //! concurrency       how many calls of a driver run at once
+//! services, http2   whose call it is, and the way to it; deadline: and no longer than its caller waits
 //! endpoint, serve   the socket, and stopping; accept, graceful_close: whoever connects; takeover: from the process before
 //! registration      how kubelet learns that a driver is there; authority: by a path that HTTP does not know for a host
 //! health            whether every driver can be called, and kubelet knows it
@@ -27,10 +28,12 @@ mod capabilities;
 mod codec;
 mod concurrency;
 mod controller;
+mod deadline;
 mod endpoint;
 mod graceful_close;
 mod group_controller;
 mod health;
+mod http2;
 mod identity;
 mod metrics;
 mod node;
@@ -41,6 +44,7 @@ mod request;
 mod response;
 mod secrets;
 mod serve;
+mod services;
 mod status;
 mod takeover;
 mod volume_health;

@@ -81,7 +81,7 @@ const WORDS: [&str; 3] = ["volume", "error", "digest"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 38] = [
+const CONFINED: [(&str, &[&str], &str); 37] = [
     (
         "wasmtime",
         &[
@@ -237,18 +237,13 @@ const CONFINED: [(&str, &[&str], &str); 38] = [
     ),
     (
         "hyper",
-        &["csi/metrics/listener.rs"],
-        "a page of metrics is all that is served over HTTP",
+        &["csi/http2.rs", "csi/metrics/listener.rs"],
+        "gRPC and a page of metrics are all that is served over HTTP",
     ),
     (
         "hyper_util",
-        &["csi/metrics/listener.rs"],
-        "a page of metrics is all that is served over HTTP",
-    ),
-    (
-        "tower_layer",
-        &["csi/metrics/call.rs"],
-        "calls are counted around everything that answers",
+        &["csi/http2.rs", "csi/metrics/listener.rs"],
+        "gRPC and a page of metrics are all that is served over HTTP",
     ),
     (
         "ureq",

@@ -50,7 +50,7 @@ pub(super) struct TakeBack {
 pub(super) struct Acceptor {
     kept: Arc<Mutex<KeptName>>,
     listener: UnixListener,
-    connections: mpsc::Sender<io::Result<Connection>>,
+    connections: mpsc::Sender<Connection>,
     open: mpsc::Sender<Infallible>,
 }
 
@@ -65,10 +65,7 @@ struct KeptName {
 type Renewing = JoinHandle<io::Result<Option<StdUnixListener>>>;
 
 /// Whoever is accepted; and what ends when the last of them is gone.
-pub(super) type Accepted = (
-    ReceiverStream<io::Result<Connection>>,
-    mpsc::Receiver<Infallible>,
-);
+pub(super) type Accepted = (ReceiverStream<Connection>, mpsc::Receiver<Infallible>);
 
 impl TakeBack {
     /// Of a driver's callers.
@@ -176,7 +173,7 @@ impl Acceptor {
             Ok((connection, _)) => {
                 let connection = Connection::new(connection, self.open.clone());
                 // Nobody takes it where the server has ended.
-                let _ = self.connections.send(Ok(connection)).await;
+                let _ = self.connections.send(connection).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -299,7 +296,7 @@ mod tests {
             for _ in 0..3 {
                 let _caller = UnixStream::connect(&path).await.expect("it listens");
                 let caller = timeout(NEVER, accepted.next()).await.expect("in time");
-                caller.expect("it goes on").expect("accepted");
+                caller.expect("it goes on");
             }
             drop(stop);
             say.send(()).expect("somebody waits for it");

@@ -13,7 +13,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tonic::transport::server::Connected;
 
 /// A client's first bytes (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
@@ -235,14 +234,6 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for ForLocalhost<C> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().connection).poll_shutdown(context)
-    }
-}
-
-impl<C: Connected> Connected for ForLocalhost<C> {
-    type ConnectInfo = C::ConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.connection.connect_info()
     }
 }
 

@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 use tracing::field;
 
 use super::capabilities;
+use super::deadline;
 use super::metrics::Call;
 use super::plugin::Service;
 use super::secrets::{self, BringsSecrets};
@@ -239,27 +240,8 @@ fn span(rpc: &'static str, session: &Session) -> tracing::Span {
 
 /// Until when the answer has to be on its way, by the deadline that gRPC callers send along.
 fn answer_by(metadata: &tonic::metadata::MetadataMap, now: Instant) -> Option<Instant> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
-    let whole = timeout(text)?;
+    let whole = deadline::patience(metadata.as_ref())?;
     now.checked_add(whole - HEAD_START.min(whole / 10))
-}
-
-/// At most eight digits and a unit, as gRPC over HTTP/2 has it.
-fn timeout(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: u64 = match digits.len() {
-        1..=8 => digits.parse().ok()?,
-        _ => return None,
-    };
-    match unit {
-        "H" => Some(Duration::from_secs(number * 3600)),
-        "M" => Some(Duration::from_secs(number * 60)),
-        "S" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_millis(number)),
-        "u" => Some(Duration::from_micros(number)),
-        "n" => Some(Duration::from_nanos(number)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tonic::transport::server::Connected;
 
 /// A caller that reads at all has closed by then.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
@@ -116,11 +115,4 @@ impl AsyncWrite for Connection {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream()?.poll_shutdown(context)
     }
-}
-
-/// Nothing asks who calls: only root can connect.
-impl Connected for Connection {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) -> Self::ConnectInfo {}
 }

@@ -44,6 +44,6 @@ mod registrations;
 mod unserved_calls;
 
 pub use address::{MetricsAddress, MetricsAddressError};
-pub(super) use call::{Call, CountLayer};
+pub(super) use call::{Call, CountedServices};
 pub(super) use counters::Metrics;
 pub(super) use listener::{Listeners, Occupied, Pages};

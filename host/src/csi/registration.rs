@@ -22,12 +22,13 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_stream::StreamExt;
-use tonic::transport::Server;
+use tonic::codegen::Service as _;
 use tonic::{Request, Response, Status};
 
 use super::accept::Acceptor;
 use super::authority::ForLocalhost;
 use super::backoff::Backoff;
+use super::http2;
 use super::plugin::Service;
 use super::proto::registration::registration_server::{Registration, RegistrationServer};
 use super::proto::registration::{
@@ -123,14 +124,11 @@ impl Registrar {
             endpoint = self.info.endpoint,
             "offered to kubelet"
         );
-        let served = Server::builder()
-            .add_service(RegistrationServer::new(self))
-            .serve_with_incoming_shutdown(
-                accepted.map(|connection| connection.map(ForLocalhost::new)),
-                std::future::pending(),
-            );
-        let (served, ()) = tokio::join!(served, acceptor.accept_until(stop));
-        served.map_err(|error| failed(error.into()))
+        let registration = RegistrationServer::new(self);
+        let service = move |request| registration.clone().call(request);
+        let answered = http2::answer_all(accepted.map(ForLocalhost::new), service);
+        tokio::join!(answered, acceptor.accept_until(stop));
+        Ok(())
     }
 
     /// Another process that is registered, by whatever socket it serves the driver, stays so until this one could be.

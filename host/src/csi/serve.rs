@@ -9,20 +9,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tonic::transport::Server;
 
 use super::accept::{Acceptor, TakeBack};
 use super::concurrency;
 use super::endpoint::Endpoint;
 use super::graceful_close::LINGER;
 use super::health::Health;
-use super::metrics::{CountLayer, Listeners, Metrics, MetricsAddress, Occupied, Pages};
+use super::http2;
+use super::metrics::{CountedServices, Listeners, Metrics, MetricsAddress, Occupied, Pages};
 use super::plugin::{Plugin, Service};
-use super::proto::controller_server::ControllerServer;
-use super::proto::group_controller_server::GroupControllerServer;
-use super::proto::identity_server::IdentityServer;
-use super::proto::node_server::NodeServer;
 use super::registration::{Registrar, RegistrationError};
+use super::services::Services;
 use super::takeover::{self, Takeover};
 use crate::driver::missing_programs;
 use crate::error::DriverError;
@@ -74,12 +71,6 @@ pub enum ServeError {
     /// Threads, signals.
     #[error("cannot serve")]
     Io(#[from] io::Error),
-    /// From the transport.
-    #[error("cannot serve at {endpoint}")]
-    Transport {
-        endpoint: Endpoint,
-        source: tonic::transport::Error,
-    },
 }
 
 /// Serves until SIGTERM or SIGINT, then lets the calls in flight end.
@@ -264,31 +255,15 @@ impl Served {
         } = self;
         let upkeep = Box::new(TakeBack::of(service.0.driver.clone()));
         let (acceptor, (accepted, mut all_closed)) = Acceptor::new(name, socket, upkeep)?;
-        let mode = service.0.mode;
-        let controller = mode
-            .has_controller()
-            .then(|| ControllerServer::new(service.clone()));
-        let group_controller = mode
-            .has_controller()
-            .then(|| GroupControllerServer::new(service.clone()));
-        let node = mode.has_node().then(|| NodeServer::new(service.clone()));
-        tracing::info!(driver.name = service.0.driver.config().name.0, csi.name = service.0.name, %endpoint, "serving");
-        let layer = CountLayer::new(metrics, &service.0.driver.config().name.0);
-        let served = Server::builder()
-            .layer(layer)
-            .add_service(IdentityServer::new(service.clone()))
-            .add_optional_service(controller)
-            .add_optional_service(group_controller)
-            .add_optional_service(node)
-            // It stops when nobody comes any more; a signal of its own would come before the last of them.
-            .serve_with_incoming_shutdown(accepted, std::future::pending());
-        let (served, ()) = tokio::join!(served, acceptor.accept_until(stop));
+        let driver_name = &service.0.driver.config().name.0;
+        tracing::info!(driver.name = driver_name, csi.name = service.0.name, %endpoint, "serving");
+        let services = CountedServices::new(Services::of(service), metrics, driver_name);
+        // It ends when nobody comes any more; a signal of its own would come before the last of them.
+        let answered = http2::answer_all(accepted, move |request| services.call(request));
+        tokio::join!(answered, acceptor.accept_until(stop));
         // The process ends next, and closes what is open still.
         let _ = timeout(LINGER, all_closed.recv()).await;
-        served.map_err(|source| ServeError::Transport {
-            endpoint: endpoint.clone(),
-            source,
-        })
+        Ok(())
     }
 }
 

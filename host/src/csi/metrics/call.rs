@@ -4,19 +4,19 @@
 //! knows, count as well. A caller that gives up does not end the work: the call is over when the last who
 //! has part in it is done, and its code is what the work came to.
 
-use std::future::Future;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use tonic::codegen::{Service, http};
+use tonic::body::Body;
+use tonic::codegen::{self, BoxFuture, StdError, http};
 use tonic::{Code, Status};
-use tower_layer::Layer;
 
 use super::driver_calls::DriverCalls;
-use super::unserved_calls::Rejected;
 use super::{Metrics, method};
+use crate::csi::services::Services;
 
 /// Clones have part in the same call.
 #[derive(Debug, Clone)]
@@ -31,10 +31,10 @@ struct InFlight {
 }
 
 impl Call {
-    fn begin(layer: &CountLayer, method: &'static str) -> Self {
-        layer.calls.begin();
+    fn begin(calls: &Arc<DriverCalls>, method: &'static str) -> Self {
+        calls.begin();
         Self(Arc::new(InFlight {
-            calls: Arc::clone(&layer.calls),
+            calls: Arc::clone(calls),
             method,
             begun: Instant::now(),
             code: OnceLock::new(),
@@ -60,73 +60,63 @@ impl Drop for InFlight {
     }
 }
 
-/// Counts every RPC of one driver.
+/// The services of one driver, whose calls count.
 #[derive(Debug, Clone)]
-pub(in crate::csi) struct CountLayer {
+pub(in crate::csi) struct CountedServices {
+    services: Services,
     calls: Arc<DriverCalls>,
-    rejected: Rejected,
 }
 
-impl CountLayer {
-    pub(in crate::csi) fn new(metrics: Metrics, driver: &str) -> Self {
+impl CountedServices {
+    pub(in crate::csi) fn new(services: Services, metrics: Metrics, driver: &str) -> Self {
         Self {
+            services,
             calls: Arc::new(DriverCalls::new(metrics, driver)),
-            rejected: Rejected::default(),
         }
     }
-}
 
-impl<S> Layer<S> for CountLayer {
-    type Service = CountService<S>;
-
-    fn layer(&self, inner: S) -> CountService<S> {
-        CountService {
-            inner,
-            layer: self.clone(),
-        }
-    }
-}
-
-/// A service whose calls count.
-#[derive(Debug, Clone)]
-pub(in crate::csi) struct CountService<S> {
-    inner: S,
-    layer: CountLayer,
-}
-
-impl<S, B, R> Service<http::Request<B>> for CountService<S>
-where
-    S: Service<http::Request<B>, Response = http::Response<R>>,
-    S::Future: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
+    /// Counts it, and hands it to its service.
+    pub(in crate::csi) fn call<B>(&self, mut request: http::Request<B>) -> Answering
+    where
+        B: codegen::Body + Send + 'static,
+        B::Error: Into<StdError> + Send + 'static,
+    {
         let method = method::name(request.uri().path());
         // What the others are called is what the caller wrote.
         let asked = (method == method::UNKNOWN).then(|| request.uri().path().to_owned());
-        let call = Call::begin(&self.layer, method);
-        let rejected = self.layer.rejected.clone();
+        let call = Call::begin(&self.calls, method);
         request.extensions_mut().insert(call.clone());
-        let answering = self.inner.call(request);
-        Box::pin(async move {
-            let answer = answering.await;
-            if let Ok(response) = &answer {
-                // An error without a message has its status among the headers; success follows a message.
-                let status = Status::from_header_map(response.headers());
-                let is_news = call.ended(status.as_ref().map_or(Code::Ok, Status::code));
-                if let Some(status) = status.filter(|_| is_news) {
-                    rejected.tell(call.0.calls.driver(), method, asked.as_deref(), &status);
-                }
-            }
-            answer
-        })
+        Answering {
+            answer: self.services.call(request),
+            call,
+            asked,
+        }
+    }
+}
+
+/// The answer to a call, and whoever counts it.
+pub(in crate::csi) struct Answering {
+    answer: BoxFuture<http::Response<Body>, Infallible>,
+    call: Call,
+    asked: Option<String>,
+}
+
+impl Future for Answering {
+    type Output = Result<http::Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answer.as_mut().poll(context))?;
+        // An error without a message has its status among the headers; success follows a message.
+        let status = Status::from_header_map(answer.headers());
+        let is_news = self
+            .call
+            .ended(status.as_ref().map_or(Code::Ok, Status::code));
+        if let Some(status) = status.filter(|_| is_news) {
+            let call = &self.call.0;
+            call.calls
+                .rejected(call.method, self.asked.as_deref(), &status);
+        }
+        Poll::Ready(Ok(answer))
     }
 }
 
@@ -136,8 +126,8 @@ mod tests {
 
     fn call() -> (Metrics, Call) {
         let metrics = Metrics::of(&[]);
-        let layer = CountLayer::new(metrics.clone(), "nfs");
-        (metrics, Call::begin(&layer, "NodePublishVolume"))
+        let calls = Arc::new(DriverCalls::new(metrics.clone(), "nfs"));
+        (metrics, Call::begin(&calls, "NodePublishVolume"))
     }
 
     #[track_caller]

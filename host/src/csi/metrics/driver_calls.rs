@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::Metrics;
 use super::counters::MethodCounters;
+use super::unserved_calls::Rejected;
 
 /// Of one driver, all of them.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(super) struct DriverCalls {
     in_flight: Gauge,
     /// Of calls that went well, by method.
     well: Mutex<HashMap<&'static str, MethodCounters>>,
+    rejected: Rejected,
 }
 
 impl DriverCalls {
@@ -30,11 +32,13 @@ impl DriverCalls {
             metrics,
             driver: driver.into(),
             well: Mutex::default(),
+            rejected: Rejected::default(),
         }
     }
 
-    pub(super) fn driver(&self) -> &str {
-        &self.driver
+    /// Tells of a call that no service saw: the method as it is counted, and as the caller wrote it where nobody knows it.
+    pub(super) fn rejected(&self, method: &'static str, asked: Option<&str>, status: &Status) {
+        self.rejected.tell(&self.driver, method, asked, status);
     }
 
     pub(super) fn begin(&self) {

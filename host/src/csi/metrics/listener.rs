@@ -138,6 +138,7 @@ async fn answer_at_name(
     let (acceptor, (accepted, _)) = Acceptor::new(name, listener, upkeep)?;
     // Nobody stops it but the end of the runtime.
     let (_running, stop) = watch::channel(());
+    let accepted = accepted.map(Ok);
     tokio::join!(acceptor.accept_until(stop), answer_all(accepted, pages));
     Ok(())
 }

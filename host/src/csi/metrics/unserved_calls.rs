@@ -5,16 +5,16 @@
 //! that is repeated would fill the log.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tonic::{Code, Status};
 
 /// Of a path that a caller made up.
 const MAX_PATH: usize = 100;
 
-/// What of one driver was told; clones share it. Bounded, as methods and codes are.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Rejected(Arc<Mutex<HashSet<(&'static str, Code)>>>);
+/// What of one driver was told. Bounded, as methods and codes are.
+#[derive(Debug, Default)]
+pub(super) struct Rejected(Mutex<HashSet<(&'static str, Code)>>);
 
 impl Rejected {
     /// The method as it is counted, and as the caller wrote it where nobody knows it.
@@ -56,7 +56,7 @@ mod tests {
     fn each_method_and_code_is_told_once() {
         let rejected = Rejected::default();
         assert!(rejected.is_first("CreateVolume", Code::OutOfRange));
-        assert!(!rejected.clone().is_first("CreateVolume", Code::OutOfRange));
+        assert!(!rejected.is_first("CreateVolume", Code::OutOfRange));
         assert!(rejected.is_first("CreateVolume", Code::Unimplemented));
         assert!(rejected.is_first("unknown", Code::Unimplemented));
     }
