@@ -35,13 +35,13 @@ impl Session {
         operation: &Operation,
         given: Option<AttachLimit>,
     ) -> Result<Option<u32>, DriverError> {
-        let limits = &self.config.attach_limits;
+        let limits = &self.config().attach_limits;
         if !guest.manifest.exports(Export::AttachLimit) {
             if !limits.is_empty() {
                 // Once: kubelet asks again each time that it registers the driver.
                 self.shared.told_useless_limits.call_once(|| {
                     tracing::warn!(
-                        driver.name = self.config.name.0,
+                        driver.name = self.config().name.0,
                         "[attach-limit] has no effect: the component knows no such limit"
                     );
                 });
@@ -77,7 +77,7 @@ impl Session {
             "cannot tell how many volumes this node can have; set MAX_VOLUMES_PERNODE (--max-volumes-per-node), or add \
              {name} = NUMBER to [attach-limit.instance-types] of the driver's file (`drivebay attach-limits {}` prints the \
              backend's), or grant a key by which the backend can be asked",
-            self.config.name
+            self.config().name
         );
         DriverError::new(condition, message).caused_by(error)
     }

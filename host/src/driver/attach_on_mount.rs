@@ -172,7 +172,7 @@ impl Session {
 
     /// A directory that only we know.
     fn private_staging(&self, key: &VolumeKey) -> PathBuf {
-        let parent = self.shared.paths.staging().join(&self.config.name.0);
+        let parent = self.shared.paths.staging().join(&self.config().name.0);
         parent.join(file_stem(key.0.as_bytes()))
     }
 

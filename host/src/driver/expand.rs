@@ -117,7 +117,7 @@ impl Session {
             volume.id.0,
             shell_quoted(&volume.id.0),
             parameters.collect::<String>(),
-            name = self.config.name,
+            name = self.config().name,
         );
         DriverError::new(error.condition(), message).caused_by(error)
     }
@@ -140,7 +140,7 @@ impl Session {
         if !capabilities.exports(Export::Expansion) {
             let message = format!(
                 "driver {} has no file system to expand on this node",
-                self.config.name
+                self.config().name
             );
             return Err(DriverError::unsupported(message));
         }

@@ -46,7 +46,7 @@ impl Session {
         if !guest.manifest.imports(Import::BlockDevices) {
             return None;
         }
-        let refusal = refused_filesystem(&self.config.grants, capabilities, parameters);
+        let refusal = refused_filesystem(&self.config().grants, capabilities, parameters);
         refusal.map(|refusal| refusal.to_string())
     }
 }

@@ -15,7 +15,7 @@ impl Session {
     /// The guest that serves this call.
     fn guest(&self, operation: &Operation) -> Result<Arc<Guest>, DriverError> {
         let runtime = &self.shared.runtime;
-        let guest = runtime.guest(&self.config, self.component_file()?, operation.deadline)?;
+        let guest = runtime.guest(self.config(), self.component_file()?, operation.deadline)?;
         let _ = self.manifest.set(Arc::clone(&guest.manifest));
         Ok(guest)
     }
@@ -28,7 +28,7 @@ impl Session {
         sha256: &str,
     ) -> Result<Arc<Guest>, DriverError> {
         let runtime = &self.shared.runtime;
-        match runtime.guest_of(&self.config, sha256, operation.deadline) {
+        match runtime.guest_of(self.config(), sha256, operation.deadline) {
             // What this process only cannot do now is no reason to let another version undo it.
             Err(error)
                 if error.condition() == Condition::FailedPrecondition
@@ -69,7 +69,7 @@ impl Session {
         }
         Err(DriverError::unsupported(format!(
             "driver {} cannot {doing}: its component does not export {}",
-            self.config.name,
+            self.config().name,
             export.name()
         )))
     }

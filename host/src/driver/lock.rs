@@ -106,7 +106,7 @@ impl Session {
         self.shared
             .paths
             .locks()
-            .join(&self.config.name.0)
+            .join(&self.shared.versions.configured().name.0)
             .join(format!("{prefix}{}.lock", file_stem(name.as_bytes())))
     }
 }

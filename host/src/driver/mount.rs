@@ -147,7 +147,7 @@ impl Session {
             source.count_wrong_answer();
             DriverError::internal(format!(
                 "guest {:?} said that volume {:?} is mounted, but nothing is mounted at {}",
-                self.config.component,
+                self.config().component,
                 record.id().0,
                 spec.path.display()
             ))

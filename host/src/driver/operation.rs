@@ -72,7 +72,7 @@ impl Session {
 
     pub(super) fn begin_on(&self, scope: LockScope<'_>) -> Result<Operation, DriverError> {
         let span = tracing::Span::current();
-        span.record("driver.name", self.config.name.0.as_str());
+        span.record("driver.name", self.config().name.0.as_str());
         match scope {
             LockScope::Volume(key) => span.record("volume.id", key.0.as_str()),
             LockScope::NewVolume(name) => span.record("volume.name", name),
@@ -88,7 +88,7 @@ impl Session {
         Ok(Operation {
             deadline,
             workers: SharedWorkers::new(lock, self.work_site(), self.shared.network.clone()),
-            config: Arc::clone(&self.config),
+            config: Arc::clone(self.config()),
             shared: Arc::clone(&self.shared),
             state: self.state.clone(),
             secrets: self.secrets.clone(),
@@ -108,7 +108,7 @@ impl Session {
             .from_process()
         };
         self.shared.paths.close_roots().map_err(unsafe_to_use)?;
-        for directory in self.shared.paths.trusted(&self.config.name) {
+        for directory in self.shared.paths.trusted(&self.config().name) {
             sys::close_directory_beneath(&directory).map_err(unsafe_to_use)?;
         }
         let _ = self.shared.closed.set(());
@@ -117,13 +117,13 @@ impl Session {
 
     /// For the workers of one call.
     fn work_site(&self) -> WorkSite {
-        let name = &self.config.name.0;
+        let name = &self.config().name.0;
         WorkSite::new(
             name,
             self.shared.paths.jobs().join(name),
             self.shared.paths.slots(),
-            self.config.limits.jobs,
-            self.config.limits.workers,
+            self.config().limits.jobs,
+            self.config().limits.workers,
         )
     }
 

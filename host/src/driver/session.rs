@@ -67,30 +67,28 @@ impl Default for CallTimeouts {
     }
 }
 
-/// One call. Which version serves it was looked up when it began, and a swap meanwhile changes nothing for it.
+/// One call. Which version serves it is looked up where that first matters, and a swap from then on changes nothing for it.
 #[derive(Debug)]
 pub struct Session {
     pub(super) shared: Arc<Shared>,
-    pub(super) config: Arc<DriverConfig>,
     pub(super) state: DriverState,
     pub(super) timeouts: CallTimeouts,
     /// What the caller brought for this call, as far as the driver may use it.
     pub(super) secrets: Secrets,
-    version: Version,
+    /// Once it was looked up.
+    version: OnceLock<Version>,
     /// Of that version, once it was read.
     pub(super) manifest: OnceLock<Arc<Manifest>>,
 }
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, state: DriverState, timeouts: CallTimeouts) -> Self {
-        let version = shared.versions.resolve();
         Self {
-            config: Arc::clone(&version.config),
             shared,
             state,
             timeouts,
             secrets: Secrets::default(),
-            version,
+            version: OnceLock::new(),
             manifest: OnceLock::new(),
         }
     }
@@ -98,7 +96,10 @@ impl Session {
     /// The same call with what the caller brought for it. What the driver was not granted is not kept.
     #[must_use]
     pub fn with_secrets(self, secrets: &Secrets) -> Self {
-        let granted = &self.config.grants.secrets;
+        if secrets.is_empty() {
+            return self;
+        }
+        let granted = &self.config().grants.secrets;
         Self {
             secrets: secrets.keeping(|name| granted.contains_key(name)),
             ..self
@@ -106,13 +107,18 @@ impl Session {
     }
 
     /// The driver's configuration, as it counts for this call.
-    pub fn config(&self) -> &DriverConfig {
-        &self.config
+    pub fn config(&self) -> &Arc<DriverConfig> {
+        &self.decided().config
+    }
+
+    /// What serves this call.
+    fn decided(&self) -> &Version {
+        self.version.get_or_init(|| self.shared.versions.resolve())
     }
 
     /// When this call has to be over, if it begins now.
     pub fn deadline(&self, now: Instant) -> Instant {
-        let own = now + self.config.limits.deadline;
+        let own = now + self.config().limits.deadline;
         self.timeouts.answer.map_or(own, |answer| answer.min(own))
     }
 
@@ -136,7 +142,7 @@ impl Session {
         }
         let (file, deadline) = (self.component_file()?, self.deadline(Instant::now()));
         let runtime = &self.shared.runtime;
-        let manifest = runtime.prepared_manifest(&self.config, file, deadline)?;
+        let manifest = runtime.prepared_manifest(self.config(), file, deadline)?;
         Ok(self.capabilities_of(self.manifest.get_or_init(|| manifest)))
     }
 
@@ -184,12 +190,12 @@ impl Session {
             return Ok(manifest);
         }
         let runtime = &self.shared.runtime;
-        let manifest = runtime.manifest(&self.config, self.component_file()?)?;
+        let manifest = runtime.manifest(self.config(), self.component_file()?)?;
         Ok(self.manifest.get_or_init(|| manifest))
     }
 
     pub(super) fn component_file(&self) -> Result<&ComponentFile, DriverError> {
-        let file = self.version.component.as_ref();
+        let file = self.decided().component.as_ref();
         file.map(Arc::as_ref).map_err(no_component)
     }
 }
