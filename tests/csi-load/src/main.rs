@@ -3,7 +3,7 @@
 //! ```text
 //! csi-load each COUNT CALL…           every call for each number below COUNT, in order
 //! csi-load cycle COUNT CALL…          the calls one after the other, that often; how long each takes
-//! csi-load race CALLERS CALL…         the calls as contenders, by turns; how often and how long
+//! csi-load race CALLERS TURNS CALL…   the calls as contenders, by turns; how often and how long
 //! csi-load repeat CALLERS TOTAL CALL… so many calls in all, of all kinds by turns
 //! csi-load attend CALLERS PAUSE CALL… the calls by turns until standard input ends, with a pause in milliseconds
 //! csi-load await VERSION CALL         until that version of the component serves, and has answered the call
@@ -11,9 +11,10 @@
 //!
 //! A CALL is a JSON object: `socket`, `rpc`, and what that RPC needs of `volume`, `path`, `staging` and
 //! `context`. `{n}` in them is the caller's number, `{new}` one that no call had before. `race` prints a JSON
-//! array, an object for each contender: calls per `second`, median `latency` in nanoseconds; `cycle` the medians
-//! alone. A call that fails ends the program: what fails is quick, and would be counted as speed. `attend` alone counts
-//! failures, and prints an object with `calls`, `failed`, `median` and `p99` for each line that it was given.
+//! array, an object for each contender: calls per second in each turn (`rates`), median `latency` in nanoseconds, and how
+//! many `calls` there were in all; `cycle` the medians alone. A call that fails ends the program: what fails is quick, and
+//! would be counted as speed. `attend` alone counts failures, and prints an object with `calls`, `failed`, `median` and
+//! `p99` for each line that it was given.
 
 mod attend;
 mod call;
@@ -35,9 +36,8 @@ use call::Call;
 const ASKING: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// How long a contender's turn lasts, and how many turns count: two seconds each, spread over the run.
+/// How long a contender's turn lasts.
 const TURN: Duration = Duration::from_millis(200);
-const TURNS: usize = 10;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -58,7 +58,9 @@ async fn perform(words: &[String]) -> Result<()> {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["each", count, _, ..] => each(count.parse()?, &calls(&words[2..])?).await,
         ["cycle", count, _, ..] => cycle(count.parse()?, &calls(&words[2..])?).await,
-        ["race", callers, _, ..] => race(callers.parse()?, &calls(&words[2..])?).await,
+        ["race", callers, turns, _, ..] => {
+            race(callers.parse()?, turns.parse()?, &calls(&words[3..])?).await
+        }
         ["repeat", callers, total, _, ..] => {
             repeat(callers.parse()?, total.parse()?, &calls(&words[3..])?).await
         }
@@ -115,12 +117,19 @@ async fn cycle(count: u64, calls: &[Arc<Call>]) -> Result<()> {
     Ok(())
 }
 
-async fn race(callers: u64, contenders: &[Arc<Call>]) -> Result<()> {
+async fn race(callers: u64, turns: usize, contenders: &[Arc<Call>]) -> Result<()> {
     let mut outcomes = vec![Outcome::default(); contenders.len()];
-    for turn in 0..=TURNS {
-        for (call, outcome) in contenders.iter().zip(&mut outcomes) {
+    for turn in 0..=turns {
+        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        // Who comes second finds the machine as the first one left it.
+        if turn % 2 == 1 {
+            order.reverse();
+        }
+        for at in order {
+            let (call, outcome) = (&contenders[at], &mut outcomes[at]);
             let begun = Instant::now();
             let latencies = together(callers, call, move || begun.elapsed() < TURN).await?;
+            outcome.calls += latencies.len();
             // The first turn makes connections and fills caches.
             if turn > 0 {
                 outcome.add(&latencies, begun.elapsed());
@@ -182,6 +191,7 @@ async fn together(
 struct Outcome {
     rates: Vec<f64>,
     latencies: Vec<Duration>,
+    calls: usize,
 }
 
 impl Outcome {
@@ -191,11 +201,11 @@ impl Outcome {
         self.latencies.extend_from_slice(latencies);
     }
 
-    fn told(mut self) -> Value {
-        self.rates.sort_unstable_by(f64::total_cmp);
+    fn told(self) -> Value {
         serde_json::json!({
-            "second": self.rates.get(self.rates.len() / 2),
+            "rates": self.rates,
             "latency": median(self.latencies),
+            "calls": self.calls,
         })
     }
 }

@@ -50,8 +50,11 @@ pub(crate) struct Arguments {
     /// Only what a hot swap costs
     #[arg(long, conflicts_with_all = ["only_csi", "only_mounts"])]
     only_swap: bool,
+    /// Only how `drivebay serve` does beside an earlier build, by turns: its `target/dist`, as `cargo xtask build` made it
+    #[arg(long, value_name = "DIST", conflicts_with_all = ["peer", "only_csi", "only_mounts", "only_swap"])]
+    earlier: Option<PathBuf>,
     /// Only what guests pay for what they ask, beside another build's `drivebay` and `drivebay-shim` in that directory
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["only_csi", "only_mounts", "only_swap"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["earlier", "only_csi", "only_mounts", "only_swap"])]
     only_line_beside: Option<PathBuf>,
     /// Only what an operator of a cluster gets, which takes half an hour and is part of no other run
     #[arg(long, conflicts_with_all = ["only_csi", "only_mounts", "only_swap", "only_line_beside"])]
@@ -64,6 +67,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     }
     if arguments.only_cluster {
         return on_a_cluster(workspace);
+    }
+    if let Some(dist) = &arguments.earlier {
+        return earlier(workspace, dist);
     }
     let only = (
         arguments.only_csi,
@@ -127,6 +133,20 @@ fn on_a_cluster(workspace: &Workspace) -> Result<()> {
     });
     cluster.stop()?;
     measured?;
+    say(format_args!("\n{table}"));
+    steps.verdict(format_args!("{} targets are missed", table.missed()));
+    Ok(())
+}
+
+/// Prints what calls cost beside an earlier build. Part of no other run, as it takes a second build.
+fn earlier(workspace: &Workspace, dist: &Path) -> Result<()> {
+    let mut steps = Steps::new("cargo xtask bench", build::STEPS + 2);
+    setup::ensure(workspace, &[Part::Bench], &mut steps)?;
+    build::everything(workspace, &mut steps)?;
+    let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;
+    let mut table = Table::default();
+    let about = format!("call `drivebay serve` beside {}", dist.display());
+    steps.run(about, || csi::beside(workspace, &caller, dist, &mut table))?;
     say(format_args!("\n{table}"));
     steps.verdict(format_args!("{} targets are missed", table.missed()));
     Ok(())

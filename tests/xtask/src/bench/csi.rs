@@ -3,6 +3,7 @@
 //! The driver is the example `local`. Each caller has a volume of its own, staged and published, and all callers
 //! share one connection, as those of a sidecar do.
 
+mod earlier;
 mod memory;
 mod peer;
 mod site;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 pub(super) use self::memory::Memory;
@@ -30,6 +31,19 @@ const VOLUMES: usize = 128;
 
 /// The program that calls: a package of its own, built as optimised as what it calls.
 pub(super) struct Caller(PathBuf);
+
+/// How many turns a contender has, of a fifth of a second each: two seconds, spread over the run.
+const TURNS: usize = 10;
+
+/// What a contender's turns came to.
+struct Outcome {
+    /// Calls per second, turn by turn.
+    rates: Vec<f64>,
+    /// The median of one call.
+    latency: Duration,
+    /// Of all turns, also of the first, which does not count.
+    calls: u32,
+}
 
 /// One thing that is measured: ours, and what the peer calls the same.
 struct Race {
@@ -102,6 +116,16 @@ pub(super) fn measure(
     memory::growth(caller, &serving, &calls.map(|rpc| site.call(rpc)), table)
 }
 
+/// Adds the rows that compare with an earlier build, whose `target/dist` that is.
+pub(super) fn beside(
+    workspace: &Workspace,
+    caller: &Caller,
+    dist: &Path,
+    table: &mut Table,
+) -> Result<()> {
+    earlier::measure(workspace, caller, dist, table)
+}
+
 /// The row of idle memory, with both shipped drivers.
 pub(super) fn idle_memory(workspace: &Workspace, caller: &Caller, table: &mut Table) -> Result<()> {
     memory::idle(workspace, caller, table)
@@ -141,6 +165,35 @@ fn sandbox(caller: &Caller, site: &Site, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
+impl Outcome {
+    fn parse(told: &Value) -> Result<Self> {
+        let rates = told["rates"].as_array().into_iter().flatten();
+        let rates: Vec<f64> = rates.filter_map(Value::as_f64).collect();
+        ensure!(!rates.is_empty(), "no turn was over");
+        let latency = told["latency"].as_u64().context("no call was made")?;
+        let calls = told["calls"].as_u64().context("calls were not counted")?;
+        Ok(Self {
+            rates,
+            latency: Duration::from_nanos(latency),
+            calls: u32::try_from(calls)?,
+        })
+    }
+
+    /// The median turn.
+    fn load(&self) -> Load {
+        Load {
+            per_second: median(self.rates.clone()),
+            latency: self.latency,
+        }
+    }
+}
+
+/// The middle of at least one.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
 impl Caller {
     pub(super) fn build(workspace: &Workspace) -> Result<Self> {
         let mut cargo = command("cargo");
@@ -167,16 +220,15 @@ impl Caller {
     }
 
     fn race(&self, callers: usize, calls: &[Value]) -> Result<Vec<Load>> {
-        let told = answer(self.command("race", &[callers]).args(words(calls)))?;
-        let told: Value = serde_json::from_str(&told)?;
-        let load = |one: &Value| {
-            let latency = one["latency"].as_u64().context("no call was made")?;
-            Ok(Load {
-                per_second: one["second"].as_f64().context("no turn was over")?,
-                latency: Duration::from_nanos(latency),
-            })
-        };
-        told.as_array().into_iter().flatten().map(load).collect()
+        let outcomes = self.turns(callers, TURNS, calls)?;
+        Ok(outcomes.iter().map(Outcome::load).collect())
+    }
+
+    /// The calls as contenders, with so many turns each.
+    fn turns(&self, callers: usize, turns: usize, calls: &[Value]) -> Result<Vec<Outcome>> {
+        let told = answer(self.command("race", &[callers, turns]).args(words(calls)))?;
+        let told: Vec<Value> = serde_json::from_str(&told)?;
+        told.iter().map(Outcome::parse).collect()
     }
 
     /// Makes the calls one after the other, so many times, and tells the median of each.

@@ -80,10 +80,31 @@ impl Table {
             return self.row(what, ours.to_string(), "", "", None);
         };
         let ratio = theirs.per_second / ours.per_second;
+        self.beside(what, ours, (name, theirs), ratio);
+    }
+
+    /// The same beside a contender who had a turn right before or after each of ours, in which the machine was as it was in
+    /// ours: the ratio is the median turn's.
+    pub(super) fn beside(&mut self, what: &str, ours: Load, other: (&str, Load), ratio: f64) {
+        let (name, theirs) = other;
         self.row(
             what,
             ours.to_string(),
             &format!("{name}: {theirs}"),
+            &format!("{ratio:.2}x"),
+            Some(("≤ 1x".to_owned(), ratio <= 1.0)),
+        );
+    }
+
+    /// Processor time of one call.
+    pub(super) fn processor(&mut self, what: &str, ours: Duration, other: (&str, Duration)) {
+        let (name, theirs) = other;
+        let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+        let microseconds = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6);
+        self.row(
+            what,
+            microseconds(ours),
+            &format!("{name}: {}", microseconds(theirs)),
             &format!("{ratio:.2}x"),
             Some(("≤ 1x".to_owned(), ratio <= 1.0)),
         );
@@ -243,6 +264,27 @@ mod tests {
             )
         );
         assert!(text.contains("| stats | 2000/s, 1.00 ms |  |  |  | for information |"));
+    }
+
+    #[test]
+    fn beside_another_build_the_median_turn_and_the_processor_count() {
+        let mut table = Table::default();
+        let load = Load {
+            per_second: 1000.0,
+            latency: Duration::from_millis(1),
+        };
+        table.beside("stats", load, ("earlier", load), 0.98);
+        let micros = Duration::from_micros;
+        table.processor("stats", micros(21), ("earlier", micros(20)));
+        let text = table.to_string();
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            [
+                "| stats | 1000/s, 1.00 ms | earlier: 1000/s, 1.00 ms | 0.98x | ≤ 1x | met |",
+                "| stats | 21.0 µs | earlier: 20.0 µs | 1.05x | ≤ 1x | **missed** |",
+            ]
+        );
     }
 
     #[test]

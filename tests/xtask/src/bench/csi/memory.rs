@@ -18,6 +18,8 @@ const WARM_UP: usize = 10_000;
 const CALLS: usize = 100_000;
 const CALLERS: usize = 16;
 
+pub(super) const AFTER_MANY: &str = "memory after 100,000 calls";
+
 const MIB: f64 = (1 << 20) as f64;
 
 /// Both shipped drivers in one process, each asked once for what its guest has to say.
@@ -25,9 +27,9 @@ pub(super) fn idle(workspace: &Workspace, caller: &Caller, table: &mut Table) ->
     let site = Site::empty(workspace)?;
     let cloud = emulator::cloud(workspace, &site.path("cloud"))?;
     let grants = cloud.grants(&cloud.key_in_files()?)?;
-    site.install(workspace, "alicloud-disk", &grants)?;
+    site.install("alicloud-disk", &grants)?;
     let grants = fs::read_to_string(workspace.root().join("deploy/drivers.d/nfs.toml"))?;
-    site.install(workspace, "nfs", &grants)?;
+    site.install("nfs", &grants)?;
     let drivers = ["alicloud-disk", "nfs"];
     let serving = site.serve(&drivers)?;
     for driver in drivers {
@@ -51,12 +53,17 @@ pub(super) fn growth(
     calls: &[Value],
     table: &mut Table,
 ) -> Result<()> {
+    let [before, after] = around_many(caller, serving, calls)?;
+    table.growth(AFTER_MANY, after, ("before", before), 1.1);
+    Ok(())
+}
+
+/// What it holds before so many calls, and after them.
+pub(super) fn around_many(caller: &Caller, serving: &Serving, calls: &[Value]) -> Result<[u64; 2]> {
     caller.repeat(CALLERS, WARM_UP, calls)?;
     let before = Memory::of(serving.id())?.resident;
     caller.repeat(CALLERS, CALLS, calls)?;
-    let after = Memory::of(serving.id())?.resident;
-    table.growth("memory after 100,000 calls", after, ("before", before), 1.1);
-    Ok(())
+    Ok([before, Memory::of(serving.id())?.resident])
 }
 
 /// Bytes, from `smaps_rollup` (proc(5)).

@@ -3,33 +3,77 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use drivebay_testbed::{ConfigMap, Layout, Node, Scratch, Serving};
 use serde_json::{Value, json};
 
 use crate::process::{self, Echo};
 use crate::workspace::Workspace;
 
-/// On a tmpfs, as /run is on nodes: locks are there.
-const RUN: &str = "/dev/shm/drivebay-bench-csi";
+/// What is served, and where: two that are measured beside each other have nothing in common.
+pub(in crate::bench) struct Build {
+    /// The directory of the site, beneath `target`.
+    directory: &'static str,
+    /// On a tmpfs, as /run is on nodes: locks are there.
+    run: &'static str,
+    binaries: PathBuf,
+    components: PathBuf,
+}
+
+impl Build {
+    /// Of this checkout.
+    pub(in crate::bench) fn current(workspace: &Workspace) -> Self {
+        Self {
+            directory: "bench-csi-now",
+            run: "/dev/shm/drivebay-bench-now",
+            binaries: workspace.binaries(),
+            components: workspace.components(),
+        }
+    }
+
+    /// What `cargo xtask build` made of an earlier one. Its paths are as long as the other's, because the kernel walks
+    /// along them in each call.
+    pub(in crate::bench) fn earlier(dist: &Path) -> Result<Self> {
+        let earlier = Self {
+            directory: "bench-csi-old",
+            run: "/dev/shm/drivebay-bench-old",
+            binaries: dist.join("bin"),
+            components: dist.join("guests"),
+        };
+        for file in ["bin/drivebay", "bin/drivebay-shim", "guests/local.wasm"] {
+            ensure!(
+                dist.join(file).is_file(),
+                "{} has no {file}; name target/dist of a checkout in which `cargo xtask build` was run",
+                dist.display()
+            );
+        }
+        Ok(earlier)
+    }
+}
 
 /// Everything beneath one directory, which goes with it.
 pub(in crate::bench) struct Site {
     node: Node,
+    components: PathBuf,
     _directories: [Scratch; 2],
 }
 
 impl Site {
     /// With no driver.
     pub(in crate::bench) fn empty(workspace: &Workspace) -> Result<Self> {
-        let root = Scratch::at(&workspace.target().join("bench-csi"))?;
+        Self::of(workspace, &Build::current(workspace))
+    }
+
+    fn of(workspace: &Workspace, build: &Build) -> Result<Self> {
+        let root = Scratch::at(&workspace.target().join(build.directory))?;
         let layout = Layout {
-            run: RUN,
+            run: build.run,
             ..Layout::SHORT
         };
         let site = Self {
-            node: Node::new(root.path(), layout, &workspace.binaries())?,
-            _directories: [root, Scratch::at(Path::new(RUN))?],
+            node: Node::new(root.path(), layout, &build.binaries)?,
+            components: build.components.clone(),
+            _directories: [root, Scratch::at(Path::new(build.run))?],
         };
         fs::create_dir_all(site.path("sockets"))?;
         Ok(site)
@@ -37,20 +81,29 @@ impl Site {
 
     /// With the example driver and directories for so many volumes.
     pub(in crate::bench) fn with_local(workspace: &Workspace, volumes: usize) -> Result<Self> {
-        let site = Self::empty(workspace)?;
+        Self::with_local_of(workspace, &Build::current(workspace), volumes)
+    }
+
+    /// The same by a certain build.
+    pub(in crate::bench) fn with_local_of(
+        workspace: &Workspace,
+        build: &Build,
+        volumes: usize,
+    ) -> Result<Self> {
+        let site = Self::of(workspace, build)?;
         for volume in 0..volumes {
             fs::create_dir_all(site.path("pool").join(format!("v{volume}")))?;
             fs::create_dir_all(site.path("staging").join(volume.to_string()))?;
         }
         fs::create_dir_all(site.path("pods"))?;
-        site.install(workspace, "local", &site.local_grants())?;
+        site.install("local", &site.local_grants())?;
         Ok(site)
     }
 
     /// A driver, whose component has the same name.
-    pub(super) fn install(&self, workspace: &Workspace, driver: &str, grants: &str) -> Result<()> {
+    pub(super) fn install(&self, driver: &str, grants: &str) -> Result<()> {
         self.grant(driver, grants)?;
-        let component = workspace.components().join(format!("{driver}.wasm"));
+        let component = self.components.join(format!("{driver}.wasm"));
         process::run(&mut self.node.install(&[&component]), Echo::Silent).map(drop)
     }
 
