@@ -8,7 +8,9 @@
 mod adopted_mounts;
 mod alibaba_compatibility;
 mod attach_limit;
+mod broken_calls;
 mod controllers;
+mod frames;
 mod group_snapshots;
 mod metrics;
 mod refused_callers;
