@@ -278,3 +278,15 @@ fn several_nodes_share_a_disk_only_where_that_is_safe() {
         assert!(matches!(refused, Err(Error::Unsupported(_))));
     }
 }
+
+#[test]
+fn what_the_host_takes_in_no_context_is_refused_before_a_disk_is_made() {
+    for name in ["fsType", "mkfsOptions"] {
+        for value in ["-m\n0", "-L\u{202e}x", "\0"] {
+            let said = refusal(&[(name, value)]);
+            assert!(said.contains(name), "{said}");
+            assert!(!said.chars().any(is_harmful), "{said:?}");
+        }
+    }
+    assert!(spec(&[("mkfsOptions", "-m 0 -L größe")], 20).is_ok());
+}
