@@ -149,8 +149,8 @@ impl Driver {
         let worker_counters = WorkerCounters::default();
         let state = DriverState::new(name.clone(), paths.run.clone());
         let shared = Shared {
+            runtime: Runtime::new(paths.clone(), answering.traces()),
             answering,
-            runtime: Runtime::new(paths.clone()),
             journal: Journal::new(paths.journal().join(&name.0)),
             detached: DetachedVolumes::new(paths.detached().join(&name.0)),
             network: NetworkWorkers::new(paths.compiler(), worker_counters.clone()),

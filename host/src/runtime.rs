@@ -18,7 +18,7 @@ mod stderr;
 mod wasi;
 mod wasi_stubs;
 
-pub use call::{AttachRequest, CallSetup, StageRequest};
+pub use call::{AttachRequest, CallSetup, StageRequest, TraceDetail};
 pub use guest::{Guest, Runtime};
 pub(crate) use guest_time::GuestTime;
 #[cfg(feature = "compiler")]

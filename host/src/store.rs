@@ -46,6 +46,8 @@ mod source;
 #[cfg(feature = "compiler")]
 mod source_contents;
 #[cfg(feature = "compiler")]
+mod source_lines;
+#[cfg(feature = "compiler")]
 mod store_lock;
 #[cfg(feature = "compiler")]
 mod updates;
@@ -102,6 +104,8 @@ pub use source::SourceDirectory;
 pub use source_contents::{
     Candidate, Offer, SourceContents, SourceError, SourceFile, SourceProblem, join,
 };
+#[cfg(feature = "compiler")]
+pub(crate) use source_lines::source_lines;
 #[cfg(feature = "compiler")]
 pub use store_lock::hold_store;
 #[cfg(feature = "compiler")]

@@ -26,3 +26,4 @@ mod self_test;
 mod signed_install;
 mod status;
 mod tapes;
+mod traces;

@@ -33,6 +33,7 @@ pub struct WatGuest {
     changes: Vec<(String, String)>,
     answers: Vec<(String, Value)>,
     granted_answers: Vec<(String, Value)>,
+    source: Option<PathBuf>,
 }
 
 /// Whether the endpoint `cloud` is granted, which a guest finds out by opening it.
@@ -61,6 +62,7 @@ impl WatGuest {
             changes: Vec::new(),
             answers: Vec::new(),
             granted_answers: Vec::new(),
+            source: None,
         }
     }
 
@@ -149,6 +151,21 @@ impl WatGuest {
         self
     }
 
+    /// Carries the lines of its text with it, as those of a file of that name.
+    #[must_use]
+    pub fn source(mut self, file: &str) -> Self {
+        self.source = Some(PathBuf::from(file));
+        self
+    }
+
+    /// The line of its text that these words stand on.
+    #[track_caller]
+    pub fn line_of(&self, words: &str) -> usize {
+        let (_, _, text) = self.text();
+        let line = text.lines().position(|line| line.contains(words));
+        line.expect("it says so") + 1
+    }
+
     /// The component, written to a file of that name in a directory.
     pub fn write(&self, file: PathBuf) -> PathBuf {
         fs::write(&file, self.component()).expect("writable");
@@ -157,15 +174,13 @@ impl WatGuest {
 
     /// The component.
     pub fn component(&self) -> Vec<u8> {
-        let mut resolve = Resolve::default();
-        let package = resolve
-            .push_str("hostile.wit", &self.wit())
-            .expect("valid WIT");
-        let world = resolve
-            .select_world(&[package], Some("guest"))
-            .expect("the world is there");
-        let text = self.module(&resolve, world);
-        let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let (resolve, world, text) = self.text();
+        let mut parser = wat::Parser::new();
+        if self.source.is_some() {
+            parser.generate_dwarf(wat::GenerateDwarf::Lines);
+        }
+        let module = parser.parse_str(self.source.as_deref(), &text);
+        let mut module = module.unwrap_or_else(|error| panic!("{error}\n{text}"));
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
             .expect("a module");
         let mut encoder = ComponentEncoder::default();
@@ -176,6 +191,18 @@ impl WatGuest {
         encoder
             .encode()
             .unwrap_or_else(|error| panic!("{error:?}\n{text}"))
+    }
+
+    fn text(&self) -> (Resolve, WorldId, String) {
+        let mut resolve = Resolve::default();
+        let package = resolve
+            .push_str("hostile.wit", &self.wit())
+            .expect("valid WIT");
+        let world = resolve
+            .select_world(&[package], Some("guest"))
+            .expect("the world is there");
+        let text = self.module(&resolve, world);
+        (resolve, world, text)
     }
 
     /// The contract, the foreign packages, and the world of this guest, as one text.

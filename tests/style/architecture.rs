@@ -81,7 +81,7 @@ const WORDS: [&str; 3] = ["volume", "error", "digest"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 37] = [
+const CONFINED: [(&str, &[&str], &str); 38] = [
     (
         "wasmtime",
         &[
@@ -121,8 +121,13 @@ const CONFINED: [(&str, &[&str], &str); 37] = [
     ),
     (
         "wasmparser",
-        &["store/contract"],
-        "types are compared before anything is compiled",
+        &["store/contract", "store/source_lines.rs"],
+        "types are compared before anything is compiled; modules have their source's lines with them",
+    ),
+    (
+        "gimli",
+        &["store/source_lines.rs"],
+        "what a stranger says of its source is read where the bounds are",
     ),
     (
         "nix",

@@ -6,6 +6,7 @@ use super::by_hand::ByHand;
 use crate::broker::{Broker, TargetHandle, WorkerBroker};
 #[cfg(feature = "compiler")]
 use crate::broker::{Model, Replay};
+use crate::runtime::TraceDetail;
 use crate::worker::WorkerClient;
 
 /// Of one driver, for all its calls.
@@ -41,6 +42,15 @@ impl Answering {
             return by_hand.lent(target);
         }
         target
+    }
+
+    /// Whoever runs a component by hand wrote it, or knows who did.
+    pub(super) fn traces(&self) -> TraceDetail {
+        #[cfg(feature = "compiler")]
+        if self.by_hand.is_some() {
+            return TraceDetail::Lines;
+        }
+        TraceDetail::Functions
     }
 
     /// What guests are answered from in the place of everything else.

@@ -21,6 +21,7 @@ mod node;
 mod setup;
 mod snapshot_listing;
 mod snapshots;
+mod trace;
 mod trap;
 mod validate;
 mod volume_health;
@@ -45,6 +46,8 @@ pub use node::StageRequest;
 pub use setup::CallSetup;
 #[cfg(feature = "compiler")]
 pub(super) use setup::NobodysCall;
+pub(super) use trace::LineSource;
+pub use trace::TraceDetail;
 
 /// Bytes a guest may have copied out of its memory by one host call: the largest file the contract lets
 /// through is 64 KiB, a request body some hundred.

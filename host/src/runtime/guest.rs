@@ -7,6 +7,7 @@ use std::time::Instant;
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
+use super::call::{LineSource, TraceDetail};
 use super::clock::Clock;
 use super::state::State;
 use super::{host, wasi};
@@ -22,6 +23,7 @@ const KEPT: usize = 4;
 /// Loads guests of one driver. Cheap to make: the engine comes with the first guest.
 pub struct Runtime {
     paths: Paths,
+    traces: TraceDetail,
     loaded: Mutex<Loaded>,
     /// Held by whoever loads: all callers come at once when another version serves, and each would load it.
     loading: Mutex<()>,
@@ -57,6 +59,8 @@ pub struct Guest {
     pub(super) limits: Limits,
     /// Where its calls are counted; none that serve no driver are.
     pub(super) trial: Option<Trial>,
+    /// Of its source, for its traces.
+    pub(super) lines: LineSource,
     /// What is known of it.
     pub manifest: Arc<Manifest>,
 }
@@ -84,9 +88,10 @@ impl Guest {
 
 impl Runtime {
     /// For the components and compiled code beneath these paths.
-    pub fn new(paths: Paths) -> Self {
+    pub fn new(paths: Paths, traces: TraceDetail) -> Self {
         Self {
             paths,
+            traces,
             loaded: Mutex::default(),
             loading: Mutex::default(),
         }
@@ -256,6 +261,7 @@ impl Runtime {
                 Arc::clone(config),
                 &file.sha256,
             )),
+            lines: self.traces.source(file),
             manifest: Arc::new(manifest),
         });
         let guests = &mut self.lock().guests;

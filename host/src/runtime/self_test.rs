@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use super::call::NobodysCall;
+use super::call::{LineSource, NobodysCall};
 use super::clock::Clock;
 use super::guest::Guest;
 use super::state::State;
@@ -56,6 +56,7 @@ fn undescribed(engine: &Engine, ready: InstancePre<State>, interfaces: &Interfac
             ..Limits::default()
         },
         trial: None,
+        lines: LineSource::Untold,
         manifest: Arc::new(manifest(interfaces)),
     }
 }

@@ -3,11 +3,7 @@
 //! The answer has one sentence of it. The log has one line more, with a short trace and the end of what was written to
 //! standard error; every part of it is bounded, because all of it is the guest's to choose.
 
-use std::fmt::{self, Write};
-
-use rustc_demangle::try_demangle;
-use wasmtime::{FrameInfo, WasmBacktrace};
-
+use super::trace::{LineSource, trace};
 use crate::broker::CallReport;
 use crate::error::{DriverError, GuestText};
 use crate::runtime::guest::Guest;
@@ -16,12 +12,6 @@ use crate::runtime::state::State;
 
 /// What the library says of a guest that returned without giving back what it was lent.
 const NOT_GIVEN_BACK: &str = "borrow handles still remain at the end of the call";
-
-/// Longer names are shown as they are: mangling can make much of little, and to undo it takes time.
-const LONGEST_MANGLED: usize = 4096;
-
-/// Of a demangled name, in bytes, before it is cut to a name's length.
-const LONGEST_DEMANGLED: usize = 1024;
 
 impl Guest {
     /// What is said of it, and logged with its trace.
@@ -40,10 +30,11 @@ impl Guest {
         };
         let cause = GuestText::sentence(&error.root_cause().to_string());
         let written = state.stderr.text();
+        let trace = trace(error, &self.lines);
         tracing::error!(
             guest.export = export,
             error = cause.as_str(),
-            trace = trace(error),
+            trace,
             stderr = end_of(&written).as_str(),
             "guest failed"
         );
@@ -72,7 +63,15 @@ impl Guest {
             None => {
                 let last = last_words(&written).or(report.last_error);
                 let last = last.map_or_else(String::new, |last| format!("; it said last: {last}"));
-                DriverError::internal(format!("{who}: {cause}{last}")).from_guest()
+                let place = match &self.lines {
+                    LineSource::Untold => String::new(),
+                    // Whoever runs a component by hand has no log to look into.
+                    #[cfg(feature = "compiler")]
+                    LineSource::Component(_) => {
+                        format!("; trace: {}", GuestText::sentence(&trace))
+                    }
+                };
+                DriverError::internal(format!("{who}: {cause}{last}{place}")).from_guest()
             }
         }
     }
@@ -88,53 +87,6 @@ fn not_given_back(who: &str, export: &str) -> String {
         "{who}: it returned while it still held {lent}; its code has to drop the handle before it returns, on every path \
          (in C its …_target_drop_borrow, in Go its Drop; Rust, Python and JavaScript do it themselves)"
     )
-}
-
-/// `demangled::name < its::caller < …`, innermost first.
-fn trace(error: &wasmtime::Error) -> String {
-    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
-        return String::new();
-    };
-    let names: Vec<String> = trace.frames().iter().map(frame).collect();
-    names.join(" < ")
-}
-
-/// Where in the module stands beside the name, for who has the module and no names in it.
-fn frame(frame: &FrameInfo) -> String {
-    let name = match frame.func_name() {
-        Some(name) => demangled(name).to_string(),
-        None => format!("function {}", frame.func_index()),
-    };
-    match frame.module_offset() {
-        Some(offset) => format!("{name} ({offset:#x})"),
-        None => name,
-    }
-}
-
-/// Rust's names, without their hash; other languages' as they are.
-fn demangled(name: &str) -> GuestText {
-    match try_demangle(name) {
-        Ok(symbol) if name.len() <= LONGEST_MANGLED => {
-            let mut bounded = Bounded(String::new());
-            // It ends with an error where it would be too long; what was written until then counts.
-            let _ = write!(bounded, "{symbol:#}");
-            GuestText::name(&bounded.0)
-        }
-        Ok(_) | Err(_) => GuestText::name(name),
-    }
-}
-
-/// Takes so much and no more: a name of some hundred bytes can stand for one without end.
-struct Bounded(String);
-
-impl Write for Bounded {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.0.len() + text.len() > LONGEST_DEMANGLED {
-            return Err(fmt::Error);
-        }
-        self.0.push_str(text);
-        Ok(())
-    }
 }
 
 /// The end of what was written, in one line: runtimes say last why they gave up.
@@ -201,25 +153,5 @@ mod tests {
         let end = end_of(&"ä\n".repeat(5000));
         assert!(end.len() <= 1024 && !end.contains('\n'), "{end}");
         assert_eq!(end_of(" a\nb \n").as_str(), r"a\nb");
-    }
-
-    #[test]
-    fn names_are_demangled_and_bounded() {
-        for (name, expected) in [
-            ("_ZN5guest5stage17h0123456789abcdefE", "guest::stage"),
-            ("_RNvCs1234_5guest5stage", "guest::stage"),
-            ("main.stage", "main.stage"),
-            ("a\u{202e}\n", r"a\u{202e}\n"),
-        ] {
-            assert_eq!(demangled(name).as_str(), expected);
-        }
-        assert_eq!(demangled(&"x".repeat(2 << 20)).len(), 128);
-        let mut bounded = Bounded(String::new());
-        assert!(
-            (0..)
-                .try_for_each(|level| write!(bounded, "a::b{level}"))
-                .is_err()
-        );
-        assert!(bounded.0.len() <= LONGEST_DEMANGLED);
     }
 }
