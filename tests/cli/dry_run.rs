@@ -228,7 +228,7 @@ fn a_secret_is_used_and_never_shown() {
     let secrets = secrets.map(|(name, file)| format!("{name}={}", file.display()));
     let secrets = ["--secret", &secrets[0], "--secret", &secrets[1]];
     let (_, shown) = trial.answers(&[&secrets[..], &publish].concat());
-    shows(&shown, "mounts.mount-remote-with-secrets options=[");
+    shows(&shown, "secret-mounts.mount-remote options=[");
     assert!(shown.contains("path=\"/data\""), "{shown}");
     assert!(
         !shown.contains("hunter2") && !shown.contains("alice"),
