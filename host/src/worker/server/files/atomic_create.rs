@@ -10,7 +10,8 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown,
@@ -33,6 +34,10 @@ const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 
 /// Names are unlikely to collide; a leftover of a killed worker on another node might.
 const ATTEMPTS: usize = 8;
+
+/// How long one who sweeps may take between his look at something and its new name, and how often we look whether he has.
+const SWEPT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A tree or a large file on its way to its place. Whatever it holds is removed unless it got there.
 #[derive(Debug)]
@@ -72,13 +77,40 @@ impl<'a> Build<'a> {
         })
     }
 
-    /// Best effort: where it cannot be held, others take it for a leftover, which [`Build::finish`] notices.
-    fn hold(&self, built: &impl AsFd) {
-        if let Ok(held) = fcntl_dupfd_cloexec(built, 0) {
-            // Refused to directories on NFS. What was made is known all the same.
-            let _ = flock(&held, FlockOperation::NonBlockingLockExclusive);
+    /// Makes something new under the name and holds it. Between the two, whoever sweeps the directory takes it for what a
+    /// killed job left: then it is made once more.
+    fn make<T: AsFd>(&self, new: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        let until = Instant::now() + SWEPT;
+        loop {
+            let failure = match new() {
+                Ok(made) if self.hold(&made)? => return Ok(made),
+                // It lost its name, or is about to.
+                Ok(_) => Errno::AGAIN,
+                Err(error @ (Errno::NOENT | Errno::EXIST)) => error,
+                Err(error) => return Err(error),
+            };
+            if Instant::now() >= until {
+                return Err(failure);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Whether it is ours from here on, until it is finished or given up. Best effort where nothing can be held: directories
+    /// on NFS. There others may take it for a leftover, which [`Build::finish`] notices.
+    fn hold(&self, made: &impl AsFd) -> io::Result<bool> {
+        let held = fcntl_dupfd_cloexec(made, 0)?;
+        // Somebody who sweeps looks at it with a lock that others share.
+        if flock(&held, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Ok(false);
+        }
+        let ours = identity(&fstat(&held)?);
+        let there = statat(&self.target.parent, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        let is_ours = there.is_ok_and(|there| identity(&there) == ours);
+        if is_ours {
             let _ = self.held.set(held);
         }
+        Ok(is_ours)
     }
 
     /// Where it is built until then.
@@ -88,19 +120,18 @@ impl<'a> Build<'a> {
 
     /// A new directory that nobody else can enter.
     pub(crate) fn make_directory(&self) -> Result<OwnedFd, Fault> {
-        let wrong = |error| failed("make directory", &self.name, error);
-        mkdirat(&self.target.parent, &self.name, Mode::RWXU).map_err(wrong)?;
-        let made = open_child(self.target.parent.as_fd(), &self.name).map_err(wrong)?;
-        self.hold(&made);
-        Ok(made)
+        let parent = &self.target.parent;
+        let made = self.make(|| {
+            mkdirat(parent, &self.name, Mode::RWXU)?;
+            open_child(parent.as_fd(), &self.name)
+        });
+        made.map_err(|error| failed("make directory", &self.name, error))
     }
 
     /// A new file that nobody else can open.
     pub(crate) fn make_file(&self) -> Result<File, Fault> {
-        let made = new_file(&self.target.parent, &self.name)
-            .map_err(|error| failed("make file", &self.name, error))?;
-        self.hold(&made);
-        Ok(made)
+        let made = self.make(|| new_file(&self.target.parent, &self.name));
+        made.map_err(|error| failed("make file", &self.name, error))
     }
 
     /// Puts what was built into its place. `built` is what [`Build::name`] must still stand for.
@@ -311,7 +342,8 @@ fn new_file(parent: &impl AsFd, name: &OsStr) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::Duration;
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -362,6 +394,34 @@ mod tests {
             Ok(())
         );
         assert!(!scratch.path().join("file").exists());
+    }
+
+    #[test]
+    fn what_is_made_while_others_sweep_is_there_and_held() {
+        let (scratch, dir) = scratch();
+        let target = to_in(dir);
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        leftovers::sweep(target.parent.as_fd());
+                    }
+                });
+            }
+            let made: Vec<_> = (0..300)
+                .map(|_| {
+                    let build = Build::begin(&target)?;
+                    let made = fstat(build.make_directory()?).expect("stat");
+                    let there = fs::symlink_metadata(scratch.path().join(build.name()));
+                    Ok::<_, Fault>(there.is_ok_and(|there| there.ino() == made.st_ino))
+                })
+                .collect();
+            is_over.store(true, Ordering::Relaxed);
+            for made in made {
+                assert_eq!(made, Ok(true));
+            }
+        });
     }
 
     #[test]
