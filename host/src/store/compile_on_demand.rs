@@ -58,7 +58,7 @@ pub(crate) fn have_compiled(
             DriverError::failed_precondition(what)
         };
         match error {
-            CompilerError::GoesOn(_) => is_being_compiled(config),
+            CompilerError::GoesOn => is_being_compiled(config),
             CompilerError::Refused(_) => failed().caused_by(error),
             // The same component may be compiled the next time.
             CompilerError::NotRun { .. } => failed().caused_by(error).from_process(),

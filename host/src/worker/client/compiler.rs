@@ -34,8 +34,8 @@ pub enum CompilerError {
     #[error("{0}")]
     Refused(String),
     /// It has not ended yet.
-    #[error("it has run for {0:?} and goes on; a later call finds it done")]
-    GoesOn(Duration),
+    #[error("it goes on; a later call finds it done")]
+    GoesOn,
 }
 
 /// Runs `program ARGUMENTS` and waits for its end, no longer than until then; what it writes to stderr is the reason if
@@ -48,7 +48,6 @@ pub fn run_compiler(
     lock: BorrowedFd<'_>,
     until: Instant,
 ) -> Result<(), CompilerError> {
-    let started = Instant::now();
     let not_run = |source| CompilerError::NotRun {
         program: program.to_owned(),
         source,
@@ -89,7 +88,7 @@ pub fn run_compiler(
             None if Instant::now() >= until => {
                 // For as long as this process lives it has to take note of the child's end.
                 std::thread::spawn(move || child.wait());
-                return Err(CompilerError::GoesOn(started.elapsed()));
+                return Err(CompilerError::GoesOn);
             }
             None => std::thread::sleep(Duration::from_millis(5)),
         }
