@@ -9,6 +9,8 @@ use std::process::Output;
 use drivebay_tests::{Node, dist, guest, text};
 use serde_json::{Value, json};
 
+use crate::trial::stderr;
+
 /// A node on which nothing is installed, with a pool.
 struct Bench {
     node: Node,
@@ -55,10 +57,6 @@ impl Bench {
     fn left_behind(&self) -> usize {
         fs::read_dir(self.node.path("tmp")).expect("there").count()
     }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 #[track_caller]

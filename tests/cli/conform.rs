@@ -6,6 +6,8 @@ use std::process::Output;
 use drivebay_tests::{Node, guest, text};
 use serde_json::Value;
 
+use crate::trial::stderr;
+
 /// In `faulty`, over which the name of the rule is written that is to be broken.
 const MARK: &[u8] = b"broken: nothing";
 
@@ -51,10 +53,6 @@ impl Trial {
         fs::write(&path, component).expect("writable");
         text(&path).to_owned()
     }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn with_outcome(report: &Value, outcome: &str) -> Vec<String> {

@@ -3,64 +3,11 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
-use std::process::Output;
 
 use drivebay_tests::{Node, dist, guest, text};
 use serde_json::{Value, json};
 
-/// A component that is tried, and what is kept of that.
-struct Trial {
-    node: Node,
-    component: PathBuf,
-}
-
-impl Trial {
-    fn of(name: &str) -> Self {
-        Self {
-            node: Node::empty(),
-            component: guest(name),
-        }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let state = self.node.path("kept");
-        let head = [
-            "run",
-            "--component",
-            text(&self.component),
-            "--dry-run",
-            "--state",
-            text(&state),
-        ];
-        let mut command = self.node.drivebay(&head);
-        command.args(arguments).output().expect("drivebay runs")
-    }
-
-    /// The answer, and the lines that were shown.
-    #[track_caller]
-    fn answers(&self, arguments: &[&str]) -> (Value, String) {
-        let output = self.run(arguments);
-        let shown = stderr(&output);
-        assert!(output.status.success(), "{shown}");
-        (
-            serde_json::from_slice(&output.stdout).expect("one object"),
-            shown,
-        )
-    }
-
-    #[track_caller]
-    fn refuses(&self, arguments: &[&str], words: &str) {
-        let output = self.run(arguments);
-        let shown = stderr(&output);
-        assert_eq!(output.status.code(), Some(1), "{shown}");
-        assert!(shown.contains(words), "{shown}");
-    }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::trial::{Trial, stderr};
 
 #[track_caller]
 fn shows(shown: &str, line: &str) {

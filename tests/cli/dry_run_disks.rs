@@ -2,61 +2,43 @@
 //! signatures are made by a key that is nobody's.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Output;
 
-use drivebay_tests::{Node, guest, text};
+use drivebay_tests::text;
 use serde_json::{Value, json};
+
+use crate::trial::Trial;
 
 const GIB: u64 = 1 << 30;
 
 /// A component that is tried against a tape.
-struct Trial {
-    node: Node,
-    component: PathBuf,
+struct TapeTrial {
+    trial: Trial,
+    tape: String,
 }
 
-impl Trial {
+impl TapeTrial {
     fn of(name: &str, tape: &[Value]) -> Self {
-        let node = Node::empty();
+        let trial = Trial::of(name);
+        let file = trial.node.path("tape.jsonl");
         let lines: Vec<String> = tape.iter().map(Value::to_string).collect();
-        fs::write(node.path("tape.jsonl"), lines.join("\n")).expect("writable");
-        let component = guest(name);
-        Self { node, component }
+        fs::write(&file, lines.join("\n")).expect("writable");
+        let tape = text(&file).to_owned();
+        Self { trial, tape }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        let (state, tape) = (self.node.path("kept"), self.node.path("tape.jsonl"));
-        let head = ["run", "--component", text(&self.component), "--dry-run"];
-        let with = ["--state", text(&state), "--http", text(&tape)];
-        let mut command = self.node.drivebay(&head);
-        command.args(with).args(arguments);
-        command.output().expect("drivebay runs")
+    fn with_tape<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        [&["--http", &self.tape], arguments].concat()
     }
 
     #[track_caller]
     fn answers(&self, arguments: &[&str]) -> (Value, String) {
-        let output = self.run(arguments);
-        let shown = stderr(&output);
-        assert!(output.status.success(), "{shown}");
-        (
-            serde_json::from_slice(&output.stdout).expect("one object"),
-            shown,
-        )
+        self.trial.answers(&self.with_tape(arguments))
     }
 
     #[track_caller]
     fn refuses(&self, arguments: &[&str], words: &str) -> String {
-        let output = self.run(arguments);
-        let shown = stderr(&output);
-        assert_eq!(output.status.code(), Some(1), "{shown}");
-        assert!(shown.contains(words), "{shown}");
-        shown
+        self.trial.refuses(&self.with_tape(arguments), words)
     }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn line(request: Value, body: Value) -> Value {
@@ -74,7 +56,7 @@ fn disk(state: &str, gigabytes: u64) -> Value {
 
 #[test]
 fn a_disks_life_from_its_cloud_to_a_pod() {
-    let trial = Trial::of(
+    let trial = TapeTrial::of(
         "cloud-disk",
         &[
             line(
@@ -136,7 +118,7 @@ fn a_disks_life_from_its_cloud_to_a_pod() {
 
 #[test]
 fn what_the_tape_lacks_is_said_as_it_would_be_written() {
-    let trial = Trial::of("alicloud-disk", &[]);
+    let trial = TapeTrial::of("alicloud-disk", &[]);
     let create = ["create-volume", "--name", "pvc-1", "--size", "20Gi"];
     let zone = ["--parameter", "zoneId=region-1-a"];
     let shown = trial.refuses(
@@ -163,7 +145,7 @@ fn a_disk_of_a_real_cloud_is_made_on_a_tape() {
         "DiskId": "d-bp1made", "Status": "Available", "Category": "cloud_essd", "PerformanceLevel": "PL1",
         "Size": 20, "ZoneId": "region-1-a", "CreationTime": "2026-01-01T00:00:00Z",
     });
-    let trial = Trial::of(
+    let trial = TapeTrial::of(
         "alicloud-disk",
         &[
             line(
@@ -195,7 +177,7 @@ fn a_disk_of_a_real_cloud_is_made_on_a_tape() {
 
 #[test]
 fn a_disk_that_is_said_to_be_there_is() {
-    let trial = Trial::of("cloud-disk", &[]);
+    let trial = TapeTrial::of("cloud-disk", &[]);
     let stage = [
         "stage-volume",
         "d-1",
@@ -211,7 +193,7 @@ fn a_disk_that_is_said_to_be_there_is() {
 
 #[test]
 fn a_tape_that_is_wrong_is_named_with_its_line() {
-    let trial = Trial::of(
+    let trial = TapeTrial::of(
         "cloud-disk",
         &[line(json!({}), Value::Null), json!({ "request": {} })],
     );

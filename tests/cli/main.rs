@@ -27,3 +27,4 @@ mod signed_install;
 mod status;
 mod tapes;
 mod traces;
+mod trial;

@@ -9,6 +9,8 @@ use std::process::Output;
 use drivebay_tests::{Node, guest, text};
 use serde_json::{Value, json};
 
+use crate::trial::stderr;
+
 const CREATE: [&str; 5] = ["create-volume", "--name", "pvc-1", "--size", "1Gi"];
 
 struct Trial {
@@ -49,10 +51,6 @@ impl Trial {
     fn on_tape(&self) -> String {
         fs::read_to_string(&self.tape).expect("written")
     }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn lines(text: &str) -> Vec<Value> {

@@ -2,12 +2,14 @@
 //! and the connection goes on.
 
 use drivebay_tests::{Csi, Node};
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
 use tonic::codegen::http::{Request, Response};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
+
+use crate::refused_callers::connection;
 
 const PROBE: &str = "/csi.v1.Identity/Probe";
 
@@ -19,14 +21,7 @@ struct Caller {
 
 impl Caller {
     fn connect(csi: &Csi) -> Self {
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("threads");
-        let endpoint = Endpoint::from_shared(format!("unix://{}", csi.socket().display()));
-        let connected = runtime.block_on(endpoint.expect("a socket").connect());
-        let channel = connected.expect("it listens");
+        let (runtime, channel) = connection(csi);
         Self { runtime, channel }
     }
 

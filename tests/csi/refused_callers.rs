@@ -117,7 +117,7 @@ fn what_is_no_http_2_is_told_once() {
 }
 
 /// A connection beside the one that [`Csi`] has.
-fn connection(csi: &Csi) -> (Runtime, Channel) {
+pub(crate) fn connection(csi: &Csi) -> (Runtime, Channel) {
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
