@@ -100,7 +100,7 @@ impl<'a> Build<'a> {
     /// on NFS. There others may take it for a leftover, which [`Build::finish`] notices.
     fn hold(&self, made: &impl AsFd) -> io::Result<bool> {
         let held = fcntl_dupfd_cloexec(made, 0)?;
-        // Somebody who sweeps looks at it with a lock that others share.
+        // Whoever sweeps holds what he is about to take away.
         if flock(&held, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             return Ok(false);
         }

@@ -5,13 +5,15 @@
 //! it cannot see them. On a server that other nodes work on, too, only such names are touched as this call is about.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, FsWord, Mode, flock, fstatfs, openat, renameat, statat,
+    AtFlags, Dir, FileType, FlockOperation, FsWord, Mode, flock, fstat, fstatfs, openat, renameat,
+    statat,
 };
 use rustix::io::Errno;
 
@@ -19,7 +21,7 @@ use super::live_source::READ_FILE;
 use super::openat2::open_child;
 use super::partial_name::{aside_name, begun_at, is_partial, partial_name};
 use super::resolved_path::{ResolvedPath, failed};
-use super::tree::remove_within;
+use super::tree::{identity, remove_within};
 use crate::worker::server::work_limits::Bounds;
 use crate::worker::{Fault, FaultKind};
 
@@ -28,6 +30,10 @@ const SMALL_FILE_AGE: Duration = Duration::from_secs(600);
 
 /// For what is removed by the way. What does not get done then is begun, and goes on with the next work.
 const SWEEPING: Duration = Duration::from_secs(2);
+
+/// How long a name may be held by one who only takes it away, and how often we look whether it still is.
+const LOOKED_AT: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Names that are removed at a time: whoever shares a server can make millions of them.
 const MAX_LISTED: usize = 1024;
@@ -40,40 +46,40 @@ const OF_ONE_NODE: [FsWord; 5] = [0x9123_683e, 0xef53, 0x794c_7630, 0x0102_1994,
 pub(super) enum Found {
     /// Nothing, by now.
     Gone,
-    /// Something that is being made.
+    /// Something that is being made, or taken away by another.
     Held,
 }
 
 /// Removes what a killed job left under that name, and what a killed remover left of it.
 pub(super) fn remove_unless_held(parent: BorrowedFd<'_>, name: &OsStr) -> Result<Found, Fault> {
-    remove_unless_held_within(&Bounds::of_a_call(), parent, name)
+    let until = Instant::now() + LOOKED_AT;
+    loop {
+        let found = remove_unless_held_within(&Bounds::of_a_call(), parent, name)?;
+        if found == Found::Gone || Instant::now() >= until {
+            return Ok(found);
+        }
+        thread::sleep(PAUSE);
+    }
 }
 
-/// The same, as far as it is allowed.
+/// The same, as far as it is allowed. Whoever else is about to remove it counts as one who makes it.
 pub(super) fn remove_unless_held_within(
     bounds: &Bounds,
     parent: BorrowedFd<'_>,
     name: &OsStr,
 ) -> Result<Found, Fault> {
     let wrong = |error| failed("look at", name, error);
-    let kind = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => {
-            return remove_set_aside(bounds, parent, name).map(|()| Found::Gone);
-        }
-        stat => FileType::from_raw_mode(stat.map_err(wrong)?.st_mode),
+    remove_set_aside(bounds, parent, name)?;
+    let there = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(Found::Gone),
+        stat => stat.map_err(wrong)?,
     };
-    // Kept open, so that nobody begins to hold it meanwhile.
-    let _held = match kind {
+    let held = match FileType::from_raw_mode(there.st_mode) {
         FileType::Directory | FileType::RegularFile => {
-            let open = match openat(parent, name, READ_FILE, Mode::empty()) {
-                Err(Errno::NOENT) => return Ok(Found::Gone),
-                open => open.map_err(wrong)?,
-            };
-            // Shared, because NFS wants a descriptor that writes for any other.
-            if flock(&open, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK) {
-                return Ok(Found::Held);
+            match hold_for_removal(parent, name).map_err(wrong)? {
+                Some(held) => Some(held),
+                None => return Ok(Found::Held),
             }
-            Some(open)
         }
         FileType::Symlink
         | FileType::Fifo
@@ -82,7 +88,30 @@ pub(super) fn remove_unless_held_within(
         | FileType::BlockDevice
         | FileType::Unknown => None,
     };
-    take_away(bounds, parent, name).map(|()| Found::Gone)
+    set_aside(parent, name)?;
+    drop(held);
+    remove_set_aside(bounds, parent, name).map(|()| Found::Gone)
+}
+
+/// Holds what has that name, for as long as it takes to lose it; none if somebody else does. Without the second look two
+/// removers that opened the same could take the name one after the other, and the second one from what was made anew.
+fn hold_for_removal(parent: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Option<OwnedFd>> {
+    let open = match openat(parent, name, READ_FILE, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        open => open?,
+    };
+    let locked = match flock(&open, FlockOperation::NonBlockingLockExclusive) {
+        // NFS wants a descriptor that writes for it, which directories have none of.
+        Err(Errno::BADF) => flock(&open, FlockOperation::NonBlockingLockShared),
+        locked => locked,
+    };
+    if locked == Err(Errno::WOULDBLOCK) {
+        return Ok(None);
+    }
+    let ours = identity(&fstat(&open)?);
+    let there = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW);
+    let is_there = there.is_ok_and(|there| identity(&there) == ours);
+    Ok(is_there.then_some(open))
 }
 
 /// Removes unfinished work that may be somebody's after all, on another node: at first it loses its name, so that whoever
@@ -93,10 +122,14 @@ pub(super) fn take_away(
     name: &OsStr,
 ) -> Result<(), Fault> {
     remove_set_aside(bounds, parent, name)?;
+    set_aside(parent, name)?;
+    remove_set_aside(bounds, parent, name)
+}
+
+fn set_aside(parent: BorrowedFd<'_>, name: &OsStr) -> Result<(), Fault> {
     // One that was set aside is its own other name, and gone by now.
     match renameat(parent, name, parent, aside_name(name)) {
-        Ok(()) => remove_set_aside(bounds, parent, name),
-        Err(Errno::NOENT) => Ok(()),
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(failed("set aside", name, error)),
     }
 }
