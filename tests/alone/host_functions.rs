@@ -87,6 +87,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("mounts [method]target.mount-remote", UNANSWERED, "(call $mounts/target.mount-remote (local.get $target) SOURCE (call $port) (i32.const 1) OUT)"),
     ("mounts [method]target.bind", ENDS, "(call $mounts/target.bind (local.get $target) (call $directory) LONG OUT)"),
     ("secrets [resource-drop]secret", RETURNS, "(call $secrets/drop-secret (call $secret))"),
+    ("secrets [method]secret.name", RETURNS, "(call $secrets/secret.name (call $secret) OUT)"),
     ("secrets open-secret", ENDS, "(call $secrets/open-secret LONG OUT)"),
     ("secret-keys open-key", RETURNS, "(call $secret-keys/open-key LONG (call $secret) (i32.const 0) (i32.const 0) OUT)"),
     ("signing [resource-drop]signing-key", RETURNS, "(call $signing/drop-signing-key (call $key))"),

@@ -32,6 +32,7 @@ pub(crate) enum Answer {
     Response(Response),
     SigningKey(SigningKeyHandle),
     Secret(SecretHandle),
+    SecretName(String),
     KeyId(String),
     SessionToken(Private<Option<String>>),
     Signature(Private<Vec<u8>>),

@@ -241,6 +241,7 @@ pub(crate) enum SigningAsk {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub(crate) enum SecretsAsk {
+    Name { secret: SecretHandle },
     OpenSecret { name: String },
 }
 

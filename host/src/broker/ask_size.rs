@@ -20,6 +20,7 @@ impl Ask {
             Self::Https(ask) => of_https(ask),
             Self::Signing(ask) => of_signing(ask),
             Self::Secrets(SecretsAsk::OpenSecret { name }) => name.len(),
+            Self::Secrets(SecretsAsk::Name { .. }) => 0,
             Self::SecretMounts(ask) => of_secret_mounts(ask),
             Self::SecretRequests(ask) => of_secret_requests(ask),
             Self::SecretKeys(SecretKeysAsk::OpenKey { id, .. }) => id.len(),

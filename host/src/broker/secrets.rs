@@ -20,10 +20,17 @@ pub(super) use uses::{BasicUser, GrantedSecret, basic_authentication, secret_opt
 
 impl WorkerBroker {
     pub(super) fn secrets(&mut self, ask: SecretsAsk) -> Result<Answer, BrokerError> {
-        let SecretsAsk::OpenSecret { name } = ask;
-        nameable(&name)?;
-        granted(&self.grants, &self.secrets, &name)?;
-        Ok(Answer::Secret(self.held.insert_secret(name)?))
+        match ask {
+            SecretsAsk::Name { secret } => {
+                let name = self.held.secret(secret)?.to_owned();
+                Ok(Answer::SecretName(name))
+            }
+            SecretsAsk::OpenSecret { name } => {
+                nameable(&name)?;
+                granted(&self.grants, &self.secrets, &name)?;
+                Ok(Answer::Secret(self.held.insert_secret(name)?))
+            }
+        }
     }
 
     /// What the handle stands for, and what may be made of it.

@@ -26,6 +26,7 @@ pub(in crate::broker) fn samples() -> Vec<Ask> {
     samples.extend(signing());
     samples.extend(with_secrets());
     samples.push(SecretsAsk::OpenSecret { name: text() }.into());
+    samples.push(SecretsAsk::Name { secret: SECRET }.into());
     samples.push(
         LogAsk::Write {
             level: Level::Warn,
@@ -330,6 +331,7 @@ fn answers() -> Vec<Answer> {
         }),
         Answer::SigningKey(KEY),
         Answer::Secret(SECRET),
+        Answer::SecretName(text()),
         Answer::KeyId(text()),
         Answer::SessionToken(Private(None)),
         Answer::SessionToken(Private(Some(text()))),

@@ -41,7 +41,7 @@ pub(super) fn grant(broker: &mut WorkerBroker, model: &Model, ask: &Ask) {
         Ask::SecretMounts(ask) => secret_mounts(broker, ask),
         Ask::SecretRequests(ask) => secret_requests(broker, ask),
         Ask::SecretKeys(ask) => secret_keys(broker, ask),
-        Ask::Log(_) | Ask::Drop(_) => {}
+        Ask::Secrets(SecretsAsk::Name { .. }) | Ask::Log(_) | Ask::Drop(_) => {}
     }
 }
 

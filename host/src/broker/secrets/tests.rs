@@ -92,6 +92,10 @@ impl Call {
         secret
     }
 
+    fn name(&mut self, secret: SecretHandle) -> Result<Answer, Told> {
+        ask(&mut self.broker, SecretsAsk::Name { secret })
+    }
+
     fn target(&mut self) -> TargetHandle {
         self.broker.lend(Target {
             path: PathBuf::from("/mnt/target"),
@@ -208,6 +212,22 @@ fn a_secret_is_opened_by_a_granted_name_that_the_call_brought() {
         said.starts_with("this call brought no secret \"password\""),
         "{said}"
     );
+}
+
+#[test]
+fn a_secret_says_by_which_name_it_was_opened() {
+    let mut call = Call::new();
+    let secret = call.secret("password");
+    let name = "password".to_owned();
+    assert_eq!(call.name(secret), Ok(Answer::SecretName(name)));
+}
+
+#[test]
+fn a_handle_that_no_secret_was_opened_as_ends_the_call() {
+    let mut call = Call::new();
+    let secret = SecretHandle(call.secret("password").0 + 1);
+    let violated = call.broker.ask(SecretsAsk::Name { secret }.into());
+    assert!(violated.is_err(), "{violated:?}");
 }
 
 #[test]

@@ -15,6 +15,11 @@ impl Host for State {
 }
 
 impl HostSecret for State {
+    fn name(&mut self, it: Resource<Secret>) -> wasmtime::Result<String> {
+        let secret = SecretHandle(it.rep());
+        self.ask_surely(SecretsAsk::Name { secret }, super::read!(SecretName))
+    }
+
     fn drop(&mut self, secret: Resource<Secret>) -> wasmtime::Result<()> {
         self.give_back(SecretHandle(secret.rep()))
     }
