@@ -94,7 +94,7 @@ pub(crate) use line::{Broker, CallReport, Violation};
 #[cfg(feature = "compiler")]
 pub(crate) use listening_broker::{Heard, ListeningBroker};
 #[cfg(feature = "compiler")]
-pub use model::Backend;
+pub use model::{Backend, Servers};
 #[cfg(feature = "compiler")]
 pub(crate) use model::{
     DryBroker, Granted, Grown, Model, ModelSettings, ModelWorker, NeedsAttaching,

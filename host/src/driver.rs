@@ -91,7 +91,7 @@ use mount_cache::MountCache;
 use session::Shared;
 
 #[cfg(feature = "compiler")]
-pub use crate::broker::{Backend, MADE_UP_TOKEN};
+pub use crate::broker::{Backend, MADE_UP_TOKEN, Servers};
 pub use crate::store::{Export, Scope, or_activated};
 pub use crate::worker::{Measured, Room};
 pub use attach_limit::AttachLimit;

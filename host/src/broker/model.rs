@@ -4,6 +4,9 @@
 //! cannot tell. Only the worker that it asks is another one: nothing is mounted, nobody is spoken to, and the directories
 //! that are worked on lie beneath one of the run's own, where real workers do the work.
 //!
+//! Servers may be real besides. Real workers speak to them then, as the grants say, and time that guests let pass passes;
+//! mounts, disks and granted directories stay the model's.
+//!
 //! ```text
 //! dry_broker              the broker of a call: what is granted, time that passes without anybody waiting
 //! granting                what is granted where nobody has granted anything yet
@@ -26,6 +29,6 @@ mod worker;
 
 pub(crate) use devices::{Grown, NeedsAttaching};
 pub(crate) use dry_broker::DryBroker;
-pub use state::Backend;
+pub use state::{Backend, Servers};
 pub(crate) use state::{Granted, Model, ModelSettings};
 pub(crate) use worker::ModelWorker;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::broker::{
     self, Broker, DryBroker, Granted, Heard, ListeningBroker, Model, ModelSettings, ModelWorker,
-    Replay, TargetHandle, WorkerBroker,
+    Replay, Servers, TargetHandle, WorkerBroker,
 };
 use crate::error::DriverError;
 use crate::worker::WorkerClient;
@@ -62,6 +62,8 @@ pub struct DryRun {
     pub directory: PathBuf,
     /// What the component may use.
     pub granted: DryRunGrants,
+    /// Who answers in the place of servers.
+    pub servers: Servers,
     /// Addresses of servers whose names the grants judge by them.
     pub hosts: BTreeMap<String, IpAddr>,
     /// Disks that are there from the beginning: serial numbers, and sizes in bytes.
@@ -108,6 +110,7 @@ impl ByHand {
                 DryRunGrants::ByFile => Granted::ByFile,
                 DryRunGrants::AsAsked => Granted::AsAsked,
             },
+            servers: run.servers,
             hosts: run.hosts,
             devices: run.devices,
             tape: run.http_tape,

@@ -347,13 +347,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::broker::model::state::{Granted, ModelSettings};
+    use crate::broker::model::state::{Granted, ModelSettings, Servers};
     use crate::worker::NamePattern;
 
     fn model() -> Model {
         let settings = ModelSettings {
             directory: "/nonexistent".into(),
             granted: Granted::AsAsked,
+            servers: Servers::Modelled,
             hosts: BTreeMap::new(),
             devices: vec![("system".to_owned(), 7)],
             tape: None,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::granting;
-use super::state::{ADDRESS, Granted, Model};
+use super::state::{ADDRESS, Backend, Granted, Model, Servers};
 use crate::broker::answer::Answer;
 use crate::broker::ask::{Ask, HttpsAsk, MountsAsk, SigningAsk};
 use crate::broker::https::beyond_the_deadline;
@@ -12,7 +12,8 @@ use crate::broker::signing::Key;
 use crate::broker::worker_broker::WorkerBroker;
 use crate::grant::AddressRange;
 
-/// The broker of every call, with a model behind it. Nobody is kept waiting: time that a guest lets pass has passed.
+/// The broker of every call, with a model behind it. Nobody is kept waiting where nobody could come to an end of anything
+/// meanwhile: time that a guest lets pass has passed.
 pub(crate) struct DryBroker {
     answering: WorkerBroker,
     model: Model,
@@ -38,6 +39,7 @@ impl DryBroker {
                     *path = self.model.directory(name);
                 }
             }
+            _ if self.model.servers() == Servers::Real => {}
             Ask::Https(HttpsAsk::OpenEndpoint { name }) => {
                 if let Some(grant) = grants.https.get_mut(name) {
                     grant.ca = None;
@@ -64,6 +66,11 @@ impl DryBroker {
         }
     }
 
+    /// Whether something can become of a server meanwhile.
+    fn is_waited_for(&self) -> bool {
+        self.model.servers() == Servers::Real && self.model.backend() == Backend::Answers
+    }
+
     fn sleep(&mut self, milliseconds: u32) -> Answer {
         let pause = Duration::from_millis(milliseconds.into());
         if Instant::now() + self.slept + pause >= self.answering.deadline {
@@ -83,6 +90,7 @@ impl Broker for DryBroker {
         self.stand_in(&ask);
         if let Ask::Https(HttpsAsk::Sleep { milliseconds }) = ask
             && !self.answering.is_over
+            && !self.is_waited_for()
         {
             return Ok(self.sleep(milliseconds));
         }

@@ -70,12 +70,13 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::broker::model::state::{ADDRESS, Granted, ModelSettings};
+    use crate::broker::model::state::{ADDRESS, Granted, ModelSettings, Servers};
 
     fn model(directory: &Path) -> Model {
         let settings = ModelSettings {
             directory: directory.to_owned(),
             granted: Granted::AsAsked,
+            servers: Servers::Modelled,
             hosts: BTreeMap::new(),
             devices: Vec::new(),
             tape: None,

@@ -36,6 +36,7 @@ pub(crate) struct ModelSettings {
     /// Where its directories lie, and what it keeps.
     pub(crate) directory: PathBuf,
     pub(crate) granted: Granted,
+    pub(crate) servers: Servers,
     /// Addresses of servers whose names the grants judge by them.
     pub(crate) hosts: BTreeMap<String, IpAddr>,
     /// Disks that are there from the beginning: serial numbers, and sizes in bytes.
@@ -70,6 +71,16 @@ pub enum Backend {
     Answers,
     /// Nobody does.
     Away,
+}
+
+/// Who answers in the place of servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Servers {
+    /// The model.
+    #[default]
+    Modelled,
+    /// Those that the grants lead to: what they have cannot be told from outside.
+    Real,
 }
 
 impl Model {
@@ -138,6 +149,10 @@ impl Model {
         self.0.settings.granted
     }
 
+    pub(super) fn servers(&self) -> Servers {
+        self.0.settings.servers
+    }
+
     /// What a name is looked up as.
     pub(super) fn address(&self, host: &str) -> IpAddr {
         let told = self.0.settings.hosts.get(host);
@@ -189,6 +204,7 @@ mod tests {
         let model = Model::open(ModelSettings {
             directory: "/model".into(),
             granted: Granted::AsAsked,
+            servers: Servers::Modelled,
             hosts: BTreeMap::new(),
             devices: Vec::new(),
             tape: None,

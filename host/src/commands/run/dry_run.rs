@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use drivebay::config;
-use drivebay::driver::{DryRun, DryRunGrants};
+use drivebay::driver::{DryRun, DryRunGrants, Servers};
 
 use super::arguments::pair;
 use super::tree::copy_tree;
@@ -87,6 +87,7 @@ impl ModelArguments {
         let run = DryRun {
             directory,
             granted: grants,
+            servers: Servers::Modelled,
             hosts: self.hosts.iter().cloned().collect::<BTreeMap<_, _>>(),
             devices: self.devices.clone(),
             http_tape: tape.transpose()?,
