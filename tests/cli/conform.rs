@@ -55,7 +55,7 @@ impl Trial {
     }
 }
 
-fn with_outcome(report: &Value, outcome: &str) -> Vec<String> {
+pub(crate) fn with_outcome(report: &Value, outcome: &str) -> Vec<String> {
     let rules = report["rules"].as_array().expect("a list");
     let rules = rules.iter().filter(|rule| rule["outcome"] == outcome);
     let line = |rule: &Value| format!("{}: {}", rule["rule"], rule["reason"]);
@@ -63,7 +63,7 @@ fn with_outcome(report: &Value, outcome: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn conforms(report: &Value) {
+pub(crate) fn conforms(report: &Value) {
     let broken = with_outcome(report, "broken");
     let untried = with_outcome(report, "untried");
     assert_eq!((broken, untried), (Vec::new(), Vec::new()));

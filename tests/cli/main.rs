@@ -13,6 +13,7 @@ mod compiled_code;
 mod component_by_hand;
 mod components;
 mod conform;
+mod conform_live;
 mod delivery;
 mod dry_run;
 mod dry_run_disks;

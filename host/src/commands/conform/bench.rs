@@ -6,27 +6,29 @@ use std::time::{Duration, Instant};
 
 use drivebay::driver::{
     AttachVolume, Backend, CallTimeouts, Driver, Exchange, Listener, MADE_UP_TOKEN, PublishVolume,
-    Session, Sharing, StageVolume, StagedFor, VolumeReference,
+    Servers, Session, Sharing, StageVolume, StagedFor, VolumeReference,
 };
 use drivebay::error::DriverError;
 use drivebay::store::{Description, Export, Scope};
+use drivebay::sys;
 use drivebay::volume::{
     Access, AccessMode, AccessType, CapacityRange, CreateSnapshot, CreateVolume, NodeId,
-    Parameters, Secrets, Snapshot, SnapshotId, StagingPath, TargetPath, VolumeCapability, VolumeId,
-    VolumeInfo, VolumeKey, VolumeSource,
+    Parameters, Secrets, Snapshot, StagingPath, TargetPath, VolumeCapability, VolumeId, VolumeInfo,
+    VolumeKey, VolumeSource,
 };
 
 use super::expectation::{Checked, Stop, given};
+use super::made::Made;
 use super::subject::Subject;
 use crate::commands::run::Caller;
 
 /// Where volumes are mounted, which is nowhere.
 const MOUNTS: &str = "/nonexistent/drivebay-conform";
 
-/// Of a call where nobody answers. Time that a guest lets pass takes none, so that none has a reason to use it up.
+/// Of a call where nobody answers. Time that a guest lets pass takes none then, so that none has a reason to use it up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What names begin with.
+/// What names begin with; on real servers there is more of it.
 const NAMED: &str = "conform";
 
 /// One component, for all rules.
@@ -37,17 +39,13 @@ pub(super) struct Bench {
     ear: Arc<Ear>,
     brought: Secrets,
     pub(super) subject: Subject,
+    pub(super) servers: Servers,
+    /// What the run's names begin with.
+    named: String,
     backend: Cell<Backend>,
-    made: RefCell<Made>,
-}
-
-/// What the rule made so far, to be removed when it ends.
-#[derive(Debug, Default)]
-struct Made {
-    volumes: Vec<VolumeId>,
-    snapshots: Vec<SnapshotId>,
-    attached: Vec<VolumeKey>,
-    mounted: Vec<String>,
+    pub(super) made: RefCell<Made>,
+    /// What could not be removed.
+    pub(super) left: RefCell<Vec<String>>,
 }
 
 /// Hears the guest.
@@ -77,6 +75,7 @@ impl Bench {
         ear: Arc<Ear>,
         brought: Secrets,
         subject: Subject,
+        servers: Servers,
     ) -> anyhow::Result<Self> {
         let bench = Self {
             driver,
@@ -84,8 +83,11 @@ impl Bench {
             ear,
             brought,
             subject,
+            servers,
+            named: names(servers)?,
             backend: Cell::default(),
             made: RefCell::default(),
+            left: RefCell::default(),
         };
         // So that no rule has to wait for it.
         bench.session().prepared_capabilities()?;
@@ -137,9 +139,14 @@ impl Bench {
         [MADE_UP_TOKEN, "***"]
     }
 
+    /// What the names of everything that the run makes begin with.
+    pub(super) fn names_begin_with(&self) -> &str {
+        &self.named
+    }
+
     /// A name that no other rule uses.
     pub(super) fn name(&self, name: &str) -> String {
-        format!("{NAMED}-{name}")
+        format!("{}-{name}", self.named)
     }
 
     /// As the subject's volumes are made.
@@ -166,16 +173,16 @@ impl Bench {
     }
 
     pub(super) fn create(&self, request: &CreateVolume) -> Result<VolumeInfo, DriverError> {
-        let volume = Caller(&self.session()).create_volume(request)?;
+        let answer = Caller(&self.session()).create_volume(request);
         let mut made = self.made.borrow_mut();
-        if !made.volumes.contains(&volume.id) {
-            made.volumes.push(volume.id.clone());
-        }
-        Ok(volume)
+        made.note_volume(request, answer.as_ref().map(|volume| &volume.id));
+        answer
     }
 
     pub(super) fn delete(&self, id: &VolumeId) -> Result<(), DriverError> {
-        Caller(&self.session()).delete_volume(id)
+        Caller(&self.session()).delete_volume(id)?;
+        self.made.borrow_mut().volumes.retain(|made| made != id);
+        Ok(())
     }
 
     /// A volume on which a rule rests.
@@ -215,9 +222,9 @@ impl Bench {
             kind: None,
             access: Access::ReadWrite,
         };
-        let context = Caller(&self.session()).attach_volume(&request)?;
+        // Also where the answer says that it is not: it may come to be.
         self.made.borrow_mut().attached.push(volume.key.clone());
-        Ok(context)
+        Caller(&self.session()).attach_volume(&request)
     }
 
     pub(super) fn detach(&self, key: &VolumeKey, node: &NodeId) -> Result<(), DriverError> {
@@ -271,42 +278,38 @@ impl Bench {
         self.unmount_path(&format!("{MOUNTS}/{at}"));
     }
 
-    fn unmount_path(&self, path: &str) {
+    pub(super) fn unmount_path(&self, path: &str) {
         if let (Ok(path), Some(rehearsal)) = (StagingPath::new(path), self.session().rehearsal()) {
             rehearsal.unstage_volume(&path);
         }
     }
 
     pub(super) fn cut(&self, name: &str, source: &VolumeId) -> Result<Snapshot, DriverError> {
-        let snapshot = self.session().create_snapshot(&CreateSnapshot {
+        self.cut_as(&CreateSnapshot {
             // No volume's: some backends have both in one place.
             name: self.name(&format!("snapshot-{name}")),
             source: source.clone(),
             parameters: Parameters::new(self.subject.snapshot_parameters.clone()),
-        })?;
-        let mut made = self.made.borrow_mut();
-        if !made.snapshots.contains(&snapshot.id) {
-            made.snapshots.push(snapshot.id.clone());
-        }
-        Ok(snapshot)
+        })
     }
 
-    /// Removes what was made since this was done last; what cannot be removed is no rule's.
-    pub(super) fn clean(&self) {
-        let made = self.made.take();
-        for path in made.mounted {
-            self.unmount_path(&path);
-        }
-        for key in made.attached {
-            let _ = self.detach(&key, &self.subject.node);
-        }
-        for id in made.snapshots {
-            let _ = self.session().delete_snapshot(&id);
-        }
-        for id in made.volumes {
-            let _ = self.delete(&id);
-        }
+    pub(super) fn cut_as(&self, request: &CreateSnapshot) -> Result<Snapshot, DriverError> {
+        let answer = self.session().create_snapshot(request);
+        let mut made = self.made.borrow_mut();
+        made.note_snapshot(request, answer.as_ref().map(|snapshot| &snapshot.id));
+        answer
     }
+}
+
+/// What a second run makes on a real server meets nothing of the first.
+fn names(servers: Servers) -> anyhow::Result<String> {
+    Ok(match servers {
+        Servers::Modelled => NAMED.to_owned(),
+        Servers::Real => {
+            let [a, b, c, d, ..] = sys::random_bytes()?;
+            format!("{NAMED}-{:08x}", u32::from_be_bytes([a, b, c, d]))
+        }
+    })
 }
 
 /// As its claim's volume goes on.

@@ -58,7 +58,7 @@ pub(super) fn is_decided<T>(what: &str, answer: Result<T, DriverError>) -> Check
         Err(error) if broke_down(&error) || error.condition() == Condition::Internal => {
             Err(broken(format!("{what} ended in {}", told(&error))))
         }
-        Err(error) if PASSING.contains(&error.condition()) => Err(broken(format!(
+        Err(error) if passes(&error) => Err(broken(format!(
             "{what} failed with {}; that cannot succeed later, and callers would repeat it for ever",
             told(&error)
         ))),
@@ -87,6 +87,11 @@ pub(super) fn holds(is_so: bool, otherwise: impl FnOnce() -> String) -> Checked 
 /// Whether the guest did not come to an end of its own, or answered what nobody can use.
 pub(super) fn broke_down(error: &DriverError) -> bool {
     error.origin() == ErrorOrigin::Guest
+}
+
+/// Whether the same call may succeed later.
+pub(super) fn passes(error: &DriverError) -> bool {
+    PASSING.contains(&error.condition())
 }
 
 pub(super) fn broken(what: String) -> Stop {

@@ -8,13 +8,25 @@ use super::report::{Entry, Report};
 pub(super) fn document(report: &Report) -> String {
     let cases: Vec<String> = report.entries.iter().map(case).collect();
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"drivebay conform {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}</testsuite>",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"drivebay conform {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}{}</testsuite>",
         escaped(&report.component),
         report.entries.len(),
         report.count("broken"),
         report.count("untried"),
         report.count("inapplicable"),
-        cases.concat()
+        cases.concat(),
+        left_behind(&report.left)
+    )
+}
+
+fn left_behind(left: &[String]) -> String {
+    if left.is_empty() {
+        return String::new();
+    }
+    let left: Vec<String> = left.iter().map(|left| escaped(left)).collect();
+    format!(
+        "  <system-err>left behind: {}</system-err>\n",
+        left.join("; ")
     )
 }
 
@@ -76,5 +88,10 @@ mod tests {
             let begins = format!("<{element} message=\"&quot;&lt;\\u{{1}}\">");
             assert!(document.contains(&begins), "{document}");
         }
+        assert!(!document.contains("system-err"), "{document}");
+        report.left.push("volume \"<\"".to_owned());
+        let document = super::document(&report);
+        let ends = "<system-err>left behind: volume &quot;&lt;&quot;</system-err>\n</testsuite>";
+        assert!(document.ends_with(ends), "{document}");
     }
 }

@@ -11,6 +11,8 @@ use crate::commands::json_output::{harmless, printed};
 pub(super) struct Report {
     pub(super) component: String,
     pub(super) entries: Vec<Entry>,
+    /// What was made on a real server and could not be removed.
+    pub(super) left: Vec<String>,
 }
 
 /// Of one rule.
@@ -53,6 +55,7 @@ impl Report {
         Self {
             component: component.to_owned(),
             entries: Vec::new(),
+            left: Vec::new(),
         }
     }
 
@@ -61,9 +64,10 @@ impl Report {
         self.entries.push(Entry { rule, outcome });
     }
 
-    /// Whether each rule that applies was tried and is kept: what was not tried is not known.
+    /// Whether each rule that applies was tried and is kept: what was not tried is not known. What stays behind was not
+    /// deleted.
     pub(super) fn is_good(&self) -> bool {
-        self.count("broken") == 0 && self.count("untried") == 0
+        self.count("broken") == 0 && self.count("untried") == 0 && self.left.is_empty()
     }
 
     pub(super) fn count(&self, outcome: &str) -> usize {
@@ -85,6 +89,9 @@ impl Report {
                 say!("{:13} why: {}", "", rule.why);
             }
         }
+        for left in &self.left {
+            say!("{:<13} {}", "left behind", harmless(left));
+        }
         say!(
             "{}: {} rules kept, {} broken, {} untried, {} do not apply",
             self.component,
@@ -102,6 +109,7 @@ impl Report {
             "component": self.component,
             "conforms": self.is_good(),
             "rules": rules,
+            "left-behind": self.left,
         }))
     }
 }

@@ -74,6 +74,11 @@ impl ModelArguments {
             && self.http_tape.is_none()
     }
 
+    /// What answers in the place of servers has nothing to do where they answer themselves.
+    pub(in crate::commands) fn speaks_for_servers(&self) -> bool {
+        !self.hosts.is_empty() || self.http_tape.is_some()
+    }
+
     /// In that directory, with what the grants are by.
     pub(in crate::commands) fn settings(
         &self,
