@@ -72,8 +72,10 @@ pub(crate) fn text(what: &str, response: &Response) -> Result<String, Error> {
     );
     match response.status {
         200 => Ok(text),
+        400 => Err(Error::InvalidArgument(said)),
         401 | 403 => Err(Error::Denied(said)),
         404 => Err(Error::NotFound(said)),
+        409 => Err(Error::AlreadyExists(said)),
         429 | 500..=599 => Err(Error::Unavailable(said)),
         _ => Err(Error::Internal(said)),
     }

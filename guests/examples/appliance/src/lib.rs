@@ -3,12 +3,12 @@
 //! | call | credentials | from the Secret |
 //! |---|---|---|
 //! | create, delete, look at | basic authentication | `username`, `password` of whoever administers it |
-//! | attach | basic authentication, by a name that everybody may know | `password` |
+//! | attach, detach | basic authentication, by a name that everybody may know | `password` |
 //! | expand | a header | `token` |
 //! | stage | a signature | `key` of the volume's own account |
 //!
-//! Detaching asks the appliance nothing: FlexVolume sends no secrets along, and here an attachment ends by itself. What
-//! the appliance exports is a directory in a pool that the node has anyway, so that the example needs no more than HTTP.
+//! FlexVolume sends no secrets along to detach, and the appliance is asked nothing then: an attachment ends by itself. What
+//! it exports is a directory in a pool that the node has anyway, so that the example needs no more than HTTP.
 
 mod api;
 mod controller;

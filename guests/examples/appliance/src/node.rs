@@ -15,9 +15,10 @@ impl node::Guest for Appliance {
     fn stage_volume(request: StageRequest, target: &Target) -> Result<(), Error> {
         let volume = &request.volume;
         let account = Params(&volume.context).get(ACCOUNT).unwrap_or_default();
-        let call = api::request("GET", format!("{}/export", path_of(&volume.id)), &[]);
-        let answer = api::signed(account, call)?;
-        let directory = api::text("asking where a volume is", &answer)?;
+        let path = path_of(&volume.id)? + "/export";
+        let answer = api::signed(account, api::request("GET", path, &[]))?;
+        let what = format!("asking where volume {} is", volume.id);
+        let directory = api::text(&what, &answer)?;
         target.bind(&mounts::open_directory("pool")?, &directory)
     }
 
