@@ -11,6 +11,9 @@ use crate::trial::stderr;
 /// In `faulty`, over which the name of the rule is written that is to be broken.
 const MARK: &[u8] = b"broken: nothing";
 
+/// What can change of `faulty`'s volumes.
+const CHANGE: [&str; 2] = ["--mutable-parameter", "speed=1"];
+
 /// A component that is checked, and where it lies.
 struct Trial {
     node: Node,
@@ -73,14 +76,15 @@ pub(crate) fn conforms(report: &Value) {
 #[test]
 fn each_rule_is_broken_by_a_component_that_breaks_it_alone() {
     let trial = Trial::new();
-    let sound = trial.report("faulty", &[]);
+    let sound = trial.report("faulty", &CHANGE);
     conforms(&sound);
     let rules = sound["rules"].as_array().expect("a list");
     let mut failures = Vec::new();
     for rule in rules {
         let name = rule["rule"].as_str().expect("a text");
         assert_eq!(rule["outcome"], "kept", "{name} does not apply to `faulty`");
-        let output = trial.conform(&trial.faulty(name), &["--output", "json"]);
+        let arguments = [&CHANGE[..], &["--output", "json"]].concat();
+        let output = trial.conform(&trial.faulty(name), &arguments);
         let report: Value = serde_json::from_slice(&output.stdout).expect("one object");
         let broken = with_outcome(&report, "broken");
         let is_it = |line: &String| line.starts_with(&format!("\"{name}\": "));
@@ -165,6 +169,12 @@ fn what_cannot_be_tried_is_no_success() {
     assert_eq!(report["conforms"], false);
     let output = trial.conform(text(&guest("cloud-disk")), &["--rule", "create-repeats"]);
     assert_eq!(output.status.code(), Some(1));
+    let report = trial.report("faulty", &["--rule", "modify-repeats"]);
+    let untried = with_outcome(&report, "untried").concat();
+    assert!(
+        untried.contains("--mutable-parameter KEY=VALUE"),
+        "{untried}"
+    );
 }
 
 #[test]

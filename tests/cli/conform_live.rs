@@ -7,7 +7,8 @@ use std::process::Output;
 use drivebay_tests::{Cloud, INSTANCE, Node, guest, text};
 use serde_json::{Value, json};
 
-use crate::conform::{conforms, stderr, with_outcome};
+use crate::conform::{conforms, with_outcome};
+use crate::trial::stderr;
 
 /// `alicloud-disk`, and a cloud that it may speak to.
 struct Trial {
@@ -37,7 +38,9 @@ impl Trial {
     fn conform(&self, arguments: &[&str]) -> Output {
         let component = guest("alicloud-disk");
         let head = ["conform", text(&component), "--live", "--output", "json"];
-        let subject = ["--size", "20Gi", "--node", INSTANCE];
+        // The zone has no others that ECS cuts groups of.
+        let kind = ["--parameter", "type=cloud_essd"];
+        let subject = ["--size", "20Gi", "--node", INSTANCE, kind[0], kind[1]];
         let mut command = self.node.drivebay(&head);
         command.args(subject).args(arguments);
         command.output().expect("drivebay runs")
@@ -66,7 +69,9 @@ fn report(output: &Output) -> Value {
 #[test]
 fn a_driver_of_a_cloud_keeps_all_promises_and_leaves_nothing_there() {
     let trial = Trial::new();
-    let output = trial.granted(&[]);
+    let change = ["--mutable-parameter", "diskTags/conform=1"];
+    let grants = ["--grants", text(&trial.grants)];
+    let output = trial.conform(&[grants, change].concat());
     let report = report(&output);
     conforms(&report);
     let inapplicable = with_outcome(&report, "inapplicable");
@@ -75,6 +80,8 @@ fn a_driver_of_a_cloud_keeps_all_promises_and_leaves_nothing_there() {
     assert!(output.status.success());
     assert!(trial.cloud.requests("AttachDisk") > 0);
     assert!(trial.cloud.requests("CreateSnapshot") > 0);
+    assert!(trial.cloud.requests("CreateSnapshotGroup") > 0);
+    assert!(trial.cloud.requests("TagResources") > 0);
     trial.is_empty();
 }
 

@@ -6,7 +6,10 @@
 //! Volumes are directories of the pool `pool`, snapshots are only written down.
 
 mod controller;
+mod groups;
+mod health;
 mod listing;
+mod modification;
 mod node;
 mod records;
 mod snapshots;
@@ -23,7 +26,10 @@ use drivebay_guest::prelude::*;
 pub struct Faulty;
 
 drivebay_guest::log_panics!();
-drivebay_guest::export!(Faulty: identity, controller, volume_listing, capacity, cloning, attachment, expansion, snapshots, node);
+drivebay_guest::export!(
+    Faulty: identity, controller, volume_listing, volume_health, volume_health_listing, capacity, cloning, attachment,
+    expansion, modification, snapshots, snapshot_listing, group_snapshots, node
+);
 
 drivebay_guest::parameters! {
     const OF_VOLUMES: "volume" = {
@@ -38,11 +44,17 @@ drivebay_guest::parameters! {
     }
 }
 
+drivebay_guest::parameters! {
+    const OF_CHANGES: "volume-attributes-class" = {
+        SPEED, default = "0" => "A number.";
+    }
+}
+
 impl identity::Guest for Faulty {
     fn describe() -> Description {
         drivebay_guest::description!(
             "makes directories of a granted directory, with one fault",
-            described(&[OF_VOLUMES, OF_CLASSES])
+            described(&[OF_VOLUMES, OF_CLASSES, OF_CHANGES])
         )
     }
 }

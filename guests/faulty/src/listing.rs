@@ -1,12 +1,14 @@
-//! Which volumes there are, and what room.
+//! Which volumes and snapshots there are, and what room.
 
+use drivebay_guest::exports::snapshot_listing::{self, Filter, SnapshotPage};
 use drivebay_guest::exports::volume_listing::VolumePage;
 use drivebay_guest::exports::{capacity, volume_listing};
 use drivebay_guest::page::cut;
 use drivebay_guest::prelude::*;
 
 use crate::controller::info;
-use crate::records::Made;
+use crate::records::{Cut, Made};
+use crate::snapshots::snapshot;
 use crate::{Faulty, breaks, pool};
 
 impl volume_listing::Guest for Faulty {
@@ -28,6 +30,42 @@ impl volume_listing::Guest for Faulty {
         }
         Ok(VolumePage {
             volumes,
+            next_token,
+        })
+    }
+}
+
+impl snapshot_listing::Guest for Faulty {
+    fn list_snapshots(
+        filter: Filter,
+        max_entries: u32,
+        token: Option<String>,
+    ) -> Result<SnapshotPage, Error> {
+        let pool = pool()?;
+        let mut wanted = Vec::new();
+        for id in pool.with::<Cut>()? {
+            let Some(made) = pool.record::<Cut>(&id)? else {
+                continue;
+            };
+            let is_it = filter.snapshot_id.as_ref().is_none_or(|it| *it == id);
+            let is_of_it = filter
+                .source_volume_id
+                .as_ref()
+                .is_none_or(|it| *it == made.source)
+                || breaks("snapshot-lists-are-whole");
+            if is_it && is_of_it {
+                wanted.push(id);
+            }
+        }
+        let (ids, next_token) = cut(wanted, token.as_deref(), max_entries)?;
+        let mut snapshots = Vec::new();
+        for id in ids {
+            if let Some(made) = pool.record(&id)? {
+                snapshots.push(snapshot(id, made));
+            }
+        }
+        Ok(SnapshotPage {
+            snapshots,
             next_token,
         })
     }

@@ -17,6 +17,17 @@ drivebay_guest::record! {
         pub(crate) name: String = "name",
         pub(crate) source: String = "source",
         pub(crate) at_seconds: u64 = "at-seconds",
+        pub(crate) group: Option<String> = "group",
+    }
+}
+
+drivebay_guest::record! {
+    /// A group of snapshots.
+    pub(crate) struct CutTogether in "cut-together" {
+        pub(crate) name: String = "name",
+        /// A line of ids.
+        pub(crate) sources: String = "sources",
+        pub(crate) at_seconds: u64 = "at-seconds",
     }
 }
 

@@ -18,6 +18,7 @@ impl Guest for Faulty {
             name,
             source,
             at_seconds: signing::now_seconds(),
+            group: None,
         };
         let cut = pool.add(&id, wanted.clone())?;
         let is_same = cut.source == wanted.source || breaks("snapshot-conflicts");
@@ -51,13 +52,13 @@ fn is_ours(id: &str) -> bool {
     id.starts_with("s-") && !id.contains('/')
 }
 
-fn snapshot(id: String, cut: Cut) -> Snapshot {
+pub(crate) fn snapshot(id: String, cut: Cut) -> Snapshot {
     Snapshot {
         id,
         source_volume_id: cut.source,
         size_bytes: 0,
         created_at_seconds: cut.at_seconds,
         ready_to_use: true,
-        group_id: None,
+        group_id: cut.group,
     }
 }

@@ -12,9 +12,9 @@ use drivebay::error::DriverError;
 use drivebay::store::{Description, Export, Scope};
 use drivebay::sys;
 use drivebay::volume::{
-    Access, AccessMode, AccessType, CapacityRange, CreateSnapshot, CreateVolume, NodeId,
-    Parameters, Secrets, Snapshot, StagingPath, TargetPath, VolumeCapability, VolumeId, VolumeInfo,
-    VolumeKey, VolumeSource,
+    Access, AccessMode, AccessType, CapacityRange, CreateGroupSnapshot, CreateSnapshot,
+    CreateVolume, GroupSnapshot, NodeId, Parameters, Secrets, Snapshot, StagingPath, TargetPath,
+    VolumeCapability, VolumeId, VolumeInfo, VolumeKey, VolumeSource,
 };
 
 use super::expectation::{Checked, Stop, given};
@@ -297,6 +297,27 @@ impl Bench {
         let answer = self.session().create_snapshot(request);
         let mut made = self.made.borrow_mut();
         made.note_snapshot(request, answer.as_ref().map(|snapshot| &snapshot.id));
+        answer
+    }
+
+    pub(super) fn cut_group(
+        &self,
+        name: &str,
+        sources: &[VolumeId],
+    ) -> Result<GroupSnapshot, DriverError> {
+        self.cut_group_as(&CreateGroupSnapshot {
+            name: self.name(&format!("group-{name}")),
+            sources: sources.to_vec(),
+            parameters: Parameters::new(self.subject.group_parameters.clone()),
+        })
+    }
+
+    pub(super) fn cut_group_as(
+        &self,
+        request: &CreateGroupSnapshot,
+    ) -> Result<GroupSnapshot, DriverError> {
+        let answer = self.session().create_group_snapshot(request);
+        self.made.borrow_mut().note_group(request, answer.as_ref());
         answer
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use drivebay::driver::Servers;
 use drivebay::error::{Condition, DriverError};
-use drivebay::volume::{CreateSnapshot, CreateVolume, SnapshotId, VolumeId, VolumeKey};
+use drivebay::volume::{
+    CreateGroupSnapshot, CreateSnapshot, CreateVolume, GroupSnapshot, GroupSnapshotId, SnapshotId,
+    VolumeId, VolumeKey,
+};
 
 use super::bench::Bench;
 use super::expectation::{broke_down, passes, told};
@@ -19,6 +22,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Made {
     pub(super) volumes: Vec<VolumeId>,
     pub(super) snapshots: Vec<SnapshotId>,
+    /// With their snapshots, without which nobody deletes a group.
+    groups: Vec<(GroupSnapshotId, Vec<SnapshotId>)>,
     pub(super) attached: Vec<VolumeKey>,
     pub(super) mounted: Vec<String>,
     /// What was asked for, and perhaps made, though the answer does not say so.
@@ -30,6 +35,7 @@ pub(super) struct Made {
 enum Asked {
     Volume(CreateVolume),
     Snapshot(CreateSnapshot),
+    Group(CreateGroupSnapshot),
 }
 
 impl Made {
@@ -58,6 +64,23 @@ impl Made {
             Err(_) => {}
         }
     }
+
+    /// The same of a group.
+    pub(super) fn note_group(
+        &mut self,
+        request: &CreateGroupSnapshot,
+        answer: Result<&GroupSnapshot, &DriverError>,
+    ) {
+        match answer {
+            Ok(group) => {
+                let snapshots = group.snapshots.iter();
+                let snapshots = snapshots.map(|snapshot| snapshot.id.clone());
+                add(&mut self.groups, (group.id.clone(), snapshots.collect()));
+            }
+            Err(error) if is_open(error) => self.perhaps.push(Asked::Group(request.clone())),
+            Err(_) => {}
+        }
+    }
 }
 
 impl Bench {
@@ -73,6 +96,10 @@ impl Bench {
         for key in made.attached {
             // If it is attached still, its volume stays, which is told.
             let _ = self.patiently(|| self.detach(&key, &self.subject.node));
+        }
+        for (id, snapshots) in made.groups {
+            let deleted = self.patiently(|| self.session().delete_group_snapshot(&id, &snapshots));
+            self.note_left(&format!("group snapshot {:?}", id.0), deleted);
         }
         for id in made.snapshots {
             let deleted = self.patiently(|| self.session().delete_snapshot(&id));
@@ -96,6 +123,10 @@ impl Bench {
                 Asked::Snapshot(request) => (
                     format!("perhaps a snapshot named {:?}", request.name),
                     self.patiently(|| self.cut_as(request)).map(drop),
+                ),
+                Asked::Group(request) => (
+                    format!("perhaps a group snapshot named {:?}", request.name),
+                    self.patiently(|| self.cut_group_as(request)).map(drop),
                 ),
             };
             match found {

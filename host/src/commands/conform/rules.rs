@@ -5,9 +5,12 @@ mod away;
 mod creation;
 mod deletion;
 mod expansion;
+mod groups;
+mod health;
 mod hostile;
 mod listing;
 mod lookup;
+mod modification;
 mod mounting;
 mod names;
 mod snapshots;
@@ -25,9 +28,12 @@ pub(super) const RULES: &[&[Rule]] = &[
     listing::RULES,
     deletion::RULES,
     expansion::RULES,
+    modification::RULES,
     attaching::RULES,
     mounting::RULES,
     snapshots::RULES,
+    groups::RULES,
+    health::RULES,
     hostile::RULES,
     away::RULES,
     texts::RULES,

@@ -19,6 +19,12 @@ pub(super) struct SubjectArguments {
     /// A parameter of the snapshots that are cut, as a VolumeSnapshotClass has them
     #[arg(long = "snapshot-parameter", value_name = "KEY=VALUE", value_parser = pair)]
     snapshot_parameters: Vec<(String, String)>,
+    /// What can change of the volumes that are made, as a VolumeAttributesClass has it
+    #[arg(long = "mutable-parameter", value_name = "KEY=VALUE", value_parser = pair)]
+    mutable_parameters: Vec<(String, String)>,
+    /// A parameter of the groups that are cut, as a VolumeGroupSnapshotClass has them
+    #[arg(long = "group-parameter", value_name = "KEY=VALUE", value_parser = pair)]
+    group_parameters: Vec<(String, String)>,
     /// A node that volumes can be attached to, by the backend's name
     #[arg(long, default_value = "node-1")]
     node: String,
@@ -36,6 +42,8 @@ pub(super) struct Subject {
     pub(super) parameters: Vec<(String, String)>,
     pub(super) size_bytes: u64,
     pub(super) snapshot_parameters: Vec<(String, String)>,
+    pub(super) mutable_parameters: Vec<(String, String)>,
+    pub(super) group_parameters: Vec<(String, String)>,
     pub(super) node: NodeId,
     /// One that is there already.
     pub(super) volume: Option<VolumeReference>,
@@ -52,6 +60,8 @@ impl SubjectArguments {
             parameters: self.parameters.clone(),
             size_bytes: self.size,
             snapshot_parameters: self.snapshot_parameters.clone(),
+            mutable_parameters: self.mutable_parameters.clone(),
+            group_parameters: self.group_parameters.clone(),
             node: NodeId(self.node.clone()),
             volume,
         }

@@ -1,9 +1,10 @@
 //! Volumes are attached to a node.
 
 use drivebay::store::Export;
+use drivebay::volume::NodeId;
 
 use crate::commands::conform::bench::{Bench, reference};
-use crate::commands::conform::expectation::{Checked, given, holds, succeeds};
+use crate::commands::conform::expectation::{Checked, Stop, given, holds, succeeds};
 use crate::commands::conform::rule::Rule;
 
 pub(super) const RULES: &[Rule] = &[
@@ -20,6 +21,13 @@ pub(super) const RULES: &[Rule] = &[
         why: "the VolumeAttachment stays until it does, and with it the volume: no other node gets it",
         needs: &[Export::Controller, Export::Attachment],
         check: detach_repeats,
+    },
+    Rule {
+        name: "detach-is-from-everywhere",
+        asks: "detach-volume without a node takes the volume from each node that has it",
+        why: "CSI lets its caller name no node, which then deletes the volume or gives it to another node",
+        needs: &[Export::Controller, Export::Attachment],
+        check: from_everywhere,
     },
     Rule {
         name: "attachments-are-told",
@@ -50,6 +58,22 @@ fn detach_repeats(bench: &Bench) -> Checked {
     let gone = bench.gone("detached-and-gone")?;
     let what = "detach-volume of a volume that is gone";
     succeeds(what, bench.detach(&gone.key, &node))
+}
+
+fn from_everywhere(bench: &Bench) -> Checked {
+    let volume = reference(&bench.volume("detached-everywhere")?);
+    if given("is-attached", bench.is_attached(&volume))? {
+        let reason = "is-attached says that a new volume is attached, and so tells nothing";
+        return Err(Stop::Untried(reason.to_owned()));
+    }
+    given("attach-volume", bench.attach(&volume))?;
+    let detached = bench.detach(&volume.key, &NodeId(String::new()));
+    succeeds("detach-volume without a node", detached)?;
+    let is_attached = given("is-attached", bench.is_attached(&volume))?;
+    holds(!is_attached, || {
+        let node = &bench.subject.node.0;
+        format!("after detach-volume without a node the volume is attached to {node:?} still")
+    })
 }
 
 fn told(bench: &Bench) -> Checked {

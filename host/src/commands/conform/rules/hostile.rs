@@ -24,7 +24,8 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn values() -> [String; 9] {
+/// Of a parameter, and none that anybody means.
+pub(super) fn values() -> [String; 9] {
     [
         "",
         "../../../etc",
@@ -72,14 +73,16 @@ fn of_volumes(bench: &Bench) -> Checked {
     Ok(())
 }
 
-fn with(pairs: &[(String, String)], key: &str, value: String) -> Parameters {
+/// The pairs, with another value of that key.
+pub(super) fn with(pairs: &[(String, String)], key: &str, value: String) -> Parameters {
     let others = Parameters::new(pairs.to_vec()).without(key);
     let mut pairs = others.pairs().to_vec();
     pairs.push((key.to_owned(), value));
     Parameters::new(pairs)
 }
 
-fn shown(value: &str) -> String {
+/// As it stands in reports.
+pub(super) fn shown(value: &str) -> String {
     let begins: String = value.chars().take(32).collect();
     match begins.len() < value.len() {
         true => format!("{begins:?}…"),
