@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
+use std::thread;
 
-use drivebay_tests::{Cloud, INSTANCE, Node, guest, text};
+use drivebay_tests::{
+    ApplianceServer, Cloud, INSTANCE, KEY, Node, PASSWORD, TOKEN, USERNAME, WORDS, WebServer,
+    guest, text,
+};
 use serde_json::{Value, json};
 
 use crate::conform::{conforms, with_outcome};
@@ -124,7 +128,7 @@ fn what_cannot_be_deleted_is_told() {
     trial.cloud.fault(&json!({
         "action": "DeleteDisk", "kind": "error-before", "status": 403, "code": "Forbidden.RAM", "times": 99,
     }));
-    let output = trial.granted(&["volume-is-made"]);
+    let output = trial.granted(&["volume-is-made", "create-repeats"]);
     let report = report(&output);
     let disks = trial.cloud.disks();
     let [disk] = &disks[..] else {
@@ -134,6 +138,10 @@ fn what_cannot_be_deleted_is_told() {
     let begins = format!("volume {}: denied: ", disk["id"]);
     assert!(left.starts_with(&begins), "{left}");
     assert_eq!(with_outcome(&report, "kept").len(), 1);
+    // Who cannot delete had better make no more.
+    let untried = with_outcome(&report, "untried").concat();
+    let said = "\"create-repeats\": \"what an earlier rule made was left behind";
+    assert!(untried.starts_with(said), "{untried}");
     assert_eq!(report["conforms"], false);
     assert_eq!(output.status.code(), Some(1));
 }
@@ -170,4 +178,150 @@ fn nobody_is_asked_whom_no_file_of_grants_names() {
     let words = "--host and --http say what servers answer, and with --live they answer themselves";
     assert!(said.contains(words), "{said}");
     assert_eq!(trial.cloud.requests("CreateDisk"), 0);
+}
+
+/// `appliance`, and what it may speak to.
+struct ApplianceTrial {
+    node: Node,
+    arguments: Vec<String>,
+}
+
+impl ApplianceTrial {
+    /// By that driver's file.
+    fn granting(grants: &str) -> Self {
+        let node = Node::empty();
+        fs::create_dir_all(node.path("exports/exported")).expect("writable");
+        let file = node.path("appliance.toml");
+        fs::write(&file, grants).expect("writable");
+        let exports = format!("pool={}", text(&node.path("exports")));
+        let mut arguments = vec!["--grants".to_owned(), text(&file).to_owned()];
+        arguments.extend(["--directory".to_owned(), exports]);
+        for (name, word) in [
+            ("username", USERNAME),
+            ("password", PASSWORD),
+            ("token", TOKEN),
+            ("key", KEY),
+        ] {
+            let file = node.path(name);
+            fs::write(&file, word).expect("writable");
+            arguments.extend(["--secret".to_owned(), format!("{name}={}", text(&file))]);
+        }
+        Self { node, arguments }
+    }
+
+    /// At a server of which only the port is its own.
+    fn at(server: &WebServer, more: &str) -> Self {
+        let usual = ApplianceServer::with_volumes();
+        let own = format!("127.0.0.1:{}\"", server.port());
+        let grants = usual.grants("/pool".as_ref());
+        let grants = grants.replace(&format!("127.0.0.1:{}\"", usual.port()), &own);
+        Self::granting(&(grants + more))
+    }
+
+    fn conform(&self, more: &[&str]) -> Output {
+        let component = guest("appliance");
+        let head = ["conform", text(&component), "--live"];
+        let mut command = self.node.drivebay(&head);
+        command.args(&self.arguments).args(more);
+        command.output().expect("drivebay runs")
+    }
+
+    fn report(&self) -> Value {
+        let output = self.conform(&["--output", "json"]);
+        let report = report(&output);
+        let is_good = report["conforms"].as_bool().expect("told");
+        assert_eq!(output.status.success(), is_good);
+        report
+    }
+}
+
+#[test]
+fn an_appliance_with_accounts_keeps_all_promises_and_no_secret_is_told() {
+    let server = ApplianceServer::with_volumes();
+    let trial = ApplianceTrial::granting(&server.grants("/pool".as_ref()));
+    let report = trial.report();
+    conforms(&report);
+    for line in with_outcome(&report, "inapplicable") {
+        assert!(line.contains("does not export"), "{line}");
+    }
+    assert_eq!(server.names(), Vec::<String>::new());
+    for word in WORDS {
+        assert!(!report.to_string().contains(word), "{report}");
+    }
+}
+
+/// Nobody is asked again and again who does not answer, nor is more left behind than one volume.
+#[track_caller]
+fn ends_with_the_first_rule(trial: &ApplianceTrial, condition: &str, words: &str) {
+    let report = trial.report();
+    let broken = with_outcome(&report, "broken");
+    let [broken] = &broken[..] else {
+        panic!("{broken:?}");
+    };
+    let begins = format!("\"volume-is-made\": \"create-volume failed with {condition}: ");
+    assert!(broken.starts_with(&begins), "{broken}");
+    assert!(broken.contains(words), "{broken}");
+    assert_eq!(with_outcome(&report, "kept"), Vec::<String>::new());
+    assert!(!with_outcome(&report, "untried").is_empty());
+    let left = report["left-behind"].as_array().expect("a list");
+    assert_eq!(left.len(), 1, "{left:?}");
+    let left = left[0].as_str().expect("a text");
+    assert!(
+        left.starts_with("perhaps a volume named \"conform-"),
+        "{left}"
+    );
+}
+
+#[test]
+fn a_server_that_hangs_is_told_and_waited_for_only_once() {
+    let server = WebServer::plain(|_, _| {
+        loop {
+            thread::park();
+        }
+    });
+    let trial = ApplianceTrial::at(&server, "[limits]\ndeadline = \"2s\"\n");
+    ends_with_the_first_rule(&trial, "unavailable", "endpoint appliance");
+}
+
+#[test]
+fn a_server_that_answers_garbage_is_told() {
+    let server = WebServer::answering("\x15\x03\x01 this is no HTTP\r\n\r\n");
+    let trial = ApplianceTrial::at(&server, "");
+    ends_with_the_first_rule(&trial, "unavailable", "endpoint appliance");
+    let server = WebServer::plain(|_, wire| {
+        let text = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n<h1>Hi</h";
+        wire.write_all(text.as_bytes()).is_ok()
+    });
+    let trial = ApplianceTrial::at(&server, "");
+    ends_with_the_first_rule(&trial, "internal", "describes a volume as");
+}
+
+#[test]
+fn grants_that_lead_nowhere_are_told() {
+    let (server, there) = (ApplianceServer::with_volumes(), "/pool".as_ref());
+    let granted = server.grants(there);
+    let nobody = format!("127.0.0.1:{}", server.port());
+    // Nobody listens on a port that is reserved.
+    let trial = ApplianceTrial::granting(&granted.replace(&nobody, "127.0.0.1:1"));
+    ends_with_the_first_rule(&trial, "unavailable", "127.0.0.1:1");
+    for (grants, words) in [
+        (
+            granted.replace("[grants.https.appliance]", "[grants.https.applianse]"),
+            "appliance",
+        ),
+        ("component = ".to_owned(), "appliance.toml"),
+    ] {
+        let output = ApplianceTrial::granting(&grants).conform(&[]);
+        assert_eq!(output.status.code(), Some(1), "{grants}");
+        let said = stderr(&output);
+        assert!(said.contains(words), "{said}");
+    }
+    let missing = ["--live", "--grants", "/nonexistent/appliance.toml"];
+    let node = Node::empty();
+    let component = guest("appliance");
+    let mut command = node.drivebay(&["conform", text(&component)]);
+    let output = command.args(missing).output().expect("drivebay runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("/nonexistent/appliance.toml"), "{said}");
 }

@@ -5,6 +5,7 @@
 //! applies was tried and is kept.
 
 mod bench;
+mod cleanup;
 mod expectation;
 mod junit;
 mod made;

@@ -40,6 +40,10 @@ impl Rule {
             let reason = format!("the component does not export {}", missing.join(", "));
             return Err(Stop::Inapplicable(reason));
         }
+        if !bench.left.borrow().is_empty() {
+            let reason = "what an earlier rule made was left behind, and this one might leave more";
+            return Err(Stop::Untried(reason.to_owned()));
+        }
         let checked = (self.check)(bench);
         bench.backend(Backend::Answers);
         let missing = missing_lines(&bench.session());
