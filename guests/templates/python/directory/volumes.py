@@ -4,6 +4,7 @@ The pool is the host's directory, or a fake one in tests/. Every function may be
 finds what it did.
 """
 
+import hashlib
 import re
 
 from componentize_py_types import Err
@@ -53,12 +54,16 @@ def mode(written: str | None) -> int:
 
 
 def id_for(name: str) -> str:
-    """Letters, digits, dots and dashes stay as they are, all others become their bytes: no two names get one id."""
+    """Letters, digits, dots and dashes stay as they are, all others become their bytes. What is too long then is cut,
+    and ends with `_.`, which else none has, and the SHA-256 of the name. So no two names get one id.
+    """
+    if name == "":
+        raise Err(types.Error_InvalidArgument("a volume without a name has no id; write one"))
     volume = "".join(_written(byte, at) for at, byte in enumerate(name.encode()))
-    if is_id(volume):
+    if len(volume) <= LONGEST:
         return volume
-    raise Err(types.Error_InvalidArgument(
-        f'name "{name}": it makes an id of more than {LONGEST} bytes; write a shorter one'))
+    end = f"_.{hashlib.sha256(name.encode()).hexdigest()}"
+    return volume[: LONGEST - len(end)] + end
 
 
 def is_id(volume: str) -> bool:

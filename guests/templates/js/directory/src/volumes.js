@@ -3,6 +3,8 @@
 // The pool is the host's `directory`, or a fake one in test/. Every function may be called again after a lost answer, and
 // then finds what it did.
 
+import { sha256 } from './sha256.js';
+
 // In bytes; a volume's id may have no more.
 const LONGEST = 128;
 
@@ -41,12 +43,15 @@ export function mode(written = '0755') {
   throw new Failure('invalid-argument', `mode "${written}": write octal digits, as 0755`);
 }
 
-// Letters, digits, dots and dashes stay as they are, all others become their bytes: no two names get one id.
+// Letters, digits, dots and dashes stay as they are, all others become their bytes. What is too long then is cut, and
+// ends with `_.`, which else none has, and the SHA-256 of the name. So no two names get one id.
 export function idFor(name) {
-  const bytes = Array.from(new TextEncoder().encode(name));
-  const id = bytes.map(written).join('');
-  if (isId(id)) return id;
-  throw new Failure('invalid-argument', `name "${name}": it makes an id of more than ${LONGEST} bytes; write a shorter one`);
+  if (name === '') throw new Failure('invalid-argument', 'a volume without a name has no id; write one');
+  const bytes = new TextEncoder().encode(name);
+  const id = Array.from(bytes, written).join('');
+  if (id.length <= LONGEST) return id;
+  const end = `_.${sha256(bytes)}`;
+  return id.slice(0, LONGEST - end.length) + end;
 }
 
 function written(byte, at) {
