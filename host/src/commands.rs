@@ -5,6 +5,7 @@ mod output;
 
 mod activate;
 mod attach_limits;
+mod bindings;
 mod check;
 mod compile;
 mod conform;
@@ -101,6 +102,8 @@ enum Command {
     Rollback(rollback::Rollback),
     /// Make the skeleton of a backend: it builds, mounts something, and explains itself
     New(new::New),
+    /// Write the contract in C or Go anew, after a change of a skeleton's world
+    Bindings(bindings::Bindings),
     /// Show which versions serve each driver, and what each `drivebay serve` on this machine has done
     Status(status::Status),
 }
@@ -145,6 +148,7 @@ impl Command {
             Self::Activate(command) => command.run(paths),
             Self::Rollback(command) => command.run(paths),
             Self::New(command) => command.run(),
+            Self::Bindings(command) => command.run(),
             Self::Status(command) => command.run(paths),
         }
     }

@@ -11,19 +11,29 @@ use serde_json::Value;
 const TAIL: usize = 60;
 
 /// The name that the guide gives a driver.
-pub(crate) const NAME: &str = "shelf";
+const SHELF: &str = "shelf";
 
 pub(crate) struct Author {
     node: Node,
+    /// What their driver is called.
+    name: &'static str,
     /// Where cargo has what it built for another project of theirs.
     built: Option<PathBuf>,
 }
 
 impl Author {
     pub(crate) fn new() -> Self {
+        Self::of(SHELF)
+    }
+
+    fn of(name: &'static str) -> Self {
         let node = Node::empty();
         fs::create_dir(node.path("work")).expect("writable");
-        Self { node, built: None }
+        Self {
+            node,
+            name,
+            built: None,
+        }
     }
 
     /// The same person with another project, on a machine that has compiled the first one's crates.
@@ -40,7 +50,7 @@ impl Author {
     }
 
     fn project(&self) -> PathBuf {
-        self.work().join(NAME)
+        self.work().join(self.name)
     }
 
     /// Types those commands; each has to succeed.
@@ -76,18 +86,34 @@ impl Author {
         line.expect("such a line").trim().to_owned()
     }
 
+    /// Nothing that Kubernetes may ask of the component is answered otherwise than promised.
+    #[track_caller]
+    pub(crate) fn conforms(&self, arguments: &[&str]) {
+        let component = self.component();
+        let mut conform = self.node.drivebay(&["conform", text(&component)]);
+        let output = conform.args(arguments).output().expect("drivebay runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}{error}");
+    }
+
     pub(crate) fn component(&self) -> PathBuf {
-        self.project().join(NAME).with_extension("wasm")
+        self.project().join(self.name).with_extension("wasm")
     }
 
     /// Hands the component and its file to an operator, who has a pool on the node and changes what else there is.
     #[track_caller]
     pub(crate) fn delivers(&self, changed: impl FnOnce(String) -> String) {
-        let grants = read(&self.project().join(NAME).with_extension("toml"));
-        let pool = format!("{:?}", text(&self.node.path("pool")));
-        let grants = grants.replace(&format!("\"/srv/{NAME}\""), &pool);
-        self.node.add_driver(NAME, &changed(grants));
+        let grants = read(&self.project().join(self.name).with_extension("toml"));
+        let pool = format!("{:?}", text(&self.pool()));
+        let grants = grants.replace(&format!("\"/srv/{}\"", self.name), &pool);
+        self.node.add_driver(self.name, &changed(grants));
         self.node.install(&[&self.component()]);
+    }
+
+    /// The directory that the operator granted.
+    fn pool(&self) -> PathBuf {
+        self.node.path("pool")
     }
 
     /// Where a pod has its volume.
@@ -157,7 +183,7 @@ impl Author {
     }
 
     #[track_caller]
-    fn run(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Value {
         let output = self.run_output(arguments);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {error}");
@@ -174,13 +200,13 @@ impl Author {
     }
 
     fn run_output(&self, arguments: &[&str]) -> std::process::Output {
-        let mut run = self.node.drivebay(&["run", NAME]);
+        let mut run = self.node.drivebay(&["run", self.name]);
         run.args(arguments).output().expect("drivebay runs")
     }
 
     #[track_caller]
-    fn kubelet(&self, arguments: &[&str]) -> drivebay_tests::Answer {
-        let driver = format!("example.com~{NAME}/{NAME}");
+    pub(crate) fn kubelet(&self, arguments: &[&str]) -> drivebay_tests::Answer {
+        let driver = format!("example.com~{0}/{0}", self.name);
         self.node.call_driver(&driver, arguments)
     }
 }

@@ -16,6 +16,7 @@ fn by_the_guide(section: &str) -> Author {
     author.types(&guide::commands(section));
     assert_eq!(author.inspected("exports"), EXPORTS);
     assert_eq!(author.inspected("imports"), IMPORTS);
+    author.conforms(&[]);
     author.delivers(|grants| grants);
     author.volumes_live();
     author.mistakes_are_explained();
@@ -29,6 +30,21 @@ fn rust_by_the_guide_and_its_other_kinds() {
     assert_eq!(author.inspected("wasi"), "none");
     rust_share(&author.with_another_project());
     rust_disk(&author.with_another_project());
+}
+
+/// What Go's runtime asks for, and the host answers with nothing but clocks and randomness.
+#[test]
+#[ignore = "needs toolchains: cargo xtask test --only authors"]
+fn go_by_the_guide() {
+    let author = by_the_guide("Go");
+    assert_ne!(author.inspected("wasi"), "none");
+}
+
+#[test]
+#[ignore = "needs toolchains: cargo xtask test --only authors"]
+fn c_by_the_guide() {
+    let author = by_the_guide("C");
+    assert_eq!(author.inspected("wasi"), "none");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Output;
 
 use drivebay_tests::{Node, files_beneath, read, repository};
 
-const LANGUAGES: [&str; 3] = ["rust", "js", "python"];
+const LANGUAGES: [&str; 5] = ["rust", "c", "go", "js", "python"];
 const KINDS: [&str; 3] = ["share", "disk", "directory"];
 
 struct Folder(Node);
@@ -25,9 +25,14 @@ impl Folder {
     }
 
     fn make(&self, arguments: &[&str]) -> Output {
-        let mut new = self.0.drivebay(&["new"]);
-        new.current_dir(self.path("")).args(arguments);
-        new.output().expect("drivebay runs")
+        self.run("", &[&["new"], arguments].concat())
+    }
+
+    /// In that folder of it.
+    fn run(&self, name: &str, arguments: &[&str]) -> Output {
+        let mut drivebay = self.0.drivebay(arguments);
+        drivebay.current_dir(self.path(name));
+        drivebay.output().expect("drivebay runs")
     }
 
     #[track_caller]
@@ -114,12 +119,61 @@ fn what_to_run_is_said_and_can_be_run() {
 #[test]
 fn the_contract_in_it_is_the_one_that_this_host_has() {
     let folder = Folder::new();
-    for (language, place) in [("rust", "wit"), ("js", "wit/deps/drivebay")] {
+    let beside = "wit/deps/drivebay";
+    for (language, place) in [
+        ("rust", "wit"),
+        ("c", beside),
+        ("go", beside),
+        ("js", beside),
+    ] {
         folder.makes(&[language, "--language", language]);
         for file in files_beneath(&repository().join("wit"), &|_| true) {
             let name = file.file_name().expect("a file").to_string_lossy();
             let copy = folder.path(&format!("{language}/{place}/{name}"));
             assert_eq!(read(&copy), read(&file), "{}", copy.display());
         }
+    }
+}
+
+#[test]
+fn bindings_follow_a_changed_world() {
+    let folder = Folder::new();
+    for (language, file, function) in [
+        ("c", "backend.h", "expansion_expand_volume("),
+        (
+            "go",
+            "wit_exports/wit_exports.go",
+            "export_drivebay_driver_expansion.ExpandVolume(",
+        ),
+    ] {
+        folder.makes(&[language, "--language", language]);
+        let bindings = folder.path(language).join("bindings").join(file);
+        assert!(!read(&bindings).contains(function), "{language}");
+        let world = folder.path(language).join("wit/backend.wit");
+        let export = "world backend {\n    export drivebay:driver/expansion@0.1.0;";
+        let changed = read(&world).replace("world backend {", export);
+        fs::write(&world, changed).expect("writable");
+        let output = folder.run(language, &["bindings", "--language", language]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{language}: {error}");
+        assert!(read(&bindings).contains(function), "{language}");
+    }
+}
+
+#[test]
+fn a_world_that_names_what_the_contract_lacks_is_refused() {
+    let folder = Folder::new();
+    folder.makes(&["shelf", "--language", "c"]);
+    let world = folder.path("shelf/wit/backend.wit");
+    let lacking = "world backend {\n    export drivebay:driver/teleportation@0.1.0;";
+    fs::write(&world, read(&world).replace("world backend {", lacking)).expect("writable");
+    let output = folder.run("shelf", &["bindings", "--language", "c"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    for words in [
+        "cannot make bindings of world backend in wit",
+        "teleportation",
+    ] {
+        assert!(error.contains(words), "{error:?} does not say {words:?}");
     }
 }

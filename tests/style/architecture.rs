@@ -81,7 +81,7 @@ const WORDS: [&str; 3] = ["volume", "error", "digest"];
 
 /// What may be named where: a path's beginning, the files that may hold it (a directory with everything in
 /// it, or one file), and why.
-const CONFINED: [(&str, &[&str], &str); 38] = [
+const CONFINED: [(&str, &[&str], &str); 39] = [
     (
         "wasmtime",
         &[
@@ -123,6 +123,11 @@ const CONFINED: [(&str, &[&str], &str); 38] = [
         "wasmparser",
         &["store/contract", "store/source_lines.rs"],
         "types are compared before anything is compiled; modules have their source's lines with them",
+    ),
+    (
+        "wit_bindgen_core",
+        &["commands/bindings.rs"],
+        "what an author's files become; nothing that reaches a node is read by it",
     ),
     (
         "gimli",

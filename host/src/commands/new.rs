@@ -48,6 +48,9 @@ impl New {
         let folder = PathBuf::from(&name);
         claim(&folder)?;
         write(&folder, &files)?;
+        if let Some(bindings) = language.bindings() {
+            bindings.write_for(&folder)?;
+        }
         say!("{name}/ has the skeleton of a backend in {language}, of kind {kind}. In it:");
         for (script, does) in SCRIPTS {
             if files.contains_key(script) {

@@ -4,6 +4,7 @@
 //! Any Go since 1.21 fetches the version that a go.mod asks for by itself. Debian 12's is older, but good
 //! enough to fetch that same module, checked against Go's checksum database.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -127,6 +128,17 @@ fn go(workspace: &Workspace) -> Result<Command> {
     let mut go = command(fetched(workspace)?.join("bin/go"));
     go.env("GOTOOLCHAIN", "local");
     Ok(go)
+}
+
+/// PATH for whoever looks for `go` there, with the one that is good enough in front.
+pub(crate) fn search_path(workspace: &Workspace) -> Result<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if fetches_others() {
+        return Ok(path);
+    }
+    let first = fetched(workspace)?.join("bin");
+    let rest = std::env::split_paths(&path);
+    std::env::join_paths([first].into_iter().chain(rest)).context("cannot put Go on PATH")
 }
 
 fn fetches_others() -> bool {

@@ -39,6 +39,8 @@ pub(crate) enum Part {
     Sdks,
     /// What backends in other languages are built with
     Authors,
+    /// What backends in C are built with
+    C,
     /// gRPC for Python, a caller of the CSI socket
     Grpc,
     /// The checker of dependencies
@@ -86,7 +88,10 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
     if needs_node {
         missing.extend(sdks::missing_packages());
     }
-    if parts.contains(&Part::Grpc) {
+    let needs_python = [Part::Grpc, Part::Authors, Part::C]
+        .iter()
+        .any(|part| parts.contains(part));
+    if needs_python {
         missing.extend(python::missing_packages());
     }
     if !missing.is_empty() {
@@ -103,7 +108,8 @@ pub(crate) fn ensure(workspace: &Workspace, parts: &[Part], steps: &mut Steps) -
             Image::unpack(workspace)
         })?;
     }
-    let needs_go = parts.contains(&Part::Go) || parts.contains(&Part::Sdks);
+    let with_go = [Part::Go, Part::Sdks, Part::Authors];
+    let needs_go = with_go.iter().any(|part| parts.contains(part));
     if needs_go && !golang::is_there(workspace) {
         steps.another("install Go", || golang::install(workspace))?;
     }
@@ -135,6 +141,12 @@ impl Part {
             Self::Authors | Self::Build | Self::Go | Self::Grpc | Self::Deny | Self::Promtool => {
                 &[]
             }
+            Self::C => &[
+                "clang-19",
+                "libclang-rt-19-dev-wasm32",
+                "lld-19",
+                "wasi-libc",
+            ],
             Self::Image => &["zstd"],
             // setpriv, which sees to it that no QEMU is left behind, is util-linux's.
             Self::Vm => &["qemu-system-x86", "util-linux"],

@@ -4,11 +4,17 @@ use std::fmt;
 
 use clap::ValueEnum;
 
+use crate::commands::bindings::Target;
+
 /// What an author writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Language {
     /// The SDK, and a component of 50 kB
     Rust,
+    /// C, and a component of 40 kB
+    C,
+    /// Go's own compiler, and a component of 3 MB
+    Go,
     /// JavaScript, with its engine in a component of 13 MB
     #[value(alias = "javascript")]
     Js,
@@ -17,14 +23,27 @@ pub(super) enum Language {
 }
 
 impl Language {
-    pub(super) const ALL: [Self; 3] = [Self::Rust, Self::Js, Self::Python];
+    pub(super) const ALL: [Self; 5] = [Self::Rust, Self::C, Self::Go, Self::Js, Self::Python];
 
     /// On the command line, and of its folder.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::C => "c",
+            Self::Go => "go",
             Self::Js => "js",
             Self::Python => "python",
+        }
+    }
+}
+
+impl Language {
+    /// Those that a skeleton brings along, where the language has no tool that reads the contract.
+    pub(super) fn bindings(self) -> Option<Target> {
+        match self {
+            Self::C => Some(Target::C),
+            Self::Go => Some(Target::Go),
+            Self::Rust | Self::Js | Self::Python => None,
         }
     }
 }

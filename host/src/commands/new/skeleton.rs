@@ -67,7 +67,7 @@ impl Skeleton {
         let contract = match self.language {
             // Where the SDK looks for it.
             Language::Rust => "wit/",
-            Language::Js | Language::Python => "wit/deps/drivebay/",
+            Language::C | Language::Go | Language::Js | Language::Python => "wit/deps/drivebay/",
         };
         let sdk: &[(&str, &str)] = match self.language {
             Language::Rust => &[
@@ -78,7 +78,7 @@ impl Skeleton {
                 // With which the SDK is tested. cargo leaves out what nobody needs.
                 ("Cargo.lock", "Cargo.lock"),
             ],
-            Language::Js | Language::Python => &[],
+            Language::C | Language::Go | Language::Js | Language::Python => &[],
         };
         let licence = format!("{contract}LICENSE");
         copied("wit/", contract)
@@ -240,6 +240,14 @@ mod tests {
             );
             assert!(lock.contains(&line), "{line}");
         }
+    }
+
+    #[test]
+    fn bindings_in_go_are_of_the_runtime_that_is_fetched() {
+        let go = Skeleton::find(Language::Go, Kind::Directory).expect("there");
+        let required = &go.files("shelf")["go.mod"];
+        let runtime = wit_bindgen_go::remote_pkg_version();
+        assert!(required.contains(&runtime), "{required} lacks {runtime}");
     }
 
     #[test]

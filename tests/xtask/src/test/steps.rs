@@ -336,7 +336,7 @@ fn swap(workspace: &Workspace) -> Result<Counts> {
 
 /// One language after the other: each keeps both processors busy.
 fn authors(workspace: &Workspace) -> Result<Counts> {
-    let parts = [Part::Authors, Part::Build];
+    let parts = [Part::Authors, Part::C, Part::Build];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     let programs = test_programs(workspace)?;
     let mut outside = programs.iter().filter(|it| is_outside(workspace, it));
@@ -345,6 +345,7 @@ fn authors(workspace: &Workspace) -> Result<Counts> {
     let mut tests = command(&program.path);
     tests
         .current_dir(&program.directory)
+        .env("PATH", golang::search_path(workspace)?)
         .args(["--include-ignored", "--test-threads", "1"]);
     let has_target = matches!(Compiler::find()?, Some(Compiler::Rustup));
     if !has_target {

@@ -1,0 +1,5 @@
+module backend
+
+go {{go}}
+
+require go.bytecodealliance.org/pkg v{{go-pkg}}
