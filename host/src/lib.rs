@@ -66,6 +66,7 @@
 //! | promises, tested from outside | `tests/` |
 //! | the ECS API for tests, and Alibaba's SDKs that hold it to account | `tests/ecs-emulator/`, `tests/sdk/` |
 //! | the task runner | `tests/xtask/` |
+//! | claims of FlexVolume's classes, and Kubernetes' API | `host/provision/`, a program of its own |
 //! | manifests, grants files, the operators' guide | `deploy/` |
 //!
 //! # Words

@@ -1,0 +1,185 @@
+//! Volumes at the backend: made and deleted by the driver's own code, which is that of CSI's calls, on threads that may
+//! wait.
+
+use std::sync::Arc;
+
+use drivebay::driver::{Driver, Scope, Session};
+use drivebay::error::DriverError;
+use drivebay::volume::{
+    AccessMode, AccessType, CapacityRange, CreateVolume, Parameters, Topology, VolumeCapability,
+    VolumeId, VolumeInfo,
+};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::intent::Intent;
+use crate::volume::Made;
+
+/// What drivers call their mount options, where volumes may have such.
+const MOUNT_OPTIONS: &str = "mountOptions";
+
+/// The one driver that volumes are of.
+#[derive(Debug, Clone)]
+pub(crate) struct Backend {
+    driver: Driver,
+    /// One for each call that may run beside others.
+    calls: Arc<Semaphore>,
+    at_once: usize,
+}
+
+impl Backend {
+    /// Which takes so many calls at once.
+    pub(crate) fn new(driver: Driver, at_once: usize) -> Self {
+        Self {
+            driver,
+            calls: Arc::new(Semaphore::new(at_once)),
+            at_once,
+        }
+    }
+
+    /// Whether there is a component that can be called, which is compiled for that.
+    pub(crate) async fn is_ready(&self) -> Result<(), DriverError> {
+        self.call(|session| session.prepared_capabilities().map(drop))
+            .await
+    }
+
+    /// Waits until no call is under way, and lets none begin.
+    pub(crate) async fn close(&self) {
+        let all = u32::try_from(self.at_once).unwrap_or(u32::MAX);
+        if let Ok(permits) = self.calls.acquire_many(all).await {
+            permits.forget();
+        }
+        self.calls.close();
+    }
+
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// Makes the volume of an intent, or finds the one that was made for it.
+    pub(crate) async fn make(&self, intent: &Intent) -> Result<Made, DriverError> {
+        let intent = intent.clone();
+        self.call(move |session| make(session, &intent)).await
+    }
+
+    /// Deletes a volume; one that is gone is success.
+    pub(crate) async fn delete(&self, id: VolumeId) -> Result<(), DriverError> {
+        self.call(move |session| session.delete_volume(&id)).await
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Session) -> Result<T, DriverError> + Send + 'static,
+    ) -> Result<T, DriverError> {
+        let ended = || DriverError::unavailable("the provisioner is about to end").from_process();
+        let permit = Arc::clone(&self.calls);
+        let permit = permit.acquire_owned().await.map_err(|_| ended())?;
+        let driver = self.driver.clone();
+        let called = spawn_blocking(move || {
+            // Also where nobody waits any more: a call counts until it is over.
+            let _permit = permit;
+            call(&driver.session())
+        });
+        called.await.unwrap_or_else(|error| {
+            let broken = DriverError::internal("the call broke down").caused_by(error);
+            Err(broken.from_process())
+        })
+    }
+}
+
+fn make(session: &Session, intent: &Intent) -> Result<Made, DriverError> {
+    // A component that was delivered just now is compiled first. That there is none says nothing of what was made before.
+    session
+        .prepared_capabilities()
+        .map_err(DriverError::from_process)?;
+    refuse_mount_options(session, intent)?;
+    let parameters = session
+        .without_kubernetes_words(Scope::Creation, intent.parameters.clone())
+        .map_err(DriverError::from_process)?;
+    let capability = |mode: &String| VolumeCapability {
+        mode: access_mode(mode),
+        kind: AccessType::Filesystem {
+            fs_type: intent.fs_type.clone(),
+            mount_options: intent.mount_options.clone(),
+        },
+    };
+    let made = session.create_volume(&CreateVolume {
+        name: intent.volume_name().0,
+        capacity: CapacityRange {
+            required_bytes: Some(intent.required_bytes),
+            limit_bytes: intent.limit_bytes,
+        },
+        parameters: Parameters::new(parameters),
+        capabilities: intent.access_modes.iter().map(capability).collect(),
+        source: None,
+        places: intent.places.iter().cloned().map(Topology).collect(),
+    })?;
+    Ok(as_made(made, &intent.mount_options))
+}
+
+/// kubelet refuses a FlexVolume with mount options of its own, so they travel as an option, where the driver has one.
+fn refuse_mount_options(session: &Session, intent: &Intent) -> Result<(), DriverError> {
+    if intent.mount_options.is_empty() || session.knows(Scope::Volume, MOUNT_OPTIONS)? {
+        return Ok(());
+    }
+    Err(DriverError::invalid_argument(format!(
+        "StorageClass {:?} has mountOptions, which FlexVolume does not hand on and driver {} has no option for: \
+         leave them out",
+        intent.class,
+        session.config().name
+    )))
+}
+
+fn as_made(info: VolumeInfo, mount_options: &[String]) -> Made {
+    let mut options = info.context.pairs().to_vec();
+    if !mount_options.is_empty() {
+        options.push((MOUNT_OPTIONS.to_owned(), mount_options.join(",")));
+    }
+    Made {
+        id: info.id,
+        capacity_bytes: info.capacity_bytes,
+        options,
+        places: info.places,
+    }
+}
+
+/// Kubernetes' words for CSI's. Others were refused when the claim was read.
+fn access_mode(mode: &str) -> AccessMode {
+    match mode {
+        "ReadOnlyMany" => AccessMode::MultiNodeReaderOnly,
+        "ReadWriteMany" => AccessMode::MultiNodeMultiWriter,
+        _ => AccessMode::SingleNodeWriter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_options_travel_as_an_option() {
+        let info = VolumeInfo {
+            id: VolumeId("v".to_owned()),
+            capacity_bytes: 1,
+            context: Parameters::new(vec![("server".to_owned(), "s".to_owned())]),
+            source: None,
+            places: Vec::new(),
+            nodes: Vec::new(),
+        };
+        let options = ["nolock".to_owned(), "vers=3".to_owned()];
+        let made = as_made(info.clone(), &options);
+        let expected = ("mountOptions".to_owned(), "nolock,vers=3".to_owned());
+        assert_eq!(made.options[1], expected);
+        assert_eq!(as_made(info, &[]).options.len(), 1);
+    }
+
+    #[test]
+    fn access_modes_are_csis() {
+        assert_eq!(access_mode("ReadWriteOnce"), AccessMode::SingleNodeWriter);
+        assert_eq!(access_mode("ReadOnlyMany"), AccessMode::MultiNodeReaderOnly);
+        assert_eq!(
+            access_mode("ReadWriteMany"),
+            AccessMode::MultiNodeMultiWriter
+        );
+    }
+}

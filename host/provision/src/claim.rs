@@ -1,0 +1,374 @@
+//! What a claim asks for, and whether it asks us. Pure.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::storage::v1::StorageClass;
+
+use crate::intent::{ClaimKey, Holder, Intent};
+use crate::names::{CLASS, PROVISIONER, Provisioner, SELECTED_NODE, VolumeName};
+use crate::next_step;
+use crate::quantity;
+use crate::topology;
+
+/// What a class's parameters say to provisioners, and not to backends.
+const FOR_PROVISIONERS: &str = "csi.storage.k8s.io/";
+
+/// The one of those that FlexVolume has a field for.
+const FS_TYPE: &str = "csi.storage.k8s.io/fstype";
+
+/// What a claim wants of this provisioner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Nothing, or not yet.
+    Nothing,
+    /// A volume of that class, where the class is there.
+    VolumeOf(String),
+}
+
+/// Why no volume is made for a claim, for its owner to read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ClaimError {
+    #[error("StorageClass {0:?} is not there: create it, or delete the claim")]
+    NoClass(String),
+    #[error(
+        "FlexVolume has no raw block devices: ask for volumeMode Filesystem, or for a class of CSI's"
+    )]
+    Block,
+    #[error(
+        "FlexVolume has no access mode {0}: ask for ReadWriteOnce, ReadOnlyMany or ReadWriteMany, or for a class of CSI's"
+    )]
+    AccessMode(String),
+    #[error("a volume that is made for a claim cannot be chosen by spec.selector: leave it out")]
+    Selector,
+    #[error(
+        "no volume is made from a dataSource by FlexVolume: leave it out, or ask for a class of CSI's"
+    )]
+    DataSource,
+    #[error("{field} {text:?} is no size")]
+    Size { field: &'static str, text: String },
+    #[error("the claim says no spec.resources.requests.storage")]
+    NoSize,
+    #[error("the claim lacks {0}")]
+    Incomplete(&'static str),
+}
+
+/// Whether and of which class a claim wants a volume.
+pub(crate) fn wanted(claim: &PersistentVolumeClaim, provisioner: &Provisioner) -> Wanted {
+    let is_ours = PROVISIONER
+        .iter()
+        .find_map(|key| annotation(claim, key))
+        .is_some_and(|name| name == provisioner.0);
+    match (is_ours, is_waiting(claim), class_name(claim)) {
+        (true, true, Some(class)) => Wanted::VolumeOf(class.to_owned()),
+        _ => Wanted::Nothing,
+    }
+}
+
+/// It has no volume and is not being deleted.
+fn is_waiting(claim: &PersistentVolumeClaim) -> bool {
+    volume_of(claim).is_none() && claim.metadata.deletion_timestamp.is_none()
+}
+
+/// Whether the claim of an intent still wants its volume; `found` is what has its name now.
+pub(crate) fn still_wants(
+    found: Option<&PersistentVolumeClaim>,
+    intent: &Intent,
+) -> next_step::Claim {
+    let Some(claim) = found else {
+        return next_step::Claim::Gone;
+    };
+    let is_same = claim.metadata.uid.as_ref() == Some(&intent.claim.uid);
+    let has_it = volume_of(claim).is_some_and(|volume| volume == intent.volume_name().0);
+    match is_same && (is_waiting(claim) || has_it) {
+        true => next_step::Claim::Waits,
+        false => next_step::Claim::Gone,
+    }
+}
+
+fn volume_of(claim: &PersistentVolumeClaim) -> Option<&str> {
+    let spec = claim.spec.as_ref()?;
+    let volume = spec.volume_name.as_deref()?;
+    (!volume.is_empty()).then_some(volume)
+}
+
+fn class_name(claim: &PersistentVolumeClaim) -> Option<&str> {
+    let spec = claim.spec.as_ref();
+    let named = spec.and_then(|spec| spec.storage_class_name.as_deref());
+    annotation(claim, CLASS)
+        .or(named)
+        .filter(|name| !name.is_empty())
+}
+
+fn annotation<'a>(claim: &'a PersistentVolumeClaim, key: &str) -> Option<&'a str> {
+    let annotations = claim.metadata.annotations.as_ref()?;
+    annotations.get(key).map(String::as_str)
+}
+
+/// The node that the scheduler chose for the claim's pod.
+pub(crate) fn selected_node(claim: &PersistentVolumeClaim) -> Option<&str> {
+    annotation(claim, SELECTED_NODE).filter(|node| !node.is_empty())
+}
+
+/// Whether a volume of that class can be made for the claim now.
+pub(crate) fn is_due(
+    claim: &PersistentVolumeClaim,
+    class: &StorageClass,
+    provisioner: &Provisioner,
+) -> bool {
+    let waits = class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer");
+    class.provisioner == provisioner.0 && (!waits || selected_node(claim).is_some())
+}
+
+/// What is written down before anything is made. `node_labels` are those of the selected node.
+pub(crate) fn intent(
+    claim: &PersistentVolumeClaim,
+    class: &StorageClass,
+    node_labels: Option<&BTreeMap<String, String>>,
+    holder: &Holder,
+) -> Result<Intent, ClaimError> {
+    let key = key(claim)?;
+    let spec = claim.spec.clone().unwrap_or_default();
+    if spec.volume_mode.as_deref() == Some("Block") {
+        return Err(ClaimError::Block);
+    }
+    if spec.selector.is_some() {
+        return Err(ClaimError::Selector);
+    }
+    if spec.data_source.is_some() || spec.data_source_ref.is_some() {
+        return Err(ClaimError::DataSource);
+    }
+    let access_modes = spec.access_modes.clone().unwrap_or_default();
+    if let Some(mode) = access_modes.iter().find(|mode| *mode == "ReadWriteOncePod") {
+        return Err(ClaimError::AccessMode(mode.clone()));
+    }
+    let (required_bytes, limit_bytes) = sizes(&spec)?;
+    let places = match node_labels {
+        Some(labels) => topology::place_of_node(labels).into_iter().collect(),
+        None => topology::places_of_class(class.allowed_topologies.as_deref().unwrap_or_default()),
+    };
+    let (parameters, fs_type) = parameters(class, &key);
+    Ok(Intent {
+        holder: holder.clone(),
+        class: class.metadata.name.clone().unwrap_or_default(),
+        reclaim_policy: class
+            .reclaim_policy
+            .clone()
+            .unwrap_or_else(|| "Delete".to_owned()),
+        access_modes,
+        node: selected_node(claim).map(str::to_owned),
+        required_bytes,
+        limit_bytes,
+        parameters,
+        fs_type,
+        mount_options: class.mount_options.clone().unwrap_or_default(),
+        places: places.into_iter().map(|place| place.0).collect(),
+        claim: key,
+    })
+}
+
+fn key(claim: &PersistentVolumeClaim) -> Result<ClaimKey, ClaimError> {
+    let metadata = &claim.metadata;
+    let part = |name, value: &Option<String>| value.clone().ok_or(ClaimError::Incomplete(name));
+    Ok(ClaimKey {
+        namespace: part("metadata.namespace", &metadata.namespace)?,
+        name: part("metadata.name", &metadata.name)?,
+        uid: part("metadata.uid", &metadata.uid)?,
+    })
+}
+
+/// At least, and at most.
+fn sizes(
+    spec: &k8s_openapi::api::core::v1::PersistentVolumeClaimSpec,
+) -> Result<(u64, Option<u64>), ClaimError> {
+    let resources = spec.resources.as_ref();
+    let requests = resources.and_then(|resources| resources.requests.as_ref());
+    let limits = resources.and_then(|resources| resources.limits.as_ref());
+    let read = |field, quantity: &k8s_openapi::apimachinery::pkg::api::resource::Quantity| {
+        quantity::bytes(quantity).ok_or_else(|| ClaimError::Size {
+            field,
+            text: quantity.0.clone(),
+        })
+    };
+    let required = requests.and_then(|requests| requests.get("storage"));
+    let required = required.ok_or(ClaimError::NoSize)?;
+    let limit = limits.and_then(|limits| limits.get("storage"));
+    let limit = limit.map(|limit| read("spec.resources.limits.storage", limit));
+    Ok((
+        read("spec.resources.requests.storage", required)?,
+        limit.transpose()?,
+    ))
+}
+
+/// The class's for the backend, with the names of claim and volume, which backends keep as tags; and the filesystem, where
+/// it is said by CSI's word.
+fn parameters(class: &StorageClass, claim: &ClaimKey) -> (Vec<(String, String)>, String) {
+    let given = class.parameters.clone().unwrap_or_default();
+    let fs_type = given.get(FS_TYPE).cloned().unwrap_or_default();
+    let of_backend = given
+        .into_iter()
+        .filter(|(key, _)| !key.starts_with(FOR_PROVISIONERS));
+    let names = [
+        ("pv/name", VolumeName::of_claim(&claim.uid).0),
+        ("pvc/name", claim.name.clone()),
+        ("pvc/namespace", claim.namespace.clone()),
+    ];
+    let names = names.map(|(key, value)| (format!("{FOR_PROVISIONERS}{key}"), value));
+    (of_backend.chain(names).collect(), fs_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::next_step::Claim;
+
+    fn provisioner() -> Provisioner {
+        Provisioner("alicloud/disk".to_owned())
+    }
+
+    fn claim(change: &dyn Fn(&mut Value)) -> PersistentVolumeClaim {
+        let mut claim = json!({
+            "metadata": {
+                "namespace": "shop", "name": "data", "uid": "u-1",
+                "annotations": { "volume.kubernetes.io/storage-provisioner": "alicloud/disk" },
+            },
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "disks",
+                "resources": { "requests": { "storage": "20Gi" } },
+            },
+        });
+        change(&mut claim);
+        serde_json::from_value(claim).expect("a claim")
+    }
+
+    fn class(change: &dyn Fn(&mut Value)) -> StorageClass {
+        let mut class = json!({
+            "metadata": { "name": "disks" },
+            "provisioner": "alicloud/disk",
+            "parameters": { "type": "cloud_ssd", "csi.storage.k8s.io/fstype": "xfs" },
+        });
+        change(&mut class);
+        serde_json::from_value(class).expect("a class")
+    }
+
+    fn holder() -> Holder {
+        Holder("here".to_owned())
+    }
+
+    #[test]
+    fn a_claim_wants_a_volume_if_it_is_ours_and_has_none() {
+        let wants = |change: &dyn Fn(&mut Value)| wanted(&claim(change), &provisioner());
+        assert_eq!(wants(&|_| {}), Wanted::VolumeOf("disks".to_owned()));
+        let changes: [&dyn Fn(&mut Value); 5] = [
+            &|claim| claim["spec"]["volumeName"] = json!("pv"),
+            &|claim| claim["metadata"]["deletionTimestamp"] = json!("2026-11-30T00:00:00Z"),
+            &|claim| claim["metadata"]["annotations"] = json!({}),
+            &|claim| claim["metadata"]["annotations"] = json!({ PROVISIONER[0]: "another/disk" }),
+            &|claim| claim["spec"]["storageClassName"] = json!(""),
+        ];
+        for change in changes {
+            assert_eq!(wants(change), Wanted::Nothing);
+        }
+        let older = wants(&|claim| {
+            claim["metadata"]["annotations"] =
+                json!({ PROVISIONER[1]: "alicloud/disk", CLASS: "old" });
+        });
+        assert_eq!(older, Wanted::VolumeOf("old".to_owned()));
+    }
+
+    #[test]
+    fn a_class_that_waits_for_a_pod_waits_for_its_node() {
+        let waits = class(&|class| class["volumeBindingMode"] = json!("WaitForFirstConsumer"));
+        let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
+        assert!(!is_due(&claim(&|_| {}), &waits, &provisioner()));
+        assert!(is_due(&chosen, &waits, &provisioner()));
+        assert!(is_due(&claim(&|_| {}), &class(&|_| {}), &provisioner()));
+        let anothers = class(&|class| class["provisioner"] = json!("another/disk"));
+        assert!(!is_due(&chosen, &anothers, &provisioner()));
+    }
+
+    #[test]
+    fn what_is_to_be_made_is_written_down_as_the_claim_and_its_class_say() {
+        let labels = [("topology.kubernetes.io/zone".to_owned(), "a".to_owned())].into();
+        let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
+        let made = intent(&chosen, &class(&|_| {}), Some(&labels), &holder()).expect("an intent");
+        assert_eq!(made.volume_name().0, "pvc-u-1");
+        assert_eq!((made.required_bytes, made.limit_bytes), (20 << 30, None));
+        assert_eq!(
+            (made.fs_type.as_str(), made.reclaim_policy.as_str()),
+            ("xfs", "Delete")
+        );
+        assert_eq!(made.node.as_deref(), Some("n"));
+        assert_eq!(
+            made.places,
+            [[("topology.kubernetes.io/zone".to_owned(), "a".to_owned())]]
+        );
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(
+            made.parameters,
+            [
+                pair("type", "cloud_ssd"),
+                pair("csi.storage.k8s.io/pv/name", "pvc-u-1"),
+                pair("csi.storage.k8s.io/pvc/name", "data"),
+                pair("csi.storage.k8s.io/pvc/namespace", "shop"),
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_pod_the_class_says_where() {
+        let class = class(&|class| {
+            class["allowedTopologies"] = json!([{ "matchLabelExpressions":
+                [{ "key": "topology.kubernetes.io/zone", "values": ["a", "b"] }] }]);
+        });
+        let made = intent(&claim(&|_| {}), &class, None, &holder()).expect("an intent");
+        assert_eq!(made.places.len(), 2);
+    }
+
+    #[test]
+    fn what_flexvolume_cannot_do_is_refused_by_name() {
+        let refused = |change: &dyn Fn(&mut Value)| {
+            intent(&claim(change), &class(&|_| {}), None, &holder()).expect_err("refused")
+        };
+        let block = refused(&|claim| claim["spec"]["volumeMode"] = json!("Block"));
+        assert_eq!(block, ClaimError::Block);
+        let mode = refused(&|claim| claim["spec"]["accessModes"] = json!(["ReadWriteOncePod"]));
+        assert_eq!(mode, ClaimError::AccessMode("ReadWriteOncePod".to_owned()));
+        assert_eq!(
+            refused(&|claim| claim["spec"]["selector"] = json!({})),
+            ClaimError::Selector
+        );
+        let source = json!({ "kind": "VolumeSnapshot", "name": "s" });
+        let from = refused(&|claim| claim["spec"]["dataSource"] = source.clone());
+        assert_eq!(from, ClaimError::DataSource);
+        let none = refused(&|claim| claim["spec"]["resources"] = json!({}));
+        assert_eq!(none, ClaimError::NoSize);
+    }
+
+    #[test]
+    fn a_claim_of_the_same_name_is_not_the_same_claim() {
+        let intent = crate::intent::tests::intent("u-1");
+        let wants = |change: &dyn Fn(&mut Value)| still_wants(Some(&claim(change)), &intent);
+        assert_eq!(wants(&|_| {}), Claim::Waits);
+        assert_eq!(
+            wants(&|claim| claim["spec"]["volumeName"] = json!("pvc-u-1")),
+            Claim::Waits
+        );
+        assert_eq!(
+            wants(&|claim| claim["spec"]["volumeName"] = json!("pv")),
+            Claim::Gone
+        );
+        assert_eq!(
+            wants(&|claim| claim["metadata"]["uid"] = json!("u-2")),
+            Claim::Gone
+        );
+        let going = |claim: &mut Value| {
+            claim["metadata"]["deletionTimestamp"] = json!("2026-11-30T00:00:00Z");
+        };
+        assert_eq!(wants(&going), Claim::Gone);
+        assert_eq!(still_wants(None, &intent), Claim::Gone);
+    }
+}

@@ -1,0 +1,119 @@
+//! The loop of claims: what a claim wants is written down as an intent. Nothing is made here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim};
+use kube::Resource;
+use kube::api::{Api, PostParams};
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+
+use crate::claim::{self, ClaimError, Wanted};
+use crate::intent::Intent;
+use crate::names::VolumeName;
+use crate::provisioning::{Provisioning, Said, StepError, api, claim_reference, code};
+use crate::verdict::Retry;
+
+/// How soon a claim is looked at again whose volume is being made: what is seen of others may be older than what has called
+/// this loop.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// How soon a class that is missing is looked for again.
+const CLASS_WAIT: Duration = Duration::from_secs(10);
+
+/// The claim that is looked at again when an intent changes.
+pub(crate) fn of_intent(object: ConfigMap) -> Option<ObjectRef<PersistentVolumeClaim>> {
+    let intent = Intent::from_config_map(&object).ok()?;
+    Some(ObjectRef::new(&intent.claim.name).within(&intent.claim.namespace))
+}
+
+pub(crate) async fn reconcile(
+    claim: Arc<PersistentVolumeClaim>,
+    shared: Arc<Provisioning>,
+) -> Result<Action, StepError> {
+    let Wanted::VolumeOf(class) = claim::wanted(&claim, &shared.provisioner) else {
+        return Ok(Action::await_change());
+    };
+    let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+    if is_under_way(&shared, uid) {
+        return Ok(Action::requeue(LOOK_AGAIN));
+    }
+    if let Some(wait) = shared.memory.wait(uid) {
+        return Ok(Action::requeue(wait));
+    }
+    let Some(class) = shared.stores.classes.get(&ObjectRef::new(&class)) else {
+        tell_refused(&shared, &claim, &ClaimError::NoClass(class)).await;
+        return Ok(Action::requeue(CLASS_WAIT));
+    };
+    if !claim::is_due(&claim, &class, &shared.provisioner) {
+        return Ok(Action::await_change());
+    }
+    let labels = match claim::selected_node(&claim) {
+        None => None,
+        Some(node) => Some(labels_of(&shared, node).await?),
+    };
+    let is_node_gone = labels == Some(None);
+    match claim::intent(&claim, &class, labels.flatten().as_ref(), &shared.holder) {
+        // No place that it could be made in: the scheduler has to choose first.
+        Ok(intent) if is_node_gone => {
+            shared.choose_another_node(&intent).await?;
+            Ok(Action::await_change())
+        }
+        Ok(intent) => write_down(&shared, &intent).await,
+        Err(error) => {
+            tell_refused(&shared, &claim, &error).await;
+            Ok(Action::requeue(shared.memory.failed(uid, Retry::Slowly)))
+        }
+    }
+}
+
+/// Its volume is there, or is being made.
+fn is_under_way(shared: &Provisioning, uid: &str) -> bool {
+    let name = VolumeName::of_claim(uid).0;
+    let intent = ObjectRef::new(&name).within(&shared.namespace);
+    shared.stores.intents.get(&intent).is_some()
+        || shared.stores.volumes.get(&ObjectRef::new(&name)).is_some()
+}
+
+/// Of a node; nothing where there is no such node any more.
+async fn labels_of(
+    shared: &Provisioning,
+    node: &str,
+) -> Result<Option<BTreeMap<String, String>>, StepError> {
+    let nodes: Api<Node> = Api::all(shared.client.clone());
+    let found = nodes.get_metadata_opt(node).await;
+    let found = found.map_err(api("read the node that was chosen for a claim"))?;
+    Ok(found.map(|node| node.metadata.labels.unwrap_or_default()))
+}
+
+async fn write_down(shared: &Provisioning, intent: &Intent) -> Result<Action, StepError> {
+    let driver = &shared.backend.driver().config().name.0;
+    let object = intent.to_config_map(driver)?;
+    match shared
+        .intents()
+        .create(&PostParams::default(), &object)
+        .await
+    {
+        Ok(_) => {}
+        // The cache did not show it yet.
+        Err(error) if code(&error) == Some(409) => return Ok(Action::requeue(LOOK_AGAIN)),
+        Err(error) => return Err(api("write down what is to be made for a claim")(error)),
+    }
+    let note = format!(
+        "driver {driver} makes volume {} for claim {}/{}",
+        intent.volume_name(),
+        intent.claim.namespace,
+        intent.claim.name
+    );
+    tracing::info!(volume.name = intent.volume_name().0, "{note}");
+    let said = Said::good("Provisioning", note);
+    shared.tell(&claim_reference(intent), &said).await;
+    Ok(Action::requeue(LOOK_AGAIN))
+}
+
+async fn tell_refused(shared: &Provisioning, claim: &PersistentVolumeClaim, error: &ClaimError) {
+    let said = Said::bad("ProvisioningFailed", error.to_string());
+    shared.tell(&claim.object_ref(&()), &said).await;
+}

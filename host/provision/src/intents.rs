@@ -1,0 +1,276 @@
+//! The loop of intents: what is written down is made, or undone where nobody wants it any more.
+
+use std::sync::Arc;
+
+use drivebay::error::DriverError;
+use drivebay::volume::VolumeId;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume};
+use kube::Resource;
+use kube::api::{PatchParams, PostParams};
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+
+use crate::claim;
+use crate::intent::Intent;
+use crate::names::INTENT_FINALIZER;
+use crate::next_step::{self, Claim, Found, NextStep, Others, Volume, Work};
+use crate::provisioning::{
+    Provisioning, Said, StepError, api, claim_reference, code, exactly, without_finalizer,
+};
+use crate::verdict::{self, LONGEST, Retry, Verdict};
+use crate::volume::{self, Made};
+
+pub(crate) async fn reconcile(
+    object: Arc<ConfigMap>,
+    shared: Arc<Provisioning>,
+) -> Result<Action, StepError> {
+    let intent = match Intent::from_config_map(&object) {
+        Ok(intent) => intent,
+        Err(error) => {
+            let note = format!("cannot work this off: {error}");
+            let said = Said::bad("ProvisioningFailed", note);
+            shared.tell(&object.object_ref(&()), &said).await;
+            return Ok(Action::requeue(LONGEST));
+        }
+    };
+    let job = Job {
+        shared: &shared,
+        object: &object,
+        uid: object.metadata.uid.as_deref().unwrap_or_default(),
+        intent: &intent,
+    };
+    if let Some(wait) = shared.memory.wait(job.uid) {
+        return Ok(Action::requeue(wait));
+    }
+    match next_step::of_intent(&job.look().await?) {
+        NextStep::Make => job.make().await,
+        NextStep::Undo => job.undo().await,
+        NextStep::Settle => job.settle().await,
+        NextStep::Remove => job.remove().await,
+        NextStep::WaitFor(time) => Ok(Action::requeue(time)),
+    }
+}
+
+/// One intent that is worked off.
+struct Job<'a> {
+    shared: &'a Provisioning,
+    object: &'a ConfigMap,
+    uid: &'a str,
+    intent: &'a Intent,
+}
+
+impl Job<'_> {
+    async fn look(&self) -> Result<Found, StepError> {
+        let finalizers = self.object.metadata.finalizers.iter().flatten();
+        let is_open = finalizers.into_iter().any(|name| name == INTENT_FINALIZER);
+        let (claim, volume) = match is_open {
+            true => (self.claim().await?, self.volume().await?),
+            false => (Claim::Gone, Volume::Missing),
+        };
+        Ok(Found {
+            work: if is_open { Work::Open } else { Work::Done },
+            claim,
+            volume,
+            others: self.shared.others(self.intent),
+        })
+    }
+
+    /// That a claim is gone is never told by a cache.
+    async fn claim(&self) -> Result<Claim, StepError> {
+        let key = &self.intent.claim;
+        let cached = ObjectRef::new(&key.name).within(&key.namespace);
+        let cached = self.shared.stores.claims.get(&cached);
+        if claim::still_wants(cached.as_deref(), self.intent) == Claim::Waits {
+            return Ok(Claim::Waits);
+        }
+        let claims = self.shared.claims(&key.namespace);
+        let found = claims.get_opt(&key.name).await;
+        let found = found.map_err(api("read the claim of a volume that is to be made"))?;
+        Ok(claim::still_wants(found.as_ref(), self.intent))
+    }
+
+    /// Of what this process wrote down just now there can be no volume yet, unless it shows by its name.
+    async fn volume(&self) -> Result<Volume, StepError> {
+        let found = match self.shared.others(self.intent) {
+            Others::None => self.cached_volume().map(Arc::unwrap_or_clone),
+            Others::For(_) => self.current_volume().await?,
+        };
+        Ok(volume::whose(found.as_ref(), self.uid))
+    }
+
+    fn cached_volume(&self) -> Option<Arc<PersistentVolume>> {
+        let name = self.intent.volume_name().0;
+        self.shared.stores.volumes.get(&ObjectRef::new(&name))
+    }
+
+    async fn current_volume(&self) -> Result<Option<PersistentVolume>, StepError> {
+        let volumes = self.shared.volumes();
+        let found = volumes.get_opt(&self.intent.volume_name().0).await;
+        found.map_err(api("read the volume of a claim"))
+    }
+
+    async fn make(&self) -> Result<Action, StepError> {
+        match self.shared.backend.make(self.intent).await {
+            Ok(made) => self.write(&made).await,
+            Err(error) => self.refused(&error).await,
+        }
+    }
+
+    /// Writes the PersistentVolume. Where there is one of that name, it is this one, or it is another's and what was made
+    /// here is nobody's.
+    async fn write(&self, made: &Made) -> Result<Action, StepError> {
+        let provisioner = &self.shared.provisioner;
+        let volume = volume::persistent_volume(self.intent, self.uid, provisioner, made);
+        let (volumes, params) = (self.shared.volumes(), PostParams::default());
+        match volumes.create(&params, &volume).await {
+            Ok(_) => {}
+            Err(error) if code(&error) == Some(409) => {
+                let found = self.current_volume().await?;
+                let id = found.as_ref().and_then(volume::id_of);
+                if id.as_ref() != Some(&made.id) {
+                    return self.give_way(&made.id, id).await;
+                }
+            }
+            Err(error) => {
+                if code(&error) == Some(422) {
+                    let note = format!(
+                        "volume {} was made and is kept, but its object is refused: {error}",
+                        made.id.0
+                    );
+                    self.tell_claim(&Said::bad("ProvisioningFailed", note))
+                        .await;
+                }
+                return Err(api("write the volume of a claim")(error));
+            }
+        }
+        let note = format!(
+            "made volume {} ({}), which is PersistentVolume {}",
+            made.id.0,
+            crate::quantity::quantity(made.capacity_bytes).0,
+            self.intent.volume_name()
+        );
+        tracing::info!(volume.id = made.id.0, "{note}");
+        self.shared.memory.settled(&self.intent.claim.uid);
+        self.tell_claim(&Said::good("ProvisioningSucceeded", note))
+            .await;
+        self.settle().await
+    }
+
+    /// The name is taken by another volume, so that the claim can never have this one.
+    async fn give_way(&self, id: &VolumeId, others: Option<VolumeId>) -> Result<Action, StepError> {
+        let others = others.map_or_else(|| "another volume".to_owned(), |id| id.0);
+        let note = format!(
+            "PersistentVolume {} is there already and is of {others}, so volume {} that was made for this claim is \
+             deleted again: delete that object if nobody needs it",
+            self.intent.volume_name(),
+            id.0
+        );
+        self.tell_claim(&Said::bad("ProvisioningFailed", note))
+            .await;
+        self.shared
+            .memory
+            .failed(&self.intent.claim.uid, Retry::Slowly);
+        self.delete(id).await
+    }
+
+    /// The backend did not make it.
+    async fn refused(&self, error: &DriverError) -> Result<Action, StepError> {
+        let note = verdict::in_words(error, &self.shared.file);
+        tracing::warn!(
+            volume.name = self.intent.volume_name().0,
+            error = note,
+            "no volume was made"
+        );
+        self.tell_claim(&Said::bad("ProvisioningFailed", note))
+            .await;
+        match Verdict::of(error) {
+            Verdict::PerhapsMade(retry) => {
+                Ok(Action::requeue(self.shared.memory.failed(self.uid, retry)))
+            }
+            Verdict::NothingMade(retry) => {
+                self.shared.memory.failed(&self.intent.claim.uid, retry);
+                let settled = self.settle().await?;
+                if retry == Retry::Elsewhere && self.intent.node.is_some() {
+                    self.shared.choose_another_node(self.intent).await?;
+                }
+                Ok(settled)
+            }
+        }
+    }
+
+    /// Nobody wants it. What may be at the backend is found by its name as it is found by whoever goes on with it: by
+    /// asking for it. What is made just for that goes again.
+    async fn undo(&self) -> Result<Action, StepError> {
+        match self.shared.backend.make(self.intent).await {
+            Ok(made) => self.delete(&made.id).await,
+            Err(error) => match Verdict::of(&error) {
+                Verdict::NothingMade(_) => self.settle().await,
+                Verdict::PerhapsMade(retry) => self.still_there(&error, retry).await,
+            },
+        }
+    }
+
+    /// Deletes what no PersistentVolume is of.
+    async fn delete(&self, id: &VolumeId) -> Result<Action, StepError> {
+        let current = self.current_volume().await?;
+        let cached = self.shared.stores.volumes.state();
+        let mut known = cached.iter().map(|volume| &**volume).chain(&current);
+        if known.any(|volume| volume::id_of(volume).as_ref() == Some(id)) {
+            return self.settle().await;
+        }
+        match self.shared.backend.delete(id.clone()).await {
+            Ok(()) => {
+                tracing::info!(volume.id = id.0, "deleted a volume that no claim wants");
+                self.settle().await
+            }
+            Err(error) => self.still_there(&error, Retry::Soon).await,
+        }
+    }
+
+    /// There is no claim to tell it, so the intent says it.
+    async fn still_there(&self, error: &DriverError, retry: Retry) -> Result<Action, StepError> {
+        let note = format!(
+            "cannot delete what may have been made for claim {}/{}, which is gone: {}",
+            self.intent.claim.namespace,
+            self.intent.claim.name,
+            verdict::in_words(error, &self.shared.file)
+        );
+        tracing::warn!(volume.name = self.intent.volume_name().0, "{note}");
+        let said = Said::bad("VolumeFailedDelete", note);
+        self.shared.tell(&self.object.object_ref(&()), &said).await;
+        Ok(Action::requeue(self.shared.memory.failed(self.uid, retry)))
+    }
+
+    /// The work is done. First the finalizer goes: without it an intent is one whose work is done.
+    async fn settle(&self) -> Result<Action, StepError> {
+        let name = self.intent.volume_name().0;
+        let patch = without_finalizer(self.uid, INTENT_FINALIZER);
+        let params = PatchParams::default();
+        match self.shared.intents().patch(&name, &params, &patch).await {
+            Ok(_) => {}
+            Err(error) if matches!(code(&error), Some(404 | 409)) => {}
+            Err(error) => return Err(api("take the finalizer off what was to be made")(error)),
+        }
+        self.remove().await
+    }
+
+    async fn remove(&self) -> Result<Action, StepError> {
+        let name = self.intent.volume_name().0;
+        match self
+            .shared
+            .intents()
+            .delete(&name, &exactly(self.uid))
+            .await
+        {
+            Ok(_) => {}
+            Err(error) if matches!(code(&error), Some(404 | 409)) => {}
+            Err(error) => return Err(api("delete what was to be made")(error)),
+        }
+        self.shared.memory.settled(self.uid);
+        Ok(Action::await_change())
+    }
+
+    async fn tell_claim(&self, said: &Said<'_>) {
+        self.shared.tell(&claim_reference(self.intent), said).await;
+    }
+}

@@ -1,0 +1,78 @@
+//! `drivebay-provision`: claims of StorageClasses whose provisioner is a FlexVolume driver become volumes.
+//!
+//! Kubernetes makes no such volumes by itself and has no sidecar that does. This program does it beside the API server: by
+//! the host's library and so by the driver's one component, as `drivebay serve` makes volumes for CSI's sidecars.
+//!
+//! ```text
+//! claims      what a claim wants is written down as an intent             claim, intent, topology, quantity: pure
+//! intents     what is written down is made, or undone                     next_step, volume, verdict: pure
+//! volumes     what a claim has left is deleted                            next_step: pure
+//! backend     calls of the driver
+//! lease       which of several processes works
+//! ```
+
+mod arguments;
+mod backend;
+mod claim;
+mod claims;
+mod components;
+mod intent;
+mod intents;
+mod lease;
+mod memory;
+mod names;
+mod next_step;
+mod provisioning;
+mod quantity;
+mod run;
+mod topology;
+mod verdict;
+mod volume;
+mod volumes;
+
+use std::alloc::System;
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use drivebay::driver::SELF_TEST;
+use drivebay::worker::server;
+use drivebay::{store, sys};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Secrets come through buffers that are nobody's here.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
+
+fn main() -> ExitCode {
+    sys::forbid_core_dumps();
+    let mut arguments = std::env::args_os();
+    if arguments
+        .next()
+        .is_some_and(|program| server::is_worker(&program))
+    {
+        return work(arguments);
+    }
+    match run::run(arguments::Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody reads it, the code says it.
+            let _ = writeln!(std::io::stderr(), "drivebay-provision: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// As a worker of the host: this executable is its own, as `drivebay` is.
+fn work(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let purpose = arguments.next();
+    if server::is_compiler(purpose.as_deref()) {
+        return match store::serve_compiler(arguments, SELF_TEST) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let _ = server::serve_worker(purpose.as_deref());
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,79 @@
+//! What a process remembers beside the API server's objects: when to try again, and what it has just done, which its caches
+//! may not show yet. All of it may be lost.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::verdict::{LONGEST, Retry};
+
+/// How long after its last use anything is remembered: longer than any wait.
+const REMEMBERED: Duration = Duration::from_secs(1800);
+
+/// Until a cache shows what was written.
+const SETTLING: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    failures: u32,
+    until: Instant,
+}
+
+/// By the UIDs of objects.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(Mutex<HashMap<String, Entry>>);
+
+impl Memory {
+    /// One more failure; how long to wait now.
+    pub(crate) fn failed(&self, uid: &str, retry: Retry) -> Duration {
+        let now = Instant::now();
+        let mut entries = self.entries();
+        entries.retain(|_, entry| now < entry.until + REMEMBERED);
+        let failures = entries.get(uid).map_or(0, |entry| entry.failures) + 1;
+        let wait = retry.after(failures);
+        let until = now + wait;
+        entries.insert(uid.to_owned(), Entry { failures, until });
+        wait
+    }
+
+    /// All went well; the object is let alone until caches show it.
+    pub(crate) fn settled(&self, uid: &str) {
+        let entry = Entry {
+            failures: 0,
+            until: Instant::now() + SETTLING,
+        };
+        self.entries().insert(uid.to_owned(), entry);
+    }
+
+    /// How long an object is still let alone.
+    pub(crate) fn wait(&self, uid: &str) -> Option<Duration> {
+        let until = self.entries().get(uid)?.until;
+        let left = until.checked_duration_since(Instant::now())?;
+        (!left.is_zero()).then_some(left.min(LONGEST))
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_add_up_until_all_went_well() {
+        let memory = Memory::default();
+        assert_eq!(memory.wait("a"), None);
+        assert_eq!(memory.failed("a", Retry::Soon).as_secs(), 1);
+        assert_eq!(memory.failed("a", Retry::Soon).as_secs(), 2);
+        assert!(
+            memory
+                .wait("a")
+                .is_some_and(|wait| wait <= Duration::from_secs(2))
+        );
+        memory.settled("a");
+        assert_eq!(memory.failed("a", Retry::Soon).as_secs(), 1);
+        assert_eq!(memory.wait("b"), None);
+    }
+}

@@ -1,0 +1,248 @@
+//! What all loops share: whom they ask, whose the claims are, and what they see of the cluster.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{
+    ConfigMap, ObjectReference, PersistentVolume, PersistentVolumeClaim,
+};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::Client;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::reflector::Store;
+use kube::runtime::reflector::store::WriterDropped;
+use serde_json::json;
+
+use crate::backend::Backend;
+use crate::intent::{Holder, Intent, IntentError};
+use crate::memory::Memory;
+use crate::names::{Provisioner, SELECTED_NODE};
+use crate::next_step::Others;
+
+/// Who speaks in events.
+const REPORTER: &str = "drivebay.dev/provision";
+
+/// Kubernetes' bound on an event's text, in bytes.
+const LONGEST_NOTE: usize = 1024;
+
+/// What the loops see of the cluster, as it was a moment ago.
+pub(crate) struct Stores {
+    pub(crate) claims: Store<PersistentVolumeClaim>,
+    pub(crate) intents: Store<ConfigMap>,
+    pub(crate) volumes: Store<PersistentVolume>,
+    pub(crate) classes: Store<StorageClass>,
+}
+
+/// The work of one driver's provisioner.
+pub(crate) struct Provisioning {
+    pub(crate) client: Client,
+    /// Where intents are.
+    pub(crate) namespace: String,
+    pub(crate) provisioner: Provisioner,
+    pub(crate) backend: Backend,
+    /// The driver's file, for messages.
+    pub(crate) file: String,
+    pub(crate) holder: Holder,
+    /// Since when this process leads.
+    pub(crate) led_since: Instant,
+    pub(crate) stores: Stores,
+    pub(crate) memory: Memory,
+    pub(crate) recorder: Recorder,
+}
+
+/// Why a step was not carried out, so that it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    #[error("cannot {doing}")]
+    Api {
+        doing: &'static str,
+        source: kube::Error,
+    },
+    #[error("cannot write down what is to be made")]
+    Intent(#[from] IntentError),
+}
+
+/// Turns an error of the API server into one that says what was attempted.
+pub(crate) fn api(doing: &'static str) -> impl FnOnce(kube::Error) -> StepError {
+    move |source| StepError::Api { doing, source }
+}
+
+/// The status that the API server answered with, if it did.
+pub(crate) fn code(error: &kube::Error) -> Option<u16> {
+    let kube::Error::Api(status) = error else {
+        return None;
+    };
+    Some(status.code)
+}
+
+/// Who writes events.
+pub(crate) fn recorder(client: Client, holder: &Holder) -> Recorder {
+    let reporter = Reporter {
+        controller: REPORTER.to_owned(),
+        instance: Some(holder.0.clone()),
+    };
+    Recorder::new(client, reporter)
+}
+
+impl Stores {
+    /// Waits until each has been filled once: what is missing from then on was not there. Who waits has to be the only one:
+    /// a store wakes whoever came last.
+    pub(crate) async fn are_filled(&self) -> Result<(), WriterDropped> {
+        self.claims.wait_until_ready().await?;
+        self.intents.wait_until_ready().await?;
+        self.volumes.wait_until_ready().await?;
+        self.classes.wait_until_ready().await
+    }
+}
+
+impl Provisioning {
+    pub(crate) fn intents(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    pub(crate) fn volumes(&self) -> Api<PersistentVolume> {
+        Api::all(self.client.clone())
+    }
+
+    pub(crate) fn claims(&self, namespace: &str) -> Api<PersistentVolumeClaim> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Whether another process may still be asking the backend for what an intent says.
+    pub(crate) fn others(&self, intent: &Intent) -> Others {
+        if intent.holder == self.holder {
+            return Others::None;
+        }
+        let longest = self.backend.driver().config().limits.deadline;
+        Others::For(longest.saturating_sub(self.led_since.elapsed()))
+    }
+
+    /// Tells people of an object what happened to it. Whoever reads that can do without.
+    pub(crate) async fn tell(&self, about: &ObjectReference, said: &Said<'_>) {
+        let event = Event {
+            type_: said.kind,
+            reason: said.reason.to_owned(),
+            note: Some(shortened(&said.note)),
+            action: "Provision".to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = self.recorder.publish(&event, about).await {
+            tracing::warn!(error = %error, reason = said.reason, "cannot write an event");
+        }
+    }
+
+    /// Takes the chosen node away from a claim, so that the scheduler chooses anew; not if it has chosen since.
+    pub(crate) async fn choose_another_node(&self, intent: &Intent) -> Result<(), StepError> {
+        let claims = self.claims(&intent.claim.namespace);
+        let doing = "take the chosen node away from a claim";
+        let found = claims
+            .get_opt(&intent.claim.name)
+            .await
+            .map_err(api(doing))?;
+        let Some(found) = found else { return Ok(()) };
+        let node = crate::claim::selected_node(&found);
+        if found.metadata.uid.as_ref() != Some(&intent.claim.uid)
+            || node.is_none()
+            || node != intent.node.as_deref()
+        {
+            return Ok(());
+        }
+        let patch = Patch::Merge(json!({ "metadata": {
+            "resourceVersion": found.metadata.resource_version,
+            "annotations": { SELECTED_NODE: null },
+        } }));
+        match claims
+            .patch(&intent.claim.name, &PatchParams::default(), &patch)
+            .await
+        {
+            Ok(_) => Ok(()),
+            // Whoever changed it meanwhile has it looked at again.
+            Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
+            Err(error) => Err(api(doing)(error)),
+        }
+    }
+}
+
+/// What an event says.
+pub(crate) struct Said<'a> {
+    pub(crate) kind: EventType,
+    pub(crate) reason: &'a str,
+    pub(crate) note: String,
+}
+
+impl<'a> Said<'a> {
+    pub(crate) fn good(reason: &'a str, note: String) -> Self {
+        let kind = EventType::Normal;
+        Self { kind, reason, note }
+    }
+
+    pub(crate) fn bad(reason: &'a str, note: String) -> Self {
+        let kind = EventType::Warning;
+        Self { kind, reason, note }
+    }
+}
+
+/// The claim of an intent, as events name it.
+pub(crate) fn claim_reference(intent: &Intent) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("PersistentVolumeClaim".to_owned()),
+        namespace: Some(intent.claim.namespace.clone()),
+        name: Some(intent.claim.name.clone()),
+        uid: Some(intent.claim.uid.clone()),
+        ..ObjectReference::default()
+    }
+}
+
+/// That object, and none that gets its name later.
+pub(crate) fn exactly(uid: &str) -> DeleteParams {
+    DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    }
+}
+
+/// A patch that takes one finalizer away, whatever others come and go meanwhile.
+pub(crate) fn without_finalizer(uid: &str, name: &str) -> Patch<serde_json::Value> {
+    Patch::Strategic(json!({
+        "metadata": { "uid": uid, "$deleteFromPrimitiveList/finalizers": [name] },
+    }))
+}
+
+/// A patch that adds one.
+pub(crate) fn with_finalizer(uid: &str, name: &str) -> Patch<serde_json::Value> {
+    Patch::Strategic(json!({ "metadata": { "uid": uid, "finalizers": [name] } }))
+}
+
+/// How long to wait after an error of the API server.
+pub(crate) const AFTER_ERROR: Duration = Duration::from_secs(2);
+
+fn shortened(note: &str) -> String {
+    if note.len() <= LONGEST_NOTE {
+        return note.to_owned();
+    }
+    let cut = " … (cut)";
+    let mut end = LONGEST_NOTE - cut.len();
+    while !note.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{cut}", &note[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_no_longer_than_the_api_server_takes() {
+        assert_eq!(shortened("short"), "short");
+        let long = shortened(&"é".repeat(2000));
+        assert!(
+            long.len() <= LONGEST_NOTE && long.ends_with("(cut)"),
+            "{long}"
+        );
+    }
+}

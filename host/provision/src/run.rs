@@ -1,0 +1,290 @@
+//! From the command line to the loops, and to their end.
+
+use std::fmt::Debug;
+use std::future::{Future, ready};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use drivebay::config::{self, Paths};
+use drivebay::driver::{self, Driver, Work};
+use drivebay::log_stream::{self, LogLevel};
+use drivebay::sys;
+use drivebay::volume::DriverName;
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::Api;
+use kube::runtime::controller::{self, Action};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::{self, watcher};
+use kube::runtime::{Controller, WatchStreamExt as _};
+use kube::{Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::arguments::Arguments;
+use crate::backend::Backend;
+use crate::intent::Holder;
+use crate::lease::Leadership;
+use crate::memory::Memory;
+use crate::names::{INTENT_LABEL, Provisioner};
+use crate::provisioning::{AFTER_ERROR, Provisioning, StepError, Stores, recorder};
+use crate::{claims, components, intents, volumes};
+
+/// How often a component is looked for that is not there yet.
+const COMPONENT_WAIT: Duration = Duration::from_secs(1);
+
+/// Until it is told to end, or cannot go on.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    log_stream::log_to_stderr(LogLevel::Info);
+    let paths = arguments.paths();
+    paths.close()?;
+    let driver = find(&paths, &arguments.driver)?;
+    driver.check_privileges(Work::Controller)?;
+    let host = sys::host_name().context("cannot read the name of this machine")?;
+    let following = components::follow(&paths, &arguments.components_from, host.clone())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the threads that wait for the API server")?;
+    let ended = runtime.block_on(provision(arguments, driver, &host));
+    drop(following);
+    // Whoever lost the lease waits for nothing that is under way.
+    runtime.shutdown_background();
+    ended
+}
+
+fn find(paths: &Paths, name: &str) -> anyhow::Result<Driver> {
+    let name = DriverName(name.to_owned());
+    let found = config::find_driver(paths, &name);
+    let found = driver::or_activated(found, paths, |driver| driver.name == name)?;
+    let Some(config) = found else {
+        bail!(
+            "no driver {name}: there is no {}",
+            paths.driver_file(&name).display()
+        );
+    };
+    Ok(Driver::new(config, paths.clone()))
+}
+
+/// The name that classes know the driver by.
+fn provisioner(driver: &Driver, paths: &Paths) -> anyhow::Result<Provisioner> {
+    let config = driver.config();
+    let Some(name) = &config.flexvolume else {
+        bail!(
+            "driver {} has no FlexVolume name that a StorageClass could have: set flexvolume in {}",
+            config.name,
+            paths.driver_file(&config.name).display()
+        );
+    };
+    Ok(Provisioner(format!("{}/{}", name.vendor, name.driver)))
+}
+
+/// A name that no other process has, nor this one when it is started anew.
+fn holder(host: &str) -> anyhow::Result<Holder> {
+    let random = sys::random_bytes().context("the kernel has no random numbers")?;
+    Ok(Holder(format!(
+        "{host}_{:032x}",
+        u128::from_be_bytes(random)
+    )))
+}
+
+async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::Result<()> {
+    let paths = arguments.paths();
+    let provisioner = provisioner(&driver, &paths)?;
+    let name = driver.config().name.clone();
+    let backend = Backend::new(driver, usize::from(arguments.at_once));
+    let client = Client::try_default().await;
+    let client = client.context("cannot find out how to call the API server")?;
+    let holder = holder(host)?;
+    let leadership = Leadership::new(
+        Api::namespaced(client.clone(), &arguments.namespace),
+        format!("drivebay-provision-{name}"),
+        holder.clone(),
+        arguments.lease_duration,
+    );
+    let mut told_to_end = told_to_end()?;
+    tokio::select! {
+        () = is_ready(&backend) => {}
+        () = &mut told_to_end => return Ok(()),
+    }
+    tracing::info!(holder = holder.0, "waits for the lease of {provisioner}");
+    tokio::select! {
+        () = leadership.win() => {}
+        () = &mut told_to_end => return Ok(()),
+    }
+    tracing::info!(
+        holder = holder.0,
+        "makes volumes for claims of {provisioner}"
+    );
+    let (end, ends) = watch::channel(());
+    let file = paths.driver_file(&name).display().to_string();
+    let of = Parts {
+        client,
+        namespace: arguments.namespace,
+        provisioner,
+        backend: backend.clone(),
+        file,
+        holder,
+    };
+    let loops = loops(of, &name, &ends);
+    tokio::pin!(loops);
+    tokio::select! {
+        lost = leadership.keep() => return Err(lost),
+        () = &mut loops => bail!("the loops have ended"),
+        () = &mut told_to_end => {}
+    }
+    tracing::info!("told to end: what is under way is finished first");
+    drop(end);
+    tokio::select! {
+        lost = leadership.keep() => return Err(lost),
+        () = async { loops.await; backend.close().await } => {}
+    }
+    leadership
+        .give_up()
+        .await
+        .context("cannot give up the lease, which will run out")
+}
+
+/// Waits for a component that can be called.
+async fn is_ready(backend: &Backend) {
+    let mut told = String::new();
+    while let Err(error) = backend.is_ready().await {
+        let reason = error.chain();
+        if reason != told {
+            tracing::warn!(error = reason, "waits for a component");
+            told = reason;
+        }
+        sleep(COMPONENT_WAIT).await;
+    }
+}
+
+/// SIGTERM or SIGINT.
+fn told_to_end() -> anyhow::Result<std::pin::Pin<Box<impl Future<Output = ()>>>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    Ok(Box::pin(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }))
+}
+
+/// What [`Provisioning`] is made of besides what the loops see.
+struct Parts {
+    client: Client,
+    namespace: String,
+    provisioner: Provisioner,
+    backend: Backend,
+    file: String,
+    holder: Holder,
+}
+
+/// The three loops. They end once whoever holds the other end of `ends` has dropped it, and what they are at is done.
+///
+/// What the loops look up comes by watches of its own: the stores of the loops themselves wake one waiter alone once they are
+/// filled, which is the loop.
+async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
+    let client = parts.client.clone();
+    let labelled = watcher::Config::default().labels(&format!("{INTENT_LABEL}={driver}"));
+    let written: Api<ConfigMap> = Api::namespaced(client.clone(), &parts.namespace);
+    let every = watcher::Config::default();
+    let (claims, follow_claims) = reflected(Api::all(client.clone()), every.clone());
+    let (intents, follow_intents) = reflected(written.clone(), labelled.clone());
+    let (volumes, follow_volumes) = reflected(Api::all(client.clone()), every.clone());
+    let (classes, follow_classes) = reflected(Api::all(client.clone()), every.clone());
+    let shared = Arc::new(Provisioning {
+        recorder: recorder(client.clone(), &parts.holder),
+        client: client.clone(),
+        namespace: parts.namespace,
+        provisioner: parts.provisioner,
+        backend: parts.backend,
+        file: parts.file,
+        holder: parts.holder,
+        led_since: Instant::now(),
+        stores: Stores {
+            claims,
+            intents,
+            volumes,
+            classes,
+        },
+        memory: Memory::default(),
+    });
+    let worked = async {
+        if shared.stores.are_filled().await.is_err() {
+            return;
+        }
+        let of_claims = Controller::new(Api::all(client.clone()), every.clone())
+            .watches(written.clone(), labelled.clone(), claims::of_intent)
+            .graceful_shutdown_on(end_of(ends));
+        let of_intents = Controller::new(written, labelled).graceful_shutdown_on(end_of(ends));
+        let of_volumes =
+            Controller::new(Api::all(client), every).graceful_shutdown_on(end_of(ends));
+        tokio::join!(
+            followed(of_claims.run(claims::reconcile, after_error, Arc::clone(&shared))),
+            followed(of_intents.run(intents::reconcile, after_error, Arc::clone(&shared))),
+            followed(of_volumes.run(volumes::reconcile, after_error, Arc::clone(&shared))),
+        );
+    };
+    let follow = async {
+        tokio::join!(
+            follow_claims,
+            follow_intents,
+            follow_volumes,
+            follow_classes
+        );
+    };
+    tokio::select! {
+        () = worked => {}
+        () = follow => {}
+    }
+}
+
+/// Objects as they are, and what keeps them so.
+fn reflected<K>(api: Api<K>, config: watcher::Config) -> (Store<K>, impl Future<Output = ()>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (store, writer) = reflector::store();
+    let events = watcher(api, config).default_backoff().reflect(writer);
+    let follow = events.for_each(|event| {
+        if let Err(error) = event {
+            tracing::warn!(error = %error, "cannot watch the API server's objects");
+        }
+        ready(())
+    });
+    (store, follow)
+}
+
+fn end_of(ends: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + Sync + use<> {
+    let mut ends = ends.clone();
+    // Nothing is ever sent: the sender goes.
+    async move { while ends.changed().await.is_ok() {} }
+}
+
+fn after_error<K>(_: Arc<K>, error: &StepError, _: Arc<Provisioning>) -> Action {
+    let error: &dyn std::error::Error = error;
+    let reason = error.source().map(ToString::to_string).unwrap_or_default();
+    tracing::warn!(reason, "{error}");
+    Action::requeue(AFTER_ERROR)
+}
+
+/// Until a loop ends. What a step could not do was told where it happened.
+async fn followed<T>(
+    steps: impl Stream<Item = Result<T, controller::Error<StepError, watcher::Error>>>,
+) {
+    let told = |step| {
+        match step {
+            Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+            // It went while it was to be looked at again.
+            Err(controller::Error::ObjectNotFound(_)) => {}
+            Err(error) => tracing::warn!(error = %error, "cannot watch the API server's objects"),
+        }
+        ready(())
+    };
+    steps.for_each(told).await;
+}

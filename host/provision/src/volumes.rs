@@ -1,0 +1,103 @@
+//! The loop of volumes: what a claim has left is deleted at the backend, and then its object.
+
+use std::sync::Arc;
+
+use drivebay::error::DriverError;
+use k8s_openapi::api::core::v1::PersistentVolume;
+use kube::Resource;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+
+use crate::names::{VOLUME_FINALIZER, name_of};
+use crate::next_step::{self, VolumeStep};
+use crate::provisioning::{
+    Provisioning, Said, StepError, api, code, exactly, with_finalizer, without_finalizer,
+};
+use crate::verdict::{self, Retry};
+use crate::volume;
+
+pub(crate) async fn reconcile(
+    volume: Arc<PersistentVolume>,
+    shared: Arc<Provisioning>,
+) -> Result<Action, StepError> {
+    let uid = volume.metadata.uid.as_deref().unwrap_or_default();
+    match next_step::of_volume(&volume, &shared.provisioner) {
+        VolumeStep::Nothing => Ok(Action::await_change()),
+        VolumeStep::KeepFinalizer => {
+            patch(&shared, &volume, with_finalizer(uid, VOLUME_FINALIZER)).await
+        }
+        VolumeStep::DropFinalizer => {
+            patch(&shared, &volume, without_finalizer(uid, VOLUME_FINALIZER)).await
+        }
+        VolumeStep::Delete => match shared.memory.wait(uid) {
+            Some(wait) => Ok(Action::requeue(wait)),
+            None => delete(&shared, &volume, uid).await,
+        },
+    }
+}
+
+async fn patch(
+    shared: &Provisioning,
+    volume: &PersistentVolume,
+    patch: Patch<serde_json::Value>,
+) -> Result<Action, StepError> {
+    let (volumes, params) = (shared.volumes(), PatchParams::default());
+    match volumes.patch(&name_of(volume), &params, &patch).await {
+        Ok(_) => Ok(Action::await_change()),
+        Err(error) if code(&error) == Some(404) => Ok(Action::await_change()),
+        Err(error) => Err(api("patch the finalizer of a volume")(error)),
+    }
+}
+
+/// That a claim has left it is never told by a cache.
+async fn delete(
+    shared: &Provisioning,
+    cached: &PersistentVolume,
+    uid: &str,
+) -> Result<Action, StepError> {
+    let name = name_of(cached);
+    let found = shared.volumes().get_opt(&name).await;
+    let found = found.map_err(api("read a volume that is to be deleted"))?;
+    let is_same = |volume: &PersistentVolume| volume.metadata.uid.as_deref() == Some(uid);
+    let Some(volume) = found.filter(is_same) else {
+        return Ok(Action::await_change());
+    };
+    let id = volume::id_of(&volume);
+    let (VolumeStep::Delete, Some(id)) = (next_step::of_volume(&volume, &shared.provisioner), id)
+    else {
+        return Ok(Action::await_change());
+    };
+    if let Err(error) = shared.backend.delete(id.clone()).await {
+        return failed(shared, &volume, uid, &error).await;
+    }
+    tracing::info!(
+        volume.id = id.0,
+        volume.name = name,
+        "deleted a volume that its claim left"
+    );
+    match shared.volumes().delete(&name, &exactly(uid)).await {
+        Ok(_) => {}
+        Err(error) if matches!(code(&error), Some(404 | 409)) => {}
+        Err(error) => return Err(api("delete the object of a volume that is gone")(error)),
+    }
+    let finished = patch(shared, &volume, without_finalizer(uid, VOLUME_FINALIZER)).await?;
+    shared.memory.settled(uid);
+    Ok(finished)
+}
+
+async fn failed(
+    shared: &Provisioning,
+    volume: &PersistentVolume,
+    uid: &str,
+    error: &DriverError,
+) -> Result<Action, StepError> {
+    let note = verdict::in_words(error, &shared.file);
+    tracing::warn!(
+        volume.name = name_of(volume),
+        error = note,
+        "cannot delete a volume"
+    );
+    let said = Said::bad("VolumeFailedDelete", note);
+    shared.tell(&volume.object_ref(&()), &said).await;
+    Ok(Action::requeue(shared.memory.failed(uid, Retry::Soon)))
+}
