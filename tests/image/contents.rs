@@ -7,7 +7,7 @@ use drivebay_tests::{NOBODY, ShippedImage, files_beneath, read};
 
 /// In /usr/bin and /usr/sbin. mke2fs is what mkfs.ext2 to mkfs.ext4 are links to.
 const PROGRAMS: [&[&str]; 2] = [
-    &["drivebay", "drivebay-shim", "partx"],
+    &["drivebay", "drivebay-provision", "drivebay-shim", "partx"],
     &[
         "blkid",
         "e2fsck",

@@ -49,10 +49,8 @@ fn debians_files_the_binaries_and_the_components_are_layers_of_their_own() {
         panic!("{layers:?}");
     };
     assert!(files(tools).contains(&"usr/sbin/mkfs.xfs".to_owned()));
-    assert_eq!(
-        files(binaries),
-        ["usr/bin/drivebay", "usr/bin/drivebay-shim"]
-    );
+    let expected = ["drivebay", "drivebay-provision", "drivebay-shim"];
+    assert_eq!(files(binaries), expected.map(|it| format!("usr/bin/{it}")));
     let components_directory = "usr/share/drivebay/components";
     let expected = ["alicloud-disk", "nfs"].map(|it| format!("{components_directory}/{it}.wasm"));
     assert_eq!(files(components), expected);

@@ -80,6 +80,11 @@ fn each_part_of_ours_is_listed_with_what_is_linked_into_it() {
         // It compiles nothing, and nobody calls it over gRPC.
         ("drivebay-shim", "cranelift-codegen", false),
         ("drivebay-shim", "tonic", false),
+        // Kubernetes' API is asked by one program alone.
+        ("drivebay-provision", "kube-client", true),
+        ("drivebay-provision", "wasmtime", true),
+        ("drivebay", "kube-client", false),
+        ("drivebay-shim", "kube-client", false),
         // A procedural macro runs in the compiler alone.
         ("drivebay", "serde_derive", false),
         ("nfs", "wit-bindgen", true),

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: what is shipped, into target/dist: two static binaries and the components.
+//! `cargo xtask build`: what is shipped, into target/dist: three static binaries and the components.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,11 +29,13 @@ pub(crate) const STEPS: usize = 3;
 /// each has long stretches in which it keeps no more than one processor busy.
 pub(crate) fn everything(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     setup::ensure(workspace, &[Part::Build], steps)?;
-    let begun = steps.begin("build drivebay");
+    let begun = steps.begin("build drivebay and drivebay-provision");
     thread::scope(|scope| {
         let drivebay = scope.spawn(|| {
             speak_for(Some(DRIVEBAY.name));
-            let result = DRIVEBAY.build(workspace, &Platform::here());
+            // One after the other: cargo lets one build at a time into the directory that they have in common.
+            let mut binaries = [DRIVEBAY, PROVISION].into_iter();
+            let result = binaries.try_for_each(|it| it.build(workspace, &Platform::here()));
             begun.end(if result.is_ok() { "done" } else { "failed" });
             result
         });
@@ -61,16 +63,23 @@ pub(crate) fn for_another(
     cross::ensure(architecture, steps)?;
     steps.run("build the guests", || guests::build(workspace))?;
     let platform = Platform::of(architecture);
-    for binary in [DRIVEBAY, SHIM] {
-        let about = format!("build {} for {}", binary.name, architecture.name());
-        steps.run(about, || binary.build(workspace, &platform))?;
+    for binaries in [&[DRIVEBAY, PROVISION][..], &[SHIM]] {
+        let names: Vec<&str> = binaries.iter().map(|binary| binary.name).collect();
+        let about = format!("build {} for {}", names.join(" and "), architecture.name());
+        steps.run(about, || {
+            let mut binaries = binaries.iter();
+            binaries.try_for_each(|binary| binary.build(workspace, &platform))
+        })?;
     }
     Ok(())
 }
 
-/// The shipped binaries, and the features by which cargo chooses what is linked into each.
-pub(crate) fn linked_with() -> [(&'static str, &'static [&'static str]); 2] {
-    [DRIVEBAY, SHIM].map(|binary| (binary.name, binary.features))
+/// The shipped binaries, each with the words by which cargo chooses what is linked into it.
+pub(crate) fn linked_with() -> [(&'static str, Vec<&'static str>); 3] {
+    [DRIVEBAY, SHIM, PROVISION].map(|binary| {
+        let package = ["--package", binary.package];
+        (binary.name, [&package, binary.features].concat())
+    })
 }
 
 /// For what is built.
@@ -134,6 +143,14 @@ const SHIM: Binary = Binary {
     name: "drivebay-shim",
     profile: "dist-shim",
     features: &["--no-default-features"],
+};
+
+const PROVISION: Binary = Binary {
+    package: "drivebay-provision",
+    kind: "--bin",
+    name: "drivebay-provision",
+    profile: "dist",
+    features: &[],
 };
 
 const WARM_CALL: Binary = Binary {

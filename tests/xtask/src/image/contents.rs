@@ -1,6 +1,6 @@
 //! What an image holds, and where that comes from.
 //!
-//! Three layers, so that what changes seldom is fetched seldom: Debian's files, the two binaries, the components.
+//! Three layers, so that what changes seldom is fetched seldom: Debian's files, the three binaries, the components.
 
 use std::fs;
 use std::path::Path;
@@ -113,7 +113,7 @@ const LICENCES: &str = "usr/share/common-licenses";
 /// Where scanners look for the packages of an image that has no package manager.
 const STATUS: &str = "var/lib/dpkg/status.d";
 
-pub(super) const BINARIES: [&str; 2] = ["drivebay", "drivebay-shim"];
+pub(super) const BINARIES: [&str; 3] = ["drivebay", "drivebay-provision", "drivebay-shim"];
 
 const COMPONENTS: &str = "usr/share/drivebay/components";
 

@@ -35,8 +35,8 @@ pub(super) fn all(workspace: &Workspace, architecture: Architecture) -> Result<V
     let (host, target) = (workspace.root(), architecture.target());
     let locked = checksums(&host.join("Cargo.lock"))?;
     let mut all = Vec::new();
-    for (name, features) in build::linked_with() {
-        let arguments = [&["--package", "drivebay", "--target", target][..], features].concat();
+    for (name, chosen) in build::linked_with() {
+        let arguments = [&["--target", target][..], &chosen].concat();
         let mut crates = tree(host, &arguments, &locked)?;
         crates.push(standard_library(
             answer(command("rustc").arg("--version"))?.trim(),
