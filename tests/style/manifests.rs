@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use drivebay_tests::{Node, files_beneath, read, repository};
+use drivebay_tests::{Node, dist, files_beneath, read, repository};
 use yaml_rust2::{Yaml, YamlLoader};
 
 /// What a plain pod has not. A line with one of these says why, at its end or in the comment above it.
@@ -105,6 +105,31 @@ fn each_flag_that_is_passed_exists() {
 }
 
 #[test]
+fn each_flag_that_is_passed_to_the_provisioner_exists() {
+    let file = repository().join("deploy/bases/provisioner/deployment.yaml");
+    let help = Node::empty()
+        .command(&dist("drivebay-provision"))
+        .arg("--help")
+        .output();
+    let help = String::from_utf8(help.expect("it runs").stdout).expect("text");
+    let mut passed = 0;
+    for document in documents(&file) {
+        walk(&document, &mut |node| {
+            if node["name"].as_str() != Some("provisioner") {
+                return;
+            }
+            for flag in words(&node["args"]).unwrap_or_default() {
+                let name = flag.split('=').next().unwrap_or_default();
+                let mut known = help.split_whitespace();
+                assert!(known.any(|word| word == name), "there is no {name}");
+                passed += 1;
+            }
+        });
+    }
+    assert!(passed > 2, "found only {passed} flags");
+}
+
+#[test]
 fn each_config_map_that_is_mounted_is_made() {
     let files = manifests();
     let documents = || files.iter().flat_map(|file| documents(file));
@@ -146,7 +171,10 @@ fn no_pod_gets_a_token_unless_a_container_mounts_it() {
             }
         }
     }
-    assert_eq!(pods, 4, "nodes, FlexVolume, and two controllers");
+    assert_eq!(
+        pods, 5,
+        "nodes, FlexVolume, two controllers, and the provisioner"
+    );
 }
 
 #[test]
