@@ -43,6 +43,7 @@ const AUTHORS: &str = "authors";
 const CLUSTER: &str = "cluster";
 const IMAGE: &str = "image";
 const KUBELET: &str = "kubelet";
+const PROVISION: &str = "provision";
 const SWAP: &str = "swap";
 const VM: &str = "vm";
 
@@ -65,7 +66,7 @@ pub(super) struct Step {
 
 /// All steps, in the order in which they begin, as far as what they need and claim lets them. The VM is the longest
 /// of those that need what is built, so it comes before those that run beside it.
-pub(super) const STEPS: [Step; 20] = [
+pub(super) const STEPS: [Step; 21] = [
     Step {
         name: "format",
         about: "both workspaces are formatted",
@@ -156,6 +157,13 @@ pub(super) const STEPS: [Step; 20] = [
         needs: &[BUILD, BUILD_TESTS, BUILD_CLUSTER],
         claims: &[Claim::Kernel, Claim::Shipped],
         check: on_a_cluster,
+    },
+    Step {
+        name: PROVISION,
+        about: "claims of FlexVolume's classes become disks, with a real API server",
+        needs: &[BUILD, BUILD_TESTS, BUILD_CLUSTER],
+        claims: &[],
+        check: provision,
     },
     Step {
         name: KUBELET,
@@ -292,7 +300,8 @@ fn outside(workspace: &Workspace) -> Result<Counts> {
     build_emulator(workspace)?;
     build_callers(workspace)?;
     let of_others = |program: &Program| {
-        [ALONE, AUTHORS, CLUSTER, IMAGE, KUBELET, SWAP, VM].contains(&program.name.as_str())
+        let others = [ALONE, AUTHORS, CLUSTER, IMAGE, KUBELET, PROVISION, SWAP, VM];
+        others.contains(&program.name.as_str())
     };
     let chosen = |program: &Program| is_outside(workspace, program) && !of_others(program);
     programs::run(&test_programs(workspace)?, chosen, &[])
@@ -380,6 +389,16 @@ fn on_a_cluster(workspace: &Workspace) -> Result<Counts> {
     let counts = all([run(&["--skip", LEFTOVERS]), run(&[LEFTOVERS])]);
     let stopped = cluster.stop().context("the cluster left something behind");
     all([counts, stopped.map(|()| Counts::default())])
+}
+
+/// The cluster's programs, without a cluster.
+fn provision(workspace: &Workspace) -> Result<Counts> {
+    build_emulator(workspace)?;
+    let programs = test_programs(workspace)?;
+    cluster::build_programs(workspace, &mut Steps::new("setup", cluster::PROGRAMS))?;
+    let chosen = |program: &Program| is_outside(workspace, program) && program.name == PROVISION;
+    let threads = ["--test-threads", cluster::AT_ONCE];
+    programs::run(&programs, chosen, &threads)
 }
 
 fn build_emulator(workspace: &Workspace) -> Result<()> {

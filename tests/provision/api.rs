@@ -1,0 +1,81 @@
+//! The API server, asked as its administrator through `kubectl proxy`: one request, one answer.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::Value;
+
+/// An address that speaks HTTP.
+#[derive(Debug, Clone)]
+pub(crate) struct Api(String);
+
+impl Api {
+    pub(crate) fn at(address: &str) -> Self {
+        Self(address.to_owned())
+    }
+
+    /// Whether anybody answers.
+    pub(crate) fn answers(&self) -> bool {
+        self.ask("GET", "/readyz", "")
+            .is_some_and(|(code, _)| code == 200)
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<Value> {
+        match self.ask("GET", path, "")? {
+            (200, body) => serde_json::from_str(&body).ok(),
+            _ => None,
+        }
+    }
+
+    /// The objects of a list.
+    pub(crate) fn list(&self, path: &str) -> Vec<Value> {
+        let found = self.find(path).expect("a list");
+        found["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(crate) fn create(&self, path: &str, object: &Value) -> Value {
+        self.expect("POST", path, &object.to_string())
+    }
+
+    /// A merge patch.
+    #[track_caller]
+    pub(crate) fn patch(&self, path: &str, patch: &Value) {
+        self.expect("PATCH", path, &patch.to_string());
+    }
+
+    /// Something that is there.
+    #[track_caller]
+    pub(crate) fn delete(&self, path: &str) {
+        self.expect("DELETE", path, "");
+    }
+
+    #[track_caller]
+    fn expect(&self, method: &str, path: &str, body: &str) -> Value {
+        let (code, said) = self.ask(method, path, body).expect("it answers");
+        assert!((200..300).contains(&code), "{method} {path}: {code} {said}");
+        serde_json::from_str(&said).expect("JSON")
+    }
+
+    /// By HTTP/1.0, whose answers end with their connection.
+    fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.0).ok()?;
+        let kind = match method {
+            "PATCH" => "application/merge-patch+json",
+            _ => "application/json",
+        };
+        let head = format!(
+            "{method} {path} HTTP/1.0\r\nhost: localhost\r\naccept: application/json\r\ncontent-type: {kind}\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(body.as_bytes()).ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, said) = answer.split_once("\r\n\r\n")?;
+        let code = head.split(' ').nth(1)?.parse().ok()?;
+        Some((code, said.to_owned()))
+    }
+}

@@ -1,0 +1,275 @@
+//! etcd, the API server and the controllers that bind and protect volumes, on ports of this machine's own; one for all tests
+//! of this program, and gone with it however it ends.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use drivebay_tests::repository;
+
+use crate::api::Api;
+
+/// A busy machine takes its time to start them; others take seconds.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Known to everyone on this machine, of whose loopback it is.
+const TOKEN: &str = "administrator";
+
+/// Runs what follows until whoever started this closes its standard input, by ending or being killed. A directory that goes
+/// with it is removed then.
+const UNTIL_INPUT_ENDS: &str = "\"$@\" < /dev/null & child=$!; cat > /dev/null; kill -KILL $child; wait $child; \
+    [ -z \"$DIRECTORY\" ] || rm -rf \"$DIRECTORY\"";
+
+pub(crate) struct ControlPlane {
+    directory: PathBuf,
+    server: String,
+    api: Api,
+    running: Vec<Running>,
+}
+
+/// A program that ends when this is dropped, and with this process.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Its output goes into a file.
+    pub(crate) fn start(log: &Path, program: &Path, arguments: &[String]) -> Self {
+        Self::start_in(Path::new(""), log, program, arguments)
+    }
+
+    /// With a directory that goes with it.
+    fn start_in(directory: &Path, log: &Path, program: &Path, arguments: &[String]) -> Self {
+        let output = File::create(log).expect("writable");
+        let mut shell = command("sh");
+        shell.args(["-c", UNTIL_INPUT_ENDS, "sh"]).arg(program);
+        shell
+            .args(arguments)
+            .env("DIRECTORY", directory)
+            // Signals to the tests are not for it.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(output.try_clone().expect("open"))
+            .stderr(output);
+        Self(shell.spawn().expect("a shell"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where these tests start programs"
+)]
+fn command(program: &str) -> Command {
+    Command::new(program)
+}
+
+/// A program of Kubernetes, as `cargo xtask test` builds it for the cluster.
+fn kubernetes(name: &str) -> PathBuf {
+    built(&format!("target/cluster/bin/{name}"))
+}
+
+fn built(path: &str) -> PathBuf {
+    let path = repository().join(path);
+    assert!(
+        path.exists(),
+        "{} is missing; `cargo xtask test --only provision` builds it",
+        path.display()
+    );
+    path
+}
+
+/// An address that nobody listens at.
+pub(crate) fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+impl ControlPlane {
+    /// The one of this program.
+    pub(crate) fn get() -> &'static Self {
+        static ONE: OnceLock<ControlPlane> = OnceLock::new();
+        ONE.get_or_init(Self::start)
+    }
+
+    pub(crate) fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// An address where the API server is asked over plain HTTP by whoever has that token.
+    pub(crate) fn proxy_for(&self, name: &str, token: &str) -> (String, Running) {
+        let config = self.path(&format!("{name}.kubeconfig"));
+        fs::write(
+            &config,
+            kubeconfig(&self.server, &self.path("apiserver.crt"), token),
+        )
+        .expect("writable");
+        let address = free_address();
+        let (_, port) = address.rsplit_once(':').expect("a port");
+        let proxy = Running::start(
+            &self.path(&format!("{name}.log")),
+            &kubernetes("kubectl"),
+            &[
+                "proxy".to_owned(),
+                format!("--kubeconfig={}", config.display()),
+                format!("--port={port}"),
+            ],
+        );
+        let api = Api::at(&address);
+        assert!(becomes(|| api.answers()), "kubectl proxy does not answer");
+        (address, proxy)
+    }
+
+    /// What `kubectl` said as the administrator, with everything that it warned of.
+    #[track_caller]
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        let mut kubectl = command(&kubernetes("kubectl").to_string_lossy());
+        kubectl
+            .arg(format!(
+                "--kubeconfig={}",
+                self.path("administrator.kubeconfig").display()
+            ))
+            .args(arguments);
+        let output = kubectl.output().expect("kubectl starts");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(output.status.success(), "{}: {said}", arguments.join(" "));
+        said
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn start() -> Self {
+        // It goes with etcd, which goes with this process: nobody drops what is static.
+        let directory = tempfile::tempdir().expect("a directory").keep();
+        let (etcd, server) = (free_address(), free_address());
+        let program = built("target/cluster/root/usr/bin/etcd");
+        let arguments = etcd_arguments(&directory, &etcd);
+        let log = directory.join("etcd.log");
+        let running = Running::start_in(&directory, &log, &program, &arguments);
+        let mut plane = Self {
+            api: Api::at(""),
+            running: vec![running],
+            server,
+            directory,
+        };
+        plane.run("kube-apiserver", &server_arguments(&plane, &etcd));
+        let certificate = plane.path("apiserver.crt");
+        assert!(
+            becomes(|| certificate.exists()),
+            "the API server does not start"
+        );
+        let (address, proxy) = plane.proxy_for("administrator", TOKEN);
+        plane.running.push(proxy);
+        plane.api = Api::at(&address);
+        plane.run("kube-controller-manager", &controllers_arguments(&plane));
+        plane
+    }
+
+    fn run(&mut self, name: &str, arguments: &[String]) {
+        let log = self.path(&format!("{name}.log"));
+        let running = Running::start(&log, &kubernetes(name), arguments);
+        self.running.push(running);
+    }
+}
+
+fn etcd_arguments(directory: &Path, address: &str) -> Vec<String> {
+    let peers = format!("http://{}", free_address());
+    [
+        format!("--data-dir={}", directory.join("etcd").display()),
+        "--log-level=warn".to_owned(),
+        // Nothing of it outlives the tests.
+        "--unsafe-no-fsync".to_owned(),
+        format!("--listen-client-urls=http://{address}"),
+        format!("--advertise-client-urls=http://{address}"),
+        format!("--listen-peer-urls={peers}"),
+        format!("--initial-advertise-peer-urls={peers}"),
+        format!("--initial-cluster=default={peers}"),
+    ]
+    .into()
+}
+
+fn server_arguments(plane: &ControlPlane, etcd: &str) -> Vec<String> {
+    let (tokens, key) = (plane.path("tokens.csv"), plane.path("service-accounts.key"));
+    fs::write(&tokens, format!("{TOKEN},admin,admin,\"system:masters\"\n")).expect("writable");
+    let mut openssl = command("openssl");
+    let made = openssl
+        .args(["genrsa", "-out"])
+        .arg(&key)
+        .arg("2048")
+        .output();
+    assert!(made.expect("openssl").status.success(), "no key was made");
+    let key = key.display();
+    let (_, port) = plane.server.rsplit_once(':').expect("a port");
+    [
+        format!("--etcd-servers=http://{etcd}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--secure-port={port}"),
+        "--service-cluster-ip-range=10.98.0.0/24".to_owned(),
+        "--endpoint-reconciler-type=none".to_owned(),
+        format!("--cert-dir={}", plane.directory.display()),
+        format!("--token-auth-file={}", tokens.display()),
+        "--authorization-mode=RBAC".to_owned(),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        format!("--service-account-key-file={key}"),
+        format!("--service-account-signing-key-file={key}"),
+    ]
+    .into()
+}
+
+/// Those that have to do with claims and volumes, and what ends a namespace.
+fn controllers_arguments(plane: &ControlPlane) -> Vec<String> {
+    let kubeconfig = plane.path("administrator.kubeconfig");
+    let (_, port) = free_address()
+        .rsplit_once(':')
+        .map(|(host, port)| (host.to_owned(), port.to_owned()))
+        .expect("a port");
+    [
+        format!("--kubeconfig={}", kubeconfig.display()),
+        "--controllers=persistentvolume-binder-controller,persistentvolume-protection-controller,\
+         persistentvolumeclaim-protection-controller,namespace-controller"
+            .to_owned(),
+        "--leader-elect=false".to_owned(),
+        // The API server may not have written yet whom it takes for a proxy; nobody asks here anyway.
+        "--authentication-skip-lookup".to_owned(),
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--secure-port={port}"),
+        format!("--cert-dir={}", plane.path("controllers").display()),
+    ]
+    .into()
+}
+
+fn kubeconfig(server: &str, certificate: &Path, token: &str) -> String {
+    format!(
+        "apiVersion: v1\n\
+         kind: Config\n\
+         clusters: [{{ name: c, cluster: {{ server: \"https://{server}\", certificate-authority: \"{}\" }} }}]\n\
+         users: [{{ name: u, user: {{ token: \"{token}\" }} }}]\n\
+         contexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n\
+         current-context: x\n",
+        certificate.display()
+    )
+}
+
+/// Whether it is so before anybody loses patience.
+pub(crate) fn becomes(mut is_so: impl FnMut() -> bool) -> bool {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        if Instant::now() > until {
+            return false;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    true
+}

@@ -1,0 +1,48 @@
+//! Of several processes one works; another takes over from one that ends, however it ends.
+
+use serde_json::json;
+
+use crate::site::Site;
+
+fn holder(site: &Site, namespace: &str) -> Option<String> {
+    let path = format!(
+        "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/drivebay-provision-alicloud-disk"
+    );
+    let lease = site.api().find(&path)?;
+    lease["spec"]["holderIdentity"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn another_process_takes_over_from_one_that_was_killed() {
+    let site = Site::with_class("leaders");
+    let first = site.provisioner();
+    site.eventually("a leader", || holder(&site, "leaders").is_some());
+    let before = holder(&site, "leaders");
+    let _second = site.provisioner();
+    site.claim("data", &json!({}));
+    site.is_bound("data");
+    assert_eq!(
+        holder(&site, "leaders"),
+        before,
+        "the first one leads still"
+    );
+    first.kill();
+    site.claim("next", &json!({}));
+    site.is_bound("next");
+    assert_ne!(holder(&site, "leaders"), before);
+    assert_eq!(site.disks().len(), 2);
+}
+
+#[test]
+fn a_process_that_is_told_to_end_finishes_what_it_is_at_and_gives_the_lease_up() {
+    let site = Site::with_class("told-to-end");
+    let provisioner = site.provisioner();
+    site.cloud
+        .fault(&json!({ "action": "CreateDisk", "kind": "slow-reply", "millis": 1500 }));
+    site.claim("data", &json!({}));
+    site.eventually("the disk to be made", || site.disks().len() == 1);
+    provisioner.stop();
+    site.is_bound("data");
+    assert!(site.intents().is_empty());
+    assert_eq!(holder(&site, "told-to-end"), None);
+}

@@ -1,0 +1,21 @@
+//! Claims of FlexVolume's classes become volumes: the shipped `drivebay-provision` with a real API server and
+//! controller-manager, and the ECS emulator as the cloud.
+//!
+//! No kubelet and no scheduler: what those do here is one annotation of a claim. Each test has a driver name, namespaces and
+//! a cloud of its own, and its provisioner has the rights of the shipped manifests and no others.
+
+#![expect(
+    clippy::expect_used,
+    reason = "in tests, a panic is how a broken promise is reported"
+)]
+
+mod api;
+mod claims;
+mod control_plane;
+mod crashes;
+mod gate;
+mod leaders;
+mod manifests;
+mod nodes;
+mod refusals;
+mod site;

@@ -1,0 +1,338 @@
+//! One provisioner with a driver name, a cloud and namespaces of its own.
+
+use std::fs;
+use std::process::{Child, Stdio};
+
+use drivebay_tests::{Cloud, Node, dist, guest, repository};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::api::Api;
+use crate::control_plane::{ControlPlane, Running, becomes};
+use crate::gate::Gate;
+
+const CLAIMS: &str = "persistentvolumeclaims";
+pub(crate) const VOLUMES: &str = "/api/v1/persistentvolumes";
+const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
+
+/// How long a call of the driver may take here: whoever comes after one that was killed waits for that where it undoes.
+const DEADLINE: &str = "[limits]\ndeadline = \"8s\"\n";
+
+pub(crate) struct Site {
+    name: &'static str,
+    pub(crate) cloud: Cloud,
+    pub(crate) gate: Gate,
+    node: Node,
+    _proxy: Running,
+}
+
+/// A running provisioner, which is killed when this is dropped.
+pub(crate) struct Provisioner(Child);
+
+impl Site {
+    /// With the shipped rights, and without a class.
+    #[track_caller]
+    pub(crate) fn new(name: &'static str) -> Self {
+        let plane = ControlPlane::get();
+        let cloud = Cloud::start_with(&[]);
+        let node = Node::empty();
+        let grants = cloud.grants(&cloud.key_in_files());
+        let grants = grants.replace("alicloud/disk", &format!("{name}/disk"));
+        node.add_driver("alicloud-disk", &format!("{grants}{DEADLINE}"));
+        node.install(&[&guest("alicloud-disk")]);
+        let namespace = json!({ "metadata": { "name": name } });
+        plane.api().create("/api/v1/namespaces", &namespace);
+        grant(plane.api(), name);
+        let token = token(plane.api(), name);
+        let (address, proxy) = plane.proxy_for(name, &token);
+        let gate = Gate::before(&address);
+        let kubeconfig = format!(
+            "apiVersion: v1\nkind: Config\nclusters: [{{ name: c, cluster: {{ server: \"http://{}\" }} }}]\n\
+             users: [{{ name: u, user: {{}} }}]\ncontexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n\
+             current-context: x\n",
+            gate.address()
+        );
+        fs::write(node.path("kubeconfig"), kubeconfig).expect("writable");
+        Self {
+            name,
+            cloud,
+            gate,
+            node,
+            _proxy: proxy,
+        }
+    }
+
+    /// With a class of its own name, whose volumes are deleted with their claims.
+    #[track_caller]
+    pub(crate) fn with_class(name: &'static str) -> Self {
+        let site = Self::new(name);
+        site.class(&json!({}));
+        site
+    }
+
+    /// A class of the site's name, with what differs.
+    #[track_caller]
+    pub(crate) fn class(&self, differs: &Value) {
+        let mut class = json!({
+            "metadata": { "name": self.name },
+            "provisioner": format!("{}/disk", self.name),
+            "parameters": { "type": "cloud_essd", "performanceLevel": "PL0", "zoneid": "cn-hangzhou-g" },
+        });
+        let fields = class.as_object_mut().expect("an object");
+        fields.extend(differs.as_object().expect("an object").clone());
+        self.api().create(CLASSES, &class);
+    }
+
+    pub(crate) fn api(&self) -> &'static Api {
+        ControlPlane::get().api()
+    }
+
+    /// Starts one more process.
+    #[track_caller]
+    pub(crate) fn provisioner(&self) -> Provisioner {
+        let mut command = self.node.command(&dist("drivebay-provision"));
+        command.args(["--driver", "alicloud-disk", "--namespace", self.name]);
+        command.args(["--lease-duration", "2s"]);
+        command.env("KUBECONFIG", self.node.path("kubeconfig"));
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.node.path("provisioner.log"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("writable"));
+        Provisioner(command.spawn().expect("it starts"))
+    }
+
+    /// What all of them said.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.node.path("provisioner.log")).unwrap_or_default()
+    }
+
+    /// A claim of 20 GiB, with what differs in its specification.
+    #[track_caller]
+    pub(crate) fn claim(&self, name: &str, differs: &Value) {
+        let mut spec = json!({
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": self.name,
+            "resources": { "requests": { "storage": "20Gi" } },
+        });
+        let fields = spec.as_object_mut().expect("an object");
+        fields.extend(differs.as_object().expect("an object").clone());
+        let claim = json!({ "metadata": { "name": name }, "spec": spec });
+        self.api().create(&self.path(CLAIMS, ""), &claim);
+    }
+
+    pub(crate) fn found_claim(&self, name: &str) -> Option<Value> {
+        self.api().find(&self.path(CLAIMS, name))
+    }
+
+    #[track_caller]
+    pub(crate) fn patch_claim(&self, name: &str, patch: &Value) {
+        self.api().patch(&self.path(CLAIMS, name), patch);
+    }
+
+    /// Deletes a claim, and waits until it is gone.
+    #[track_caller]
+    pub(crate) fn delete_claim(&self, name: &str) {
+        self.api().delete(&self.path(CLAIMS, name));
+        self.eventually("the claim to be gone", || self.found_claim(name).is_none());
+    }
+
+    /// Waits until a claim is bound; its volume.
+    #[track_caller]
+    pub(crate) fn is_bound(&self, name: &str) -> Value {
+        let mut volume = None;
+        self.eventually("the claim to be bound", || {
+            let Some(claim) = self.found_claim(name) else {
+                return false;
+            };
+            if claim["status"]["phase"] == "Bound" {
+                let name = claim["spec"]["volumeName"].as_str().expect("a name");
+                volume = self.api().find(&format!("{VOLUMES}/{name}"));
+            }
+            volume.is_some()
+        });
+        volume.expect("it was waited for")
+    }
+
+    /// The site's volumes.
+    pub(crate) fn volumes(&self) -> Vec<Value> {
+        let all = self.api().list(VOLUMES).into_iter();
+        let driver = format!("{}/disk", self.name);
+        all.filter(|volume| volume["spec"]["flexVolume"]["driver"] == driver.as_str())
+            .collect()
+    }
+
+    /// What is written down and not done.
+    pub(crate) fn intents(&self) -> Vec<Value> {
+        self.api().list(&format!(
+            "{}?labelSelector=drivebay.dev/provisioned-driver",
+            self.path("configmaps", "")
+        ))
+    }
+
+    /// Ids of the cloud's disks.
+    pub(crate) fn disks(&self) -> Vec<String> {
+        let ids = self.cloud.disks().into_iter();
+        ids.filter_map(|disk| disk["id"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Waits until nothing is left of claims that are gone: no volume, no disk, no intent.
+    #[track_caller]
+    pub(crate) fn nothing_is_left(&self) {
+        self.eventually("nothing to be left", || {
+            self.disks().is_empty() && self.volumes().is_empty() && self.intents().is_empty()
+        });
+    }
+
+    /// What was told of an object, as `REASON: text`.
+    pub(crate) fn events_of(&self, name: &str) -> Vec<String> {
+        let events = self.api().list(&format!(
+            "/apis/events.k8s.io/v1/namespaces/{}/events",
+            self.name
+        ));
+        let its = events
+            .into_iter()
+            .filter(|event| event["regarding"]["name"] == name);
+        its.map(|event| {
+            let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+            format!("{}: {}", text("reason"), text("note"))
+        })
+        .collect()
+    }
+
+    /// Waits for an event with all of those parts.
+    #[track_caller]
+    pub(crate) fn is_told(&self, name: &str, parts: &[&str]) -> String {
+        let mut found = None;
+        self.eventually(&format!("{name} to be told {parts:?}"), || {
+            let events = self.events_of(name).into_iter();
+            found = { events }.find(|event| parts.iter().all(|part| event.contains(part)));
+            found.is_some()
+        });
+        found.expect("it was waited for")
+    }
+
+    /// Waits; says what there is if that is in vain.
+    #[track_caller]
+    pub(crate) fn eventually(&self, what: &str, is_so: impl FnMut() -> bool) {
+        assert!(
+            becomes(is_so),
+            "waited in vain for {what}\n{}",
+            self.report()
+        );
+    }
+
+    fn report(&self) -> String {
+        let claims = self.api().list(&self.path(CLAIMS, ""));
+        let parts = [
+            ("disks", json!(self.disks())),
+            ("claims", json!(claims)),
+            ("volumes", json!(self.volumes())),
+            ("intents", json!(self.intents())),
+            ("writes", json!(self.gate.writes())),
+        ];
+        let parts = parts.map(|(name, value)| format!("--- {name}\n{value:#}\n"));
+        format!("{}--- said\n{}", parts.concat(), self.log())
+    }
+
+    fn path(&self, kind: &str, name: &str) -> String {
+        let path = format!("/api/v1/namespaces/{}/{kind}/{name}", self.name);
+        path.trim_end_matches('/').to_owned()
+    }
+}
+
+impl Provisioner {
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().expect("ours");
+        self.0.wait().expect("ours");
+    }
+
+    /// SIGTERM, and its end.
+    #[track_caller]
+    pub(crate) fn stop(mut self) {
+        let id = i32::try_from(self.0.id()).expect("a number");
+        kill(Pid::from_raw(id), Signal::SIGTERM).expect("it still runs");
+        let status = self.0.wait().expect("ours");
+        assert!(status.success(), "it ended badly: {status}");
+    }
+}
+
+impl Drop for Provisioner {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Brings the shipped rights in, with names and namespaces of the site's own.
+fn grant(api: &Api, name: &str) {
+    let shipped = fs::read_to_string(repository().join("deploy/bases/provisioner/rbac.yaml"));
+    let text = shipped.expect("readable");
+    let text = text
+        .replace("drivebay-controller", name)
+        .replace("drivebay-provisioning", name)
+        .replace(
+            "name: drivebay-alicloud-disk-provisioner",
+            &format!("name: {}", account(name)),
+        );
+    for document in YamlLoader::load_from_str(&text).expect("YAML") {
+        let object = as_json(&document);
+        let kind = object["kind"].as_str().expect("a kind");
+        let path = match kind {
+            "ServiceAccount" => format!("/api/v1/namespaces/{name}/serviceaccounts"),
+            "ClusterRole" | "ClusterRoleBinding" => {
+                format!(
+                    "/apis/rbac.authorization.k8s.io/v1/{}s",
+                    kind.to_lowercase()
+                )
+            }
+            "Role" | "RoleBinding" => format!(
+                "/apis/rbac.authorization.k8s.io/v1/namespaces/{name}/{}s",
+                kind.to_lowercase()
+            ),
+            other => panic!("no place is known for a {other}"),
+        };
+        api.create(&path, &object);
+    }
+}
+
+fn account(name: &str) -> String {
+    format!("drivebay-{name}")
+}
+
+fn token(api: &Api, name: &str) -> String {
+    let path = format!(
+        "/api/v1/namespaces/{name}/serviceaccounts/{}/token",
+        account(name)
+    );
+    let asked =
+        json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {} });
+    let made = api.create(&path, &asked);
+    made["status"]["token"]
+        .as_str()
+        .expect("a token")
+        .to_owned()
+}
+
+fn as_json(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Hash(pairs) => {
+            let pair = |(key, value): (&Yaml, &Yaml)| {
+                (key.as_str().unwrap_or_default().to_owned(), as_json(value))
+            };
+            Value::Object(pairs.iter().map(pair).collect())
+        }
+        Yaml::Array(items) => items.iter().map(as_json).collect(),
+        Yaml::String(text) => json!(text),
+        Yaml::Boolean(truth) => json!(truth),
+        Yaml::Integer(number) => json!(number),
+        Yaml::Real(_) | Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => Value::Null,
+    }
+}
