@@ -135,6 +135,20 @@ fn a_disk_whose_reply_was_lost_with_its_maker_is_found_again() {
 }
 
 #[test]
+fn a_claim_that_goes_while_its_disk_is_made_leaves_nothing() {
+    let site = Site::with_class("in-the-midst");
+    let _provisioner = site.provisioner();
+    site.cloud
+        .fault(&json!({ "action": "CreateDisk", "kind": "slow-reply" }));
+    site.claim("data", &json!({}));
+    site.eventually("the disk to be made", || site.disks().len() == 1);
+    site.delete_claim("data");
+    site.cloud.clear_faults();
+    site.nothing_is_left();
+    assert_eq!(site.cloud.requests("CreateDisk"), 1);
+}
+
+#[test]
 fn a_volume_is_deleted_wherever_who_deletes_it_was_killed() {
     let site = Site::with_class("deleting");
     for (number, (moment, request)) in DELETING.into_iter().enumerate() {

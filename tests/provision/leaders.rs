@@ -1,5 +1,6 @@
 //! Of several processes one works; another takes over from one that ends, however it ends.
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::site::Site;
@@ -31,6 +32,31 @@ fn another_process_takes_over_from_one_that_was_killed() {
     site.is_bound("next");
     assert_ne!(holder(&site, "leaders"), before);
     assert_eq!(site.disks().len(), 2);
+}
+
+#[test]
+fn a_process_that_stood_still_while_another_took_over_makes_nothing_more_and_ends() {
+    let site = Site::with_class("stood-still");
+    let mut first = site.provisioner();
+    site.cloud
+        .fault(&json!({ "action": "CreateDisk", "kind": "slow-reply" }));
+    site.claim("data", &json!({}));
+    site.eventually("the disk to be made", || site.disks().len() == 1);
+    let before = holder(&site, "stood-still");
+    first.send(Signal::SIGSTOP);
+    site.cloud.clear_faults();
+    let _second = site.provisioner_elsewhere();
+    let volume = site.is_bound("data");
+    assert_ne!(holder(&site, "stood-still"), before);
+    first.send(Signal::SIGCONT);
+    site.eventually("the first one to end", || first.has_failed());
+    site.eventually("what was written down to go", || site.intents().is_empty());
+    let disks = site.disks();
+    assert_eq!(
+        volume["spec"]["flexVolume"]["options"]["VolumeId"],
+        disks[0].as_str()
+    );
+    assert_eq!((disks.len(), site.volumes().len()), (1, 1));
 }
 
 #[test]

@@ -89,12 +89,24 @@ impl Site {
         ControlPlane::get().api()
     }
 
-    /// Starts one more process.
+    /// Starts one more process, as a container that was started anew in its pod.
     #[track_caller]
     pub(crate) fn provisioner(&self) -> Provisioner {
+        self.provisioner_with("run")
+    }
+
+    /// The same in another pod, which has locks of its own.
+    #[track_caller]
+    pub(crate) fn provisioner_elsewhere(&self) -> Provisioner {
+        self.provisioner_with("run-elsewhere")
+    }
+
+    #[track_caller]
+    fn provisioner_with(&self, locks: &str) -> Provisioner {
         let mut command = self.node.command(&dist("drivebay-provision"));
         command.args(["--driver", "alicloud-disk", "--namespace", self.name]);
         command.args(["--lease-duration", "2s"]);
+        command.env("DRIVEBAY_RUN_DIR", self.node.path(locks));
         command.env("KUBECONFIG", self.node.path("kubeconfig"));
         let log = fs::File::options()
             .create(true)
@@ -254,11 +266,22 @@ impl Provisioner {
         self.0.wait().expect("ours");
     }
 
+    #[track_caller]
+    pub(crate) fn send(&self, signal: Signal) {
+        let id = i32::try_from(self.0.id()).expect("a number");
+        kill(Pid::from_raw(id), signal).expect("it still runs");
+    }
+
+    /// Whether it has ended by itself, and said that it did not go well.
+    pub(crate) fn has_failed(&mut self) -> bool {
+        let ended = self.0.try_wait().expect("ours");
+        ended.is_some_and(|status| status.code() == Some(1))
+    }
+
     /// SIGTERM, and its end.
     #[track_caller]
     pub(crate) fn stop(mut self) {
-        let id = i32::try_from(self.0.id()).expect("a number");
-        kill(Pid::from_raw(id), Signal::SIGTERM).expect("it still runs");
+        self.send(Signal::SIGTERM);
         let status = self.0.wait().expect("ours");
         assert!(status.success(), "it ended badly: {status}");
     }
