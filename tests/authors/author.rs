@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use drivebay_tests::{Node, dist, pod_options, read, text};
+use drivebay_tests::{Node, dist, pod_options, read, repository, text};
 use serde_json::Value;
 
 /// Lines of a failed command's output that are shown.
@@ -26,7 +26,7 @@ impl Author {
         Self::of(SHELF)
     }
 
-    fn of(name: &'static str) -> Self {
+    pub(crate) fn of(name: &'static str) -> Self {
         let node = Node::empty();
         fs::create_dir(node.path("work")).expect("writable");
         Self {
@@ -63,6 +63,8 @@ impl Author {
             .current_dir(self.work())
             .stdout(output.try_clone().expect("a file"))
             .stderr(output);
+        // The checkout that the examples' own documents name.
+        shell.env("DRIVEBAY", repository());
         if let Some(built) = &self.built {
             shell.env("CARGO_TARGET_DIR", built);
         }
@@ -112,7 +114,7 @@ impl Author {
     }
 
     /// The directory that the operator granted.
-    fn pool(&self) -> PathBuf {
+    pub(crate) fn pool(&self) -> PathBuf {
         self.node.path("pool")
     }
 

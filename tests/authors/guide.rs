@@ -1,14 +1,18 @@
-//! The guide of guests/README.md, as somebody reads it who types what it says.
+//! The guide of guests/README.md and the examples' own, as somebody reads them who types what they say.
 
 use drivebay_tests::{read, repository};
 
 /// The commands of a section, as they stand there.
 pub(crate) fn commands(heading: &str) -> String {
-    let guide = read(&repository().join("guests/README.md"));
-    let commands = commands_of(&guide, heading);
+    commands_of_file("guests/README.md", heading)
+}
+
+/// The same of another document here.
+pub(crate) fn commands_of_file(document: &str, heading: &str) -> String {
+    let commands = commands_of(&read(&repository().join(document)), heading);
     assert!(
         !commands.is_empty(),
-        "the guide has no commands for {heading}"
+        "{document} has no commands for {heading}"
     );
     commands
 }

@@ -7,5 +7,6 @@
 )]
 
 mod author;
+mod examples;
 mod guide;
 mod skeletons;
