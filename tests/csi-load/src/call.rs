@@ -6,6 +6,7 @@ use serde_json::Value;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::Result;
+use crate::proto::controller_client::ControllerClient;
 use crate::proto::identity_client::IdentityClient;
 use crate::proto::node_client::NodeClient;
 use crate::proto::volume_capability::access_mode::Mode;
@@ -16,12 +17,14 @@ use crate::proto::{self, VolumeCapability, volume_capability};
 pub(crate) struct Call {
     rpc: Rpc,
     client: NodeClient<Channel>,
+    controller: ControllerClient<Channel>,
     identity: IdentityClient<Channel>,
     words: Value,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Rpc {
+    Create,
     Capabilities,
     Info,
     Stage,
@@ -37,6 +40,7 @@ impl Call {
         let socket = words["socket"].as_str().ok_or("a call needs a socket")?;
         let channel = Endpoint::from_shared(format!("unix://{socket}"))?.connect_lazy();
         let rpc = match words["rpc"].as_str().unwrap_or_default() {
+            "CreateVolume" => Rpc::Create,
             "NodeGetCapabilities" => Rpc::Capabilities,
             "NodeGetInfo" => Rpc::Info,
             "NodeStageVolume" => Rpc::Stage,
@@ -46,10 +50,12 @@ impl Call {
             other => return Err(format!("no call is named {other:?}").into()),
         };
         let identity = IdentityClient::new(channel.clone());
+        let controller = ControllerClient::new(channel.clone());
         let client = NodeClient::new(channel);
         Ok(Self {
             rpc,
             client,
+            controller,
             identity,
             words,
         })
@@ -66,6 +72,11 @@ impl Call {
     pub(crate) async fn make(&self, caller: u64) -> Result<()> {
         let mut client = self.client.clone();
         let outcome = match self.rpc {
+            Rpc::Create => {
+                let request = self.creation(caller);
+                let mut controller = self.controller.clone();
+                controller.create_volume(request).await.map(drop)
+            }
             Rpc::Capabilities => {
                 let request = proto::NodeGetCapabilitiesRequest {};
                 client.node_get_capabilities(request).await.map(drop)
@@ -99,6 +110,14 @@ impl Call {
             }
         };
         outcome.map_err(|status| format!("{}: {status}", self.words).into())
+    }
+
+    fn creation(&self, caller: u64) -> proto::CreateVolumeRequest {
+        proto::CreateVolumeRequest {
+            name: self.word("volume", caller),
+            volume_capabilities: vec![shared_directory()],
+            ..proto::CreateVolumeRequest::default()
+        }
     }
 
     fn staging(&self, caller: u64) -> proto::NodeStageVolumeRequest {

@@ -13,6 +13,7 @@ mod guest;
 mod line;
 mod measure;
 mod node;
+mod skeletons;
 mod swap;
 mod table;
 
@@ -59,11 +60,18 @@ pub(crate) struct Arguments {
     /// Only what an operator of a cluster gets, which takes half an hour and is part of no other run
     #[arg(long, conflicts_with_all = ["only_csi", "only_mounts", "only_swap", "only_line_beside"])]
     only_cluster: bool,
+    /// Only what each language costs that `drivebay new` makes skeletons in; builds them with their toolchains, and is part
+    /// of no other run
+    #[arg(long, conflicts_with_all = ["peer", "earlier", "only_csi", "only_mounts", "only_swap", "only_line_beside", "only_cluster"])]
+    guests: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if let Some(other) = &arguments.only_line_beside {
         return line(workspace, other);
+    }
+    if arguments.guests {
+        return in_each_language(workspace);
     }
     if arguments.only_cluster {
         return on_a_cluster(workspace);
@@ -135,6 +143,21 @@ fn on_a_cluster(workspace: &Workspace) -> Result<()> {
     measured?;
     say(format_args!("\n{table}"));
     steps.verdict(format_args!("{} targets are missed", table.missed()));
+    Ok(())
+}
+
+/// Prints what languages cost. Part of no other run, as it takes the toolchain of each.
+fn in_each_language(workspace: &Workspace) -> Result<()> {
+    let languages = skeletons::languages(workspace)?;
+    let own = languages.len() + skeletons::STEPS + 1;
+    let mut steps = Steps::new("cargo xtask bench", build::STEPS + own);
+    let parts = [Part::Bench, Part::Image, Part::Authors];
+    setup::ensure(workspace, &parts, &mut steps)?;
+    build::everything(workspace, &mut steps)?;
+    let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;
+    let comparison = skeletons::measure(workspace, languages, &caller, &mut steps)?;
+    say(format_args!("\n{comparison}"));
+    steps.verdict(format_args!("{} targets are missed", comparison.missed()));
     Ok(())
 }
 

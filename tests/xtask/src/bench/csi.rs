@@ -237,13 +237,18 @@ impl Caller {
         count: usize,
         calls: &[Value; N],
     ) -> Result<[Duration; N]> {
-        let told = answer(self.command("cycle", &[count]).args(words(calls)))?;
-        let medians: Vec<u64> = serde_json::from_str(&told)?;
-        let medians: Vec<Duration> = medians.into_iter().map(Duration::from_nanos).collect();
+        let medians = self.medians(count, calls)?;
         let count = medians.len();
         medians
             .try_into()
             .map_err(|_| anyhow::anyhow!("{count} medians of {N} calls"))
+    }
+
+    /// The same of any number of calls.
+    pub(super) fn medians(&self, count: usize, calls: &[Value]) -> Result<Vec<Duration>> {
+        let told = answer(self.command("cycle", &[count]).args(words(calls)))?;
+        let medians: Vec<u64> = serde_json::from_str(&told)?;
+        Ok(medians.into_iter().map(Duration::from_nanos).collect())
     }
 
     /// Callers whose calls are made by turns until their standard input ends, as many as that, each with that pause after

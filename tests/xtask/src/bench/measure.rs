@@ -61,7 +61,8 @@ pub(super) fn peak_memory(call: &[String], environment: &[(String, String)]) -> 
         .with_context(|| format!("/usr/bin/time says {said:?}"))
 }
 
-fn timed(call: &[String], environment: &[(String, String)]) -> Result<Duration> {
+/// Runs a call, which has to succeed, and tells how long it took.
+pub(super) fn timed(call: &[String], environment: &[(String, String)]) -> Result<Duration> {
     let mut command = prepared(call, environment)?;
     let started = Instant::now();
     let output = command.output();
