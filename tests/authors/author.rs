@@ -26,6 +26,7 @@ impl Author {
         Self::of(SHELF)
     }
 
+    /// With a driver of that name.
     pub(crate) fn of(name: &'static str) -> Self {
         let node = Node::empty();
         fs::create_dir(node.path("work")).expect("writable");
@@ -47,6 +48,11 @@ impl Author {
     /// Where skeletons are made.
     pub(crate) fn work(&self) -> PathBuf {
         self.node.path("work")
+    }
+
+    /// Where what they made is tried.
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
     }
 
     fn project(&self) -> PathBuf {

@@ -8,5 +8,6 @@
 
 mod author;
 mod examples;
+mod filer;
 mod guide;
 mod skeletons;
