@@ -11,7 +11,13 @@ use crate::guide;
 /// As many lines of a language has an example at most, outside of tests, where something stands in them.
 const LINES: usize = 300;
 
-const EXAMPLES: [(&str, [&str; 2]); 2] = [("shares", ["c", "h"]), ("pool", ["go", "go"])];
+/// Folders, and how the names of their sources end.
+const EXAMPLES: [(&str, &[&str]); 4] = [
+    ("shares", &["c", "h"]),
+    ("pool", &["go"]),
+    ("filer/js", &["js"]),
+    ("filer/python", &["py"]),
+];
 
 fn by_its_readme(name: &'static str) -> Author {
     let author = Author::of(name);
