@@ -1,6 +1,7 @@
 //! What a create request asks for: parameters become a checked [`VolumeSpec`]. Pure.
 
 use drivebay_guest::json::Json;
+use drivebay_guest::name::is_harmful;
 use drivebay_guest::parameters::Flag;
 use drivebay_guest::prelude::*;
 use drivebay_guest::volume::{MultiAttach, refuse_sharing};
@@ -334,6 +335,7 @@ fn context(params: &Params<'_>) -> Result<Parameters, Error> {
     let mut context = Vec::new();
     for name in [names::FS_TYPE, names::MKFS_OPTIONS] {
         if let Some(value) = params.get(name) {
+            // The host would believe nothing of the answer, and the disk would be nobody's.
             if value.chars().any(is_harmful) {
                 bail!(InvalidArgument: "{} has a character that ends a line or cannot be seen; write it without", name.as_ref());
             }
@@ -346,13 +348,6 @@ fn context(params: &Params<'_>) -> Result<Parameters, Error> {
         }
     }
     Ok(context)
-}
-
-/// What the host takes in no context: it would believe nothing of the answer, and the disk would be nobody's.
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -54,11 +54,7 @@ pub fn fit(name: &str, room: usize) -> Option<String> {
 pub fn cut(name: &str, room: usize) -> Option<String> {
     let mut kept = String::new();
     for c in name.chars() {
-        let c = if c.is_control() || matches!(c, '/' | '#') {
-            '-'
-        } else {
-            c
-        };
+        let c = if is_strange(c) { '-' } else { c };
         if kept.len() + c.len_utf8() + 1 + KEY_DIGITS > room {
             break;
         }
@@ -93,11 +89,19 @@ fn checksum(text: &str) -> u64 {
 
 /// Whether it can be a directory's name as it is. Those with a dot first are for us, and for people.
 fn is_plain(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('.')
-        && !name
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '/' | '#'))
+    !name.is_empty() && !name.starts_with('.') && !name.chars().any(is_strange)
+}
+
+fn is_strange(c: char) -> bool {
+    is_harmful(c) || matches!(c, '/' | '#')
+}
+
+/// Whether a character ends a line, cannot be seen, or shows the text around it in another order. The host believes no
+/// answer that has one in an id or a context.
+pub fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -124,9 +128,22 @@ mod tests {
 
     #[test]
     fn a_strange_name_becomes_a_plain_one() {
-        for name in ["a/b", "a#b", "..", ".", "", ".drivebay", "a\nb", "共享/"] {
+        for name in [
+            "a/b",
+            "a#b",
+            "..",
+            ".",
+            "",
+            ".drivebay",
+            "a\nb",
+            "共享/",
+            "a\u{202e}b",
+        ] {
             let plain = fit(name, 60).expect("room");
-            assert!(is_plain(&plain), "{plain}");
+            assert!(
+                is_plain(&plain) && !plain.chars().any(is_harmful),
+                "{plain}"
+            );
             assert!(keys(&plain).contains(&key(name)), "{plain}");
         }
     }

@@ -6,7 +6,6 @@ so that nothing is kept here. What is asked of the filer is in api.py, with test
 
 import functools
 import json
-import traceback
 
 from componentize_py_types import Err
 from wit_world import exports
@@ -29,10 +28,19 @@ def told(function):
         except Err:
             raise
         except Exception as error:
-            log.write(log.Level.ERROR, traceback.format_exc())
+            log.write(log.Level.ERROR, f"{function.__name__}: {error!r}, {where(error)}")
             raise Err(types.Error_Internal(f"{function.__name__}: {error!r}")) from error
 
     return wrapped
+
+
+def where(error: BaseException) -> str:
+    """Innermost last. The module traceback would look for the sources, and there are no files."""
+    lines, at = [], error.__traceback__
+    while at is not None:
+        lines.append(f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}")
+        at = at.tb_next
+    return " > ".join(lines)
 
 
 class Identity(exports.Identity):

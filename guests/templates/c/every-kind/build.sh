@@ -4,6 +4,10 @@
 set -eu
 cd "$(dirname "$0")"
 . ./tools.sh
+if [ wit/backend.wit -nt bindings/backend.h ]; then
+    echo "bindings/ is older than wit/backend.wit: run drivebay bindings --language c" >&2
+    exit 1
+fi
 mkdir -p .tools/built
 compile() { clang-{{clang}} --target=wasm32-wasi -std=c17 -Oz -flto "$@"; }
 # Generated: its warnings are nobody's to mend.

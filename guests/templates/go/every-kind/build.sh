@@ -3,6 +3,10 @@
 set -eu
 cd "$(dirname "$0")"
 . ./tools.sh
+if [ wit/backend.wit -nt bindings/wasi_snapshot_preview1.wasm ]; then
+    echo "bindings/ is older than wit/backend.wit: run drivebay bindings --language go" >&2
+    exit 1
+fi
 mkdir -p .tools/built
 # The runtime of the bindings reaches into Go's own, which the linker has to be told to allow.
 GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -ldflags='-checklinkname=0 -s -w' -o .tools/built/core.wasm .
