@@ -3,7 +3,13 @@
 use nix::sys::signal::Signal;
 use serde_json::json;
 
+use crate::gate::{Moment, Request};
 use crate::site::Site;
+
+const LEASE: Request = Request {
+    method: "GET",
+    path: "/leases",
+};
 
 fn holder(site: &Site, namespace: &str) -> Option<String> {
     let path = format!(
@@ -37,20 +43,28 @@ fn another_process_takes_over_from_one_that_was_killed() {
 #[test]
 fn a_process_that_stood_still_while_another_took_over_makes_nothing_more_and_ends() {
     let site = Site::with_class("stood-still");
-    let mut first = site.provisioner();
+    let mut first = site.provisioner_of_one_at_once_for("6s");
     site.cloud
         .fault(&json!({ "action": "CreateDisk", "kind": "slow-reply" }));
     site.claim("data", &json!({}));
     site.eventually("the disk to be made", || site.disks().len() == 1);
+    site.claim("next", &json!({}));
+    site.eventually("both to be written down", || site.intents().len() == 2);
     let before = holder(&site, "stood-still");
     first.send(Signal::SIGSTOP);
     site.cloud.clear_faults();
+    // It is not told at once that it leads no more, and goes on with what waited for its turn.
+    let _silence = site.gate.trap(Moment::Before, LEASE);
+    site.delete_claim("next");
     let _second = site.provisioner_elsewhere();
     let volume = site.is_bound("data");
     assert_ne!(holder(&site, "stood-still"), before);
+    site.eventually("what was written down to go", || site.intents().is_empty());
+    let asked = ["CreateDisk", "DeleteDisk"].map(|action| site.cloud.requests(action));
     first.send(Signal::SIGCONT);
     site.eventually("the first one to end", || first.has_failed());
-    site.eventually("what was written down to go", || site.intents().is_empty());
+    let asked_since = ["CreateDisk", "DeleteDisk"].map(|action| site.cloud.requests(action));
+    assert_eq!(asked_since, asked, "made and deleted");
     let disks = site.disks();
     assert_eq!(
         volume["spec"]["flexVolume"]["options"]["VolumeId"],

@@ -17,5 +17,6 @@ mod gate;
 mod leaders;
 mod manifests;
 mod nodes;
+mod queues;
 mod refusals;
 mod site;

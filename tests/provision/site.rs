@@ -20,6 +20,11 @@ const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
 /// How long a call of the driver may take here: whoever comes after one that was killed waits for that where it undoes.
 const DEADLINE: &str = "[limits]\ndeadline = \"8s\"\n";
 
+/// For how long whoever works may be silent here.
+const LEASE: &str = "2s";
+
+const ONE_AT_ONCE: &[&str] = &["--at-once", "1"];
+
 pub(crate) struct Site {
     name: &'static str,
     pub(crate) cloud: Cloud,
@@ -48,13 +53,14 @@ impl Site {
         let token = token(plane.api(), name);
         let (address, proxy) = plane.proxy_for(name, &token);
         let gate = Gate::before(&address);
-        let kubeconfig = format!(
-            "apiVersion: v1\nkind: Config\nclusters: [{{ name: c, cluster: {{ server: \"http://{}\" }} }}]\n\
-             users: [{{ name: u, user: {{}} }}]\ncontexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n\
-             current-context: x\n",
-            gate.address()
-        );
-        fs::write(node.path("kubeconfig"), kubeconfig).expect("writable");
+        for (locks, address) in [("run", gate.address()), ("run-elsewhere", &address)] {
+            let kubeconfig = format!(
+                "apiVersion: v1\nkind: Config\nclusters: [{{ name: c, cluster: {{ server: \"http://{address}\" }} }}]\n\
+                 users: [{{ name: u, user: {{}} }}]\ncontexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n\
+                 current-context: x\n"
+            );
+            fs::write(node.path(&format!("kubeconfig-{locks}")), kubeconfig).expect("writable");
+        }
         Self {
             name,
             cloud,
@@ -92,22 +98,34 @@ impl Site {
     /// Starts one more process, as a container that was started anew in its pod.
     #[track_caller]
     pub(crate) fn provisioner(&self) -> Provisioner {
-        self.provisioner_with("run")
+        self.provisioner_with("run", LEASE, &[])
     }
 
-    /// The same in another pod, which has locks of its own.
+    /// One that makes and deletes one volume after the other.
+    #[track_caller]
+    pub(crate) fn provisioner_of_one_at_once(&self) -> Provisioner {
+        self.provisioner_with("run", LEASE, ONE_AT_ONCE)
+    }
+
+    /// The same, whose lease lasts for longer.
+    #[track_caller]
+    pub(crate) fn provisioner_of_one_at_once_for(&self, lease: &'static str) -> Provisioner {
+        self.provisioner_with("run", lease, ONE_AT_ONCE)
+    }
+
+    /// One in another pod, which has locks and a way to the API server of its own.
     #[track_caller]
     pub(crate) fn provisioner_elsewhere(&self) -> Provisioner {
-        self.provisioner_with("run-elsewhere")
+        self.provisioner_with("run-elsewhere", LEASE, ONE_AT_ONCE)
     }
 
     #[track_caller]
-    fn provisioner_with(&self, locks: &str) -> Provisioner {
+    fn provisioner_with(&self, locks: &str, lease: &str, arguments: &[&str]) -> Provisioner {
         let mut command = self.node.command(&dist("drivebay-provision"));
         command.args(["--driver", "alicloud-disk", "--namespace", self.name]);
-        command.args(["--lease-duration", "2s"]);
+        command.args(["--lease-duration", lease]).args(arguments);
         command.env("DRIVEBAY_RUN_DIR", self.node.path(locks));
-        command.env("KUBECONFIG", self.node.path("kubeconfig"));
+        command.env("KUBECONFIG", self.node.path(&format!("kubeconfig-{locks}")));
         let log = fs::File::options()
             .create(true)
             .append(true)

@@ -9,10 +9,11 @@ use drivebay::volume::{
     AccessMode, AccessType, CapacityRange, CreateVolume, Parameters, Topology, VolumeCapability,
     VolumeId, VolumeInfo,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_blocking;
 
 use crate::intent::Intent;
+use crate::lease::Tenure;
 use crate::volume::Made;
 
 /// What drivers call their mount options, where volumes may have such.
@@ -24,29 +25,55 @@ pub(crate) struct Backend {
     driver: Driver,
     /// One for each call that may run beside others.
     calls: Arc<Semaphore>,
-    at_once: usize,
+    at_once: u16,
+    /// Whether nobody gets a turn any more.
+    ends: Arc<watch::Sender<bool>>,
+    tenure: Tenure,
 }
 
+/// Leave to call. What is called is looked at once this is there, and not before: who waits for a turn may wait for long,
+/// and what was to be deleted then may have to be kept by now.
+#[derive(Debug)]
+pub(crate) struct Turn(Arc<OwnedSemaphorePermit>);
+
 impl Backend {
-    /// Which takes so many calls at once.
-    pub(crate) fn new(driver: Driver, at_once: usize) -> Self {
+    /// Which takes so many calls at once, while the lease is held.
+    pub(crate) fn new(driver: Driver, at_once: u16, tenure: Tenure) -> Self {
         Self {
             driver,
-            calls: Arc::new(Semaphore::new(at_once)),
+            calls: Arc::new(Semaphore::new(usize::from(at_once))),
             at_once,
+            ends: Arc::new(watch::Sender::new(false)),
+            tenure,
         }
+    }
+
+    /// Waits for leave to call; nothing where nobody gets one any more.
+    pub(crate) async fn turn(&self) -> Option<Turn> {
+        let mut ends = self.ends.subscribe();
+        let permit = Arc::clone(&self.calls);
+        tokio::select! {
+            biased;
+            _ = ends.wait_for(|ends| *ends) => None,
+            permit = permit.acquire_owned() => permit.ok().map(|permit| Turn(Arc::new(permit))),
+        }
+    }
+
+    /// Who has no turn yet gets none.
+    pub(crate) fn end_turns(&self) {
+        self.ends.send_replace(true);
     }
 
     /// Whether there is a component that can be called, which is compiled for that.
     pub(crate) async fn is_ready(&self) -> Result<(), DriverError> {
-        self.call(|session| session.prepared_capabilities().map(drop))
-            .await
+        let driver = self.driver.clone();
+        blocking(move || driver.session().prepared_capabilities().map(drop)).await
     }
 
     /// Waits until no call is under way, and lets none begin.
     pub(crate) async fn close(&self) {
-        let all = u32::try_from(self.at_once).unwrap_or(u32::MAX);
-        if let Ok(permits) = self.calls.acquire_many(all).await {
+        self.end_turns();
+        if let Ok(permits) = self.calls.acquire_many(u32::from(self.at_once)).await {
             permits.forget();
         }
         self.calls.close();
@@ -57,34 +84,51 @@ impl Backend {
     }
 
     /// Makes the volume of an intent, or finds the one that was made for it.
-    pub(crate) async fn make(&self, intent: &Intent) -> Result<Made, DriverError> {
+    pub(crate) async fn make(&self, turn: &Turn, intent: &Intent) -> Result<Made, DriverError> {
         let intent = intent.clone();
-        self.call(move |session| make(session, &intent)).await
+        self.call(turn, move |session| make(session, &intent)).await
     }
 
     /// Deletes a volume; one that is gone is success.
-    pub(crate) async fn delete(&self, id: VolumeId) -> Result<(), DriverError> {
-        self.call(move |session| session.delete_volume(&id)).await
+    pub(crate) async fn delete(&self, turn: &Turn, id: VolumeId) -> Result<(), DriverError> {
+        self.call(turn, move |session| session.delete_volume(&id))
+            .await
     }
 
     async fn call<T: Send + 'static>(
         &self,
+        turn: &Turn,
         call: impl FnOnce(&Session) -> Result<T, DriverError> + Send + 'static,
     ) -> Result<T, DriverError> {
-        let ended = || DriverError::unavailable("the provisioner is about to end").from_process();
-        let permit = Arc::clone(&self.calls);
-        let permit = permit.acquire_owned().await.map_err(|_| ended())?;
-        let driver = self.driver.clone();
-        let called = spawn_blocking(move || {
-            // Also where nobody waits any more: a call counts until it is over.
+        let (driver, tenure) = (self.driver.clone(), self.tenure.clone());
+        // Also where nobody waits any more: a call counts until it is over.
+        let permit = Arc::clone(&turn.0);
+        blocking(move || {
             let _permit = permit;
+            // On the thread that calls: a process that stood still goes on just before this, as anywhere else.
+            if !tenure.holds() {
+                return Err(not_ours());
+            }
             call(&driver.session())
-        });
-        called.await.unwrap_or_else(|error| {
-            let broken = DriverError::internal("the call broke down").caused_by(error);
-            Err(broken.from_process())
         })
+        .await
     }
+}
+
+async fn blocking<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, DriverError> + Send + 'static,
+) -> Result<T, DriverError> {
+    spawn_blocking(call).await.unwrap_or_else(|error| {
+        let broken = DriverError::internal("the call broke down").caused_by(error);
+        Err(broken.from_process())
+    })
+}
+
+fn not_ours() -> DriverError {
+    DriverError::unavailable(
+        "the backend is not asked, because the lease was not renewed in time: another process may work by now",
+    )
+    .from_process()
 }
 
 fn make(session: &Session, intent: &Intent) -> Result<Made, DriverError> {
@@ -171,6 +215,37 @@ mod tests {
         let expected = ("mountOptions".to_owned(), "nolock,vers=3".to_owned());
         assert_eq!(made.options[1], expected);
         assert_eq!(as_made(info, &[]).options.len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_asked_where_the_lease_is_not_held() {
+        let file = std::path::Path::new("/nowhere/drivers.d/disks.toml");
+        let config =
+            drivebay::config::parse_driver(file, "component = \"disks\"").expect("a driver");
+        let nowhere = || "/nowhere".into();
+        let paths = drivebay::config::Paths {
+            config: nowhere(),
+            state: nowhere(),
+            run: nowhere(),
+            log: nowhere(),
+        };
+        let tenure = Tenure::new(std::time::Duration::from_secs(15));
+        let backend = Backend::new(Driver::new(config, paths), 1, tenure);
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let refused = runtime.expect("a runtime").block_on(async {
+            let turn = backend.turn().await.expect("a turn");
+            let intent = crate::intent::tests::intent("u-1");
+            let made = backend.make(&turn, &intent).await.expect_err("refused");
+            let id = VolumeId("d-1".to_owned());
+            let deleted = backend.delete(&turn, id).await.expect_err("refused");
+            backend.end_turns();
+            assert!(backend.turn().await.is_none(), "it is told to end");
+            [made, deleted]
+        });
+        for error in refused {
+            let said = error.chain();
+            assert!(said.contains("the lease was not renewed"), "{said}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use kube::api::{PatchParams, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
+use crate::backend::Turn;
 use crate::claim;
 use crate::intent::Intent;
 use crate::names::INTENT_FINALIZER;
@@ -33,15 +34,21 @@ pub(crate) async fn reconcile(
             return Ok(Action::requeue(LONGEST));
         }
     };
-    let job = Job {
-        shared: &shared,
-        object: &object,
-        uid: object.metadata.uid.as_deref().unwrap_or_default(),
-        intent: &intent,
-    };
-    if let Some(wait) = shared.memory.wait(job.uid) {
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    if let Some(wait) = shared.memory.wait(uid) {
         return Ok(Action::requeue(wait));
     }
+    // First, so that what is found still holds when the backend is asked.
+    let Some(turn) = shared.backend.turn().await else {
+        return Ok(Action::await_change());
+    };
+    let job = Job {
+        shared: &shared,
+        turn,
+        object: &object,
+        uid,
+        intent: &intent,
+    };
     match next_step::of_intent(&job.look().await?) {
         NextStep::Make => job.make().await,
         NextStep::Undo => job.undo().await,
@@ -54,6 +61,7 @@ pub(crate) async fn reconcile(
 /// One intent that is worked off.
 struct Job<'a> {
     shared: &'a Provisioning,
+    turn: Turn,
     object: &'a ConfigMap,
     uid: &'a str,
     intent: &'a Intent,
@@ -110,7 +118,7 @@ impl Job<'_> {
     }
 
     async fn make(&self) -> Result<Action, StepError> {
-        match self.shared.backend.make(self.intent).await {
+        match self.shared.backend.make(&self.turn, self.intent).await {
             Ok(made) => self.write(&made).await,
             Err(error) => self.refused(&error).await,
         }
@@ -201,7 +209,7 @@ impl Job<'_> {
     /// Nobody wants it. What may be at the backend is found by its name as it is found by whoever goes on with it: by
     /// asking for it. What is made just for that goes again.
     async fn undo(&self) -> Result<Action, StepError> {
-        match self.shared.backend.make(self.intent).await {
+        match self.shared.backend.make(&self.turn, self.intent).await {
             Ok(made) => self.delete(&made.id).await,
             Err(error) => match Verdict::of(&error) {
                 Verdict::NothingMade(_) => self.settle().await,
@@ -218,7 +226,7 @@ impl Job<'_> {
         if known.any(|volume| volume::id_of(volume).as_ref() == Some(id)) {
             return self.settle().await;
         }
-        match self.shared.backend.delete(id.clone()).await {
+        match self.shared.backend.delete(&self.turn, id.clone()).await {
             Ok(()) => {
                 tracing::info!(volume.id = id.0, "deleted a volume that no claim wants");
                 self.settle().await

@@ -5,6 +5,7 @@
 //! that ends does nothing more; what it asked a backend for may still be under way, which whoever comes next waits for where
 //! it matters.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -44,6 +45,38 @@ pub(crate) struct Leadership {
     name: String,
     holder: Holder,
     lasts: Duration,
+    tenure: Tenure,
+}
+
+/// For how long what is held lasts without being renewed; shared with whoever must do nothing after that.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenure {
+    /// When the last write that succeeded was begun.
+    renewed: Arc<Mutex<Option<Instant>>>,
+    lasts: Duration,
+}
+
+impl Tenure {
+    pub(crate) fn new(lasts: Duration) -> Self {
+        Self {
+            renewed: Arc::default(),
+            lasts,
+        }
+    }
+
+    /// Whether it is held, and for a while yet: others take it after all of its time, of which a sixth is left here.
+    pub(crate) fn holds(&self) -> bool {
+        self.since().is_some_and(|since| since < self.lasts / 6 * 5)
+    }
+
+    fn since(&self) -> Option<Duration> {
+        let renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        renewed.map(|renewed| renewed.elapsed())
+    }
+
+    fn renewed(&self, begun: Instant) {
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
+    }
 }
 
 impl Leadership {
@@ -53,7 +86,12 @@ impl Leadership {
             name,
             holder,
             lasts,
+            tenure: Tenure::new(lasts),
         }
+    }
+
+    pub(crate) fn tenure(&self) -> Tenure {
+        self.tenure.clone()
     }
 
     /// Waits until the lease is this process's.
@@ -94,12 +132,10 @@ impl Leadership {
 
     /// Renews it until that has failed for half of its time, or until it is another's. One more try may take a third.
     pub(crate) async fn keep(&self) -> anyhow::Error {
-        let mut renewed = Instant::now();
         loop {
             sleep(self.lasts / RENEWALS).await;
-            let begun = Instant::now();
             match timeout(self.lasts / RENEWALS, self.renew()).await {
-                Ok(Ok(())) => renewed = begun,
+                Ok(Ok(())) => {}
                 Ok(Err(error)) if error.is::<Lost>() => return error,
                 Ok(Err(error)) => {
                     tracing::warn!(
@@ -110,7 +146,11 @@ impl Leadership {
                 }
                 Err(_) => tracing::warn!(lease = self.name, "the API server does not answer"),
             }
-            if renewed.elapsed() >= self.lasts / 2 {
+            if self
+                .tenure
+                .since()
+                .is_none_or(|since| since >= self.lasts / 2)
+            {
                 return anyhow::anyhow!("lease {} could not be renewed", self.name);
             }
         }
@@ -143,7 +183,7 @@ impl Leadership {
 
     /// Writes it as this process's, if nobody wrote it since it was read.
     async fn write(&self, found: Option<Lease>) -> anyhow::Result<bool> {
-        let now = MicroTime(Timestamp::now());
+        let (now, begun) = (MicroTime(Timestamp::now()), Instant::now());
         let before = found.as_ref().and_then(|lease| lease.spec.clone());
         let spec = self.ours(before.unwrap_or_default(), now)?;
         let params = PostParams::default();
@@ -167,7 +207,10 @@ impl Leadership {
             }
         };
         match written {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                self.tenure.renewed(begun);
+                Ok(true)
+            }
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -237,6 +280,19 @@ mod tests {
         assert_eq!(of(&anothers, 0), Step::Wait);
         assert_eq!(of(&anothers, 15), Step::Wait);
         assert_eq!(of(&anothers, 16), Step::Take);
+    }
+
+    #[test]
+    fn nothing_begins_before_the_lease_is_won_nor_near_the_end_of_its_time() {
+        let tenure = Tenure::new(Duration::from_secs(6000));
+        assert!(!tenure.holds());
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+        for (seconds, holds) in [(0, true), (4000, true), (5001, false), (7000, false)] {
+            let Some(begun) = ago(seconds) else { continue };
+            let shared = tenure.clone();
+            tenure.renewed(begun);
+            assert_eq!(shared.holds(), holds, "{seconds} s later");
+        }
     }
 
     #[test]

@@ -96,7 +96,6 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
     let paths = arguments.paths();
     let provisioner = provisioner(&driver, &paths)?;
     let name = driver.config().name.clone();
-    let backend = Backend::new(driver, usize::from(arguments.at_once));
     let client = Client::try_default().await;
     let client = client.context("cannot find out how to call the API server")?;
     let holder = holder(host)?;
@@ -106,6 +105,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         holder.clone(),
         arguments.lease_duration,
     );
+    let backend = Backend::new(driver, arguments.at_once, leadership.tenure());
     let mut told_to_end = told_to_end()?;
     tokio::select! {
         () = is_ready(&backend) => {}
@@ -127,6 +127,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         namespace: arguments.namespace,
         provisioner,
         backend: backend.clone(),
+        at_once: arguments.at_once,
         file,
         holder,
     };
@@ -138,6 +139,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         () = &mut told_to_end => {}
     }
     tracing::info!("told to end: what is under way is finished first");
+    backend.end_turns();
     drop(end);
     tokio::select! {
         lost = leadership.keep() => return Err(lost),
@@ -180,6 +182,7 @@ struct Parts {
     namespace: String,
     provisioner: Provisioner,
     backend: Backend,
+    at_once: u16,
     file: String,
     holder: Holder,
 }
@@ -214,16 +217,21 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         },
         memory: Memory::default(),
     });
+    let config = controller::Config::default().concurrency(parts.at_once);
     let worked = async {
         if shared.stores.are_filled().await.is_err() {
             return;
         }
         let of_claims = Controller::new(Api::all(client.clone()), every.clone())
+            .with_config(config.clone())
             .watches(written.clone(), labelled.clone(), claims::of_intent)
             .graceful_shutdown_on(end_of(ends));
-        let of_intents = Controller::new(written, labelled).graceful_shutdown_on(end_of(ends));
-        let of_volumes =
-            Controller::new(Api::all(client), every).graceful_shutdown_on(end_of(ends));
+        let of_intents = Controller::new(written, labelled)
+            .with_config(config.clone())
+            .graceful_shutdown_on(end_of(ends));
+        let of_volumes = Controller::new(Api::all(client), every)
+            .with_config(config)
+            .graceful_shutdown_on(end_of(ends));
         tokio::join!(
             followed(of_claims.run(claims::reconcile, after_error, Arc::clone(&shared))),
             followed(of_intents.run(intents::reconcile, after_error, Arc::clone(&shared))),

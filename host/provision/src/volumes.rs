@@ -55,6 +55,10 @@ async fn delete(
     cached: &PersistentVolume,
     uid: &str,
 ) -> Result<Action, StepError> {
+    // First, so that what is found still holds when the backend is asked.
+    let Some(turn) = shared.backend.turn().await else {
+        return Ok(Action::await_change());
+    };
     let name = name_of(cached);
     let found = shared.volumes().get_opt(&name).await;
     let found = found.map_err(api("read a volume that is to be deleted"))?;
@@ -67,7 +71,7 @@ async fn delete(
     else {
         return Ok(Action::await_change());
     };
-    if let Err(error) = shared.backend.delete(id.clone()).await {
+    if let Err(error) = shared.backend.delete(&turn, id.clone()).await {
         return failed(shared, &volume, uid, &error).await;
     }
     tracing::info!(
