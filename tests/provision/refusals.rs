@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::site::Site;
+use crate::site::{Site, VOLUMES};
 
 #[test]
 fn what_flexvolume_has_not_is_refused_and_no_cloud_is_asked() {
@@ -13,8 +13,47 @@ fn what_flexvolume_has_not_is_refused_and_no_cloud_is_asked() {
     let mode = json!({ "accessModes": ["ReadWriteOncePod"] });
     site.claim("pod", &mode);
     site.is_told("pod", &["ProvisioningFailed", "ReadWriteOncePod"]);
+    let attributes = json!({ "volumeAttributesClassName": "gold" });
+    site.claim("attributes", &attributes);
+    site.is_told(
+        "attributes",
+        &["ProvisioningFailed", "volumeAttributesClassName"],
+    );
     assert_eq!(site.cloud.requests("CreateDisk"), 0);
     assert!(site.intents().is_empty());
+}
+
+#[test]
+fn a_disk_that_was_there_is_neither_taken_nor_deleted() {
+    let site = Site::with_class("was-there");
+    let _provisioner = site.provisioner();
+    site.claim("data", &json!({}));
+    let volume = site.is_bound("data");
+    let path = format!(
+        "{VOLUMES}/{}",
+        volume["metadata"]["name"].as_str().expect("a name")
+    );
+    let keep = json!({ "spec": { "persistentVolumeReclaimPolicy": "Retain" } });
+    site.api().patch(&path, &keep);
+    site.delete_claim("data");
+    site.api().delete(&path);
+    site.eventually("the object to go", || site.volumes().is_empty());
+    let disks = site.disks();
+    let class = json!({
+        "metadata": { "name": "was-there-named" },
+        "provisioner": "was-there/disk",
+        "parameters": { "volume.alibabacloud.com/disk-id": disks[0] },
+    });
+    site.api()
+        .create("/apis/storage.k8s.io/v1/storageclasses", &class);
+    site.claim("named", &json!({ "storageClassName": "was-there-named" }));
+    let parts = ["ProvisioningFailed", "disk-id", "names one volume"];
+    site.is_told("named", &parts);
+    site.delete_claim("named");
+    site.claim("next", &json!({}));
+    site.is_bound("next");
+    assert!(site.disks().contains(&disks[0]));
+    assert_eq!(site.cloud.requests("DeleteDisk"), 0);
 }
 
 #[test]

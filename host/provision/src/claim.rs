@@ -17,6 +17,10 @@ const FOR_PROVISIONERS: &str = "csi.storage.k8s.io/";
 /// The one of those that FlexVolume has a field for.
 const FS_TYPE: &str = "csi.storage.k8s.io/fstype";
 
+/// By what drivers take a volume that is there and make none. It would be deleted where nobody wants it any more, as if it
+/// had been made for its claim. Drivers take their words in any case.
+const NAMES_A_VOLUME: [&str; 1] = ["volume.alibabacloud.com/disk-id"];
+
 /// What a claim wants of this provisioner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -45,6 +49,16 @@ pub(crate) enum ClaimError {
         "no volume is made from a dataSource by FlexVolume: leave it out, or ask for a class of CSI's"
     )]
     DataSource,
+    #[error(
+        "no FlexVolume has a spec.volumeAttributesClassName, so this claim could never be bound: leave it out, or ask for a \
+         class of CSI's"
+    )]
+    VolumeAttributes,
+    #[error(
+        "StorageClass {class:?} says {parameter}, which names one volume for all of its claims: take it out, and bring a \
+         volume that is there already in as a PersistentVolume"
+    )]
+    NamesVolume { class: String, parameter: String },
     #[error("{field} {text:?} is no size")]
     Size { field: &'static str, text: String },
     #[error("the claim says no spec.resources.requests.storage")]
@@ -138,6 +152,10 @@ pub(crate) fn intent(
     if spec.data_source.is_some() || spec.data_source_ref.is_some() {
         return Err(ClaimError::DataSource);
     }
+    let attributes = spec.volume_attributes_class_name.as_deref();
+    if attributes.is_some_and(|name| !name.is_empty()) {
+        return Err(ClaimError::VolumeAttributes);
+    }
     let access_modes = spec.access_modes.clone().unwrap_or_default();
     if let Some(mode) = access_modes.iter().find(|mode| *mode == "ReadWriteOncePod") {
         return Err(ClaimError::AccessMode(mode.clone()));
@@ -148,6 +166,10 @@ pub(crate) fn intent(
         None => topology::places_of_class(class.allowed_topologies.as_deref().unwrap_or_default()),
     };
     let (parameters, fs_type) = parameters(class, &key);
+    refuse_named(
+        &class.metadata.name.clone().unwrap_or_default(),
+        &parameters,
+    )?;
     Ok(Intent {
         holder: holder.clone(),
         class: class.metadata.name.clone().unwrap_or_default(),
@@ -165,6 +187,22 @@ pub(crate) fn intent(
         places: places.into_iter().map(|place| place.0).collect(),
         claim: key,
     })
+}
+
+/// Refuses parameters by which a driver takes a volume that is there, of a class of that name.
+pub(crate) fn refuse_named(class: &str, parameters: &[(String, String)]) -> Result<(), ClaimError> {
+    let names_one = |key: &str| {
+        NAMES_A_VOLUME
+            .iter()
+            .any(|name| key.eq_ignore_ascii_case(name))
+    };
+    match parameters.iter().find(|(key, _)| names_one(key)) {
+        None => Ok(()),
+        Some((parameter, _)) => Err(ClaimError::NamesVolume {
+            class: class.to_owned(),
+            parameter: parameter.clone(),
+        }),
+    }
 }
 
 fn key(claim: &PersistentVolumeClaim) -> Result<ClaimKey, ClaimError> {
@@ -218,157 +256,4 @@ fn parameters(class: &StorageClass, claim: &ClaimKey) -> (Vec<(String, String)>,
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::next_step::Claim;
-
-    fn provisioner() -> Provisioner {
-        Provisioner("alicloud/disk".to_owned())
-    }
-
-    fn claim(change: &dyn Fn(&mut Value)) -> PersistentVolumeClaim {
-        let mut claim = json!({
-            "metadata": {
-                "namespace": "shop", "name": "data", "uid": "u-1",
-                "annotations": { "volume.kubernetes.io/storage-provisioner": "alicloud/disk" },
-            },
-            "spec": {
-                "accessModes": ["ReadWriteOnce"],
-                "storageClassName": "disks",
-                "resources": { "requests": { "storage": "20Gi" } },
-            },
-        });
-        change(&mut claim);
-        serde_json::from_value(claim).expect("a claim")
-    }
-
-    fn class(change: &dyn Fn(&mut Value)) -> StorageClass {
-        let mut class = json!({
-            "metadata": { "name": "disks" },
-            "provisioner": "alicloud/disk",
-            "parameters": { "type": "cloud_ssd", "csi.storage.k8s.io/fstype": "xfs" },
-        });
-        change(&mut class);
-        serde_json::from_value(class).expect("a class")
-    }
-
-    fn holder() -> Holder {
-        Holder("here".to_owned())
-    }
-
-    #[test]
-    fn a_claim_wants_a_volume_if_it_is_ours_and_has_none() {
-        let wants = |change: &dyn Fn(&mut Value)| wanted(&claim(change), &provisioner());
-        assert_eq!(wants(&|_| {}), Wanted::VolumeOf("disks".to_owned()));
-        let changes: [&dyn Fn(&mut Value); 5] = [
-            &|claim| claim["spec"]["volumeName"] = json!("pv"),
-            &|claim| claim["metadata"]["deletionTimestamp"] = json!("2026-11-30T00:00:00Z"),
-            &|claim| claim["metadata"]["annotations"] = json!({}),
-            &|claim| claim["metadata"]["annotations"] = json!({ PROVISIONER[0]: "another/disk" }),
-            &|claim| claim["spec"]["storageClassName"] = json!(""),
-        ];
-        for change in changes {
-            assert_eq!(wants(change), Wanted::Nothing);
-        }
-        let older = wants(&|claim| {
-            claim["metadata"]["annotations"] =
-                json!({ PROVISIONER[1]: "alicloud/disk", CLASS: "old" });
-        });
-        assert_eq!(older, Wanted::VolumeOf("old".to_owned()));
-    }
-
-    #[test]
-    fn a_class_that_waits_for_a_pod_waits_for_its_node() {
-        let waits = class(&|class| class["volumeBindingMode"] = json!("WaitForFirstConsumer"));
-        let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
-        assert!(!is_due(&claim(&|_| {}), &waits, &provisioner()));
-        assert!(is_due(&chosen, &waits, &provisioner()));
-        assert!(is_due(&claim(&|_| {}), &class(&|_| {}), &provisioner()));
-        let anothers = class(&|class| class["provisioner"] = json!("another/disk"));
-        assert!(!is_due(&chosen, &anothers, &provisioner()));
-    }
-
-    #[test]
-    fn what_is_to_be_made_is_written_down_as_the_claim_and_its_class_say() {
-        let labels = [("topology.kubernetes.io/zone".to_owned(), "a".to_owned())].into();
-        let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
-        let made = intent(&chosen, &class(&|_| {}), Some(&labels), &holder()).expect("an intent");
-        assert_eq!(made.volume_name().0, "pvc-u-1");
-        assert_eq!((made.required_bytes, made.limit_bytes), (20 << 30, None));
-        assert_eq!(
-            (made.fs_type.as_str(), made.reclaim_policy.as_str()),
-            ("xfs", "Delete")
-        );
-        assert_eq!(made.node.as_deref(), Some("n"));
-        assert_eq!(
-            made.places,
-            [[("topology.kubernetes.io/zone".to_owned(), "a".to_owned())]]
-        );
-        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        assert_eq!(
-            made.parameters,
-            [
-                pair("type", "cloud_ssd"),
-                pair("csi.storage.k8s.io/pv/name", "pvc-u-1"),
-                pair("csi.storage.k8s.io/pvc/name", "data"),
-                pair("csi.storage.k8s.io/pvc/namespace", "shop"),
-            ]
-        );
-    }
-
-    #[test]
-    fn without_a_pod_the_class_says_where() {
-        let class = class(&|class| {
-            class["allowedTopologies"] = json!([{ "matchLabelExpressions":
-                [{ "key": "topology.kubernetes.io/zone", "values": ["a", "b"] }] }]);
-        });
-        let made = intent(&claim(&|_| {}), &class, None, &holder()).expect("an intent");
-        assert_eq!(made.places.len(), 2);
-    }
-
-    #[test]
-    fn what_flexvolume_cannot_do_is_refused_by_name() {
-        let refused = |change: &dyn Fn(&mut Value)| {
-            intent(&claim(change), &class(&|_| {}), None, &holder()).expect_err("refused")
-        };
-        let block = refused(&|claim| claim["spec"]["volumeMode"] = json!("Block"));
-        assert_eq!(block, ClaimError::Block);
-        let mode = refused(&|claim| claim["spec"]["accessModes"] = json!(["ReadWriteOncePod"]));
-        assert_eq!(mode, ClaimError::AccessMode("ReadWriteOncePod".to_owned()));
-        assert_eq!(
-            refused(&|claim| claim["spec"]["selector"] = json!({})),
-            ClaimError::Selector
-        );
-        let source = json!({ "kind": "VolumeSnapshot", "name": "s" });
-        let from = refused(&|claim| claim["spec"]["dataSource"] = source.clone());
-        assert_eq!(from, ClaimError::DataSource);
-        let none = refused(&|claim| claim["spec"]["resources"] = json!({}));
-        assert_eq!(none, ClaimError::NoSize);
-    }
-
-    #[test]
-    fn a_claim_of_the_same_name_is_not_the_same_claim() {
-        let intent = crate::intent::tests::intent("u-1");
-        let wants = |change: &dyn Fn(&mut Value)| still_wants(Some(&claim(change)), &intent);
-        assert_eq!(wants(&|_| {}), Claim::Waits);
-        assert_eq!(
-            wants(&|claim| claim["spec"]["volumeName"] = json!("pvc-u-1")),
-            Claim::Waits
-        );
-        assert_eq!(
-            wants(&|claim| claim["spec"]["volumeName"] = json!("pv")),
-            Claim::Gone
-        );
-        assert_eq!(
-            wants(&|claim| claim["metadata"]["uid"] = json!("u-2")),
-            Claim::Gone
-        );
-        let going = |claim: &mut Value| {
-            claim["metadata"]["deletionTimestamp"] = json!("2026-11-30T00:00:00Z");
-        };
-        assert_eq!(wants(&going), Claim::Gone);
-        assert_eq!(still_wants(None, &intent), Claim::Gone);
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::backend::Turn;
-use crate::claim;
+use crate::claim::{self, ClaimError};
 use crate::intent::Intent;
 use crate::names::INTENT_FINALIZER;
 use crate::next_step::{self, Claim, Found, NextStep, Others, Volume, Work};
@@ -49,7 +49,13 @@ pub(crate) async fn reconcile(
         uid,
         intent: &intent,
     };
-    match next_step::of_intent(&job.look().await?) {
+    let step = next_step::of_intent(&job.look().await?);
+    if matches!(step, NextStep::Make | NextStep::Undo)
+        && let Err(error) = claim::refuse_named(&intent.class, &intent.parameters)
+    {
+        return job.leave(&error).await;
+    }
+    match step {
         NextStep::Make => job.make().await,
         NextStep::Undo => job.undo().await,
         NextStep::Settle => job.settle().await,
@@ -204,6 +210,15 @@ impl Job<'_> {
                 Ok(settled)
             }
         }
+    }
+
+    /// An intent of a provisioner that took a volume which was there: it is neither taken nor deleted.
+    async fn leave(&self, error: &ClaimError) -> Result<Action, StepError> {
+        let note = format!("{error}; the volume is let alone");
+        tracing::warn!(volume.name = self.intent.volume_name().0, "{note}");
+        self.tell_claim(&Said::bad("ProvisioningFailed", note))
+            .await;
+        self.settle().await
     }
 
     /// Nobody wants it. What may be at the backend is found by its name as it is found by whoever goes on with it: by

@@ -1,0 +1,168 @@
+//! Claims as the API server has them, and what is written down of them.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::next_step::Claim;
+
+fn provisioner() -> Provisioner {
+    Provisioner("alicloud/disk".to_owned())
+}
+
+fn claim(change: &dyn Fn(&mut Value)) -> PersistentVolumeClaim {
+    let mut claim = json!({
+        "metadata": {
+            "namespace": "shop", "name": "data", "uid": "u-1",
+            "annotations": { "volume.kubernetes.io/storage-provisioner": "alicloud/disk" },
+        },
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "disks",
+            "resources": { "requests": { "storage": "20Gi" } },
+        },
+    });
+    change(&mut claim);
+    serde_json::from_value(claim).expect("a claim")
+}
+
+fn class(change: &dyn Fn(&mut Value)) -> StorageClass {
+    let mut class = json!({
+        "metadata": { "name": "disks" },
+        "provisioner": "alicloud/disk",
+        "parameters": { "type": "cloud_ssd", "csi.storage.k8s.io/fstype": "xfs" },
+    });
+    change(&mut class);
+    serde_json::from_value(class).expect("a class")
+}
+
+fn holder() -> Holder {
+    Holder("here".to_owned())
+}
+
+#[test]
+fn a_claim_wants_a_volume_if_it_is_ours_and_has_none() {
+    let wants = |change: &dyn Fn(&mut Value)| wanted(&claim(change), &provisioner());
+    assert_eq!(wants(&|_| {}), Wanted::VolumeOf("disks".to_owned()));
+    let changes: [&dyn Fn(&mut Value); 5] = [
+        &|claim| claim["spec"]["volumeName"] = json!("pv"),
+        &|claim| claim["metadata"]["deletionTimestamp"] = json!("2026-11-30T00:00:00Z"),
+        &|claim| claim["metadata"]["annotations"] = json!({}),
+        &|claim| claim["metadata"]["annotations"] = json!({ PROVISIONER[0]: "another/disk" }),
+        &|claim| claim["spec"]["storageClassName"] = json!(""),
+    ];
+    for change in changes {
+        assert_eq!(wants(change), Wanted::Nothing);
+    }
+    let older = wants(&|claim| {
+        claim["metadata"]["annotations"] = json!({ PROVISIONER[1]: "alicloud/disk", CLASS: "old" });
+    });
+    assert_eq!(older, Wanted::VolumeOf("old".to_owned()));
+}
+
+#[test]
+fn a_class_that_waits_for_a_pod_waits_for_its_node() {
+    let waits = class(&|class| class["volumeBindingMode"] = json!("WaitForFirstConsumer"));
+    let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
+    assert!(!is_due(&claim(&|_| {}), &waits, &provisioner()));
+    assert!(is_due(&chosen, &waits, &provisioner()));
+    assert!(is_due(&claim(&|_| {}), &class(&|_| {}), &provisioner()));
+    let anothers = class(&|class| class["provisioner"] = json!("another/disk"));
+    assert!(!is_due(&chosen, &anothers, &provisioner()));
+}
+
+#[test]
+fn what_is_to_be_made_is_written_down_as_the_claim_and_its_class_say() {
+    let labels = [("topology.kubernetes.io/zone".to_owned(), "a".to_owned())].into();
+    let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
+    let made = intent(&chosen, &class(&|_| {}), Some(&labels), &holder()).expect("an intent");
+    assert_eq!(made.volume_name().0, "pvc-u-1");
+    assert_eq!((made.required_bytes, made.limit_bytes), (20 << 30, None));
+    assert_eq!(
+        (made.fs_type.as_str(), made.reclaim_policy.as_str()),
+        ("xfs", "Delete")
+    );
+    assert_eq!(made.node.as_deref(), Some("n"));
+    assert_eq!(
+        made.places,
+        [[("topology.kubernetes.io/zone".to_owned(), "a".to_owned())]]
+    );
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(
+        made.parameters,
+        [
+            pair("type", "cloud_ssd"),
+            pair("csi.storage.k8s.io/pv/name", "pvc-u-1"),
+            pair("csi.storage.k8s.io/pvc/name", "data"),
+            pair("csi.storage.k8s.io/pvc/namespace", "shop"),
+        ]
+    );
+}
+
+#[test]
+fn without_a_pod_the_class_says_where() {
+    let class = class(&|class| {
+        class["allowedTopologies"] = json!([{ "matchLabelExpressions":
+            [{ "key": "topology.kubernetes.io/zone", "values": ["a", "b"] }] }]);
+    });
+    let made = intent(&claim(&|_| {}), &class, None, &holder()).expect("an intent");
+    assert_eq!(made.places.len(), 2);
+}
+
+#[test]
+fn what_flexvolume_cannot_do_is_refused_by_name() {
+    let refused = |change: &dyn Fn(&mut Value)| {
+        intent(&claim(change), &class(&|_| {}), None, &holder()).expect_err("refused")
+    };
+    let block = refused(&|claim| claim["spec"]["volumeMode"] = json!("Block"));
+    assert_eq!(block, ClaimError::Block);
+    let mode = refused(&|claim| claim["spec"]["accessModes"] = json!(["ReadWriteOncePod"]));
+    assert_eq!(mode, ClaimError::AccessMode("ReadWriteOncePod".to_owned()));
+    assert_eq!(
+        refused(&|claim| claim["spec"]["selector"] = json!({})),
+        ClaimError::Selector
+    );
+    let source = json!({ "kind": "VolumeSnapshot", "name": "s" });
+    let from = refused(&|claim| claim["spec"]["dataSource"] = source.clone());
+    assert_eq!(from, ClaimError::DataSource);
+    let with = refused(&|claim| claim["spec"]["volumeAttributesClassName"] = json!("gold"));
+    assert_eq!(with, ClaimError::VolumeAttributes);
+    let none = refused(&|claim| claim["spec"]["resources"] = json!({}));
+    assert_eq!(none, ClaimError::NoSize);
+}
+
+#[test]
+fn a_class_that_names_a_volume_makes_none_in_whatever_case() {
+    for key in [
+        "volume.alibabacloud.com/disk-id",
+        "Volume.AlibabaCloud.com/Disk-ID",
+    ] {
+        let class = class(&|class| class["parameters"][key] = json!("d-old"));
+        let refused = intent(&claim(&|_| {}), &class, None, &holder()).expect_err("refused");
+        let said = refused.to_string();
+        assert!(said.contains(key) && said.contains("\"disks\""), "{said}");
+    }
+}
+
+#[test]
+fn a_claim_of_the_same_name_is_not_the_same_claim() {
+    let intent = crate::intent::tests::intent("u-1");
+    let wants = |change: &dyn Fn(&mut Value)| still_wants(Some(&claim(change)), &intent);
+    assert_eq!(wants(&|_| {}), Claim::Waits);
+    assert_eq!(
+        wants(&|claim| claim["spec"]["volumeName"] = json!("pvc-u-1")),
+        Claim::Waits
+    );
+    assert_eq!(
+        wants(&|claim| claim["spec"]["volumeName"] = json!("pv")),
+        Claim::Gone
+    );
+    assert_eq!(
+        wants(&|claim| claim["metadata"]["uid"] = json!("u-2")),
+        Claim::Gone
+    );
+    let going = |claim: &mut Value| {
+        claim["metadata"]["deletionTimestamp"] = json!("2026-11-30T00:00:00Z");
+    };
+    assert_eq!(wants(&going), Claim::Gone);
+    assert_eq!(still_wants(None, &intent), Claim::Gone);
+}
