@@ -13,6 +13,7 @@ mod api;
 mod claims;
 mod control_plane;
 mod crashes;
+mod deletion;
 mod gate;
 mod leaders;
 mod manifests;

@@ -238,7 +238,7 @@ impl Job<'_> {
         let current = self.current_volume().await?;
         let cached = self.shared.stores.volumes.state();
         let mut known = cached.iter().map(|volume| &**volume).chain(&current);
-        if known.any(|volume| volume::id_of(volume).as_ref() == Some(id)) {
+        if known.any(|volume| volume::is_of(volume, id)) {
             return self.settle().await;
         }
         match self.shared.backend.delete(&self.turn, id.clone()).await {

@@ -18,6 +18,14 @@ use crate::topology;
 /// read it there; drivers take it in any case.
 const ID_OPTION: &str = "VolumeId";
 
+/// Why nothing is deleted for a volume.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it is not said which volume this is of ({}), so nothing is deleted: make annotation {VOLUME_ID} and option {ID_OPTION} \
+     the same, or delete the object with reclaim policy Retain", .0.join(" or ")
+)]
+pub(crate) struct Ambiguous(Vec<String>);
+
 /// What a backend made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Made {
@@ -110,19 +118,43 @@ fn source(intent: &Intent, provisioner: &Provisioner, made: &Made) -> FlexPersis
 /// The backend's name of a volume: as it was written down when it was made, or, of an old one, as its option or its own
 /// name says. Volumes of CSI have it where CSI says, also those that once were ours.
 pub(crate) fn id_of(volume: &PersistentVolume) -> Option<VolumeId> {
-    let spec = volume.spec.as_ref()?;
-    if let Some(csi) = &spec.csi {
-        return Some(VolumeId(csi.volume_handle.clone()));
+    ids_of(volume).into_iter().next()
+}
+
+/// By what a volume is deleted, if all that it says is one.
+pub(crate) fn id_to_delete(volume: &PersistentVolume) -> Result<VolumeId, Ambiguous> {
+    let ids = ids_of(volume);
+    match &ids[..] {
+        [id] => Ok(id.clone()),
+        _ => Err(Ambiguous(ids.into_iter().map(|id| id.0).collect())),
     }
-    let flexvolume = spec.flex_volume.as_ref()?;
+}
+
+/// Whether a volume is of that one, for all that it says.
+pub(crate) fn is_of(volume: &PersistentVolume, id: &VolumeId) -> bool {
+    ids_of(volume).contains(id)
+}
+
+/// All that a volume says of which it is, that which counts first.
+fn ids_of(volume: &PersistentVolume) -> Vec<VolumeId> {
+    let spec = volume.spec.as_ref();
+    if let Some(csi) = spec.and_then(|spec| spec.csi.as_ref()) {
+        return vec![VolumeId(csi.volume_handle.clone())];
+    }
+    let Some(flexvolume) = spec.and_then(|spec| spec.flex_volume.as_ref()) else {
+        return Vec::new();
+    };
     let annotations = volume.metadata.annotations.as_ref();
     let written = annotations.and_then(|annotations| annotations.get(VOLUME_ID));
-    let mut options = flexvolume.options.iter().flatten();
-    let option = options.find(|(key, _)| key.eq_ignore_ascii_case(ID_OPTION));
-    let id = written
-        .or(option.map(|(_, id)| id))
-        .or(volume.metadata.name.as_ref())?;
-    Some(VolumeId(id.clone()))
+    let options = flexvolume.options.iter().flatten();
+    let options = options.filter(|(key, _)| key.eq_ignore_ascii_case(ID_OPTION));
+    let mut ids: Vec<&String> = written.into_iter().collect();
+    ids.extend(options.map(|(_, id)| id));
+    if ids.is_empty() {
+        ids.extend(volume.metadata.name.as_ref());
+    }
+    ids.dedup();
+    ids.into_iter().cloned().map(VolumeId).collect()
 }
 
 /// Whose the object of an intent's name is; `found` is what has the name now.
@@ -236,6 +268,18 @@ mod tests {
             serde_json::json!({ "spec": { "csi": { "driver": "c", "volumeHandle": "d-3" } } });
         let csi: PersistentVolume = serde_json::from_value(csi).expect("a volume");
         assert_eq!(id(&csi).as_deref(), Some("d-3"));
+    }
+
+    #[test]
+    fn what_is_said_in_two_ways_is_not_deleted_and_is_of_both() {
+        let both = |option| id_to_delete(&object(&intent("u-1"), &made(&[("volumeId", option)])));
+        assert_eq!(both("d-1"), Ok(VolumeId("d-1".to_owned())));
+        let refused = both("d-2").expect_err("refused").to_string();
+        assert!(refused.contains("d-1 or d-2"), "{refused}");
+        let volume = object(&intent("u-1"), &made(&[("volumeId", "d-2")]));
+        for (id, expected) in [("d-1", true), ("d-2", true), ("pvc-u-1", false)] {
+            assert_eq!(is_of(&volume, &VolumeId(id.to_owned())), expected, "{id}");
+        }
     }
 
     #[test]

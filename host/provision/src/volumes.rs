@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use drivebay::error::DriverError;
+use drivebay::volume::VolumeId;
 use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
@@ -66,11 +67,21 @@ async fn delete(
     let Some(volume) = found.filter(is_same) else {
         return Ok(Action::await_change());
     };
-    let id = volume::id_of(&volume);
-    let (VolumeStep::Delete, Some(id)) = (next_step::of_volume(&volume, &shared.provisioner), id)
-    else {
+    if next_step::of_volume(&volume, &shared.provisioner) != VolumeStep::Delete {
         return Ok(Action::await_change());
+    }
+    let id = match volume::id_to_delete(&volume) {
+        Ok(id) => id,
+        Err(error) => return kept(shared, &volume, uid, error.to_string()).await,
     };
+    if let Some(other) = other_of(shared, uid, &id) {
+        let note = format!(
+            "volume {} is not deleted, because PersistentVolume {other} is of it too: delete the object that is wrong, \
+             after its reclaim policy was made Retain",
+            id.0
+        );
+        return kept(shared, &volume, uid, note).await;
+    }
     if let Err(error) = shared.backend.delete(&turn, id.clone()).await {
         return failed(shared, &volume, uid, &error).await;
     }
@@ -87,6 +98,28 @@ async fn delete(
     let finished = patch(shared, &volume, without_finalizer(uid, VOLUME_FINALIZER)).await?;
     shared.memory.settled(uid);
     Ok(finished)
+}
+
+/// Another object that is of the same volume of the backend.
+fn other_of(shared: &Provisioning, uid: &str, id: &VolumeId) -> Option<String> {
+    let known = shared.stores.volumes.state();
+    let mut others = known
+        .iter()
+        .filter(|volume| volume.metadata.uid.as_deref() != Some(uid) && volume::is_of(volume, id));
+    others.next().map(|volume| name_of(&**volume))
+}
+
+/// A person has to look at it first.
+async fn kept(
+    shared: &Provisioning,
+    volume: &PersistentVolume,
+    uid: &str,
+    note: String,
+) -> Result<Action, StepError> {
+    tracing::warn!(volume.name = name_of(volume), "{note}");
+    let said = Said::bad("VolumeFailedDelete", note);
+    shared.tell(&volume.object_ref(&()), &said).await;
+    Ok(Action::requeue(shared.memory.failed(uid, Retry::Slowly)))
 }
 
 async fn failed(
