@@ -86,6 +86,7 @@ impl Job<'_> {
             claim,
             volume,
             others: self.shared.others(self.intent),
+            asked: self.shared.asked(self.intent, self.uid),
         })
     }
 
@@ -123,10 +124,21 @@ impl Job<'_> {
         found.map_err(api("read the volume of a claim"))
     }
 
+    /// Asks the backend for the volume; where it refuses, with what that means.
+    async fn ask(&self) -> Result<Made, (DriverError, Verdict)> {
+        let asked = self.shared.asked(self.intent, self.uid);
+        self.shared.doubts.begin(self.uid);
+        let made = self.shared.backend.make(&self.turn, self.intent).await;
+        made.map_err(|error| {
+            let verdict = next_step::after_refusal(Verdict::of(&error), asked);
+            (error, verdict)
+        })
+    }
+
     async fn make(&self) -> Result<Action, StepError> {
-        match self.shared.backend.make(&self.turn, self.intent).await {
+        match self.ask().await {
             Ok(made) => self.write(&made).await,
-            Err(error) => self.refused(&error).await,
+            Err((error, verdict)) => self.refused(&error, verdict).await,
         }
     }
 
@@ -188,8 +200,11 @@ impl Job<'_> {
     }
 
     /// The backend did not make it.
-    async fn refused(&self, error: &DriverError) -> Result<Action, StepError> {
-        let note = verdict::in_words(error, &self.shared.file);
+    async fn refused(&self, error: &DriverError, verdict: Verdict) -> Result<Action, StepError> {
+        let mut note = verdict::in_words(error, &self.shared.file);
+        if verdict != Verdict::of(error) {
+            note += ". What an earlier try may have made is not known by that, so the same is asked again every 5 minutes";
+        }
         tracing::warn!(
             volume.name = self.intent.volume_name().0,
             error = note,
@@ -197,7 +212,7 @@ impl Job<'_> {
         );
         self.tell_claim(&Said::bad("ProvisioningFailed", note))
             .await;
-        match Verdict::of(error) {
+        match verdict {
             Verdict::PerhapsMade(retry) => {
                 Ok(Action::requeue(self.shared.memory.failed(self.uid, retry)))
             }
@@ -224,12 +239,10 @@ impl Job<'_> {
     /// Nobody wants it. What may be at the backend is found by its name as it is found by whoever goes on with it: by
     /// asking for it. What is made just for that goes again.
     async fn undo(&self) -> Result<Action, StepError> {
-        match self.shared.backend.make(&self.turn, self.intent).await {
+        match self.ask().await {
             Ok(made) => self.delete(&made.id).await,
-            Err(error) => match Verdict::of(&error) {
-                Verdict::NothingMade(_) => self.settle().await,
-                Verdict::PerhapsMade(retry) => self.still_there(&error, retry).await,
-            },
+            Err((_, Verdict::NothingMade(_))) => self.settle().await,
+            Err((error, Verdict::PerhapsMade(retry))) => self.still_there(&error, retry).await,
         }
     }
 
@@ -290,6 +303,7 @@ impl Job<'_> {
             Err(error) => return Err(api("delete what was to be made")(error)),
         }
         self.shared.memory.settled(self.uid);
+        self.shared.doubts.end(self.uid);
         Ok(Action::await_change())
     }
 

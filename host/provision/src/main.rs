@@ -16,6 +16,7 @@ mod backend;
 mod claim;
 mod claims;
 mod components;
+mod doubts;
 mod intent;
 mod intents;
 mod lease;

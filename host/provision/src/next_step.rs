@@ -16,6 +16,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use crate::names::{PROVISIONED_BY, Provisioner, VOLUME_FINALIZER};
+use crate::verdict::{Retry, Verdict};
 
 /// Whether the claim of an intent still wants its volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,15 @@ pub(crate) enum Others {
     For(Duration),
 }
 
+/// Whether the backend was asked for this volume, by whomever, without an answer that tells all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// This process wrote the intent, and has not called yet.
+    Never,
+    /// A process that led before wrote it, or a call of this one did not tell what it made.
+    Perhaps,
+}
+
 /// What is found of an intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -60,6 +70,7 @@ pub(crate) struct Found {
     pub(crate) claim: Claim,
     pub(crate) volume: Volume,
     pub(crate) others: Others,
+    pub(crate) asked: Asked,
 }
 
 /// What is to be done about an intent.
@@ -80,6 +91,10 @@ pub(crate) enum NextStep {
 /// The next step of an intent.
 pub(crate) fn of_intent(found: &Found) -> NextStep {
     match (found.work, found.volume, found.claim, found.others) {
+        // Nothing was made, and nothing has to be.
+        (Work::Open, Volume::Missing, Claim::Gone, _) if found.asked == Asked::Never => {
+            NextStep::Settle
+        }
         (Work::Done, ..) => NextStep::Remove,
         (Work::Open, Volume::OfThisIntent, ..) => NextStep::Settle,
         (Work::Open, _, Claim::Waits, _) => NextStep::Make,
@@ -87,6 +102,19 @@ pub(crate) fn of_intent(found: &Found) -> NextStep {
             NextStep::WaitFor(left)
         }
         (Work::Open, _, Claim::Gone, _) => NextStep::Undo,
+    }
+}
+
+/// What a refusal means for an intent, for which was asked before it or not.
+///
+/// Parameters, grants and places are refused before the backend is looked at, and what was granted yesterday may be refused
+/// today: so such an answer tells only of the call that it ends. That there is no room is the backend's own answer to a
+/// creation, before which a driver has looked for what it made.
+pub(crate) fn after_refusal(verdict: Verdict, asked: Asked) -> Verdict {
+    match (verdict, asked) {
+        (Verdict::NothingMade(Retry::Elsewhere), _) | (_, Asked::Never) => verdict,
+        (Verdict::NothingMade(_), Asked::Perhaps) => Verdict::PerhapsMade(Retry::Slowly),
+        (Verdict::PerhapsMade(_), Asked::Perhaps) => verdict,
     }
 }
 

@@ -14,10 +14,11 @@ use kube::runtime::reflector::store::WriterDropped;
 use serde_json::json;
 
 use crate::backend::Backend;
+use crate::doubts::Doubts;
 use crate::intent::{Holder, Intent, IntentError};
 use crate::memory::Memory;
 use crate::names::{Provisioner, SELECTED_NODE};
-use crate::next_step::Others;
+use crate::next_step::{Asked, Others};
 
 /// Who speaks in events.
 const REPORTER: &str = "drivebay.dev/provision";
@@ -47,6 +48,7 @@ pub(crate) struct Provisioning {
     pub(crate) led_since: Instant,
     pub(crate) stores: Stores,
     pub(crate) memory: Memory,
+    pub(crate) doubts: Doubts,
     pub(crate) recorder: Recorder,
 }
 
@@ -115,6 +117,14 @@ impl Provisioning {
         }
         let longest = self.backend.driver().config().limits.deadline;
         Others::For(longest.saturating_sub(self.led_since.elapsed()))
+    }
+
+    /// Whether the backend was asked before for what an intent says.
+    pub(crate) fn asked(&self, intent: &Intent, uid: &str) -> Asked {
+        match intent.holder == self.holder {
+            true => self.doubts.asked(uid),
+            false => Asked::Perhaps,
+        }
     }
 
     /// Tells people of an object what happened to it. Whoever reads that can do without.

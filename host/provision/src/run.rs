@@ -26,6 +26,7 @@ use tokio::time::sleep;
 
 use crate::arguments::Arguments;
 use crate::backend::Backend;
+use crate::doubts::Doubts;
 use crate::intent::Holder;
 use crate::lease::Leadership;
 use crate::memory::Memory;
@@ -216,6 +217,7 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
             classes,
         },
         memory: Memory::default(),
+        doubts: Doubts::default(),
     });
     let config = controller::Config::default().concurrency(parts.at_once);
     let worked = async {

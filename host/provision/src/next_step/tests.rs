@@ -19,6 +19,10 @@ struct World {
     /// How many there ever were at once.
     most: u32,
     policy_deletes: bool,
+    /// Whether this process has called, and its reply was lost.
+    called: bool,
+    /// Whether the backend is refused before it is looked at.
+    refuses: bool,
 }
 
 /// After how many writes, to whatever it is, a process is gone.
@@ -50,7 +54,22 @@ impl World {
             disks: 0,
             most: 0,
             policy_deletes,
+            called: false,
+            refuses: false,
         }
+    }
+
+    fn asked(&self, others: Others) -> Asked {
+        match (others, self.called) {
+            (Others::None, false) => Asked::Never,
+            _ => Asked::Perhaps,
+        }
+    }
+
+    /// A call whose words are refused: whether the intent is settled by that.
+    fn is_refused(&self, others: Others) -> bool {
+        let refused = Verdict::NothingMade(Retry::Slowly);
+        after_refusal(refused, self.asked(others)) == refused
     }
 
     /// The backend makes one, or finds the one that it has.
@@ -75,9 +94,18 @@ impl World {
                 claim: self.claim,
                 volume: self.volume,
                 others,
+                asked: self.asked(others),
             };
             match of_intent(&found) {
+                NextStep::Make | NextStep::Undo if self.refuses => {
+                    if !self.is_refused(others) {
+                        return Ok(());
+                    }
+                    self.intent = None;
+                    life.wrote()?;
+                }
                 NextStep::Make => {
+                    self.called = true;
                     self.make();
                     life.wrote()?;
                     self.volume = Volume::OfThisIntent;
@@ -172,12 +200,58 @@ fn a_volume_that_is_to_be_kept_is_kept_once_its_object_is_written() {
 }
 
 #[test]
+fn what_may_have_been_made_is_not_forgotten_because_its_words_are_refused_later() {
+    for kill in 0..12 {
+        for others in [Others::None, Others::For(Duration::ZERO)] {
+            let mut world = World::new(true);
+            // Killed, or without a reply.
+            let _ = world.lead(&mut Life(kill), Others::None);
+            (world.claim, world.refuses) = (Claim::Gone, true);
+            world.lead(&mut Life(u32::MAX), others).expect("it lives");
+            let is_known = world.intent.is_some() || world.disks == 0;
+            assert!(is_known, "killed after {kill}: {world:?}");
+            world.refuses = false;
+            world
+                .lead(&mut Life(u32::MAX), Others::For(Duration::ZERO))
+                .expect("it lives");
+            assert_eq!((world.disks, world.intent), (0, None), "after {kill}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_is_believed_where_nobody_asked_before_and_where_there_is_no_room() {
+    let of = |retry, asked| after_refusal(Verdict::NothingMade(retry), asked);
+    for retry in [Retry::Soon, Retry::Slowly, Retry::Elsewhere] {
+        assert_eq!(of(retry, Asked::Never), Verdict::NothingMade(retry));
+    }
+    let doubted = Verdict::PerhapsMade(Retry::Slowly);
+    assert_eq!(of(Retry::Slowly, Asked::Perhaps), doubted);
+    assert_eq!(of(Retry::Soon, Asked::Perhaps), doubted);
+    let no_room = Verdict::NothingMade(Retry::Elsewhere);
+    assert_eq!(after_refusal(no_room, Asked::Perhaps), no_room);
+}
+
+#[test]
+fn what_nobody_asked_for_is_not_made_to_be_deleted() {
+    let found = Found {
+        work: Work::Open,
+        claim: Claim::Gone,
+        volume: Volume::Missing,
+        others: Others::None,
+        asked: Asked::Never,
+    };
+    assert_eq!(of_intent(&found), NextStep::Settle);
+}
+
+#[test]
 fn nothing_is_undone_while_an_earlier_process_may_still_be_making_it() {
     let found = Found {
         work: Work::Open,
         claim: Claim::Gone,
         volume: Volume::Missing,
         others: Others::For(Duration::from_secs(3)),
+        asked: Asked::Perhaps,
     };
     assert_eq!(of_intent(&found), NextStep::WaitFor(Duration::from_secs(3)));
     let with = |others| of_intent(&Found { others, ..found });
