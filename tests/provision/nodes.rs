@@ -19,6 +19,11 @@ impl<'a> Node<'a> {
             "topology.kubernetes.io/zone": zone,
             "topology.kubernetes.io/region": "cn-hangzhou",
         });
+        Self::labelled(site, name, &labels)
+    }
+
+    #[track_caller]
+    fn labelled(site: &'a Site, name: &'static str, labels: &serde_json::Value) -> Self {
         let node = json!({ "metadata": { "name": name, "labels": labels } });
         site.api().create("/api/v1/nodes", &node);
         Self { site, name }
@@ -108,6 +113,36 @@ fn a_node_where_no_disk_can_be_made_is_given_back() {
             .contains("cn-hangzhou-g")
     );
     assert_eq!(site.disks().len(), 1);
+}
+
+#[test]
+fn a_node_of_old_labels_reaches_its_disk_by_them() {
+    let site = waiting("old-labels");
+    let label = "failure-domain.beta.kubernetes.io/zone";
+    let _old = Node::labelled(&site, "old-labels-node", &json!({ label: "cn-hangzhou-h" }));
+    let _provisioner = site.provisioner();
+    choose(&site, "old-labels-node");
+    let volume = site.is_bound("data");
+    let term = &volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"][0];
+    let expected = json!([{ "key": label, "operator": "In", "values": ["cn-hangzhou-h"] }]);
+    assert_eq!(term["matchExpressions"], expected);
+}
+
+#[test]
+fn a_node_without_a_zone_is_told_and_no_disk_is_made() {
+    let site = waiting("no-zone");
+    let _node = Node::labelled(&site, "no-zone-node", &json!({}));
+    let _provisioner = site.provisioner();
+    choose(&site, "no-zone-node");
+    site.is_told(
+        "data",
+        &[
+            "ProvisioningFailed",
+            "no-zone-node",
+            "topology.kubernetes.io/zone",
+        ],
+    );
+    assert_eq!(site.cloud.requests("CreateDisk"), 0);
 }
 
 #[test]

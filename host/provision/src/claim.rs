@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use drivebay::volume::Topology;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
 
@@ -20,6 +21,9 @@ const FS_TYPE: &str = "csi.storage.k8s.io/fstype";
 /// By what drivers take a volume that is there and make none. It would be deleted where nobody wants it any more, as if it
 /// had been made for its claim. Drivers take their words in any case.
 const NAMES_A_VOLUME: [&str; 1] = ["volume.alibabacloud.com/disk-id"];
+
+/// By what classes name a zone, in any case.
+const ZONE_PARAMETER: &str = "zoneId";
 
 /// What a claim wants of this provisioner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +63,11 @@ pub(crate) enum ClaimError {
          volume that is there already in as a PersistentVolume"
     )]
     NamesVolume { class: String, parameter: String },
+    #[error(
+        "node {node:?}, which was chosen for this claim, has no label {label}, so nobody knows in which zone to make the \
+         volume: label it, or name the zone by {ZONE_PARAMETER} in the StorageClass", label = topology::ZONE
+    )]
+    NoZone { node: String },
     #[error("{field} {text:?} is no size")]
     Size { field: &'static str, text: String },
     #[error("the claim says no spec.resources.requests.storage")]
@@ -161,10 +170,7 @@ pub(crate) fn intent(
         return Err(ClaimError::AccessMode(mode.clone()));
     }
     let (required_bytes, limit_bytes) = sizes(&spec)?;
-    let places = match node_labels {
-        Some(labels) => topology::place_of_node(labels).into_iter().collect(),
-        None => topology::places_of_class(class.allowed_topologies.as_deref().unwrap_or_default()),
-    };
+    let places = places(claim, class, node_labels)?;
     let (parameters, fs_type) = parameters(class, &key);
     refuse_named(
         &class.metadata.name.clone().unwrap_or_default(),
@@ -187,6 +193,28 @@ pub(crate) fn intent(
         places: places.into_iter().map(|place| place.0).collect(),
         claim: key,
     })
+}
+
+/// Where the volume is to be. Without the zone of the chosen node a backend would choose one of its own, where the pod may
+/// never come.
+fn places(
+    claim: &PersistentVolumeClaim,
+    class: &StorageClass,
+    node_labels: Option<&BTreeMap<String, String>>,
+) -> Result<Vec<Topology>, ClaimError> {
+    let Some(labels) = node_labels else {
+        let allowed = class.allowed_topologies.as_deref().unwrap_or_default();
+        return Ok(topology::places_of_class(allowed));
+    };
+    let parameters = class.parameters.iter().flatten();
+    let names_zone = { parameters }.any(|(key, _)| key.eq_ignore_ascii_case(ZONE_PARAMETER));
+    match topology::place_of_node(labels) {
+        Some(place) => Ok(vec![place]),
+        None if names_zone => Ok(Vec::new()),
+        None => Err(ClaimError::NoZone {
+            node: selected_node(claim).unwrap_or_default().to_owned(),
+        }),
+    }
 }
 
 /// Refuses parameters by which a driver takes a volume that is there, of a class of that name.

@@ -1,8 +1,8 @@
 //! Places: nodes' labels and classes' topologies as a backend's, and a backend's as the affinity of a volume. Pure.
 //!
 //! Labels of CSI drivers (`topology.diskplugin.csi.alibabacloud.com/zone`) come with kubelet's registration of such a
-//! driver; nodes that know FlexVolume alone have Kubernetes' own, which the cloud's controller writes. So these are what a
-//! backend is told, and what its zones and regions become.
+//! driver; nodes that know FlexVolume alone have Kubernetes' own, which the cloud's controller writes, today's or those of old.
+//! So these are what a backend is told, and what its zones and regions become: a pod comes to no node by a label that it has not.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{
     VolumeNodeAffinity,
 };
 
-const ZONE: &str = "topology.kubernetes.io/zone";
+pub(crate) const ZONE: &str = "topology.kubernetes.io/zone";
 const REGION: &str = "topology.kubernetes.io/region";
 
 /// What nodes of old have instead.
@@ -21,14 +21,19 @@ const BEFORE: [(&str, &str); 2] = [
     (REGION, "failure-domain.beta.kubernetes.io/region"),
 ];
 
-/// Where a node is; nothing where its labels do not say.
+/// Where a node is, by the labels that it has; nothing where they do not say its zone.
 pub(crate) fn place_of_node(labels: &BTreeMap<String, String>) -> Option<Topology> {
     let found = BEFORE.iter().filter_map(|(key, before)| {
-        let value = labels.get(*key).or_else(|| labels.get(*before))?;
-        Some(((*key).to_owned(), value.clone()))
+        let (key, value) = labels
+            .get_key_value(*key)
+            .or_else(|| labels.get_key_value(*before))?;
+        Some((key.clone(), value.clone()))
     });
     let place: Vec<(String, String)> = found.collect();
-    (!place.is_empty()).then_some(Topology(place))
+    place
+        .iter()
+        .any(|(key, _)| label(key) == ZONE)
+        .then_some(Topology(place))
 }
 
 /// The places that a class allows: of each term every combination of its values.
@@ -53,9 +58,11 @@ fn places_of_term(term: &TopologySelectorTerm) -> Vec<Topology> {
     said.map(Topology).collect()
 }
 
-/// Which nodes reach a volume that is in any of those places; nothing where all do.
-pub(crate) fn affinity(places: &[Topology]) -> Option<VolumeNodeAffinity> {
-    let terms: Vec<NodeSelectorTerm> = places.iter().filter_map(term).collect();
+/// Which nodes reach a volume that is in any of those places; nothing where all do. `asked` are the places that it was asked
+/// for, by labels that nodes have.
+pub(crate) fn affinity(places: &[Topology], asked: &[Topology]) -> Option<VolumeNodeAffinity> {
+    let terms = places.iter().filter_map(|place| term(place, asked));
+    let terms: Vec<NodeSelectorTerm> = terms.collect();
     (!terms.is_empty()).then_some(VolumeNodeAffinity {
         required: Some(NodeSelector {
             node_selector_terms: terms,
@@ -63,9 +70,9 @@ pub(crate) fn affinity(places: &[Topology]) -> Option<VolumeNodeAffinity> {
     })
 }
 
-fn term(place: &Topology) -> Option<NodeSelectorTerm> {
+fn term(place: &Topology, asked: &[Topology]) -> Option<NodeSelectorTerm> {
     let requirement = |(key, value): &(String, String)| NodeSelectorRequirement {
-        key: label(key).to_owned(),
+        key: as_asked(label(key), asked).to_owned(),
         operator: "In".to_owned(),
         values: Some(vec![value.clone()]),
     };
@@ -76,7 +83,20 @@ fn term(place: &Topology) -> Option<NodeSelectorTerm> {
     })
 }
 
-/// A backend's word for a zone or a region as the label that every node has.
+/// Kubernetes' label, or that of old where the volume was asked for by it: the node that it was asked for has no other.
+fn as_asked<'a>(label: &'a str, asked: &[Topology]) -> &'a str {
+    let before = BEFORE.iter().find(|(key, _)| *key == label);
+    let said = |wanted: &str| {
+        let mut pairs = asked.iter().flat_map(|place| &place.0);
+        pairs.any(|(key, _)| key == wanted)
+    };
+    match before {
+        Some((_, before)) if said(before) && !said(label) => before,
+        _ => label,
+    }
+}
+
+/// A backend's word for a zone or a region as the label that nodes have.
 fn label(key: &str) -> &str {
     match key.rsplit_once('/') {
         Some((_, "zone")) => ZONE,
@@ -107,10 +127,12 @@ mod tests {
         let place = place_of_node(&node).expect("a place");
         let expected = [
             (ZONE.to_owned(), "a".to_owned()),
-            (REGION.to_owned(), "r".to_owned()),
+            (BEFORE[1].1.to_owned(), "r".to_owned()),
         ];
         assert_eq!(place.0, expected);
-        assert_eq!(place_of_node(&labels(&[("x", "y")])), None);
+        for nowhere in [("x", "y"), (REGION, "r")] {
+            assert_eq!(place_of_node(&labels(&[nowhere])), None, "{nowhere:?}");
+        }
     }
 
     #[test]
@@ -133,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backends_zone_becomes_the_label_that_every_node_has() {
+    fn a_backends_zone_becomes_the_label_that_the_node_has() {
         let place = Topology(vec![
             (
                 "topology.diskplugin.csi.alibabacloud.com/zone".to_owned(),
@@ -144,16 +166,21 @@ mod tests {
                 "i".to_owned(),
             ),
         ]);
-        let affinity = affinity(&[place]).and_then(|affinity| affinity.required);
-        let terms = affinity.expect("terms").node_selector_terms;
-        let keys: Vec<&str> = terms[0]
-            .match_expressions
-            .iter()
-            .flatten()
-            .map(|requirement| requirement.key.as_str())
-            .collect();
-        assert_eq!(keys, [ZONE, "alibabacloud.com/ecs-instance-id"]);
-        assert!(super::affinity(&[]).is_none());
-        assert!(super::affinity(&[Topology::default()]).is_none());
+        let keys = |asked: &[Topology]| {
+            let affinity = affinity(std::slice::from_ref(&place), asked);
+            let required = affinity.and_then(|affinity| affinity.required);
+            let term = required.expect("terms").node_selector_terms.remove(0);
+            let requirements = term.match_expressions.into_iter().flatten();
+            let keys: Vec<String> = requirements.map(|requirement| requirement.key).collect();
+            keys
+        };
+        let at = |key: &str| Topology(vec![(key.to_owned(), "a".to_owned())]);
+        let instance = "alibabacloud.com/ecs-instance-id";
+        assert_eq!(keys(&[]), [ZONE, instance]);
+        assert_eq!(keys(&[at(ZONE)]), [ZONE, instance]);
+        let old = BEFORE[0].1;
+        assert_eq!(keys(&[at(old)]), [old, instance]);
+        assert!(affinity(&[], &[]).is_none());
+        assert!(affinity(&[Topology::default()], &[]).is_none());
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn persistent_volume(
         bytes => bytes,
     };
     let capacity = ("storage".to_owned(), quantity::quantity(bytes));
+    let asked: Vec<Topology> = intent.places.iter().cloned().map(Topology).collect();
     PersistentVolume {
         metadata: ObjectMeta {
             name: Some(intent.volume_name().0),
@@ -69,7 +70,7 @@ pub(crate) fn persistent_volume(
             persistent_volume_reclaim_policy: Some(intent.reclaim_policy.clone()),
             storage_class_name: Some(intent.class.clone()),
             claim_ref: Some(claim_ref(intent)),
-            node_affinity: topology::affinity(&made.places),
+            node_affinity: topology::affinity(&made.places, &asked),
             flex_volume: Some(source(intent, provisioner, made)),
             ..PersistentVolumeSpec::default()
         }),

@@ -99,6 +99,21 @@ fn what_is_to_be_made_is_written_down_as_the_claim_and_its_class_say() {
 }
 
 #[test]
+fn a_node_without_a_zone_is_told_unless_the_class_names_one() {
+    let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
+    let labels = [("kubernetes.io/hostname".to_owned(), "n".to_owned())].into();
+    let refused = intent(&chosen, &class(&|_| {}), Some(&labels), &holder());
+    let said = refused.expect_err("refused").to_string();
+    assert!(
+        said.contains("\"n\"") && said.contains("topology.kubernetes.io/zone"),
+        "{said}"
+    );
+    let names = class(&|class| class["parameters"]["zoneid"] = json!("a"));
+    let made = intent(&chosen, &names, Some(&labels), &holder()).expect("an intent");
+    assert!(made.places.is_empty());
+}
+
+#[test]
 fn without_a_pod_the_class_says_where() {
     let class = class(&|class| {
         class["allowedTopologies"] = json!([{ "matchLabelExpressions":
