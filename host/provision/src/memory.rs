@@ -27,8 +27,7 @@ impl Memory {
     /// One more failure; how long to wait now.
     pub(crate) fn failed(&self, uid: &str, retry: Retry) -> Duration {
         let now = Instant::now();
-        let mut entries = self.entries();
-        entries.retain(|_, entry| now < entry.until + REMEMBERED);
+        let mut entries = self.entries_at(now);
         let failures = entries.get(uid).map_or(0, |entry| entry.failures) + 1;
         let wait = retry.after(failures);
         let until = now + wait;
@@ -38,11 +37,15 @@ impl Memory {
 
     /// All went well; the object is let alone until caches show it.
     pub(crate) fn settled(&self, uid: &str) {
+        self.settled_at(uid, Instant::now());
+    }
+
+    fn settled_at(&self, uid: &str, now: Instant) {
         let entry = Entry {
             failures: 0,
-            until: Instant::now() + SETTLING,
+            until: now + SETTLING,
         };
-        self.entries().insert(uid.to_owned(), entry);
+        self.entries_at(now).insert(uid.to_owned(), entry);
     }
 
     /// How long an object is still let alone.
@@ -50,6 +53,13 @@ impl Memory {
         let until = self.entries().get(uid)?.until;
         let left = until.checked_duration_since(Instant::now())?;
         (!left.is_zero()).then_some(left.min(LONGEST))
+    }
+
+    /// Those that still count. Whatever adds one forgets others.
+    fn entries_at(&self, now: Instant) -> MutexGuard<'_, HashMap<String, Entry>> {
+        let mut entries = self.entries();
+        entries.retain(|_, entry| now < entry.until + REMEMBERED);
+        entries
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
@@ -60,6 +70,17 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_went_well_long_ago_is_forgotten_also_where_nothing_ever_fails() {
+        let (memory, now) = (Memory::default(), Instant::now());
+        for day in 0..3 {
+            let later = now + Duration::from_secs(86_400 * day);
+            memory.settled_at(&format!("claim-{day}"), later);
+        }
+        let known: Vec<String> = memory.entries().keys().cloned().collect();
+        assert_eq!(known, ["claim-2"]);
+    }
 
     #[test]
     fn failures_add_up_until_all_went_well() {
