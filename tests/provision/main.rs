@@ -10,6 +10,7 @@
 )]
 
 mod api;
+mod api_refusals;
 mod claims;
 mod control_plane;
 mod crashes;

@@ -95,6 +95,11 @@ impl Site {
         ControlPlane::get().api()
     }
 
+    /// The name of its account, and of its roles.
+    pub(crate) fn account(&self) -> String {
+        account(self.name)
+    }
+
     /// Starts one more process, as a container that was started anew in its pod.
     #[track_caller]
     pub(crate) fn provisioner(&self) -> Provisioner {

@@ -13,15 +13,14 @@ use kube::runtime::reflector::ObjectRef;
 use crate::claim::{self, ClaimError, Wanted};
 use crate::intent::Intent;
 use crate::names::VolumeName;
-use crate::provisioning::{Provisioning, Said, StepError, api, claim_reference, code};
+use crate::provisioning::{
+    About, Provisioning, Said, StepError, api, claim_reference, is_there_already,
+};
 use crate::verdict::Retry;
 
 /// How soon a claim is looked at again whose volume is being made: what is seen of others may be older than what has called
 /// this loop.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
-
-/// How soon a class that is missing is looked for again.
-const CLASS_WAIT: Duration = Duration::from_secs(10);
 
 /// The claim that is looked at again when an intent changes.
 pub(crate) fn of_intent(object: ConfigMap) -> Option<ObjectRef<PersistentVolumeClaim>> {
@@ -33,37 +32,49 @@ pub(crate) async fn reconcile(
     claim: Arc<PersistentVolumeClaim>,
     shared: Arc<Provisioning>,
 ) -> Result<Action, StepError> {
-    let Wanted::VolumeOf(class) = claim::wanted(&claim, &shared.provisioner) else {
+    let about = About {
+        object: claim.object_ref(&()),
+        uid: claim.metadata.uid.as_deref().unwrap_or_default(),
+        reason: "ProvisioningFailed",
+    };
+    shared.told(look_after(&claim, &shared).await, &about).await
+}
+
+async fn look_after(
+    claim: &PersistentVolumeClaim,
+    shared: &Provisioning,
+) -> Result<Action, StepError> {
+    let Wanted::VolumeOf(class) = claim::wanted(claim, &shared.provisioner) else {
         return Ok(Action::await_change());
     };
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-    if is_under_way(&shared, uid) {
+    if is_under_way(shared, uid) {
         return Ok(Action::requeue(LOOK_AGAIN));
     }
     if let Some(wait) = shared.memory.wait(uid) {
         return Ok(Action::requeue(wait));
     }
     let Some(class) = shared.stores.classes.get(&ObjectRef::new(&class)) else {
-        tell_refused(&shared, &claim, &ClaimError::NoClass(class)).await;
-        return Ok(Action::requeue(CLASS_WAIT));
+        tell_refused(shared, claim, &ClaimError::NoClass(class)).await;
+        return Ok(Action::requeue(shared.memory.failed(uid, Retry::Soon)));
     };
-    if !claim::is_due(&claim, &class, &shared.provisioner) {
+    if !claim::is_due(claim, &class, &shared.provisioner) {
         return Ok(Action::await_change());
     }
-    let labels = match claim::selected_node(&claim) {
+    let labels = match claim::selected_node(claim) {
         None => None,
-        Some(node) => Some(labels_of(&shared, node).await?),
+        Some(node) => Some(labels_of(shared, node).await?),
     };
     let is_node_gone = labels == Some(None);
-    match claim::intent(&claim, &class, labels.flatten().as_ref(), &shared.holder) {
+    match claim::intent(claim, &class, labels.flatten().as_ref(), &shared.holder) {
         // No place that it could be made in: the scheduler has to choose first.
         Ok(intent) if is_node_gone => {
             shared.choose_another_node(&intent).await?;
             Ok(Action::await_change())
         }
-        Ok(intent) => write_down(&shared, &intent).await,
+        Ok(intent) => write_down(shared, &intent).await,
         Err(error) => {
-            tell_refused(&shared, &claim, &error).await;
+            tell_refused(shared, claim, &error).await;
             Ok(Action::requeue(shared.memory.failed(uid, Retry::Slowly)))
         }
     }
@@ -98,7 +109,7 @@ async fn write_down(shared: &Provisioning, intent: &Intent) -> Result<Action, St
     {
         Ok(_) => {}
         // The cache did not show it yet.
-        Err(error) if code(&error) == Some(409) => return Ok(Action::requeue(LOOK_AGAIN)),
+        Err(error) if is_there_already(&error) => return Ok(Action::requeue(LOOK_AGAIN)),
         Err(error) => return Err(api("write down what is to be made for a claim")(error)),
     }
     let note = format!(

@@ -16,7 +16,8 @@ use crate::intent::Intent;
 use crate::names::INTENT_FINALIZER;
 use crate::next_step::{self, Claim, Found, NextStep, Others, Volume, Work};
 use crate::provisioning::{
-    Provisioning, Said, StepError, api, claim_reference, code, exactly, without_finalizer,
+    About, Provisioning, Said, StepError, api, claim_reference, code, exactly, is_there_already,
+    without_finalizer,
 };
 use crate::verdict::{self, LONGEST, Retry, Verdict};
 use crate::volume::{self, Made};
@@ -49,7 +50,17 @@ pub(crate) async fn reconcile(
         uid,
         intent: &intent,
     };
+    let about = About {
+        object: claim_reference(&intent),
+        uid,
+        reason: "ProvisioningFailed",
+    };
+    shared.told(work_off(&job).await, &about).await
+}
+
+async fn work_off(job: &Job<'_>) -> Result<Action, StepError> {
     let step = next_step::of_intent(&job.look().await?);
+    let intent = job.intent;
     if matches!(step, NextStep::Make | NextStep::Undo)
         && let Err(error) = claim::refuse_named(&intent.class, &intent.parameters)
     {
@@ -150,7 +161,7 @@ impl Job<'_> {
         let (volumes, params) = (self.shared.volumes(), PostParams::default());
         match volumes.create(&params, &volume).await {
             Ok(_) => {}
-            Err(error) if code(&error) == Some(409) => {
+            Err(error) if is_there_already(&error) => {
                 let found = self.current_volume().await?;
                 let id = found.as_ref().and_then(volume::id_of);
                 if id.as_ref() != Some(&made.id) {
@@ -158,15 +169,8 @@ impl Job<'_> {
                 }
             }
             Err(error) => {
-                if code(&error) == Some(422) {
-                    let note = format!(
-                        "volume {} was made and is kept, but its object is refused: {error}",
-                        made.id.0
-                    );
-                    self.tell_claim(&Said::bad("ProvisioningFailed", note))
-                        .await;
-                }
-                return Err(api("write the volume of a claim")(error));
+                let doing = "write the PersistentVolume of a volume that was made, and is kept";
+                return Err(api(doing)(error));
             }
         }
         let note = format!(

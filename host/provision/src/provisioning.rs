@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::WriterDropped;
@@ -19,6 +20,7 @@ use crate::intent::{Holder, Intent, IntentError};
 use crate::memory::Memory;
 use crate::names::{Provisioner, SELECTED_NODE};
 use crate::next_step::{Asked, Others};
+use crate::verdict::Retry;
 
 /// Who speaks in events.
 const REPORTER: &str = "drivebay.dev/provision";
@@ -75,6 +77,33 @@ pub(crate) fn code(error: &kube::Error) -> Option<u16> {
         return None;
     };
     Some(status.code)
+}
+
+/// Whether there is an object of that name already. Quotas that were written to meanwhile have the same status.
+pub(crate) fn is_there_already(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
+}
+
+impl StepError {
+    /// Whether the API server took the request and refuses it as it is: it would refuse the same at once again.
+    fn is_refusal(&self) -> bool {
+        let Self::Api { source, .. } = self else {
+            return false;
+        };
+        code(source).is_some_and(|code| (400..500).contains(&code) && code != 429)
+    }
+
+    fn in_words(&self) -> String {
+        let source = std::error::Error::source(self);
+        source.map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+    }
+}
+
+/// What a step is about: whom to tell, and as what it is remembered.
+pub(crate) struct About<'a> {
+    pub(crate) object: ObjectReference,
+    pub(crate) uid: &'a str,
+    pub(crate) reason: &'static str,
 }
 
 /// Who writes events.
@@ -138,6 +167,25 @@ impl Provisioning {
         };
         if let Err(error) = self.recorder.publish(&event, about).await {
             tracing::warn!(error = %error, reason = said.reason, "cannot write an event");
+        }
+    }
+
+    /// What the API server refuses is told, and tried less and less soon: each try may ask the cloud as well.
+    pub(crate) async fn told(
+        &self,
+        step: Result<Action, StepError>,
+        about: &About<'_>,
+    ) -> Result<Action, StepError> {
+        match step {
+            Err(error) if error.is_refusal() => {
+                let note = error.in_words();
+                tracing::warn!(uid = about.uid, "{note}");
+                let said = Said::bad(about.reason, note);
+                self.tell(&about.object, &said).await;
+                let wait = self.memory.failed(about.uid, Retry::Soon);
+                Ok(Action::requeue(wait))
+            }
+            step => step,
         }
     }
 
@@ -245,6 +293,30 @@ fn shortened(note: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn answered(code: u16, reason: &str) -> kube::Error {
+        let status =
+            json!({ "code": code, "reason": reason, "message": "no", "status": "Failure" });
+        let status: kube::core::Status = serde_json::from_value(status).expect("a status");
+        kube::Error::Api(Box::new(status))
+    }
+
+    #[test]
+    fn only_what_would_be_refused_again_is_a_refusal() {
+        for (code, expected) in [
+            (400, true),
+            (403, true),
+            (422, true),
+            (429, false),
+            (500, false),
+        ] {
+            let error = api("do it")(answered(code, "no"));
+            assert_eq!(error.is_refusal(), expected, "{code}");
+        }
+        let quota = answered(409, "Conflict");
+        assert!(!is_there_already(&quota) && api("do it")(quota).is_refusal());
+        assert!(is_there_already(&answered(409, "AlreadyExists")));
+    }
 
     #[test]
     fn a_note_is_no_longer_than_the_api_server_takes() {

@@ -12,7 +12,7 @@ use kube::runtime::controller::Action;
 use crate::names::{VOLUME_FINALIZER, name_of};
 use crate::next_step::{self, VolumeStep};
 use crate::provisioning::{
-    Provisioning, Said, StepError, api, code, exactly, with_finalizer, without_finalizer,
+    About, Provisioning, Said, StepError, api, code, exactly, with_finalizer, without_finalizer,
 };
 use crate::verdict::{self, Retry};
 use crate::volume;
@@ -21,18 +21,29 @@ pub(crate) async fn reconcile(
     volume: Arc<PersistentVolume>,
     shared: Arc<Provisioning>,
 ) -> Result<Action, StepError> {
+    let about = About {
+        object: volume.object_ref(&()),
+        uid: volume.metadata.uid.as_deref().unwrap_or_default(),
+        reason: "VolumeFailedDelete",
+    };
+    shared
+        .told(look_after(&volume, &shared).await, &about)
+        .await
+}
+
+async fn look_after(volume: &PersistentVolume, shared: &Provisioning) -> Result<Action, StepError> {
     let uid = volume.metadata.uid.as_deref().unwrap_or_default();
-    match next_step::of_volume(&volume, &shared.provisioner) {
+    match next_step::of_volume(volume, &shared.provisioner) {
         VolumeStep::Nothing => Ok(Action::await_change()),
         VolumeStep::KeepFinalizer => {
-            patch(&shared, &volume, with_finalizer(uid, VOLUME_FINALIZER)).await
+            patch(shared, volume, with_finalizer(uid, VOLUME_FINALIZER)).await
         }
         VolumeStep::DropFinalizer => {
-            patch(&shared, &volume, without_finalizer(uid, VOLUME_FINALIZER)).await
+            patch(shared, volume, without_finalizer(uid, VOLUME_FINALIZER)).await
         }
         VolumeStep::Delete => match shared.memory.wait(uid) {
             Some(wait) => Ok(Action::requeue(wait)),
-            None => delete(&shared, &volume, uid).await,
+            None => delete(shared, volume, uid).await,
         },
     }
 }
