@@ -104,6 +104,21 @@ fn a_key_that_may_not_is_told_with_where_it_is_granted_and_goes_on_once_it_may()
 }
 
 #[test]
+fn what_is_said_of_a_claim_later_is_said_in_its_own_words() {
+    let site = Site::with_class("two-reasons");
+    for code in ["Forbidden.RAM", "Forbidden.SubUser"] {
+        site.cloud.fault(&json!({
+            "action": "CreateDisk", "kind": "error-before", "times": 1, "status": 403, "code": code,
+        }));
+    }
+    let _provisioner = site.provisioner();
+    site.claim("data", &json!({}));
+    site.is_told("data", &["ProvisioningFailed", "Forbidden.RAM"]);
+    site.is_told("data", &["ProvisioningFailed", "Forbidden.SubUser"]);
+    site.is_bound("data");
+}
+
+#[test]
 fn a_disk_that_cannot_be_deleted_is_told_at_its_volume_and_goes_once_it_can() {
     let site = Site::with_class("held");
     let _provisioner = site.provisioner();

@@ -11,11 +11,10 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::claim::{self, ClaimError, Wanted};
+use crate::events::Said;
 use crate::intent::Intent;
 use crate::names::VolumeName;
-use crate::provisioning::{
-    About, Provisioning, Said, StepError, api, claim_reference, is_there_already,
-};
+use crate::provisioning::{About, Provisioning, StepError, api, claim_reference, is_there_already};
 use crate::verdict::Retry;
 
 /// How soon a claim is looked at again whose volume is being made: what is seen of others may be older than what has called

@@ -12,11 +12,12 @@ use kube::runtime::reflector::ObjectRef;
 
 use crate::backend::Turn;
 use crate::claim::{self, ClaimError};
+use crate::events::Said;
 use crate::intent::Intent;
 use crate::names::INTENT_FINALIZER;
 use crate::next_step::{self, Claim, Found, NextStep, Others, Volume, Work};
 use crate::provisioning::{
-    About, Provisioning, Said, StepError, api, claim_reference, code, exactly, is_there_already,
+    About, Provisioning, StepError, api, claim_reference, code, exactly, is_there_already,
     without_finalizer,
 };
 use crate::verdict::{self, LONGEST, Retry, Verdict};

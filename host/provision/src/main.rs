@@ -17,6 +17,7 @@ mod claim;
 mod claims;
 mod components;
 mod doubts;
+mod events;
 mod intent;
 mod intents;
 mod lease;

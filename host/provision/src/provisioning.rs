@@ -9,24 +9,18 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::runtime::controller::Action;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::WriterDropped;
 use serde_json::json;
 
 use crate::backend::Backend;
 use crate::doubts::Doubts;
+use crate::events::{Events, Said};
 use crate::intent::{Holder, Intent, IntentError};
 use crate::memory::Memory;
 use crate::names::{Provisioner, SELECTED_NODE};
 use crate::next_step::{Asked, Others};
 use crate::verdict::Retry;
-
-/// Who speaks in events.
-const REPORTER: &str = "drivebay.dev/provision";
-
-/// Kubernetes' bound on an event's text, in bytes.
-const LONGEST_NOTE: usize = 1024;
 
 /// What the loops see of the cluster, as it was a moment ago.
 pub(crate) struct Stores {
@@ -51,7 +45,7 @@ pub(crate) struct Provisioning {
     pub(crate) stores: Stores,
     pub(crate) memory: Memory,
     pub(crate) doubts: Doubts,
-    pub(crate) recorder: Recorder,
+    pub(crate) events: Events,
 }
 
 /// Why a step was not carried out, so that it is tried again.
@@ -106,15 +100,6 @@ pub(crate) struct About<'a> {
     pub(crate) reason: &'static str,
 }
 
-/// Who writes events.
-pub(crate) fn recorder(client: Client, holder: &Holder) -> Recorder {
-    let reporter = Reporter {
-        controller: REPORTER.to_owned(),
-        instance: Some(holder.0.clone()),
-    };
-    Recorder::new(client, reporter)
-}
-
 impl Stores {
     /// Waits until each has been filled once: what is missing from then on was not there. Who waits has to be the only one:
     /// a store wakes whoever came last.
@@ -158,14 +143,7 @@ impl Provisioning {
 
     /// Tells people of an object what happened to it. Whoever reads that can do without.
     pub(crate) async fn tell(&self, about: &ObjectReference, said: &Said<'_>) {
-        let event = Event {
-            type_: said.kind,
-            reason: said.reason.to_owned(),
-            note: Some(shortened(&said.note)),
-            action: "Provision".to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = self.recorder.publish(&event, about).await {
+        if let Err(error) = self.events.publish(about, said).await {
             tracing::warn!(error = %error, reason = said.reason, "cannot write an event");
         }
     }
@@ -221,25 +199,6 @@ impl Provisioning {
     }
 }
 
-/// What an event says.
-pub(crate) struct Said<'a> {
-    pub(crate) kind: EventType,
-    pub(crate) reason: &'a str,
-    pub(crate) note: String,
-}
-
-impl<'a> Said<'a> {
-    pub(crate) fn good(reason: &'a str, note: String) -> Self {
-        let kind = EventType::Normal;
-        Self { kind, reason, note }
-    }
-
-    pub(crate) fn bad(reason: &'a str, note: String) -> Self {
-        let kind = EventType::Warning;
-        Self { kind, reason, note }
-    }
-}
-
 /// The claim of an intent, as events name it.
 pub(crate) fn claim_reference(intent: &Intent) -> ObjectReference {
     ObjectReference {
@@ -278,18 +237,6 @@ pub(crate) fn with_finalizer(uid: &str, name: &str) -> Patch<serde_json::Value> 
 /// How long to wait after an error of the API server.
 pub(crate) const AFTER_ERROR: Duration = Duration::from_secs(2);
 
-fn shortened(note: &str) -> String {
-    if note.len() <= LONGEST_NOTE {
-        return note.to_owned();
-    }
-    let cut = " … (cut)";
-    let mut end = LONGEST_NOTE - cut.len();
-    while !note.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{cut}", &note[..end])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,15 +263,5 @@ mod tests {
         let quota = answered(409, "Conflict");
         assert!(!is_there_already(&quota) && api("do it")(quota).is_refusal());
         assert!(is_there_already(&answered(409, "AlreadyExists")));
-    }
-
-    #[test]
-    fn a_note_is_no_longer_than_the_api_server_takes() {
-        assert_eq!(shortened("short"), "short");
-        let long = shortened(&"é".repeat(2000));
-        assert!(
-            long.len() <= LONGEST_NOTE && long.ends_with("(cut)"),
-            "{long}"
-        );
     }
 }

@@ -27,11 +27,12 @@ use tokio::time::sleep;
 use crate::arguments::Arguments;
 use crate::backend::Backend;
 use crate::doubts::Doubts;
+use crate::events::Events;
 use crate::intent::Holder;
 use crate::lease::Leadership;
 use crate::memory::Memory;
 use crate::names::{INTENT_LABEL, Provisioner};
-use crate::provisioning::{AFTER_ERROR, Provisioning, StepError, Stores, recorder};
+use crate::provisioning::{AFTER_ERROR, Provisioning, StepError, Stores};
 use crate::{claims, components, intents, volumes};
 
 /// How often a component is looked for that is not there yet.
@@ -202,7 +203,7 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
     let (volumes, follow_volumes) = reflected(Api::all(client.clone()), every.clone());
     let (classes, follow_classes) = reflected(Api::all(client.clone()), every.clone());
     let shared = Arc::new(Provisioning {
-        recorder: recorder(client.clone(), &parts.holder),
+        events: Events::new(client.clone(), &parts.holder),
         client: client.clone(),
         namespace: parts.namespace,
         provisioner: parts.provisioner,

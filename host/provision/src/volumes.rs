@@ -9,10 +9,11 @@ use kube::Resource;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 
+use crate::events::Said;
 use crate::names::{VOLUME_FINALIZER, name_of};
 use crate::next_step::{self, VolumeStep};
 use crate::provisioning::{
-    About, Provisioning, Said, StepError, api, code, exactly, with_finalizer, without_finalizer,
+    About, Provisioning, StepError, api, code, exactly, with_finalizer, without_finalizer,
 };
 use crate::verdict::{self, Retry};
 use crate::volume;
