@@ -41,6 +41,16 @@ fn another_process_takes_over_from_one_that_was_killed() {
 }
 
 #[test]
+fn a_process_that_is_not_answered_when_it_asks_who_leads_asks_again() {
+    let site = Site::with_class("silent");
+    let asked = site.gate.trap(Moment::Before, LEASE);
+    let _provisioner = site.provisioner();
+    asked.recv().expect("the request comes");
+    site.claim("data", &json!({}));
+    site.is_bound("data");
+}
+
+#[test]
 fn a_process_that_stood_still_while_another_took_over_makes_nothing_more_and_ends() {
     let site = Site::with_class("stood-still");
     let mut first = site.provisioner_of_one_at_once_for("6s");

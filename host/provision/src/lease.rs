@@ -94,14 +94,16 @@ impl Leadership {
         self.tenure.clone()
     }
 
-    /// Waits until the lease is this process's.
+    /// Waits until the lease is this process's. Whether a try succeeded that nobody answered shows at the next one, which
+    /// looks anew.
     pub(crate) async fn win(&self) {
         let mut seen = None;
         loop {
-            match self.try_to_win(&mut seen).await {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => {
+            match timeout(self.lasts / RENEWALS, self.try_to_win(&mut seen)).await {
+                Ok(Ok(true)) => return,
+                Ok(Ok(false)) => {}
+                Err(_) => tracing::warn!(lease = self.name, "the API server does not answer"),
+                Ok(Err(error)) => {
                     tracing::warn!(
                         error = format!("{error:#}"),
                         lease = self.name,
@@ -170,6 +172,11 @@ impl Leadership {
 
     /// Gives it up, so that the next one need not wait. Nothing may be under way any more.
     pub(crate) async fn give_up(&self) -> anyhow::Result<()> {
+        let given = timeout(self.lasts, self.try_to_give_up()).await;
+        given.context("the API server does not answer")?
+    }
+
+    async fn try_to_give_up(&self) -> anyhow::Result<()> {
         let mut found = self.api.get(&self.name).await?;
         if let Some(spec) = found.spec.as_mut()
             && spec.holder_identity.as_ref() == Some(&self.holder.0)

@@ -38,6 +38,10 @@ use crate::{claims, components, intents, volumes};
 /// How often a component is looked for that is not there yet.
 const COMPONENT_WAIT: Duration = Duration::from_secs(1);
 
+/// For how long the API server may say nothing on a connection. Watches are renewed every 290 s, and silent until then where
+/// nothing happens.
+const SILENCE: Duration = Duration::from_secs(295);
+
 /// Until it is told to end, or cannot go on.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     log_stream::log_to_stderr(LogLevel::Info);
@@ -98,8 +102,9 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
     let paths = arguments.paths();
     let provisioner = provisioner(&driver, &paths)?;
     let name = driver.config().name.clone();
-    let client = Client::try_default().await;
-    let client = client.context("cannot find out how to call the API server")?;
+    let client = client()
+        .await
+        .context("cannot find out how to call the API server")?;
     let holder = holder(host)?;
     let leadership = Leadership::new(
         Api::namespaced(client.clone(), &arguments.namespace),
@@ -151,6 +156,16 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         .give_up()
         .await
         .context("cannot give up the lease, which will run out")
+}
+
+/// Whose requests end also where nobody answers: without a bound a step would wait for ever.
+async fn client() -> anyhow::Result<Client> {
+    let mut config = kube::Config::infer().await?;
+    config.read_timeout = Some(SILENCE);
+    config.write_timeout = Some(SILENCE);
+    // What counts is since when this request waits, and not for how long its connection was idle before.
+    config.reset_reader_on_write = true;
+    Ok(Client::try_from(config)?)
 }
 
 /// Waits for a component that can be called.
