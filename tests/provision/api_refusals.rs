@@ -37,3 +37,24 @@ fn a_volume_whose_object_is_refused_is_told_and_bound_once_it_is_not() {
     assert_eq!(site.disks().len(), 2);
     assert_eq!(site.cloud.requests("CreateDisk"), 2);
 }
+
+#[test]
+fn an_intent_that_is_refused_is_told_and_no_cloud_is_asked() {
+    let site = Site::with_class("refused-intent");
+    let _provisioner = site.provisioner();
+    site.claim("first", &json!({}));
+    site.is_bound("first");
+    site.eventually("what was written down to go", || site.intents().is_empty());
+    let quota =
+        json!({ "metadata": { "name": "none" }, "spec": { "hard": { "count/configmaps": "0" } } });
+    let quotas = "/api/v1/namespaces/refused-intent/resourcequotas";
+    let made = site.api().create(quotas, &quota);
+    let status =
+        json!({ "status": { "hard": made["spec"]["hard"], "used": { "count/configmaps": "0" } } });
+    site.api().patch(&format!("{quotas}/none/status"), &status);
+    site.claim("data", &json!({}));
+    site.is_told("data", &["ProvisioningFailed", "exceeded quota"]);
+    assert_eq!(site.cloud.requests("CreateDisk"), 1);
+    site.api().delete(&format!("{quotas}/none"));
+    site.is_bound("data");
+}

@@ -1,7 +1,7 @@
 //! For which intents the backend may have made something that nobody knows of, for all that this process did.
 //!
-//! Unlike [`crate::memory`] none of it may be lost while the process lives. What an earlier process did is not in it: its
-//! intents name their writer.
+//! Unlike [`crate::memory`] none of it may be lost while the process lives. What an earlier process did is not in it:
+//! its intents name their writer.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

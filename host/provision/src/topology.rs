@@ -1,8 +1,9 @@
 //! Places: nodes' labels and classes' topologies as a backend's, and a backend's as the affinity of a volume. Pure.
 //!
 //! Labels of CSI drivers (`topology.diskplugin.csi.alibabacloud.com/zone`) come with kubelet's registration of such a
-//! driver; nodes that know FlexVolume alone have Kubernetes' own, which the cloud's controller writes, today's or those of old.
-//! So these are what a backend is told, and what its zones and regions become: a pod comes to no node by a label that it has not.
+//! driver; nodes that know FlexVolume alone have Kubernetes' own, which the cloud's controller writes, today's or
+//! those of old. So these are what a backend is told, and what its zones and regions become: by a label that a node has
+//! not, no pod comes to it.
 
 use std::collections::BTreeMap;
 
@@ -58,8 +59,8 @@ fn places_of_term(term: &TopologySelectorTerm) -> Vec<Topology> {
     said.map(Topology).collect()
 }
 
-/// Which nodes reach a volume that is in any of those places; nothing where all do. `asked` are the places that it was asked
-/// for, by labels that nodes have.
+/// Which nodes reach a volume that is in any of those places; nothing where all do. `asked` are the places that it was
+/// asked for, by labels that nodes have.
 pub(crate) fn affinity(places: &[Topology], asked: &[Topology]) -> Option<VolumeNodeAffinity> {
     let terms = places.iter().filter_map(|place| term(place, asked));
     let terms: Vec<NodeSelectorTerm> = terms.collect();
