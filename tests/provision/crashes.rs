@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::gate::{Moment, Request};
-use crate::site::Site;
+use crate::site::{REGION, Site};
 
 /// What becomes of the claim while nobody works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,32 @@ fn a_disk_whose_reply_was_lost_with_its_maker_is_found_again() {
             "it was looked for first"
         );
     }
+}
+
+#[test]
+fn a_disk_whose_reply_was_lost_is_not_forgotten_because_its_class_is_refused_since() {
+    let site = Site::new("refused-since");
+    site.class(&json!({ "parameters": {
+        "type": "cloud_essd", "performanceLevel": "PL0", "zoneid": "cn-hangzhou-g", "regionId": REGION,
+    } }));
+    let provisioner = site.provisioner();
+    site.cloud
+        .fault(&json!({ "action": "CreateDisk", "kind": "slow-reply" }));
+    site.claim("data", &json!({}));
+    site.eventually("the disk to be made", || site.disks().len() == 1);
+    provisioner.kill();
+    site.cloud.clear_faults();
+    let intents = site.intents();
+    let intent = intents[0]["metadata"]["name"].as_str().expect("a name");
+    site.delete_claim("data");
+    site.grant_region("cn-beijing");
+    let provisioner = site.provisioner();
+    site.is_told(intent, &["VolumeFailedDelete", "regionId"]);
+    assert_eq!((site.disks().len(), site.intents().len()), (1, 1));
+    provisioner.kill();
+    site.grant_region(REGION);
+    let _provisioner = site.provisioner();
+    site.nothing_is_left();
 }
 
 #[test]

@@ -25,6 +25,9 @@ const LEASE: &str = "2s";
 
 const ONE_AT_ONCE: &[&str] = &["--at-once", "1"];
 
+/// The cloud's.
+pub(crate) const REGION: &str = "cn-hangzhou";
+
 pub(crate) struct Site {
     name: &'static str,
     pub(crate) cloud: Cloud,
@@ -43,9 +46,7 @@ impl Site {
         let plane = ControlPlane::get();
         let cloud = Cloud::start_with(&[]);
         let node = Node::empty();
-        let grants = cloud.grants(&cloud.key_in_files());
-        let grants = grants.replace("alicloud/disk", &format!("{name}/disk"));
-        node.add_driver("alicloud-disk", &format!("{grants}{DEADLINE}"));
+        node.add_driver("alicloud-disk", &driver_file(name, &cloud, REGION));
         node.install(&[&guest("alicloud-disk")]);
         let namespace = json!({ "metadata": { "name": name } });
         plane.api().create("/api/v1/namespaces", &namespace);
@@ -93,6 +94,13 @@ impl Site {
 
     pub(crate) fn api(&self) -> &'static Api {
         ControlPlane::get().api()
+    }
+
+    /// Grants another region to whoever is started from now on.
+    #[track_caller]
+    pub(crate) fn grant_region(&self, region: &str) {
+        let file = driver_file(self.name, &self.cloud, region);
+        self.node.add_driver("alicloud-disk", &file);
     }
 
     /// The name of its account, and of its roles.
@@ -315,6 +323,17 @@ impl Drop for Provisioner {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+fn driver_file(name: &str, cloud: &Cloud, region: &str) -> String {
+    let grants = cloud.grants(&cloud.key_in_files());
+    let grants = grants
+        .replace("alicloud/disk", &format!("{name}/disk"))
+        .replace(
+            &format!("region = {REGION:?}"),
+            &format!("region = {region:?}"),
+        );
+    format!("{grants}{DEADLINE}")
 }
 
 /// Brings the shipped rights in, with names and namespaces of the site's own.
