@@ -14,7 +14,7 @@ use crate::claim::{self, ClaimError, Wanted};
 use crate::events::Said;
 use crate::intent::Intent;
 use crate::names::VolumeName;
-use crate::provisioning::{About, Provisioning, StepError, api, claim_reference, is_there_already};
+use crate::provisioning::{About, Provisioning, StepError, api, is_there_already};
 use crate::verdict::Retry;
 
 /// How soon a claim is looked at again whose volume is being made: what is seen of others may be older than what has called
@@ -119,7 +119,7 @@ async fn write_down(shared: &Provisioning, intent: &Intent) -> Result<Action, St
     );
     tracing::info!(volume.name = intent.volume_name().0, "{note}");
     let said = Said::good("Provisioning", note);
-    shared.tell(&claim_reference(intent), &said).await;
+    shared.tell(&intent.claim_reference(), &said).await;
     Ok(Action::requeue(LOOK_AGAIN))
 }
 

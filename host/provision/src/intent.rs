@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::api::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,18 @@ impl Intent {
     /// By which name everybody knows what is made.
     pub(crate) fn volume_name(&self) -> VolumeName {
         VolumeName::of_claim(&self.claim.uid)
+    }
+
+    /// Its claim, as volumes and events name it.
+    pub(crate) fn claim_reference(&self) -> ObjectReference {
+        ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("PersistentVolumeClaim".to_owned()),
+            namespace: Some(self.claim.namespace.clone()),
+            name: Some(self.claim.name.clone()),
+            uid: Some(self.claim.uid.clone()),
+            ..ObjectReference::default()
+        }
     }
 
     /// The object that holds it.

@@ -17,8 +17,7 @@ use crate::intent::Intent;
 use crate::names::INTENT_FINALIZER;
 use crate::next_step::{self, Claim, Found, NextStep, Others, Volume, Work};
 use crate::provisioning::{
-    About, Provisioning, StepError, api, claim_reference, code, exactly, is_there_already,
-    without_finalizer,
+    About, Provisioning, StepError, api, code, exactly, is_there_already, without_finalizer,
 };
 use crate::verdict::{self, LONGEST, Retry, Verdict};
 use crate::volume::{self, Made};
@@ -52,7 +51,7 @@ pub(crate) async fn reconcile(
         intent: &intent,
     };
     let about = About {
-        object: claim_reference(&intent),
+        object: intent.claim_reference(),
         uid,
         reason: "ProvisioningFailed",
     };
@@ -313,6 +312,6 @@ impl Job<'_> {
     }
 
     async fn tell_claim(&self, said: &Said<'_>) {
-        self.shared.tell(&claim_reference(self.intent), said).await;
+        self.shared.tell(&self.intent.claim_reference(), said).await;
     }
 }

@@ -199,18 +199,6 @@ impl Provisioning {
     }
 }
 
-/// The claim of an intent, as events name it.
-pub(crate) fn claim_reference(intent: &Intent) -> ObjectReference {
-    ObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some("PersistentVolumeClaim".to_owned()),
-        namespace: Some(intent.claim.namespace.clone()),
-        name: Some(intent.claim.name.clone()),
-        uid: Some(intent.claim.uid.clone()),
-        ..ObjectReference::default()
-    }
-}
-
 /// That object, and none that gets its name later.
 pub(crate) fn exactly(uid: &str) -> DeleteParams {
     DeleteParams {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use drivebay::volume::{Topology, VolumeId};
 use k8s_openapi::api::core::v1::{
-    FlexPersistentVolumeSource, ObjectReference, PersistentVolume, PersistentVolumeSpec,
+    FlexPersistentVolumeSource, PersistentVolume, PersistentVolumeSpec,
 };
 use kube::api::ObjectMeta;
 
@@ -69,23 +69,12 @@ pub(crate) fn persistent_volume(
             access_modes: Some(intent.access_modes.clone()),
             persistent_volume_reclaim_policy: Some(intent.reclaim_policy.clone()),
             storage_class_name: Some(intent.class.clone()),
-            claim_ref: Some(claim_ref(intent)),
+            claim_ref: Some(intent.claim_reference()),
             node_affinity: topology::affinity(&made.places, &asked),
             flex_volume: Some(source(intent, provisioner, made)),
             ..PersistentVolumeSpec::default()
         }),
         status: None,
-    }
-}
-
-fn claim_ref(intent: &Intent) -> ObjectReference {
-    ObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some("PersistentVolumeClaim".to_owned()),
-        namespace: Some(intent.claim.namespace.clone()),
-        name: Some(intent.claim.name.clone()),
-        uid: Some(intent.claim.uid.clone()),
-        ..ObjectReference::default()
     }
 }
 
