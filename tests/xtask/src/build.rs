@@ -32,16 +32,14 @@ pub(crate) fn everything(workspace: &Workspace, steps: &mut Steps) -> Result<()>
     let begun = steps.begin("build drivebay and drivebay-provision");
     thread::scope(|scope| {
         let drivebay = scope.spawn(|| {
-            speak_for(Some(DRIVEBAY.name));
-            // One after the other: cargo lets one build at a time into the directory that they have in common.
-            let mut binaries = [DRIVEBAY, PROVISION].into_iter();
-            let result = binaries.try_for_each(|it| it.build(workspace, &Platform::here()));
+            speak_for(Some("drivebay"));
+            let result = HOST.ship(workspace, &Platform::here());
             begun.end(if result.is_ok() { "done" } else { "failed" });
             result
         });
         let guests = steps.run("build the guests", || guests::build(workspace));
         let shim = steps.run("build drivebay-shim", || {
-            SHIM.build(workspace, &Platform::here())
+            SHIM.ship(workspace, &Platform::here())
         });
         let drivebay = drivebay.join();
         let drivebay = drivebay.unwrap_or_else(|_| Err(anyhow!("building it panicked")));
@@ -63,23 +61,33 @@ pub(crate) fn for_another(
     cross::ensure(architecture, steps)?;
     steps.run("build the guests", || guests::build(workspace))?;
     let platform = Platform::of(architecture);
-    for binaries in [&[DRIVEBAY, PROVISION][..], &[SHIM]] {
-        let names: Vec<&str> = binaries.iter().map(|binary| binary.name).collect();
-        let about = format!("build {} for {}", names.join(" and "), architecture.name());
-        steps.run(about, || {
-            let mut binaries = binaries.iter();
-            binaries.try_for_each(|binary| binary.build(workspace, &platform))
-        })?;
+    for binaries in [HOST, SHIM] {
+        let names = binaries.names.join(" and ");
+        let about = format!("build {names} for {}", architecture.name());
+        steps.run(about, || binaries.ship(workspace, &platform))?;
     }
     Ok(())
 }
 
-/// The shipped binaries, each with the words by which cargo chooses what is linked into it.
-pub(crate) fn linked_with() -> [(&'static str, Vec<&'static str>); 3] {
-    [DRIVEBAY, SHIM, PROVISION].map(|binary| {
-        let package = ["--package", binary.package];
-        (binary.name, [&package, binary.features].concat())
-    })
+/// A shipped binary, and the words by which cargo chooses what is linked into it.
+pub(crate) struct Shipped {
+    /// Its package has the same name, but for the shim's.
+    pub(crate) name: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) chosen: Vec<&'static str>,
+}
+
+pub(crate) fn shipped() -> Vec<Shipped> {
+    let all = [HOST, SHIM].map(|binaries| {
+        let each = binaries.names.iter().zip(binaries.packages);
+        let each = each.map(move |(name, package)| Shipped {
+            name,
+            package,
+            chosen: binaries.chosen(),
+        });
+        each.collect::<Vec<_>>()
+    });
+    all.into_iter().flatten().collect()
 }
 
 /// For what is built.
@@ -120,82 +128,85 @@ impl Platform {
     }
 }
 
-/// What is built as it is shipped.
-struct Binary {
-    package: &'static str,
+/// What cargo builds at once, as it is shipped. Packages that are chosen together have the same features of all that they
+/// share; each by itself, they would have an engine of their own compiled for a feature of libc's.
+struct Binaries {
+    packages: &'static [&'static str],
     /// `--bin` or `--example`.
     kind: &'static str,
-    name: &'static str,
+    names: &'static [&'static str],
     profile: &'static str,
     features: &'static [&'static str],
 }
 
-const DRIVEBAY: Binary = Binary {
-    package: "drivebay",
+const HOST: Binaries = Binaries {
+    packages: &["drivebay", "drivebay-provision"],
     kind: "--bin",
-    name: "drivebay",
-    profile: "dist",
-    features: &["--features", "compiler"],
-};
-const SHIM: Binary = Binary {
-    package: "drivebay",
-    kind: "--bin",
-    name: "drivebay-shim",
-    profile: "dist-shim",
-    features: &["--no-default-features"],
-};
-
-const PROVISION: Binary = Binary {
-    package: "drivebay-provision",
-    kind: "--bin",
-    name: "drivebay-provision",
+    names: &["drivebay", "drivebay-provision"],
     profile: "dist",
     features: &[],
 };
 
-const WARM_CALL: Binary = Binary {
+const SHIM: Binaries = Binaries {
+    packages: &["drivebay"],
+    kind: "--bin",
+    names: &["drivebay-shim"],
+    profile: "dist-shim",
+    features: &["--no-default-features"],
+};
+
+const WARM_CALL: Binaries = Binaries {
     kind: "--example",
-    name: "warm_call",
-    ..DRIVEBAY
+    names: &["warm_call"],
+    ..HOST
 };
 
 /// Builds what measures a guest's call, as `drivebay` is built, and tells where it is.
 pub(crate) fn warm_call(workspace: &Workspace) -> Result<PathBuf> {
-    WARM_CALL.compile(workspace, &Platform::here())
+    only(WARM_CALL.compile(workspace, &Platform::here())?)
 }
 
-const EMULATOR: Binary = Binary {
-    package: "drivebay-ecs-emulator",
+const EMULATOR: Binaries = Binaries {
+    packages: &["drivebay-ecs-emulator"],
     kind: "--bin",
-    name: "ecs-emulator",
+    names: &["ecs-emulator"],
     profile: "dist",
     features: &[],
 };
 
 /// Builds the cloud's emulator with what `drivebay` has built already, and tells where it is.
 pub(crate) fn emulator(workspace: &Workspace) -> Result<PathBuf> {
-    EMULATOR.compile(workspace, &Platform::here())
+    only(EMULATOR.compile(workspace, &Platform::here())?)
 }
 
-impl Binary {
-    fn build(&self, workspace: &Workspace, platform: &Platform) -> Result<()> {
-        let built = self.compile(workspace, platform)?;
-        ensure_static(&built)?;
-        let shipped = platform.binaries(workspace).join(self.name);
-        put(&built, &shipped)?;
-        say_size(&shipped)
+fn only(built: Vec<PathBuf>) -> Result<PathBuf> {
+    built.into_iter().next().context("nothing was built")
+}
+
+impl Binaries {
+    fn ship(&self, workspace: &Workspace, platform: &Platform) -> Result<()> {
+        for built in self.compile(workspace, platform)? {
+            ensure_static(&built)?;
+            let name = built.file_name().context("a program has a name")?;
+            let shipped = platform.binaries(workspace).join(name);
+            put(&built, &shipped)?;
+            say_size(&shipped)?;
+        }
+        Ok(())
     }
 
-    fn compile(&self, workspace: &Workspace, platform: &Platform) -> Result<PathBuf> {
+    /// The words by which cargo chooses packages and features.
+    fn chosen(&self) -> Vec<&'static str> {
+        let packages = self.packages.iter();
+        let packages = packages.flat_map(|package| ["--package", package]);
+        packages.chain(self.features.iter().copied()).collect()
+    }
+
+    fn compile(&self, workspace: &Workspace, platform: &Platform) -> Result<Vec<PathBuf>> {
         let mut cargo = command("cargo");
-        cargo.current_dir(workspace.root()).args([
-            "build",
-            "--package",
-            self.package,
-            self.kind,
-            self.name,
-        ]);
-        cargo.args(["--profile", self.profile]).args(self.features);
+        cargo.current_dir(workspace.root()).arg("build");
+        cargo.args(self.chosen()).args(["--profile", self.profile]);
+        cargo.args(self.names.iter().flat_map(|name| [self.kind, name]));
         cargo.args(["--target", &platform.target]);
         cargo.env(
             platform.variable("RUSTFLAGS"),
@@ -211,11 +222,12 @@ impl Binary {
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         process::run(&mut cargo, Echo::Live)?;
         let directory = workspace.cargo_target()?.join(&platform.target);
-        let directory = directory.join(self.profile);
-        Ok(match self.kind {
-            "--example" => directory.join("examples").join(self.name),
-            _ => directory.join(self.name),
-        })
+        let directory = match self.kind {
+            "--example" => directory.join(self.profile).join("examples"),
+            _ => directory.join(self.profile),
+        };
+        let names = self.names.iter();
+        Ok(names.map(|name| directory.join(name)).collect())
     }
 }
 

@@ -35,18 +35,20 @@ pub(super) fn all(workspace: &Workspace, architecture: Architecture) -> Result<V
     let (host, target) = (workspace.root(), architecture.target());
     let locked = checksums(&host.join("Cargo.lock"))?;
     let mut all = Vec::new();
-    for (name, chosen) in build::linked_with() {
-        let arguments = [&["--target", target][..], &chosen].concat();
-        let mut crates = tree(host, &arguments, &locked)?;
-        crates.push(standard_library(
-            answer(command("rustc").arg("--version"))?.trim(),
-        )?);
-        all.push(Linked { name, crates });
+    let library = standard_library(answer(command("rustc").arg("--version"))?.trim())?;
+    for binary in build::shipped() {
+        let arguments = [&["--target", target][..], &binary.chosen].concat();
+        let mut crates = tree(host, binary.package, &arguments, &locked)?;
+        crates.push(library.clone());
+        all.push(Linked {
+            name: binary.name,
+            crates,
+        });
     }
     let locked = checksums(&workspace.guests().join("Cargo.lock"))?;
     for name in SHIPPED {
         let arguments = ["--package", name, "--target", guests::TARGET];
-        let mut crates = tree(&workspace.guests(), &arguments, &locked)?;
+        let mut crates = tree(&workspace.guests(), name, &arguments, &locked)?;
         crates.push(standard_library(&guests::compiler()?)?);
         all.push(Linked { name, crates });
     }
@@ -66,21 +68,35 @@ fn standard_library(rustc: &str) -> Result<Crate> {
     })
 }
 
-/// What is compiled for the target; procedural macros, and what they are made of, run in the compiler alone.
-fn tree(directory: &Path, arguments: &[&str], locked: &Checksums) -> Result<Vec<Crate>> {
+/// What is compiled into one of the packages that are chosen; procedural macros, and what they are made of, run in the
+/// compiler alone.
+fn tree(
+    directory: &Path,
+    package: &str,
+    arguments: &[&str],
+    locked: &Checksums,
+) -> Result<Vec<Crate>> {
     let mut cargo = command("cargo");
     cargo
         .current_dir(directory)
-        .args(["tree", "--edges", "normal,no-proc-macro"])
+        .args(["tree", "--edges", "normal,no-proc-macro", "--no-dedupe"])
         .args(["--prefix", "none", "--format", "{p}\t{l}"])
         .args(arguments);
-    crates(&answer(&mut cargo)?, locked)
+    let trees = answer(&mut cargo)?;
+    crates(tree_of(package, &trees)?, locked)
 }
 
-/// From lines such as `serde v1.0.1 (a path)<TAB>MIT OR Apache-2.0 (*)`, each crate once.
+/// The one of cargo's trees, which an empty line parts, that begins with that package.
+fn tree_of<'a>(package: &str, trees: &'a str) -> Result<&'a str> {
+    let begins = |tree: &&str| tree.split(' ').next() == Some(package);
+    let tree = trees.split("\n\n").find(begins);
+    tree.with_context(|| format!("cargo has no tree of {package}"))
+}
+
+/// From lines such as `serde v1.0.1 (a path)<TAB>MIT OR Apache-2.0`, each crate once.
 fn crates(lines: &str, locked: &Checksums) -> Result<Vec<Crate>> {
     let mut crates = Vec::new();
-    for line in lines.lines().filter(|line| !line.is_empty()) {
+    for line in lines.lines() {
         let unread = || format!("cannot read cargo's line {line:?}");
         let (package, licence) = line.split_once('\t').with_context(unread)?;
         let mut words = package.split(' ');
@@ -90,7 +106,7 @@ fn crates(lines: &str, locked: &Checksums) -> Result<Vec<Crate>> {
         crates.push(Crate {
             name: name.to_owned(),
             version: version.to_owned(),
-            licence: licence.trim_end_matches(" (*)").replace('/', " OR "),
+            licence: licence.replace('/', " OR "),
             checksum: locked.get(&key).cloned(),
         });
     }
@@ -126,7 +142,7 @@ mod tests {
                     [[package]]\nname = \"drivebay\"\nversion = \"0.1.0\"\n";
         let locked: Checksums = lock.split("[[package]]").filter_map(checksum).collect();
         let lines = "drivebay v0.1.0 (/src/host)\tApache-2.0\nserde v1.0.1\tMIT/Apache-2.0\n\
-                     serde v1.0.1\tMIT/Apache-2.0 (*)\n";
+                     serde v1.0.1\tMIT/Apache-2.0\n";
         let crates = crates(lines, &locked).unwrap();
         let [own, serde] = crates.as_slice() else {
             panic!("{crates:?}");
@@ -137,6 +153,16 @@ mod tests {
         );
         assert_eq!(serde.licence, "MIT OR Apache-2.0");
         assert_eq!(serde.checksum.as_deref(), Some("c0ffee"));
+    }
+
+    #[test]
+    fn of_several_trees_that_of_the_package_is_taken() {
+        let trees = "drivebay v0.1.0\nserde v1.0.1\n\ndrivebay-provision v0.1.0\ndrivebay v0.1.0\n";
+        assert_eq!(
+            tree_of("drivebay", trees).unwrap(),
+            "drivebay v0.1.0\nserde v1.0.1"
+        );
+        assert!(tree_of("serde", trees).is_err());
     }
 
     #[test]
