@@ -26,6 +26,7 @@ mod class;
 mod cloud;
 mod component;
 mod controllers;
+mod dry_run;
 mod expansion;
 mod flexvolume;
 mod installation;

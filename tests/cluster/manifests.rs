@@ -4,8 +4,9 @@ use std::fs;
 
 use drivebay_tests::repository;
 
+use crate::dry_run::dry_run;
 use crate::installation::{CONTROLLER, NODES, apply, is_ready};
-use crate::kubectl::{get, try_kubectl};
+use crate::kubectl::get;
 use crate::turns::alone;
 
 /// What Pod Security warns of, each explained in deploy/README.md. None today: both namespaces ask for what they hold.
@@ -17,17 +18,12 @@ fn every_overlay_is_rendered_and_taken_with_strict_validation() {
     let _turn = alone();
     let mut overlays = Vec::new();
     for entry in fs::read_dir(repository().join("deploy/overlays")).expect("shipped") {
-        overlays.push(entry.expect("readable").path().display().to_string());
+        overlays.push(entry.expect("readable").path());
     }
     assert!(overlays.len() >= 4, "found {overlays:?}");
     for overlay in overlays {
-        let said = try_kubectl(&[
-            "apply",
-            "--dry-run=server",
-            "--validate=strict",
-            "-k",
-            &overlay,
-        ]);
+        let said = dry_run(&overlay);
+        let overlay = overlay.display();
         let said = said.unwrap_or_else(|said| panic!("{overlay}:\n{said}"));
         let warnings = said.lines().filter(|line| line.starts_with("Warning:"));
         let unexplained: Vec<&str> = warnings

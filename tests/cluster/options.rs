@@ -1,13 +1,14 @@
 //! What an operator adds to the shipped overlays: each option, and the folder of the guide.
 //!
-//! Nothing is applied here: `--dry-run=server` goes through validation and admission, and is forgotten.
+//! Nothing is applied here.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use drivebay_tests::{read, repository};
 
-use crate::kubectl::{kubectl, place, try_kubectl};
+use crate::dry_run::{dry_run, rendered};
+use crate::kubectl::place;
 use crate::turns::alone;
 
 /// What client-side `kubectl apply` can keep in its annotation.
@@ -176,22 +177,6 @@ fn nodes_are_on_the_nodes_network_for_nfs_alone() {
         assert_eq!(node.contains("hostNetwork: true"), is_on_it, "{overlay}");
         assert_eq!(node.contains("containerPort"), !is_on_it, "{overlay}");
     }
-}
-
-fn dry_run(folder: &Path) -> Result<String, String> {
-    let folder = folder.to_str().expect("text");
-    try_kubectl(&[
-        "apply",
-        "--dry-run=server",
-        "--validate=strict",
-        "-k",
-        folder,
-    ])
-}
-
-#[track_caller]
-fn rendered(folder: &Path) -> String {
-    kubectl(&["kustomize", folder.to_str().expect("text")])
 }
 
 /// A kustomization of a test's own, as deep in the checkout as a relative path counts on.
