@@ -14,6 +14,11 @@ impl Class {
     /// A StorageClass of disks with these parameters, whose volumes may grow.
     #[track_caller]
     pub(crate) fn of_disks(name: &'static str, parameters: &Value) -> Self {
+        Self::of_provisioner(name, DISK_DRIVER, parameters)
+    }
+
+    #[track_caller]
+    fn of_provisioner(name: &'static str, provisioner: &str, parameters: &Value) -> Self {
         Self::create(
             "storageclass",
             name,
@@ -21,7 +26,7 @@ impl Class {
                 "apiVersion": "storage.k8s.io/v1",
                 "kind": "StorageClass",
                 "metadata": { "name": name },
-                "provisioner": DISK_DRIVER,
+                "provisioner": provisioner,
                 "volumeBindingMode": "WaitForFirstConsumer",
                 "allowVolumeExpansion": true,
                 "parameters": parameters,
@@ -29,7 +34,13 @@ impl Class {
         )
     }
 
-    /// The same of disks with XFS, which may grow while it is mounted on any machine: for ext4 the kernel asks for
+    /// The same of FlexVolume's disks.
+    #[track_caller]
+    pub(crate) fn of_flexvolume(name: &'static str, parameters: &Value) -> Self {
+        Self::of_provisioner(name, "alicloud/disk", parameters)
+    }
+
+    /// The same of CSI's disks with XFS, which may grow while it is mounted on any machine: for ext4 the kernel asks for
     /// CAP_SYS_RESOURCE, which this machine's root may lack.
     #[track_caller]
     pub(crate) fn of_xfs(name: &'static str) -> Self {

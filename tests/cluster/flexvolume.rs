@@ -5,21 +5,38 @@ use serde_json::{Value, json};
 use crate::class::Class;
 use crate::cloud;
 use crate::expansion::{ask_for, size};
-use crate::installation::{CLASS, DISK_DRIVER, NODES, apply, delete, is_ready, rolled_out};
+use crate::flexvolume_claims::{PROVISIONER, claims_become_disks_that_go_as_their_policy_says};
+use crate::installation::{
+    CLASS, CONTROLLER, DISK_DRIVER, NODES, apply, delete, is_ready, rolled_out,
+};
 use crate::kubectl::{eventually, get, kubectl, kubectl_with, node_agrees, node_says, try_kubectl};
 use crate::site::{Site, claim, pod, pod_with};
 use crate::turns::alone;
 
+const OVERLAY: &str = "flexvolume-claims";
+
 const SHIM: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/alicloud~disk/disk";
 
+/// In one test, because to take one driver away and bring the other takes the longest of it.
 #[test]
 #[ignore = "needs a cluster"]
-fn a_pod_writes_to_a_disk_by_flexvolume_alone() {
+fn volumes_and_claims_are_served_by_flexvolume_alone() {
     let _turn = alone();
     is_ready();
-    let site = Site::new("flexvolume");
-    let disk = Disk::made_by_csi(&site, CLASS);
+    let class = Class::of_xfs("test-flexvolume-xfs");
+    let (site, other) = (Site::new("flexvolume"), Site::new("flexvolume-grows"));
+    let written = Disk::made_by_csi(&site, CLASS);
+    let grown = Disk::made_by_csi(&other, class.name());
     let _flexvolume = FlexVolume::installed();
+    a_pod_writes_to_a_disk(&written);
+    a_claim_grows_while_a_pod_uses_it(&grown, class.name());
+    a_server_that_is_not_granted_is_refused_by_name();
+    claims_become_disks_that_go_as_their_policy_says();
+}
+
+#[track_caller]
+fn a_pod_writes_to_a_disk(disk: &Disk<'_>) {
+    let site = disk.site;
     let volume = disk.volume("", "ext4");
     site.apply(&[volume, disk.claim(""), pod("app", "data")]);
     site.is_ready("app");
@@ -37,23 +54,17 @@ fn a_pod_writes_to_a_disk_by_flexvolume_alone() {
     disk.is_free();
 }
 
-#[test]
-#[ignore = "needs a cluster"]
-fn a_claim_grows_by_flexvolume_while_a_pod_uses_it() {
-    let _turn = alone();
-    is_ready();
-    let class = Class::of_xfs("test-flexvolume-xfs");
-    let site = Site::new("flexvolume-grows");
-    let disk = Disk::made_by_csi(&site, class.name());
-    let _flexvolume = FlexVolume::installed();
-    let volume = disk.volume(class.name(), "xfs");
-    site.apply(&[volume, disk.claim(class.name()), pod("app", "data")]);
+#[track_caller]
+fn a_claim_grows_while_a_pod_uses_it(disk: &Disk<'_>, class: &str) {
+    let site = disk.site;
+    let volume = disk.volume(class, "xfs");
+    site.apply(&[volume, disk.claim(class), pod("app", "data")]);
     site.is_ready("app");
     site.exec("app", "echo kept > /data/file");
-    let before = size(&site, "app");
-    ask_for(&site, "40Gi");
+    let before = size(site, "app");
+    ask_for(site, "40Gi");
     eventually("the filesystem to grow", || {
-        size(&site, "app") > before * 3 / 2
+        size(site, "app") > before * 3 / 2
     });
     eventually("the claim to say so", || {
         site.get("pvc", "data")["status"]["capacity"]["storage"] == "40Gi"
@@ -65,11 +76,8 @@ fn a_claim_grows_by_flexvolume_while_a_pod_uses_it() {
     disk.is_free();
 }
 
-#[test]
-#[ignore = "needs a cluster"]
-fn a_volume_of_a_server_that_is_not_granted_is_refused_by_name() {
-    let _turn = alone();
-    let _flexvolume = FlexVolume::installed();
+#[track_caller]
+fn a_server_that_is_not_granted_is_refused_by_name() {
     let site = Site::new("flexvolume-nfs");
     let options = json!({ "server": "filer.example.com", "share": "/exports" });
     let volume = json!({ "flexVolume": { "driver": "k8s/nfs", "options": options } });
@@ -80,7 +88,7 @@ fn a_volume_of_a_server_that_is_not_granted_is_refused_by_name() {
     });
 }
 
-/// The shim instead of CSI, which comes back when this is dropped.
+/// The shim and the provisioner of its claims instead of CSI, which comes back when this is dropped.
 struct FlexVolume;
 
 impl FlexVolume {
@@ -88,8 +96,9 @@ impl FlexVolume {
     fn installed() -> Self {
         delete("both");
         let installed = Self;
-        apply("flexvolume");
+        apply(OVERLAY);
         rolled_out(NODES, "daemonset/drivebay-flexvolume");
+        rolled_out(CONTROLLER, PROVISIONER);
         eventually("the shim to be on the node", || {
             node_agrees(&["test", "-x", SHIM])
         });
@@ -99,7 +108,7 @@ impl FlexVolume {
 
 impl Drop for FlexVolume {
     fn drop(&mut self) {
-        delete("flexvolume");
+        delete(OVERLAY);
         let left = [
             "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
             "/etc/drivebay/drivers.d",

@@ -9,7 +9,7 @@
 //! | `claims`, `expansion`, `snapshots`, `raw_block`, `access`, `attributes` | what claims, pods and classes may ask for |
 //! | `controllers`, `node_pod`, `kubelet` | who is killed, replaced or started again meanwhile |
 //! | `swap` | a component comes by `kubectl apply` while pods come and go |
-//! | `flexvolume` | volumes without CSI |
+//! | `flexvolume`, `flexvolume_claims` | volumes without CSI, and claims of them |
 //! | `removal` | what `kubectl delete -k` leaves |
 //! | `leftovers` | after all others: what they left |
 
@@ -29,6 +29,7 @@ mod controllers;
 mod dry_run;
 mod expansion;
 mod flexvolume;
+mod flexvolume_claims;
 mod installation;
 mod kubectl;
 mod kubelet;

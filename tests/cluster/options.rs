@@ -14,7 +14,13 @@ use crate::turns::alone;
 /// What client-side `kubectl apply` can keep in its annotation.
 const ANNOTATION: usize = 262_144;
 
-const OVERLAYS: [&str; 4] = ["nfs", "alicloud-disk", "both", "flexvolume"];
+const OVERLAYS: [&str; 5] = [
+    "nfs",
+    "alicloud-disk",
+    "both",
+    "flexvolume",
+    "flexvolume-claims",
+];
 
 /// Each option, with an overlay that it is for.
 const OPTIONS: [(&str, &str); 14] = [

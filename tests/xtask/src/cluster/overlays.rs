@@ -30,19 +30,22 @@ const CLOUD: [(&str, &str); 3] = [
 ];
 
 /// Files of alicloud-disk's as they are shipped, and the overlays that bring them in.
-const DRIVERS_FILES: [(&str, &str); 2] = [
+const DRIVERS_FILES: [(&str, &str); 3] = [
     ("deploy/drivers.d/alicloud-disk.toml", "cloud"),
+    ("deploy/drivers.d/alicloud-disk.toml", "cloud-provisioner"),
     (
         "deploy/overlays/flexvolume/alicloud-disk.toml",
-        "flexvolume",
+        "cloud-flexvolume",
     ),
 ];
 
 /// Files that the cloud has made, and the overlays that bring them in.
-const CLOUDS_FILES: [(&str, &str); 3] = [
+const CLOUDS_FILES: [(&str, &str); 5] = [
     ("ca.pem", "cloud"),
-    ("ca.pem", "flexvolume"),
+    ("ca.pem", "cloud-flexvolume"),
+    ("ca.pem", "cloud-provisioner"),
     ("secret", "cloud"),
+    ("secret", "cloud-provisioner"),
 ];
 
 /// The overlay that is installed: both drivers.
