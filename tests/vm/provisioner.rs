@@ -165,7 +165,11 @@ impl Call {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{:?}", self.arguments);
         let words = format!("drivebay: {condition}: ");
-        assert!(said.contains(&words), "{said:?} does not say {words:?}");
+        let status = output.status;
+        assert!(
+            said.contains(&words),
+            "{status}: {said:?} does not say {words:?}"
+        );
         said
     }
 
