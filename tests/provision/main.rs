@@ -22,3 +22,4 @@ mod nodes;
 mod queues;
 mod refusals;
 mod site;
+mod snapshots;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Child, Stdio};
 
-use drivebay_tests::{Cloud, Node, dist, guest, repository};
+use drivebay_tests::{Cloud, INSTANCE, Node, dist, guest, repository};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -120,6 +120,12 @@ impl Site {
         self.provisioner_with("run", LEASE, ONE_AT_ONCE)
     }
 
+    /// One that lets claims choose snapshots.
+    #[track_caller]
+    pub(crate) fn provisioner_that_restores(&self) -> Provisioner {
+        self.provisioner_with("run", LEASE, &["--named-snapshots", "restore"])
+    }
+
     /// The same, whose lease lasts for longer.
     #[track_caller]
     pub(crate) fn provisioner_of_one_at_once_for(&self, lease: &'static str) -> Provisioner {
@@ -158,15 +164,50 @@ impl Site {
     /// A claim of 20 GiB, with what differs in its specification.
     #[track_caller]
     pub(crate) fn claim(&self, name: &str, differs: &Value) {
-        let mut spec = json!({
-            "accessModes": ["ReadWriteOnce"],
-            "storageClassName": self.name,
-            "resources": { "requests": { "storage": "20Gi" } },
-        });
+        let mut spec = self.specification();
         let fields = spec.as_object_mut().expect("an object");
         fields.extend(differs.as_object().expect("an object").clone());
         let claim = json!({ "metadata": { "name": name }, "spec": spec });
         self.api().create(&self.path(CLAIMS, ""), &claim);
+    }
+
+    /// A claim of 20 GiB with these annotations.
+    #[track_caller]
+    pub(crate) fn annotated_claim(&self, name: &str, annotations: &Value) {
+        let claim = json!({
+            "metadata": { "name": name, "annotations": annotations },
+            "spec": self.specification(),
+        });
+        self.api().create(&self.path(CLAIMS, ""), &claim);
+    }
+
+    /// Of a claim of the site's class.
+    fn specification(&self) -> Value {
+        json!({
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": self.name,
+            "resources": { "requests": { "storage": "20Gi" } },
+        })
+    }
+
+    /// Cuts a snapshot, by the driver; its id. The cloud cuts none of a disk that nobody ever wrote to.
+    #[track_caller]
+    pub(crate) fn snapshot_of(&self, disk: &str) -> String {
+        self.by_hand(&["attach-volume", disk, "--node", INSTANCE]);
+        self.by_hand(&["detach-volume", disk, "--node", INSTANCE]);
+        let cut = self.by_hand(&["create-snapshot", "--name", "cut", "--source", disk]);
+        cut["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// `drivebay run` of the driver.
+    #[track_caller]
+    fn by_hand(&self, operation: &[&str]) -> Value {
+        let command = [&["run", "alicloud-disk"], operation].concat();
+        let output = self.node.drivebay(&command).output();
+        let output = output.expect("drivebay runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        serde_json::from_slice(&output.stdout).expect("an object")
     }
 
     pub(crate) fn found_claim(&self, name: &str) -> Option<Value> {

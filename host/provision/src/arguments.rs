@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::Parser;
 use drivebay::config::{self, Paths};
 
+use crate::claim::NamedSnapshots;
+
 /// Makes volumes for claims of StorageClasses whose provisioner is a FlexVolume driver's name, such as alicloud/disk, and
 /// deletes them when they are released. Finds the API server as kubectl does, or in its pod.
 #[derive(Debug, Parser)]
@@ -27,6 +29,11 @@ pub(crate) struct Arguments {
     /// How long whoever works may be silent before another process takes over
     #[arg(long, default_value = "15s", value_name = "TIME", value_parser = lease_duration)]
     pub(crate) lease_duration: Duration,
+    /// What becomes of claims that name a snapshot by the old controller's annotation
+    /// provider.disksnapshot.aliyuncs.com/disk-snapshot-id or by csi.alibabacloud.com/disk-snapshot-id. Whoever may write
+    /// claims can then read every snapshot that the key may use
+    #[arg(long, value_enum, default_value_t = NamedSnapshots::Refuse, value_name = "WHAT")]
+    pub(crate) named_snapshots: NamedSnapshots,
     #[command(flatten)]
     roots: Roots,
 }

@@ -22,8 +22,27 @@ const FS_TYPE: &str = "csi.storage.k8s.io/fstype";
 /// had been made for its claim. Drivers take their words in any case.
 const NAMES_A_VOLUME: [&str; 1] = ["volume.alibabacloud.com/disk-id"];
 
+/// By what claims name a snapshot to begin with: the word of the old alicloud-disk-controller, and that of the driver.
+const SNAPSHOT_ANNOTATIONS: [&str; 2] = [
+    "provider.disksnapshot.aliyuncs.com/disk-snapshot-id",
+    SNAPSHOT,
+];
+
+/// The driver's parameter for it.
+const SNAPSHOT: &str = "csi.alibabacloud.com/disk-snapshot-id";
+
 /// By what classes name a zone, in any case.
 const ZONE_PARAMETER: &str = "zoneId";
+
+/// What becomes of claims that name a snapshot by an annotation. The cloud has no namespaces: whoever may write claims could
+/// read each snapshot that the key may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum NamedSnapshots {
+    /// No volume is made: an empty one would be taken for the data.
+    Refuse,
+    /// The volume is made of it.
+    Restore,
+}
 
 /// What a claim wants of this provisioner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +82,11 @@ pub(crate) enum ClaimError {
          volume that is there already in as a PersistentVolume"
     )]
     NamesVolume { class: String, parameter: String },
+    #[error(
+        "annotation {annotation} names a snapshot, and claims may not choose one here: leave it out, ask for a class that names \
+         it, or let the provisioner run with --named-snapshots=restore"
+    )]
+    NamesSnapshot { annotation: &'static str },
     #[error(
         "node {node:?}, which was chosen for this claim, has no label {label}, so nobody knows in which zone to make the \
          volume: label it, or name the zone by {ZONE_PARAMETER} in the StorageClass", label = topology::ZONE
@@ -148,6 +172,7 @@ pub(crate) fn intent(
     claim: &PersistentVolumeClaim,
     class: &StorageClass,
     node_labels: Option<&BTreeMap<String, String>>,
+    snapshots: NamedSnapshots,
     holder: &Holder,
 ) -> Result<Intent, ClaimError> {
     let key = key(claim)?;
@@ -171,7 +196,11 @@ pub(crate) fn intent(
     }
     let (required_bytes, limit_bytes) = sizes(&spec)?;
     let places = places(claim, class, node_labels)?;
-    let (parameters, fs_type) = parameters(class, &key);
+    let (mut parameters, fs_type) = parameters(class, &key);
+    if let Some(snapshot) = named_snapshot(claim, snapshots)? {
+        parameters.retain(|(key, _)| !key.eq_ignore_ascii_case(SNAPSHOT));
+        parameters.push((SNAPSHOT.to_owned(), snapshot.to_owned()));
+    }
     refuse_named(
         &class.metadata.name.clone().unwrap_or_default(),
         &parameters,
@@ -193,6 +222,23 @@ pub(crate) fn intent(
         places: places.into_iter().map(|place| place.0).collect(),
         claim: key,
     })
+}
+
+/// Which snapshot the claim itself names, where it may.
+fn named_snapshot(
+    claim: &PersistentVolumeClaim,
+    snapshots: NamedSnapshots,
+) -> Result<Option<&str>, ClaimError> {
+    let named = SNAPSHOT_ANNOTATIONS
+        .into_iter()
+        .find_map(|name| Some((name, annotation(claim, name)?)));
+    match (named, snapshots) {
+        (None, _) => Ok(None),
+        (Some((_, snapshot)), NamedSnapshots::Restore) => Ok(Some(snapshot)),
+        (Some((annotation, _)), NamedSnapshots::Refuse) => {
+            Err(ClaimError::NamesSnapshot { annotation })
+        }
+    }
 }
 
 /// Where the volume is to be. Without the zone of the chosen node a backend would choose one of its own, where the pod may

@@ -65,7 +65,9 @@ async fn look_after(
         Some(node) => Some(labels_of(shared, node).await?),
     };
     let is_node_gone = labels == Some(None);
-    match claim::intent(claim, &class, labels.flatten().as_ref(), &shared.holder) {
+    let labels = labels.flatten();
+    let snapshots = shared.named_snapshots;
+    match claim::intent(claim, &class, labels.as_ref(), snapshots, &shared.holder) {
         // No place that it could be made in: the scheduler has to choose first.
         Ok(intent) if is_node_gone => {
             shared.choose_another_node(&intent).await?;

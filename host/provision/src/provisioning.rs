@@ -14,6 +14,7 @@ use kube::runtime::reflector::store::WriterDropped;
 use serde_json::json;
 
 use crate::backend::Backend;
+use crate::claim::NamedSnapshots;
 use crate::doubts::Doubts;
 use crate::events::{Events, Said};
 use crate::intent::{Holder, Intent, IntentError};
@@ -40,6 +41,7 @@ pub(crate) struct Provisioning {
     /// The driver's file, for messages.
     pub(crate) file: String,
     pub(crate) holder: Holder,
+    pub(crate) named_snapshots: NamedSnapshots,
     /// Since when this process leads.
     pub(crate) led_since: Instant,
     pub(crate) stores: Stores,

@@ -26,6 +26,7 @@ use tokio::time::sleep;
 
 use crate::arguments::Arguments;
 use crate::backend::Backend;
+use crate::claim::NamedSnapshots;
 use crate::doubts::Doubts;
 use crate::events::Events;
 use crate::intent::Holder;
@@ -137,6 +138,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         at_once: arguments.at_once,
         file,
         holder,
+        named_snapshots: arguments.named_snapshots,
     };
     let loops = loops(of, &name, &ends);
     tokio::pin!(loops);
@@ -202,6 +204,7 @@ struct Parts {
     at_once: u16,
     file: String,
     holder: Holder,
+    named_snapshots: NamedSnapshots,
 }
 
 /// The three loops. They end once whoever holds the other end of `ends` has dropped it, and what they are at is done.
@@ -225,6 +228,7 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         backend: parts.backend,
         file: parts.file,
         holder: parts.holder,
+        named_snapshots: parts.named_snapshots,
         led_since: Instant::now(),
         stores: Stores {
             claims,

@@ -74,7 +74,14 @@ fn a_class_that_waits_for_a_pod_waits_for_its_node() {
 fn what_is_to_be_made_is_written_down_as_the_claim_and_its_class_say() {
     let labels = [("topology.kubernetes.io/zone".to_owned(), "a".to_owned())].into();
     let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
-    let made = intent(&chosen, &class(&|_| {}), Some(&labels), &holder()).expect("an intent");
+    let made = intent(
+        &chosen,
+        &class(&|_| {}),
+        Some(&labels),
+        NamedSnapshots::Refuse,
+        &holder(),
+    )
+    .expect("an intent");
     assert_eq!(made.volume_name().0, "pvc-u-1");
     assert_eq!((made.required_bytes, made.limit_bytes), (20 << 30, None));
     assert_eq!(
@@ -102,14 +109,27 @@ fn what_is_to_be_made_is_written_down_as_the_claim_and_its_class_say() {
 fn a_node_without_a_zone_is_told_unless_the_class_names_one() {
     let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
     let labels = [("kubernetes.io/hostname".to_owned(), "n".to_owned())].into();
-    let refused = intent(&chosen, &class(&|_| {}), Some(&labels), &holder());
+    let refused = intent(
+        &chosen,
+        &class(&|_| {}),
+        Some(&labels),
+        NamedSnapshots::Refuse,
+        &holder(),
+    );
     let said = refused.expect_err("refused").to_string();
     assert!(
         said.contains("\"n\"") && said.contains("topology.kubernetes.io/zone"),
         "{said}"
     );
     let names = class(&|class| class["parameters"]["zoneid"] = json!("a"));
-    let made = intent(&chosen, &names, Some(&labels), &holder()).expect("an intent");
+    let made = intent(
+        &chosen,
+        &names,
+        Some(&labels),
+        NamedSnapshots::Refuse,
+        &holder(),
+    )
+    .expect("an intent");
     assert!(made.places.is_empty());
 }
 
@@ -119,14 +139,28 @@ fn without_a_pod_the_class_says_where() {
         class["allowedTopologies"] = json!([{ "matchLabelExpressions":
             [{ "key": "topology.kubernetes.io/zone", "values": ["a", "b"] }] }]);
     });
-    let made = intent(&claim(&|_| {}), &class, None, &holder()).expect("an intent");
+    let made = intent(
+        &claim(&|_| {}),
+        &class,
+        None,
+        NamedSnapshots::Refuse,
+        &holder(),
+    )
+    .expect("an intent");
     assert_eq!(made.places.len(), 2);
 }
 
 #[test]
 fn what_flexvolume_cannot_do_is_refused_by_name() {
     let refused = |change: &dyn Fn(&mut Value)| {
-        intent(&claim(change), &class(&|_| {}), None, &holder()).expect_err("refused")
+        intent(
+            &claim(change),
+            &class(&|_| {}),
+            None,
+            NamedSnapshots::Refuse,
+            &holder(),
+        )
+        .expect_err("refused")
     };
     let block = refused(&|claim| claim["spec"]["volumeMode"] = json!("Block"));
     assert_eq!(block, ClaimError::Block);
@@ -152,7 +186,14 @@ fn a_class_that_names_a_volume_makes_none_in_whatever_case() {
         "Volume.AlibabaCloud.com/Disk-ID",
     ] {
         let class = class(&|class| class["parameters"][key] = json!("d-old"));
-        let refused = intent(&claim(&|_| {}), &class, None, &holder()).expect_err("refused");
+        let refused = intent(
+            &claim(&|_| {}),
+            &class,
+            None,
+            NamedSnapshots::Refuse,
+            &holder(),
+        )
+        .expect_err("refused");
         let said = refused.to_string();
         assert!(said.contains(key) && said.contains("\"disks\""), "{said}");
     }
@@ -180,4 +221,26 @@ fn a_claim_of_the_same_name_is_not_the_same_claim() {
     };
     assert_eq!(wants(&going), Claim::Gone);
     assert_eq!(still_wants(None, &intent), Claim::Gone);
+}
+
+#[test]
+fn a_snapshot_that_a_claim_names_is_taken_where_claims_may_choose() {
+    let class = class(&|class| class["parameters"][SNAPSHOT] = json!("s-class"));
+    let of = |annotation: &str, snapshots| {
+        let named = claim(&|claim| claim["metadata"]["annotations"][annotation] = json!("s-1"));
+        let made = intent(&named, &class, None, snapshots, &holder())?;
+        let said = made.parameters.into_iter();
+        let said = said.filter(|(key, _)| key == SNAPSHOT);
+        Ok::<_, ClaimError>(said.map(|(_, snapshot)| snapshot).collect::<Vec<_>>())
+    };
+    for annotation in SNAPSHOT_ANNOTATIONS {
+        assert_eq!(
+            of(annotation, NamedSnapshots::Restore),
+            Ok(vec!["s-1".to_owned()])
+        );
+        let refused = of(annotation, NamedSnapshots::Refuse).expect_err("refused");
+        assert_eq!(refused, ClaimError::NamesSnapshot { annotation });
+    }
+    let neither = of("another", NamedSnapshots::Refuse);
+    assert_eq!(neither, Ok(vec!["s-class".to_owned()]));
 }
