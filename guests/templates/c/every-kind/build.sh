@@ -3,6 +3,8 @@
 # libclang-rt-{{clang}}-dev-wasm32, and Python with venv for wasm-tools.
 set -eu
 cd "$(dirname "$0")"
+# Whoever tries what a failed build has left tries another source.
+rm -f {{name}}.wasm
 . ./tools.sh
 if [ wit/backend.wit -nt bindings/backend.h ]; then
     echo "bindings/ is older than wit/backend.wit: run drivebay bindings --language c" >&2

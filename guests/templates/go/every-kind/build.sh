@@ -2,6 +2,8 @@
 # Builds {{name}}.wasm. Needs Go {{go}} or later, and Python with venv for wasm-tools.
 set -eu
 cd "$(dirname "$0")"
+# Whoever tries what a failed build has left tries another source.
+rm -f {{name}}.wasm
 . ./tools.sh
 if [ wit/backend.wit -nt bindings/wasi_snapshot_preview1.wasm ]; then
     echo "bindings/ is older than wit/backend.wit: run drivebay bindings --language go" >&2
