@@ -60,7 +60,8 @@ impl Folder {
 fn a_name_that_no_driver_can_have_is_refused_and_nothing_is_made() {
     let folder = Folder::new();
     for name in ["Host Dir!", "", ".shelf", "../shelf", "a/b", "k\u{e4}se"] {
-        let words = format!("cannot call a driver {name:?}: a name has ASCII letters, digits");
+        let words =
+            format!("cannot call a driver {name:?}: Kubernetes takes small ASCII letters, digits");
         folder.refuses(&[name, "--language", "rust"], &words);
     }
     assert_eq!(folder.entries(), 0);

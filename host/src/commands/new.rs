@@ -15,7 +15,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use drivebay::config::is_plain_name;
 
 use language::{Kind, Language};
 use skeleton::{Files, Skeleton};
@@ -23,7 +22,7 @@ use skeleton::{Files, Skeleton};
 /// Make the skeleton of a storage backend, in a folder of its name: it builds, mounts something, and explains itself.
 #[derive(Debug, Args)]
 pub(crate) struct New {
-    /// What the driver, its component and the folder are called: ASCII letters, digits, '-', '_' and '.'
+    /// What the driver, its component and the folder are called: small ASCII letters, digits, '-' and '.'
     name: String,
     /// What it is written in
     #[arg(long, value_enum)]
@@ -69,12 +68,23 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("try.sh", "mounts a volume of it"),
 ];
 
-/// Scripts have the name in them as it is, and Kubernetes takes none that begins otherwise.
+/// What its driver's file calls it by CSI, after its own name.
+const DOMAIN: &str = ".example.com";
+
+/// Bytes that CSI leaves for a name, with that domain.
+const LONGEST: usize = 63 - DOMAIN.len();
+
+/// By CSI it is the name of an object of Kubernetes, a CSIDriver, so that it is a DNS subdomain.
 fn check(name: &str) -> anyhow::Result<()> {
-    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_label = |label: &str| {
+        let inner = label.trim_matches('-');
+        !label.is_empty() && inner == label && label.chars().all(plain)
+    };
     ensure!(
-        begins && is_plain_name(name),
-        "cannot call a driver {name:?}: a name has ASCII letters, digits, '-', '_' and '.', and begins with a letter or a digit"
+        name.len() <= LONGEST && name.split('.').all(is_label),
+        "cannot call a driver {name:?}: Kubernetes takes small ASCII letters, digits, '-' and '.', a letter or digit first \
+         and last, and with {DOMAIN:?} there is room for {LONGEST}"
     );
     Ok(())
 }
@@ -142,19 +152,24 @@ mod tests {
 
     #[test]
     fn names_are_those_of_drivers() {
-        for name in ["shelf", "Shelf-2", "9p", "a.b_c"] {
+        for name in ["shelf", "shelf-2", "9p", "a.b-c", &"a".repeat(LONGEST)] {
             check(name).unwrap_or_else(|error| panic!("{error}"));
         }
         for name in [
             "",
             "Host Dir!",
+            "Shelf",
+            "a_b",
             ".shelf",
+            "shelf.",
+            "a.-b",
             "-x",
-            "_x",
+            "x-",
             "a/b",
             "..",
             "käse",
             "a\n",
+            &"a".repeat(LONGEST + 1),
         ] {
             let error = check(name).expect_err(name).to_string();
             assert!(error.contains(&format!("{name:?}")), "{error}");

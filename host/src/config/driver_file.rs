@@ -162,7 +162,7 @@ pub fn parse_driver(file: &Path, text: &str) -> Result<DriverConfig, ConfigError
         name: DriverName(name),
         text: text.to_owned(),
         component: component.to_owned(),
-        csi_name: root.string("csi-name")?.map(str::to_owned),
+        csi_name: csi_name(&mut root)?,
         flexvolume: flexvolume_name(&mut root)?,
         flexvolume_attach: flexvolume_attach(&mut root)?,
         require: requirement(&mut root)?,
@@ -193,6 +193,29 @@ fn refuse_unreachable(root: &Section<'_>, config: &DriverConfig) -> Result<(), C
             ),
         )),
     }
+}
+
+/// Of CSI's plugins, in bytes.
+const MAX_CSI_NAME: usize = 63;
+
+/// CSI's rule for a plugin's name (GetPluginInfo), which kubelet and the API server hold it to as well.
+fn csi_name(root: &mut Section<'_>) -> Result<Option<String>, ConfigError> {
+    let Some(name) = root.string("csi-name")? else {
+        return Ok(None);
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let ends_well = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let mut characters = name.chars();
+    let ends_well = ends_well(characters.next()) && ends_well(name.chars().last());
+    if name.len() <= MAX_CSI_NAME && ends_well && name.chars().all(plain) {
+        return Ok(Some(name.to_owned()));
+    }
+    Err(root.bad(
+        "csi-name",
+        format!(
+            "is {name:?}; CSI takes up to {MAX_CSI_NAME} ASCII letters, digits, '-' and '.', a letter or digit first and last"
+        ),
+    ))
 }
 
 fn flexvolume_name(root: &mut Section<'_>) -> Result<Option<FlexVolumeName>, ConfigError> {
@@ -288,6 +311,21 @@ mod tests {
         assert_eq!(config.limits.memory_bytes, 32 << 20);
         assert_eq!(config.limits.deadline, Duration::from_secs(90));
         assert_eq!(config.grants.files, Some(FilesGrant::ReadWrite));
+    }
+
+    #[test]
+    fn a_name_that_csi_does_not_take_is_refused() {
+        let file = |name: &str| format!("component = \"x\"\ncsi-name = \"{name}\"\n");
+        for name in ["nfs.csi.k8s.io", "9p", &"a".repeat(MAX_CSI_NAME)] {
+            parse(&file(name)).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for name in ["", "my_driver", "-x", "x.", "a/b", "käse", &"a".repeat(64)] {
+            let error = parse(&file(name)).expect_err(name);
+            assert!(
+                error.contains("csi-name is ") && error.contains(name),
+                "{error}"
+            );
+        }
     }
 
     #[test]
