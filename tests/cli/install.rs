@@ -186,6 +186,20 @@ fn check_prints_what_each_driver_can_do_asks_for_and_was_granted() {
 }
 
 #[test]
+fn check_tells_where_granted_directories_lie_and_which_are_missing() {
+    let node = Node::with_local("data");
+    let pool = node.path("pool");
+    let told = || said(&node.drivebay(&["check"]).output().expect("drivebay runs"));
+    let line = format!("  directory  pool: {}", pool.display());
+    let there = told();
+    assert!(there.lines().any(|other| other == line), "{there}");
+    fs::remove_dir_all(&pool).expect("ours");
+    let gone = told();
+    let line = format!("{line}, which is no directory here");
+    assert!(gone.lines().any(|other| other == line), "{gone}");
+}
+
+#[test]
 fn check_fails_for_any_driver_that_could_not_serve() {
     let node = Node::with_local("data");
     node.add_driver(

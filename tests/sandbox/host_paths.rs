@@ -85,7 +85,7 @@ fn a_pods_directory_is_the_target() {
 }
 
 #[test]
-fn a_granted_directory_is_the_directory() {
+fn a_granted_directory_is_called_by_its_name() {
     let node = hostile_node(&binding(""), HOSTILE_GRANTS);
     fs::remove_dir(node.path("pool")).expect("empty");
     let target = node.pod("web");
@@ -94,7 +94,7 @@ fn a_granted_directory_is_the_directory() {
     told(
         &node,
         &answer,
-        "cannot open the directory: No such file or directory",
+        "cannot open the directory \"pool\": No such file or directory",
         text(&pool),
     );
 }

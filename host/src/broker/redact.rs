@@ -16,13 +16,14 @@ use crate::grant::{KeySource, SigningGrant};
 /// Something of this node, and what the guest was handed in its place.
 struct Known {
     path: String,
-    word: &'static str,
+    word: String,
 }
 
 impl Known {
-    fn new(path: &Path, word: &'static str) -> Self {
+    fn new(path: &Path, word: impl Into<String>) -> Self {
         let path = path.to_string_lossy();
         let path = path.trim_end_matches('/').to_owned();
+        let word = word.into();
         Self { path, word }
     }
 }
@@ -58,8 +59,9 @@ impl WorkerBroker {
             .map(|target| Known::new(&target.path, "the target"))
             .collect();
         let directories = self.grants.mounts.iter();
-        let directories = directories.flat_map(|grant| grant.directories.values());
-        known.extend(directories.map(|path| Known::new(path, "the directory")));
+        let directories = directories.flat_map(|grant| &grant.directories);
+        let by_name = directories.map(|(name, path)| Known::new(path, directory(name)));
+        known.extend(by_name);
         let endpoints = self.grants.https.values();
         let certificates = endpoints.filter_map(|grant| grant.ca.as_deref());
         known.extend(certificates.map(|path| Known::new(path, "the file")));
@@ -69,6 +71,11 @@ impl WorkerBroker {
         known.sort_by_key(|known| std::cmp::Reverse(known.path.len()));
         known
     }
+}
+
+/// By the name under which the guest opened it.
+fn directory(name: &str) -> String {
+    format!("the directory {name:?}")
 }
 
 /// By the keys of the grants file.
@@ -168,6 +175,7 @@ fn put_device(told: &mut String, text: &str, length: usize) -> usize {
 /// `target /mnt/x` becomes `the target`, and not that word twice.
 fn put(told: &mut String, word: &str) {
     let noun = word.strip_prefix("the ").unwrap_or(word);
+    let noun = noun.split(' ').next().unwrap_or(noun);
     for said in [format!("the {noun} "), format!("{noun} ")] {
         if told.ends_with(&said) {
             told.truncate(told.len() - said.len());
@@ -195,7 +203,7 @@ mod tests {
     fn told(text: &str) -> String {
         let known = [
             Known::new(Path::new(TARGET), "the target"),
-            Known::new(Path::new("/srv/pool/"), "the directory"),
+            Known::new(Path::new("/srv/pool/"), directory("pool")),
         ];
         redacted(text, &known)
     }
@@ -213,15 +221,15 @@ mod tests {
             ),
             (
                 "cannot open directory /srv/pool: No such file or directory",
-                "cannot open the directory: No such file or directory",
+                "cannot open the directory \"pool\": No such file or directory",
             ),
             (
                 "cannot read /srv/pool/a/b: I/O error",
-                "cannot read a/b beneath the directory: I/O error",
+                "cannot read a/b beneath the directory \"pool\": I/O error",
             ),
             (
                 "working on /srv/pool: it ended",
-                "working on the directory: it ended",
+                "working on the directory \"pool\": it ended",
             ),
         ] {
             assert_eq!(told(whole), expected);

@@ -6,6 +6,7 @@ mod markdown;
 mod process;
 mod secret;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -104,6 +105,10 @@ fn print(driver: &DriverConfig, manifest: &Manifest) {
         "  granted    {}",
         list(granted.into_iter().map(Capability::name))
     );
+    let mounts = driver.grants.mounts.iter();
+    for (name, path) in mounts.flat_map(|grant| &grant.directories) {
+        say!("  directory  {}", directory(name, path));
+    }
     if let Some(grant) = &driver.grants.block_devices {
         print_block_devices(grant);
     }
@@ -133,6 +138,15 @@ fn print_block_devices(grant: &BlockDevicesGrant) {
     say!("  may make   {filesystems}");
     say!("  mkfs with  {format_options}");
     say!("  mount with {mount_options}");
+}
+
+/// `pool: /srv/pool`. What is missing may come with a mount, so that it is told and is no problem.
+fn directory(name: &str, path: &Path) -> String {
+    let here = match path.is_dir() {
+        true => "",
+        false => ", which is no directory here",
+    };
+    format!("{name}: {}{here}", path.display())
 }
 
 /// `ecs: POST https://ecs.example.com / (public addresses)`
