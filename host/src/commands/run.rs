@@ -143,7 +143,7 @@ pub(super) fn open(paths: &Paths, name: String) -> anyhow::Result<Session> {
     let found = config::find_driver(paths, &name);
     let Some(config) = driver::or_activated(found, paths, |driver| driver.name == name)? else {
         anyhow::bail!(
-            "no driver {name}: there is no {}",
+            "no driver {name}: there is no {}; for a component that is not installed: drivebay run --component FILE …",
             paths.driver_file(&name).display()
         );
     };

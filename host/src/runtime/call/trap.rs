@@ -89,6 +89,9 @@ fn not_given_back(who: &str, export: &str) -> String {
     )
 }
 
+/// What JavaScript's engine says when it gives up after it has said why.
+const NO_REASON: &str = "Redirecting call to abort() to mozalloc_abort";
+
 /// The end of what was written, in one line: runtimes say last why they gave up.
 fn end_of(written: &str) -> GuestText {
     const LONGEST: usize = 900;
@@ -103,7 +106,7 @@ fn last_words(written: &str) -> Option<GuestText> {
     let lines: Vec<&str> = written
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.is_empty() && *line != NO_REASON)
         .collect();
     let said = |line: &&&str| line.starts_with("panic: ") || line.starts_with("fatal error: ");
     if let Some(panic) = lines.iter().find(said) {
@@ -140,6 +143,10 @@ mod tests {
             (
                 "starting\npanic: no such share\n\ngoroutine 1 [running]:\nmain.stage()\n\t/x/main.go:5 +0x2\n",
                 "panic: no such share",
+            ),
+            (
+                "TypeError: invalid variant\nRedirecting call to abort() to mozalloc_abort\n\n",
+                "TypeError: invalid variant",
             ),
             ("one\ntwo", "two"),
         ] {

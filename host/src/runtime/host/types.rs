@@ -32,8 +32,19 @@ pub(in crate::runtime) fn from_wit(error: wit::Error) -> DriverError {
     DriverError::new(condition, GuestText::sentence(&message))
 }
 
+/// Whoever reads an answer without a word looks for the fault in the host.
+const NO_REASON: &str = "the component gave no reason: the text of its error is empty";
+
 /// The same in parts.
 pub(in crate::runtime) fn condition_of(error: wit::Error) -> (Condition, String) {
+    let (condition, message) = parts(error);
+    match message.trim().is_empty() {
+        true => (condition, NO_REASON.to_owned()),
+        false => (condition, message),
+    }
+}
+
+fn parts(error: wit::Error) -> (Condition, String) {
     use wit::Error as Wit;
     match error {
         Wit::InvalidArgument(message) => (Condition::InvalidArgument, message),
@@ -62,6 +73,17 @@ mod tests {
             assert_eq!(
                 (back.condition(), back.to_string().as_str()),
                 (condition, "why")
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_without_a_word_says_so() {
+        for empty in ["", " \n"] {
+            let error = from_wit(wit::Error::NotFound(empty.to_owned()));
+            assert_eq!(
+                (error.condition(), error.to_string().as_str()),
+                (Condition::NotFound, NO_REASON)
             );
         }
     }
