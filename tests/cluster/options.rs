@@ -87,10 +87,11 @@ fn a_misspelt_field_is_refused() {
         "resources: [../../../../deploy/overlays/nfs]\n\
          patches:\n\
          - target: { kind: DaemonSet }\n  \
-           patch: '[{ op: add, path: /spec/template/spec/hostNetwrok, value: true }]'\n",
+           patch: '[{ \"op\": \"add\", \"path\": \"/spec/template/spec/hostNetwrok\", \"value\": true }]'\n",
     );
     let said = dry_run(&folder.0).expect_err("a misspelt field");
-    assert!(said.contains("hostNetwrok"), "{said}");
+    let words = "unknown field \"spec.template.spec.hostNetwrok\"";
+    assert!(said.contains(words), "{said}");
 }
 
 #[test]
