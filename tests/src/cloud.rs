@@ -144,6 +144,13 @@ impl Cloud {
         self.running.disks().expect("it answers")
     }
 
+    /// Every disk that was made since the start: its `name`, and when it was `made` and `deleted`.
+    #[track_caller]
+    pub fn disks_made(&self) -> Vec<Value> {
+        let made = self.control("GET", "/disks-made", "");
+        made.as_array().expect("a list").clone()
+    }
+
     /// One of them.
     #[track_caller]
     pub fn disk(&self, id: &str) -> Value {

@@ -4,6 +4,7 @@
 
 pub(crate) mod category;
 pub(crate) mod disk;
+pub(crate) mod history;
 pub(crate) mod instance;
 pub(crate) mod keys;
 pub(crate) mod knobs;
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::disk::Disk;
+use self::history::History;
 use self::instance::{Instance, InstanceType};
 use self::keys::Keys;
 use self::knobs::Knobs;
@@ -50,6 +52,9 @@ pub(crate) struct Cloud {
     pub(crate) knobs: Knobs,
     /// Counts everything that was made, so that lists have an order that pages can be cut from.
     pub(crate) sequence: u64,
+    /// What was made in this run.
+    #[serde(skip)]
+    pub(crate) history: History,
     /// Each disk as it was before the last request that changed it; none if that made it.
     #[serde(skip)]
     pub(crate) earlier_disks: BTreeMap<DiskId, Option<Disk>>,
@@ -98,6 +103,7 @@ impl Cloud {
             keys: Keys::default(),
             knobs: Knobs::default(),
             sequence: 0,
+            history: History::default(),
             earlier_disks: BTreeMap::new(),
             earlier_snapshots: BTreeMap::new(),
             earlier_snapshot_groups: BTreeMap::new(),

@@ -43,6 +43,21 @@ fn disk_is_created_attached_detached_and_deleted() {
 }
 
 #[test]
+fn whoever_controls_it_learns_of_every_disk_that_was_made() {
+    let (emulator, _state) = emulator(&[]);
+    let gone = emulator.new_disk(&[("DiskName", "pvc-1")]);
+    emulator.call("DeleteDisk", &[("DiskId", &gone)]).succeeds();
+    let kept = emulator.new_disk(&[("DiskName", "pvc-1")]);
+    let made = emulator.control("GET", "/disks-made", &Value::Null);
+    let made = made.as_array().expect("a list");
+    let ids: Vec<&Value> = made.iter().map(|disk| &disk["id"]).collect();
+    assert_eq!(ids, [gone.as_str(), kept.as_str()]);
+    assert!(made.iter().all(|disk| disk["name"] == "pvc-1"), "{made:?}");
+    assert!(made[0]["deleted"].as_u64() < made[1]["made"].as_u64());
+    assert_eq!(made[1]["deleted"], Value::Null);
+}
+
+#[test]
 fn attached_disk_is_described_as_available_once_more() {
     let (emulator, _state) = emulator(&[]);
     let disk = emulator.new_disk(&[]);

@@ -21,6 +21,7 @@ pub(crate) fn perform(work: &mut Work<'_>) -> Outcome {
         .make_disk(&serial, disk.size, disk.source.as_ref())?;
     let id = disk.id.clone();
     work.cloud.earlier_disks.insert(id.clone(), None);
+    work.cloud.history.made(&disk);
     work.cloud.disks.insert(id.clone(), disk);
     work.begun.push(Transition::Create(id.clone()));
     Ok(fields([("DiskId", Value::from(id.as_str()))]))

@@ -38,6 +38,8 @@ pub(crate) fn perform(work: &mut Work<'_>) -> Outcome {
     }
     work.files.remove_disk(&id.serial())?;
     work.cloud.change_disk(&id)?;
+    let moment = work.cloud.next();
+    work.cloud.history.deleted(&id, moment);
     work.cloud.disks.remove(&id);
     work.touched.push(id);
     Ok(Fields::new())

@@ -7,6 +7,7 @@
 //! | `DELETE /faults` | clears them, and lets go of attachments that were held up |
 //! | `GET /requests` | counts by action, and the last requests |
 //! | `DELETE /requests` | forgets them |
+//! | `GET /disks-made` | every disk that was made since the start, by its name, and when each was made and deleted |
 //! | `POST /step` | ends all that is under way, once, for tests that hold the pace |
 //! | `GET /state` | everything, with the devices and what went wrong with them |
 //! | `GET /settings`, `POST /settings` | the knobs; what is sent changes, the rest stays |
@@ -62,6 +63,7 @@ fn answer(service: &Arc<Service>, call: &Call) -> Result<Option<Value>> {
             service.log.clear();
             json!({})
         }
+        ("GET", "/disks-made") => service.read(|cloud| serde_json::to_value(&cloud.history))?,
         ("POST", "/step") => {
             service.step();
             json!({})
