@@ -6,18 +6,20 @@ use drivebay::error::DriverError;
 use drivebay::volume::VolumeId;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume};
 use kube::Resource;
-use kube::api::{PatchParams, PostParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use serde_json::json;
 
 use crate::backend::Turn;
 use crate::claim::{self, ClaimError};
 use crate::events::Said;
 use crate::intent::Intent;
-use crate::names::INTENT_FINALIZER;
-use crate::next_step::{self, Claim, Found, NextStep, Others, Volume, Work};
+use crate::names::{INTENT_FINALIZER, UNDONE_VOLUME};
+use crate::next_step::{self, Claim, Deletion, Found, NextStep, Others, Volume, Work};
 use crate::provisioning::{
-    About, Provisioning, StepError, api, code, exactly, is_there_already, without_finalizer,
+    AFTER_ERROR, About, Provisioning, StepError, api, code, exactly, is_there_already,
+    without_finalizer,
 };
 use crate::verdict::{self, LONGEST, Retry, Verdict};
 use crate::volume::{self, Made};
@@ -69,6 +71,7 @@ async fn work_off(job: &Job<'_>) -> Result<Action, StepError> {
     match step {
         NextStep::Make => job.make().await,
         NextStep::Undo => job.undo().await,
+        NextStep::Delete => job.delete_undone().await,
         NextStep::Settle => job.settle().await,
         NextStep::Remove => job.remove().await,
         NextStep::WaitFor(time) => Ok(Action::requeue(time)),
@@ -98,7 +101,16 @@ impl Job<'_> {
             volume,
             others: self.shared.others(self.intent),
             asked: self.shared.asked(self.intent, self.uid),
+            deletion: self.undone().map_or(Deletion::No, |_| Deletion::Begun),
         })
+    }
+
+    /// The volume that is deleted for this intent, by this process or by one that led before.
+    fn undone(&self) -> Option<VolumeId> {
+        let annotations = self.object.metadata.annotations.as_ref();
+        let written = annotations.and_then(|annotations| annotations.get(UNDONE_VOLUME));
+        let known = self.shared.doubts.undone(self.uid);
+        known.or_else(|| written.cloned().map(VolumeId))
     }
 
     /// That a claim is gone is never told by a cache.
@@ -250,6 +262,14 @@ impl Job<'_> {
         }
     }
 
+    /// Goes on with a deletion, which may have been carried out.
+    async fn delete_undone(&self) -> Result<Action, StepError> {
+        match self.undone() {
+            Some(id) => self.delete(&id).await,
+            None => Ok(Action::requeue(AFTER_ERROR)),
+        }
+    }
+
     /// Deletes what no PersistentVolume is of.
     async fn delete(&self, id: &VolumeId) -> Result<Action, StepError> {
         let current = self.current_volume().await?;
@@ -258,6 +278,7 @@ impl Job<'_> {
         if known.any(|volume| volume::is_of(volume, id)) {
             return self.settle().await;
         }
+        self.write_down_undone(id).await?;
         match self.shared.backend.delete(&self.turn, id.clone()).await {
             Ok(()) => {
                 tracing::info!(volume.id = id.0, "deleted a volume that no claim wants");
@@ -265,6 +286,21 @@ impl Job<'_> {
             }
             Err(error) => self.still_there(&error, Retry::Soon).await,
         }
+    }
+
+    /// Before it is deleted: whoever asks the backend for the volume of this intent after that would get another one.
+    async fn write_down_undone(&self, id: &VolumeId) -> Result<(), StepError> {
+        if self.undone().as_ref() == Some(id) {
+            return Ok(());
+        }
+        let patch = Patch::Merge(json!({
+            "metadata": { "uid": self.uid, "annotations": { UNDONE_VOLUME: id.0 } },
+        }));
+        let (name, params) = (self.intent.volume_name().0, PatchParams::default());
+        let written = self.shared.intents().patch(&name, &params, &patch).await;
+        written.map_err(api("write down which volume is deleted"))?;
+        self.shared.doubts.undo(self.uid, id);
+        Ok(())
     }
 
     /// There is no claim to tell it, so the intent says it.

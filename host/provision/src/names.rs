@@ -26,6 +26,9 @@ pub(crate) const VOLUME_FINALIZER: &str = "external-provisioner.volume.kubernete
 /// On an intent whose work is not done.
 pub(crate) const INTENT_FINALIZER: &str = "drivebay.dev/provisioning";
 
+/// On an intent: the backend's name of the volume that is deleted for it, written before it is.
+pub(crate) const UNDONE_VOLUME: &str = "drivebay.dev/undone-volume";
+
 /// On an intent: the driver whose it is.
 pub(crate) const INTENT_LABEL: &str = "drivebay.dev/provisioned-driver";
 

@@ -8,6 +8,8 @@
 //! 4. the finalizer is taken away;
 //! 5. it is deleted.
 //!
+//! Where nobody wants the volume any more, its name at the backend is written to the intent before it is deleted there.
+//!
 //! Whoever comes next finds which of them are done by the objects alone, but for the second: that only the backend knows,
 //! which is asked once more for a volume of that name, and answers with the one that it has.
 
@@ -63,6 +65,14 @@ pub(crate) enum Asked {
     Perhaps,
 }
 
+/// Whether the volume of an intent is being deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    No,
+    /// That was written down. It may be gone by now, so that whoever asks for it would get a new one.
+    Begun,
+}
+
 /// What is found of an intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -71,6 +81,7 @@ pub(crate) struct Found {
     pub(crate) volume: Volume,
     pub(crate) others: Others,
     pub(crate) asked: Asked,
+    pub(crate) deletion: Deletion,
 }
 
 /// What is to be done about an intent.
@@ -80,6 +91,8 @@ pub(crate) enum NextStep {
     Make,
     /// Ask the backend for the volume, and delete it.
     Undo,
+    /// Delete the volume that was to be deleted before.
+    Delete,
     /// Take the finalizer away, and delete the intent.
     Settle,
     /// Delete the intent.
@@ -97,6 +110,7 @@ pub(crate) fn of_intent(found: &Found) -> NextStep {
         }
         (Work::Done, ..) => NextStep::Remove,
         (Work::Open, Volume::OfThisIntent, ..) => NextStep::Settle,
+        (Work::Open, ..) if found.deletion == Deletion::Begun => NextStep::Delete,
         (Work::Open, _, Claim::Waits, _) => NextStep::Make,
         (Work::Open, _, Claim::Gone, Others::For(left)) if !left.is_zero() => {
             NextStep::WaitFor(left)

@@ -1,6 +1,7 @@
 //! The loop of volumes: what a claim has left is deleted at the backend, and then its object.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use drivebay::error::DriverError;
 use drivebay::volume::VolumeId;
@@ -8,15 +9,19 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 
 use crate::events::Said;
-use crate::names::{VOLUME_FINALIZER, name_of};
+use crate::names::{INTENT_FINALIZER, INTENT_UID, VOLUME_FINALIZER, name_of};
 use crate::next_step::{self, VolumeStep};
 use crate::provisioning::{
     About, Provisioning, StepError, api, code, exactly, with_finalizer, without_finalizer,
 };
 use crate::verdict::{self, Retry};
 use crate::volume;
+
+/// How soon a volume is looked at again whose intent is about to be settled.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(crate) async fn reconcile(
     volume: Arc<PersistentVolume>,
@@ -42,11 +47,29 @@ async fn look_after(volume: &PersistentVolume, shared: &Provisioning) -> Result<
         VolumeStep::DropFinalizer => {
             patch(shared, volume, without_finalizer(uid, VOLUME_FINALIZER)).await
         }
+        VolumeStep::Delete if is_written_down(volume, shared) => Ok(Action::requeue(LOOK_AGAIN)),
         VolumeStep::Delete => match shared.memory.wait(uid) {
             Some(wait) => Ok(Action::requeue(wait)),
             None => delete(shared, volume, uid).await,
         },
     }
+}
+
+/// Whether the intent that it is the end of is not settled. Whoever settles that looks for the object, and without it would
+/// ask for the volume again.
+fn is_written_down(volume: &PersistentVolume, shared: &Provisioning) -> bool {
+    let annotations = volume.metadata.annotations.as_ref();
+    let uid = annotations.and_then(|annotations| annotations.get(INTENT_UID));
+    let intent = ObjectRef::new(&name_of(volume)).within(&shared.namespace);
+    let intent = shared.stores.intents.get(&intent);
+    intent.is_some_and(|intent| {
+        let finalizers = &intent.metadata.finalizers;
+        let is_open = finalizers
+            .iter()
+            .flatten()
+            .any(|name| name == INTENT_FINALIZER);
+        is_open && intent.metadata.uid.as_ref() == uid
+    })
 }
 
 async fn patch(

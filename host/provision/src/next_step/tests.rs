@@ -16,8 +16,9 @@ struct World {
     volume: Volume,
     /// How many there are at the backend.
     disks: u32,
-    /// How many there ever were at once.
-    most: u32,
+    /// How many were made.
+    ever: u32,
+    deletion: Deletion,
     policy_deletes: bool,
     /// Whether this process has called, and its reply was lost.
     called: bool,
@@ -52,7 +53,8 @@ impl World {
             intent: None,
             volume: Volume::Missing,
             disks: 0,
-            most: 0,
+            ever: 0,
+            deletion: Deletion::No,
             policy_deletes,
             called: false,
             refuses: false,
@@ -74,8 +76,9 @@ impl World {
 
     /// The backend makes one, or finds the one that it has.
     fn make(&mut self) {
-        self.disks = self.disks.max(1);
-        self.most = self.most.max(self.disks);
+        if self.disks == 0 {
+            (self.disks, self.ever) = (1, self.ever + 1);
+        }
     }
 
     /// One process, until there is nothing to do or it is gone; each write is one step of its life.
@@ -95,6 +98,7 @@ impl World {
                 volume: self.volume,
                 others,
                 asked: self.asked(others),
+                deletion: self.deletion,
             };
             match of_intent(&found) {
                 NextStep::Make | NextStep::Undo if self.refuses => {
@@ -114,7 +118,11 @@ impl World {
                 NextStep::Undo => {
                     self.make();
                     life.wrote()?;
-                    self.disks -= 1;
+                    self.deletion = Deletion::Begun;
+                    life.wrote()?;
+                }
+                NextStep::Delete => {
+                    self.disks = 0;
                     life.wrote()?;
                     self.intent = Some(Work::Done);
                     life.wrote()?;
@@ -155,7 +163,7 @@ fn whoever_is_killed_wherever_the_next_one_leaves_one_disk_and_no_intent() {
                 .lead(&mut Life(u32::MAX), Others::For(Duration::ZERO))
                 .expect("it lives");
             assert_eq!(
-                (world.disks, world.most, world.intent, world.volume),
+                (world.disks, world.ever, world.intent, world.volume),
                 (1, 1, None, Volume::OfThisIntent),
                 "killed after {kill}, then after {again}"
             );
@@ -179,7 +187,7 @@ fn a_claim_that_goes_while_nobody_leads_leaves_nothing() {
                 (0, None, Volume::Missing),
                 "killed after {kill}, then after {again}"
             );
-            assert!(world.most <= 1);
+            assert!(world.ever <= 1, "made {} times", world.ever);
         }
     }
 }
@@ -240,6 +248,7 @@ fn what_nobody_asked_for_is_not_made_to_be_deleted() {
         volume: Volume::Missing,
         others: Others::None,
         asked: Asked::Never,
+        deletion: Deletion::No,
     };
     assert_eq!(of_intent(&found), NextStep::Settle);
 }
@@ -252,6 +261,7 @@ fn nothing_is_undone_while_an_earlier_process_may_still_be_making_it() {
         volume: Volume::Missing,
         others: Others::For(Duration::from_secs(3)),
         asked: Asked::Perhaps,
+        deletion: Deletion::No,
     };
     assert_eq!(of_intent(&found), NextStep::WaitFor(Duration::from_secs(3)));
     let with = |others| of_intent(&Found { others, ..found });
@@ -260,6 +270,21 @@ fn nothing_is_undone_while_an_earlier_process_may_still_be_making_it() {
     // To go on with it needs no wait: the backend has one volume of a name, whoever asks.
     let claim = Claim::Waits;
     assert_eq!(of_intent(&Found { claim, ..found }), NextStep::Make);
+}
+
+#[test]
+fn what_is_being_deleted_is_not_asked_for_again() {
+    for claim in [Claim::Waits, Claim::Gone] {
+        let found = Found {
+            work: Work::Open,
+            claim,
+            volume: Volume::Missing,
+            others: Others::For(Duration::from_secs(3)),
+            asked: Asked::Perhaps,
+            deletion: Deletion::Begun,
+        };
+        assert_eq!(of_intent(&found), NextStep::Delete, "{claim:?}");
+    }
 }
 
 const NAME: &str = "alicloud/disk";
