@@ -21,11 +21,11 @@ const VOLUME: Request = Request {
     method: "POST",
     path: "/persistentvolumes",
 };
-const SETTLED: Request = Request {
+pub(crate) const SETTLED: Request = Request {
     method: "PATCH",
     path: "/configmaps",
 };
-const REMOVED: Request = Request {
+pub(crate) const REMOVED: Request = Request {
     method: "DELETE",
     path: "/configmaps",
 };
@@ -39,7 +39,7 @@ const RELEASED: Request = Request {
 };
 
 /// Each request that makes a volume, before and after the API server has carried it out.
-const MAKING: [(Moment, Request); 8] = [
+pub(crate) const MAKING: [(Moment, Request); 8] = [
     (Moment::Before, INTENT),
     (Moment::After, INTENT),
     (Moment::Before, VOLUME),
@@ -51,7 +51,7 @@ const MAKING: [(Moment, Request); 8] = [
 ];
 
 /// Those that take one away.
-const DELETING: [(Moment, Request); 4] = [
+pub(crate) const DELETING: [(Moment, Request); 4] = [
     (Moment::Before, DELETED),
     (Moment::After, DELETED),
     (Moment::Before, RELEASED),

@@ -11,32 +11,20 @@ const LEASE: Request = Request {
     path: "/leases",
 };
 
-fn holder(site: &Site, namespace: &str) -> Option<String> {
-    let path = format!(
-        "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/drivebay-provision-alicloud-disk"
-    );
-    let lease = site.api().find(&path)?;
-    lease["spec"]["holderIdentity"].as_str().map(str::to_owned)
-}
-
 #[test]
 fn another_process_takes_over_from_one_that_was_killed() {
     let site = Site::with_class("leaders");
     let first = site.provisioner();
-    site.eventually("a leader", || holder(&site, "leaders").is_some());
-    let before = holder(&site, "leaders");
+    site.eventually("a leader", || site.leader().is_some());
+    let before = site.leader();
     let _second = site.provisioner();
     site.claim("data", &json!({}));
     site.is_bound("data");
-    assert_eq!(
-        holder(&site, "leaders"),
-        before,
-        "the first one leads still"
-    );
+    assert_eq!(site.leader(), before, "the first one leads still");
     first.kill();
     site.claim("next", &json!({}));
     site.is_bound("next");
-    assert_ne!(holder(&site, "leaders"), before);
+    assert_ne!(site.leader(), before);
     assert_eq!(site.disks().len(), 2);
 }
 
@@ -60,7 +48,7 @@ fn a_process_that_stood_still_while_another_took_over_makes_nothing_more_and_end
     site.eventually("the disk to be made", || site.disks().len() == 1);
     site.claim("next", &json!({}));
     site.eventually("both to be written down", || site.intents().len() == 2);
-    let before = holder(&site, "stood-still");
+    let before = site.leader();
     first.send(Signal::SIGSTOP);
     site.cloud.clear_faults();
     // It is not told at once that it leads no more, and goes on with what waited for its turn.
@@ -68,7 +56,7 @@ fn a_process_that_stood_still_while_another_took_over_makes_nothing_more_and_end
     site.delete_claim("next");
     let _second = site.provisioner_elsewhere();
     let volume = site.is_bound("data");
-    assert_ne!(holder(&site, "stood-still"), before);
+    assert_ne!(site.leader(), before);
     site.eventually("what was written down to go", || site.intents().is_empty());
     let asked = ["CreateDisk", "DeleteDisk"].map(|action| site.cloud.requests(action));
     first.send(Signal::SIGCONT);
@@ -94,5 +82,5 @@ fn a_process_that_is_told_to_end_finishes_what_it_is_at_and_gives_the_lease_up()
     provisioner.stop();
     site.is_bound("data");
     assert!(site.intents().is_empty());
-    assert_eq!(holder(&site, "told-to-end"), None);
+    assert_eq!(site.leader(), None);
 }

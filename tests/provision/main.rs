@@ -16,6 +16,7 @@ mod control_plane;
 mod crashes;
 mod deletion;
 mod gate;
+mod kills;
 mod leaders;
 mod manifests;
 mod nodes;

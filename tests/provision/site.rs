@@ -18,7 +18,16 @@ pub(crate) const VOLUMES: &str = "/api/v1/persistentvolumes";
 const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
 
 /// How long a call of the driver may take here: whoever comes after one that was killed waits for that where it undoes.
-const DEADLINE: &str = "[limits]\ndeadline = \"8s\"\n";
+const DEADLINE: &str = "8s";
+
+/// A pod of the provisioner's, which has locks of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pod {
+    First,
+    Second,
+    /// Which the gate does not stand before.
+    PastTheGate,
+}
 
 /// For how long whoever works may be silent here.
 const LEASE: &str = "2s";
@@ -30,6 +39,7 @@ pub(crate) const REGION: &str = "cn-hangzhou";
 
 pub(crate) struct Site {
     name: &'static str,
+    deadline: &'static str,
     pub(crate) cloud: Cloud,
     pub(crate) gate: Gate,
     node: Node,
@@ -43,10 +53,19 @@ impl Site {
     /// With the shipped rights, and without a class.
     #[track_caller]
     pub(crate) fn new(name: &'static str) -> Self {
+        Self::with_deadline(name, DEADLINE)
+    }
+
+    /// The same, where a call of the driver may take so long.
+    #[track_caller]
+    pub(crate) fn with_deadline(name: &'static str, deadline: &'static str) -> Self {
         let plane = ControlPlane::get();
         let cloud = Cloud::start_with(&[]);
         let node = Node::empty();
-        node.add_driver("alicloud-disk", &driver_file(name, &cloud, REGION));
+        node.add_driver(
+            "alicloud-disk",
+            &driver_file(name, &cloud, (REGION, deadline)),
+        );
         node.install(&[&guest("alicloud-disk")]);
         let namespace = json!({ "metadata": { "name": name } });
         plane.api().create("/api/v1/namespaces", &namespace);
@@ -54,16 +73,21 @@ impl Site {
         let token = token(plane.api(), name);
         let (address, proxy) = plane.proxy_for(name, &token);
         let gate = Gate::before(&address);
-        for (locks, address) in [("run", gate.address()), ("run-elsewhere", &address)] {
+        for pod in [Pod::First, Pod::Second, Pod::PastTheGate] {
+            let address = match pod {
+                Pod::First | Pod::Second => gate.address(),
+                Pod::PastTheGate => &address,
+            };
             let kubeconfig = format!(
                 "apiVersion: v1\nkind: Config\nclusters: [{{ name: c, cluster: {{ server: \"http://{address}\" }} }}]\n\
                  users: [{{ name: u, user: {{}} }}]\ncontexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n\
                  current-context: x\n"
             );
-            fs::write(node.path(&format!("kubeconfig-{locks}")), kubeconfig).expect("writable");
+            fs::write(node.path(&pod.kubeconfig()), kubeconfig).expect("writable");
         }
         Self {
             name,
+            deadline,
             cloud,
             gate,
             node,
@@ -99,7 +123,7 @@ impl Site {
     /// Grants another region to whoever is started from now on.
     #[track_caller]
     pub(crate) fn grant_region(&self, region: &str) {
-        let file = driver_file(self.name, &self.cloud, region);
+        let file = driver_file(self.name, &self.cloud, (region, self.deadline));
         self.node.add_driver("alicloud-disk", &file);
     }
 
@@ -111,40 +135,46 @@ impl Site {
     /// Starts one more process, as a container that was started anew in its pod.
     #[track_caller]
     pub(crate) fn provisioner(&self) -> Provisioner {
-        self.provisioner_with("run", LEASE, &[])
+        self.provisioner_in(Pod::First)
     }
 
     /// One that makes and deletes one volume after the other.
     #[track_caller]
     pub(crate) fn provisioner_of_one_at_once(&self) -> Provisioner {
-        self.provisioner_with("run", LEASE, ONE_AT_ONCE)
+        self.provisioner_with(Pod::First, LEASE, ONE_AT_ONCE)
     }
 
     /// One that lets claims choose snapshots.
     #[track_caller]
     pub(crate) fn provisioner_that_restores(&self) -> Provisioner {
-        self.provisioner_with("run", LEASE, &["--named-snapshots", "restore"])
+        self.provisioner_with(Pod::First, LEASE, &["--named-snapshots", "restore"])
     }
 
     /// The same, whose lease lasts for longer.
     #[track_caller]
     pub(crate) fn provisioner_of_one_at_once_for(&self, lease: &'static str) -> Provisioner {
-        self.provisioner_with("run", lease, ONE_AT_ONCE)
+        self.provisioner_with(Pod::First, lease, ONE_AT_ONCE)
     }
 
     /// One in another pod, which has locks and a way to the API server of its own.
     #[track_caller]
     pub(crate) fn provisioner_elsewhere(&self) -> Provisioner {
-        self.provisioner_with("run-elsewhere", LEASE, ONE_AT_ONCE)
+        self.provisioner_with(Pod::PastTheGate, LEASE, ONE_AT_ONCE)
+    }
+
+    /// One more process in that pod.
+    #[track_caller]
+    pub(crate) fn provisioner_in(&self, pod: Pod) -> Provisioner {
+        self.provisioner_with(pod, LEASE, &[])
     }
 
     #[track_caller]
-    fn provisioner_with(&self, locks: &str, lease: &str, arguments: &[&str]) -> Provisioner {
+    fn provisioner_with(&self, pod: Pod, lease: &str, arguments: &[&str]) -> Provisioner {
         let mut command = self.node.command(&dist("drivebay-provision"));
         command.args(["--driver", "alicloud-disk", "--namespace", self.name]);
         command.args(["--lease-duration", lease]).args(arguments);
-        command.env("DRIVEBAY_RUN_DIR", self.node.path(locks));
-        command.env("KUBECONFIG", self.node.path(&format!("kubeconfig-{locks}")));
+        command.env("DRIVEBAY_RUN_DIR", self.node.path(pod.locks()));
+        command.env("KUBECONFIG", self.node.path(&pod.kubeconfig()));
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -154,6 +184,15 @@ impl Site {
             .stdout(Stdio::null())
             .stderr(log.expect("writable"));
         Provisioner(command.spawn().expect("it starts"))
+    }
+
+    /// Who holds the lease.
+    pub(crate) fn leader(&self) -> Option<String> {
+        let lease = self.api().find(&format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/drivebay-provision-alicloud-disk",
+            self.name
+        ))?;
+        lease["spec"]["holderIdentity"].as_str().map(str::to_owned)
     }
 
     /// What all of them said.
@@ -241,6 +280,14 @@ impl Site {
             volume.is_some()
         });
         volume.expect("it was waited for")
+    }
+
+    /// The disk of a claim that is bound.
+    #[track_caller]
+    pub(crate) fn disk_of(&self, name: &str) -> String {
+        let volume = self.is_bound(name);
+        let disk = volume["spec"]["flexVolume"]["options"]["VolumeId"].as_str();
+        disk.expect("an id").to_owned()
     }
 
     /// The site's volumes.
@@ -331,6 +378,20 @@ impl Site {
     }
 }
 
+impl Pod {
+    fn locks(self) -> &'static str {
+        match self {
+            Self::First => "run",
+            Self::Second => "run-second",
+            Self::PastTheGate => "run-elsewhere",
+        }
+    }
+
+    fn kubeconfig(self) -> String {
+        format!("kubeconfig-{}", self.locks())
+    }
+}
+
 impl Provisioner {
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
@@ -342,6 +403,10 @@ impl Provisioner {
     pub(crate) fn send(&self, signal: Signal) {
         let id = i32::try_from(self.0.id()).expect("a number");
         kill(Pid::from_raw(id), signal).expect("it still runs");
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().expect("ours").is_some()
     }
 
     /// Whether it has ended by itself, and said that it did not go well.
@@ -366,7 +431,7 @@ impl Drop for Provisioner {
     }
 }
 
-fn driver_file(name: &str, cloud: &Cloud, region: &str) -> String {
+fn driver_file(name: &str, cloud: &Cloud, (region, deadline): (&str, &str)) -> String {
     let grants = cloud.grants(&cloud.key_in_files());
     let grants = grants
         .replace("alicloud/disk", &format!("{name}/disk"))
@@ -374,7 +439,7 @@ fn driver_file(name: &str, cloud: &Cloud, region: &str) -> String {
             &format!("region = {REGION:?}"),
             &format!("region = {region:?}"),
         );
-    format!("{grants}{DEADLINE}")
+    format!("{grants}[limits]\ndeadline = {deadline:?}\n")
 }
 
 /// Brings the shipped rights in, with names and namespaces of the site's own.

@@ -52,6 +52,8 @@ enum Task {
     Demo(demo::Arguments),
     /// Check everything, ending with counts and a verdict
     Test(test::Arguments),
+    /// Kill who makes disks for claims, as often as is promised
+    Kills(test::Kills),
     /// Measure what tests/README.md claims
     Bench(bench::Arguments),
     /// Run Kubernetes with Drivebay in it, for its tests or for a person
@@ -79,6 +81,7 @@ fn perform(task: Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Task::Image(arguments) => image::run(workspace, &arguments)?,
         Task::Demo(arguments) => demo::run(workspace, &arguments)?,
         Task::Test(arguments) => test::run(workspace, &arguments)?,
+        Task::Kills(arguments) => test::kill(workspace, &arguments)?,
         Task::Bench(arguments) => bench::run(workspace, &arguments)?,
         Task::Cluster(arguments) if arguments.is_for_tests() => test::on_a_cluster(workspace)?,
         Task::Cluster(arguments) => cluster::run(workspace, &arguments)?,

@@ -6,7 +6,9 @@
 
 mod built;
 mod counts;
+mod kills;
 mod programs;
+pub(crate) mod provision;
 mod report;
 mod schedule;
 mod steps;
@@ -21,6 +23,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use self::counts::Counts;
+pub(crate) use self::kills::{Arguments as Kills, run as kill};
 use self::report::Report;
 use self::schedule::Schedule;
 use self::steps::{STEPS, Step};

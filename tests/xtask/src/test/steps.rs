@@ -43,7 +43,7 @@ const AUTHORS: &str = "authors";
 const CLUSTER: &str = "cluster";
 const IMAGE: &str = "image";
 const KUBELET: &str = "kubelet";
-const PROVISION: &str = "provision";
+pub(super) const PROVISION: &str = "provision";
 const SWAP: &str = "swap";
 const VM: &str = "vm";
 
@@ -262,7 +262,7 @@ fn unit(workspace: &Workspace) -> Result<Counts> {
     all([units, sides])
 }
 
-fn is_outside(workspace: &Workspace, program: &Program) -> bool {
+pub(super) fn is_outside(workspace: &Workspace, program: &Program) -> bool {
     program.directory == workspace.root().join("tests")
 }
 
