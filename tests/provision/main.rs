@@ -20,6 +20,7 @@ mod kills;
 mod leaders;
 mod manifests;
 mod nodes;
+mod predecessors;
 mod queues;
 mod refusals;
 mod site;

@@ -32,6 +32,9 @@ pub(crate) enum Pod {
 /// For how long whoever works may be silent here.
 const LEASE: &str = "2s";
 
+/// The controller of old, which here is in the site's own namespace.
+pub(crate) const PREDECESSOR: &str = "alicloud-disk-controller";
+
 const ONE_AT_ONCE: &[&str] = &["--at-once", "1"];
 
 /// The cloud's.
@@ -173,6 +176,7 @@ impl Site {
         let mut command = self.node.command(&dist("drivebay-provision"));
         command.args(["--driver", "alicloud-disk", "--namespace", self.name]);
         command.args(["--lease-duration", lease]).args(arguments);
+        command.args(["--not-beside", &format!("{}/{PREDECESSOR}", self.name)]);
         command.env("DRIVEBAY_RUN_DIR", self.node.path(pod.locks()));
         command.env("KUBECONFIG", self.node.path(&pod.kubeconfig()));
         let log = fs::File::options()
@@ -449,6 +453,8 @@ fn grant(api: &Api, name: &str) {
     let text = text
         .replace("drivebay-controller", name)
         .replace("drivebay-provisioning", name)
+        // Where its own Deployment is, which other sites must not see.
+        .replace("namespace: kube-system", &format!("namespace: {name}"))
         .replace(
             "name: drivebay-alicloud-disk-provisioner",
             &format!("name: {}", account(name)),

@@ -7,6 +7,7 @@ use clap::Parser;
 use drivebay::config::{self, Paths};
 
 use crate::claim::NamedSnapshots;
+use crate::predecessor::DeploymentName;
 
 /// Makes volumes for claims of StorageClasses whose provisioner is a FlexVolume driver's name, such as alicloud/disk, and
 /// deletes them when they are released. Finds the API server as kubectl does, or in its pod.
@@ -34,6 +35,10 @@ pub(crate) struct Arguments {
     /// claims can then read every snapshot that the key may use
     #[arg(long, value_enum, default_value_t = NamedSnapshots::Refuse, value_name = "WHAT")]
     pub(crate) named_snapshots: NamedSnapshots,
+    /// A Deployment of another controller that answers to the driver's name: while it runs, this one does not. Repeat it for
+    /// more
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub(crate) not_beside: Vec<DeploymentName>,
     #[command(flatten)]
     roots: Roots,
 }

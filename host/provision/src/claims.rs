@@ -46,6 +46,9 @@ async fn look_after(
     let Wanted::VolumeOf(class) = claim::wanted(claim, &shared.provisioner) else {
         return Ok(Action::await_change());
     };
+    if shared.predecessors.serves(claim) {
+        return Ok(Action::await_change());
+    }
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
     if is_under_way(shared, uid) {
         return Ok(Action::requeue(LOOK_AGAIN));

@@ -9,6 +9,7 @@
 //! volumes     what a claim has left is deleted                            next_step: pure
 //! backend     calls of the driver
 //! lease       which of several processes works
+//! predecessor who else answers to the same name
 //! ```
 
 mod arguments;
@@ -24,6 +25,7 @@ mod lease;
 mod memory;
 mod names;
 mod next_step;
+mod predecessor;
 mod provisioning;
 mod quantity;
 mod run;

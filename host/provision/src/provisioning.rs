@@ -1,5 +1,6 @@
 //! What all loops share: whom they ask, whose the claims are, and what they see of the cluster.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{
@@ -21,6 +22,7 @@ use crate::intent::{Holder, Intent, IntentError};
 use crate::memory::Memory;
 use crate::names::{Provisioner, SELECTED_NODE};
 use crate::next_step::{Asked, Others};
+use crate::predecessor::Predecessors;
 use crate::verdict::Retry;
 
 /// What the loops see of the cluster, as it was a moment ago.
@@ -48,6 +50,7 @@ pub(crate) struct Provisioning {
     pub(crate) memory: Memory,
     pub(crate) doubts: Doubts,
     pub(crate) events: Events,
+    pub(crate) predecessors: Arc<Predecessors>,
 }
 
 /// Why a step was not carried out, so that it is tried again.

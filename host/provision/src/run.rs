@@ -33,6 +33,7 @@ use crate::intent::Holder;
 use crate::lease::Leadership;
 use crate::memory::Memory;
 use crate::names::{INTENT_LABEL, Provisioner};
+use crate::predecessor::Predecessors;
 use crate::provisioning::{AFTER_ERROR, Provisioning, StepError, Stores};
 use crate::{claims, components, intents, volumes};
 
@@ -114,7 +115,16 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         arguments.lease_duration,
     );
     let backend = Backend::new(driver, arguments.at_once, leadership.tenure());
+    let predecessors = Arc::new(Predecessors::new(
+        client.clone(),
+        arguments.not_beside,
+        provisioner.clone(),
+    ));
     let mut told_to_end = told_to_end()?;
+    tokio::select! {
+        none_runs = predecessors.none_runs() => none_runs?,
+        () = &mut told_to_end => return Ok(()),
+    }
     tokio::select! {
         () = is_ready(&backend) => {}
         () = &mut told_to_end => return Ok(()),
@@ -139,11 +149,13 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         file,
         holder,
         named_snapshots: arguments.named_snapshots,
+        predecessors: Arc::clone(&predecessors),
     };
     let loops = loops(of, &name, &ends);
     tokio::pin!(loops);
     tokio::select! {
         lost = leadership.keep() => return Err(lost),
+        another = predecessors.shows() => return Err(another),
         () = &mut loops => bail!("the loops have ended"),
         () = &mut told_to_end => {}
     }
@@ -205,6 +217,7 @@ struct Parts {
     file: String,
     holder: Holder,
     named_snapshots: NamedSnapshots,
+    predecessors: Arc<Predecessors>,
 }
 
 /// The three loops. They end once whoever holds the other end of `ends` has dropped it, and what they are at is done.
@@ -238,6 +251,7 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         },
         memory: Memory::default(),
         doubts: Doubts::default(),
+        predecessors: parts.predecessors,
     });
     let config = controller::Config::default().concurrency(parts.at_once);
     let worked = async {
