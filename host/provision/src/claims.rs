@@ -1,12 +1,11 @@
 //! The loop of claims: what a claim wants is written down as an intent. Nothing is made here.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use kube::Resource;
-use kube::api::{Api, PostParams};
+use kube::api::PostParams;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
@@ -65,7 +64,10 @@ async fn look_after(
     }
     let labels = match claim::selected_node(claim) {
         None => None,
-        Some(node) => Some(labels_of(shared, node).await?),
+        Some(node) => {
+            let labels = shared.nodes.labels(node).await;
+            Some(labels.map_err(api("read the node that was chosen for a claim"))?)
+        }
     };
     let is_node_gone = labels == Some(None);
     let labels = labels.flatten();
@@ -92,17 +94,6 @@ fn is_under_way(shared: &Provisioning, uid: &str) -> bool {
         || shared.stores.volumes.get(&ObjectRef::new(&name)).is_some()
 }
 
-/// Of a node; nothing where there is no such node any more.
-async fn labels_of(
-    shared: &Provisioning,
-    node: &str,
-) -> Result<Option<BTreeMap<String, String>>, StepError> {
-    let nodes: Api<Node> = Api::all(shared.client.clone());
-    let found = nodes.get_metadata_opt(node).await;
-    let found = found.map_err(api("read the node that was chosen for a claim"))?;
-    Ok(found.map(|node| node.metadata.labels.unwrap_or_default()))
-}
-
 async fn write_down(shared: &Provisioning, intent: &Intent) -> Result<Action, StepError> {
     let driver = &shared.backend.driver().config().name.0;
     let object = intent.to_config_map(driver)?;
@@ -116,15 +107,12 @@ async fn write_down(shared: &Provisioning, intent: &Intent) -> Result<Action, St
         Err(error) if is_there_already(&error) => return Ok(Action::requeue(LOOK_AGAIN)),
         Err(error) => return Err(api("write down what is to be made for a claim")(error)),
     }
-    let note = format!(
-        "driver {driver} makes volume {} for claim {}/{}",
-        intent.volume_name(),
+    tracing::info!(
+        volume.name = intent.volume_name().0,
+        "a volume is going to be made for claim {}/{}",
         intent.claim.namespace,
         intent.claim.name
     );
-    tracing::info!(volume.name = intent.volume_name().0, "{note}");
-    let said = Said::good("Provisioning", note);
-    shared.tell(&intent.claim_reference(), &said).await;
     Ok(Action::requeue(LOOK_AGAIN))
 }
 

@@ -1,6 +1,7 @@
 //! The loop of intents: what is written down is made, or undone where nobody wants it any more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use drivebay::error::DriverError;
 use drivebay::volume::VolumeId;
@@ -10,6 +11,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::backend::Turn;
 use crate::claim::{self, ClaimError};
@@ -23,6 +25,9 @@ use crate::provisioning::{
 };
 use crate::verdict::{self, LONGEST, Retry, Verdict};
 use crate::volume::{self, Made};
+
+/// After how long a claim is told that its volume is being made.
+const TOLD_AFTER: Duration = Duration::from_secs(3);
 
 pub(crate) async fn reconcile(
     object: Arc<ConfigMap>,
@@ -159,10 +164,24 @@ impl Job<'_> {
     }
 
     async fn make(&self) -> Result<Action, StepError> {
-        match self.ask().await {
+        match self.told_meanwhile(self.ask()).await {
             Ok(made) => self.write(&made).await,
             Err((error, verdict)) => self.refused(&error, verdict).await,
         }
+    }
+
+    /// A claim whose volume takes its time is told so meanwhile. What is made sooner is told once, as made: that is one
+    /// request less for each claim.
+    async fn told_meanwhile<T>(&self, asked: impl Future<Output = T>) -> T {
+        tokio::pin!(asked);
+        if let Ok(made) = timeout(TOLD_AFTER, &mut asked).await {
+            return made;
+        }
+        let driver = &self.shared.backend.driver().config().name;
+        let note = format!("driver {driver} makes volume {}", self.intent.volume_name());
+        let said = Said::good("Provisioning", note);
+        let (made, ()) = tokio::join!(asked, self.tell_claim(&said));
+        made
     }
 
     /// Writes the PersistentVolume. Where there is one of that name, it is this one, or it is another's and what was made

@@ -25,6 +25,7 @@ mod lease;
 mod memory;
 mod names;
 mod next_step;
+mod nodes;
 mod predecessor;
 mod provisioning;
 mod quantity;

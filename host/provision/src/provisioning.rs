@@ -22,6 +22,7 @@ use crate::intent::{Holder, Intent, IntentError};
 use crate::memory::Memory;
 use crate::names::{Provisioner, SELECTED_NODE};
 use crate::next_step::{Asked, Others};
+use crate::nodes::Nodes;
 use crate::predecessor::Predecessors;
 use crate::verdict::Retry;
 
@@ -50,6 +51,7 @@ pub(crate) struct Provisioning {
     pub(crate) memory: Memory,
     pub(crate) doubts: Doubts,
     pub(crate) events: Events,
+    pub(crate) nodes: Nodes,
     pub(crate) predecessors: Arc<Predecessors>,
 }
 

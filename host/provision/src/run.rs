@@ -33,6 +33,7 @@ use crate::intent::Holder;
 use crate::lease::Leadership;
 use crate::memory::Memory;
 use crate::names::{INTENT_LABEL, Provisioner};
+use crate::nodes::Nodes;
 use crate::predecessor::Predecessors;
 use crate::provisioning::{AFTER_ERROR, Provisioning, StepError, Stores};
 use crate::{claims, components, intents, volumes};
@@ -235,6 +236,7 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
     let (classes, follow_classes) = reflected(Api::all(client.clone()), every.clone());
     let shared = Arc::new(Provisioning {
         events: Events::new(client.clone(), &parts.holder),
+        nodes: Nodes::new(client.clone()),
         client: client.clone(),
         namespace: parts.namespace,
         provisioner: parts.provisioner,
