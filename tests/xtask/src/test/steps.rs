@@ -28,6 +28,9 @@ use crate::workspace::Workspace;
 /// Emulation is ten times slower than the machine, and the tier mounts, formats and waits, beside other steps.
 const VM_TIMEOUT: Duration = Duration::from_secs(3600);
 
+/// What its kernel says of a process that it ended, which itself says nothing any more.
+const KILLED: &str = "Out of memory|segfault|general protection|traps:";
+
 /// What makes target/dist. Tests that ran what an earlier build left there would tell of another tree.
 const BUILD: &str = "build";
 
@@ -446,7 +449,9 @@ fn virtual_machine(workspace: &Workspace) -> Result<Counts> {
     ];
     all(boots.map(|(labels, which)| {
         machine.labels = labels;
-        let script = format!("'{program}' --include-ignored --test-threads 1 {which}");
+        let script = format!(
+            "'{program}' --include-ignored --test-threads 1 {which}; code=$?; dmesg | grep -E '{KILLED}'; exit $code"
+        );
         let finished = machine.run(workspace.root(), &script, Echo::Live)?;
         let counts = Counts::of_rust(&finished.output);
         Ok(counted(Some(i32::from(finished.code)), counts))
