@@ -61,7 +61,7 @@ pub(crate) const DELETING: [(Moment, Request); 4] = [
 /// One claim, whose provisioner is killed there; then another comes.
 #[track_caller]
 fn is_survived(site: &Site, name: &str, killed: (Moment, Request), meanwhile: Meanwhile) {
-    let provisioner = site.provisioner();
+    let provisioner = site.doomed_provisioner();
     let sprung = site.gate.trap(killed.0, killed.1);
     site.claim(name, &json!({}));
     sprung.recv().expect("the request comes");
@@ -70,7 +70,7 @@ fn is_survived(site: &Site, name: &str, killed: (Moment, Request), meanwhile: Me
     if meanwhile == Meanwhile::Goes {
         site.delete_claim(name);
     }
-    let provisioner = site.provisioner();
+    let provisioner = site.doomed_provisioner();
     if meanwhile == Meanwhile::Waits {
         site.is_bound(name);
         site.eventually("what was written down to go", || site.intents().is_empty());
@@ -109,7 +109,7 @@ fn a_disk_whose_reply_was_lost_with_its_maker_is_found_again() {
         ("lost-reply-gone", Meanwhile::Goes),
     ] {
         let site = Site::with_class(name);
-        let provisioner = site.provisioner();
+        let provisioner = site.doomed_provisioner();
         site.cloud
             .fault(&json!({ "action": "CreateDisk", "kind": "slow-reply" }));
         site.claim("data", &json!({}));
@@ -140,7 +140,7 @@ fn a_disk_whose_reply_was_lost_is_not_forgotten_because_its_class_is_refused_sin
     site.class(&json!({ "parameters": {
         "type": "cloud_essd", "performanceLevel": "PL0", "zoneid": "cn-hangzhou-g", "regionId": REGION,
     } }));
-    let provisioner = site.provisioner();
+    let provisioner = site.doomed_provisioner();
     site.cloud
         .fault(&json!({ "action": "CreateDisk", "kind": "slow-reply" }));
     site.claim("data", &json!({}));
@@ -151,7 +151,7 @@ fn a_disk_whose_reply_was_lost_is_not_forgotten_because_its_class_is_refused_sin
     let intent = intents[0]["metadata"]["name"].as_str().expect("a name");
     site.delete_claim("data");
     site.grant_region("cn-beijing");
-    let provisioner = site.provisioner();
+    let provisioner = site.doomed_provisioner();
     site.is_told(intent, &["VolumeFailedDelete", "regionId"]);
     assert_eq!((site.disks().len(), site.intents().len()), (1, 1));
     provisioner.kill();
@@ -179,7 +179,7 @@ fn a_volume_is_deleted_wherever_who_deletes_it_was_killed() {
     let site = Site::with_class("deleting");
     for (number, (moment, request)) in DELETING.into_iter().enumerate() {
         let name = format!("data-{number}");
-        let provisioner = site.provisioner();
+        let provisioner = site.doomed_provisioner();
         site.claim(&name, &json!({}));
         site.is_bound(&name);
         site.eventually("what was written down to go", || site.intents().is_empty());
@@ -187,7 +187,7 @@ fn a_volume_is_deleted_wherever_who_deletes_it_was_killed() {
         site.delete_claim(&name);
         sprung.recv().expect("the request comes");
         provisioner.kill();
-        let provisioner = site.provisioner();
+        let provisioner = site.doomed_provisioner();
         site.nothing_is_left();
         provisioner.kill();
     }
@@ -196,7 +196,7 @@ fn a_volume_is_deleted_wherever_who_deletes_it_was_killed() {
 #[test]
 fn a_disk_whose_deletion_was_not_answered_is_gone_and_so_is_its_volume() {
     let site = Site::with_class("deleting-lost");
-    let provisioner = site.provisioner();
+    let provisioner = site.doomed_provisioner();
     site.claim("data", &json!({}));
     site.is_bound("data");
     site.cloud
@@ -212,7 +212,7 @@ fn a_disk_whose_deletion_was_not_answered_is_gone_and_so_is_its_volume() {
 #[test]
 fn a_volume_of_another_keeps_its_name_and_the_disk_made_beside_it_goes() {
     let site = Site::with_class("taken");
-    let provisioner = site.provisioner();
+    let provisioner = site.doomed_provisioner();
     let sprung = site.gate.trap(Moment::Before, VOLUME);
     site.claim("data", &json!({}));
     sprung.recv().expect("the request comes");

@@ -14,7 +14,7 @@ const LEASE: Request = Request {
 #[test]
 fn another_process_takes_over_from_one_that_was_killed() {
     let site = Site::with_class("leaders");
-    let first = site.provisioner();
+    let first = site.doomed_provisioner();
     site.eventually("a leader", || site.leader().is_some());
     let before = site.leader();
     let _second = site.provisioner();

@@ -29,8 +29,11 @@ pub(crate) enum Pod {
     PastTheGate,
 }
 
-/// For how long whoever works may be silent here.
-const LEASE: &str = "2s";
+/// For how long whoever works may be silent, as shipped: on a busy machine none loses it.
+const LEASE: &str = "15s";
+
+/// The same of one that is going to be killed, which whoever follows waits for.
+const SHORT_LEASE: &str = "2s";
 
 /// The controller of old, which here is in the site's own namespace.
 pub(crate) const PREDECESSOR: &str = "alicloud-disk-controller";
@@ -138,6 +141,12 @@ impl Site {
     /// Starts one more process, as a container that was started anew in its pod.
     #[track_caller]
     pub(crate) fn provisioner(&self) -> Provisioner {
+        self.provisioner_with(Pod::First, LEASE, &[])
+    }
+
+    /// One that is going to be killed.
+    #[track_caller]
+    pub(crate) fn doomed_provisioner(&self) -> Provisioner {
         self.provisioner_in(Pod::First)
     }
 
@@ -153,7 +162,7 @@ impl Site {
         self.provisioner_with(Pod::First, LEASE, &["--named-snapshots", "restore"])
     }
 
-    /// The same, whose lease lasts for longer.
+    /// The same, with another lease.
     #[track_caller]
     pub(crate) fn provisioner_of_one_at_once_for(&self, lease: &'static str) -> Provisioner {
         self.provisioner_with(Pod::First, lease, ONE_AT_ONCE)
@@ -165,10 +174,10 @@ impl Site {
         self.provisioner_with(Pod::PastTheGate, LEASE, ONE_AT_ONCE)
     }
 
-    /// One more process in that pod.
+    /// One more process in that pod, which is going to be killed.
     #[track_caller]
     pub(crate) fn provisioner_in(&self, pod: Pod) -> Provisioner {
-        self.provisioner_with(pod, LEASE, &[])
+        self.provisioner_with(pod, SHORT_LEASE, &[])
     }
 
     #[track_caller]
