@@ -12,7 +12,11 @@ use crate::predecessor::DeploymentName;
 /// Makes volumes for claims of StorageClasses whose provisioner is a FlexVolume driver's name, such as alicloud/disk, and
 /// deletes them when they are released. Finds the API server as kubectl does, or in its pod.
 #[derive(Debug, Parser)]
-#[command(name = "drivebay-provision", version)]
+#[command(
+    name = "drivebay-provision",
+    version,
+    after_help = "drivebay-provision migrate turns FlexVolume PersistentVolumes into those of CSI: see its --help."
+)]
 pub(crate) struct Arguments {
     /// The driver: the name of its file in drivers.d; its `flexvolume` is the name that StorageClasses have as provisioner
     #[arg(long, value_name = "NAME")]

@@ -56,6 +56,20 @@ pub(crate) struct ClaimKey {
     pub(crate) uid: String,
 }
 
+impl ClaimKey {
+    /// As volumes and events name it.
+    pub(crate) fn reference(&self) -> ObjectReference {
+        ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("PersistentVolumeClaim".to_owned()),
+            namespace: Some(self.namespace.clone()),
+            name: Some(self.name.clone()),
+            uid: Some(self.uid.clone()),
+            ..ObjectReference::default()
+        }
+    }
+}
+
 /// One process of the provisioner, and none that is started later in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -87,14 +101,7 @@ impl Intent {
 
     /// Its claim, as volumes and events name it.
     pub(crate) fn claim_reference(&self) -> ObjectReference {
-        ObjectReference {
-            api_version: Some("v1".to_owned()),
-            kind: Some("PersistentVolumeClaim".to_owned()),
-            namespace: Some(self.claim.namespace.clone()),
-            name: Some(self.claim.name.clone()),
-            uid: Some(self.claim.uid.clone()),
-            ..ObjectReference::default()
-        }
+        self.claim.reference()
     }
 
     /// The object that holds it.

@@ -11,6 +11,9 @@
 //! lease       which of several processes works
 //! predecessor who else answers to the same name
 //! ```
+//!
+//! `drivebay-provision migrate` is another program in the same file, for an operator: it alone of all commands asks the API
+//! server too.
 
 mod arguments;
 mod backend;
@@ -23,6 +26,7 @@ mod intent;
 mod intents;
 mod lease;
 mod memory;
+mod migrate;
 mod names;
 mod next_step;
 mod nodes;
@@ -52,15 +56,19 @@ static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     sys::forbid_core_dumps();
-    let mut arguments = std::env::args_os();
+    let mut arguments = std::env::args_os().peekable();
     if arguments
         .next()
         .is_some_and(|program| server::is_worker(&program))
     {
         return work(arguments);
     }
-    match run::run(arguments::Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let ended = match arguments.peek().is_some_and(|word| word == "migrate") {
+        true => migrate::run(&migrate::Arguments::parse_from(arguments)),
+        false => run::run(arguments::Arguments::parse()).map(|()| ExitCode::SUCCESS),
+    };
+    match ended {
+        Ok(code) => code,
         Err(error) => {
             // Where nobody reads it, the code says it.
             let _ = writeln!(std::io::stderr(), "drivebay-provision: {error:#}");

@@ -174,7 +174,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
 }
 
 /// Whose requests end also where nobody answers: without a bound a step would wait for ever.
-async fn client() -> anyhow::Result<Client> {
+pub(crate) async fn client() -> anyhow::Result<Client> {
     let mut config = kube::Config::infer().await?;
     config.read_timeout = Some(SILENCE);
     config.write_timeout = Some(SILENCE);

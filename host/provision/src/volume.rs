@@ -26,6 +26,13 @@ const ID_OPTION: &str = "VolumeId";
 )]
 pub(crate) struct Ambiguous(Vec<String>);
 
+impl Ambiguous {
+    /// What it may be.
+    pub(crate) fn ids(self) -> Vec<String> {
+        self.0
+    }
+}
+
 /// What a backend made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Made {

@@ -1,0 +1,262 @@
+//! What a volume is replaced by, in either direction. Pure.
+//!
+//! Only the source changes, and the annotations that speak of it. The old ones travel with the new volume as an annotation:
+//! who has the volume can turn it back, also much later and from elsewhere, and what was changed in between (it may have
+//! grown) stays.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::drivers::Drivers;
+use super::object::{LAST_APPLIED, Object};
+use super::translation::{self, Untranslatable};
+use crate::names::PROVISIONED_BY;
+
+/// On a volume that was migrated: what it was before, where that differs.
+pub(super) const MIGRATED_FROM: &str = "drivebay.dev/migrated-from";
+
+/// Rises where an earlier program would misread it.
+const FORMAT: u32 = 1;
+
+/// Which way volumes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Direction {
+    ToCsi,
+    /// Those that came from there.
+    ToFlexVolume,
+}
+
+impl Direction {
+    pub(super) fn opposite(self) -> Self {
+        match self {
+            Self::ToCsi => Self::ToFlexVolume,
+            Self::ToFlexVolume => Self::ToCsi,
+        }
+    }
+}
+
+/// What [`MIGRATED_FROM`] holds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Before {
+    format: u32,
+    flex_volume: Value,
+    /// Those that are not there now, or say something else.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+/// Why a volume has no counterpart.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreplaceable {
+    #[error("it is no FlexVolume")]
+    NoFlexVolume,
+    #[error(
+        "no CSI driver is known for FlexVolume driver {0}: name it by --disk or --share, if it is one of those"
+    )]
+    UnknownDriver(String),
+    #[error(transparent)]
+    Untranslatable(#[from] Untranslatable),
+    #[error(
+        "provisioner {0} deletes it with its claim, which no CSI driver would do: set its reclaim policy to Retain, and \
+         delete the volume by hand when it is not needed any more"
+    )]
+    MadeBy(String),
+    #[error("it has no annotation {MIGRATED_FROM}, so it was no FlexVolume before")]
+    NeverMigrated,
+    #[error("its annotation {MIGRATED_FROM} cannot be read: {0}")]
+    Malformed(String),
+    #[error("it has a VolumeAttributesClass by now, which FlexVolume does not know")]
+    Attributes,
+}
+
+/// The counterpart of a volume, as it has to be created.
+pub(super) fn of(
+    object: &Object,
+    direction: Direction,
+    drivers: &Drivers,
+) -> Result<Value, Unreplaceable> {
+    match direction {
+        Direction::ToCsi => to_csi(object, drivers),
+        Direction::ToFlexVolume => to_flexvolume(object),
+    }
+}
+
+fn to_csi(object: &Object, drivers: &Drivers) -> Result<Value, Unreplaceable> {
+    let source = object.flexvolume().ok_or(Unreplaceable::NoFlexVolume)?;
+    let driver = drivers.by_flexvolume(&source.driver);
+    let driver = driver.ok_or_else(|| Unreplaceable::UnknownDriver(source.driver.clone()))?;
+    let csi = translation::to_csi(object.known(), source, driver)?;
+    let made_by = match object.annotation(PROVISIONED_BY) {
+        None => None,
+        Some(name) if name == driver.names.flexvolume.0 && driver.deletes_by_id() => {
+            Some(driver.names.csi.0.clone())
+        }
+        Some(name) if object.policy() == "Delete" => {
+            return Err(Unreplaceable::MadeBy(name.to_owned()));
+        }
+        Some(_) => None,
+    };
+    let mut new = object.blueprint();
+    let flex_volume = exchanged(&mut new, "flexVolume", "csi", json!(csi));
+    let mut annotations = taken_annotations(&mut new);
+    let mut before = BTreeMap::new();
+    for key in [PROVISIONED_BY, LAST_APPLIED] {
+        if let Some(value) = annotations.remove(key) {
+            before.insert(key.to_owned(), value);
+        }
+    }
+    if let Some(name) = made_by {
+        annotations.insert(PROVISIONED_BY.to_owned(), name);
+    }
+    let before = Before {
+        format: FORMAT,
+        flex_volume,
+        annotations: before,
+    };
+    let before = serde_json::to_string(&before)
+        .map_err(|error| Unreplaceable::Malformed(error.to_string()))?;
+    annotations.insert(MIGRATED_FROM.to_owned(), before);
+    new["metadata"]["annotations"] = json!(annotations);
+    Ok(new)
+}
+
+fn to_flexvolume(object: &Object) -> Result<Value, Unreplaceable> {
+    let before = object
+        .annotation(MIGRATED_FROM)
+        .ok_or(Unreplaceable::NeverMigrated)?;
+    let before: Before = serde_json::from_str(before)
+        .map_err(|error| Unreplaceable::Malformed(error.to_string()))?;
+    if before.format != FORMAT {
+        return Err(Unreplaceable::Malformed(format!(
+            "its format is {}, and {FORMAT} is known",
+            before.format
+        )));
+    }
+    let mut new = object.blueprint();
+    let class = &new["spec"]["volumeAttributesClassName"];
+    if class.as_str().is_some_and(|name| !name.is_empty()) {
+        return Err(Unreplaceable::Attributes);
+    }
+    exchanged(&mut new, "csi", "flexVolume", before.flex_volume);
+    let mut annotations = taken_annotations(&mut new);
+    for key in [MIGRATED_FROM, PROVISIONED_BY, LAST_APPLIED] {
+        annotations.remove(key);
+    }
+    annotations.extend(before.annotations);
+    if !annotations.is_empty() {
+        new["metadata"]["annotations"] = json!(annotations);
+    }
+    Ok(new)
+}
+
+/// Takes one source out of a blueprint and puts the other in.
+fn exchanged(new: &mut Value, old: &str, other: &str, source: Value) -> Value {
+    let taken = new["spec"]
+        .as_object_mut()
+        .and_then(|spec| spec.remove(old));
+    new["spec"][other] = source;
+    taken.unwrap_or_default()
+}
+
+fn taken_annotations(new: &mut Value) -> BTreeMap<String, String> {
+    let metadata = new["metadata"].as_object_mut();
+    let taken =
+        metadata.and_then(|metadata: &mut Map<String, Value>| metadata.remove("annotations"));
+    taken
+        .and_then(|taken| serde_json::from_value(taken).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::object::tests::{bound_disk, object};
+    use super::*;
+
+    fn drivers() -> Drivers {
+        let names = |text: &str| text.parse().expect("names");
+        Drivers::new(
+            &[names("alicloud/disk=diskplugin.csi.alibabacloud.com")],
+            &[names("k8s/nfs=nfs.csi.k8s.io")],
+        )
+    }
+
+    #[track_caller]
+    fn to_csi(volume: Value) -> Value {
+        of(&object(volume), Direction::ToCsi, &drivers()).expect("a counterpart")
+    }
+
+    #[test]
+    fn only_the_source_changes_and_who_deletes_it() {
+        let old = object(bound_disk()).blueprint();
+        let new = to_csi(bound_disk());
+        let mut expected = old.clone();
+        let spec = expected["spec"].as_object_mut().expect("an object");
+        spec.remove("flexVolume");
+        expected["spec"]["csi"] = json!({ "driver": "diskplugin.csi.alibabacloud.com", "volumeHandle": "d-1", "fsType": "ext4" });
+        let from = new["metadata"]["annotations"][MIGRATED_FROM]
+            .as_str()
+            .expect("a text");
+        expected["metadata"]["annotations"] = json!({
+            PROVISIONED_BY: "diskplugin.csi.alibabacloud.com",
+            MIGRATED_FROM: from,
+        });
+        assert_eq!(new, expected);
+        let from: Value = serde_json::from_str(from).expect("JSON");
+        assert_eq!(from["flexVolume"], old["spec"]["flexVolume"]);
+    }
+
+    #[test]
+    fn a_volume_that_is_turned_back_is_what_it_was_but_for_what_happened_since() {
+        let mut new = to_csi(bound_disk());
+        new["spec"]["capacity"]["storage"] = json!("40Gi");
+        new["metadata"]["labels"]["since"] = json!("then");
+        let back = of(&object(new), Direction::ToFlexVolume, &drivers()).expect("a counterpart");
+        let mut expected = object(bound_disk()).blueprint();
+        expected["spec"]["capacity"]["storage"] = json!("40Gi");
+        expected["metadata"]["labels"]["since"] = json!("then");
+        assert_eq!(back, expected);
+    }
+
+    #[test]
+    fn a_volume_that_nobody_made_is_deleted_by_nobody() {
+        let mut volume = bound_disk();
+        volume["metadata"]["annotations"] = Value::Null;
+        let new = to_csi(volume.clone());
+        assert_eq!(new["metadata"]["annotations"][PROVISIONED_BY], Value::Null);
+        let back = of(&object(new), Direction::ToFlexVolume, &drivers()).expect("a counterpart");
+        assert_eq!(back, object(volume).blueprint());
+    }
+
+    #[test]
+    fn a_volume_that_another_deletes_is_left_unless_it_is_kept() {
+        let share = |policy: &str| {
+            let mut volume = bound_disk();
+            volume["spec"]["persistentVolumeReclaimPolicy"] = json!(policy);
+            volume["spec"]["flexVolume"] =
+                json!({ "driver": "k8s/nfs", "options": { "server": "s", "share": "/a" } });
+            volume["metadata"]["annotations"][PROVISIONED_BY] = json!("k8s/nfs");
+            volume
+        };
+        let refused = of(&object(share("Delete")), Direction::ToCsi, &drivers());
+        assert!(matches!(refused, Err(Unreplaceable::MadeBy(name)) if name == "k8s/nfs"));
+        let kept = to_csi(share("Retain"));
+        assert_eq!(kept["metadata"]["annotations"][PROVISIONED_BY], Value::Null);
+    }
+
+    #[test]
+    fn what_was_no_flexvolume_is_not_turned_into_one() {
+        let mut new = to_csi(bound_disk());
+        let back =
+            |volume: &Value| of(&object(volume.clone()), Direction::ToFlexVolume, &drivers());
+        new["spec"]["volumeAttributesClassName"] = json!("fast");
+        assert!(matches!(back(&new), Err(Unreplaceable::Attributes)));
+        new["metadata"]["annotations"][MIGRATED_FROM] = json!("{\"format\":2,\"flexVolume\":{}}");
+        assert!(matches!(back(&new), Err(Unreplaceable::Malformed(_))));
+        new["metadata"]["annotations"] = json!({});
+        assert!(matches!(back(&new), Err(Unreplaceable::NeverMigrated)));
+    }
+}
