@@ -38,6 +38,12 @@ impl Api {
         self.expect("POST", path, &object.to_string())
     }
 
+    /// Whether such an object is not taken.
+    pub(crate) fn refuses(&self, path: &str, object: &Value) -> bool {
+        let answer = self.ask("POST", path, &object.to_string());
+        answer.is_some_and(|(code, _)| (400..500).contains(&code))
+    }
+
     /// A merge patch.
     #[track_caller]
     pub(crate) fn patch(&self, path: &str, patch: &Value) {

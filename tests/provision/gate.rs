@@ -23,9 +23,16 @@ pub(crate) struct Request {
     pub(crate) path: &'static str,
 }
 
+/// Which request springs a trap.
+enum Wanted {
+    Next(Request),
+    /// That many more that change something come first.
+    WriteAfter(usize),
+}
+
 struct Trap {
     moment: Moment,
-    request: Request,
+    wanted: Wanted,
     sprung: Sender<()>,
 }
 
@@ -64,10 +71,24 @@ impl Gate {
 
     /// Tells when the next such request comes, which is answered to nobody.
     pub(crate) fn trap(&self, moment: Moment, request: Request) -> Receiver<()> {
+        self.set(moment, Wanted::Next(request))
+    }
+
+    /// The same for a request that changes something, after so many others.
+    pub(crate) fn trap_write_after(&self, moment: Moment, others: usize) -> Receiver<()> {
+        self.set(moment, Wanted::WriteAfter(others))
+    }
+
+    /// Whoever comes passes.
+    pub(crate) fn open(&self) {
+        lock(&self.state).trap = None;
+    }
+
+    fn set(&self, moment: Moment, wanted: Wanted) -> Receiver<()> {
         let (sprung, told) = channel();
         lock(&self.state).trap = Some(Trap {
             moment,
-            request,
+            wanted,
             sprung,
         });
         told
@@ -167,9 +188,21 @@ fn sprung(state: &Mutex<State>, head: &str) -> Option<Trap> {
     let (method, path) = (words.next()?, words.next()?);
     let mut state = lock(state);
     state.seen.push(format!("{method} {path}"));
-    let wanted = state.trap.as_ref()?.request;
-    let is_it = method == wanted.method && path.contains(wanted.path);
-    state.trap.take_if(|_| is_it)
+    state.trap.take_if(|trap| trap.wanted.is(method, path))
+}
+
+impl Wanted {
+    fn is(&mut self, method: &str, path: &str) -> bool {
+        match self {
+            Self::Next(request) => method == request.method && path.contains(request.path),
+            Self::WriteAfter(_) if method == "GET" => false,
+            Self::WriteAfter(0) => true,
+            Self::WriteAfter(others) => {
+                *others -= 1;
+                false
+            }
+        }
+    }
 }
 
 fn head_end(bytes: &[u8]) -> Option<usize> {

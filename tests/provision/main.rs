@@ -1,5 +1,5 @@
-//! Claims of FlexVolume's classes become volumes: the shipped `drivebay-provision` with a real API server and
-//! controller-manager, and the ECS emulator as the cloud.
+//! Claims of FlexVolume's classes become volumes, and FlexVolume's volumes those of CSI: the shipped `drivebay-provision`
+//! with a real API server and controller-manager, and the ECS emulator as the cloud.
 //!
 //! No kubelet and no scheduler: what those do here is one annotation of a claim. Each test has a driver name, namespaces and
 //! a cloud of its own, and its provisioner has the rights of the shipped manifests and no others.
@@ -19,6 +19,10 @@ mod gate;
 mod kills;
 mod leaders;
 mod manifests;
+mod migrate;
+mod migrate_crashes;
+mod migrate_left;
+mod migration;
 mod nodes;
 mod predecessors;
 mod queues;

@@ -76,7 +76,7 @@ impl Site {
         let namespace = json!({ "metadata": { "name": name } });
         plane.api().create("/api/v1/namespaces", &namespace);
         grant(plane.api(), name);
-        let token = token(plane.api(), name);
+        let token = token(plane.api(), name, &account(name));
         let (address, proxy) = plane.proxy_for(name, &token);
         let gate = Gate::before(&address);
         for pod in [Pod::First, Pod::Second, Pod::PastTheGate] {
@@ -493,11 +493,9 @@ fn account(name: &str) -> String {
     format!("drivebay-{name}")
 }
 
-fn token(api: &Api, name: &str) -> String {
-    let path = format!(
-        "/api/v1/namespaces/{name}/serviceaccounts/{}/token",
-        account(name)
-    );
+/// Of an account in that namespace.
+pub(crate) fn token(api: &Api, namespace: &str, account: &str) -> String {
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
     let asked =
         json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {} });
     let made = api.create(&path, &asked);
@@ -507,7 +505,7 @@ fn token(api: &Api, name: &str) -> String {
         .to_owned()
 }
 
-fn as_json(yaml: &Yaml) -> Value {
+pub(crate) fn as_json(yaml: &Yaml) -> Value {
     match yaml {
         Yaml::Hash(pairs) => {
             let pair = |(key, value): (&Yaml, &Yaml)| {
