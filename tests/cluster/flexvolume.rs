@@ -10,6 +10,7 @@ use crate::installation::{
     CLASS, CONTROLLER, DISK_DRIVER, NODES, apply, delete, is_ready, rolled_out,
 };
 use crate::kubectl::{eventually, get, kubectl, kubectl_with, node_agrees, node_says, try_kubectl};
+use crate::migrate::{pods_find_their_data_there_and_back, written_by_flexvolume};
 use crate::site::{Site, claim, pod, pod_with};
 use crate::turns::alone;
 
@@ -20,18 +21,23 @@ const SHIM: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/alicloud
 /// In one test, because to take one driver away and bring the other takes the longest of it.
 #[test]
 #[ignore = "needs a cluster"]
-fn volumes_and_claims_are_served_by_flexvolume_alone() {
+fn volumes_and_claims_are_served_by_flexvolume_alone_and_migrate() {
     let _turn = alone();
     is_ready();
     let class = Class::of_xfs("test-flexvolume-xfs");
     let (site, other) = (Site::new("flexvolume"), Site::new("flexvolume-grows"));
     let written = Disk::made_by_csi(&site, CLASS);
     let grown = Disk::made_by_csi(&other, class.name());
-    let _flexvolume = FlexVolume::installed();
+    let flexvolume = FlexVolume::installed();
     a_pod_writes_to_a_disk(&written);
     a_claim_grows_while_a_pod_uses_it(&grown, class.name());
     a_server_that_is_not_granted_is_refused_by_name();
     claims_become_disks_that_go_as_their_policy_says();
+    let site = Site::new("migrate");
+    let migrating = written_by_flexvolume(&site);
+    drop(flexvolume);
+    is_ready();
+    pods_find_their_data_there_and_back(&site, &migrating);
 }
 
 #[track_caller]
@@ -89,11 +95,11 @@ fn a_server_that_is_not_granted_is_refused_by_name() {
 }
 
 /// The shim and the provisioner of its claims instead of CSI, which comes back when this is dropped.
-struct FlexVolume;
+pub(crate) struct FlexVolume;
 
 impl FlexVolume {
     #[track_caller]
-    fn installed() -> Self {
+    pub(crate) fn installed() -> Self {
         delete("both");
         let installed = Self;
         apply(OVERLAY);

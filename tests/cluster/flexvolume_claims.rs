@@ -103,7 +103,7 @@ impl Volume {
 
 /// Of XFS, which may grow while it is mounted on any machine.
 #[track_caller]
-fn class(name: &'static str) -> Class {
+pub(crate) fn class(name: &'static str) -> Class {
     let parameters = json!({ "type": "cloud_essd", "performanceLevel": "PL0", "fstype": "xfs" });
     Class::of_flexvolume(name, &parameters)
 }
@@ -118,11 +118,11 @@ fn nothing_is_written_down() {
 }
 
 /// What a cloud's controller manager writes on nodes; it goes when this is dropped.
-struct Zone(String);
+pub(crate) struct Zone(String);
 
 impl Zone {
     #[track_caller]
-    fn of_the_node() -> Self {
+    pub(crate) fn of_the_node() -> Self {
         let node = node();
         let label = "topology.kubernetes.io/zone=cn-hangzhou-g";
         kubectl(&["label", "node", &node, label]);

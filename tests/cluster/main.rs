@@ -10,6 +10,7 @@
 //! | `controllers`, `node_pod`, `kubelet` | who is killed, replaced or started again meanwhile |
 //! | `swap` | a component comes by `kubectl apply` while pods come and go |
 //! | `flexvolume`, `flexvolume_claims` | volumes without CSI, and claims of them |
+//! | `migrate` | volumes without CSI become volumes of CSI, and back |
 //! | `removal` | what `kubectl delete -k` leaves |
 //! | `leftovers` | after all others: what they left |
 
@@ -35,6 +36,7 @@ mod kubectl;
 mod kubelet;
 mod leftovers;
 mod manifests;
+mod migrate;
 mod node_pod;
 mod options;
 mod permissions;
