@@ -241,6 +241,9 @@ fn controllers_arguments(plane: &ControlPlane) -> Vec<String> {
          persistentvolumeclaim-protection-controller,namespace-controller"
             .to_owned(),
         "--leader-elect=false".to_owned(),
+        // A claim that has lost its volume is looked at again after that, and no event of the volume's return is waited for:
+        // 15 s elsewhere.
+        "--pvclaimbinder-sync-period=1s".to_owned(),
         // The API server may not have written yet whom it takes for a proxy; nobody asks here anyway.
         "--authentication-skip-lookup".to_owned(),
         "--bind-address=127.0.0.1".to_owned(),

@@ -24,11 +24,13 @@ mod uses;
 mod work;
 
 use std::fmt;
+use std::future::ready;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use drivebay::log_stream::{self, LogLevel};
+use futures::{StreamExt as _, stream};
 use kube::Client;
 
 pub(crate) use arguments::Arguments;
@@ -53,7 +55,7 @@ struct Counts {
     failed: u32,
 }
 
-/// All volumes that were chosen, one after the other, each told in a line.
+/// All volumes that were chosen, each told in a line.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     log_stream::log_to_stderr(LogLevel::Warn);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -84,13 +86,25 @@ async fn migrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         patience: arguments.patience,
     };
     let mut counts = Counts::default();
-    for name in &chosen {
-        let outcome = match arguments.mode() {
-            Mode::DryRun => work.plan(name).await,
-            Mode::Apply => work.migrate(name).await,
-        };
-        counts.tell(name, outcome);
-    }
+    let mode = arguments.mode();
+    let outcome = |name: String| {
+        let work = &work;
+        async move {
+            let outcome = match mode {
+                Mode::DryRun => work.plan(&name).await,
+                Mode::Apply => work.migrate(&name).await,
+            };
+            (name, outcome)
+        }
+    };
+    // In their order, whichever is done first.
+    let outcomes = stream::iter(chosen.iter().cloned()).map(outcome);
+    let outcomes = outcomes.buffered(usize::from(arguments.at_once));
+    let told = outcomes.for_each(|(name, outcome)| {
+        counts.tell(&name, outcome);
+        ready(())
+    });
+    told.await;
     for name in survey.begun_besides(&chosen) {
         say(format_args!(
             "{name}: was begun by an earlier run and is not ended: name it, and it is"
@@ -102,7 +116,7 @@ async fn migrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     say(format_args!("{counts}"));
-    if arguments.mode() == Mode::DryRun && counts.would > 0 {
+    if mode == Mode::DryRun && counts.would > 0 {
         say(format_args!("Nothing was changed: --apply does it."));
     }
     Ok(counts.code())

@@ -47,6 +47,9 @@ pub(crate) struct Arguments {
         default_values = ["k8s/nfs=nfs.csi.k8s.io", "alicloud/nas=nfs.csi.k8s.io"]
     )]
     share: Vec<Names>,
+    /// How many volumes are migrated at once: most of the time a volume waits until the controller-manager looks again
+    #[arg(long, default_value_t = 10, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) at_once: u16,
     /// How long to wait for one volume until its claim is Bound again
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = config::duration)]
     pub(super) patience: Duration,
