@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::control_plane::becomes;
 use crate::gate::{Moment, Request};
 use crate::migration::{Migration, NODE};
-use crate::site::VOLUMES;
+use crate::site::{Site, VOLUMES};
 
 /// Fewer than a migration has, so that a test that kills nobody is found.
 const LEAST_WRITES: usize = 9;
@@ -183,6 +183,33 @@ fn a_claim_that_is_deleted_in_the_midst_leaves_a_volume_that_goes_as_its_policy_
     assert!(migration.records().is_empty());
 }
 
+/// With the provisioner at work all the time: it deletes the disk when the volume is back, and not before.
+#[test]
+fn a_disk_whose_claim_goes_in_the_midst_is_deleted_once_its_volume_is_back() {
+    let site = Site::with_class("migrate-orphan");
+    let migration = Migration::of("migrate-orphans", "migrate-orphan/disk");
+    migration.install_csi_driver();
+    let _provisioner = site.provisioner();
+    site.claim("data", &json!({}));
+    let volume = site.is_bound("data");
+    let name = volume["metadata"]["name"].as_str().expect("a name");
+    site.eventually("what was written down to go", || site.intents().is_empty());
+    killed_at(&migration, name, Moment::After, DELETED);
+    site.delete_claim("data");
+    site.claim("another", &json!({}));
+    site.is_bound("another");
+    assert_eq!(
+        (site.disks().len(), site.cloud.requests("DeleteDisk")),
+        (2, 0)
+    );
+    site.delete_claim("another");
+    site.eventually("the other disk to go", || site.disks().len() == 1);
+    migration.run(&["--undo", "--apply", name]);
+    site.nothing_is_left();
+    let records = migration.records();
+    assert!(records.is_empty(), "{records:?}");
+}
+
 #[test]
 fn a_volume_that_another_made_meanwhile_is_let_alone() {
     let migration = Migration::with_csi_driver("migrate-foreign");
@@ -195,6 +222,11 @@ fn a_volume_that_another_made_meanwhile_is_let_alone() {
             "capacity": { "storage": "1Gi" },
             "accessModes": ["ReadOnlyMany"],
             "storageClassName": "another",
+            // Of nobody's, the binder would take it for the claim's.
+            "claimRef": {
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": "default", "name": "gone",
+                "uid": "00000000-0000-4000-8000-000000000000",
+            },
             "csi": { "driver": "another", "volumeHandle": "another" },
         },
     });
