@@ -12,7 +12,11 @@ use super::replacement::Direction;
 /// replaced by one of the same name that the same claim holds, while no pod uses it. Says what would be done and changes
 /// nothing, unless --apply is given. Finds the API server as kubectl does.
 #[derive(Debug, Parser)]
-#[command(name = "drivebay-provision migrate", version)]
+#[command(
+    name = "drivebay-provision migrate",
+    bin_name = "drivebay-provision migrate",
+    version
+)]
 #[command(group(ArgGroup::new("choice").args(["volumes", "class", "all"]).required(true)))]
 pub(crate) struct Arguments {
     /// PersistentVolumes
@@ -33,14 +37,14 @@ pub(crate) struct Arguments {
     /// Where it is written down what is going to be done, until it is done
     #[arg(long, value_name = "NAMESPACE", default_value = "kube-system")]
     pub(super) namespace: String,
-    /// FlexVolume's name of alicloud-disk and CSI's, as they stand in the driver's file. Repeat it for more
+    /// FlexVolume's name of alicloud-disk and CSI's, as they stand in the driver's file, in place of the shipped ones. Repeat it for more
     #[arg(
         long,
         value_name = "FLEXVOLUME=CSI",
         default_value = "alicloud/disk=diskplugin.csi.alibabacloud.com"
     )]
     disk: Vec<Names>,
-    /// FlexVolume's name of nfs and CSI's. Repeat it for more
+    /// The same of nfs
     #[arg(
         long,
         value_name = "FLEXVOLUME=CSI",
