@@ -1,6 +1,9 @@
 //! What waits for its turn is looked at once it has it, and not before.
 
-use serde_json::json;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::site::{Site, VOLUMES};
 
@@ -61,4 +64,32 @@ fn whoever_is_told_to_end_begins_nothing_that_still_waits_for_its_turn() {
     let _next = site.provisioner_of_one_at_once();
     site.is_bound("data");
     assert_eq!(site.disks().len(), 2);
+}
+
+#[test]
+fn of_claims_that_wait_for_their_turn_the_oldest_comes_first() {
+    let site = Site::with_class("oldest-first");
+    let names = ["f", "a", "e", "b", "d", "c"];
+    for name in names {
+        site.claim(name, &json!({}));
+        // Kubernetes tells of whole seconds when something was made.
+        sleep(Duration::from_millis(1100));
+    }
+    // Whichever asks first is held up, and the others wait behind it.
+    site.cloud
+        .fault(&json!({ "action": "CreateDisk", "kind": "slow-reply" }));
+    let _provisioner = site.provisioner_of_one_at_once();
+    site.eventually("all to wait", || {
+        site.disks().len() == 1 && site.intents().len() == names.len()
+    });
+    site.cloud.clear_faults();
+    let volumes = names.map(|name| site.is_bound(name)["metadata"]["name"].clone());
+    let made = site.cloud.disks_made();
+    let made: Vec<Value> = made.iter().map(|disk| disk["name"].clone()).collect();
+    let [first, others @ ..] = &made[..] else {
+        panic!("no disk was made");
+    };
+    let mut oldest_first = volumes.to_vec();
+    oldest_first.retain(|name| name != first);
+    assert_eq!(others, oldest_first, "after {first}");
 }

@@ -1,19 +1,17 @@
 //! Volumes at the backend: made and deleted by the driver's own code, which is that of CSI's calls, on threads that may
 //! wait.
 
-use std::sync::Arc;
-
 use drivebay::driver::{Driver, Scope, Session};
 use drivebay::error::DriverError;
 use drivebay::volume::{
     AccessMode, AccessType, CapacityRange, CreateVolume, Parameters, Topology, VolumeCapability,
     VolumeId, VolumeInfo,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_blocking;
 
 use crate::intent::Intent;
 use crate::lease::Tenure;
+use crate::turns::{Turn, Turns};
 use crate::volume::Made;
 
 /// What drivers call their mount options, where volumes may have such.
@@ -24,44 +22,18 @@ const MOUNT_OPTIONS: &str = "mountOptions";
 pub(crate) struct Backend {
     driver: Driver,
     /// One for each call that may run beside others.
-    calls: Arc<Semaphore>,
-    at_once: u16,
-    /// Whether nobody gets a turn any more.
-    ends: Arc<watch::Sender<bool>>,
+    turns: Turns,
     tenure: Tenure,
 }
-
-/// Leave to call. What is called is looked at once this is there, and not before: who waits for a turn may wait for long,
-/// and what was to be deleted then may have to be kept by now.
-#[derive(Debug)]
-pub(crate) struct Turn(Arc<OwnedSemaphorePermit>);
 
 impl Backend {
     /// Which takes so many calls at once, while the lease is held.
     pub(crate) fn new(driver: Driver, at_once: u16, tenure: Tenure) -> Self {
         Self {
             driver,
-            calls: Arc::new(Semaphore::new(usize::from(at_once))),
-            at_once,
-            ends: Arc::new(watch::Sender::new(false)),
+            turns: Turns::new(at_once),
             tenure,
         }
-    }
-
-    /// Waits for leave to call; nothing where nobody gets one any more.
-    pub(crate) async fn turn(&self) -> Option<Turn> {
-        let mut ends = self.ends.subscribe();
-        let permit = Arc::clone(&self.calls);
-        tokio::select! {
-            biased;
-            _ = ends.wait_for(|ends| *ends) => None,
-            permit = permit.acquire_owned() => permit.ok().map(|permit| Turn(Arc::new(permit))),
-        }
-    }
-
-    /// Who has no turn yet gets none.
-    pub(crate) fn end_turns(&self) {
-        self.ends.send_replace(true);
     }
 
     /// Whether there is a component that can be called, which is compiled for that.
@@ -70,13 +42,10 @@ impl Backend {
         blocking(move || driver.session().prepared_capabilities().map(drop)).await
     }
 
-    /// Waits until no call is under way, and lets none begin.
-    pub(crate) async fn close(&self) {
-        self.end_turns();
-        if let Ok(permits) = self.calls.acquire_many(u32::from(self.at_once)).await {
-            permits.forget();
-        }
-        self.calls.close();
+    /// Leave to call. What is called is looked at once this is there, and not before: who waits for a turn may wait for long,
+    /// and what was to be deleted then may have to be kept by now.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     pub(crate) fn driver(&self) -> &Driver {
@@ -102,9 +71,9 @@ impl Backend {
     ) -> Result<T, DriverError> {
         let (driver, tenure) = (self.driver.clone(), self.tenure.clone());
         // Also where nobody waits any more: a call counts until it is over.
-        let permit = Arc::clone(&turn.0);
+        let turn = turn.clone();
         blocking(move || {
-            let _permit = permit;
+            let _turn = turn;
             // On the thread that calls: a process that stood still goes on just before this, as anywhere else.
             if !tenure.holds() {
                 return Err(not_ours());
@@ -199,6 +168,7 @@ fn access_mode(mode: &str) -> AccessMode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turns::Waiting;
 
     #[test]
     fn mount_options_travel_as_an_option() {
@@ -233,13 +203,15 @@ mod tests {
         let backend = Backend::new(Driver::new(config, paths), 1, tenure);
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let refused = runtime.expect("a runtime").block_on(async {
-            let turn = backend.turn().await.expect("a turn");
+            let turn = backend
+                .turns()
+                .turn(Waiting::since(None, "a"))
+                .await
+                .expect("a turn");
             let intent = crate::intent::tests::intent("u-1");
             let made = backend.make(&turn, &intent).await.expect_err("refused");
             let id = VolumeId("d-1".to_owned());
             let deleted = backend.delete(&turn, id).await.expect_err("refused");
-            backend.end_turns();
-            assert!(backend.turn().await.is_none(), "it is told to end");
             [made, deleted]
         });
         for error in refused {

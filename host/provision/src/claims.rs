@@ -12,8 +12,9 @@ use kube::runtime::reflector::ObjectRef;
 use crate::claim::{self, ClaimError, Wanted};
 use crate::events::Said;
 use crate::intent::Intent;
-use crate::names::VolumeName;
+use crate::names::{VolumeName, name_of};
 use crate::provisioning::{About, Provisioning, StepError, api, is_there_already};
+use crate::turns::Waiting;
 use crate::verdict::Retry;
 
 /// How soon a claim is looked at again whose volume is being made: what is seen of others may be older than what has called
@@ -48,6 +49,10 @@ async fn look_after(
     if shared.predecessors.serves(claim) {
         return Ok(Action::await_change());
     }
+    // First, so that it is not written down meanwhile.
+    let Some(_turn) = shared.writes.turn(waiting(claim)).await else {
+        return Ok(Action::await_change());
+    };
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
     if is_under_way(shared, uid) {
         return Ok(Action::requeue(LOOK_AGAIN));
@@ -84,6 +89,12 @@ async fn look_after(
             Ok(Action::requeue(shared.memory.failed(uid, Retry::Slowly)))
         }
     }
+}
+
+/// Since it was made: whoever came first gets its volume first.
+pub(crate) fn waiting(claim: &PersistentVolumeClaim) -> Waiting {
+    let made = claim.metadata.creation_timestamp.as_ref();
+    Waiting::since(made, &name_of(claim))
 }
 
 /// Its volume is there, or is being made.

@@ -13,16 +13,17 @@ use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::backend::Turn;
 use crate::claim::{self, ClaimError};
+use crate::claims;
 use crate::events::Said;
 use crate::intent::Intent;
-use crate::names::{INTENT_FINALIZER, UNDONE_VOLUME};
+use crate::names::{INTENT_FINALIZER, UNDONE_VOLUME, name_of};
 use crate::next_step::{self, Claim, Deletion, Found, NextStep, Others, Volume, Work};
 use crate::provisioning::{
     AFTER_ERROR, About, Provisioning, StepError, api, code, exactly, is_there_already,
     without_finalizer,
 };
+use crate::turns::{Turn, Waiting};
 use crate::verdict::{self, LONGEST, Retry, Verdict};
 use crate::volume::{self, Made};
 
@@ -47,7 +48,12 @@ pub(crate) async fn reconcile(
         return Ok(Action::requeue(wait));
     }
     // First, so that what is found still holds when the backend is asked.
-    let Some(turn) = shared.backend.turn().await else {
+    let Some(turn) = shared
+        .backend
+        .turns()
+        .turn(waiting(&object, &intent, &shared))
+        .await
+    else {
         return Ok(Action::await_change());
     };
     let job = Job {
@@ -63,6 +69,18 @@ pub(crate) async fn reconcile(
         reason: "ProvisioningFailed",
     };
     shared.told(work_off(&job).await, &about).await
+}
+
+/// Since its claim was made, or it was written down where that is gone.
+fn waiting(object: &ConfigMap, intent: &Intent, shared: &Provisioning) -> Waiting {
+    let claim = ObjectRef::new(&intent.claim.name).within(&intent.claim.namespace);
+    match shared.stores.claims.get(&claim) {
+        Some(claim) => claims::waiting(&claim),
+        None => Waiting::since(
+            object.metadata.creation_timestamp.as_ref(),
+            &name_of(object),
+        ),
+    }
 }
 
 async fn work_off(job: &Job<'_>) -> Result<Action, StepError> {

@@ -35,6 +35,7 @@ mod provisioning;
 mod quantity;
 mod run;
 mod topology;
+mod turns;
 mod verdict;
 mod volume;
 mod volumes;

@@ -24,6 +24,7 @@ use crate::names::{Provisioner, SELECTED_NODE};
 use crate::next_step::{Asked, Others};
 use crate::nodes::Nodes;
 use crate::predecessor::Predecessors;
+use crate::turns::Turns;
 use crate::verdict::Retry;
 
 /// What the loops see of the cluster, as it was a moment ago.
@@ -41,6 +42,8 @@ pub(crate) struct Provisioning {
     pub(crate) namespace: String,
     pub(crate) provisioner: Provisioner,
     pub(crate) backend: Backend,
+    /// Of claims that are written down.
+    pub(crate) writes: Turns,
     /// The driver's file, for messages.
     pub(crate) file: String,
     pub(crate) holder: Holder,

@@ -36,6 +36,7 @@ use crate::names::{INTENT_LABEL, Provisioner};
 use crate::nodes::Nodes;
 use crate::predecessor::Predecessors;
 use crate::provisioning::{AFTER_ERROR, Provisioning, StepError, Stores};
+use crate::turns::Turns;
 use crate::{claims, components, intents, volumes};
 
 /// How often a component is looked for that is not there yet.
@@ -44,6 +45,10 @@ const COMPONENT_WAIT: Duration = Duration::from_secs(1);
 /// For how long the API server may say nothing on a connection. Watches are renewed every 290 s, and silent until then where
 /// nothing happens.
 const SILENCE: Duration = Duration::from_secs(295);
+
+/// How many objects of a kind wait for their turn, in their order. Of those beyond that kube picks any for the next place, so
+/// that a claim would wait for as long as others come.
+const WAITING: u16 = 1000;
 
 /// Until it is told to end, or cannot go on.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -121,6 +126,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         arguments.not_beside,
         provisioner.clone(),
     ));
+    let writes = Turns::new(arguments.at_once);
     let mut told_to_end = told_to_end()?;
     tokio::select! {
         none_runs = predecessors.none_runs() => none_runs?,
@@ -146,7 +152,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         namespace: arguments.namespace,
         provisioner,
         backend: backend.clone(),
-        at_once: arguments.at_once,
+        writes: writes.clone(),
         file,
         holder,
         named_snapshots: arguments.named_snapshots,
@@ -161,11 +167,12 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         () = &mut told_to_end => {}
     }
     tracing::info!("told to end: what is under way is finished first");
-    backend.end_turns();
+    backend.turns().end();
+    writes.end();
     drop(end);
     tokio::select! {
         lost = leadership.keep() => return Err(lost),
-        () = async { loops.await; backend.close().await } => {}
+        () = async { loops.await; backend.turns().close().await } => {}
     }
     leadership
         .give_up()
@@ -214,7 +221,7 @@ struct Parts {
     namespace: String,
     provisioner: Provisioner,
     backend: Backend,
-    at_once: u16,
+    writes: Turns,
     file: String,
     holder: Holder,
     named_snapshots: NamedSnapshots,
@@ -241,6 +248,7 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         namespace: parts.namespace,
         provisioner: parts.provisioner,
         backend: parts.backend,
+        writes: parts.writes,
         file: parts.file,
         holder: parts.holder,
         named_snapshots: parts.named_snapshots,
@@ -255,7 +263,7 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         doubts: Doubts::default(),
         predecessors: parts.predecessors,
     });
-    let config = controller::Config::default().concurrency(parts.at_once);
+    let config = controller::Config::default().concurrency(WAITING);
     let worked = async {
         if shared.stores.are_filled().await.is_err() {
             return;

@@ -17,6 +17,7 @@ use crate::next_step::{self, VolumeStep};
 use crate::provisioning::{
     About, Provisioning, StepError, api, code, exactly, with_finalizer, without_finalizer,
 };
+use crate::turns::Waiting;
 use crate::verdict::{self, Retry};
 use crate::volume;
 
@@ -92,7 +93,12 @@ async fn delete(
     uid: &str,
 ) -> Result<Action, StepError> {
     // First, so that what is found still holds when the backend is asked.
-    let Some(turn) = shared.backend.turn().await else {
+    let Some(turn) = shared
+        .backend
+        .turns()
+        .turn(Waiting::since(None, &name_of(cached)))
+        .await
+    else {
         return Ok(Action::await_change());
     };
     let name = name_of(cached);
