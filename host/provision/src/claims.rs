@@ -113,7 +113,7 @@ async fn write_down(shared: &Provisioning, intent: &Intent) -> Result<Action, St
         .create(&PostParams::default(), &object)
         .await
     {
-        Ok(_) => {}
+        Ok(_) => shared.memory.written(&intent.claim.uid, LOOK_AGAIN),
         // The cache did not show it yet.
         Err(error) if is_there_already(&error) => return Ok(Action::requeue(LOOK_AGAIN)),
         Err(error) => return Err(api("write down what is to be made for a claim")(error)),

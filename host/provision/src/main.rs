@@ -33,6 +33,7 @@ mod nodes;
 mod predecessor;
 mod provisioning;
 mod quantity;
+mod reflected;
 mod run;
 mod topology;
 mod turns;

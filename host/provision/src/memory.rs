@@ -35,6 +35,14 @@ impl Memory {
         wait
     }
 
+    /// What an object needs was written; it is let alone until caches show that.
+    pub(crate) fn written(&self, uid: &str, shown_within: Duration) {
+        let until = Instant::now() + shown_within;
+        let mut entries = self.entries_at(Instant::now());
+        let failures = entries.get(uid).map_or(0, |entry| entry.failures);
+        entries.insert(uid.to_owned(), Entry { failures, until });
+    }
+
     /// All went well; the object is let alone until caches show it.
     pub(crate) fn settled(&self, uid: &str) {
         self.settled_at(uid, Instant::now());
@@ -93,6 +101,8 @@ mod tests {
                 .wait("a")
                 .is_some_and(|wait| wait <= Duration::from_secs(2))
         );
+        memory.written("a", Duration::from_secs(1));
+        assert_eq!(memory.failed("a", Retry::Soon).as_secs(), 4);
         memory.settled("a");
         assert_eq!(memory.failed("a", Retry::Soon).as_secs(), 1);
         assert_eq!(memory.wait("b"), None);

@@ -1,6 +1,5 @@
 //! From the command line to the loops, and to their end.
 
-use std::fmt::Debug;
 use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,13 +12,10 @@ use drivebay::sys;
 use drivebay::volume::DriverName;
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Client;
 use kube::api::Api;
 use kube::runtime::controller::{self, Action};
-use kube::runtime::reflector::{self, Store};
-use kube::runtime::watcher::{self, watcher};
-use kube::runtime::{Controller, WatchStreamExt as _};
-use kube::{Client, Resource};
-use serde::de::DeserializeOwned;
+use kube::runtime::watcher;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -36,6 +32,7 @@ use crate::names::{INTENT_LABEL, Provisioner};
 use crate::nodes::Nodes;
 use crate::predecessor::Predecessors;
 use crate::provisioning::{AFTER_ERROR, Provisioning, StepError, Stores};
+use crate::reflected::Reflected;
 use crate::turns::Turns;
 use crate::{claims, components, intents, volumes};
 
@@ -229,18 +226,15 @@ struct Parts {
 }
 
 /// The three loops. They end once whoever holds the other end of `ends` has dropped it, and what they are at is done.
-///
-/// What the loops look up comes by watches of its own: the stores of the loops themselves wake one waiter alone once they are
-/// filled, which is the loop.
 async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
     let client = parts.client.clone();
     let labelled = watcher::Config::default().labels(&format!("{INTENT_LABEL}={driver}"));
     let written: Api<ConfigMap> = Api::namespaced(client.clone(), &parts.namespace);
     let every = watcher::Config::default();
-    let (claims, follow_claims) = reflected(Api::all(client.clone()), every.clone());
-    let (intents, follow_intents) = reflected(written.clone(), labelled.clone());
-    let (volumes, follow_volumes) = reflected(Api::all(client.clone()), every.clone());
-    let (classes, follow_classes) = reflected(Api::all(client.clone()), every.clone());
+    let (claims, follow_claims) = Reflected::new(Api::all(client.clone()), every.clone());
+    let (intents, follow_intents) = Reflected::new(written.clone(), labelled.clone());
+    let (volumes, follow_volumes) = Reflected::new(Api::all(client.clone()), every.clone());
+    let (classes, follow_classes) = Reflected::new(Api::all(client.clone()), every);
     let shared = Arc::new(Provisioning {
         events: Events::new(client.clone(), &parts.holder),
         nodes: Nodes::new(client.clone()),
@@ -254,10 +248,10 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         named_snapshots: parts.named_snapshots,
         led_since: Instant::now(),
         stores: Stores {
-            claims,
-            intents,
-            volumes,
-            classes,
+            claims: claims.store.clone(),
+            intents: intents.store.clone(),
+            volumes: volumes.store.clone(),
+            classes: classes.store,
         },
         memory: Memory::default(),
         doubts: Doubts::default(),
@@ -268,14 +262,17 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         if shared.stores.are_filled().await.is_err() {
             return;
         }
-        let of_claims = Controller::new(Api::all(client.clone()), every.clone())
+        let of_claims = claims
+            .controller()
             .with_config(config.clone())
-            .watches(written.clone(), labelled.clone(), claims::of_intent)
+            .watches(written, labelled, claims::of_intent)
             .graceful_shutdown_on(end_of(ends));
-        let of_intents = Controller::new(written, labelled)
+        let of_intents = intents
+            .controller()
             .with_config(config.clone())
             .graceful_shutdown_on(end_of(ends));
-        let of_volumes = Controller::new(Api::all(client), every)
+        let of_volumes = volumes
+            .controller()
             .with_config(config)
             .graceful_shutdown_on(end_of(ends));
         tokio::join!(
@@ -296,22 +293,6 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         () = worked => {}
         () = follow => {}
     }
-}
-
-/// Objects as they are, and what keeps them so.
-fn reflected<K>(api: Api<K>, config: watcher::Config) -> (Store<K>, impl Future<Output = ()>)
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    let (store, writer) = reflector::store();
-    let events = watcher(api, config).default_backoff().reflect(writer);
-    let follow = events.for_each(|event| {
-        if let Err(error) = event {
-            tracing::warn!(error = %error, "cannot watch the API server's objects");
-        }
-        ready(())
-    });
-    (store, follow)
 }
 
 fn end_of(ends: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + Sync + use<> {
