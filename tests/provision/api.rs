@@ -1,6 +1,6 @@
 //! The API server, asked as its administrator through `kubectl proxy`: one request, one answer.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use serde_json::Value;
@@ -56,6 +56,17 @@ impl Api {
         self.expect("DELETE", path, "");
     }
 
+    /// What happens to the objects of a list, as it happens: `type` and `object` of each.
+    #[track_caller]
+    pub(crate) fn watch(&self, path: &str) -> impl Iterator<Item = Value> + Send + use<> {
+        let stream = self.send("GET", &format!("{path}?watch=1"), "");
+        let lines = BufReader::new(stream.expect("it answers")).lines();
+        let lines = lines
+            .map_while(Result::ok)
+            .skip_while(|line| !line.is_empty());
+        lines.filter_map(|line| serde_json::from_str(&line).ok())
+    }
+
     #[track_caller]
     fn expect(&self, method: &str, path: &str, body: &str) -> Value {
         let (code, said) = self.ask(method, path, body).expect("it answers");
@@ -65,6 +76,16 @@ impl Api {
 
     /// By HTTP/1.0, whose answers end with their connection.
     fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = self.send(method, path, body)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, said) = answer.split_once("\r\n\r\n")?;
+        let code = head.split(' ').nth(1)?.parse().ok()?;
+        Some((code, said.to_owned()))
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str) -> Option<TcpStream> {
         let mut stream = TcpStream::connect(&self.0).ok()?;
         let kind = match method {
             "PATCH" => "application/merge-patch+json",
@@ -77,11 +98,6 @@ impl Api {
         );
         stream.write_all(head.as_bytes()).ok()?;
         stream.write_all(body.as_bytes()).ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        let answer = String::from_utf8_lossy(&answer);
-        let (head, said) = answer.split_once("\r\n\r\n")?;
-        let code = head.split(' ').nth(1)?.parse().ok()?;
-        Some((code, said.to_owned()))
+        Some(stream)
     }
 }

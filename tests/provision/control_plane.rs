@@ -244,6 +244,9 @@ fn controllers_arguments(plane: &ControlPlane) -> Vec<String> {
         // A claim that has lost its volume is looked at again after that, and no event of the volume's return is waited for:
         // 15 s elsewhere.
         "--pvclaimbinder-sync-period=1s".to_owned(),
+        // As where many claims come at once: it would else ask 20 times a second.
+        "--kube-api-qps=1000".to_owned(),
+        "--kube-api-burst=2000".to_owned(),
         // The API server may not have written yet whom it takes for a proxy; nobody asks here anyway.
         "--authentication-skip-lookup".to_owned(),
         "--bind-address=127.0.0.1".to_owned(),

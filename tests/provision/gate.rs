@@ -94,12 +94,20 @@ impl Gate {
         told
     }
 
-    /// Requests by now that change something, but for the lease.
-    pub(crate) fn writes(&self) -> Vec<String> {
+    /// Requests by now, but for the lease's.
+    pub(crate) fn requests(&self) -> Vec<String> {
         let state = lock(&self.state);
         let seen = state.seen.iter();
-        let writes = seen.filter(|line| !line.starts_with("GET ") && !line.contains("/leases"));
-        writes.cloned().collect()
+        seen.filter(|line| !line.contains("/leases"))
+            .cloned()
+            .collect()
+    }
+
+    /// Requests by now that change something, but for the lease.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        let mut writes = self.requests();
+        writes.retain(|line| !line.starts_with("GET "));
+        writes
     }
 }
 

@@ -27,5 +27,6 @@ mod nodes;
 mod predecessors;
 mod queues;
 mod refusals;
+mod scale;
 mod site;
 mod snapshots;

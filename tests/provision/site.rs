@@ -13,7 +13,7 @@ use crate::api::Api;
 use crate::control_plane::{ControlPlane, Running, becomes};
 use crate::gate::Gate;
 
-const CLAIMS: &str = "persistentvolumeclaims";
+pub(crate) const CLAIMS: &str = "persistentvolumeclaims";
 pub(crate) const VOLUMES: &str = "/api/v1/persistentvolumes";
 const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
 
@@ -385,7 +385,7 @@ impl Site {
         format!("{}--- said\n{}", parts.concat(), self.log())
     }
 
-    fn path(&self, kind: &str, name: &str) -> String {
+    pub(crate) fn path(&self, kind: &str, name: &str) -> String {
         let path = format!("/api/v1/namespaces/{}/{kind}/{name}", self.name);
         path.trim_end_matches('/').to_owned()
     }
@@ -416,6 +416,17 @@ impl Provisioner {
     pub(crate) fn send(&self, signal: Signal) {
         let id = i32::try_from(self.0.id()).expect("a number");
         kill(Pid::from_raw(id), signal).expect("it still runs");
+    }
+
+    /// Bytes of memory that it holds.
+    #[track_caller]
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let file = format!("/proc/{}/smaps_rollup", self.0.id());
+        let text = fs::read_to_string(file).expect("it still runs");
+        let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.and_then(|kib| kib.parse().ok()).expect("a number");
+        kib * 1024
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {

@@ -6,6 +6,7 @@
 //! The driver is the example `local`, because a kernel without NFS has to do: up to the mount itself, which
 //! an already mounted target never reaches, both guests take the same way.
 
+mod claims;
 mod cluster;
 mod csi;
 mod full_node;
@@ -18,6 +19,7 @@ mod swap;
 mod table;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -64,11 +66,17 @@ pub(crate) struct Arguments {
     /// of no other run
     #[arg(long, conflicts_with_all = ["peer", "earlier", "only_csi", "only_mounts", "only_swap", "only_line_beside", "only_cluster"])]
     guests: bool,
+    /// Only what so many claims of FlexVolume's classes cost; takes a quarter of an hour, and is part of no other run
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10000", conflicts_with_all = ["peer", "earlier", "only_csi", "only_mounts", "only_swap", "only_line_beside", "only_cluster", "guests"])]
+    claims: Option<NonZeroUsize>,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if let Some(other) = &arguments.only_line_beside {
         return line(workspace, other);
+    }
+    if let Some(claims) = arguments.claims {
+        return claims::run(workspace, claims.get());
     }
     if arguments.guests {
         return in_each_language(workspace);

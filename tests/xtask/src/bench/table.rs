@@ -57,6 +57,32 @@ impl Table {
         self.row(what, told, "", "", None);
     }
 
+    /// So many things in a time, for information.
+    pub(super) fn rate(&mut self, what: &str, took: Duration, things: u64) {
+        let seconds = took.as_secs_f64();
+        let told = format!("{seconds:.0} s, {:.1}/s", as_float(things) / seconds);
+        self.row(what, told, "", "", None);
+    }
+
+    /// What each of some things takes, which has a limit.
+    pub(super) fn each(&mut self, what: &str, taken: u64, things: u64, most: u64) {
+        let each = as_float(taken) / as_float(things);
+        let promise = (format!("≤ {most}"), each <= as_float(most));
+        self.row(
+            &format!("{what}, each"),
+            format!("{each:.2}"),
+            "",
+            "",
+            Some(promise),
+        );
+    }
+
+    /// A number that has a limit.
+    pub(super) fn count(&mut self, what: &str, number: u64, most: u64) {
+        let promise = (format!("≤ {most}"), number <= most);
+        self.row(what, number.to_string(), "", "", Some(promise));
+    }
+
     /// Failures, of which there are to be none among so many.
     pub(super) fn none(&mut self, what: &str, failed: u64, of: u64) {
         let promise = ("0".to_owned(), failed == 0);
@@ -164,6 +190,10 @@ impl Table {
             verdict,
         ]);
     }
+}
+
+fn as_float(number: u64) -> f64 {
+    u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }
 
 /// The last two cells of a row: what was promised, and whether it was kept. Without a promise it is for information.
