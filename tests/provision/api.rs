@@ -33,6 +33,18 @@ impl Api {
         found["items"].as_array().cloned().unwrap_or_default()
     }
 
+    /// What was told of an object of that namespace, as `REASON: text`.
+    pub(crate) fn events_of(&self, namespace: &str, name: &str) -> Vec<String> {
+        let events = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
+        let events = self.list(&events).into_iter();
+        let its = events.filter(|event| event["regarding"]["name"] == name);
+        its.map(|event| {
+            let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+            format!("{}: {}", text("reason"), text("note"))
+        })
+        .collect()
+    }
+
     #[track_caller]
     pub(crate) fn create(&self, path: &str, object: &Value) -> Value {
         self.expect("POST", path, &object.to_string())

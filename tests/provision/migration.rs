@@ -253,17 +253,9 @@ impl Migration {
         ))
     }
 
-    /// What was told of an object.
+    /// What was told of an object, as `REASON: text`.
     pub(crate) fn events_of(&self, name: &str) -> Vec<String> {
-        let events = self.api().list(&format!(
-            "/apis/events.k8s.io/v1/namespaces/{}/events",
-            self.name
-        ));
-        let its = events
-            .into_iter()
-            .filter(|event| event["regarding"]["name"] == name);
-        its.map(|event| event["note"].as_str().unwrap_or_default().to_owned())
-            .collect()
+        self.api().events_of(self.name, name)
     }
 
     /// `drivebay-provision migrate` of these, to its end.

@@ -336,18 +336,7 @@ impl Site {
 
     /// What was told of an object, as `REASON: text`.
     pub(crate) fn events_of(&self, name: &str) -> Vec<String> {
-        let events = self.api().list(&format!(
-            "/apis/events.k8s.io/v1/namespaces/{}/events",
-            self.name
-        ));
-        let its = events
-            .into_iter()
-            .filter(|event| event["regarding"]["name"] == name);
-        its.map(|event| {
-            let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
-            format!("{}: {}", text("reason"), text("note"))
-        })
-        .collect()
+        self.api().events_of(self.name, name)
     }
 
     /// Waits for an event with all of those parts.
