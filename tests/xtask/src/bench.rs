@@ -159,7 +159,13 @@ fn in_each_language(workspace: &Workspace) -> Result<()> {
     let languages = skeletons::languages(workspace)?;
     let own = languages.len() + skeletons::STEPS + 1;
     let mut steps = Steps::new("cargo xtask bench", build::STEPS + own);
-    let parts = [Part::Bench, Part::Image, Part::Authors];
+    let parts = [
+        Part::Bench,
+        Part::Image,
+        Part::Authors,
+        Part::C,
+        Part::Build,
+    ];
     setup::ensure(workspace, &parts, &mut steps)?;
     build::everything(workspace, &mut steps)?;
     let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;

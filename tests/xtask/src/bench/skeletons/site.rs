@@ -1,5 +1,6 @@
 //! A node with a driver in each language, and a workplace where they are built.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use drivebay_testbed::{Layout, Node, Scratch, Serving};
 use serde_json::{Value, json};
 
 use super::VOLUME;
+use crate::golang;
 use crate::process::{self, Echo, answer, command};
 use crate::workspace::Workspace;
 
@@ -28,6 +30,8 @@ pub(super) struct Skeleton {
 pub(super) struct Site {
     node: Node,
     binaries: PathBuf,
+    /// With the Go that is new enough.
+    search_path: OsString,
     _directories: [Scratch; 2],
 }
 
@@ -41,6 +45,7 @@ impl Site {
         let site = Self {
             node: Node::new(root.path(), layout, &workspace.binaries())?,
             binaries: workspace.binaries(),
+            search_path: golang::search_path(workspace)?,
             _directories: [root, Scratch::at(Path::new(RUN))?],
         };
         for directory in ["work", "sockets", "pods"] {
@@ -58,6 +63,7 @@ impl Site {
         let folder = work.join(language);
         let mut build = command("sh");
         build.arg("./build.sh").current_dir(&folder);
+        build.env("PATH", &self.search_path);
         process::run(&mut build, Echo::Live)?;
         let grants = fs::read_to_string(folder.join(language).with_extension("toml"))?;
         Ok(Skeleton {
