@@ -26,6 +26,7 @@ mod outages;
 mod pod;
 mod provisioner;
 mod repeats;
+mod shares;
 mod smb;
 mod sources;
 mod squashed;

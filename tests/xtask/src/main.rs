@@ -20,6 +20,7 @@ mod promtool;
 mod python;
 mod sdks;
 mod setup;
+mod shares;
 mod steps;
 mod test;
 mod version;

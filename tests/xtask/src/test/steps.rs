@@ -21,6 +21,7 @@ use crate::image;
 use crate::process::{self, Echo, command};
 use crate::sdks::CLIENTS;
 use crate::setup::{self, Part};
+use crate::shares;
 use crate::steps::{Steps, say, speak_for};
 use crate::vm::{self, Labels};
 use crate::workspace::Workspace;
@@ -280,7 +281,14 @@ fn build(workspace: &Workspace) -> Result<Counts> {
 
 /// What the tests run and run by, and what they need of this machine.
 fn build_tests(workspace: &Workspace) -> Result<Counts> {
-    let parts = [Part::Test, Part::Go, Part::Grpc, Part::Vm, Part::Promtool];
+    let parts = [
+        Part::Test,
+        Part::Go,
+        Part::Grpc,
+        Part::Vm,
+        Part::C,
+        Part::Promtool,
+    ];
     setup::ensure(workspace, &parts, &mut Steps::new("setup", 0))?;
     thread::scope(|scope| {
         let callers = scope.spawn(|| {
@@ -433,10 +441,11 @@ fn build_kubelet(workspace: &Workspace) -> Result<()> {
 
 /// Built here, run there.
 fn virtual_machine(workspace: &Workspace) -> Result<Counts> {
-    setup::ensure(workspace, &[Part::Vm], &mut Steps::new("setup", 0))?;
+    setup::ensure(workspace, &[Part::Vm, Part::C], &mut Steps::new("setup", 0))?;
     build_kubelet(workspace)?;
     build_callers(workspace)?;
     build_emulator(workspace)?;
+    shares::build(workspace)?;
     let mut machine = vm::machine(workspace, VM_TIMEOUT)?;
     let programs = test_programs(workspace)?;
     let mut outside = programs.iter().filter(|it| is_outside(workspace, it));
