@@ -163,9 +163,10 @@ fn killed_at_any_step_the_next_watcher_finishes_it_and_nothing_is_left() {
         let last = ground.shows_another();
         let mut watcher = ground.watcher();
         ground.becomes(&last);
-        end(&mut watcher);
         ground.serves();
+        // While it lives, as it takes away what it does not keep after it was done.
         is_whole(&ground.node);
+        end(&mut watcher);
     }
 }
 
@@ -195,8 +196,8 @@ fn killed_at_any_moment_a_version_serves_and_the_next_watcher_converges() {
     let mut watcher = ground.watcher();
     ground.becomes(&last);
     ground.serves();
-    end(&mut watcher);
     is_whole(&ground.node);
+    end(&mut watcher);
 }
 
 #[test]
