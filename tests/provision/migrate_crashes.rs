@@ -165,7 +165,7 @@ fn gone(migration: &Migration, name: &str) {
 }
 
 #[test]
-fn a_claim_that_is_deleted_in_the_midst_leaves_a_volume_that_goes_as_its_policy_says() {
+fn a_claim_that_is_deleted_in_the_midst_leaves_a_volume_that_is_kept_and_told() {
     let migration = Migration::with_csi_driver("migrate-deleted");
     let name = "migrate-deleted-a";
     migration.disk(name, &json!({}));
@@ -173,19 +173,21 @@ fn a_claim_that_is_deleted_in_the_midst_leaves_a_volume_that_goes_as_its_policy_
     let claim = migration.path("persistentvolumeclaims", name);
     migration.api().delete(&claim);
     assert!(becomes(|| migration.api().find(&claim).is_none()));
-    migration.run(&["--apply", name]).is_done("1 done");
+    let ended = migration.run(&["--apply", name]);
+    assert_eq!(ended.code, Some(3), "{}", ended.said);
+    assert!(ended.said.contains("is Delete no more"), "{}", ended.said);
     let volume = migration.volume(name);
     assert_eq!(volume["status"]["phase"], "Released", "{volume}");
     assert_eq!(
-        volume["spec"]["persistentVolumeReclaimPolicy"], "Delete",
+        volume["spec"]["persistentVolumeReclaimPolicy"], "Retain",
         "{volume}"
     );
     assert!(migration.records().is_empty());
 }
 
-/// With the provisioner at work all the time: it deletes the disk when the volume is back, and not before.
+/// With the provisioner at work all the time: it deletes the disk when somebody says so, and not before.
 #[test]
-fn a_disk_whose_claim_goes_in_the_midst_is_deleted_once_its_volume_is_back() {
+fn a_disk_whose_claim_goes_in_the_midst_is_kept_until_its_policy_is_set_again() {
     let site = Site::with_class("migrate-orphan");
     let migration = Migration::of("migrate-orphans", "migrate-orphan/disk");
     migration.install_csi_driver();
@@ -205,9 +207,12 @@ fn a_disk_whose_claim_goes_in_the_midst_is_deleted_once_its_volume_is_back() {
     site.delete_claim("another");
     site.eventually("the other disk to go", || site.disks().len() == 1);
     migration.run(&["--undo", "--apply", name]);
-    site.nothing_is_left();
     let records = migration.records();
     assert!(records.is_empty(), "{records:?}");
+    assert_eq!(site.disks().len(), 1);
+    let delete = json!({ "spec": { "persistentVolumeReclaimPolicy": "Delete" } });
+    site.api().patch(&format!("{VOLUMES}/{name}"), &delete);
+    site.nothing_is_left();
 }
 
 #[test]

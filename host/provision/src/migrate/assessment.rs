@@ -55,6 +55,10 @@ pub(super) enum Left {
         "{0} came before it could be replaced, so the old volume is back: end that pod, and call this again"
     )]
     CameMeanwhile(String),
+    #[error(
+        "its claim is gone, so its reclaim policy stays Retain and is {0} no more: set that again if the volume may be deleted"
+    )]
+    Kept(String),
 }
 
 /// What is known besides a volume itself.

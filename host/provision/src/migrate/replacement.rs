@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::{CSIPersistentVolumeSource, PersistentVolume};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -69,6 +70,11 @@ pub(super) enum Unreplaceable {
     NeverMigrated,
     #[error("its annotation {MIGRATED_FROM} cannot be read: {0}")]
     Malformed(String),
+    #[error(
+        "its annotation {MIGRATED_FROM} tells of {before}, and it is {now} by now, so the way back would lead to other data: \
+         write the FlexVolume by hand"
+    )]
+    Another { before: String, now: String },
     #[error("it has a VolumeAttributesClass by now, which FlexVolume does not know")]
     Attributes,
 }
@@ -81,8 +87,44 @@ pub(super) fn of(
 ) -> Result<Value, Unreplaceable> {
     match direction {
         Direction::ToCsi => to_csi(object, drivers),
-        Direction::ToFlexVolume => to_flexvolume(object),
+        Direction::ToFlexVolume => {
+            let new = to_flexvolume(object)?;
+            refuse_another(object, &new, drivers)?;
+            Ok(new)
+        }
     }
+}
+
+/// Somebody may have put another volume in the place of the one that was migrated, and kept its annotations.
+fn refuse_another(object: &Object, new: &Value, drivers: &Drivers) -> Result<(), Unreplaceable> {
+    let malformed = |error: serde_json::Error| Unreplaceable::Malformed(error.to_string());
+    let back: PersistentVolume = serde_json::from_value(new.clone()).map_err(malformed)?;
+    let source = back
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.flex_volume.as_ref());
+    let source = source.ok_or(Unreplaceable::NoFlexVolume)?;
+    let driver = drivers.by_flexvolume(&source.driver);
+    let driver = driver.ok_or_else(|| Unreplaceable::UnknownDriver(source.driver.clone()))?;
+    let before = place(&translation::to_csi(&back, source, driver)?);
+    let now = object.csi().map(place).unwrap_or_default();
+    match before == now {
+        true => Ok(()),
+        false => Err(Unreplaceable::Another { before, now }),
+    }
+}
+
+/// Where a volume's data is.
+fn place(source: &CSIPersistentVolumeSource) -> String {
+    let attributes = source.volume_attributes.iter().flatten();
+    let of_shares = attributes.filter(|(key, _)| ["server", "share"].contains(&key.as_str()));
+    let of_shares: String = of_shares
+        .map(|(key, value)| format!(", {key} {value}"))
+        .collect();
+    format!(
+        "volume {} of {}{of_shares}",
+        source.volume_handle, source.driver
+    )
 }
 
 fn to_csi(object: &Object, drivers: &Drivers) -> Result<Value, Unreplaceable> {
@@ -219,6 +261,17 @@ mod tests {
         expected["spec"]["capacity"]["storage"] = json!("40Gi");
         expected["metadata"]["labels"]["since"] = json!("then");
         assert_eq!(back, expected);
+    }
+
+    #[test]
+    fn a_volume_that_another_took_the_place_of_is_not_turned_back() {
+        let mut new = to_csi(bound_disk());
+        new["spec"]["csi"]["volumeHandle"] = json!("d-2");
+        let back = of(&object(new), Direction::ToFlexVolume, &drivers());
+        let Err(Unreplaceable::Another { before, now }) = back else {
+            panic!("turned back: {back:?}");
+        };
+        assert!(before.contains("volume d-1 ") && now.contains("volume d-2 "));
     }
 
     #[test]

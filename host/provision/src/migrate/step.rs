@@ -154,7 +154,12 @@ pub(super) fn is_bound(claim: &PersistentVolumeClaim) -> bool {
     phase == Some("Bound")
 }
 
+/// One whose claim is gone keeps Retain: whoever deleted that may have relied on it, and provisioners delete at once what is
+/// Released with policy Delete.
 fn is_finished(object: &Object, record: &Record, which: Which) -> bool {
+    if object.phase() != "Bound" {
+        return true;
+    }
     let finalizer = record.finalizer_of(record.volume_of(which));
     let has = |name: &str| {
         object
@@ -261,6 +266,21 @@ mod tests {
         let mut another = claim("Pending");
         another.metadata.uid = Some("u-2".to_owned());
         assert_eq!(of(Some(&another), "Released"), Step::Note);
+    }
+
+    #[test]
+    fn a_volume_that_its_claim_left_keeps_retain() {
+        let released = created(Which::New, "Released");
+        assert_eq!(
+            step(Some(released), Noted::Yes, Direction::ToCsi),
+            Step::Forget(Some(Which::New))
+        );
+        let mut original = original("Retain", Value::Null);
+        original["status"]["phase"] = json!("Released");
+        assert_eq!(
+            step(Some(original), Noted::No, Direction::ToFlexVolume),
+            Step::Forget(Some(Which::Old))
+        );
     }
 
     #[test]

@@ -156,6 +156,7 @@ impl Work<'_> {
                     self.tell(object).await;
                 }
                 self.cluster.forget(written).await?;
+                return Ok(kept(which.and(found), record));
             }
             (Step::Stop, _) => bail!(
                 "a PersistentVolume of that name is there which is neither the old one nor the new one of ConfigMap {}/{}: \
@@ -326,6 +327,12 @@ impl Work<'_> {
             record::name_of(record.volume())
         )
     }
+}
+
+/// That a volume has another policy than it had, which nobody would think of.
+fn kept(object: Option<&Object>, record: &Record) -> Option<Left> {
+    let object = object.filter(|object| !object.is_going())?;
+    (object.policy() != record.policy).then(|| Left::Kept(record.policy.clone()))
 }
 
 /// What a volume is, in words: `diskplugin.csi.alibabacloud.com volume d-1`, `a FlexVolume of alicloud/disk`.
