@@ -39,6 +39,15 @@ fn holder() -> Holder {
     Holder("here".to_owned())
 }
 
+/// What is written down for a claim that names no snapshot.
+fn written(
+    claim: &PersistentVolumeClaim,
+    class: &StorageClass,
+    node_labels: Option<&BTreeMap<String, String>>,
+) -> Result<Intent, ClaimError> {
+    intent(claim, class, node_labels, NamedSnapshots::Refuse, &holder())
+}
+
 #[test]
 fn a_claim_wants_a_volume_if_it_is_ours_and_has_none() {
     let wants = |change: &dyn Fn(&mut Value)| wanted(&claim(change), &provisioner());
@@ -74,14 +83,7 @@ fn a_class_that_waits_for_a_pod_waits_for_its_node() {
 fn what_is_to_be_made_is_written_down_as_the_claim_and_its_class_say() {
     let labels = [("topology.kubernetes.io/zone".to_owned(), "a".to_owned())].into();
     let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
-    let made = intent(
-        &chosen,
-        &class(&|_| {}),
-        Some(&labels),
-        NamedSnapshots::Refuse,
-        &holder(),
-    )
-    .expect("an intent");
+    let made = written(&chosen, &class(&|_| {}), Some(&labels)).expect("an intent");
     assert_eq!(made.volume_name().0, "pvc-u-1");
     assert_eq!((made.required_bytes, made.limit_bytes), (20 << 30, None));
     assert_eq!(
@@ -109,27 +111,14 @@ fn what_is_to_be_made_is_written_down_as_the_claim_and_its_class_say() {
 fn a_node_without_a_zone_is_told_unless_the_class_names_one() {
     let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
     let labels = [("kubernetes.io/hostname".to_owned(), "n".to_owned())].into();
-    let refused = intent(
-        &chosen,
-        &class(&|_| {}),
-        Some(&labels),
-        NamedSnapshots::Refuse,
-        &holder(),
-    );
+    let refused = written(&chosen, &class(&|_| {}), Some(&labels));
     let said = refused.expect_err("refused").to_string();
     assert!(
         said.contains("\"n\"") && said.contains("topology.kubernetes.io/zone"),
         "{said}"
     );
     let names = class(&|class| class["parameters"]["zoneid"] = json!("a"));
-    let made = intent(
-        &chosen,
-        &names,
-        Some(&labels),
-        NamedSnapshots::Refuse,
-        &holder(),
-    )
-    .expect("an intent");
+    let made = written(&chosen, &names, Some(&labels)).expect("an intent");
     assert!(made.places.is_empty());
 }
 
@@ -139,28 +128,14 @@ fn without_a_pod_the_class_says_where() {
         class["allowedTopologies"] = json!([{ "matchLabelExpressions":
             [{ "key": "topology.kubernetes.io/zone", "values": ["a", "b"] }] }]);
     });
-    let made = intent(
-        &claim(&|_| {}),
-        &class,
-        None,
-        NamedSnapshots::Refuse,
-        &holder(),
-    )
-    .expect("an intent");
+    let made = written(&claim(&|_| {}), &class, None).expect("an intent");
     assert_eq!(made.places.len(), 2);
 }
 
 #[test]
 fn what_flexvolume_cannot_do_is_refused_by_name() {
     let refused = |change: &dyn Fn(&mut Value)| {
-        intent(
-            &claim(change),
-            &class(&|_| {}),
-            None,
-            NamedSnapshots::Refuse,
-            &holder(),
-        )
-        .expect_err("refused")
+        written(&claim(change), &class(&|_| {}), None).expect_err("refused")
     };
     let block = refused(&|claim| claim["spec"]["volumeMode"] = json!("Block"));
     assert_eq!(block, ClaimError::Block);
@@ -186,14 +161,7 @@ fn a_class_that_names_a_volume_makes_none_in_whatever_case() {
         "Volume.AlibabaCloud.com/Disk-ID",
     ] {
         let class = class(&|class| class["parameters"][key] = json!("d-old"));
-        let refused = intent(
-            &claim(&|_| {}),
-            &class,
-            None,
-            NamedSnapshots::Refuse,
-            &holder(),
-        )
-        .expect_err("refused");
+        let refused = written(&claim(&|_| {}), &class, None).expect_err("refused");
         let said = refused.to_string();
         assert!(said.contains(key) && said.contains("\"disks\""), "{said}");
     }
