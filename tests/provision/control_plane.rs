@@ -256,15 +256,28 @@ fn controllers_arguments(plane: &ControlPlane) -> Vec<String> {
     .into()
 }
 
+/// For a program that asks the API server itself.
 fn kubeconfig(server: &str, certificate: &Path, token: &str) -> String {
+    let certificate = certificate.display();
+    kubeconfig_of(
+        &format!("server: \"https://{server}\", certificate-authority: \"{certificate}\""),
+        &format!("token: \"{token}\""),
+    )
+}
+
+/// For a program that asks a proxy, which says who it is.
+pub(crate) fn kubeconfig_of_proxy(address: &str) -> String {
+    kubeconfig_of(&format!("server: \"http://{address}\""), "")
+}
+
+fn kubeconfig_of(cluster: &str, user: &str) -> String {
     format!(
         "apiVersion: v1\n\
          kind: Config\n\
-         clusters: [{{ name: c, cluster: {{ server: \"https://{server}\", certificate-authority: \"{}\" }} }}]\n\
-         users: [{{ name: u, user: {{ token: \"{token}\" }} }}]\n\
+         clusters: [{{ name: c, cluster: {{ {cluster} }} }}]\n\
+         users: [{{ name: u, user: {{ {user} }} }}]\n\
          contexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n\
-         current-context: x\n",
-        certificate.display()
+         current-context: x\n"
     )
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use yaml_rust2::YamlLoader;
 
 use crate::api::Api;
-use crate::control_plane::{ControlPlane, Running, becomes};
+use crate::control_plane::{ControlPlane, Running, becomes, kubeconfig_of_proxy};
 use crate::gate::Gate;
 use crate::site::{VOLUMES, as_json, token};
 
@@ -63,12 +63,7 @@ impl Migration {
         let (address, proxy) =
             plane.proxy_for(&format!("migrate-{name}"), &token(api, name, ACCOUNT));
         let gate = Gate::before(&address);
-        let kubeconfig = format!(
-            "apiVersion: v1\nkind: Config\nclusters: [{{ name: c, cluster: {{ server: \"http://{}\" }} }}]\n\
-             users: [{{ name: u, user: {{}} }}]\ncontexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n\
-             current-context: x\n",
-            gate.address()
-        );
+        let kubeconfig = kubeconfig_of_proxy(gate.address());
         fs::write(node.path("kubeconfig"), kubeconfig).expect("writable");
         Self {
             name,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::api::Api;
-use crate::control_plane::{ControlPlane, Running, becomes};
+use crate::control_plane::{ControlPlane, Running, becomes, kubeconfig_of_proxy};
 use crate::gate::Gate;
 
 pub(crate) const CLAIMS: &str = "persistentvolumeclaims";
@@ -84,12 +84,8 @@ impl Site {
                 Pod::First | Pod::Second => gate.address(),
                 Pod::PastTheGate => &address,
             };
-            let kubeconfig = format!(
-                "apiVersion: v1\nkind: Config\nclusters: [{{ name: c, cluster: {{ server: \"http://{address}\" }} }}]\n\
-                 users: [{{ name: u, user: {{}} }}]\ncontexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n\
-                 current-context: x\n"
-            );
-            fs::write(node.path(&pod.kubeconfig()), kubeconfig).expect("writable");
+            fs::write(node.path(&pod.kubeconfig()), kubeconfig_of_proxy(address))
+                .expect("writable");
         }
         Self {
             name,
