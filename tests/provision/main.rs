@@ -9,10 +9,8 @@
     reason = "in tests, a panic is how a broken promise is reported"
 )]
 
-mod api;
 mod api_refusals;
 mod claims;
-mod control_plane;
 mod crashes;
 mod deletion;
 mod gate;

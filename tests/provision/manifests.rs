@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use drivebay_tests::{files_beneath, repository};
+use drivebay_tests::{ControlPlane, files_beneath, repository};
 use yaml_rust2::{Yaml, YamlLoader};
-
-use crate::control_plane::ControlPlane;
 
 /// Its pod keeps all that Pod Security's `restricted` asks for, of which the API server would warn.
 #[test]

@@ -1,9 +1,9 @@
 //! Whoever migrates is killed at whatever step, and pods and claims come and go meanwhile: who comes next brings it to the
 //! end, and the volume is usable.
 
+use drivebay_tests::becomes;
 use serde_json::json;
 
-use crate::control_plane::becomes;
 use crate::gate::{Moment, Request};
 use crate::migration::{Migration, NODE};
 use crate::site::{Site, VOLUMES};

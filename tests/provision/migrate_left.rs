@@ -1,8 +1,8 @@
 //! What cannot be right is left as it is, with its reason.
 
+use drivebay_tests::becomes;
 use serde_json::{Value, json};
 
-use crate::control_plane::becomes;
 use crate::migration::{Migration, NODE};
 use crate::site::VOLUMES;
 

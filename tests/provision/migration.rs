@@ -5,12 +5,12 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::Receiver;
 
-use drivebay_tests::{Node, dist, repository};
+use drivebay_tests::{
+    Api, ControlPlane, Node, Running, becomes, dist, kubeconfig_of_proxy, repository,
+};
 use serde_json::{Value, json};
 use yaml_rust2::YamlLoader;
 
-use crate::api::Api;
-use crate::control_plane::{ControlPlane, Running, becomes, kubeconfig_of_proxy};
 use crate::gate::Gate;
 use crate::site::{VOLUMES, as_json, token};
 

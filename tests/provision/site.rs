@@ -3,14 +3,15 @@
 use std::fs;
 use std::process::{Child, Stdio};
 
-use drivebay_tests::{Cloud, INSTANCE, Node, dist, guest, repository};
+use drivebay_tests::{
+    Api, Cloud, ControlPlane, INSTANCE, Node, Running, becomes, dist, guest, kubeconfig_of_proxy,
+    repository,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::api::Api;
-use crate::control_plane::{ControlPlane, Running, becomes, kubeconfig_of_proxy};
 use crate::gate::Gate;
 
 pub(crate) const CLAIMS: &str = "persistentvolumeclaims";

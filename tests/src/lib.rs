@@ -9,10 +9,12 @@
 )]
 
 mod answer;
+mod api;
 mod appliance;
 mod cloud;
 mod config_map;
 mod container;
+mod control_plane;
 mod csi;
 pub mod csi_proto;
 mod csi_volume;
@@ -50,10 +52,12 @@ mod web_guest;
 mod web_server;
 
 pub use answer::Answer;
+pub use api::Api;
 pub use appliance::{ApplianceServer, KEY, PASSWORD, TOKEN, USERNAME, WORDS};
 pub use cloud::{Cloud, INSTANCE, NODE_NAME, OTHER_INSTANCE, serial};
 pub use config_map::{ConfigMap, Payload};
 pub use container::SecurityContext;
+pub use control_plane::{ControlPlane, Running, becomes, kubeconfig_of_proxy};
 pub use csi::{Csi, is_answered_at, mounted, mounted_as, raw};
 pub use csi_volume::{CsiVolume, created, disk_request};
 pub use disk::{DISK, Disk, GIB, device};

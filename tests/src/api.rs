@@ -7,20 +7,22 @@ use serde_json::Value;
 
 /// An address that speaks HTTP.
 #[derive(Debug, Clone)]
-pub(crate) struct Api(String);
+pub struct Api(String);
 
 impl Api {
-    pub(crate) fn at(address: &str) -> Self {
+    /// Of whoever answers there, `HOST:PORT`.
+    pub fn at(address: &str) -> Self {
         Self(address.to_owned())
     }
 
     /// Whether anybody answers.
-    pub(crate) fn answers(&self) -> bool {
+    pub fn answers(&self) -> bool {
         self.ask("GET", "/readyz", "")
             .is_some_and(|(code, _)| code == 200)
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<Value> {
+    /// The object of that path, where there is one.
+    pub fn find(&self, path: &str) -> Option<Value> {
         match self.ask("GET", path, "")? {
             (200, body) => serde_json::from_str(&body).ok(),
             _ => None,
@@ -28,13 +30,13 @@ impl Api {
     }
 
     /// The objects of a list.
-    pub(crate) fn list(&self, path: &str) -> Vec<Value> {
+    pub fn list(&self, path: &str) -> Vec<Value> {
         let found = self.find(path).expect("a list");
         found["items"].as_array().cloned().unwrap_or_default()
     }
 
     /// What was told of an object of that namespace, as `REASON: text`.
-    pub(crate) fn events_of(&self, namespace: &str, name: &str) -> Vec<String> {
+    pub fn events_of(&self, namespace: &str, name: &str) -> Vec<String> {
         let events = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
         let events = self.list(&events).into_iter();
         let its = events.filter(|event| event["regarding"]["name"] == name);
@@ -45,32 +47,33 @@ impl Api {
         .collect()
     }
 
+    /// A new object in a list; as the API server has it.
     #[track_caller]
-    pub(crate) fn create(&self, path: &str, object: &Value) -> Value {
+    pub fn create(&self, path: &str, object: &Value) -> Value {
         self.expect("POST", path, &object.to_string())
     }
 
     /// Whether such an object is not taken.
-    pub(crate) fn refuses(&self, path: &str, object: &Value) -> bool {
+    pub fn refuses(&self, path: &str, object: &Value) -> bool {
         let answer = self.ask("POST", path, &object.to_string());
         answer.is_some_and(|(code, _)| (400..500).contains(&code))
     }
 
     /// A merge patch.
     #[track_caller]
-    pub(crate) fn patch(&self, path: &str, patch: &Value) {
+    pub fn patch(&self, path: &str, patch: &Value) {
         self.expect("PATCH", path, &patch.to_string());
     }
 
     /// Something that is there.
     #[track_caller]
-    pub(crate) fn delete(&self, path: &str) {
+    pub fn delete(&self, path: &str) {
         self.expect("DELETE", path, "");
     }
 
     /// What happens to the objects of a list, as it happens: `type` and `object` of each.
     #[track_caller]
-    pub(crate) fn watch(&self, path: &str) -> impl Iterator<Item = Value> + Send + use<> {
+    pub fn watch(&self, path: &str) -> impl Iterator<Item = Value> + Send + use<> {
         let stream = self.send("GET", &format!("{path}?watch=1"), "");
         let lines = BufReader::new(stream.expect("it answers")).lines();
         let lines = lines

@@ -10,9 +10,8 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use drivebay_tests::repository;
-
 use crate::api::Api;
+use crate::repository;
 
 /// A busy machine takes its time to start them; others take seconds.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -25,7 +24,9 @@ const TOKEN: &str = "administrator";
 const UNTIL_INPUT_ENDS: &str = "\"$@\" < /dev/null & child=$!; cat > /dev/null; kill -KILL $child; wait $child; \
     [ -z \"$DIRECTORY\" ] || rm -rf \"$DIRECTORY\"";
 
-pub(crate) struct ControlPlane {
+/// What runs for one test program.
+#[derive(Debug)]
+pub struct ControlPlane {
     directory: PathBuf,
     server: String,
     api: Api,
@@ -33,11 +34,12 @@ pub(crate) struct ControlPlane {
 }
 
 /// A program that ends when this is dropped, and with this process.
-pub(crate) struct Running(Child);
+#[derive(Debug)]
+pub struct Running(Child);
 
 impl Running {
     /// Its output goes into a file.
-    pub(crate) fn start(log: &Path, program: &Path, arguments: &[String]) -> Self {
+    pub fn start(log: &Path, program: &Path, arguments: &[String]) -> Self {
         Self::start_in(Path::new(""), log, program, arguments)
     }
 
@@ -89,24 +91,25 @@ fn built(path: &str) -> PathBuf {
 }
 
 /// An address that nobody listens at.
-pub(crate) fn free_address() -> String {
+fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").to_string()
 }
 
 impl ControlPlane {
     /// The one of this program.
-    pub(crate) fn get() -> &'static Self {
+    pub fn get() -> &'static Self {
         static ONE: OnceLock<ControlPlane> = OnceLock::new();
         ONE.get_or_init(Self::start)
     }
 
-    pub(crate) fn api(&self) -> &Api {
+    /// As its administrator asks it.
+    pub fn api(&self) -> &Api {
         &self.api
     }
 
     /// An address where the API server is asked over plain HTTP by whoever has that token.
-    pub(crate) fn proxy_for(&self, name: &str, token: &str) -> (String, Running) {
+    pub fn proxy_for(&self, name: &str, token: &str) -> (String, Running) {
         let config = self.path(&format!("{name}.kubeconfig"));
         fs::write(
             &config,
@@ -131,7 +134,7 @@ impl ControlPlane {
 
     /// What `kubectl` said as the administrator, with everything that it warned of.
     #[track_caller]
-    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
         let mut kubectl = command(&kubernetes("kubectl").to_string_lossy());
         kubectl
             .arg(format!(
@@ -266,7 +269,7 @@ fn kubeconfig(server: &str, certificate: &Path, token: &str) -> String {
 }
 
 /// For a program that asks a proxy, which says who it is.
-pub(crate) fn kubeconfig_of_proxy(address: &str) -> String {
+pub fn kubeconfig_of_proxy(address: &str) -> String {
     kubeconfig_of(&format!("server: \"http://{address}\""), "")
 }
 
@@ -282,7 +285,7 @@ fn kubeconfig_of(cluster: &str, user: &str) -> String {
 }
 
 /// Whether it is so before anybody loses patience.
-pub(crate) fn becomes(mut is_so: impl FnMut() -> bool) -> bool {
+pub fn becomes(mut is_so: impl FnMut() -> bool) -> bool {
     let until = Instant::now() + PATIENCE;
     while !is_so() {
         if Instant::now() > until {
