@@ -14,6 +14,8 @@ pub(crate) enum Moment {
     Before,
     /// It has carried it out, and nobody learns of that.
     After,
+    /// The API server never learns of it, and its connection breaks.
+    Cut,
 }
 
 /// A request, by what its line begins with and what is in its path.
@@ -34,6 +36,21 @@ struct Trap {
     moment: Moment,
     wanted: Wanted,
     sprung: Sender<()>,
+    /// The request is handed on once that is told.
+    goes_on: Option<Receiver<()>>,
+}
+
+/// A request that waits at the gate, once it has come.
+pub(crate) struct Held {
+    pub(crate) has_come: Receiver<()>,
+    goes_on: Sender<()>,
+}
+
+impl Held {
+    pub(crate) fn let_go(self) {
+        // Whoever sent it may have ended.
+        let _ = self.goes_on.send(());
+    }
 }
 
 #[derive(Default)]
@@ -74,7 +91,17 @@ impl Gate {
         self.set(moment, Wanted::Next(request))
     }
 
-    /// The same for a request that changes something, after so many others.
+    /// Keeps the next such request waiting.
+    pub(crate) fn hold(&self, request: Request) -> Held {
+        let (goes_on, told) = channel();
+        let has_come = self.trap(Moment::Before, request);
+        if let Some(trap) = &mut lock(&self.state).trap {
+            trap.goes_on = Some(told);
+        }
+        Held { has_come, goes_on }
+    }
+
+    /// As [`Self::trap`], for a request that changes something, after so many others.
     pub(crate) fn trap_write_after(&self, moment: Moment, others: usize) -> Receiver<()> {
         self.set(moment, Wanted::WriteAfter(others))
     }
@@ -90,6 +117,7 @@ impl Gate {
             moment,
             wanted,
             sprung,
+            goes_on: None,
         });
         told
     }
@@ -172,6 +200,23 @@ fn forward(
             }
         }
         match sprung(state, &head) {
+            Some(Trap {
+                goes_on: Some(goes_on),
+                sprung,
+                ..
+            }) => {
+                let _ = sprung.send(());
+                let _ = goes_on.recv();
+            }
+            Some(Trap {
+                moment: Moment::Cut,
+                sprung,
+                ..
+            }) => {
+                let _ = sprung.send(());
+                let _ = client.shutdown(Shutdown::Both);
+                return Ok(());
+            }
             Some(Trap {
                 moment: Moment::Before,
                 sprung,

@@ -20,6 +20,7 @@ mod manifests;
 mod migrate;
 mod migrate_crashes;
 mod migrate_left;
+mod migrate_others;
 mod migration;
 mod nodes;
 mod predecessors;

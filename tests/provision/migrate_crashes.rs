@@ -15,8 +15,9 @@ const DELETED: Request = Request {
     method: "DELETE",
     path: "/persistentvolumes",
 };
-/// Requests before the one that creates the new volume: whether it would be, the record, Retain, the deletion, the finalizers.
-const WRITES_BEFORE_CREATION: usize = 5;
+/// Requests before the one that creates the new volume: whether it would be, and the old one again, the record, Retain, the
+/// deletion, the finalizers.
+const WRITES_BEFORE_CREATION: usize = 6;
 
 /// Kills at each request that changes something, before and after the API server has carried it out, each time on the way
 /// of another volume; `then` brings it to an end. How many requests there were.
@@ -151,7 +152,7 @@ fn a_pod_without_a_node_gets_the_new_volume_and_is_told() {
 
 /// Kills it between the deletion of the old volume and the creation of the new one.
 #[track_caller]
-fn gone(migration: &Migration, name: &str) {
+pub(crate) fn gone(migration: &Migration, name: &str) {
     let sprung = migration
         .gate
         .trap_write_after(Moment::Before, WRITES_BEFORE_CREATION);

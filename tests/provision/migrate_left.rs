@@ -151,38 +151,9 @@ fn without_the_csi_driver_and_without_a_claim_nothing_is_done() {
 fn what_the_api_server_would_refuse_is_left_before_anything_is_changed() {
     let migration = Migration::with_csi_driver("migrate-refused");
     migration.disk("migrate-refused-a", &json!({}));
-    let admission = "/apis/admissionregistration.k8s.io/v1";
-    let policy = json!({
-        "metadata": { "name": "migrate-refused" },
-        "spec": {
-            "matchConstraints": { "resourceRules": [{
-                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["persistentvolumes"],
-            }] },
-            "validations": [{
-                "expression": "!has(object.spec.csi) || object.spec.csi.driver != 'migrate-refused.csi.test'",
-                "message": "not in this cluster",
-            }],
-        },
-    });
-    migration
-        .api()
-        .create(&format!("{admission}/validatingadmissionpolicies"), &policy);
-    let binding = json!({
-        "metadata": { "name": "migrate-refused" },
-        "spec": { "policyName": "migrate-refused", "validationActions": ["Deny"] },
-    });
-    migration.api().create(
-        &format!("{admission}/validatingadmissionpolicybindings"),
-        &binding,
-    );
-    let csi = json!({ "driver": migration.csi_driver(), "volumeHandle": "any" });
-    let any = json!({ "metadata": { "name": "any" }, "spec": {
-        "capacity": { "storage": "1Gi" }, "accessModes": ["ReadOnlyMany"], "csi": csi,
-    } });
-    let dry_run = format!("{VOLUMES}?dryRun=All");
-    assert!(
-        becomes(|| migration.api().refuses(&dry_run, &any)),
-        "the policy is not asked"
+    migration.forbid_new(
+        "migrate-refused",
+        "has(object.spec.csi) && object.spec.csi.driver == 'migrate-refused.csi.test'",
     );
     let before = migration.volume("migrate-refused-a");
     migration

@@ -248,6 +248,44 @@ impl Migration {
         ))
     }
 
+    /// The API server takes no new PersistentVolume for which that holds, a sentence of CEL.
+    #[track_caller]
+    pub(crate) fn forbid_new(&self, name: &str, which: &str) {
+        let admission = "/apis/admissionregistration.k8s.io/v1";
+        let policy = json!({
+            "metadata": { "name": name },
+            "spec": {
+                "matchConstraints": { "resourceRules": [{
+                    "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["persistentvolumes"],
+                }] },
+                "validations": [
+                    { "expression": format!("!({which})"), "message": "not in this cluster" },
+                    // By which it is seen whether the policy is asked already.
+                    { "expression": format!("object.metadata.name != 'any-{name}'"), "message": "not in this cluster" },
+                ],
+            },
+        });
+        self.api()
+            .create(&format!("{admission}/validatingadmissionpolicies"), &policy);
+        let binding = json!({
+            "metadata": { "name": name },
+            "spec": { "policyName": name, "validationActions": ["Deny"] },
+        });
+        self.api().create(
+            &format!("{admission}/validatingadmissionpolicybindings"),
+            &binding,
+        );
+        let csi = json!({ "driver": "any", "volumeHandle": "any" });
+        let any = json!({ "metadata": { "name": format!("any-{name}") }, "spec": {
+            "capacity": { "storage": "1Gi" }, "accessModes": ["ReadOnlyMany"], "csi": csi,
+        } });
+        let dry_run = format!("{VOLUMES}?dryRun=All");
+        assert!(
+            becomes(|| self.api().refuses(&dry_run, &any)),
+            "the policy is not asked"
+        );
+    }
+
     /// What was told of an object, as `REASON: text`.
     pub(crate) fn events_of(&self, name: &str) -> Vec<String> {
         self.api().events_of(self.name, name)

@@ -4,9 +4,9 @@
 //! holds. The claim is never touched: a StatefulSet that finds none makes one, with an empty volume.
 //!
 //! ```text
-//! drivers translation replacement object record    what a volume is replaced by, and what is written down: pure
-//! uses inline assessment step                      who uses it, whether it may be, and what is next: pure
-//! cluster survey work                              the API server, asked and told
+//! drivers translation replacement object mark record   what a volume is replaced by, and what is written down: pure
+//! uses inline assessment step                          who uses it, whether it may be, and what is next: pure
+//! cluster survey latest work                           the API server, asked and told
 //! ```
 
 mod arguments;
@@ -14,6 +14,8 @@ mod assessment;
 mod cluster;
 mod drivers;
 mod inline;
+mod latest;
+mod mark;
 mod object;
 mod record;
 mod replacement;
@@ -27,6 +29,8 @@ use std::fmt;
 use std::future::ready;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use drivebay::log_stream::{self, LogLevel};
@@ -37,6 +41,7 @@ pub(crate) use arguments::Arguments;
 
 use arguments::Mode;
 use cluster::Cluster;
+use latest::Latest;
 use survey::Survey;
 use work::{Outcome, Work};
 
@@ -75,12 +80,13 @@ async fn migrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         namespace: arguments.namespace.clone(),
     };
     let (drivers, direction) = (arguments.drivers(), arguments.direction());
-    let survey = Survey::read(&cluster).await?;
+    let read = Instant::now();
+    let survey = Arc::new(Survey::read(&cluster).await?);
     let chosen = survey.chosen(&arguments.choice(), direction);
     let work = Work {
         cluster: &cluster,
         drivers: &drivers,
-        survey: &survey,
+        latest: Latest::new(&cluster, read, Arc::clone(&survey)),
         events: &events,
         direction,
         patience: arguments.patience,
@@ -111,8 +117,14 @@ async fn migrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ));
     }
     if direction == replacement::Direction::ToCsi {
-        for line in survey.inline_volumes(&cluster, &drivers).await? {
-            say(format_args!("{line}"));
+        match survey.inline_volumes(&cluster, &drivers).await {
+            Ok(lines) => lines.iter().for_each(|line| say(format_args!("{line}"))),
+            Err(error) => {
+                counts.failed += 1;
+                say(format_args!(
+                    "FlexVolumes in pods themselves were not looked for: {error:#}"
+                ));
+            }
         }
     }
     say(format_args!("{counts}"));

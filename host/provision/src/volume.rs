@@ -143,15 +143,20 @@ fn ids_of(volume: &PersistentVolume) -> Vec<VolumeId> {
     };
     let annotations = volume.metadata.annotations.as_ref();
     let written = annotations.and_then(|annotations| annotations.get(VOLUME_ID));
-    let options = flexvolume.options.iter().flatten();
-    let options = options.filter(|(key, _)| key.eq_ignore_ascii_case(ID_OPTION));
     let mut ids: Vec<&String> = written.into_iter().collect();
-    ids.extend(options.map(|(_, id)| id));
+    ids.extend(ids_in(flexvolume.options.as_ref()));
     if ids.is_empty() {
         ids.extend(volume.metadata.name.as_ref());
     }
     ids.dedup();
     ids.into_iter().cloned().map(VolumeId).collect()
+}
+
+/// The ids in a FlexVolume's options: one, as it should be.
+pub(crate) fn ids_in(options: Option<&BTreeMap<String, String>>) -> impl Iterator<Item = &String> {
+    let options = options.into_iter().flatten();
+    let options = options.filter(|(key, _)| key.eq_ignore_ascii_case(ID_OPTION));
+    options.map(|(_, id)| id)
 }
 
 /// Whose the object of an intent's name is; `found` is what has the name now.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use drivebay::volume::VolumeId;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use serde_json::Value;
 
 use super::drivers::{Drivers, Kind};
+use super::inline;
 use super::object::{Object, PROTECTION};
 use super::replacement::{self, Direction, Unreplaceable};
 use super::step;
@@ -52,6 +53,10 @@ pub(super) enum Left {
     #[error("the API server would not take the new volume ({0}); nothing was changed")]
     Refused(String),
     #[error(
+        "the API server would not take the volume back as it is ({0}), were a pod to come in between; nothing was changed"
+    )]
+    NoWayBack(String),
+    #[error(
         "{0} came before it could be replaced, so the old volume is back: end that pod, and call this again"
     )]
     CameMeanwhile(String),
@@ -66,9 +71,12 @@ pub(super) enum Left {
 pub(super) struct Surroundings<'a> {
     pub(super) drivers: &'a Drivers,
     pub(super) claim: Option<&'a PersistentVolumeClaim>,
-    /// Who uses it, in words.
+    /// Who uses it by its claim, in words.
     pub(super) uses: Vec<String>,
+    /// All that there are.
     pub(super) volumes: &'a [Object],
+    /// Of all namespaces.
+    pub(super) pods: &'a [Pod],
     /// CSI drivers that the cluster knows.
     pub(super) csi_drivers: &'a BTreeSet<String>,
 }
@@ -82,15 +90,20 @@ pub(super) fn of(
     let new = replacement::of(object, direction, around.drivers)?;
     refuse_unbound(object, around.claim)?;
     refuse_held(object)?;
-    refuse_same_disk(object, &new, around)?;
+    let disk = disk(object, &new, around.drivers);
+    let mut uses = around.uses.clone();
+    if let Some(disk) = &disk {
+        refuse_same_disk(object, disk, around.volumes)?;
+        uses.extend(inline::users_of(disk, around.pods, around.drivers));
+    }
     if let Some(name) = new["spec"]["csi"]["driver"].as_str()
         && !around.csi_drivers.contains(name)
     {
         return Err(Left::NoDriver(name.to_owned()));
     }
-    match around.uses.is_empty() {
+    match uses.is_empty() {
         true => Ok(new),
-        false => Err(Left::InUse(around.uses.clone())),
+        false => Err(Left::InUse(uses)),
     }
 }
 
@@ -131,29 +144,28 @@ pub(super) fn may_be_taken_off(finalizer: &str) -> bool {
     [PROTECTION, VOLUME_FINALIZER].contains(&finalizer) || finalizer.starts_with(ATTACHERS)
 }
 
-/// By two objects of one disk, two kubelets would come to have it.
-fn refuse_same_disk(object: &Object, new: &Value, around: &Surroundings<'_>) -> Result<(), Left> {
+/// The disk that a volume and what is to replace it are of.
+fn disk(object: &Object, new: &Value, drivers: &Drivers) -> Option<VolumeId> {
     let flexvolume = match object.flexvolume() {
         Some(source) => Some(source.driver.as_str()),
         None => new["spec"]["flexVolume"]["driver"].as_str(),
     };
-    let driver = flexvolume.and_then(|name| around.drivers.by_flexvolume(name));
-    if driver.is_none_or(|driver| driver.kind != Kind::Disk) {
-        return Ok(());
-    }
-    let Some(VolumeId(disk)) = volume::id_of(object.known()) else {
-        return Ok(());
-    };
-    let id = VolumeId(disk);
-    let mut others = around.volumes.iter().filter(|other| {
+    let driver = flexvolume.and_then(|name| drivers.by_flexvolume(name));
+    let driver = driver.filter(|driver| driver.kind == Kind::Disk);
+    driver.and_then(|_| volume::id_of(object.known()))
+}
+
+/// By two objects of one disk, two kubelets would come to have it.
+fn refuse_same_disk(object: &Object, disk: &VolumeId, volumes: &[Object]) -> Result<(), Left> {
+    let mut others = volumes.iter().filter(|other| {
         other.uid() != object.uid()
             && other.name() != object.name()
-            && volume::is_of(other.known(), &id)
+            && volume::is_of(other.known(), disk)
     });
     match others.next() {
         None => Ok(()),
         Some(other) => Err(Left::SameDisk {
-            disk: id.0,
+            disk: disk.0.clone(),
             other: other.name(),
         }),
     }
@@ -190,6 +202,7 @@ mod tests {
             claim: claim.as_ref(),
             uses: uses.iter().map(|text| (*text).to_owned()).collect(),
             volumes: &volumes,
+            pods: &[],
             csi_drivers: &["d.csi".to_owned()].into(),
         };
         of(&object(volume), Direction::ToCsi, &around)

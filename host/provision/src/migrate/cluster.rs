@@ -11,15 +11,12 @@ use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::mark::MARK;
 use super::object::{Object, RETAIN};
-use super::record::{self, MIGRATION_FINALIZER, MIGRATION_LABEL, Record};
-use super::step::{Noted, Which};
+use super::record::{self, MIGRATION_FINALIZER, MIGRATION_LABEL, Record, Stage};
 use super::uses;
 use crate::intent::ClaimKey;
 use crate::provisioning::{code, exactly, is_there_already, without_finalizer};
-
-/// On a record: that its new volume was seen to be Bound.
-const NOTED: &str = "drivebay.dev/migration-replaced";
 
 /// As many objects as the API server is asked for at once.
 const PAGE: u32 = 500;
@@ -33,15 +30,29 @@ pub(super) struct Cluster {
 /// A record as it is in the API server.
 pub(super) struct Written {
     pub(super) record: Record,
-    pub(super) noted: Noted,
+    pub(super) stage: Stage,
     uid: String,
     resource_version: Option<String>,
+}
+
+/// Whether a volume was created by this run, or another had its name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Created {
+    Now,
+    ThereAlready,
 }
 
 /// What the API server says of a volume that it is not given to keep.
 pub(super) enum Answer {
     Takes,
     Refuses(String),
+}
+
+impl Written {
+    /// Whether nobody changed it since.
+    pub(super) fn is_that(&self, other: &Self) -> bool {
+        (&self.uid, &self.resource_version) == (&other.uid, &other.resource_version)
+    }
 }
 
 impl Cluster {
@@ -157,15 +168,20 @@ impl Cluster {
         unless_changed(replaced).context("cannot write down anew what is going to be done")
     }
 
-    pub(super) async fn note(&self, written: &Written) -> anyhow::Result<()> {
-        let patch = json!({ "metadata": { "uid": written.uid, "annotations": { NOTED: "true" } } });
+    pub(super) async fn write_stage(&self, written: &Written, stage: Stage) -> anyhow::Result<()> {
+        let annotation = stage.annotation().unwrap_or_default();
+        let patch = json!({ "metadata": {
+            "uid": written.uid,
+            "resourceVersion": written.resource_version,
+            "annotations": { annotation: "true" },
+        } });
         let name = record::name_of(written.record.volume());
         let patched = self
             .records()
             .patch(&name, &PatchParams::default(), &Patch::Merge(patch))
             .await;
         unless_changed(patched)
-            .with_context(|| format!("cannot note in ConfigMap {name} that the volume is Bound"))
+            .with_context(|| format!("cannot write in ConfigMap {name} how far it is"))
     }
 
     /// First it is deleted and then let go, so that none is left that nothing holds.
@@ -188,12 +204,13 @@ impl Cluster {
         .with_context(doing)
     }
 
+    /// Keeps it whatever becomes of its claim, and marks it with what it had.
     pub(super) async fn retain(&self, object: &Object) -> anyhow::Result<()> {
-        self.patch(
-            object,
-            json!({ "spec": { "persistentVolumeReclaimPolicy": RETAIN } }),
-        )
-        .await
+        let patch = json!({
+            "metadata": { "annotations": { MARK: object.what_it_had().text() } },
+            "spec": { "persistentVolumeReclaimPolicy": RETAIN },
+        });
+        self.patch(object, patch).await
     }
 
     /// That very version of it, which was looked at.
@@ -222,27 +239,28 @@ impl Cluster {
         .await
     }
 
-    /// As it was before it was set to Retain, or as the one before it was.
-    pub(super) async fn finish(
-        &self,
-        object: &Object,
-        record: &Record,
-        which: Which,
-    ) -> anyhow::Result<()> {
-        let finalizer = record.finalizer_of(record.volume_of(which));
-        let finalizers: Vec<&str> = finalizer.into_iter().collect();
-        self.patch(
-            object,
-            json!({
-                "metadata": { "finalizers": finalizers },
-                "spec": { "persistentVolumeReclaimPolicy": record.policy },
-            }),
-        )
-        .await
+    /// Gives it to the claim that has had it.
+    pub(super) async fn claim_for(&self, object: &Object, record: &Record) -> anyhow::Result<()> {
+        let uid = record.claim().map(|claim| claim.uid);
+        self.patch(object, json!({ "spec": { "claimRef": { "uid": uid } } }))
+            .await
     }
 
+    /// Gives it what its mark says. One whose claim is gone keeps Retain: whoever deleted that may have relied on it, and
+    /// provisioners delete at once what is Released with policy Delete.
+    pub(super) async fn finish(&self, object: &Object) -> anyhow::Result<()> {
+        let mut patch = json!({ "metadata": { "annotations": { MARK: null } } });
+        if let Some(mark) = object.mark().filter(|_| object.phase() == "Bound") {
+            patch["metadata"]["finalizers"] = json!(mark.finalizers);
+            patch["spec"] = json!({ "persistentVolumeReclaimPolicy": mark.policy });
+        }
+        self.patch(object, patch).await
+    }
+
+    /// That very version of it, which was looked at.
     async fn patch(&self, object: &Object, mut patch: Value) -> anyhow::Result<()> {
         patch["metadata"]["uid"] = json!(object.uid());
+        patch["metadata"]["resourceVersion"] = json!(object.resource_version());
         let patched = self
             .volumes()
             .patch(
@@ -255,14 +273,14 @@ impl Cluster {
             .with_context(|| format!("cannot change PersistentVolume {}", object.name()))
     }
 
-    pub(super) async fn create(&self, volume: &Value) -> anyhow::Result<()> {
+    pub(super) async fn create(&self, volume: &Value) -> anyhow::Result<Created> {
         let created = self
             .volumes()
             .create(&PostParams::default(), &as_object(volume)?)
             .await;
         match created {
-            Err(error) if is_there_already(&error) => Ok(()),
-            created => Ok(created.map(drop)?),
+            Err(error) if is_there_already(&error) => Ok(Created::ThereAlready),
+            created => Ok(created.map(|_| Created::Now)?),
         }
     }
 
@@ -309,10 +327,7 @@ where
 fn read_record(object: &ConfigMap) -> anyhow::Result<Written> {
     Ok(Written {
         record: Record::from_config_map(object)?,
-        noted: match object.annotations().contains_key(NOTED) {
-            true => Noted::Yes,
-            false => Noted::No,
-        },
+        stage: Stage::of(object),
         uid: object.uid().unwrap_or_default(),
         resource_version: object.resource_version(),
     })

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::object::Object;
+
 /// What a driver's volumes are, and so how their options are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -55,6 +57,17 @@ impl Drivers {
         };
         let disks = disks.iter().map(of(Kind::Disk));
         Self(disks.chain(shares.iter().map(of(Kind::Share))).collect())
+    }
+
+    /// What a volume is. One of a driver that is not known here is taken for a disk, which is the stricter.
+    pub(super) fn kind_of(&self, object: &Object) -> Kind {
+        let is_its = |driver: &&Driver| match (object.flexvolume(), object.csi()) {
+            (Some(source), _) => driver.names.flexvolume.0 == source.driver,
+            (None, Some(source)) => driver.names.csi.0 == source.driver,
+            (None, None) => false,
+        };
+        let driver = self.0.iter().find(is_its);
+        driver.map_or(Kind::Disk, |driver| driver.kind)
     }
 
     /// The one that FlexVolume knows by that name.

@@ -1,9 +1,12 @@
 //! FlexVolumes that stand in pods themselves and in what pods are made of. They are no objects, so only their authors can
 //! change them. Pure.
 
-use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
+use drivebay::volume::VolumeId;
+use k8s_openapi::api::core::v1::{Pod, PodSpec, PodTemplateSpec, Volume};
 
-use super::drivers::Drivers;
+use super::drivers::{Drivers, Kind};
+use super::uses;
+use crate::volume;
 
 /// Something that pods are, or are made of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +33,32 @@ pub(super) fn volumes_of(
         ))
     });
     lines.collect()
+}
+
+/// Pods that have a disk themselves, and not by a claim.
+pub(super) fn users_of(disk: &VolumeId, pods: &[Pod], drivers: &Drivers) -> Vec<String> {
+    let is_it = |volume: &&Volume| {
+        let Some(source) = &volume.flex_volume else {
+            return false;
+        };
+        let driver = drivers.by_flexvolume(&source.driver);
+        driver.is_some_and(|driver| driver.kind == Kind::Disk)
+            && volume::ids_in(source.options.as_ref()).any(|id| *id == disk.0)
+    };
+    let of_pod = |pod: &Pod| {
+        let mut volumes = pod
+            .spec
+            .iter()
+            .flat_map(|spec| spec.volumes.iter().flatten());
+        let volume = volumes.find(is_it)?;
+        let pod = uses::pod_in_words(pod);
+        Some(format!(
+            "{pod}, whose volume {} is the disk itself",
+            volume.name
+        ))
+    };
+    let pods = pods.iter().filter(|pod| uses::may_use(pod, Kind::Disk));
+    pods.filter_map(of_pod).collect()
 }
 
 /// What pods are made of, where there is something.
@@ -65,5 +94,32 @@ mod tests {
             line.starts_with("Deployment shop/web: volume a ") && line.contains("nfs.csi.k8s.io"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_disk_that_a_pod_has_itself_is_used_by_it() {
+        let names = |text: &str| text.parse().expect("names");
+        let drivers = Drivers::new(&[names("alicloud/disk=d.csi")], &[names("k8s/nfs=n.csi")]);
+        let pod = |driver: &str, phase: &str| -> Pod {
+            let pod = json!({
+                "metadata": { "name": "web", "namespace": "shop" },
+                "spec": { "containers": [], "volumes": [
+                    { "name": "data", "flexVolume": { "driver": driver, "options": { "volumeid": "d-1" } } },
+                ] },
+                "status": { "phase": phase },
+            });
+            serde_json::from_value(pod).expect("a pod")
+        };
+        let used = |disk: &str, pod: Pod| users_of(&VolumeId(disk.to_owned()), &[pod], &drivers);
+        let [line] = &used("d-1", pod("alicloud/disk", "Running"))[..] else {
+            panic!("one line");
+        };
+        assert!(
+            line.contains("pod shop/web") && line.contains("volume data"),
+            "{line}"
+        );
+        assert_eq!(used("d-2", pod("alicloud/disk", "Running")), [""; 0]);
+        assert_eq!(used("d-1", pod("k8s/nfs", "Running")), [""; 0]);
+        assert_eq!(used("d-1", pod("alicloud/disk", "Succeeded")), [""; 0]);
     }
 }

@@ -8,7 +8,9 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
+use super::mark::{MARK, Mark};
 use crate::intent::ClaimKey;
+use crate::names::VOLUME_FINALIZER;
 
 pub(super) const RETAIN: &str = "Retain";
 
@@ -119,14 +121,37 @@ impl Object {
         })
     }
 
+    /// What it carries while it is being replaced.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        Mark::read(self.annotation(MARK)?)
+    }
+
+    /// What it is to have again if it is not replaced: what its mark says, or what it has. A policy that somebody set
+    /// after it was marked counts.
+    pub(super) fn what_it_had(&self) -> Mark {
+        let marked = self.mark().filter(|_| self.policy() == RETAIN);
+        marked.unwrap_or_else(|| Mark {
+            policy: self.policy().to_owned(),
+            finalizers: { self.finalizers().iter() }
+                .filter(|name| *name == VOLUME_FINALIZER)
+                .cloned()
+                .collect(),
+        })
+    }
+
     /// The same volume, as it has to be created anew: with all that a person or a controller said of it, and nothing that
     /// the API server says. The policy is Retain whatever it was: whoever deletes volumes lets it alone until it is bound.
     pub(super) fn blueprint(&self) -> Value {
         let metadata = &self.whole.metadata;
+        let mut annotations = metadata.annotations.clone();
+        if let Some(annotations) = &mut annotations {
+            annotations.remove(MARK);
+        }
+        let annotations = annotations.filter(|annotations| !annotations.is_empty());
         let mut kept = json!({ "name": self.name() });
         for (field, value) in [
             ("labels", json!(metadata.labels)),
-            ("annotations", json!(metadata.annotations)),
+            ("annotations", json!(annotations)),
             ("ownerReferences", json!(metadata.owner_references)),
         ] {
             if !value.is_null() {

@@ -5,17 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
 use kube::api::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::object::{Object, RETAIN};
+use super::object::Object;
 use super::replacement::Direction;
 use super::step::Which;
 use crate::intent::ClaimKey;
-use crate::names::{PROVISIONED_BY, VOLUME_FINALIZER};
 
 /// On what is written down: that it is.
 pub(super) const MIGRATION_LABEL: &str = "drivebay.dev/migration";
@@ -30,7 +30,17 @@ const PREFIX: &str = "drivebay-migration.";
 const KEY: &str = "migration.json";
 
 /// Rises where an earlier program would misread it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// How far a record is, besides what its volume tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Begun,
+    /// The old volume stays, whoever goes on with it. A new attempt has a new record.
+    GivenUp,
+    /// What was created was seen to be Bound: from then on nothing is created any more, also where it goes again.
+    Replaced,
+}
 
 /// A volume that is being replaced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +52,7 @@ pub(super) struct Record {
     pub(super) uid: String,
     /// What becomes of the volume with its claim, once all is done.
     pub(super) policy: String,
-    /// As they are created: both with policy Retain.
+    /// As they are created: both with policy Retain, and marked.
     pub(super) old: Value,
     pub(super) new: Value,
 }
@@ -58,24 +68,17 @@ pub(super) struct NoRecord {
 }
 
 impl Record {
-    /// Of a volume that is to be replaced by that one. A record that is there already has the policy that the volume had
-    /// before it was set to Retain.
-    pub(super) fn new(
-        object: &Object,
-        new: Value,
-        direction: Direction,
-        before: Option<&Self>,
-    ) -> Self {
-        let policy = match before {
-            Some(before) if object.policy() == RETAIN => before.policy.clone(),
-            _ => object.policy().to_owned(),
-        };
+    /// Of a volume that is to be replaced by that one.
+    pub(super) fn new(object: &Object, new: Value, direction: Direction) -> Self {
+        let had = object.what_it_had();
+        let mut old = object.blueprint();
+        had.put_on(&mut old);
         Self {
             format: FORMAT,
             direction,
             uid: object.uid().to_owned(),
-            policy,
-            old: object.blueprint(),
+            policy: had.policy,
+            old,
             new,
         }
     }
@@ -106,16 +109,17 @@ impl Record {
         }
     }
 
+    /// The old one, as something that is asked like one of the API server.
+    pub(super) fn old_object(&self) -> anyhow::Result<Object> {
+        let whole = serde_json::from_value(self.old.clone())
+            .context("what is written down is no PersistentVolume")?;
+        Ok(Object::read(whole)?)
+    }
+
     pub(super) fn class(&self) -> &str {
         self.old["spec"]["storageClassName"]
             .as_str()
             .unwrap_or_default()
-    }
-
-    /// Whether whoever deletes such a volume with its claim has to delete what is at the backend first.
-    pub(super) fn finalizer_of(&self, volume: &Value) -> Option<&'static str> {
-        let is_made = volume["metadata"]["annotations"][PROVISIONED_BY].is_string();
-        (is_made && self.policy == "Delete").then_some(VOLUME_FINALIZER)
     }
 
     pub(super) fn to_config_map(&self) -> Result<ConfigMap, NoRecord> {
@@ -158,6 +162,30 @@ impl Record {
     }
 }
 
+impl Stage {
+    pub(super) fn of(object: &ConfigMap) -> Self {
+        let is_written = |stage: &Self| {
+            stage
+                .annotation()
+                .is_some_and(|annotation| object.annotations().contains_key(annotation))
+        };
+        let latest_first = [Self::Replaced, Self::GivenUp];
+        latest_first
+            .into_iter()
+            .find(is_written)
+            .unwrap_or(Self::Begun)
+    }
+
+    /// What says so on the ConfigMap.
+    pub(super) fn annotation(self) -> Option<&'static str> {
+        match self {
+            Self::Begun => None,
+            Self::GivenUp => Some("drivebay.dev/migration-given-up"),
+            Self::Replaced => Some("drivebay.dev/migration-replaced"),
+        }
+    }
+}
+
 /// The ConfigMap of a volume.
 pub(super) fn name_of(volume: &str) -> String {
     format!("{PREFIX}{volume}")
@@ -177,7 +205,8 @@ pub(super) mod tests {
         let spec = new["spec"].as_object_mut().expect("an object");
         spec.remove("flexVolume");
         new["spec"]["csi"] = json!({ "driver": "d", "volumeHandle": "d-1" });
-        Record::new(&object, new, Direction::ToCsi, None)
+        object.what_it_had().put_on(&mut new);
+        Record::new(&object, new, Direction::ToCsi)
     }
 
     #[test]
@@ -194,33 +223,40 @@ pub(super) mod tests {
 
     #[test]
     fn the_policy_is_remembered_and_not_what_it_was_set_to_meanwhile() {
+        let of = |volume: &Value| {
+            let record = Record::new(&object(volume.clone()), json!({}), Direction::ToCsi);
+            let mark = object(record.old).mark().expect("a mark");
+            assert_eq!(mark.policy, record.policy);
+            record.policy
+        };
         let mut retained = bound_disk();
         retained["spec"]["persistentVolumeReclaimPolicy"] = json!("Retain");
-        let retained = object(retained);
-        let of = |before: Option<&Record>| {
-            Record::new(&retained, json!({}), Direction::ToCsi, before).policy
-        };
-        assert_eq!(
-            (of(Some(&record())), of(None)),
-            ("Delete".to_owned(), "Retain".to_owned())
-        );
+        assert_eq!(of(&retained), "Retain");
+        let marked = object(record().old);
+        marked.mark().expect("a mark").put_on(&mut retained);
+        assert_eq!(of(&retained), "Delete");
+        retained["spec"]["persistentVolumeReclaimPolicy"] = json!("Recycle");
+        assert_eq!(of(&retained), "Recycle", "somebody set it meanwhile");
     }
 
     #[test]
-    fn only_what_is_deleted_with_its_claim_waits_for_that() {
-        let mut record = record();
-        let made = record.old.clone();
-        assert_eq!(record.finalizer_of(&made), Some(VOLUME_FINALIZER));
-        assert_eq!(record.finalizer_of(&json!({ "metadata": {} })), None);
-        record.policy = "Retain".to_owned();
-        assert_eq!(record.finalizer_of(&made), None);
+    fn a_record_is_as_far_as_it_was_last_said_to_be() {
+        let mut written = record().to_config_map().expect("written");
+        assert_eq!(Stage::of(&written), Stage::Begun);
+        for stage in [Stage::GivenUp, Stage::Replaced] {
+            let annotation = stage.annotation().expect("an annotation").to_owned();
+            written
+                .annotations_mut()
+                .insert(annotation, "true".to_owned());
+            assert_eq!(Stage::of(&written), stage);
+        }
     }
 
     #[test]
     fn what_another_wrote_is_not_guessed_at() {
         let written = record().to_config_map().expect("written");
         for (from, to) in [
-            ("\"format\": 1", "\"format\": 2"),
+            ("\"format\": 2", "\"format\": 1"),
             ("pvc-u-1", "pvc-u-2"),
             ("\"policy\"", "\"pol\""),
         ] {

@@ -11,15 +11,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::drivers::Drivers;
+use super::mark::Mark;
 use super::object::{LAST_APPLIED, Object};
 use super::translation::{self, Untranslatable};
-use crate::names::PROVISIONED_BY;
+use crate::names::{PROVISIONED_BY, VOLUME_FINALIZER};
 
 /// On a volume that was migrated: what it was before, where that differs.
 pub(super) const MIGRATED_FROM: &str = "drivebay.dev/migrated-from";
 
 /// Rises where an earlier program would misread it.
 const FORMAT: u32 = 1;
+
+/// The policy by which a volume goes with its claim.
+const DELETE: &str = "Delete";
 
 /// Which way volumes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +52,9 @@ struct Before {
     /// Those that are not there now, or say something else.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
+    /// What kept it until its disk was gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    finalizers: Vec<String>,
 }
 
 /// Why a volume has no counterpart.
@@ -132,12 +139,13 @@ fn to_csi(object: &Object, drivers: &Drivers) -> Result<Value, Unreplaceable> {
     let driver = drivers.by_flexvolume(&source.driver);
     let driver = driver.ok_or_else(|| Unreplaceable::UnknownDriver(source.driver.clone()))?;
     let csi = translation::to_csi(object.known(), source, driver)?;
+    let had = object.what_it_had();
     let made_by = match object.annotation(PROVISIONED_BY) {
         None => None,
         Some(name) if name == driver.names.flexvolume.0 && driver.deletes_by_id() => {
             Some(driver.names.csi.0.clone())
         }
-        Some(name) if object.policy() == "Delete" => {
+        Some(name) if had.policy == DELETE => {
             return Err(Unreplaceable::MadeBy(name.to_owned()));
         }
         Some(_) => None,
@@ -151,6 +159,15 @@ fn to_csi(object: &Object, drivers: &Drivers) -> Result<Value, Unreplaceable> {
             before.insert(key.to_owned(), value);
         }
     }
+    // Whoever deletes a CSI volume with its claim deletes what is at the backend first.
+    let finalizer = made_by.as_ref().filter(|_| had.policy == DELETE);
+    let mark = Mark {
+        policy: had.policy,
+        finalizers: finalizer
+            .map(|_| VOLUME_FINALIZER.to_owned())
+            .into_iter()
+            .collect(),
+    };
     if let Some(name) = made_by {
         annotations.insert(PROVISIONED_BY.to_owned(), name);
     }
@@ -158,11 +175,13 @@ fn to_csi(object: &Object, drivers: &Drivers) -> Result<Value, Unreplaceable> {
         format: FORMAT,
         flex_volume,
         annotations: before,
+        finalizers: had.finalizers,
     };
     let before = serde_json::to_string(&before)
         .map_err(|error| Unreplaceable::Malformed(error.to_string()))?;
     annotations.insert(MIGRATED_FROM.to_owned(), before);
     new["metadata"]["annotations"] = json!(annotations);
+    mark.put_on(&mut new);
     Ok(new)
 }
 
@@ -189,9 +208,16 @@ fn to_flexvolume(object: &Object) -> Result<Value, Unreplaceable> {
         annotations.remove(key);
     }
     annotations.extend(before.annotations);
-    if !annotations.is_empty() {
-        new["metadata"]["annotations"] = json!(annotations);
-    }
+    new["metadata"]["annotations"] = json!(annotations);
+    let policy = object.what_it_had().policy;
+    let mark = Mark {
+        finalizers: match policy == DELETE {
+            true => before.finalizers,
+            false => Vec::new(),
+        },
+        policy,
+    };
+    mark.put_on(&mut new);
     Ok(new)
 }
 
@@ -215,6 +241,7 @@ fn taken_annotations(new: &mut Value) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mark::MARK;
     use super::super::object::tests::{bound_disk, object};
     use super::*;
 
@@ -229,6 +256,20 @@ mod tests {
     #[track_caller]
     fn to_csi(volume: Value) -> Value {
         of(&object(volume), Direction::ToCsi, &drivers()).expect("a counterpart")
+    }
+
+    fn deleted_with_its_claim() -> Mark {
+        Mark {
+            policy: DELETE.to_owned(),
+            finalizers: vec![VOLUME_FINALIZER.to_owned()],
+        }
+    }
+
+    /// What a volume is to have once all is done.
+    #[track_caller]
+    fn mark_of(volume: &Value) -> Mark {
+        let mark = object(volume.clone()).mark();
+        mark.expect("a mark")
     }
 
     #[test]
@@ -246,6 +287,7 @@ mod tests {
             PROVISIONED_BY: "diskplugin.csi.alibabacloud.com",
             MIGRATED_FROM: from,
         });
+        deleted_with_its_claim().put_on(&mut expected);
         assert_eq!(new, expected);
         let from: Value = serde_json::from_str(from).expect("JSON");
         assert_eq!(from["flexVolume"], old["spec"]["flexVolume"]);
@@ -260,6 +302,7 @@ mod tests {
         let mut expected = object(bound_disk()).blueprint();
         expected["spec"]["capacity"]["storage"] = json!("40Gi");
         expected["metadata"]["labels"]["since"] = json!("then");
+        deleted_with_its_claim().put_on(&mut expected);
         assert_eq!(back, expected);
     }
 
@@ -280,8 +323,46 @@ mod tests {
         volume["metadata"]["annotations"] = Value::Null;
         let new = to_csi(volume.clone());
         assert_eq!(new["metadata"]["annotations"][PROVISIONED_BY], Value::Null);
+        assert_eq!(mark_of(&new).finalizers, [""; 0]);
         let back = of(&object(new), Direction::ToFlexVolume, &drivers()).expect("a counterpart");
-        assert_eq!(back, object(volume).blueprint());
+        let mut expected = object(volume).blueprint();
+        deleted_with_its_claim().put_on(&mut expected);
+        assert_eq!(back, expected);
+    }
+
+    #[test]
+    fn a_volume_that_is_turned_back_waits_for_its_disk_if_it_did_before() {
+        let mut volume = bound_disk();
+        volume["metadata"]["finalizers"] = json!([]);
+        let new = to_csi(volume);
+        assert_eq!(mark_of(&new), deleted_with_its_claim());
+        let back = |volume: Value| {
+            of(&object(volume), Direction::ToFlexVolume, &drivers()).expect("a counterpart")
+        };
+        assert_eq!(mark_of(&back(new)).finalizers, [""; 0]);
+        let mut kept = to_csi(bound_disk());
+        kept["metadata"]["annotations"]
+            .as_object_mut()
+            .expect("an object")
+            .remove(MARK);
+        assert_eq!(
+            mark_of(&back(kept)).policy,
+            "Retain",
+            "as somebody set it since"
+        );
+    }
+
+    #[test]
+    fn a_volume_that_was_marked_before_has_the_policy_that_its_mark_says() {
+        let mut marked = bound_disk();
+        marked["spec"]["persistentVolumeReclaimPolicy"] = json!("Retain");
+        deleted_with_its_claim().put_on(&mut marked);
+        assert_eq!(mark_of(&to_csi(marked.clone())), deleted_with_its_claim());
+        marked["metadata"]["annotations"]
+            .as_object_mut()
+            .expect("an object")
+            .remove(MARK);
+        assert_eq!(mark_of(&to_csi(marked)).policy, "Retain");
     }
 
     #[test]

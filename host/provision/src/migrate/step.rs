@@ -2,7 +2,7 @@
 //! comes after one that was killed goes on where that one was. Pure.
 //!
 //! ```text
-//! written down → Retain → looked at once more → deleted → released → created → Bound → noted → finished → forgotten
+//! written down → Retain, marked → looked at once more → deleted → released → created → Bound → noted → whole → forgotten
 //! ```
 //!
 //! No volume that is deleted here can take its disk with it. It is Bound when its policy is seen to be Retain, and only
@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use serde_json::Value;
 
 use super::object::{Object, RETAIN};
-use super::record::Record;
+use super::record::{Record, Stage};
 use super::replacement::Direction;
 
 /// Which of the two volumes of a record.
@@ -35,16 +35,9 @@ enum Standing {
     Foreign,
 }
 
-/// Whether the new volume was seen to be Bound: from then on nothing is created any more, also where it goes again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Noted {
-    No,
-    Yes,
-}
-
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Set the policy to Retain.
+    /// Set the policy to Retain, and mark it.
     Retain,
     /// Look who uses it, and delete the object.
     Delete,
@@ -54,12 +47,14 @@ pub(super) enum Step {
     Create,
     /// Create what was there.
     Restore,
+    /// A person created it without the UID of the claim that has it. Whoever binds volumes goes by that.
+    Claim,
     /// Whoever binds volumes has not seen it yet.
     Await,
-    /// Note that it was seen to be bound.
-    Note,
-    /// Give it the policy that it had, and to whoever deletes it the finalizer.
-    Finish(Which),
+    /// Write on the record how far it is.
+    Write(Stage),
+    /// Give it what its mark says, and take that off.
+    Finish,
     /// Delete the record.
     Forget(Option<Which>),
     /// A person has to look at it.
@@ -71,39 +66,49 @@ pub(super) fn next(
     found: Option<&Object>,
     claim: Option<&PersistentVolumeClaim>,
     record: &Record,
-    noted: Noted,
+    stage: Stage,
     wanted: Direction,
 ) -> Step {
-    let is_wanted = record.direction == wanted;
-    match (standing(found, record), found, noted) {
-        (Standing::Original, Some(object), Noted::No) => of_original(object, record, is_wanted),
-        (Standing::Gone, _, Noted::No) if is_wanted => Step::Create,
-        (Standing::Gone, _, Noted::No) => Step::Restore,
-        (Standing::Created(_), Some(object), Noted::No) if !is_settled(object, claim) => {
-            Step::Await
-        }
-        (Standing::Created(_), _, Noted::No) => Step::Note,
-        (Standing::Created(which), Some(object), Noted::Yes) => end(object, record, which),
+    let goes_on = record.direction == wanted && stage == Stage::Begun;
+    match (standing(found, record), found, stage) {
+        (Standing::Created(which), Some(object), Stage::Replaced) => end(object, which),
         // It was all done, and then somebody deleted it or made another one of it.
-        (_, _, Noted::Yes) => Step::Forget(None),
-        (Standing::Foreign | Standing::Original, _, Noted::No) => Step::Stop,
+        (_, _, Stage::Replaced) => Step::Forget(None),
+        (Standing::Original, Some(object), _) => match (goes_on, object.is_going()) {
+            (false, false) => given_up(object, stage),
+            _ => of_original(object),
+        },
+        (Standing::Gone, _, _) if goes_on => Step::Create,
+        (Standing::Gone, _, _) => Step::Restore,
+        (Standing::Created(_), Some(object), _) if object.claim().is_none() => Step::Claim,
+        (Standing::Created(_), Some(object), _) if !is_settled(object, claim) => Step::Await,
+        (Standing::Created(_), _, _) => Step::Write(Stage::Replaced),
+        (Standing::Foreign | Standing::Original, _, _) => Step::Stop,
     }
 }
 
-/// Of one that is not wanted to be replaced any more, what was done to it is taken back, while that can be.
-fn of_original(object: &Object, record: &Record, is_wanted: bool) -> Step {
-    match (object.policy() == RETAIN, object.is_going()) {
-        (_, false) if !is_wanted => end(object, record, Which::Old),
+fn of_original(object: &Object) -> Step {
+    let is_kept = object.policy() == RETAIN && object.mark().is_some();
+    match (is_kept, object.is_going()) {
         (false, _) => Step::Retain,
         (true, false) => Step::Delete,
         (true, true) => Step::Release,
     }
 }
 
-fn end(object: &Object, record: &Record, which: Which) -> Step {
-    match is_finished(object, record, which) {
-        false => Step::Finish(which),
-        true => Step::Forget(Some(which)),
+/// It is not to be replaced any more. That is written down before it is looked whether the volume is marked: another run may
+/// be about to delete it, and does so only to what is marked and by a record that is not given up.
+fn given_up(object: &Object, stage: Stage) -> Step {
+    match stage {
+        Stage::Begun => Step::Write(Stage::GivenUp),
+        Stage::GivenUp | Stage::Replaced => end(object, Which::Old),
+    }
+}
+
+fn end(object: &Object, which: Which) -> Step {
+    match object.mark().is_some() && !object.is_going() {
+        true => Step::Finish,
+        false => Step::Forget(Some(which)),
     }
 }
 
@@ -115,7 +120,7 @@ fn standing(found: Option<&Object>, record: &Record) -> Standing {
         return Standing::Original;
     }
     let blueprint = object.blueprint();
-    let is = |volume: &Value| essence(volume) == essence(&blueprint);
+    let is = |volume: &Value| is_same(volume, &blueprint);
     match (is(&record.new), is(&record.old)) {
         (true, _) => Standing::Created(Which::New),
         (false, true) => Standing::Created(Which::Old),
@@ -123,10 +128,21 @@ fn standing(found: Option<&Object>, record: &Record) -> Standing {
     }
 }
 
-/// By what a volume is the same: where its data is, and whose it is.
-fn essence(volume: &Value) -> [&Value; 3] {
-    let spec = &volume["spec"];
-    [&spec["csi"], &spec["flexVolume"], &spec["claimRef"]["uid"]]
+/// By what a volume is the same: where its data is, and whose it is. One that a person wrote may lack its claim's UID.
+fn is_same(volume: &Value, found: &Value) -> bool {
+    let source = |volume: &Value| {
+        [
+            volume["spec"]["csi"].clone(),
+            volume["spec"]["flexVolume"].clone(),
+        ]
+    };
+    let claim = |volume: &Value, field: &str| volume["spec"]["claimRef"][field].clone();
+    let is_claim_of = |field: &&str| claim(volume, field) == claim(found, field);
+    let fields: &[&str] = match claim(found, "uid").is_null() {
+        true => &["namespace", "name"],
+        false => &["uid"],
+    };
+    source(volume) == source(found) && fields.iter().all(is_claim_of)
 }
 
 /// Whether volume and claim have found each other again, or the claim went meanwhile, and that was seen.
@@ -154,22 +170,6 @@ pub(super) fn is_bound(claim: &PersistentVolumeClaim) -> bool {
     phase == Some("Bound")
 }
 
-/// One whose claim is gone keeps Retain: whoever deleted that may have relied on it, and provisioners delete at once what is
-/// Released with policy Delete.
-fn is_finished(object: &Object, record: &Record, which: Which) -> bool {
-    if object.phase() != "Bound" {
-        return true;
-    }
-    let finalizer = record.finalizer_of(record.volume_of(which));
-    let has = |name: &str| {
-        object
-            .finalizers()
-            .iter()
-            .any(|finalizer| finalizer == name)
-    };
-    object.is_going() || (object.policy() == record.policy && finalizer.is_none_or(has))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -183,13 +183,13 @@ mod tests {
         serde_json::from_value(claim).expect("a claim")
     }
 
-    fn step(found: Option<Value>, noted: Noted, wanted: Direction) -> Step {
+    fn step(found: Option<Value>, stage: Stage, wanted: Direction) -> Step {
         let found = found.map(object);
         next(
             found.as_ref(),
             Some(&claim("Bound")),
             &record(),
-            noted,
+            stage,
             wanted,
         )
     }
@@ -209,48 +209,81 @@ mod tests {
         volume
     }
 
+    fn marked(policy: &str, going: Value) -> Value {
+        let mut volume = original(policy, going);
+        let mark = object(record().old).mark().expect("a mark");
+        mark.put_on(&mut volume);
+        volume
+    }
+
+    /// Without the mark.
+    fn whole(which: Which) -> Value {
+        let volume = created(which, "Bound");
+        let mut whole = object(volume.clone()).blueprint();
+        whole["metadata"]["uid"] = volume["metadata"]["uid"].clone();
+        whole["status"] = volume["status"].clone();
+        whole
+    }
+
     #[test]
-    fn an_original_is_retained_deleted_and_released_in_that_order() {
+    fn an_original_is_kept_and_marked_deleted_and_released_in_that_order() {
         let going = || json!("2026-11-30T12:00:00Z");
-        let of = |policy, going| step(Some(original(policy, going)), Noted::No, Direction::ToCsi);
-        assert_eq!(of("Delete", Value::Null), Step::Retain);
-        assert_eq!(of("Retain", Value::Null), Step::Delete);
-        assert_eq!(of("Delete", going()), Step::Retain);
-        assert_eq!(of("Retain", going()), Step::Release);
+        let of = |volume| step(Some(volume), Stage::Begun, Direction::ToCsi);
+        assert_eq!(of(original("Delete", Value::Null)), Step::Retain);
+        assert_eq!(of(original("Retain", Value::Null)), Step::Retain);
+        assert_eq!(of(marked("Delete", Value::Null)), Step::Retain);
+        assert_eq!(of(marked("Retain", Value::Null)), Step::Delete);
+        assert_eq!(of(original("Delete", going())), Step::Retain);
+        assert_eq!(of(marked("Retain", going())), Step::Release);
     }
 
     #[test]
     fn a_record_of_the_other_way_is_taken_back_for_as_long_as_that_can_be() {
-        let of = |found| step(found, Noted::No, Direction::ToFlexVolume);
-        assert_eq!(
-            of(Some(original("Retain", Value::Null))),
-            Step::Finish(Which::Old)
-        );
-        assert_eq!(
-            of(Some(original("Delete", Value::Null))),
-            Step::Forget(Some(Which::Old))
-        );
-        assert_eq!(
-            of(Some(original("Retain", json!("2026-11-30T12:00:00Z")))),
-            Step::Release
-        );
+        let of = |found| step(found, Stage::Begun, Direction::ToFlexVolume);
+        let give_up = Step::Write(Stage::GivenUp);
+        assert_eq!(of(Some(marked("Retain", Value::Null))), give_up);
+        assert_eq!(of(Some(original("Delete", Value::Null))), give_up);
+        let going = marked("Retain", json!("2026-11-30T12:00:00Z"));
+        assert_eq!(of(Some(going)), Step::Release);
         assert_eq!(of(None), Step::Restore);
-        assert_eq!(of(Some(created(Which::New, "Bound"))), Step::Note);
+        assert_eq!(
+            of(Some(created(Which::New, "Bound"))),
+            Step::Write(Stage::Replaced)
+        );
+    }
+
+    /// Also by a run that wants to go on: it begins anew once nothing is written down any more.
+    #[test]
+    fn what_is_given_up_is_given_up_by_everybody() {
+        for wanted in [Direction::ToCsi, Direction::ToFlexVolume] {
+            let of = |found| step(found, Stage::GivenUp, wanted);
+            assert_eq!(of(Some(marked("Retain", Value::Null))), Step::Finish);
+            assert_eq!(
+                of(Some(original("Delete", Value::Null))),
+                Step::Forget(Some(Which::Old))
+            );
+            let going = marked("Retain", json!("2026-11-30T12:00:00Z"));
+            assert_eq!(of(Some(going)), Step::Release);
+            assert_eq!(of(None), Step::Restore);
+        }
     }
 
     #[test]
     fn what_is_created_is_seen_bound_before_its_policy_comes_back() {
         for which in [Which::Old, Which::New] {
-            let of = |volume, noted| step(Some(volume), noted, Direction::ToCsi);
-            assert_eq!(of(created(which, "Pending"), Noted::No), Step::Await);
-            assert_eq!(of(created(which, "Bound"), Noted::No), Step::Note);
-            assert_eq!(of(created(which, "Bound"), Noted::Yes), Step::Finish(which));
-            let mut finished = created(which, "Bound");
-            finished["spec"]["persistentVolumeReclaimPolicy"] = json!("Delete");
-            assert_eq!(of(finished.clone(), Noted::Yes), Step::Finish(which));
-            finished["metadata"]["finalizers"] =
-                json!(["external-provisioner.volume.kubernetes.io/finalizer"]);
-            assert_eq!(of(finished, Noted::Yes), Step::Forget(Some(which)));
+            let of = |volume, stage| step(Some(volume), stage, Direction::ToCsi);
+            let bound = || created(which, "Bound");
+            for stage in [Stage::Begun, Stage::GivenUp] {
+                assert_eq!(of(created(which, "Pending"), stage), Step::Await);
+                assert_eq!(of(bound(), stage), Step::Write(Stage::Replaced));
+            }
+            assert_eq!(of(bound(), Stage::Replaced), Step::Finish);
+            let forget = Step::Forget(Some(which));
+            assert_eq!(of(whole(which), Stage::Replaced), forget);
+            // Whoever set that policy did it after the volume was whole.
+            let mut since = whole(which);
+            since["spec"]["persistentVolumeReclaimPolicy"] = json!("Recycle");
+            assert_eq!(of(since, Stage::Replaced), forget);
         }
     }
 
@@ -258,44 +291,52 @@ mod tests {
     fn a_claim_that_is_lost_is_waited_for_and_one_that_is_gone_is_not() {
         let of = |claim: Option<&PersistentVolumeClaim>, phase| {
             let found = object(created(Which::New, phase));
-            next(Some(&found), claim, &record(), Noted::No, Direction::ToCsi)
+            next(
+                Some(&found),
+                claim,
+                &record(),
+                Stage::Begun,
+                Direction::ToCsi,
+            )
         };
         assert_eq!(of(Some(&claim("Lost")), "Bound"), Step::Await);
         assert_eq!(of(None, "Bound"), Step::Await);
-        assert_eq!(of(None, "Released"), Step::Note);
+        assert_eq!(of(None, "Released"), Step::Write(Stage::Replaced));
         let mut another = claim("Pending");
         another.metadata.uid = Some("u-2".to_owned());
-        assert_eq!(of(Some(&another), "Released"), Step::Note);
-    }
-
-    #[test]
-    fn a_volume_that_its_claim_left_keeps_retain() {
-        let released = created(Which::New, "Released");
-        assert_eq!(
-            step(Some(released), Noted::Yes, Direction::ToCsi),
-            Step::Forget(Some(Which::New))
-        );
-        let mut original = original("Retain", Value::Null);
-        original["status"]["phase"] = json!("Released");
-        assert_eq!(
-            step(Some(original), Noted::No, Direction::ToFlexVolume),
-            Step::Forget(Some(Which::Old))
-        );
+        assert_eq!(of(Some(&another), "Released"), Step::Write(Stage::Replaced));
     }
 
     #[test]
     fn a_volume_that_goes_after_all_was_done_is_not_created_once_more() {
-        assert_eq!(step(None, Noted::No, Direction::ToCsi), Step::Create);
-        assert_eq!(step(None, Noted::Yes, Direction::ToCsi), Step::Forget(None));
+        assert_eq!(step(None, Stage::Begun, Direction::ToCsi), Step::Create);
+        assert_eq!(
+            step(None, Stage::Replaced, Direction::ToCsi),
+            Step::Forget(None)
+        );
     }
 
     #[test]
     fn what_another_made_is_let_alone() {
         let mut foreign = created(Which::New, "Bound");
         foreign["spec"]["csi"]["volumeHandle"] = json!("d-2");
-        assert_eq!(step(Some(foreign), Noted::No, Direction::ToCsi), Step::Stop);
+        assert_eq!(
+            step(Some(foreign), Stage::Begun, Direction::ToCsi),
+            Step::Stop
+        );
+        let mut written = created(Which::New, "Available");
+        let reference = written["spec"]["claimRef"].as_object_mut();
+        reference.expect("an object").remove("uid");
+        assert_eq!(
+            step(Some(written), Stage::Begun, Direction::ToCsi),
+            Step::Claim,
+            "a person's"
+        );
         let mut others = created(Which::New, "Bound");
         others["spec"]["claimRef"]["uid"] = json!("u-2");
-        assert_eq!(step(Some(others), Noted::No, Direction::ToCsi), Step::Stop);
+        assert_eq!(
+            step(Some(others), Stage::Begun, Direction::ToCsi),
+            Step::Stop
+        );
     }
 }

@@ -44,6 +44,11 @@ impl Survey {
         self.volumes.iter().find(|volume| volume.name() == name)
     }
 
+    /// Whether an earlier run began it and did not end.
+    pub(super) fn has_begun(&self, name: &str) -> bool {
+        self.records.iter().any(|record| record.volume() == name)
+    }
+
     /// The names of the volumes that were chosen, in their order.
     pub(super) fn chosen(&self, choice: &Choice, direction: Direction) -> Vec<String> {
         let is_meant = |class: &str| match choice {
@@ -52,6 +57,7 @@ impl Survey {
             Choice::All => true,
         };
         let goes = |volume: &&Object| match direction {
+            _ if volume.mark().is_some() => true,
             Direction::ToCsi => volume.flexvolume().is_some(),
             Direction::ToFlexVolume => volume.annotation(MIGRATED_FROM).is_some(),
         };

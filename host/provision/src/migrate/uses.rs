@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 use k8s_openapi::api::storage::v1::VolumeAttachment;
 use kube::ResourceExt as _;
 
+use super::drivers::Kind;
 use super::object::Object;
 use crate::intent::ClaimKey;
 
@@ -16,14 +17,27 @@ pub(super) struct Users {
 }
 
 impl Users {
-    /// Who uses that one.
-    pub(super) fn of(&self, object: &Object) -> Vec<String> {
-        let claim = object.claim();
-        let pods = claim.iter().flat_map(|claim| pods_of(claim, &self.pods));
-        let mut found: Vec<String> = pods.map(pod_in_words).collect();
+    /// Who uses that one, or is going to.
+    pub(super) fn of(&self, object: &Object, kind: Kind) -> Vec<String> {
+        let mut found = self.pods(object, kind, |_| true);
         found.extend(attachments_of(object, &self.attachments));
         found.extend(nodes_of(object, &self.nodes));
         found
+    }
+
+    /// Who may use it on a node already.
+    pub(super) fn on_nodes(&self, object: &Object, kind: Kind) -> Vec<String> {
+        let mut found = self.pods(object, kind, |pod| node_of(pod).is_some());
+        found.extend(attachments_of(object, &self.attachments));
+        found.extend(nodes_of(object, &self.nodes));
+        found
+    }
+
+    fn pods(&self, object: &Object, kind: Kind, which: impl Fn(&Pod) -> bool) -> Vec<String> {
+        let claim = object.claim();
+        let pods = claim.iter().flat_map(|claim| pods_of(claim, &self.pods));
+        let pods = pods.filter(|pod| may_use(pod, kind) && which(pod));
+        pods.map(pod_in_words).collect()
     }
 }
 
@@ -40,17 +54,25 @@ pub(super) fn may_have_one(pod: &Pod) -> bool {
     })
 }
 
-/// Pods of a claim's namespace that have it and have not ended, wherever they are.
+/// Pods of a claim's namespace that have it.
 pub(super) fn pods_of<'a>(claim: &ClaimKey, pods: &'a [Pod]) -> Vec<&'a Pod> {
-    let uses = |pod: &&Pod| {
+    let has = |pod: &&Pod| {
         pod.metadata.namespace.as_ref() == Some(&claim.namespace)
-            && !has_ended(pod)
             && claims_of(pod).any(|name| name == claim.name)
     };
-    pods.iter().filter(uses).collect()
+    pods.iter().filter(has).collect()
 }
 
-/// Pods that never run again. One that is being deleted runs for as long as it is there.
+/// Whether a pod may have what it has mounted. One that is being deleted runs for as long as it is there. One that has ended
+/// never runs again; but a disk that the driver attaches while it mounts is known to be on a node by that node's pods alone,
+/// and kubelet takes it away after the pod has ended, or later, where it does not run.
+pub(super) fn may_use(pod: &Pod, kind: Kind) -> bool {
+    match kind {
+        Kind::Disk => !has_ended(pod) || node_of(pod).is_some(),
+        Kind::Share => !has_ended(pod),
+    }
+}
+
 fn has_ended(pod: &Pod) -> bool {
     let phase = pod
         .status
@@ -89,6 +111,11 @@ pub(super) fn pod_in_words(pod: &Pod) -> String {
         pod.name_any()
     );
     match node_of(pod) {
+        Some(node) if has_ended(pod) => {
+            format!(
+                "{name}, which has ended on node {node} and may be mounted there until it is deleted"
+            )
+        }
         Some(node) => format!("{name} on node {node}"),
         None => format!("{name}, which has no node yet"),
     }
@@ -173,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_uses_a_claim_by_its_name_or_as_its_own_until_it_has_ended() {
+    fn a_pod_has_a_claim_by_its_name_or_as_its_own() {
         let named = json!({ "name": "v", "persistentVolumeClaim": { "claimName": "web-data" } });
         let own = json!({ "name": "data", "ephemeral": {} });
         let other = json!({ "name": "v", "persistentVolumeClaim": { "claimName": "data" } });
@@ -192,9 +219,22 @@ mod tests {
                 .map(kube::ResourceExt::name_any)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(found("shop"), ["a", "b", "web"]);
+        assert_eq!(found("shop"), ["a", "b", "web", "c", "d"]);
         assert_eq!(found("elsewhere"), [""; 0]);
         assert_eq!(pod_in_words(&pods[0]), "pod shop/a, which has no node yet");
+    }
+
+    #[test]
+    fn a_pod_that_has_ended_on_a_node_may_have_left_a_disk_there_and_harms_no_share() {
+        let volume = json!({ "name": "v", "persistentVolumeClaim": { "claimName": "web-data" } });
+        let mut pods = pods(&[("a", volume, "Succeeded")]);
+        let pod = &mut pods[0];
+        assert!(!may_use(pod, Kind::Disk) && !may_use(pod, Kind::Share));
+        pod.spec.as_mut().expect("a specification").node_name = Some("n".to_owned());
+        assert!(may_use(pod, Kind::Disk) && !may_use(pod, Kind::Share));
+        assert!(pod_in_words(pod).contains("has ended on node n"));
+        pod.status.as_mut().expect("a status").phase = Some("Running".to_owned());
+        assert!(may_use(pod, Kind::Disk) && may_use(pod, Kind::Share));
     }
 
     #[test]

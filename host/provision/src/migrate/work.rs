@@ -9,8 +9,9 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::assessment::{self, Left, Surroundings};
-use super::cluster::{Answer, Cluster, Written};
+use super::cluster::{Answer, Cluster, Created, Written};
 use super::drivers::Drivers;
+use super::latest::Latest;
 use super::object::Object;
 use super::record::{self, Record};
 use super::replacement::Direction;
@@ -19,6 +20,7 @@ use super::survey::Survey;
 use super::uses::{self, Users};
 use crate::events::{Events, Said};
 use crate::intent::ClaimKey;
+use crate::provisioning::{AFTER_ERROR, code};
 
 /// How often it is looked whether others have done their part.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -27,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) struct Work<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) drivers: &'a Drivers,
-    pub(super) survey: &'a Survey,
+    pub(super) latest: Latest<'a>,
     pub(super) events: &'a Events,
     pub(super) direction: Direction,
     pub(super) patience: Duration,
@@ -42,25 +44,31 @@ pub(super) enum Outcome {
     Left(Left),
 }
 
+/// What a run remembers of a volume from step to step.
+struct Way {
+    until: Instant,
+    /// Why it leads back.
+    left: Option<Left>,
+    /// Since when the volume is what it should be, in a word.
+    since: &'static str,
+}
+
 impl Work<'_> {
     /// What would be done about a volume. Nothing is changed.
     pub(super) async fn plan(&self, name: &str) -> anyhow::Result<Outcome> {
-        if self
-            .survey
-            .records
-            .iter()
-            .any(|record| record.volume() == name)
-        {
+        let survey = self.latest.survey().await?;
+        let object = survey.volume(name);
+        if survey.has_begun(name) || object.is_some_and(|object| object.mark().is_some()) {
             let note = "was begun by an earlier run, which did not end: would be ended";
             return Ok(Outcome::Would(note.to_owned()));
         }
-        let Some(object) = self.survey.volume(name) else {
+        let Some(object) = object else {
             return Ok(Outcome::Left(Left::Missing));
         };
         if let Some(source) = self.there(object) {
             return Ok(Outcome::Done(format!("is {source} already")));
         }
-        Ok(match self.assess(object, &self.survey.users).await? {
+        Ok(match self.assess(object, &survey.users, &survey).await? {
             Ok(new) => Outcome::Would(format!(
                 "would become {}{}",
                 source_in_words(&new),
@@ -72,65 +80,115 @@ impl Work<'_> {
 
     /// Does it. Called again after it was cut off anywhere, it goes on there.
     pub(super) async fn migrate(&self, name: &str) -> anyhow::Result<Outcome> {
-        let until = Instant::now() + self.patience;
-        let (mut left, mut word) = (None, "already");
+        let mut way = Way {
+            until: Instant::now() + self.patience,
+            left: None,
+            since: "already",
+        };
         loop {
-            let found = self.cluster.volume(name).await?;
-            let Some(written) = self.cluster.record(name).await? else {
-                if let Some(outcome) = self.begin(found.as_ref(), left.take(), word).await? {
-                    return Ok(outcome);
+            match self.go_on(name, &mut way).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => {}
+                Err(error) if is_passing(&error) && Instant::now() < way.until => {
+                    tracing::warn!(volume = name, "{error:#}; it is tried again");
+                    sleep(AFTER_ERROR).await;
                 }
-                continue;
-            };
-            word = "now";
-            let claim = self.claim(found.as_ref(), &written.record).await?;
-            // Once there is a reason to leave it, the way leads back.
-            let wanted = match left {
-                None => self.direction,
-                Some(_) => written.record.direction.opposite(),
-            };
-            let next = step::next(
-                found.as_ref(),
-                claim.as_ref(),
-                &written.record,
-                written.noted,
-                wanted,
-            );
-            if Instant::now() > until {
-                return Err(self.overdue(found.as_ref(), claim.as_ref(), &written.record));
+                Err(error) => return Err(error),
             }
-            left = self.take(next, found.as_ref(), &written).await?.or(left);
         }
+    }
+
+    /// A step. The record is read before the volume: what it says then holds for what is found.
+    async fn go_on(&self, name: &str, way: &mut Way) -> anyhow::Result<Option<Outcome>> {
+        let written = self.cluster.record(name).await?;
+        let found = self.cluster.volume(name).await;
+        let Some(written) = written else {
+            return self.begin(found?.as_ref(), way).await;
+        };
+        way.since = "now";
+        let step = async {
+            let found = found?;
+            self.step(found.as_ref(), &written, way).await
+        };
+        step.await.with_context(|| {
+            format!(
+                "it was begun and is not ended; what is left to do stands in ConfigMap {}/{}: call this again",
+                self.cluster.namespace,
+                record::name_of(name)
+            )
+        })?;
+        Ok(None)
+    }
+
+    async fn step(
+        &self,
+        found: Option<&Object>,
+        written: &Written,
+        way: &mut Way,
+    ) -> anyhow::Result<()> {
+        let record = &written.record;
+        let claim = self.claim(found, record).await?;
+        // Once there is a reason to leave it, the way leads back.
+        let wanted = match way.left {
+            None => self.direction,
+            Some(_) => record.direction.opposite(),
+        };
+        let next = step::next(found, claim.as_ref(), record, written.stage, wanted);
+        // Only where nothing can be done but to wait: without its object a volume is of no use to anybody.
+        let waits = matches!(next, Step::Await | Step::Release | Step::Delete);
+        if waits && Instant::now() > way.until {
+            bail!(self.overdue(found, claim.as_ref()));
+        }
+        if let Some(left) = self.take(next, found, written).await? {
+            way.left = Some(left);
+        }
+        Ok(())
     }
 
     /// Of a volume of which nothing is written down: that is the end, or the beginning.
     async fn begin(
         &self,
         found: Option<&Object>,
-        left: Option<Left>,
-        word: &str,
+        way: &mut Way,
     ) -> anyhow::Result<Option<Outcome>> {
         let Some(object) = found else {
             return Ok(Some(Outcome::Left(Left::Missing)));
         };
-        if let Some(left) = left {
+        if let Some(left) = way.left.take() {
             return Ok(Some(Outcome::Left(left)));
         }
         if let Some(source) = self.there(object) {
-            let note = format!("is {source} {word}{}", claim_in_words(object));
+            if object.mark().is_some() {
+                // Somebody deleted what was written down.
+                self.cluster.finish(object).await?;
+                return Ok(None);
+            }
+            let note = format!("is {source} {}{}", way.since, claim_in_words(object));
             return Ok(Some(Outcome::Done(note)));
         }
-        let new = match self.assess(object, &self.users_of(object).await?).await? {
+        let survey = self.latest.survey().await?;
+        let users = self.users_of(object).await?;
+        let new = match self.assess(object, &users, &survey).await? {
             Ok(new) => new,
             Err(left) => return Ok(Some(Outcome::Left(left))),
         };
-        if let Answer::Refuses(reason) = self.cluster.would_take(&new).await? {
-            return Ok(Some(Outcome::Left(Left::Refused(reason))));
+        let record = Record::new(object, new, self.direction);
+        if let Some(left) = self.refused(&record).await? {
+            return Ok(Some(Outcome::Left(left)));
         }
-        self.cluster
-            .write(&Record::new(object, new, self.direction, None))
-            .await?;
+        self.cluster.write(&record).await?;
         Ok(None)
+    }
+
+    /// Whether the API server would take both volumes: the old one may have to come back.
+    async fn refused(&self, record: &Record) -> anyhow::Result<Option<Left>> {
+        if let Answer::Refuses(reason) = self.cluster.would_take(&record.new).await? {
+            return Ok(Some(Left::Refused(reason)));
+        }
+        Ok(match self.cluster.would_take(&record.old).await? {
+            Answer::Takes => None,
+            Answer::Refuses(reason) => Some(Left::NoWayBack(reason)),
+        })
     }
 
     /// Takes a step; a reason to turn back, where there is one.
@@ -146,11 +204,10 @@ impl Work<'_> {
             (Step::Delete, Some(object)) => return self.delete(object, written).await,
             (Step::Release, Some(object)) => self.release(object).await?,
             (Step::Create, _) => return self.create(record).await,
-            (Step::Restore, _) => self.create_one(record, Which::Old).await?,
-            (Step::Note, _) => self.cluster.note(written).await?,
-            (Step::Finish(which), Some(object)) => {
-                self.cluster.finish(object, record, which).await?
-            }
+            (Step::Restore, _) => drop(self.create_one(record, Which::Old).await?),
+            (Step::Claim, Some(object)) => self.cluster.claim_for(object, record).await?,
+            (Step::Write(stage), _) => self.cluster.write_stage(written, stage).await?,
+            (Step::Finish, Some(object)) => self.cluster.finish(object).await?,
             (Step::Forget(which), _) => {
                 if let (Some(Which::New), Some(object)) = (which, found) {
                     self.tell(object).await;
@@ -165,23 +222,31 @@ impl Work<'_> {
                 self.cluster.namespace,
                 record::name_of(record.volume())
             ),
-            (Step::Await | Step::Retain | Step::Delete | Step::Release | Step::Finish(_), _) => {
-                sleep(PAUSE).await
-            }
+            (Step::Await, _) => sleep(PAUSE).await,
+            // Without a volume none of these is next.
+            (Step::Retain | Step::Delete | Step::Release | Step::Claim | Step::Finish, None) => {}
         }
         Ok(None)
     }
 
     /// Looks once more who uses it, and deletes what was looked at and no later version of it.
     async fn delete(&self, object: &Object, written: &Written) -> anyhow::Result<Option<Left>> {
-        let new = match self.assess(object, &self.users_of(object).await?).await? {
+        let survey = self.latest.survey().await?;
+        let users = self.users_of(object).await?;
+        let new = match self.assess(object, &users, &survey).await? {
             Ok(new) => new,
             Err(left) => return Ok(Some(left)),
         };
-        let record = Record::new(object, new, self.direction, Some(&written.record));
-        match record == written.record {
-            true => self.cluster.delete(object).await?,
-            false => self.cluster.rewrite(written, &record).await?,
+        let record = Record::new(object, new, self.direction);
+        if record != written.record {
+            self.cluster.rewrite(written, &record).await?;
+            return Ok(None);
+        }
+        // Another run may have given it up since. If it does so later, it finds the volume marked and takes the mark off,
+        // and this very version of it is not there any more.
+        let now = self.cluster.record(record.volume()).await?;
+        if now.is_some_and(|now| now.is_that(written)) {
+            self.cluster.delete(object).await?;
         }
         Ok(None)
     }
@@ -201,29 +266,26 @@ impl Work<'_> {
     /// A pod that was bound to a node before the old volume was gone may have had kubelet read it, and be using it. It gets
     /// that volume back. Whoever comes later cannot have read it, and gets the new one.
     async fn create(&self, record: &Record) -> anyhow::Result<Option<Left>> {
-        let mut came = Vec::new();
-        if let Some(claim) = record.claim() {
-            let pods = self.cluster.pods_in(&claim.namespace).await?;
-            let pods = uses::pods_of(&claim, &pods).into_iter();
-            let on_nodes = pods.filter(|pod| uses::node_of(pod).is_some());
-            came.extend(on_nodes.map(uses::pod_in_words));
-        }
+        let old = record.old_object()?;
+        let kind = self.drivers.kind_of(&old);
+        let came = self.users_of(&old).await?.on_nodes(&old, kind);
         if came.is_empty() {
             self.create_one(record, Which::New).await?;
             return Ok(None);
         }
-        self.create_one(record, Which::Old).await?;
-        Ok(Some(Left::CameMeanwhile(came.join("; "))))
+        Ok(match self.create_one(record, Which::Old).await? {
+            Created::Now => Some(Left::CameMeanwhile(came.join("; "))),
+            // By another run. What it is, is seen by looking again.
+            Created::ThereAlready => None,
+        })
     }
 
-    async fn create_one(&self, record: &Record, which: Which) -> anyhow::Result<()> {
+    async fn create_one(&self, record: &Record, which: Which) -> anyhow::Result<Created> {
         let created = self.cluster.create(record.volume_of(which)).await;
         created.with_context(|| {
             format!(
-                "PersistentVolume {} is deleted and cannot be created anew; it stands in ConfigMap {}/{}: call this again",
-                record.volume(),
-                self.cluster.namespace,
-                record::name_of(record.volume())
+                "PersistentVolume {} is deleted and cannot be created anew",
+                record.volume()
             )
         })
     }
@@ -237,19 +299,27 @@ impl Work<'_> {
         is_there.then(|| source_in_words(&object.blueprint()))
     }
 
+    /// Pods are listed last: whoever attaches or mounts a volume does it for one.
     async fn users_of(&self, object: &Object) -> anyhow::Result<Users> {
+        let attachments = self.cluster.attachments().await?;
+        let nodes = self.cluster.nodes().await?;
         let pods = match object.claim() {
             Some(claim) => self.cluster.pods_in(&claim.namespace).await?,
             None => Vec::new(),
         };
         Ok(Users {
             pods,
-            attachments: self.cluster.attachments().await?,
-            nodes: self.cluster.nodes().await?,
+            attachments,
+            nodes,
         })
     }
 
-    async fn assess(&self, object: &Object, users: &Users) -> anyhow::Result<Result<Value, Left>> {
+    async fn assess(
+        &self,
+        object: &Object,
+        users: &Users,
+        survey: &Survey,
+    ) -> anyhow::Result<Result<Value, Left>> {
         let claim = match object.claim() {
             Some(key) => self.cluster.claim(&key).await?,
             None => None,
@@ -257,9 +327,10 @@ impl Work<'_> {
         let around = Surroundings {
             drivers: self.drivers,
             claim: claim.as_ref(),
-            uses: users.of(object),
-            volumes: &self.survey.volumes,
-            csi_drivers: &self.survey.csi_drivers,
+            uses: users.of(object, self.drivers.kind_of(object)),
+            volumes: &survey.volumes,
+            pods: &survey.users.pods,
+            csi_drivers: &survey.csi_drivers,
         };
         Ok(assessment::of(object, self.direction, &around))
     }
@@ -303,35 +374,37 @@ impl Work<'_> {
         }
     }
 
-    fn overdue(
-        &self,
-        found: Option<&Object>,
-        claim: Option<&PersistentVolumeClaim>,
-        record: &Record,
-    ) -> anyhow::Error {
+    fn overdue(&self, found: Option<&Object>, claim: Option<&PersistentVolumeClaim>) -> String {
         let claim = claim.and_then(|claim| claim.status.as_ref()?.phase.clone());
-        let (volume, finalizers) = match found {
-            None => ("not there".to_owned(), String::new()),
-            Some(object) if object.is_going() => (
-                "being deleted".to_owned(),
-                format!(", held by {}", object.finalizers().join(", ")),
-            ),
-            Some(object) => (object.phase().to_owned(), String::new()),
+        let volume = match found {
+            None => "not there".to_owned(),
+            Some(object) if object.is_going() => {
+                format!("being deleted, held by {}", object.finalizers().join(", "))
+            }
+            Some(object) => object.phase().to_owned(),
         };
-        anyhow::anyhow!(
-            "it takes longer than {} s: the PersistentVolume is {volume}{finalizers}, its claim {}. What is left to do \
-             stands in ConfigMap {}/{}; look whether kube-controller-manager runs, and call this again",
+        format!(
+            "it takes longer than {} s: the PersistentVolume is {volume}, its claim {}; look whether \
+             kube-controller-manager runs",
             self.patience.as_secs(),
             claim.unwrap_or_else(|| "is not there".to_owned()),
-            self.cluster.namespace,
-            record::name_of(record.volume())
         )
     }
 }
 
+/// Whether it may go well if it is tried again. An API server is away while it is upgraded.
+fn is_passing(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain();
+    let asked = causes.find_map(|cause| cause.downcast_ref::<kube::Error>());
+    asked.is_some_and(|error| match code(error) {
+        None | Some(429) => true,
+        Some(code) => code >= 500,
+    })
+}
+
 /// That a volume has another policy than it had, which nobody would think of.
 fn kept(object: Option<&Object>, record: &Record) -> Option<Left> {
-    let object = object.filter(|object| !object.is_going())?;
+    let object = object.filter(|object| !object.is_going() && object.phase() != "Bound")?;
     (object.policy() != record.policy).then(|| Left::Kept(record.policy.clone()))
 }
 

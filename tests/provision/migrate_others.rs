@@ -1,0 +1,232 @@
+//! Whoever migrates is not alone: a second run goes the other way, people change volumes and records, the API server goes.
+
+use drivebay_tests::becomes;
+use serde_json::{Value, json};
+
+use crate::gate::{Moment, Request};
+use crate::migrate_crashes::gone;
+use crate::migration::{Migration, NODE};
+use crate::site::VOLUMES;
+
+const DELETED: Request = Request {
+    method: "DELETE",
+    path: "/persistentvolumes",
+};
+const CREATED: Request = Request {
+    method: "POST",
+    path: "/persistentvolumes?",
+};
+const FORGOTTEN: Request = Request {
+    method: "DELETE",
+    path: "/configmaps",
+};
+const MARKED: Request = Request {
+    method: "PATCH",
+    path: "/persistentvolumes",
+};
+
+/// One run is about to send that request about a volume with that policy, and another one, which goes back, works to its end
+/// first. The volume is one or the other afterwards, and whole.
+#[track_caller]
+fn overtaken(name: &'static str, policy: &str, request: Request) {
+    let migration = Migration::with_csi_driver(name);
+    let volume = format!("{name}-a");
+    migration.disk(&volume, &json!({ "persistentVolumeReclaimPolicy": policy }));
+    let held = migration.gate.hold(request);
+    let run = migration.start(&["--apply", &volume]);
+    held.has_come.recv().expect("the request comes");
+    migration
+        .run(&["--undo", "--apply", &volume])
+        .is_done("1 done");
+    held.let_go();
+    let ended = run.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    migration.is_bound(&volume);
+    let found = migration.volume(&volume);
+    assert_eq!(
+        found["spec"]["csi"]["driver"],
+        migration.csi_driver().as_str(),
+        "whoever was there last decides: {found}"
+    );
+    assert_eq!(found["spec"]["persistentVolumeReclaimPolicy"], policy);
+    let records = migration.records();
+    assert!(records.is_empty(), "{records:?}");
+}
+
+#[test]
+fn a_run_that_is_overtaken_by_one_the_other_way_deletes_no_volume_of_which_nothing_is_written() {
+    overtaken("migrate-race-deleted", "Retain", DELETED);
+}
+
+#[test]
+fn a_run_that_is_overtaken_before_it_marks_a_volume_loses_no_policy() {
+    overtaken("migrate-race-marked", "Delete", MARKED);
+}
+
+#[test]
+fn a_run_that_is_overtaken_before_it_creates_a_volume_finds_what_is_there() {
+    overtaken("migrate-race-created", "Delete", CREATED);
+}
+
+/// The run was cut off when all was done but for what is written down.
+#[test]
+fn a_policy_that_is_set_once_a_volume_is_whole_stays() {
+    let migration = Migration::with_csi_driver("migrate-policy");
+    let name = "migrate-policy-a";
+    migration.disk(name, &json!({}));
+    let sprung = migration.gate.trap(Moment::Before, FORGOTTEN);
+    assert!(migration.is_killed(&["--apply", name], &sprung));
+    let policy = |volume: Value| volume["spec"]["persistentVolumeReclaimPolicy"].clone();
+    assert_eq!(policy(migration.volume(name)), "Delete");
+    let retain = json!({ "spec": { "persistentVolumeReclaimPolicy": "Retain" } });
+    migration.api().patch(&format!("{VOLUMES}/{name}"), &retain);
+    migration.run(&["--apply", name]).is_done("1 done");
+    assert_eq!(policy(migration.volume(name)), "Retain");
+    assert!(migration.records().is_empty());
+}
+
+#[test]
+fn a_record_that_a_person_deletes_takes_no_policy_with_it() {
+    let migration = Migration::with_csi_driver("migrate-erased");
+    for (name, request) in [
+        ("migrate-erased-a", DELETED),
+        ("migrate-erased-b", FORGOTTEN),
+    ] {
+        migration.disk(name, &json!({}));
+        let sprung = migration.gate.trap(Moment::Before, request);
+        assert!(migration.is_killed(&["--apply", name], &sprung));
+        let record = migration.path("configmaps", &format!("drivebay-migration.{name}"));
+        let released = json!({ "metadata": { "finalizers": [] } });
+        migration.api().patch(&record, &released);
+        migration.api().delete(&record);
+        migration.run(&["--apply", name]).is_done("1 done");
+        migration.is_of_csi(name);
+    }
+}
+
+#[test]
+fn an_api_server_that_is_away_for_a_moment_ends_nothing() {
+    let migration = Migration::with_csi_driver("migrate-away");
+    for (name, request) in [("migrate-away-a", DELETED), ("migrate-away-b", CREATED)] {
+        migration.disk(name, &json!({}));
+        let sprung = migration.gate.trap(Moment::Cut, request);
+        let ended = migration.run(&["--apply", name]);
+        sprung.try_recv().expect("the request came");
+        ended.is_done("1 done");
+        assert!(ended.said.contains("it is tried again"), "{}", ended.said);
+        migration.is_of_csi(name);
+    }
+}
+
+#[test]
+fn a_node_that_has_the_old_volume_when_it_is_gone_gets_it_back() {
+    let migration = Migration::with_csi_driver("migrate-node");
+    let name = "migrate-node-a";
+    migration.disk(name, &json!({}));
+    let nodes = "/api/v1/nodes";
+    let node = json!({ "metadata": { "name": "migrate-node" } });
+    migration.api().create(nodes, &node);
+    gone(&migration, name);
+    let attached = |volumes: Value| {
+        let status = json!({ "status": { "volumesAttached": volumes } });
+        migration
+            .api()
+            .patch(&format!("{nodes}/migrate-node/status"), &status);
+    };
+    attached(json!([{ "name": "flexvolume-migrate-node/disk/migrate-node-a", "devicePath": "" }]));
+    migration.run(&["--apply", name]).is_left(&[
+        "node migrate-node, which has it attached or mounted",
+        "the old volume is back",
+    ]);
+    migration.is_flexvolume(name);
+    attached(json!([]));
+    migration.run(&["--apply", name]).is_done("1 done");
+    migration.is_of_csi(name);
+}
+
+#[test]
+fn a_pod_that_has_ended_on_a_node_may_have_left_its_disk_there() {
+    let migration = Migration::with_csi_driver("migrate-ended");
+    let name = "migrate-ended-a";
+    migration.disk(name, &json!({}));
+    migration.pod("job", name, Some(NODE));
+    let ended = json!({ "status": { "phase": "Succeeded" } });
+    let status = format!("{}/status", migration.path("pods", "job"));
+    migration.api().patch(&status, &ended);
+    migration
+        .run(&["--apply", name])
+        .is_left(&["pod migrate-ended/job, which has ended on node a-node"]);
+    migration.remove_pod("job");
+    migration.run(&["--apply", name]).is_done("1 done");
+    migration.is_of_csi(name);
+}
+
+#[test]
+fn a_pod_that_has_the_disk_itself_uses_it() {
+    let migration = Migration::with_csi_driver("migrate-itself");
+    let name = "migrate-itself-a";
+    migration.disk(name, &json!({}));
+    let source =
+        json!({ "driver": "migrate-itself/disk", "options": { "volumeId": "d-migrateitselfa" } });
+    let pod = json!({ "metadata": { "name": "itself" }, "spec": {
+        "containers": [{ "name": "c", "image": "none" }],
+        "volumes": [{ "name": "data", "flexVolume": source }],
+    } });
+    migration.api().create(&migration.path("pods", ""), &pod);
+    migration
+        .run(&["--apply", name])
+        .is_left(&["pod migrate-itself/itself", "is the disk itself"]);
+    migration.remove_pod("itself");
+    migration.run(&["--apply", name]).is_done("1 done");
+}
+
+#[test]
+fn a_volume_that_waited_for_nobody_when_it_went_does_not_after_it_came_back() {
+    let migration = Migration::with_csi_driver("migrate-bare");
+    let name = "migrate-bare-a";
+    migration.disk(name, &json!({}));
+    let path = format!("{VOLUMES}/{name}");
+    let bare = json!({ "metadata": { "finalizers": ["kubernetes.io/pv-protection"] } });
+    migration.api().patch(&path, &bare);
+    let before = migration.volume(name)["metadata"]["finalizers"].clone();
+    migration.run(&["--apply", name]).is_done("1 done");
+    migration.is_of_csi(name);
+    migration
+        .run(&["--undo", "--apply", name])
+        .is_done("1 done");
+    assert_eq!(migration.volume(name)["metadata"]["finalizers"], before);
+}
+
+/// As a person does who finds it gone and has a copy of it.
+#[test]
+fn an_old_volume_that_a_person_brought_back_by_hand_is_taken_for_it() {
+    let migration = Migration::with_csi_driver("migrate-byhand");
+    let name = "migrate-byhand-a";
+    let mut copy = migration.disk(name, &json!({}));
+    gone(&migration, name);
+    let metadata = json!({ "name": name, "annotations": copy["metadata"]["annotations"] });
+    copy["metadata"] = metadata;
+    let reference = copy["spec"]["claimRef"].as_object_mut().expect("an object");
+    reference.retain(|field, _| !["uid", "resourceVersion"].contains(&field.as_str()));
+    migration.api().create(VOLUMES, &copy);
+    migration.run(&["--apply", name]).is_done("1 done");
+    migration.is_of_csi(name);
+}
+
+#[test]
+fn a_volume_that_could_not_come_back_does_not_go() {
+    let migration = Migration::with_csi_driver("migrate-oneway");
+    let name = "migrate-oneway-a";
+    migration.disk(name, &json!({}));
+    migration.forbid_new(
+        "migrate-oneway",
+        "has(object.spec.flexVolume) && object.spec.flexVolume.driver == 'migrate-oneway/disk'",
+    );
+    let before = migration.volume(name);
+    migration
+        .run(&["--apply", name])
+        .is_left(&["would not take the volume back", "not in this cluster"]);
+    assert_eq!(migration.volume(name), before);
+    assert!(becomes(|| migration.records().is_empty()));
+}
