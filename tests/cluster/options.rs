@@ -23,7 +23,7 @@ const OVERLAYS: [&str; 5] = [
 ];
 
 /// Each option, with an overlay that it is for.
-const OPTIONS: [(&str, &str); 14] = [
+const OPTIONS: [(&str, &str); 16] = [
     ("kubelet-root", "both"),
     ("plugin-dir", "flexvolume"),
     ("key-from-environment", "alicloud-disk"),
@@ -38,6 +38,8 @@ const OPTIONS: [(&str, &str); 14] = [
     ("nfs-storage-class", "nfs"),
     ("group-snapshots", "alicloud-disk"),
     ("no-snapshots", "both"),
+    ("nfs-claims", "flexvolume"),
+    ("nfs-claims", "flexvolume-claims"),
 ];
 
 #[test]

@@ -13,8 +13,12 @@ use std::time::{Duration, Instant};
 use crate::api::Api;
 use crate::repository;
 
-/// A busy machine takes its time to start them; others take seconds.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// A busy machine takes its time to start them, and an emulated one minutes; others take seconds.
+const PATIENCE: Duration = Duration::from_secs(420);
+
+/// An address for documents, which nobody is told. Without one the API server looks for a default route, which a machine
+/// with no network has not.
+const ADVERTISED: &str = "192.0.2.1";
 
 /// Known to everyone on this machine, of whose loopback it is.
 const TOKEN: &str = "administrator";
@@ -132,15 +136,17 @@ impl ControlPlane {
         (address, proxy)
     }
 
+    /// By what programs ask as the administrator.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.path("administrator.kubeconfig")
+    }
+
     /// What `kubectl` said as the administrator, with everything that it warned of.
     #[track_caller]
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         let mut kubectl = command(&kubernetes("kubectl").to_string_lossy());
         kubectl
-            .arg(format!(
-                "--kubeconfig={}",
-                self.path("administrator.kubeconfig").display()
-            ))
+            .arg(format!("--kubeconfig={}", self.kubeconfig().display()))
             .args(arguments);
         let output = kubectl.output().expect("kubectl starts");
         let said = [output.stdout, output.stderr].concat();
@@ -218,6 +224,7 @@ fn server_arguments(plane: &ControlPlane, etcd: &str) -> Vec<String> {
     [
         format!("--etcd-servers=http://{etcd}"),
         "--bind-address=127.0.0.1".to_owned(),
+        format!("--advertise-address={ADVERTISED}"),
         format!("--secure-port={port}"),
         "--service-cluster-ip-range=10.98.0.0/24".to_owned(),
         "--endpoint-reconciler-type=none".to_owned(),

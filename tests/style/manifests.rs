@@ -172,8 +172,8 @@ fn no_pod_gets_a_token_unless_a_container_mounts_it() {
         }
     }
     assert_eq!(
-        pods, 5,
-        "nodes, FlexVolume, two controllers, and the provisioner"
+        pods, 6,
+        "nodes, FlexVolume, two controllers, and two provisioners"
     );
 }
 

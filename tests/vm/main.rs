@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod claims;
 mod copies;
 mod csi;
 mod directories;

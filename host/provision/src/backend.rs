@@ -1,7 +1,7 @@
 //! Volumes at the backend: made and deleted by the driver's own code, which is that of CSI's calls, on threads that may
 //! wait.
 
-use drivebay::driver::{Driver, Scope, Session};
+use drivebay::driver::{Driver, Export, Scope, Session};
 use drivebay::error::DriverError;
 use drivebay::volume::{
     AccessMode, AccessType, CapacityRange, CreateVolume, Parameters, Topology, VolumeCapability,
@@ -9,6 +9,7 @@ use drivebay::volume::{
 };
 use tokio::task::spawn_blocking;
 
+use crate::claim::Reach;
 use crate::intent::Intent;
 use crate::lease::Tenure;
 use crate::turns::{Turn, Turns};
@@ -40,6 +41,16 @@ impl Backend {
     pub(crate) async fn is_ready(&self) -> Result<(), DriverError> {
         let driver = self.driver.clone();
         blocking(move || driver.session().prepared_capabilities().map(drop)).await
+    }
+
+    /// From where its volumes can be reached.
+    pub(crate) async fn reach(&self) -> Result<Reach, DriverError> {
+        let driver = self.driver.clone();
+        let capabilities = blocking(move || driver.session().prepared_capabilities()).await?;
+        Ok(match capabilities.exports(Export::Accessibility) {
+            true => Reach::SomePlaces,
+            false => Reach::EveryNode,
+        })
     }
 
     /// Leave to call. What is called is looked at once this is there, and not before: who waits for a turn may wait for long,

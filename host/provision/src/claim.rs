@@ -44,6 +44,14 @@ pub(crate) enum NamedSnapshots {
     Restore,
 }
 
+/// From where a driver's volumes can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// As shares can. No place is chosen for them.
+    EveryNode,
+    SomePlaces,
+}
+
 /// What a claim wants of this provisioner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -171,6 +179,7 @@ pub(crate) fn is_due(
 pub(crate) fn intent(
     claim: &PersistentVolumeClaim,
     class: &StorageClass,
+    reach: Reach,
     node_labels: Option<&BTreeMap<String, String>>,
     snapshots: NamedSnapshots,
     holder: &Holder,
@@ -195,7 +204,10 @@ pub(crate) fn intent(
         return Err(ClaimError::AccessMode(mode.clone()));
     }
     let (required_bytes, limit_bytes) = sizes(&spec)?;
-    let places = places(claim, class, node_labels)?;
+    let places = match reach {
+        Reach::EveryNode => Vec::new(),
+        Reach::SomePlaces => places(claim, class, node_labels)?,
+    };
     let (mut parameters, fs_type) = parameters(class, &key);
     if let Some(snapshot) = named_snapshot(claim, snapshots)? {
         parameters.retain(|(key, _)| !key.eq_ignore_ascii_case(SNAPSHOT));

@@ -9,7 +9,7 @@ use kube::api::PostParams;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::claim::{self, ClaimError, Wanted};
+use crate::claim::{self, ClaimError, Reach, Wanted};
 use crate::events::Said;
 use crate::intent::Intent;
 use crate::names::{VolumeName, name_of};
@@ -67,17 +67,27 @@ async fn look_after(
     if !claim::is_due(claim, &class, &shared.provisioner) {
         return Ok(Action::await_change());
     }
+    // A component that is not there now may come: until then it is not said that a volume could be anywhere.
+    let reach = shared.backend.reach().await.unwrap_or(Reach::SomePlaces);
     let labels = match claim::selected_node(claim) {
-        None => None,
-        Some(node) => {
+        Some(node) if reach == Reach::SomePlaces => {
             let labels = shared.nodes.labels(node).await;
             Some(labels.map_err(api("read the node that was chosen for a claim"))?)
         }
+        Some(_) | None => None,
     };
     let is_node_gone = labels == Some(None);
     let labels = labels.flatten();
     let snapshots = shared.named_snapshots;
-    match claim::intent(claim, &class, labels.as_ref(), snapshots, &shared.holder) {
+    let intent = claim::intent(
+        claim,
+        &class,
+        reach,
+        labels.as_ref(),
+        snapshots,
+        &shared.holder,
+    );
+    match intent {
         // No place that it could be made in: the scheduler has to choose first.
         Ok(intent) if is_node_gone => {
             shared.choose_another_node(&intent).await?;

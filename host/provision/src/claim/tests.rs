@@ -45,7 +45,15 @@ fn written(
     class: &StorageClass,
     node_labels: Option<&BTreeMap<String, String>>,
 ) -> Result<Intent, ClaimError> {
-    intent(claim, class, node_labels, NamedSnapshots::Refuse, &holder())
+    let reach = Reach::SomePlaces;
+    intent(
+        claim,
+        class,
+        reach,
+        node_labels,
+        NamedSnapshots::Refuse,
+        &holder(),
+    )
 }
 
 #[test]
@@ -196,7 +204,14 @@ fn a_snapshot_that_a_claim_names_is_taken_where_claims_may_choose() {
     let class = class(&|class| class["parameters"][SNAPSHOT] = json!("s-class"));
     let of = |annotation: &str, snapshots| {
         let named = claim(&|claim| claim["metadata"]["annotations"][annotation] = json!("s-1"));
-        let made = intent(&named, &class, None, snapshots, &holder())?;
+        let made = intent(
+            &named,
+            &class,
+            Reach::SomePlaces,
+            None,
+            snapshots,
+            &holder(),
+        )?;
         let said = made.parameters.into_iter();
         let said = said.filter(|(key, _)| key == SNAPSHOT);
         Ok::<_, ClaimError>(said.map(|(_, snapshot)| snapshot).collect::<Vec<_>>())
@@ -211,4 +226,25 @@ fn a_snapshot_that_a_claim_names_is_taken_where_claims_may_choose() {
     }
     let neither = of("another", NamedSnapshots::Refuse);
     assert_eq!(neither, Ok(vec!["s-class".to_owned()]));
+}
+
+#[test]
+fn a_volume_that_every_node_reaches_is_made_in_no_place_and_asks_no_node_for_its_zone() {
+    let of_a_node = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
+    let class = class(&|_| {});
+    let written = |reach| {
+        let labels = BTreeMap::new();
+        intent(
+            &of_a_node,
+            &class,
+            reach,
+            Some(&labels),
+            NamedSnapshots::Refuse,
+            &holder(),
+        )
+    };
+    let everywhere = written(Reach::EveryNode).expect("an intent");
+    assert!(everywhere.places.is_empty());
+    let refused = written(Reach::SomePlaces).expect_err("refused");
+    assert!(matches!(refused, ClaimError::NoZone { .. }), "{refused}");
 }

@@ -144,7 +144,7 @@ pub(super) const STEPS: [Step; 21] = [
     Step {
         name: VM,
         about: "NFS and hot-plugged disks on Debian's kernel",
-        needs: &[BUILD, BUILD_TESTS, IMAGE],
+        needs: &[BUILD, BUILD_TESTS, BUILD_CLUSTER, IMAGE],
         claims: &[Claim::Vm],
         check: virtual_machine,
     },

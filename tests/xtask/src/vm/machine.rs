@@ -124,7 +124,7 @@ impl Machine {
             "-smp",
             "2",
             "-m",
-            "1G",
+            "1536M",
         ]);
         qemu.args([
             "-nodefaults",
