@@ -1,8 +1,10 @@
-//! What the cloud holds: a plain value that is changed under one lock and written to disk after each change.
+//! What the cloud holds: a plain value that is changed under one lock, and whose changes are written to disk, each before
+//! anyone sees it.
 //!
 //! Nothing here waits, reads files or knows the wire. Time is handed in.
 
 pub(crate) mod category;
+pub(crate) mod changes;
 pub(crate) mod disk;
 pub(crate) mod history;
 pub(crate) mod instance;
@@ -12,6 +14,7 @@ pub(crate) mod snapshot;
 pub(crate) mod snapshot_group;
 pub(crate) mod tags;
 pub(crate) mod tokens;
+pub(crate) mod tracked;
 pub(crate) mod transition;
 
 use std::collections::BTreeMap;
@@ -27,6 +30,7 @@ use self::knobs::Knobs;
 use self::snapshot::Snapshot;
 use self::snapshot_group::SnapshotGroup;
 use self::tokens::Tokens;
+use self::tracked::Tracked;
 use self::transition::Task;
 use crate::cloud::category::{Category, RESTRICTED};
 use crate::error::Refusal;
@@ -43,10 +47,10 @@ pub(crate) struct Cloud {
     pub(crate) zones: BTreeMap<ZoneId, Zone>,
     pub(crate) instance_types: BTreeMap<InstanceTypeId, InstanceType>,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
-    pub(crate) disks: BTreeMap<DiskId, Disk>,
-    pub(crate) snapshots: BTreeMap<SnapshotId, Snapshot>,
-    pub(crate) snapshot_groups: BTreeMap<SnapshotGroupId, SnapshotGroup>,
-    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    pub(crate) disks: Tracked<DiskId, Disk>,
+    pub(crate) snapshots: Tracked<SnapshotId, Snapshot>,
+    pub(crate) snapshot_groups: Tracked<SnapshotGroupId, SnapshotGroup>,
+    pub(crate) tasks: Tracked<TaskId, Task>,
     pub(crate) tokens: Tokens,
     pub(crate) keys: Keys,
     pub(crate) knobs: Knobs,
@@ -95,10 +99,10 @@ impl Cloud {
             here,
             instance_types: instance::types(),
             instances: BTreeMap::new(),
-            disks: BTreeMap::new(),
-            snapshots: BTreeMap::new(),
-            snapshot_groups: BTreeMap::new(),
-            tasks: BTreeMap::new(),
+            disks: Tracked::default(),
+            snapshots: Tracked::default(),
+            snapshot_groups: Tracked::default(),
+            tasks: Tracked::default(),
             tokens: Tokens::default(),
             keys: Keys::default(),
             knobs: Knobs::default(),

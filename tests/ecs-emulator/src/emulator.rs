@@ -15,8 +15,9 @@ use crate::cloud::Cloud;
 use crate::devices::Devices;
 use crate::files::Files;
 use crate::ports::{self, Port};
-use crate::service::{STATE, Service};
+use crate::service::Service;
 use crate::settings::{OnStop, Settings};
+use crate::state_file::StateFile;
 use crate::tls;
 use crate::words::{AccessKeyId, InstanceId, RegionId, Secret, ZoneId};
 
@@ -64,7 +65,8 @@ impl Emulator {
         let (api, api_address) = bind(settings.listen).await?;
         let (metadata, metadata_address) = bind(settings.metadata).await?;
         let (control, control_address) = bind(settings.control).await?;
-        let cloud = cloud(&files, &settings)?;
+        let file = StateFile::new(files.clone());
+        let cloud = cloud(&file, &files, &settings)?;
         let endpoints = Endpoints {
             ecs: format!("https://{api_address}"),
             metadata: format!("http://{metadata_address}"),
@@ -77,7 +79,7 @@ impl Emulator {
             instance: settings.instance,
         };
         let devices = Devices::new(settings.devices, &files);
-        let service = Arc::new(Service::new(cloud, files, devices));
+        let service = Arc::new(Service::new(cloud, file, files, devices));
         let resumed = Arc::clone(&service);
         tokio::task::spawn_blocking(move || resumed.resume()).await?;
         let ports = [
@@ -136,12 +138,11 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
 }
 
 /// The cloud of the earlier run, or a new one, with what the settings say.
-fn cloud(files: &Files, settings: &Settings) -> Result<Cloud> {
+fn cloud(file: &StateFile, files: &Files, settings: &Settings) -> Result<Cloud> {
     let (region, here) = (settings.region.clone(), settings.instance.clone());
-    let mut cloud = match files.read(STATE)? {
-        Some(text) => serde_json::from_str(&text).context("the state cannot be read")?,
-        None => Cloud::new(region, here.clone()),
-    };
+    let mut cloud = file
+        .read()?
+        .unwrap_or_else(|| Cloud::new(region, here.clone()));
     cloud.here = here;
     let instances = [&settings.instance]
         .into_iter()

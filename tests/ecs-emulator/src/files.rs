@@ -1,7 +1,8 @@
 //! Everything in the state directory: disks, snapshots, the state itself.
 //!
 //! Disks and snapshots are sparse files, copied by reference where the filesystem can and otherwise without
-//! their holes. The state is replaced as a whole, so that a killed emulator finds either the old or the new.
+//! their holes. Other files are replaced as a whole, so that a killed emulator finds either the old or the new, or
+//! grow by one line at a time.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -82,11 +83,16 @@ impl Files {
 
     /// Replaces a file of the state directory, which only its owner may read.
     pub(crate) fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        let unfinished = self.path(&format!(".{name}.new"));
+        let unfinished = format!(".{name}.new");
+        self.create(&unfinished)?.write_all(text.as_bytes())?;
+        fs::rename(self.path(&unfinished), self.path(name))
+    }
+
+    /// A file of the state directory with nothing in it, which only its owner may read, to add to.
+    pub(crate) fn create(&self, name: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(&unfinished)?.write_all(text.as_bytes())?;
-        fs::rename(&unfinished, self.path(name))
+        options.open(self.path(name))
     }
 }
 

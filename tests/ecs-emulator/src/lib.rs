@@ -1,14 +1,15 @@
 //! Alibaba Cloud's ECS disk API on this machine, for tests: over TLS, with signatures, with real block devices.
 //!
 //! Requests come in through [`Emulator`]'s ports, are checked the way the cloud checks them, and change one
-//! value that is written to the state directory after each change. What takes the cloud some time takes some
-//! time here. Attaching a disk to the instance that this machine is makes a device appear on it.
+//! value; each change is written to the state directory before anyone sees it. What takes the cloud some time takes
+//! some time here. Attaching a disk to the instance that this machine is makes a device appear on it.
 //!
 //! | look for | in |
 //! |---|---|
 //! | what is on the wire | `wire/` |
 //! | signatures, keys, nonces | `signing/` |
 //! | the state and how it changes by itself | `cloud/` |
+//! | the state on disk | `state_file.rs`, `files.rs` |
 //! | each action's rules | `actions/` |
 //! | devices | `devices/` |
 //! | faults on demand | `faults/` |
@@ -30,6 +31,7 @@ mod request_log;
 mod service;
 pub mod settings;
 pub mod signing;
+mod state_file;
 mod tls;
 pub mod wire;
 pub mod words;

@@ -3,7 +3,7 @@
 //! Two locks are ever held together: first the devices', then the cloud's.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,16 +23,14 @@ use crate::files::Files;
 use crate::ports::metadata::Sessions;
 use crate::request_log::RequestLog;
 use crate::signing::Nonces;
+use crate::state_file::StateFile;
 use crate::wire::parameters::Parameters;
 use crate::words::{DiskId, Serial};
-
-/// The state's file in the state directory.
-pub(crate) const STATE: &str = "state.json";
 
 /// What all ports share.
 #[derive(Debug)]
 pub(crate) struct Service {
-    cloud: Mutex<Cloud>,
+    cloud: Mutex<Written>,
     pub(crate) files: Files,
     pub(crate) devices: Devices,
     pub(crate) faults: Faults,
@@ -44,6 +42,13 @@ pub(crate) struct Service {
     closed: AtomicBool,
 }
 
+/// The cloud, and where it is written down.
+#[derive(Debug)]
+struct Written {
+    cloud: Cloud,
+    file: StateFile,
+}
+
 /// What is to be odd about one request.
 #[derive(Debug)]
 pub(crate) struct Oddities {
@@ -53,9 +58,9 @@ pub(crate) struct Oddities {
 }
 
 impl Service {
-    pub(crate) fn new(cloud: Cloud, files: Files, devices: Devices) -> Self {
+    pub(crate) fn new(cloud: Cloud, file: StateFile, files: Files, devices: Devices) -> Self {
         Self {
-            cloud: Mutex::new(cloud),
+            cloud: Mutex::new(Written { cloud, file }),
             files,
             devices,
             faults: Faults::default(),
@@ -69,25 +74,29 @@ impl Service {
 
     /// Lets nothing change any more; what is under way goes on when the next run begins.
     pub(crate) fn close(&self) {
-        let _last_change = self.cloud.lock().unwrap_or_else(PoisonError::into_inner);
+        let _last_change = self.lock();
         self.closed.store(true, Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads something of the cloud.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Cloud) -> T) -> T {
-        read(&self.cloud.lock().unwrap_or_else(PoisonError::into_inner))
+        read(&self.lock().cloud)
     }
 
     /// Changes the cloud, and writes it down before anyone sees the change.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Cloud) -> T) -> Result<T, Refusal> {
-        let mut cloud = self.cloud.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.lock();
+        let Written { cloud, file } = &mut *written;
         if self.closed.load(Ordering::Acquire) {
             let message = "The emulator has stopped.";
             return Err(Refusal::new(503, "ServiceUnavailable", message));
         }
-        let result = change(&mut cloud);
-        let text = serde_json::to_string(&*cloud).map_err(std::io::Error::from)?;
-        self.files.write(STATE, &text)?;
+        let result = change(cloud);
+        file.write(cloud)?;
         Ok(result)
     }
 
@@ -125,7 +134,7 @@ impl Service {
         };
         // That a disk was described matters until a restart, and clients describe all the time.
         let (outcome, begun, touched) = if action.only_describes() {
-            act(&mut self.cloud.lock().unwrap_or_else(PoisonError::into_inner))
+            act(&mut self.lock().cloud)
         } else {
             self.change(act)?
         };

@@ -1,5 +1,7 @@
 //! DescribeDisks. What does not exist is not an error but missing from the list.
 
+use std::collections::BTreeMap;
+
 use crate::actions::list::{Limits, Page};
 use crate::actions::{Outcome, View, Work, show};
 use crate::cloud::disk::{Disk, Noticed, Usage};
@@ -21,11 +23,13 @@ pub(crate) fn perform(work: &mut Work<'_>) -> Outcome {
     let ids = ids(work.parameters)?;
     let flags = Flags::read(work.parameters)?;
     work.check_dry_run()?;
-    let mut disks = visible(work);
-    disks.retain(|disk| {
+    let tags = work.parameters.tags();
+    let is_asked_for = |disk: &&Disk| {
         let named = ids.as_ref().is_none_or(|ids| ids.contains(&disk.id));
-        named && flags.allow(disk) && matches_texts(disk, work.parameters)
-    });
+        let tagged = named && disk.tags.contain(&tags);
+        tagged && flags.allow(disk) && matches_texts(disk, work.parameters)
+    };
+    let disks = visible(work).filter(is_asked_for).cloned().collect();
     let page = Page::cut(disks, |disk| disk.sequence, work.parameters, LIMITS)?;
     let cloud = &work.cloud;
     let answer = page.shown("Disks", "Disk", |disk| show::disk(cloud, disk));
@@ -61,17 +65,19 @@ fn ids(parameters: &Parameters) -> Result<Option<Vec<DiskId>>, Refusal> {
 }
 
 /// All disks, as they are or as they were.
-fn visible(work: &Work<'_>) -> Vec<Disk> {
-    let mut disks = work.cloud.disks.clone();
-    if work.view == View::Stale {
-        for (id, earlier) in work.cloud.earlier_disks.clone() {
-            match earlier {
-                Some(disk) => disks.insert(id, disk),
-                None => disks.remove(&id),
-            };
-        }
-    }
-    disks.into_values().collect()
+fn visible<'a>(work: &'a Work<'_>) -> impl Iterator<Item = &'a Disk> {
+    let earlier = match work.view {
+        View::Current => None,
+        View::Stale => Some(&work.cloud.earlier_disks),
+    };
+    let is_as_it_was = move |id: &DiskId| earlier.is_none_or(|earlier| !earlier.contains_key(id));
+    let same = work
+        .cloud
+        .disks
+        .iter()
+        .filter(move |(id, _)| is_as_it_was(id));
+    let other = earlier.into_iter().flat_map(BTreeMap::values).flatten();
+    same.map(|(_, disk)| disk).chain(other)
 }
 
 /// Filters that are true or false.
@@ -127,14 +133,13 @@ fn matches_texts(disk: &Disk, parameters: &Parameters) -> bool {
         && is("MultiAttach", &|wanted| wanted == disk.sharing.name())
         && is("DiskChargeType", &|wanted| wanted == "PostPaid")
         && is("ResourceGroupId", &|wanted| wanted == disk.resource_group)
-        && disk.tags.contain(&parameters.tags())
 }
 
 /// From now on, what was requested shows as Attaching.
 fn notice(work: &mut Work<'_>, shown: &[Disk]) {
     for disk in shown {
         let disk = work.cloud.disks.get_mut(&disk.id);
-        // Whether anything changed matters to nobody: the state is written after each request.
+        // Whether anything changed matters to nobody: it is written down with the next change.
         let _: Option<Noticed> = disk.map(Disk::notice);
     }
 }

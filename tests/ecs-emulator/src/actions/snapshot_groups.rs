@@ -1,6 +1,6 @@
 //! CreateSnapshotGroup, DescribeSnapshotGroups, DeleteSnapshotGroup.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -212,7 +212,7 @@ pub(crate) fn describe(work: &mut Work<'_>) -> Outcome {
 }
 
 fn visible(work: &Work<'_>) -> Vec<SnapshotGroup> {
-    let mut groups = work.cloud.snapshot_groups.clone();
+    let mut groups = BTreeMap::clone(&work.cloud.snapshot_groups);
     if work.view == View::Stale {
         for (id, earlier) in work.cloud.earlier_snapshot_groups.clone() {
             match earlier {

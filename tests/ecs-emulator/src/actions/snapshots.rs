@@ -1,5 +1,7 @@
 //! CreateSnapshot, DescribeSnapshots, DeleteSnapshot.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -134,7 +136,7 @@ pub(crate) fn describe(work: &mut Work<'_>) -> Outcome {
 }
 
 fn visible(work: &Work<'_>) -> Vec<Snapshot> {
-    let mut snapshots = work.cloud.snapshots.clone();
+    let mut snapshots = BTreeMap::clone(&work.cloud.snapshots);
     if work.view == View::Stale {
         for (id, earlier) in work.cloud.earlier_snapshots.clone() {
             match earlier {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use crate::cloud::tracked::Tracked;
 use crate::error::Refusal;
 use crate::wire::answer::Fields;
 use crate::wire::parameters::Parameters;
@@ -14,7 +16,7 @@ const LONGEST: usize = 64;
 /// What was asked with which token, and what came of it, by action and token.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Tokens(BTreeMap<String, Used>);
+pub(crate) struct Tokens(Tracked<String, Used>);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Used {
@@ -115,6 +117,11 @@ impl Tokens {
         if let Some(used) = self.0.get_mut(&token.key) {
             used.flight = Flight::Landed;
         }
+    }
+
+    /// What has changed since this was asked last.
+    pub(crate) fn take_changed(&mut self) -> serde_json::Result<Map<String, Value>> {
+        self.0.take_changed()
     }
 }
 

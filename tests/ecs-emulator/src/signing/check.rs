@@ -16,21 +16,43 @@ use crate::words::SecurityToken;
 /// How far a request's time may be off, to either side.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
-/// Nonces that were used, for as long as a request with one of them would still be in time.
+/// Nonces that were used, for as long as a request with one of them would still be in time: twice the window, because a
+/// request may have come from 15 minutes in the future.
 #[derive(Debug, Default)]
-pub(crate) struct Nonces(Mutex<HashMap<String, Timestamp>>);
+pub(crate) struct Nonces(Mutex<Used>);
+
+#[derive(Debug, Default)]
+struct Used {
+    nonces: HashMap<String, Timestamp>,
+    /// How many there were when they were last looked through.
+    looked_through: usize,
+}
 
 impl Nonces {
     fn spend(&self, nonce: &str, now: Timestamp) -> Result<(), Refusal> {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Twice the window: a request may have come from 15 minutes in the future.
-        used.retain(|_, at| now.duration_since(*at) <= WINDOW * 2);
-        if used.insert(nonce.to_owned(), now).is_some() {
+        used.forget_old(now);
+        let before = used.nonces.insert(nonce.to_owned(), now);
+        if before.is_some_and(|before| counts(before, now)) {
             let message = "Specified signature nonce was used already.";
             return Err(Refusal::bad("SignatureNonceUsed", message));
         }
         Ok(())
     }
+}
+
+impl Used {
+    /// Once there are twice as many: looking through them at each request would cost more than the request.
+    fn forget_old(&mut self, now: Timestamp) {
+        if self.nonces.len() > 2 * self.looked_through {
+            self.nonces.retain(|_, at| counts(*at, now));
+            self.looked_through = self.nonces.len();
+        }
+    }
+}
+
+fn counts(used: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(used) <= WINDOW * 2
 }
 
 /// Refuses what does not come from the holder of a key.
@@ -168,6 +190,22 @@ mod tests {
         assert_eq!(check(&testid(), &keys(), &nonces, now), Ok(()));
         let again = check(&testid(), &keys(), &nonces, now).unwrap_err();
         assert_eq!(again.code, "SignatureNonceUsed");
+    }
+
+    #[test]
+    fn nonce_counts_as_long_as_a_request_with_it_is_in_time() {
+        let (nonces, now) = (Nonces::default(), NOW.parse::<Timestamp>().unwrap());
+        assert_eq!(nonces.spend("once", now), Ok(()));
+        assert!(nonces.spend("once", now + WINDOW * 2).is_err());
+        let later = now + WINDOW * 5;
+        assert_eq!(nonces.spend("once", later), Ok(()));
+        for number in 0..9 {
+            assert_eq!(
+                nonces.spend(&number.to_string(), later + WINDOW * 3),
+                Ok(())
+            );
+        }
+        assert!(!nonces.0.lock().unwrap().nonces.contains_key("once"));
     }
 
     #[test]
