@@ -1,14 +1,19 @@
 //! etcd, the API server and the controllers that bind and protect volumes, on ports of this machine's own; one for all tests
 //! of this program, and gone with it however it ends.
+//!
+//! No port is chosen that somebody else could take before it is listened at: a program chooses its own and says which, or
+//! listens at one that is held for it, or has none.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::api::Api;
 use crate::repository;
@@ -23,6 +28,12 @@ const ADVERTISED: &str = "192.0.2.1";
 /// Known to everyone on this machine, of whose loopback it is.
 const TOKEN: &str = "administrator";
 
+/// Where etcd listens for the API server: a socket in the directory that it runs in, by a name of the form that it asks for.
+const ETCD: &str = "clients:1";
+
+/// What `kubectl proxy` says before its address.
+const SERVES_AT: &str = "Starting to serve on ";
+
 /// Runs what follows until whoever started this closes its standard input, by ending or being killed. A directory that goes
 /// with it is removed then.
 const UNTIL_INPUT_ENDS: &str = "\"$@\" < /dev/null & child=$!; cat > /dev/null; kill -KILL $child; wait $child; \
@@ -32,7 +43,8 @@ const UNTIL_INPUT_ENDS: &str = "\"$@\" < /dev/null & child=$!; cat > /dev/null; 
 #[derive(Debug)]
 pub struct ControlPlane {
     directory: PathBuf,
-    server: String,
+    /// The API server's.
+    port: Port,
     api: Api,
     running: Vec<Running>,
 }
@@ -47,11 +59,14 @@ impl Running {
         Self::start_in(Path::new(""), log, program, arguments)
     }
 
-    /// With a directory that goes with it.
+    /// In a directory that goes with it.
     fn start_in(directory: &Path, log: &Path, program: &Path, arguments: &[String]) -> Self {
         let output = File::create(log).expect("writable");
         let mut shell = command("sh");
         shell.args(["-c", UNTIL_INPUT_ENDS, "sh"]).arg(program);
+        if directory.is_dir() {
+            shell.current_dir(directory);
+        }
         shell
             .args(arguments)
             .env("DIRECTORY", directory)
@@ -94,10 +109,25 @@ fn built(path: &str) -> PathBuf {
     path
 }
 
-/// An address that nobody listens at.
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
+/// A port of this machine that nobody else is given while this is there, and that a program can listen at which shares it.
+#[derive(Debug)]
+struct Port {
+    _held: Socket,
+    address: SocketAddr,
+}
+
+impl Port {
+    fn any() -> Self {
+        let held = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        held.set_reuse_port(true).expect("ports can be shared");
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        held.bind(&any.into()).expect("a port");
+        let address = held.local_addr().expect("an address");
+        Self {
+            address: address.as_socket().expect("of the internet"),
+            _held: held,
+        }
+    }
 }
 
 impl ControlPlane {
@@ -117,20 +147,34 @@ impl ControlPlane {
         let config = self.path(&format!("{name}.kubeconfig"));
         fs::write(
             &config,
-            kubeconfig(&self.server, &self.path("apiserver.crt"), token),
+            kubeconfig(self.port.address, &self.path("apiserver.crt"), token),
         )
         .expect("writable");
-        let address = free_address();
-        let (_, port) = address.rsplit_once(':').expect("a port");
+        let log = self.path(&format!("{name}.log"));
         let proxy = Running::start(
-            &self.path(&format!("{name}.log")),
+            &log,
             &kubernetes("kubectl"),
             &[
                 "proxy".to_owned(),
                 format!("--kubeconfig={}", config.display()),
-                format!("--port={port}"),
+                // It says which.
+                "--port=0".to_owned(),
             ],
         );
+        let mut address = None;
+        let says_where = || {
+            let said = fs::read_to_string(&log).expect("readable");
+            let mut lines = said
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'));
+            address = lines.find_map(|line| line.trim().strip_prefix(SERVES_AT).map(str::to_owned));
+            address.is_some()
+        };
+        assert!(
+            becomes(says_where),
+            "kubectl proxy does not say where it is"
+        );
+        let address = address.expect("it was waited for");
         let api = Api::at(&address);
         assert!(becomes(|| api.answers()), "kubectl proxy does not answer");
         (address, proxy)
@@ -162,18 +206,17 @@ impl ControlPlane {
     fn start() -> Self {
         // It goes with etcd, which goes with this process: nobody drops what is static.
         let directory = tempfile::tempdir().expect("a directory").keep();
-        let (etcd, server) = (free_address(), free_address());
         let program = built("target/cluster/root/usr/bin/etcd");
-        let arguments = etcd_arguments(&directory, &etcd);
+        let arguments = etcd_arguments(&directory);
         let log = directory.join("etcd.log");
         let running = Running::start_in(&directory, &log, &program, &arguments);
         let mut plane = Self {
             api: Api::at(""),
             running: vec![running],
-            server,
+            port: Port::any(),
             directory,
         };
-        plane.run("kube-apiserver", &server_arguments(&plane, &etcd));
+        plane.run("kube-apiserver", &server_arguments(&plane));
         let certificate = plane.path("apiserver.crt");
         assert!(
             becomes(|| certificate.exists()),
@@ -193,15 +236,15 @@ impl ControlPlane {
     }
 }
 
-fn etcd_arguments(directory: &Path, address: &str) -> Vec<String> {
-    let peers = format!("http://{}", free_address());
+fn etcd_arguments(directory: &Path) -> Vec<String> {
+    let (clients, peers) = (format!("unix://{ETCD}"), "unix://peers:1");
     [
         format!("--data-dir={}", directory.join("etcd").display()),
         "--log-level=warn".to_owned(),
         // Nothing of it outlives the tests.
         "--unsafe-no-fsync".to_owned(),
-        format!("--listen-client-urls=http://{address}"),
-        format!("--advertise-client-urls=http://{address}"),
+        format!("--listen-client-urls={clients}"),
+        format!("--advertise-client-urls={clients}"),
         format!("--listen-peer-urls={peers}"),
         format!("--initial-advertise-peer-urls={peers}"),
         format!("--initial-cluster=default={peers}"),
@@ -209,7 +252,7 @@ fn etcd_arguments(directory: &Path, address: &str) -> Vec<String> {
     .into()
 }
 
-fn server_arguments(plane: &ControlPlane, etcd: &str) -> Vec<String> {
+fn server_arguments(plane: &ControlPlane) -> Vec<String> {
     let (tokens, key) = (plane.path("tokens.csv"), plane.path("service-accounts.key"));
     fs::write(&tokens, format!("{TOKEN},admin,admin,\"system:masters\"\n")).expect("writable");
     let mut openssl = command("openssl");
@@ -220,12 +263,12 @@ fn server_arguments(plane: &ControlPlane, etcd: &str) -> Vec<String> {
         .output();
     assert!(made.expect("openssl").status.success(), "no key was made");
     let key = key.display();
-    let (_, port) = plane.server.rsplit_once(':').expect("a port");
     [
-        format!("--etcd-servers=http://{etcd}"),
+        format!("--etcd-servers=unix://{}", plane.path(ETCD).display()),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--advertise-address={ADVERTISED}"),
-        format!("--secure-port={port}"),
+        format!("--secure-port={}", plane.port.address.port()),
+        "--permit-port-sharing".to_owned(),
         "--service-cluster-ip-range=10.98.0.0/24".to_owned(),
         "--endpoint-reconciler-type=none".to_owned(),
         format!("--cert-dir={}", plane.directory.display()),
@@ -241,10 +284,6 @@ fn server_arguments(plane: &ControlPlane, etcd: &str) -> Vec<String> {
 /// Those that have to do with claims and volumes, and what ends a namespace.
 fn controllers_arguments(plane: &ControlPlane) -> Vec<String> {
     let kubeconfig = plane.path("administrator.kubeconfig");
-    let (_, port) = free_address()
-        .rsplit_once(':')
-        .map(|(host, port)| (host.to_owned(), port.to_owned()))
-        .expect("a port");
     [
         format!("--kubeconfig={}", kubeconfig.display()),
         "--controllers=persistentvolume-binder-controller,persistentvolume-protection-controller,\
@@ -257,17 +296,16 @@ fn controllers_arguments(plane: &ControlPlane) -> Vec<String> {
         // As where many claims come at once: it would else ask 20 times a second.
         "--kube-api-qps=1000".to_owned(),
         "--kube-api-burst=2000".to_owned(),
-        // The API server may not have written yet whom it takes for a proxy; nobody asks here anyway.
+        // Nobody asks how they are.
+        "--secure-port=0".to_owned(),
+        // The API server may not have written yet whom it takes for a proxy.
         "--authentication-skip-lookup".to_owned(),
-        "--bind-address=127.0.0.1".to_owned(),
-        format!("--secure-port={port}"),
-        format!("--cert-dir={}", plane.path("controllers").display()),
     ]
     .into()
 }
 
 /// For a program that asks the API server itself.
-fn kubeconfig(server: &str, certificate: &Path, token: &str) -> String {
+fn kubeconfig(server: SocketAddr, certificate: &Path, token: &str) -> String {
     let certificate = certificate.display();
     kubeconfig_of(
         &format!("server: \"https://{server}\", certificate-authority: \"{certificate}\""),
