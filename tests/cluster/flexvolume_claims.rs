@@ -29,7 +29,7 @@ fn a_disk_is_written_to_and_grows_and_goes(class: &str) {
     let site = Site::new("flexvolume-claims");
     site.apply(&[claim("data", class, 40), pod("app", "data")]);
     site.is_ready("app");
-    let volume = Volume::of(&site);
+    let volume = Volume::of(&site, "data");
     assert_eq!(cloud::attachments(&volume.disk), [cloud::INSTANCE]);
     site.exec("app", "echo kept > /data/file");
     let before = size(&site, "app");
@@ -42,8 +42,7 @@ fn a_disk_is_written_to_and_grows_and_goes(class: &str) {
     site.is_ready("next");
     assert_eq!(site.exec("next", "cat /data/file"), "kept");
     site.delete_pod("next");
-    site.kubectl(&["delete", "pvc", "data", "--timeout=300s"]);
-    volume.is_gone();
+    volume.goes_with_its_claim(&site);
 }
 
 #[track_caller]
@@ -51,7 +50,7 @@ fn a_retained_disk_outlives_its_claim(class: &str) {
     let site = Site::new("flexvolume-retained");
     site.apply(&[claim("data", class, 40), pod("app", "data")]);
     site.is_ready("app");
-    let volume = Volume::of(&site);
+    let volume = Volume::of(&site, "data");
     volume.follows("Retain");
     site.delete_pod("app");
     site.kubectl(&["delete", "pvc", "data", "--timeout=300s"]);
@@ -66,28 +65,35 @@ fn a_retained_disk_outlives_its_claim(class: &str) {
     volume.is_gone();
 }
 
-/// What claim `data` is bound to.
-struct Volume {
-    name: String,
-    disk: String,
+/// The FlexVolume that a claim is bound to, and its disk.
+pub(crate) struct Volume {
+    pub(crate) claim: &'static str,
+    pub(crate) name: String,
+    pub(crate) disk: String,
 }
 
 impl Volume {
     #[track_caller]
-    fn of(site: &Site) -> Self {
-        let name = site.is_bound("data");
+    pub(crate) fn of(site: &Site, claim: &'static str) -> Self {
+        let name = site.is_bound(claim);
         let volume = get(&["pv", &name]);
         let source = &volume["spec"]["flexVolume"];
         assert_eq!(source["driver"], "alicloud/disk", "{volume}");
         let disk = source["options"]["VolumeId"].as_str().expect("a disk");
         let disk = disk.to_owned();
-        Self { name, disk }
+        Self { claim, name, disk }
     }
 
     #[track_caller]
     fn follows(&self, policy: &str) {
         let patch = json!({ "spec": { "persistentVolumeReclaimPolicy": policy } });
         kubectl(&["patch", "pv", &self.name, "--patch", &patch.to_string()]);
+    }
+
+    #[track_caller]
+    pub(crate) fn goes_with_its_claim(&self, site: &Site) {
+        site.kubectl(&["delete", "pvc", self.claim, "--timeout=300s"]);
+        self.is_gone();
     }
 
     #[track_caller]

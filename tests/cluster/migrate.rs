@@ -4,9 +4,9 @@ use drivebay_tests::dist;
 
 use crate::cloud;
 use crate::flexvolume::FlexVolume;
-use crate::flexvolume_claims::{Zone, class};
+use crate::flexvolume_claims::{Volume, Zone, class};
 use crate::installation::DISK_DRIVER;
-use crate::kubectl::{eventually, get, node_says, try_get};
+use crate::kubectl::{eventually, get, node_says};
 use crate::site::{Site, claim, pod};
 
 /// One goes there and back, and one is deleted there.
@@ -46,23 +46,8 @@ pub(crate) fn pods_find_their_data_there_and_back(site: &Site, volumes: &[Volume
     back.goes_with_its_claim(site);
 }
 
-pub(crate) struct Volume {
-    claim: &'static str,
-    name: String,
-    disk: String,
-}
-
+/// As both ways have it.
 impl Volume {
-    /// The FlexVolume that a claim is bound to.
-    #[track_caller]
-    fn of(site: &Site, claim: &'static str) -> Self {
-        let name = site.is_bound(claim);
-        let volume = get(&["pv", &name]);
-        let disk = volume["spec"]["flexVolume"]["options"]["VolumeId"].as_str();
-        let disk = disk.expect("a disk").to_owned();
-        Self { claim, name, disk }
-    }
-
     #[track_caller]
     fn source(&self, kind: &str) -> serde_json::Value {
         get(&["pv", &self.name])["spec"][kind].clone()
@@ -91,17 +76,6 @@ impl Volume {
     fn is_detached(&self) {
         eventually("the disk to be detached", || {
             cloud::attachments(&self.disk).is_empty()
-        });
-    }
-
-    #[track_caller]
-    fn goes_with_its_claim(&self, site: &Site) {
-        site.kubectl(&["delete", "pvc", self.claim, "--timeout=300s"]);
-        eventually("the disk to be deleted", || {
-            cloud::disk(&self.disk).is_none()
-        });
-        eventually("its PersistentVolume to be gone", || {
-            try_get(&["pv", &self.name]).is_none()
         });
     }
 }
