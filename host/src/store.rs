@@ -37,6 +37,7 @@ mod known_versions;
 mod manifest;
 #[cfg(feature = "compiler")]
 mod manual_activation;
+mod offer_status;
 #[cfg(feature = "compiler")]
 mod retain;
 #[cfg(feature = "compiler")]
@@ -94,6 +95,7 @@ pub use manifest::{Description, Interfaces, Manifest, Need, Parameter, Scope};
 pub(crate) use manifest::{host_word, is_qualified};
 #[cfg(feature = "compiler")]
 pub use manual_activation::{ByNameError, VersionChange, activate_by_name, roll_back};
+pub use offer_status::{OfferState, OfferStatus};
 #[cfg(feature = "compiler")]
 pub use retain::remove_unused;
 #[cfg(feature = "compiler")]

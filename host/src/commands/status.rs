@@ -5,7 +5,6 @@ mod lines;
 mod moment;
 mod processes;
 mod report;
-mod samples;
 mod versions;
 
 use std::process::ExitCode;

@@ -11,6 +11,7 @@
 //! | `drivebay_refusals_total` | driver, capability | what the component asked for and was not granted |
 //! | `drivebay_driver_ready` | driver | 1 where a component is loaded that may serve, as CSI's Probe has it; else 0 |
 //! | `drivebay_component_info` | driver, component, version, sha256 | 1; the component that serves now |
+//! | `drivebay_component_offer_info` | driver, component, content, state, driver_file | 1; what the sources offer, how far that has come, and which driver's file counts |
 //! | `drivebay_component_loaded_info` | driver, version, sha256 | 1; a component that this process has loaded |
 //! | `drivebay_component_pending` | driver, step | 1; a version on its way |
 //! | `drivebay_component_refused` | driver, step | what was delivered and did not become a version |
@@ -30,6 +31,7 @@
 //! registrations     which drivers kubelet has registered
 //! connections       which are being answered, and which has to go
 //! listener          GET /metrics, /livez and /readyz
+//! samples           what it answered, read back
 //! ```
 
 mod address;
@@ -41,9 +43,11 @@ mod drivers;
 mod listener;
 mod method;
 mod registrations;
+mod samples;
 mod unserved_calls;
 
 pub use address::{MetricsAddress, MetricsAddressError};
 pub(super) use call::{Call, CountedServices};
 pub(super) use counters::Metrics;
 pub(super) use listener::{Listeners, Occupied, Pages};
+pub use samples::{Sample, Samples};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::config::Paths;
-use crate::store::{VersionProgress, VersionRecord};
+use crate::store::{OfferStatus, VersionProgress, VersionRecord};
 use crate::volume::DriverName;
 
 /// Of one driver on this node, whoever wrote it down.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionStats {
     /// What is being done with one that is on its way.
     pub pending: Option<&'static str>,
@@ -16,6 +16,8 @@ pub struct VersionStats {
     pub decided: Option<DecidedVersions>,
     /// How many did not become versions, by the step at which they failed.
     pub refused: BTreeMap<&'static str, u64>,
+    /// What the sources offer, and how far that has come.
+    pub offer: OfferStatus,
 }
 
 /// What the record has.
@@ -34,7 +36,9 @@ impl VersionStats {
             *refused.entry(version.step.name()).or_default() += 1;
         }
         let record = VersionRecord::read(paths, driver).ok();
+        let offer = OfferStatus::of(&progress, record.as_ref().and_then(Option::as_ref));
         Self {
+            offer,
             pending: progress.pending.map(|version| version.step.name()),
             decided: record
                 .map(|record| record.map_or_else(DecidedVersions::default, |it| (&it).into())),

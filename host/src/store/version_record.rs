@@ -199,11 +199,16 @@ impl Default for VersionRecord {
 impl Content {
     /// Of a component's file and its signature's, by their digests, with a driver's file.
     pub fn of(file_sha256: &str, signature_sha256: Option<&str>, driver: &DriverConfig) -> Self {
-        let signature = signature_sha256.unwrap_or_default();
         Self {
-            offered: sha256_hex(format!("{file_sha256} {signature}")),
+            offered: Self::offered(file_sha256, signature_sha256),
             driver_file: Self::driver_file(driver),
         }
+    }
+
+    /// The source's part of it.
+    pub fn offered(file_sha256: &str, signature_sha256: Option<&str>) -> String {
+        let signature = signature_sha256.unwrap_or_default();
+        sha256_hex(format!("{file_sha256} {signature}"))
     }
 
     /// The driver's part of it.

@@ -1,6 +1,7 @@
 //! `drivebay status --json`. What it prints is promised: the operators' guide has each field, and a later host may add
 //! some and takes none away.
 
+use drivebay::csi::Samples;
 use drivebay::store::{
     ActiveVersion, HeldVersion, PendingVersion, RefusedVersion, RejectedBy, RejectedVersion,
 };
@@ -8,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::moment::rfc3339;
 use super::processes::Process;
-use super::samples::Samples;
 use super::versions::{DriverVersions, ServingVersion};
 
 /// Changes where a field goes or comes to mean something else.

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use drivebay::csi::Samples;
 use drivebay::sys;
-
-use super::samples::Samples;
 
 /// A process that is well answers within milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use drivebay::csi::{Sample, Samples};
+
 use super::lines::short;
-use super::samples::{Sample, Samples};
 
 /// One paragraph for each driver that the process serves.
 pub(super) fn report(process: &str, samples: &Samples) -> String {

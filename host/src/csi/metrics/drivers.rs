@@ -176,6 +176,7 @@ impl Drivers {
             .iter()
             .filter_map(|(name, drivers)| Some((name.as_str(), drivers.first()?.version_stats())))
             .collect();
+        self.offers(encoder, &stats)?;
         for (name, help, of) in STEPS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (driver, stats) in &stats {
@@ -193,6 +194,29 @@ impl Drivers {
                 };
                 gauge(of(decided)).encode(family.encode_family(&[("driver", *driver)])?)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Of the same moment as the numbers beside it.
+    fn offers(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        stats: &[(&str, VersionStats)],
+    ) -> fmt::Result {
+        let help = "What the sources offer, and how far it has come";
+        let mut family =
+            encoder.encode_descriptor("component_offer", help, None, MetricType::Info)?;
+        for (driver, stats) in stats {
+            let configured = self.0.get(*driver).and_then(|drivers| drivers.first());
+            let component = configured.map(|one| one.config().component.as_str());
+            family.encode_info(&[
+                ("driver", *driver),
+                ("component", component.unwrap_or_default()),
+                ("content", stats.offer.content.as_str()),
+                ("driver_file", stats.offer.driver_file.as_str()),
+                ("state", stats.offer.state.name()),
+            ])?;
         }
         Ok(())
     }

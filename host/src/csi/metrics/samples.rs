@@ -1,58 +1,62 @@
-//! What `/metrics` answers, read back: OpenMetrics' text format, as far as this host writes it.
+//! What `/metrics` answers, read back: OpenMetrics' text format, as far as this host writes it. For `drivebay status`, and for
+//! whoever asks nodes in a cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One line.
 #[derive(Debug, PartialEq)]
-pub(super) struct Sample {
-    pub(super) name: String,
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) value: f64,
+pub struct Sample {
+    /// The metric's.
+    pub name: String,
+    /// By their names.
+    pub labels: BTreeMap<String, String>,
+    /// What was counted or measured.
+    pub value: f64,
 }
 
 impl Sample {
     /// The label's value; empty where there is none.
-    pub(super) fn label(&self, name: &str) -> &str {
+    pub fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", String::as_str)
     }
 }
 
 /// All lines, in their order.
 #[derive(Debug, PartialEq)]
-pub(super) struct Samples(Vec<Sample>);
+pub struct Samples(Vec<Sample>);
 
 impl Samples {
-    /// `None` where a line makes no sense, or the end is missing.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Of a whole answer. `None` where a line makes no sense, or the end is missing.
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix("# EOF\n")?;
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         lines.map(sample).collect::<Option<_>>().map(Self)
     }
 
     /// Those of that metric, for that driver.
-    pub(super) fn of<'a>(
-        &'a self,
-        name: &'a str,
-        driver: &'a str,
-    ) -> impl Iterator<Item = &'a Sample> {
-        let named = self.0.iter().filter(move |sample| sample.name == name);
+    pub fn of<'a>(&'a self, name: &'a str, driver: &'a str) -> impl Iterator<Item = &'a Sample> {
+        let named = self.named(name);
         named.filter(move |sample| sample.label("driver") == driver)
     }
 
+    /// Those of that metric.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Sample> {
+        self.0.iter().filter(move |sample| sample.name == name)
+    }
+
     /// The drivers that the process serves.
-    pub(super) fn served(&self) -> BTreeSet<&str> {
+    pub fn served(&self) -> BTreeSet<&str> {
         self.drivers("drivebay_rpcs_in_flight").collect()
     }
 
     /// What the process has loaded for a driver.
-    pub(super) fn loaded<'a>(&'a self, driver: &'a str) -> impl Iterator<Item = &'a Sample> {
+    pub fn loaded<'a>(&'a self, driver: &'a str) -> impl Iterator<Item = &'a Sample> {
         self.of("drivebay_component_loaded_info", driver)
     }
 
     /// The values of `driver` that a metric has.
     fn drivers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self.0.iter().filter(move |sample| sample.name == name);
-        named.map(|sample| sample.label("driver"))
+        self.named(name).map(|sample| sample.label("driver"))
     }
 }
 
