@@ -51,7 +51,7 @@ mod volume_health;
 
 pub use capabilities::{controller_rpcs, group_controller_rpcs, node_rpcs};
 pub use endpoint::{Endpoint, EndpointError};
-pub use metrics::{MetricsAddress, MetricsAddressError, Sample, Samples};
+pub use metrics::{MetricsAddress, MetricsAddressError, MetricsListener, Pages, Sample, Samples};
 pub use plugin::{Mode, Plugin};
 pub use registration::{RegistrationError, registration_socket};
 pub use serve::{MetricsConfig, ServeError, serve};

@@ -49,5 +49,6 @@ mod unserved_calls;
 pub use address::{MetricsAddress, MetricsAddressError};
 pub(super) use call::{Call, CountedServices};
 pub(super) use counters::Metrics;
-pub(super) use listener::{Listeners, Occupied, Pages};
+pub(super) use listener::{Listeners, Occupied, ServePages};
+pub use listener::{MetricsListener, Pages};
 pub use samples::{Sample, Samples};

@@ -16,7 +16,7 @@ use super::endpoint::Endpoint;
 use super::graceful_close::LINGER;
 use super::health::Health;
 use super::http2;
-use super::metrics::{CountedServices, Listeners, Metrics, MetricsAddress, Occupied, Pages};
+use super::metrics::{CountedServices, Listeners, Metrics, MetricsAddress, Occupied, ServePages};
 use super::plugin::{Plugin, Service};
 use super::registration::{Registrar, RegistrationError};
 use super::services::Services;
@@ -95,7 +95,7 @@ pub fn serve(plugins: Vec<Plugin>, metrics_config: &MetricsConfig) -> Result<(),
         .map(Prepared::listen_where_nobody_does)
         .collect::<Result<Vec<_>, _>>()?;
     let services: Vec<&Service> = served.iter().map(|one| &one.service).collect();
-    let pages = Pages {
+    let pages = ServePages {
         metrics: Metrics::of(&services),
         health: Health::of(&services),
     };

@@ -4,8 +4,8 @@
 //! Small answers for few callers: one request a connection, some connections at once, each for a short time. kubelet
 //! restarts a process whose health it cannot ask, so that nobody else's connections may keep it from asking.
 //!
-//! The thread that answers here carries every call of the process: that it answers is all that `/livez` says, since a
-//! restart mends nothing else. `/healthz` is another name for it, as the CSI project's livenessprobe has it.
+//! In `serve` the thread that answers here carries every call of the process: that it answers is all that `/livez` says, since
+//! a restart mends nothing else. `/healthz` is another name for it, as the CSI project's livenessprobe has it.
 
 use std::convert::Infallible;
 use std::io;
@@ -46,11 +46,67 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 /// All that there is to say.
 const OK: &str = "ok\n";
 
-/// What is told; clones share it.
+/// What is told; clones share it. Nothing of it waits for anybody.
+pub trait Pages: Clone + Send + Sync + 'static {
+    /// `/metrics`, in `OpenMetrics`' text format.
+    ///
+    /// # Errors
+    /// What is counted cannot be written.
+    fn metrics(&self) -> Result<String, std::fmt::Error>;
+
+    /// `/livez`: one line for each thing that a restart would mend.
+    fn hangs(&self) -> Vec<String>;
+
+    /// `/readyz`: one line for each thing that is wrong.
+    fn troubles(&self) -> Vec<String>;
+}
+
+/// Of who serves CSI.
 #[derive(Debug, Clone)]
-pub(in crate::csi) struct Pages {
+pub(in crate::csi) struct ServePages {
     pub(in crate::csi) metrics: Metrics,
     pub(in crate::csi) health: Health,
+}
+
+impl Pages for ServePages {
+    fn metrics(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.text()
+    }
+
+    /// That this is answered is all that there is to say: the thread that does carries every call.
+    fn hangs(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        self.health.troubles()
+    }
+}
+
+/// Where a process that serves no CSI tells how it is.
+#[derive(Debug)]
+pub struct MetricsListener(Address);
+
+impl MetricsListener {
+    /// At that address, or at a socket of that name.
+    ///
+    /// # Errors
+    /// Where it cannot be had.
+    pub fn open(address: &MetricsAddress) -> io::Result<Self> {
+        match address {
+            MetricsAddress::Tcp(address) => Address::listen(*address, Occupied::ForGood),
+            MetricsAddress::Unix(path) => Address::take_over(path.clone()),
+        }
+        .map(Self)
+    }
+
+    /// Answers for as long as it is polled.
+    ///
+    /// # Errors
+    /// Where the socket cannot be used.
+    pub async fn answer(self, pages: impl Pages) -> io::Result<()> {
+        self.0.answer(pages).await
+    }
 }
 
 /// Open sockets, before there are threads.
@@ -104,7 +160,7 @@ impl Address {
     }
 
     /// Until the runtime ends.
-    async fn answer(self, pages: Pages) -> io::Result<()> {
+    async fn answer(self, pages: impl Pages) -> io::Result<()> {
         let listener = match self {
             Self::Listened(listener) => TcpListener::from_std(listener)?,
             Self::Awaited(address) => awaited(address).await?,
@@ -132,7 +188,7 @@ async fn awaited(address: SocketAddr) -> io::Result<TcpListener> {
 async fn answer_at_name(
     name: SocketName,
     listener: std::os::unix::net::UnixListener,
-    pages: Pages,
+    pages: impl Pages,
 ) -> io::Result<()> {
     let upkeep = Box::new(TakeBack::of_any());
     let (acceptor, (accepted, _)) = Acceptor::new(name, listener, upkeep)?;
@@ -202,7 +258,7 @@ impl Listeners {
     }
 
     /// Answers until the runtime ends. What comes back has to be kept as long as that.
-    pub(in crate::csi) fn answer(self, pages: &Pages) -> io::Result<Option<SocketFile>> {
+    pub(in crate::csi) fn answer(self, pages: &impl Pages) -> io::Result<Option<SocketFile>> {
         if let Some(address) = self.address {
             let answered = address.answer(pages.clone());
             tokio::spawn(async move {
@@ -220,7 +276,7 @@ impl Listeners {
     }
 }
 
-async fn answer_all<S, C>(mut incoming: S, pages: Pages)
+async fn answer_all<S, C>(mut incoming: S, pages: impl Pages)
 where
     S: Stream<Item = io::Result<C>> + Unpin,
     C: Caller,
@@ -271,7 +327,7 @@ impl Caller for Connection {
     }
 }
 
-async fn answer_one<C>(connection: C, pages: &Pages) -> hyper::Result<()>
+async fn answer_one<C>(connection: C, pages: &impl Pages) -> hyper::Result<()>
 where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -287,7 +343,7 @@ where
         .await
 }
 
-fn answer(pages: &Pages, method: &Method, path: &str) -> Response<String> {
+fn answer(pages: &impl Pages, method: &Method, path: &str) -> Response<String> {
     if method != Method::GET && method != Method::HEAD {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
         response
@@ -296,12 +352,12 @@ fn answer(pages: &Pages, method: &Method, path: &str) -> Response<String> {
         return response;
     }
     match path {
-        "/metrics" => match pages.metrics.text() {
+        "/metrics" => match pages.metrics() {
             Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
             Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
-        "/livez" | "/healthz" => plain(StatusCode::OK, OK.to_owned()),
-        "/readyz" => readiness(&pages.health.troubles()),
+        "/livez" | "/healthz" => well_unless(&pages.hangs()),
+        "/readyz" => well_unless(&pages.troubles()),
         _ => plain(
             StatusCode::NOT_FOUND,
             "there are /metrics, /livez and /readyz\n".to_owned(),
@@ -309,8 +365,8 @@ fn answer(pages: &Pages, method: &Method, path: &str) -> Response<String> {
     }
 }
 
-/// One line for each driver with which something is wrong.
-fn readiness(troubles: &[String]) -> Response<String> {
+/// One line for each thing that is wrong.
+fn well_unless(troubles: &[String]) -> Response<String> {
     match troubles {
         [] => plain(StatusCode::OK, OK.to_owned()),
         troubles => plain(StatusCode::SERVICE_UNAVAILABLE, troubles.join("\n") + "\n"),
@@ -337,7 +393,7 @@ mod tests {
 
     #[test]
     fn few_paths_are_there_and_only_for_reading() {
-        let pages = Pages {
+        let pages = ServePages {
             metrics: Metrics::of(&[]),
             health: Health::of(&[]),
         };
@@ -356,8 +412,8 @@ mod tests {
 
     #[test]
     fn each_driver_with_which_something_is_wrong_has_a_line() {
-        assert_eq!(readiness(&[]).status(), StatusCode::OK);
-        let response = readiness(&["nfs: not ready".to_owned(), "local: refused".to_owned()]);
+        assert_eq!(well_unless(&[]).status(), StatusCode::OK);
+        let response = well_unless(&["nfs: not ready".to_owned(), "local: refused".to_owned()]);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.body(), "nfs: not ready\nlocal: refused\n");
     }
