@@ -23,7 +23,7 @@ const OVERLAYS: [&str; 5] = [
 ];
 
 /// Each option, with an overlay that it is for.
-const OPTIONS: [(&str, &str); 16] = [
+const OPTIONS: [(&str, &str); 21] = [
     ("kubelet-root", "both"),
     ("plugin-dir", "flexvolume"),
     ("key-from-environment", "alicloud-disk"),
@@ -40,6 +40,11 @@ const OPTIONS: [(&str, &str); 16] = [
     ("no-snapshots", "both"),
     ("nfs-claims", "flexvolume"),
     ("nfs-claims", "flexvolume-claims"),
+    ("deliver", "nfs"),
+    ("deliver", "alicloud-disk"),
+    ("deliver", "both"),
+    ("deliver", "flexvolume"),
+    ("deliver", "flexvolume-claims"),
 ];
 
 #[test]

@@ -20,18 +20,6 @@ use tonic::Code;
 
 const ANYWHERE: [&str; 2] = ["--metrics-address", "127.0.0.1:0"];
 
-/// The address that a process with such arguments was given, from its log.
-#[track_caller]
-fn address(csi: &Csi) -> String {
-    let log = csi.log();
-    let line = log
-        .lines()
-        .find(|line| line.contains("metrics at /metrics"))
-        .unwrap_or_else(|| panic!("{log}"));
-    let (_, rest) = line.split_once("address=").expect("it says where");
-    rest.split(' ').next().expect("an address").to_owned()
-}
-
 /// Head and body of the answer to one request.
 #[track_caller]
 fn ask(mut connection: impl Read + Write, request: &str) -> (String, String) {
@@ -53,7 +41,7 @@ fn get(address: &str, path: &str) -> (String, String) {
 /// All metrics of a process.
 #[track_caller]
 fn metrics(csi: &Csi) -> String {
-    let (head, body) = get(&address(csi), "/metrics");
+    let (head, body) = get(&csi.metrics_address(), "/metrics");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert!(
         head.to_lowercase()
@@ -296,23 +284,23 @@ fn an_address_that_is_taken_is_an_error_that_says_so() {
 fn readiness_is_what_probe_says_and_names_the_driver_and_liveness_is_another_question() {
     let node = willing_node();
     let csi = node.serve_with("hostile", &ANYWHERE);
-    let (head, body) = get(&address(&csi), "/readyz");
+    let (head, body) = get(&csi.metrics_address(), "/readyz");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert_eq!(body, "ok\n");
     fs::remove_file(node.path("state/components/hostile.wasm")).expect("installed");
-    let (head, body) = get(&address(&csi), "/readyz");
+    let (head, body) = get(&csi.metrics_address(), "/readyz");
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     assert!(body.starts_with("hostile: not ready: "), "{body}");
     // A restart would bring no component.
     for live in ["/livez", "/healthz"] {
-        let (head, body) = get(&address(&csi), live);
+        let (head, body) = get(&csi.metrics_address(), live);
         assert!(head.starts_with("HTTP/1.1 200 "), "{live}: {head}");
         assert_eq!(body, "ok\n");
     }
     let ready = csi.probe(proto::ProbeRequest {}).expect("alive").ready;
     assert_eq!(ready, Some(false));
     let (head, _) = ask(
-        TcpStream::connect(address(&csi)).expect("it listens"),
+        TcpStream::connect(csi.metrics_address()).expect("it listens"),
         "DELETE /metrics",
     );
     assert!(head.starts_with("HTTP/1.1 405 "), "{head}");
@@ -424,7 +412,7 @@ fn the_socket_for_status_is_roots_alone_and_answers_as_the_address_does() {
 fn a_stranger_who_says_nothing_keeps_nobody_from_asking() {
     let node = willing_node();
     let csi = node.serve_with("hostile", &ANYWHERE);
-    let address = address(&csi);
+    let address = csi.metrics_address();
     let silent = TcpStream::connect(&address).expect("it listens");
     let (head, _) = get(&address, "/metrics");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -455,7 +443,7 @@ fn is_open(mut stream: &TcpStream) -> bool {
 fn health_is_told_while_strangers_say_nothing_or_a_little_at_a_time() {
     let node = willing_node();
     let csi = node.serve_with("hostile", &ANYWHERE);
-    let address = address(&csi);
+    let address = csi.metrics_address();
     // More than are let in at once: the oldest have to go, and nobody waits for their time to be up.
     for count in [16, 200] {
         let strangers = strangers(&address, count);
@@ -479,7 +467,7 @@ fn health_is_told_while_strangers_say_nothing_or_a_little_at_a_time() {
 fn one_who_says_a_little_at_a_time_is_not_listened_to_for_ever() {
     let node = willing_node();
     let csi = node.serve_with("hostile", &ANYWHERE);
-    let mut slow = TcpStream::connect(address(&csi)).expect("it listens");
+    let mut slow = TcpStream::connect(csi.metrics_address()).expect("it listens");
     slow.write_all(b"GET /healthz HTTP/1.1\r\nX: ")
         .expect("sent");
     slow.set_nonblocking(true).expect("possible");

@@ -1,5 +1,5 @@
-//! Claims of FlexVolume's classes become volumes, and FlexVolume's volumes those of CSI: the shipped `drivebay-provision`
-//! with a real API server and controller-manager, and the ECS emulator as the cloud.
+//! Claims of FlexVolume's classes become volumes, FlexVolume's volumes those of CSI, and what is applied is told to pods: the
+//! shipped `drivebay-provision` with a real API server and controller-manager, and the ECS emulator as the cloud.
 //!
 //! No kubelet and no scheduler: what those do here is one annotation of a claim. Each test has a driver name, namespaces and
 //! a cloud of its own, and its provisioner has the rights of the shipped manifests and no others.
@@ -13,6 +13,9 @@ mod api_refusals;
 mod claims;
 mod crashes;
 mod deletion;
+mod delivery;
+mod delivery_site;
+mod figures;
 mod gate;
 mod kills;
 mod leaders;

@@ -465,11 +465,16 @@ fn grant(api: &Api, name: &str) {
             "name: drivebay-alicloud-disk-provisioner",
             &format!("name: {}", account(name)),
         );
-    for document in YamlLoader::load_from_str(&text).expect("YAML") {
+    bring_in(api, name, &text);
+}
+
+/// Makes the objects of a manifest, those of a namespace in that one.
+pub(crate) fn bring_in(api: &Api, namespace: &str, manifest: &str) {
+    for document in YamlLoader::load_from_str(manifest).expect("YAML") {
         let object = as_json(&document);
         let kind = object["kind"].as_str().expect("a kind");
         let path = match kind {
-            "ServiceAccount" => format!("/api/v1/namespaces/{name}/serviceaccounts"),
+            "ServiceAccount" => format!("/api/v1/namespaces/{namespace}/serviceaccounts"),
             "ClusterRole" | "ClusterRoleBinding" => {
                 format!(
                     "/apis/rbac.authorization.k8s.io/v1/{}s",
@@ -477,7 +482,7 @@ fn grant(api: &Api, name: &str) {
                 )
             }
             "Role" | "RoleBinding" => format!(
-                "/apis/rbac.authorization.k8s.io/v1/namespaces/{name}/{}s",
+                "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/{}s",
                 kind.to_lowercase()
             ),
             other => panic!("no place is known for a {other}"),

@@ -59,6 +59,12 @@ impl Api {
         answer.is_some_and(|(code, _)| (400..500).contains(&code))
     }
 
+    /// Whether that is forbidden to whoever asks.
+    pub fn forbids(&self, method: &str, path: &str, body: &Value) -> bool {
+        let answer = self.ask(method, path, &body.to_string());
+        answer.is_some_and(|(code, _)| code == 403)
+    }
+
     /// A merge patch.
     #[track_caller]
     pub fn patch(&self, path: &str, patch: &Value) {

@@ -268,6 +268,18 @@ impl Csi {
         self.process.lock().expect("no test panicked meanwhile")
     }
 
+    /// Where it tells its figures over TCP, from its log: it may choose the port.
+    #[track_caller]
+    pub fn metrics_address(&self) -> String {
+        let log = self.log();
+        let mut lines = log.lines();
+        let line = lines
+            .find(|line| line.contains("metrics at /metrics"))
+            .unwrap_or_else(|| panic!("{log}"));
+        let (_, rest) = line.split_once("address=").expect("it says where");
+        rest.split(' ').next().expect("an address").to_owned()
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

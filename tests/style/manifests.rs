@@ -105,28 +105,34 @@ fn each_flag_that_is_passed_exists() {
 }
 
 #[test]
-fn each_flag_that_is_passed_to_the_provisioner_exists() {
-    let file = repository().join("deploy/bases/provisioner/deployment.yaml");
-    let help = Node::empty()
-        .command(&dist("drivebay-provision"))
-        .arg("--help")
-        .output();
-    let help = String::from_utf8(help.expect("it runs").stdout).expect("text");
-    let mut passed = 0;
-    for document in documents(&file) {
-        walk(&document, &mut |node| {
-            if node["name"].as_str() != Some("provisioner") {
-                return;
-            }
-            for flag in words(&node["args"]).unwrap_or_default() {
-                let name = flag.split('=').next().unwrap_or_default();
-                let mut known = help.split_whitespace();
-                assert!(known.any(|word| word == name), "there is no {name}");
-                passed += 1;
-            }
-        });
+fn each_flag_that_is_passed_to_what_asks_the_api_server_exists() {
+    for (file, container, command, least) in [
+        ("bases/provisioner", "provisioner", &[][..], 3),
+        ("options/deliver", "deliver", &["deliver"][..], 2),
+    ] {
+        let file = repository().join(format!("deploy/{file}/deployment.yaml"));
+        let help = Node::empty()
+            .command(&dist("drivebay-provision"))
+            .args(command)
+            .arg("--help")
+            .output();
+        let help = String::from_utf8(help.expect("it runs").stdout).expect("text");
+        let mut passed = 0;
+        for document in documents(&file) {
+            walk(&document, &mut |node| {
+                if node["name"].as_str() != Some(container) {
+                    return;
+                }
+                for flag in words(&node["args"]).unwrap_or_default() {
+                    let name = flag.split('=').next().unwrap_or_default();
+                    let mut known = help.split_whitespace();
+                    assert!(known.any(|word| word == name), "there is no {name}");
+                    passed += 1;
+                }
+            });
+        }
+        assert!(passed >= least, "found only {passed} flags");
     }
-    assert!(passed > 2, "found only {passed} flags");
 }
 
 #[test]
@@ -172,8 +178,8 @@ fn no_pod_gets_a_token_unless_a_container_mounts_it() {
         }
     }
     assert_eq!(
-        pods, 6,
-        "nodes, FlexVolume, two controllers, and two provisioners"
+        pods, 7,
+        "nodes, FlexVolume, two controllers, two provisioners, and who delivers"
     );
 }
 

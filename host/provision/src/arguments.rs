@@ -15,7 +15,8 @@ use crate::predecessor::DeploymentName;
 #[command(
     name = "drivebay-provision",
     version,
-    after_help = "drivebay-provision migrate turns FlexVolume PersistentVolumes into those of CSI: see its --help."
+    after_help = "drivebay-provision migrate turns FlexVolume PersistentVolumes into those of CSI, and drivebay-provision \
+                  deliver has kubelet look at new components at once: see their --help."
 )]
 pub(crate) struct Arguments {
     /// The driver: the name of its file in drivers.d; its `flexvolume` is the name that StorageClasses have as provisioner

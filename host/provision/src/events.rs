@@ -13,8 +13,24 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use crate::intent::Holder;
 
-/// Who speaks in events.
-const REPORTER: &str = "drivebay.dev/provision";
+/// Who speaks in events, and of what he does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speaker {
+    controller: &'static str,
+    action: &'static str,
+}
+
+/// Of claims and their volumes.
+pub(crate) const PROVISION: Speaker = Speaker {
+    controller: "drivebay.dev/provision",
+    action: "Provision",
+};
+
+/// Of ConfigMaps that are delivered.
+pub(crate) const DELIVER: Speaker = Speaker {
+    controller: "drivebay.dev/deliver",
+    action: "Deliver",
+};
 
 /// Kubernetes' bound on an event's text, in bytes.
 const LONGEST_NOTE: usize = 1024;
@@ -45,18 +61,20 @@ impl<'a> Said<'a> {
 pub(crate) struct Events {
     client: Client,
     reporter: Reporter,
+    action: &'static str,
     last: Mutex<Last<Recorder>>,
 }
 
 impl Events {
-    pub(crate) fn new(client: Client, holder: &Holder) -> Self {
+    pub(crate) fn new(client: Client, speaker: Speaker, holder: &Holder) -> Self {
         let reporter = Reporter {
-            controller: REPORTER.to_owned(),
+            controller: speaker.controller.to_owned(),
             instance: Some(holder.0.clone()),
         };
         Self {
             client,
             reporter,
+            action: speaker.action,
             last: Mutex::default(),
         }
     }
@@ -71,7 +89,7 @@ impl Events {
             type_: said.kind,
             reason: said.reason.to_owned(),
             note: Some(note.clone()),
-            action: "Provision".to_owned(),
+            action: self.action.to_owned(),
             secondary: None,
         };
         let uid = about.uid.clone().unwrap_or_default();

@@ -12,14 +12,15 @@
 //! predecessor who else answers to the same name
 //! ```
 //!
-//! `drivebay-provision migrate` is another program in the same file, for an operator: it alone of all commands asks the API
-//! server too.
+//! `drivebay-provision migrate` is another program in the same file, for an operator, and `drivebay-provision deliver` a
+//! third one, which has kubelet look at new components at once: they ask the API server too, as no command of `drivebay` does.
 
 mod arguments;
 mod backend;
 mod claim;
 mod claims;
 mod components;
+mod deliver;
 mod doubts;
 mod events;
 mod intent;
@@ -65,9 +66,11 @@ fn main() -> ExitCode {
     {
         return work(arguments);
     }
-    let ended = match arguments.peek().is_some_and(|word| word == "migrate") {
-        true => migrate::run(&migrate::Arguments::parse_from(arguments)),
-        false => run::run(arguments::Arguments::parse()).map(|()| ExitCode::SUCCESS),
+    let word = arguments.peek().and_then(|word| word.to_str());
+    let ended = match word.map(str::to_owned).as_deref() {
+        Some("migrate") => migrate::run(&migrate::Arguments::parse_from(arguments)),
+        Some("deliver") => deliver::run(&deliver::Arguments::parse_from(arguments)).map(succeeded),
+        _ => run::run(arguments::Arguments::parse()).map(succeeded),
     };
     match ended {
         Ok(code) => code,
@@ -77,6 +80,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn succeeded((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 /// As a worker of the host: this executable is its own, as `drivebay` is.

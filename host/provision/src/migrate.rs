@@ -45,7 +45,7 @@ use latest::Latest;
 use survey::Survey;
 use work::{Outcome, Work};
 
-use crate::events::Events;
+use crate::events::{Events, PROVISION};
 use crate::intent::Holder;
 
 /// What scripts see where something that was chosen is not done. 1 is for what went wrong, 2 for a wrong command line.
@@ -135,7 +135,7 @@ async fn migrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn events(client: &Client) -> Events {
-    Events::new(client.clone(), &Holder("migrate".to_owned()))
+    Events::new(client.clone(), PROVISION, &Holder("migrate".to_owned()))
 }
 
 impl Counts {

@@ -24,7 +24,7 @@ use crate::arguments::Arguments;
 use crate::backend::Backend;
 use crate::claim::NamedSnapshots;
 use crate::doubts::Doubts;
-use crate::events::Events;
+use crate::events::{Events, PROVISION};
 use crate::intent::Holder;
 use crate::lease::Leadership;
 use crate::memory::Memory;
@@ -95,7 +95,7 @@ fn provisioner(driver: &Driver, paths: &Paths) -> anyhow::Result<Provisioner> {
 }
 
 /// A name that no other process has, nor this one when it is started anew.
-fn holder(host: &str) -> anyhow::Result<Holder> {
+pub(crate) fn holder(host: &str) -> anyhow::Result<Holder> {
     let random = sys::random_bytes().context("the kernel has no random numbers")?;
     Ok(Holder(format!(
         "{host}_{:032x}",
@@ -201,7 +201,7 @@ async fn is_ready(backend: &Backend) {
 }
 
 /// SIGTERM or SIGINT.
-fn told_to_end() -> anyhow::Result<std::pin::Pin<Box<impl Future<Output = ()>>>> {
+pub(crate) fn told_to_end() -> anyhow::Result<std::pin::Pin<Box<impl Future<Output = ()>>>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     Ok(Box::pin(async move {
@@ -236,7 +236,7 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
     let (volumes, follow_volumes) = Reflected::new(Api::all(client.clone()), every.clone());
     let (classes, follow_classes) = Reflected::new(Api::all(client.clone()), every);
     let shared = Arc::new(Provisioning {
-        events: Events::new(client.clone(), &parts.holder),
+        events: Events::new(client.clone(), PROVISION, &parts.holder),
         nodes: Nodes::new(client.clone()),
         client: client.clone(),
         namespace: parts.namespace,
