@@ -30,6 +30,21 @@ pub(crate) fn version(component: &str, version: &str) -> Vec<u8> {
 /// `kubectl apply` of a ConfigMap with that content in both namespaces, and the one line that lets kubelet see it at once.
 #[track_caller]
 pub(crate) fn deliver(component: &str, content: &[u8]) {
+    apply_component(component, content);
+    let now = UNIX_EPOCH.elapsed().expect("after 1970");
+    for (namespace, part) in [(NODES, "node"), (CONTROLLER, "alicloud-disk-controller")] {
+        for pod in pods(namespace, part) {
+            // Another value each time, or nothing changes.
+            let touched = format!("drivebay.dev/synced={}", now.as_nanos());
+            let words = ["annotate", "--overwrite", "--namespace", namespace, "pod"];
+            kubectl(&[&words[..], &[&name(&pod), &touched]].concat());
+        }
+    }
+}
+
+/// The first of the two alone.
+#[track_caller]
+pub(crate) fn apply_component(component: &str, content: &[u8]) {
     let file = place("run").join(format!("{component}.wasm.zst"));
     let plain = place("run").join(format!("{component}.wasm"));
     fs::write(&plain, content).expect("writable");
@@ -50,15 +65,6 @@ pub(crate) fn deliver(component: &str, content: &[u8]) {
         ]);
         let object: Value = serde_json::from_str(&manifest).expect("an object");
         kubectl_with(&["apply"], &[object]).expect("applied");
-    }
-    let now = UNIX_EPOCH.elapsed().expect("after 1970");
-    for (namespace, part) in [(NODES, "node"), (CONTROLLER, "alicloud-disk-controller")] {
-        for pod in pods(namespace, part) {
-            // Another value each time, or nothing changes.
-            let touched = format!("drivebay.dev/synced={}", now.as_nanos());
-            let words = ["annotate", "--overwrite", "--namespace", namespace, "pod"];
-            kubectl(&[&words[..], &[&name(&pod), &touched]].concat());
-        }
     }
 }
 

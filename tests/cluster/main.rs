@@ -8,7 +8,7 @@
 //! | `manifests`, `options`, `permissions` | the API server takes every shipped manifest without a word, and who may do what |
 //! | `claims`, `expansion`, `snapshots`, `raw_block`, `access`, `attributes` | what claims, pods and classes may ask for |
 //! | `controllers`, `node_pod`, `kubelet` | who is killed, replaced or started again meanwhile |
-//! | `swap` | a component comes by `kubectl apply` while pods come and go |
+//! | `swap`, `delivery` | a component comes by `kubectl apply` while pods come and go, and with nobody who annotates pods |
 //! | `flexvolume`, `flexvolume_claims` | volumes without CSI, and claims of them |
 //! | `migrate` | volumes without CSI become volumes of CSI, and back |
 //! | `removal` | what `kubectl delete -k` leaves |
@@ -27,6 +27,7 @@ mod class;
 mod cloud;
 mod component;
 mod controllers;
+mod delivery;
 mod dry_run;
 mod expansion;
 mod flexvolume;

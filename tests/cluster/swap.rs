@@ -9,7 +9,7 @@ use crate::kubectl::eventually;
 use crate::site::{Site, claim, pod};
 use crate::turns::alone;
 
-const DRIVER: &str = "alicloud-disk";
+pub(crate) const DRIVER: &str = "alicloud-disk";
 
 #[test]
 #[ignore = "needs a cluster"]
@@ -109,7 +109,7 @@ fn failed_calls() -> u64 {
 }
 
 /// Afterwards what is shipped serves again.
-struct Restored;
+pub(crate) struct Restored;
 
 impl Drop for Restored {
     fn drop(&mut self) {
