@@ -9,6 +9,7 @@
 mod claims;
 mod cluster;
 mod csi;
+mod delivery;
 mod full_node;
 mod guest;
 mod line;
@@ -30,6 +31,7 @@ use self::node::Node;
 use self::table::Table;
 use crate::architecture::Architecture;
 use crate::build;
+use crate::cluster::Cluster;
 use crate::emulator;
 use crate::image::{self, Image};
 use crate::setup::{self, Part};
@@ -69,6 +71,13 @@ pub(crate) struct Arguments {
     /// Only what so many claims of FlexVolume's classes cost; takes a quarter of an hour, and is part of no other run
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10000", conflicts_with_all = ["peer", "earlier", "only_csi", "only_mounts", "only_swap", "only_line_beside", "only_cluster", "guests"])]
     claims: Option<NonZeroUsize>,
+    /// Only how soon a component that is applied serves in a cluster, with the option `deliver` and without; takes ten minutes,
+    /// and is part of no other run
+    #[arg(long, conflicts_with_all = ["peer", "earlier", "only_csi", "only_mounts", "only_swap", "only_line_beside", "only_cluster", "guests", "claims"])]
+    delivery: bool,
+    /// How many versions are applied with it
+    #[arg(long, value_name = "N", requires = "delivery", default_value = "20")]
+    swaps: NonZeroUsize,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
@@ -82,7 +91,15 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         return in_each_language(workspace);
     }
     if arguments.only_cluster {
-        return on_a_cluster(workspace);
+        let about = "apply components, and wait until they serve";
+        return on_a_cluster(workspace, about, cluster::measure);
+    }
+    if arguments.delivery {
+        let about = "apply components with a deliverer and without, and wait until they serve";
+        let swaps = arguments.swaps.get();
+        return on_a_cluster(workspace, about, |workspace, cluster, caller, table| {
+            delivery::measure(workspace, cluster, caller, swaps, table)
+        });
     }
     if let Some(dist) = &arguments.earlier {
         return earlier(workspace, dist);
@@ -133,20 +150,21 @@ fn line(workspace: &Workspace, other: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints what Drivebay costs in a cluster, and how soon it serves there what is applied.
-fn on_a_cluster(workspace: &Workspace) -> Result<()> {
+/// Prints what is measured in a cluster.
+fn on_a_cluster(
+    workspace: &Workspace,
+    about: &str,
+    measure: impl FnOnce(&Workspace, &Cluster, &csi::Caller, &mut Table) -> Result<()>,
+) -> Result<()> {
     let building = build::STEPS + image::STEPS + crate::cluster::PROGRAMS;
     let mut steps = Steps::new("cargo xtask bench", building + crate::cluster::STEPS + 3);
     image::everything(workspace, Architecture::here()?, &mut steps)?;
     crate::cluster::build_programs(workspace, &mut steps)?;
     steps.run("build the emulator", || emulator::build(workspace))?;
     let caller = steps.run("build the callers", || csi::Caller::build(workspace))?;
-    let cluster = crate::cluster::Cluster::start(workspace, &mut steps)?;
+    let cluster = Cluster::start(workspace, &mut steps)?;
     let mut table = Table::default();
-    let about = "apply components, and wait until they serve";
-    let measured = steps.run(about, || {
-        cluster::measure(workspace, &cluster, &caller, &mut table)
-    });
+    let measured = steps.run(about, || measure(workspace, &cluster, &caller, &mut table));
     cluster.stop()?;
     measured?;
     say(format_args!("\n{table}"));

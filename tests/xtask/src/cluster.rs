@@ -191,6 +191,11 @@ impl Cluster {
         self.places.running("scratch")
     }
 
+    /// One of tests/cluster/overlays, completed.
+    pub(crate) fn overlay(&self, name: &str) -> PathBuf {
+        self.places.top().join("overlays").join(name)
+    }
+
     /// Leaves it running when this program ends.
     fn keep(mut self) {
         if let Some(watcher) = self.watcher.take() {

@@ -39,9 +39,9 @@ const APPLY: &str = "kubectl create configmap \"$0\" --namespace \"$1\" --from-f
 const TELL: &str = "kubectl annotate --overwrite --namespace \"$0\" pod --selector app.kubernetes.io/component=node \
                     drivebay.dev/synced=\"$1\"";
 
-/// Whether kubelet is told that there is something to look at.
+/// Whether kubelet is told here that there is something to look at.
 #[derive(Clone, Copy)]
-enum Kubelet {
+pub(super) enum Kubelet {
     Told,
     Untold,
 }
@@ -68,7 +68,7 @@ pub(super) fn measure(
     Ok(())
 }
 
-struct Site<'a> {
+pub(super) struct Site<'a> {
     cluster: &'a Cluster,
     caller: &'a Caller,
     built: Vec<u8>,
@@ -78,7 +78,11 @@ struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    fn new(workspace: &Workspace, cluster: &'a Cluster, caller: &'a Caller) -> Result<Self> {
+    pub(super) fn new(
+        workspace: &Workspace,
+        cluster: &'a Cluster,
+        caller: &'a Caller,
+    ) -> Result<Self> {
         let built = workspace.components().join(format!("{COMPONENT}.wasm"));
         let directory = cluster.scratch();
         fs::create_dir_all(&directory)?;
@@ -112,7 +116,7 @@ impl<'a> Site<'a> {
     }
 
     /// Applies the next version, and waits until it has answered a call. How long that took, from kubectl's start on.
-    fn apply_next(&mut self, kubelet: Kubelet) -> Result<Duration> {
+    pub(super) fn apply_next(&mut self, kubelet: Kubelet) -> Result<Duration> {
         self.last += 1;
         let number = format!("1.{}.{}", self.last / 10, self.last % 10);
         let file = self.write(&number)?;

@@ -57,6 +57,25 @@ impl Table {
         self.row(what, told, "", "", None);
     }
 
+    /// The middle of some times, and what 99 of 100 are within, which may have a limit in whole seconds.
+    pub(super) fn percentiles(
+        &mut self,
+        what: &str,
+        mut times: Vec<Duration>,
+        most: Option<Duration>,
+    ) {
+        times.sort_unstable();
+        let count = times.len();
+        let [middle, late] = [50, 99].map(|percent| times[(count * percent).div_ceil(100) - 1]);
+        let [p50, p99] = [middle, late].map(|time| time.as_secs_f64());
+        let told = format!("p50 {p50:.1} s, p99 {p99:.1} s, of {count}");
+        let promise = most.map(|most| {
+            let within = format!("p99 ≤ {} s", most.as_secs());
+            (within, late <= most)
+        });
+        self.row(what, told, "", "", promise);
+    }
+
     /// So many things in a time, for information.
     pub(super) fn rate(&mut self, what: &str, took: Duration, things: u64) {
         let seconds = took.as_secs_f64();
