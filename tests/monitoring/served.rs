@@ -1,13 +1,22 @@
-//! What `drivebay serve` tells of itself, asked of one that has something to tell of everything.
+//! What `drivebay serve` tells of itself, asked of one that has something to tell of everything; and what the two programs
+//! beside the API server do, which here is away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use drivebay_tests::csi_proto::NodePublishVolumeRequest;
 use drivebay_tests::csi_proto::volume_capability::access_mode::Mode;
-use drivebay_tests::{HOSTILE_GRANTS, Node, WatGuest, eventually, hostile_node, mounted, text};
+use drivebay_tests::{
+    HOSTILE_GRANTS, Node, WatGuest, dist, eventually, hostile_node, mounted, text,
+};
+
+/// Where no API server is.
+const NOWHERE: &str = "apiVersion: v1\nkind: Config\nclusters: [{ name: c, cluster: { server: \"http://127.0.0.1:1\" } }]\n\
+                       users: [{ name: u, user: {} }]\ncontexts: [{ name: x, context: { cluster: c, user: u } }]\n\
+                       current-context: x\n";
 
 /// Metrics with the labels that they have, and the values of these.
 #[derive(Debug, Default)]
@@ -46,7 +55,30 @@ impl Served {
         served.add_what_comes("drivebay_component_pending{", &node);
         fs::write(&offered, "no component").expect("writable");
         served.add_what_comes("drivebay_component_refused{", &node);
+        served.add_what_is_told_without_a_cluster();
         served
+    }
+
+    /// Both tell of everything before they have seen anything.
+    #[track_caller]
+    fn add_what_is_told_without_a_cluster(&mut self) {
+        let node = hostile_node(&WatGuest::named("hostile"), HOSTILE_GRANTS);
+        fs::write(node.path("kubeconfig"), NOWHERE).expect("writable");
+        for words in [&["--driver", "hostile"][..], &["deliver"]] {
+            let socket = node.path("told.sock");
+            let mut command = node.command(&dist("drivebay-provision"));
+            command.args(words).args(["--namespace", "none"]);
+            command.args(["--metrics-address", &format!("unix://{}", text(&socket))]);
+            command.env("KUBECONFIG", node.path("kubeconfig"));
+            let mut process = command.spawn().expect("it starts");
+            eventually("it to tell", || UnixStream::connect(&socket).is_ok());
+            for line in page(&socket).lines() {
+                self.add(line);
+            }
+            process.kill().expect("ours");
+            process.wait().expect("ours");
+            fs::remove_file(&socket).expect("it was there");
+        }
     }
 
     #[track_caller]
@@ -94,7 +126,12 @@ fn metrics(node: &Node) -> String {
     let entries = fs::read_dir(node.path("run/serve")).expect("somebody serves");
     let mut paths = entries.map(|entry| entry.expect("readable").path());
     let socket = paths.find(|path| path.extension().is_some_and(|it| it == "sock"));
-    let mut connection = UnixStream::connect(socket.expect("a socket")).expect("alive");
+    page(&socket.expect("a socket"))
+}
+
+#[track_caller]
+fn page(socket: &Path) -> String {
+    let mut connection = UnixStream::connect(socket).expect("alive");
     connection
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: drivebay\r\n\r\n")
         .expect("sent");

@@ -65,6 +65,12 @@ fn a_refusal_stops_it_and_is_told_at_the_config_map_until_something_else_comes()
     let node = format!("node node-of-{first}");
     let parts = ["DeliveryStopped", "driver nfs refuses it at check", &node];
     site.is_told_of(COMPONENT, &parts);
+    let figure = |name: &str| site.at.figure(&format!("drivebay_deliver_{name}"));
+    site.eventually("it to tell that it stopped", || {
+        figure("stopped") == Some(1) && figure("pods{state=\"due\"}") == Some(2)
+    });
+    assert!(site.at.is_well("/livez") && site.at.is_well("/readyz"));
+    assert_eq!(figure("stops_total"), Some(1));
     // One that is started anew asks whoever was told, and finds the same.
     drop(deliverer);
     let asked = pods[first].asked();
@@ -85,6 +91,9 @@ fn a_refusal_stops_it_and_is_told_at_the_config_map_until_something_else_comes()
     site.eventually("all to be told", || {
         let told = PODS.map(|pod| site.told(pod).unwrap_or_default());
         told.iter().all(|it| *it != before && *it != broken)
+    });
+    site.eventually("it to tell that it goes on", || {
+        figure("stopped") == Some(0) && figure("pods{state=\"told\"}") == Some(3)
     });
 }
 

@@ -12,6 +12,7 @@ use drivebay_tests::{
 use serde_json::{Value, json};
 
 use crate::site::{bring_in, token};
+use crate::told::Told;
 
 const ACCOUNT: &str = "drivebay-deliver";
 
@@ -23,6 +24,8 @@ const ANNOTATION: &str = "drivebay.dev/delivered";
 pub(crate) struct DeliverySite {
     name: &'static str,
     node: Node,
+    /// Where the deliverer tells how it is.
+    pub(crate) at: Told,
     /// The API server, asked as the deliverer's own account.
     pub(crate) as_deliverer: Api,
     _proxy: Running,
@@ -62,6 +65,7 @@ impl DeliverySite {
         fs::write(node.path("kubeconfig"), kubeconfig_of_proxy(&address)).expect("writable");
         Self {
             name,
+            at: Told::at(node.path("deliver.sock")),
             node,
             as_deliverer: Api::at(&address),
             _proxy: proxy,
@@ -76,6 +80,7 @@ impl DeliverySite {
     pub(crate) fn deliverer(&self) -> Deliverer {
         let mut command = self.node.command(&dist("drivebay-provision"));
         command.args(["deliver", "--namespace", self.name]);
+        command.args(["--metrics-address", &self.at.address()]);
         command.env("KUBECONFIG", self.node.path("kubeconfig"));
         let log = fs::File::options()
             .create(true)

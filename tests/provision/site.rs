@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::gate::Gate;
+use crate::told::Told;
 
 pub(crate) const CLAIMS: &str = "persistentvolumeclaims";
 pub(crate) const VOLUMES: &str = "/api/v1/persistentvolumes";
@@ -175,6 +176,14 @@ impl Site {
     #[track_caller]
     pub(crate) fn provisioner_in(&self, pod: Pod) -> Provisioner {
         self.provisioner_with(pod, SHORT_LEASE, &[])
+    }
+
+    /// One in that pod that tells how it is, and where.
+    #[track_caller]
+    pub(crate) fn provisioner_that_tells(&self, pod: Pod) -> (Provisioner, Told) {
+        let told = Told::at(self.node.path(&format!("{}.sock", pod.locks())));
+        let arguments = ["--metrics-address", &told.address()];
+        (self.provisioner_with(pod, LEASE, &arguments), told)
     }
 
     #[track_caller]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use drivebay::config::{self, Paths};
+use drivebay::csi::MetricsAddress;
 
 use crate::claim::NamedSnapshots;
 use crate::predecessor::DeploymentName;
@@ -44,6 +45,10 @@ pub(crate) struct Arguments {
     /// more
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub(crate) not_beside: Vec<DeploymentName>,
+    /// Serve /metrics for Prometheus, /livez and /readyz there, as plain HTTP and without asking who is there: IP:PORT, or
+    /// unix:///path of a socket
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics_address: Option<MetricsAddress>,
     #[command(flatten)]
     roots: Roots,
 }

@@ -1,6 +1,8 @@
 //! Volumes at the backend: made and deleted by the driver's own code, which is that of CSI's calls, on threads that may
 //! wait.
 
+use std::time::Instant;
+
 use drivebay::driver::{Driver, Export, Scope, Session};
 use drivebay::error::DriverError;
 use drivebay::volume::{
@@ -12,6 +14,7 @@ use tokio::task::spawn_blocking;
 use crate::claim::Reach;
 use crate::intent::Intent;
 use crate::lease::Tenure;
+use crate::metrics::{Failure, Metrics, Operation};
 use crate::turns::{Turn, Turns};
 use crate::volume::Made;
 
@@ -25,15 +28,17 @@ pub(crate) struct Backend {
     /// One for each call that may run beside others.
     turns: Turns,
     tenure: Tenure,
+    metrics: Metrics,
 }
 
 impl Backend {
     /// Which takes so many calls at once, while the lease is held.
-    pub(crate) fn new(driver: Driver, at_once: u16, tenure: Tenure) -> Self {
+    pub(crate) fn new(driver: Driver, at_once: u16, tenure: Tenure, metrics: Metrics) -> Self {
         Self {
             driver,
             turns: Turns::new(at_once),
             tenure,
+            metrics,
         }
     }
 
@@ -66,21 +71,24 @@ impl Backend {
     /// Makes the volume of an intent, or finds the one that was made for it.
     pub(crate) async fn make(&self, turn: &Turn, intent: &Intent) -> Result<Made, DriverError> {
         let intent = intent.clone();
-        self.call(turn, move |session| make(session, &intent)).await
+        let make = move |session: &Session| make(session, &intent);
+        self.call(turn, Operation::Create, make).await
     }
 
     /// Deletes a volume; one that is gone is success.
     pub(crate) async fn delete(&self, turn: &Turn, id: VolumeId) -> Result<(), DriverError> {
-        self.call(turn, move |session| session.delete_volume(&id))
-            .await
+        let delete = move |session: &Session| session.delete_volume(&id);
+        self.call(turn, Operation::Delete, delete).await
     }
 
     async fn call<T: Send + 'static>(
         &self,
         turn: &Turn,
+        operation: Operation,
         call: impl FnOnce(&Session) -> Result<T, DriverError> + Send + 'static,
     ) -> Result<T, DriverError> {
         let (driver, tenure) = (self.driver.clone(), self.tenure.clone());
+        let metrics = self.metrics.clone();
         // Also where nobody waits any more: a call counts until it is over.
         let turn = turn.clone();
         blocking(move || {
@@ -89,7 +97,13 @@ impl Backend {
             if !tenure.holds() {
                 return Err(not_ours());
             }
-            call(&driver.session())
+            let begun = Instant::now();
+            let answer = call(&driver.session());
+            metrics.called(operation, begun.elapsed());
+            if let Err(error) = &answer {
+                metrics.failed(Failure::Driver(error.condition()));
+            }
+            answer
         })
         .await
     }
@@ -211,7 +225,7 @@ mod tests {
             log: nowhere(),
         };
         let tenure = Tenure::new(std::time::Duration::from_secs(15));
-        let backend = Backend::new(Driver::new(config, paths), 1, tenure);
+        let backend = Backend::new(Driver::new(config, paths), 1, tenure, Metrics::new("disks"));
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let refused = runtime.expect("a runtime").block_on(async {
             let turn = backend

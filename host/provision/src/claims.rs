@@ -12,6 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use crate::claim::{self, ClaimError, Reach, Wanted};
 use crate::events::Said;
 use crate::intent::Intent;
+use crate::metrics::Failure;
 use crate::names::{VolumeName, name_of};
 use crate::provisioning::{About, Provisioning, StepError, api, is_there_already};
 use crate::turns::Waiting;
@@ -138,6 +139,7 @@ async fn write_down(shared: &Provisioning, intent: &Intent) -> Result<Action, St
 }
 
 async fn tell_refused(shared: &Provisioning, claim: &PersistentVolumeClaim, error: &ClaimError) {
+    shared.metrics.failed(Failure::Claim);
     let said = Said::bad("ProvisioningFailed", error.to_string());
     shared.tell(&claim.object_ref(&()), &said).await;
 }

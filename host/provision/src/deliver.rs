@@ -11,6 +11,7 @@
 //! verdict       what a pod's figures say of what came                         pure
 //! rollout       who is next, and when it stops                                pure
 //! cluster       the API server; figures: the pods themselves
+//! pages         what it says of itself
 //! ```
 //!
 //! Two processes at once do no harm: both write the same, which is why there is no lease.
@@ -20,6 +21,7 @@ mod cluster;
 mod content;
 mod figures;
 mod mounting_pod;
+mod pages;
 mod rollout;
 mod verdict;
 mod watched;
@@ -39,12 +41,13 @@ pub(crate) use arguments::Arguments;
 use cluster::Cluster;
 use content::Expected;
 use mounting_pod::MountingPod;
+use pages::{Counted, DeliverPages, Stopped};
 use rollout::{Answer, Counts, Rollout, Step, Stop};
 use verdict::verdict;
 use watched::Watched;
 
 use crate::events::{DELIVER, Events, Said};
-use crate::run::{client, holder, told_to_end};
+use crate::run::{client, holder, tell, told_to_end};
 
 /// Requests under way, to the API server or to pods.
 const AT_ONCE: usize = 20;
@@ -74,7 +77,10 @@ async fn deliver(arguments: &Arguments) -> anyhow::Result<()> {
         cluster: Cluster::new(client.clone(), arguments.namespace.clone()),
         namespace: arguments.namespace.clone(),
         events: events(client, &host)?,
+        counted: Counted::default(),
     };
+    let pages = DeliverPages::new(delivery.cluster.clone(), delivery.counted.clone());
+    tell(arguments.metrics_address.as_ref(), pages)?;
     let told_to_end = told_to_end()?;
     tracing::info!(
         namespace = arguments.namespace,
@@ -97,6 +103,7 @@ struct Delivery {
     cluster: Cluster,
     namespace: String,
     events: Events,
+    counted: Counted,
 }
 
 /// Whether it was told that there are pods that cannot be asked.
@@ -111,6 +118,7 @@ impl Delivery {
     async fn go_on(&self, mut rollout: Rollout) {
         let mut blindness = Blindness::Untold;
         loop {
+            self.counted.steps();
             let next = |watched: &Watched| rollout.next(watched, Instant::now());
             match self.cluster.see(next) {
                 None | Some(Step::Rest) => self.cluster.changes().await,
@@ -130,6 +138,7 @@ impl Delivery {
 
     /// Has kubelet look at these pods. One that could not be told is told with the next wave.
     async fn tell(&self, rollout: &mut Rollout, pods: &[MountingPod]) {
+        self.counted.is_stopped(Stopped::No);
         let told = pods.iter().map(|pod| async move {
             let wanted = self.cluster.see(|watched| pod.wanted(&watched.maps));
             let written = self.cluster.tell(pod, &wanted.unwrap_or_default()).await;
@@ -140,11 +149,15 @@ impl Delivery {
         while let Some((pod, written)) = told.next().await {
             match written {
                 Ok(()) => {
+                    self.counted.annotations.inc();
                     let now = Instant::now();
                     self.cluster.see(|watched| rollout.tell(pod, watched, now));
                     tracing::info!(pod = pod.name, node = pod.node, "told of what it mounts");
                 }
-                Err(error) => failed = Some((pod, error)),
+                Err(error) => {
+                    self.counted.failures.inc();
+                    failed = Some((pod, error));
+                }
             }
         }
         if let Some((pod, error)) = failed {
@@ -190,6 +203,8 @@ impl Delivery {
             left.unwrap_or_default()
         );
         tracing::warn!("{note}");
+        self.counted.stops.inc();
+        self.counted.is_stopped(Stopped::Yes);
         self.publish(rollout, &Said::bad("DeliveryStopped", note))
             .await;
     }

@@ -17,6 +17,7 @@ use crate::claim::{self, ClaimError};
 use crate::claims;
 use crate::events::Said;
 use crate::intent::Intent;
+use crate::metrics::Change;
 use crate::names::{INTENT_FINALIZER, UNDONE_VOLUME, name_of};
 use crate::next_step::{self, Claim, Deletion, Found, NextStep, Others, Volume, Work};
 use crate::provisioning::{
@@ -209,7 +210,7 @@ impl Job<'_> {
         let volume = volume::persistent_volume(self.intent, self.uid, provisioner, made);
         let (volumes, params) = (self.shared.volumes(), PostParams::default());
         match volumes.create(&params, &volume).await {
-            Ok(_) => {}
+            Ok(_) => self.shared.metrics.changed(Change::Made),
             Err(error) if is_there_already(&error) => {
                 let found = self.current_volume().await?;
                 let id = found.as_ref().and_then(volume::id_of);
@@ -318,6 +319,7 @@ impl Job<'_> {
         self.write_down_undone(id).await?;
         match self.shared.backend.delete(&self.turn, id.clone()).await {
             Ok(()) => {
+                self.shared.metrics.changed(Change::Deleted);
                 tracing::info!(volume.id = id.0, "deleted a volume that no claim wants");
                 self.settle().await
             }

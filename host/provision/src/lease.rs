@@ -53,6 +53,8 @@ pub(crate) struct Leadership {
 pub(crate) struct Tenure {
     /// When the last write that succeeded was begun.
     renewed: Arc<Mutex<Option<Instant>>>,
+    /// When the lease was last asked for, or waited to be.
+    looked: Arc<Mutex<Instant>>,
     lasts: Duration,
 }
 
@@ -60,6 +62,7 @@ impl Tenure {
     pub(crate) fn new(lasts: Duration) -> Self {
         Self {
             renewed: Arc::default(),
+            looked: Arc::new(Mutex::new(Instant::now())),
             lasts,
         }
     }
@@ -72,6 +75,18 @@ impl Tenure {
     fn since(&self) -> Option<Duration> {
         let renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
         renewed.map(|renewed| renewed.elapsed())
+    }
+
+    /// Since when nobody looked at the lease, if that is for longer than it lasts: whoever waits for it, or has it, looks
+    /// some times in that time.
+    pub(crate) fn overdue(&self) -> Option<Duration> {
+        let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = looked.elapsed();
+        (silent > self.lasts).then_some(silent)
+    }
+
+    fn looks(&self) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     fn renewed(&self, begun: Instant) {
@@ -99,6 +114,7 @@ impl Leadership {
     pub(crate) async fn win(&self) {
         let mut seen = None;
         loop {
+            self.tenure.looks();
             match timeout(self.lasts / RENEWALS, self.try_to_win(&mut seen)).await {
                 Ok(Ok(true)) => return,
                 Ok(Ok(false)) => {}
@@ -135,6 +151,7 @@ impl Leadership {
     /// Renews it until that has failed for half of its time, or until it is another's. One more try may take a third.
     pub(crate) async fn keep(&self) -> anyhow::Error {
         loop {
+            self.tenure.looks();
             sleep(self.lasts / RENEWALS).await;
             match timeout(self.lasts / RENEWALS, self.renew()).await {
                 Ok(Ok(())) => {}

@@ -10,6 +10,7 @@
 //! backend     calls of the driver
 //! lease       which of several processes works
 //! predecessor who else answers to the same name
+//! metrics     what it says of itself, with health                         backlog: pure
 //! ```
 //!
 //! `drivebay-provision migrate` is another program in the same file, for an operator, and `drivebay-provision deliver` a
@@ -17,16 +18,19 @@
 
 mod arguments;
 mod backend;
+mod backlog;
 mod claim;
 mod claims;
 mod components;
 mod deliver;
 mod doubts;
 mod events;
+mod health;
 mod intent;
 mod intents;
 mod lease;
 mod memory;
+mod metrics;
 mod migrate;
 mod names;
 mod next_step;

@@ -7,19 +7,22 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, ObjectReference, PersistentVolume, PersistentVolumeClaim,
 };
 use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::reflector::{ObjectRef, Store};
 use serde_json::json;
 
 use crate::backend::Backend;
+use crate::backlog::Backlog;
 use crate::claim::NamedSnapshots;
 use crate::doubts::Doubts;
 use crate::events::{Events, Said};
 use crate::intent::{Holder, Intent, IntentError};
 use crate::memory::Memory;
+use crate::metrics::{Failure, Metrics};
 use crate::names::{Provisioner, SELECTED_NODE};
 use crate::next_step::{Asked, Others};
 use crate::nodes::Nodes;
@@ -56,6 +59,7 @@ pub(crate) struct Provisioning {
     pub(crate) events: Events,
     pub(crate) nodes: Nodes,
     pub(crate) predecessors: Arc<Predecessors>,
+    pub(crate) metrics: Metrics,
 }
 
 /// Why a step was not carried out, so that it is tried again.
@@ -134,6 +138,20 @@ impl Provisioning {
         Api::namespaced(self.client.clone(), namespace)
     }
 
+    /// What is before it now, by what it sees of the cluster.
+    pub(crate) fn backlog(&self) -> Backlog {
+        let stores = &self.stores;
+        let class = |name: &str| stores.classes.get(&ObjectRef::new(name));
+        let is_under_way = |name: &str| {
+            let intent = ObjectRef::new(name).within(&self.namespace);
+            stores.intents.get(&intent).is_some()
+                || stores.volumes.get(&ObjectRef::new(name)).is_some()
+        };
+        let claims = stores.claims.state();
+        Backlog::of(&claims, class, is_under_way, &self.provisioner)
+            .with(&stores.intents.state(), Timestamp::now())
+    }
+
     /// Whether another process may still be asking the backend for what an intent says.
     pub(crate) fn others(&self, intent: &Intent) -> Others {
         if intent.holder == self.holder {
@@ -166,6 +184,7 @@ impl Provisioning {
     ) -> Result<Action, StepError> {
         match step {
             Err(error) if error.is_refusal() => {
+                self.metrics.failed(Failure::ApiServer);
                 let note = error.in_words();
                 tracing::warn!(uid = about.uid, "{note}");
                 let said = Said::bad(about.reason, note);

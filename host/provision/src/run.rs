@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use drivebay::config::{self, Paths};
+use drivebay::csi::{MetricsAddress, MetricsListener, Pages};
 use drivebay::driver::{self, Driver, Work};
 use drivebay::log_stream::{self, LogLevel};
 use drivebay::sys;
@@ -25,9 +26,11 @@ use crate::backend::Backend;
 use crate::claim::NamedSnapshots;
 use crate::doubts::Doubts;
 use crate::events::{Events, PROVISION};
+use crate::health::{Health, Phase, ProvisionPages};
 use crate::intent::Holder;
 use crate::lease::Leadership;
 use crate::memory::Memory;
+use crate::metrics::{Failure, Metrics};
 use crate::names::{INTENT_LABEL, Provisioner};
 use crate::nodes::Nodes;
 use crate::predecessor::Predecessors;
@@ -42,6 +45,10 @@ const COMPONENT_WAIT: Duration = Duration::from_secs(1);
 /// For how long the API server may say nothing on a connection. Watches are renewed every 290 s, and silent until then where
 /// nothing happens.
 const SILENCE: Duration = Duration::from_secs(295);
+
+/// How long the requests of one step to the API server may take together, beside its call of the driver. Whoever leads cannot
+/// renew the lease either where they take longer.
+const REQUESTS: Duration = Duration::from_secs(600);
 
 /// How many objects of a kind wait for their turn, in their order. Of those beyond that kube picks any for the next place, so
 /// that a claim would wait for as long as others come.
@@ -117,23 +124,36 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         holder.clone(),
         arguments.lease_duration,
     );
-    let backend = Backend::new(driver, arguments.at_once, leadership.tenure());
+    let metrics = Metrics::new(&name.0);
+    let longest_turn = driver.config().limits.deadline + REQUESTS;
+    let tenure = leadership.tenure();
+    let backend = Backend::new(driver, arguments.at_once, tenure.clone(), metrics.clone());
     let predecessors = Arc::new(Predecessors::new(
         client.clone(),
         arguments.not_beside,
         provisioner.clone(),
     ));
     let writes = Turns::new(arguments.at_once);
+    let turns = vec![backend.turns().clone(), writes.clone()];
+    let health = Health::new(tenure, turns, longest_turn);
+    tell(
+        arguments.metrics_address.as_ref(),
+        ProvisionPages {
+            metrics: metrics.clone(),
+            health: health.clone(),
+        },
+    )?;
     let mut told_to_end = told_to_end()?;
     tokio::select! {
         none_runs = predecessors.none_runs() => none_runs?,
         () = &mut told_to_end => return Ok(()),
     }
     tokio::select! {
-        () = is_ready(&backend) => {}
+        () = is_ready(&backend, &health) => {}
         () = &mut told_to_end => return Ok(()),
     }
     tracing::info!(holder = holder.0, "waits for the lease of {provisioner}");
+    health.enter(Phase::StandsBy);
     tokio::select! {
         () = leadership.win() => {}
         () = &mut told_to_end => return Ok(()),
@@ -142,6 +162,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         holder = holder.0,
         "makes volumes for claims of {provisioner}"
     );
+    health.enter(Phase::Leads);
     let (end, ends) = watch::channel(());
     let file = paths.driver_file(&name).display().to_string();
     let of = Parts {
@@ -154,6 +175,7 @@ async fn provision(arguments: Arguments, driver: Driver, host: &str) -> anyhow::
         holder,
         named_snapshots: arguments.named_snapshots,
         predecessors: Arc::clone(&predecessors),
+        metrics,
     };
     let loops = loops(of, &name, &ends);
     tokio::pin!(loops);
@@ -187,13 +209,29 @@ pub(crate) async fn client() -> anyhow::Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
+/// Where the operator wants it, for as long as the process lives.
+pub(crate) fn tell(address: Option<&MetricsAddress>, pages: impl Pages) -> anyhow::Result<()> {
+    let Some(address) = address else {
+        return Ok(());
+    };
+    let listener = MetricsListener::open(address)
+        .with_context(|| format!("cannot serve metrics at {address}"))?;
+    tokio::spawn(async move {
+        if let Err(error) = listener.answer(pages).await {
+            tracing::error!(%error, "cannot serve metrics");
+        }
+    });
+    Ok(())
+}
+
 /// Waits for a component that can be called.
-async fn is_ready(backend: &Backend) {
+async fn is_ready(backend: &Backend, health: &Health) {
     let mut told = String::new();
     while let Err(error) = backend.is_ready().await {
         let reason = error.chain();
         if reason != told {
             tracing::warn!(error = reason, "waits for a component");
+            health.enter(Phase::Waits(format!("waits for a component: {reason}")));
             told = reason;
         }
         sleep(COMPONENT_WAIT).await;
@@ -223,6 +261,7 @@ struct Parts {
     holder: Holder,
     named_snapshots: NamedSnapshots,
     predecessors: Arc<Predecessors>,
+    metrics: Metrics,
 }
 
 /// The three loops. They end once whoever holds the other end of `ends` has dropped it, and what they are at is done.
@@ -256,7 +295,11 @@ async fn loops(parts: Parts, driver: &DriverName, ends: &watch::Receiver<()>) {
         memory: Memory::default(),
         doubts: Doubts::default(),
         predecessors: parts.predecessors,
+        metrics: parts.metrics,
     });
+    let leads = Arc::downgrade(&shared);
+    let backlog = move || leads.upgrade().map(|it| it.backlog()).unwrap_or_default();
+    shared.metrics.lead(backlog);
     let config = controller::Config::default().concurrency(WAITING);
     let worked = async {
         if shared.stores.are_filled().await.is_err() {
@@ -301,7 +344,8 @@ fn end_of(ends: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + Sync 
     async move { while ends.changed().await.is_ok() {} }
 }
 
-fn after_error<K>(_: Arc<K>, error: &StepError, _: Arc<Provisioning>) -> Action {
+fn after_error<K>(_: Arc<K>, error: &StepError, shared: Arc<Provisioning>) -> Action {
+    shared.metrics.failed(Failure::ApiServer);
     let error: &dyn std::error::Error = error;
     let reason = error.source().map(ToString::to_string).unwrap_or_default();
     tracing::warn!(reason, "{error}");

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -44,6 +45,8 @@ struct Shared {
 struct Queue {
     /// How many came by now, so that nobody takes the place of another.
     came: u64,
+    /// When somebody began to wait where nobody did, or got a turn.
+    moved: Option<Instant>,
     waiting: BTreeMap<(Waiting, u64), oneshot::Sender<Permit>>,
 }
 
@@ -93,6 +96,13 @@ impl Turns {
         self.0.ends.send_replace(true);
     }
 
+    /// For how long nobody has got a turn, where somebody waits for one.
+    pub(crate) fn waits_for(&self) -> Option<Duration> {
+        let queue = self.0.queue();
+        let moved = queue.moved.filter(|_| !queue.waiting.is_empty());
+        moved.map(|moved| moved.elapsed())
+    }
+
     /// Waits until nobody has a turn, and lets none begin.
     pub(crate) async fn close(&self) {
         self.end();
@@ -109,6 +119,9 @@ impl Shared {
         let mut queue = self.queue();
         queue.came += 1;
         let came = queue.came;
+        if queue.waiting.is_empty() {
+            queue.moved = Some(Instant::now());
+        }
         queue.waiting.insert((waiting, came), sender);
         let is_free = self.take();
         drop(queue);
@@ -135,6 +148,7 @@ impl Shared {
                 self.free.send_modify(|free| *free += 1);
                 return;
             };
+            queue.moved = Some(Instant::now());
             drop(queue);
             match next.send(Permit(Some(Arc::clone(self)))) {
                 Ok(()) => return,

@@ -12,6 +12,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::events::Said;
+use crate::metrics::Change;
 use crate::names::{INTENT_FINALIZER, INTENT_UID, VOLUME_FINALIZER, name_of};
 use crate::next_step::{self, VolumeStep};
 use crate::provisioning::{
@@ -126,6 +127,7 @@ async fn delete(
     if let Err(error) = shared.backend.delete(&turn, id.clone()).await {
         return failed(shared, &volume, uid, &error).await;
     }
+    shared.metrics.changed(Change::Deleted);
     tracing::info!(
         volume.id = id.0,
         volume.name = name,
