@@ -9,6 +9,7 @@ mod adopted_mounts;
 mod alibaba_compatibility;
 mod attach_limit;
 mod broken_calls;
+mod cloud_requests;
 mod controllers;
 mod frames;
 mod group_snapshots;

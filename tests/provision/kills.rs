@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
         }
         sleep(any_moment(Duration::from_millis(match is_late {
             true => 7000,
-            false => 1500,
+            false => 2000,
         })));
         self.kill(&goes);
     }

@@ -22,9 +22,17 @@ const CALLERS: usize = 4;
 /// How often the cloud asks for patience, after three of ten claims.
 const THROTTLED: usize = 50;
 
+/// How long a disk takes here until it can be used.
+const MAKING_MS: u64 = 500;
+
 fn claims() -> usize {
     let said = std::env::var("DRIVEBAY_BENCH_CLAIMS").ok();
     said.map_or(60, |said| said.parse().expect("a number"))
+}
+
+/// How many are served at once: as shipped, and ten times as many where they are thousands.
+fn at_once(claims: usize) -> usize {
+    (claims / 10).clamp(10, 100)
 }
 
 /// By number, so that names have the order in which claims come.
@@ -35,10 +43,14 @@ fn name(number: usize) -> String {
 #[test]
 fn many_claims_at_once_cost_few_requests_each_and_are_served_in_their_order() {
     let site = Site::with_class("scale");
+    site.cloud.set(&json!({ "delay_ms": MAKING_MS }));
     let count = claims();
     let crowd = Crowd::watched(&site, count);
     crowd.come(PENDING.min(count));
-    let (begun, provisioner) = (Instant::now(), site.provisioner());
+    let (begun, provisioner) = (
+        Instant::now(),
+        site.provisioner_of_many_at_once(at_once(count)),
+    );
     let memory = thread::scope(|scope| {
         scope.spawn(|| crowd.come(count));
         measured(&crowd, &provisioner)
@@ -51,6 +63,22 @@ fn many_claims_at_once_cost_few_requests_each_and_are_served_in_their_order() {
     }
     assert_eq!((site.disks().len(), figures.made), (count, count as u64));
     assert!(figures.api_requests <= 6 * count + 20, "{:#?}", figures.api);
+    let accepted = figures.cloud_requests - figures.throttled;
+    let most = 3 * count as u64 + 20;
+    assert!(accepted <= most, "{:#?}", figures.cloud);
+}
+
+#[test]
+fn a_claim_costs_three_requests_to_the_cloud() {
+    let site = Site::with_class("few-requests");
+    site.cloud.set(&json!({ "delay_ms": 0 }));
+    let _provisioner = site.provisioner();
+    site.claim("data", &json!({}));
+    site.is_bound("data");
+    // Whether there is a disk for it; to make it; how far it is and whether it is the only one.
+    let expected = [("CreateDisk", 1), ("DescribeDisks", 2)];
+    let expected = expected.map(|(action, times)| (action.to_owned(), times));
+    assert_eq!(site.cloud.all_requests(), expected.into());
 }
 
 /// Claims that come, and when each was bound.
@@ -177,7 +205,8 @@ struct Figures {
     /// By method and kind.
     api: BTreeMap<String, usize>,
     api_requests: usize,
-    cloud: BTreeMap<&'static str, u64>,
+    cloud: BTreeMap<String, u64>,
+    cloud_requests: u64,
     made: u64,
     throttled: u64,
     /// By how many places a claim was after its turn, at most.
@@ -191,15 +220,15 @@ impl Figures {
         for request in site.gate.requests() {
             *api.entry(kind(&request)).or_default() += 1;
         }
-        let cloud = ["CreateDisk", "DescribeDisks", "DeleteDisk"];
-        let cloud = cloud.map(|action| (action, site.cloud.requests(action)));
+        let cloud = site.cloud.all_requests();
         Self {
             claims: crowd.count,
             took,
             memory,
             api_requests: api.values().sum(),
             api,
-            cloud: cloud.into(),
+            cloud_requests: cloud.values().sum(),
+            cloud,
             made: u64::try_from(site.cloud.disks_made().len()).expect("few"),
             throttled: site.cloud.fired(),
             late: late(&crowd.bound()),
@@ -214,6 +243,7 @@ impl Figures {
             "api": self.api,
             "api-requests": self.api_requests,
             "cloud": self.cloud,
+            "cloud-requests": self.cloud_requests,
             "throttled": self.throttled,
             "late": self.late,
         })

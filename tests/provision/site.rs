@@ -154,6 +154,12 @@ impl Site {
         self.provisioner_with(Pod::First, LEASE, ONE_AT_ONCE)
     }
 
+    /// One that makes and deletes so many volumes at once.
+    #[track_caller]
+    pub(crate) fn provisioner_of_many_at_once(&self, at_once: usize) -> Provisioner {
+        self.provisioner_with(Pod::First, LEASE, &["--at-once", &at_once.to_string()])
+    }
+
     /// One that lets claims choose snapshots.
     #[track_caller]
     pub(crate) fn provisioner_that_restores(&self) -> Provisioner {

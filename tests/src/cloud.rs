@@ -1,5 +1,6 @@
 //! A cloud of a test's own: the ECS emulator as a process, with real block devices on this machine.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
@@ -117,6 +118,16 @@ impl Cloud {
     pub fn requests(&self, action: &str) -> u64 {
         let requests = self.control("GET", "/requests", "");
         requests["counts"][action].as_u64().unwrap_or(0)
+    }
+
+    /// How often each action was asked for.
+    #[track_caller]
+    pub fn all_requests(&self) -> BTreeMap<String, u64> {
+        let requests = self.control("GET", "/requests", "");
+        let counts = requests["counts"].as_object().expect("an object").iter();
+        counts
+            .map(|(action, times)| (action.clone(), times.as_u64().expect("a number")))
+            .collect()
     }
 
     /// The last requests, with their parameters.

@@ -119,13 +119,33 @@ struct Creation<'a> {
 
 impl Resource for Creation<'_> {
     fn find(&mut self) -> Result<Progress, Error> {
-        let disk = self.ecs.disk_named(self.spec.name)?;
-        disk.map_or(Ok(Progress::Missing), |disk| self.adopt(disk))
+        let named = self.ecs.disks_named(self.spec.name)?;
+        let disk = named.iter().reduce(first);
+        disk.map_or(Ok(Progress::Missing), |disk| self.adopt(*disk))
     }
 
+    /// By its name, so that one answer tells of both: how far the disk just made is, and whether an older one shows up that
+    /// has the name.
     fn poll(&mut self, id: &'static str) -> Result<Progress, Error> {
-        let disk = self.ecs.disk(DiskId::made(id)?)?;
-        Ok(disk.map_or(Progress::Missing, |disk| self.see(disk)))
+        let id = DiskId::made(id)?;
+        let named = self.ecs.disks_named(self.spec.name)?;
+        let shown = named.iter().find(|disk| disk.id == id).copied();
+        // What searches do not show yet may be there all the same; taken for gone, it would be made again.
+        let Some(made) = shown.map_or_else(|| self.ecs.disk(id), |disk| Ok(Some(disk)))? else {
+            return Ok(Progress::Missing);
+        };
+        let kept = *named.iter().fold(&made, first);
+        if [made, kept]
+            .iter()
+            .any(|disk| disk.status == Status::Creating)
+        {
+            return Ok(Progress::Pending);
+        }
+        if kept.id == made.id {
+            return Ok(self.see(made));
+        }
+        self.drop_surplus(&made);
+        self.adopt(kept)
     }
 }
 
@@ -174,7 +194,7 @@ impl<'a> Creation<'a> {
             let (name, zone) = (self.spec.name, attempt.zone.unwrap_or_default());
             let seed = format!("{name}\n{zone}\n{}\n", attempt.kind);
             match create_once::make(&ecs, &call, "DiskId", &seed, self) {
-                Ok(()) => return self.keep_first(),
+                Ok(()) => return self.seen(),
                 Err(failure) if may_succeed_elsewhere(attempt, &failure) => {
                     reasons.push(failure.into())
                 }
@@ -220,18 +240,6 @@ impl<'a> Creation<'a> {
             .with_some("ProvisionedIops", iops.as_deref())
             .with_some("BurstingEnabled", bursting.as_deref())
             .with_tags(&spec.tags)
-    }
-
-    /// The disk just made, unless an older one shows up that has the name.
-    fn keep_first(&mut self) -> Result<Disk, Error> {
-        let made = self.seen()?;
-        let named = self.ecs.disk_named(self.spec.name)?;
-        let kept = *first(&made, named.as_ref().unwrap_or(&made));
-        if kept.id != made.id {
-            self.drop_surplus(&made);
-            self.adopt(kept)?;
-        }
-        Ok(kept)
     }
 
     /// A disk that never was attached holds nothing that anybody wrote.

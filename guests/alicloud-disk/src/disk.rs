@@ -237,18 +237,16 @@ impl Ecs<'_> {
         self.disk(id)?.ok_or_else(missing)
     }
 
-    /// The disk made for a name: there should be one at most, and the first of them counts.
-    pub(crate) fn disk_named(&self, name: &str) -> Result<Option<Disk>, Error> {
+    /// The disks made for a name. There should be one at most, and the [first] of them counts.
+    pub(crate) fn disks_named(&self, name: &str) -> Result<Vec<Disk>, Error> {
         let tag = (String::from(tags::VOLUME_NAME), String::from(name));
         let call = Call::new(Action::DescribeDisks, format!("the disk for {name}"));
         let call = call
             .with_number("MaxResults", 100)
             .with_tags(std::slice::from_ref(&tag));
-        let disks = self.disks(call)?;
-        let named = disks
-            .iter()
-            .filter(|disk| has_tag(disk.tags, tags::VOLUME_NAME, Some(name)));
-        Ok(named.reduce(first).copied())
+        let mut disks = self.disks(call)?;
+        disks.retain(|disk| has_tag(disk.tags, tags::VOLUME_NAME, Some(name)));
+        Ok(disks)
     }
 
     fn disks(&self, call: Call) -> Result<Vec<Disk>, Error> {

@@ -109,8 +109,16 @@ impl Tokens for Ecs<'_> {
 
     const MISMATCH: &'static str = "IdempotentParameterMismatch";
 
+    /// A new disk takes a second or so until it can be used, and one from a snapshot longer. Looked at after 1 s, 3 s, 7 s
+    /// and so on, and in all for longer than any call's deadline.
+    const NEW: Rhythm = Rhythm {
+        first_ms: 1000,
+        longest_ms: 4000,
+        times: 60,
+    };
+
     /// A quarter of a minute. Descriptions are said to lag by a second or two.
-    const POLLS_FOR_NEW: u32 = 10;
+    const POLLS_FOR_NEW: u32 = 5;
 
     const POLLS_FOR_KNOWN: u32 = 5;
 }

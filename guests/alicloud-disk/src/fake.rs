@@ -96,6 +96,7 @@ struct State {
     faults: Vec<(Action, usize, Fault)>,
     calls: Vec<Call>,
     lag: usize,
+    searches_lag: bool,
     slow_tasks: usize,
     running: usize,
     spec: Option<Call>,
@@ -160,11 +161,26 @@ impl FakeCloud {
             .count()
     }
 
+    /// The parameters of each call of this action.
+    pub(crate) fn all(&self, action: Action) -> Vec<Vec<(String, String)>> {
+        let state = self.state.borrow();
+        let calls = state.calls.iter().filter(|call| call.action == action);
+        calls.map(|call| call.query.clone()).collect()
+    }
+
     /// The parameters of the last call of this action.
     pub(crate) fn last(&self, action: Action) -> Vec<(String, String)> {
-        let state = self.state.borrow();
-        let call = state.calls.iter().rfind(|call| call.action == action);
-        call.expect("such a call").query.clone()
+        self.all(action).pop().expect("such a call")
+    }
+
+    /// Disks are described by their ids, and not yet by their tags.
+    pub(crate) fn hide_from_searches(&self) {
+        self.state.borrow_mut().searches_lag = true;
+    }
+
+    /// The disk is on its way for so many looks.
+    pub(crate) fn stays_creating(&self, id: &str, looks: usize) {
+        self.change(id, |disk| disk.shown = vec![disk.as_if("Creating"); looks]);
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {

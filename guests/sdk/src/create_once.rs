@@ -9,6 +9,7 @@
 //! - An API forgets tokens some day; by then descriptions do not lag any more.
 
 use crate::api::Api;
+use crate::backoff::{Rhythm, Waiting};
 use crate::bindings::types::Error;
 use crate::call::Call;
 use crate::failure::Failure;
@@ -20,6 +21,10 @@ pub trait Tokens: Api {
 
     /// The code by which a token is refused that came with other parameters before.
     const MISMATCH: &'static str;
+
+    /// How something new is looked at. The first of these pauses comes before the first look: nothing can be used in the
+    /// moment in which it was asked for, and each look is a request.
+    const NEW: Rhythm = Self::POLLS;
 
     /// How often something new is looked for before it counts as gone.
     const POLLS_FOR_NEW: u32;
@@ -54,7 +59,7 @@ pub trait Resource {
 
 /// Find one that has the name, and wait until it can be used; `false` where there is none.
 pub fn find<A: Api>(api: &A, name: &str, resource: &mut dyn Resource) -> Result<bool, Error> {
-    wait(api, name, 0, &mut || resource.find())
+    look(api.waiting(), name, 0, &mut || resource.find())
 }
 
 /// Make it and wait until it can be used. `field` of the answer has its id; `seed` is what a repeated call has in common
@@ -77,12 +82,18 @@ pub fn make<A: Tokens>(
         let is_there = match send(api, &call.clone().with(A::TOKEN, &token), field) {
             Ok(id) => {
                 words += id;
-                wait(api, &what, A::POLLS_FOR_NEW, &mut || resource.poll(id))
+                let mut waiting = Waiting::new(api.host(), A::NEW);
+                let may_look = waiting.pause(under_way(&what));
+                may_look.and_then(|()| {
+                    look(waiting, &what, A::POLLS_FOR_NEW, &mut || resource.poll(id))
+                })
             }
             // Another try with this name: by somebody who succeeded, or one that failed.
             Err(failure) if failure.is(A::MISMATCH) => {
                 words += &call.fingerprint();
-                wait(api, &what, A::POLLS_FOR_KNOWN, &mut || resource.find())
+                look(api.waiting(), &what, A::POLLS_FOR_KNOWN, &mut || {
+                    resource.find()
+                })
             }
             Err(failure) => return Err(failure),
         };
@@ -116,21 +127,24 @@ fn send<A: Tokens>(api: &A, call: &Call<A::Action>, field: &str) -> Result<&'sta
 }
 
 /// Look until it is ready; `false` where it does not show at all.
-fn wait<A: Api>(
-    api: &A,
+fn look(
+    mut waiting: Waiting<'_>,
     what: &str,
     polls: u32,
     look: &mut dyn FnMut() -> Result<Progress, Error>,
 ) -> Result<bool, Error> {
-    let mut waiting = api.waiting();
     loop {
         match look()? {
             Progress::Ready => return Ok(true),
             Progress::Missing if waiting.polls() >= polls => return Ok(false),
             Progress::Missing | Progress::Pending => {}
         }
-        waiting.pause(error!(InProgress: "{what} is under way; ask again"))?;
+        waiting.pause(under_way(what))?;
     }
+}
+
+fn under_way(what: &str) -> Error {
+    error!(InProgress: "{what} is under way; ask again")
 }
 
 #[cfg(test)]

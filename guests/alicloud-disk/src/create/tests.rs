@@ -83,6 +83,40 @@ fn an_answer_that_stays_lost_ends_the_call_and_not_in_another_category() {
 }
 
 #[test]
+fn how_far_a_disk_is_and_whether_it_has_a_twin_is_one_question() {
+    let cloud = FakeCloud::new();
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("made");
+    // Whether there is one, and twice how far it is: the fake's are on their way for one look.
+    let asked = cloud.all(Action::DescribeDisks);
+    assert_eq!((asked.len(), cloud.count(Action::CreateDisk)), (3, 1));
+    let by_name = |query: &Vec<(String, String)>| query.iter().any(|(key, _)| key == "Tag.1.Key");
+    assert!(asked.iter().all(by_name), "{asked:?}");
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+    assert_eq!(cloud.count(Action::DescribeDisks), 4);
+}
+
+#[test]
+fn a_disk_that_searches_do_not_show_yet_is_found_by_its_id_and_not_made_again() {
+    let cloud = FakeCloud::new();
+    cloud.hide_from_searches();
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("made");
+    assert_eq!(cloud.count(Action::CreateDisk), 1);
+    assert_eq!(cloud.disks().len(), 1);
+}
+
+#[test]
+fn an_older_disk_on_its_way_is_waited_for_before_the_younger_one_goes() {
+    let cloud = FakeCloud::new();
+    create(&cloud, &request("pvc-1", 20, &TWO)).expect("made");
+    let first = cloud.disks()[0].id.clone();
+    cloud.forget_tokens();
+    cloud.fault(Action::DescribeDisks, Fault::Stale);
+    cloud.stays_creating(&first, 3);
+    let kept = create(&cloud, &request("pvc-1", 20, &TWO)).expect("found");
+    assert_eq!((kept.id, cloud.disks().len()), (first, 1));
+}
+
+#[test]
 fn a_refused_category_leads_to_the_next_and_a_retry_finds_that_disk() {
     let cloud = FakeCloud::new();
     cloud.fault(

@@ -94,7 +94,7 @@ impl FakeDisk {
         })
     }
 
-    fn as_if(&self, status: &str) -> String {
+    pub(super) fn as_if(&self, status: &str) -> String {
         let node = |node: &String| format!(r#"{{"InstanceId":"{node}"}}"#);
         let nodes: Vec<_> = self.nodes.iter().map(node).collect();
         format!(
@@ -298,6 +298,9 @@ impl State {
     }
 
     fn describe_disks(&mut self, call: &Call) -> String {
+        if self.searches_lag && get(call, "Tag.1.Key").is_some() {
+            return "{}".into();
+        }
         let matches = |disk: &&mut FakeDisk| {
             in_list(call, "DiskIds", &disk.id)
                 && has_tag(call, &disk.tags)

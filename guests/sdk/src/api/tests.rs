@@ -127,6 +127,10 @@ impl Api for Acme {
 impl Tokens for Acme {
     const TOKEN: &'static str = "Token";
     const MISMATCH: &'static str = "TokenUsed";
+    const NEW: Rhythm = Rhythm {
+        first_ms: 1000,
+        ..Self::POLLS
+    };
     const POLLS_FOR_NEW: u32 = 3;
     const POLLS_FOR_KNOWN: u32 = 2;
 }

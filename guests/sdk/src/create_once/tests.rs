@@ -55,6 +55,18 @@ fn what_has_the_name_already_is_waited_for() {
 }
 
 #[test]
+fn what_is_new_gets_some_time_before_it_is_looked_at() {
+    let acme = Acme::that_answers([MADE]);
+    assert_eq!(make_from(&acme, NEVER, 0), Ok(()));
+    assert_eq!(acme.host.waited(), 1000);
+    // Where there is no such time, whoever asks again finds it by its name.
+    let acme = Acme::that_answers([MADE]);
+    acme.host.deadline_in(999);
+    let ended = make_from(&acme, 0, 0);
+    assert!(matches!(ended, Err(Error::InProgress(_))), "{ended:?}");
+}
+
+#[test]
 fn a_repeated_creation_carries_the_same_token() {
     let tokens = [0; 2].map(|_| {
         let acme = Acme::that_answers([Answer::Lost, MADE]);

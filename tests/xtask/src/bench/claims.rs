@@ -59,19 +59,17 @@ fn tell(figures: &Value, table: &mut Table) -> Result<()> {
         took,
         claims,
     );
-    let cloud = figures["cloud"]
-        .as_object()
-        .context("a figure is missing")?;
-    let cloud = cloud.values().filter_map(Value::as_u64).sum();
-    let api = number(&figures["api-requests"])?;
+    let [api, cloud] = [&figures["api-requests"], &figures["cloud-requests"]];
+    let [api, cloud] = [number(api)?, number(cloud)?];
+    let throttled = number(&figures["throttled"])?;
     table.each("requests to the API server", api, claims, API_REQUESTS);
-    table.each("requests to the cloud", cloud, claims, CLOUD_REQUESTS);
+    let what = "requests to the cloud, but for those that it throttled";
+    table.each(what, cloud - throttled, claims, CLOUD_REQUESTS);
     let memory = [&figures["memory"][0], &figures["memory"][1]];
     let [early, late] = [number(memory[0])?, number(memory[1])?];
     let first = pending.min(claims / 2);
     let what = format!("memory of the provisioner after {claims} claims");
     table.growth(&what, late, (&format!("after {first}"), early), 1.1);
-    let throttled = number(&figures["throttled"])?;
     let what = format!(
         "places after its turn that a claim was bound, at most, while the cloud throttled {throttled} requests"
     );
