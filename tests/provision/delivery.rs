@@ -49,7 +49,10 @@ fn one_pod_is_told_first_and_the_others_once_it_took_it_up() {
     site.eventually("the others to be told", || {
         PODS.iter().all(|pod| site.told(pod) == after)
     });
-    site.is_told_of(COMPONENT, &["Delivered", "3 pods were told"]);
+    site.is_told_of(
+        COMPONENT,
+        &["Delivered", "3 pods were told of it: 3 took it up"],
+    );
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn pods_that_cannot_be_asked_are_told_all_the_same_and_that_is_said_once() {
             told.iter().all(|it| *it == told[0] && *it != before[0])
         });
         before = site.are_told(&PODS);
-        let said = "3 pods were told of it: 0 say that they took it up, 3 could not be asked";
+        let said = "3 pods were told of it: 0 took it up, 3 could not be asked";
         site.is_told_of(COMPONENT, &["Delivered", said]);
     }
     site.eventually("the second one to be over", || {
@@ -232,7 +235,7 @@ fn a_node_says_what_it_took_up_and_what_it_refuses() {
         site.told("one").expect("it was told")
     };
     let before = kubelet(&third, &before);
-    let said = "1 pods were told of it, and say that they took it up";
+    let said = "1 pod was told of it: 1 took it up";
     site.is_told_of(COMPONENT, &["Delivered", said]);
     kubelet(&third[..third.len() / 2], &before);
     let parts = ["DeliveryStopped", "driver hostile refuses it at check"];

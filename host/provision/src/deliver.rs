@@ -210,12 +210,15 @@ impl Delivery {
     }
 
     async fn tell_over(&self, rollout: &Rollout, Counts { told, took }: Counts) {
-        let note = match told - took {
-            0 => format!("{told} pods were told of it, and say that they took it up"),
-            unseen => format!(
-                "{told} pods were told of it: {took} say that they took it up, {unseen} could not be asked"
-            ),
+        let pods = match told {
+            1 => "1 pod was".to_owned(),
+            many => format!("{many} pods were"),
         };
+        let unseen = match told - took {
+            0 => String::new(),
+            unseen => format!(", {unseen} could not be asked"),
+        };
+        let note = format!("{pods} told of it: {took} took it up{unseen}");
         tracing::info!("{note}");
         self.publish(rollout, &Said::good("Delivered", note)).await;
     }
