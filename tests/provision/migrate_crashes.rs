@@ -15,9 +15,9 @@ const DELETED: Request = Request {
     method: "DELETE",
     path: "/persistentvolumes",
 };
-/// Requests before the one that creates the new volume: whether it would be, and the old one again, the record, Retain, the
-/// deletion, the finalizers.
-const WRITES_BEFORE_CREATION: usize = 6;
+/// Requests before the one that creates the new volume: whether it would be, and the old one again, the record, Retain, that it
+/// is deleted, the deletion, the finalizers.
+const WRITES_BEFORE_CREATION: usize = 7;
 
 /// Kills at each request that changes something, before and after the API server has carried it out, each time on the way
 /// of another volume; `then` brings it to an end. How many requests there were.

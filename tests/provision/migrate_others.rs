@@ -230,3 +230,79 @@ fn a_volume_that_could_not_come_back_does_not_go() {
     assert_eq!(migration.volume(name), before);
     assert!(becomes(|| migration.records().is_empty()));
 }
+
+/// An administrator sees that the policy is Retain, and deletes the claim, which a pod still has.
+#[test]
+fn a_policy_stays_retain_where_the_claim_is_being_deleted_meanwhile() {
+    let migration = Migration::with_csi_driver("migrate-going");
+    let name = "migrate-going-a";
+    migration.disk(name, &json!({}));
+    let sprung = migration.gate.trap(Moment::Before, DELETED);
+    assert!(migration.is_killed(&["--apply", name], &sprung));
+    migration.pod("web-0", name, Some(NODE));
+    let claim = migration.path("persistentvolumeclaims", name);
+    migration.api().delete(&claim);
+    let is_going = || migration.claim(name)["metadata"]["deletionTimestamp"].is_string();
+    assert!(becomes(is_going), "{}", migration.claim(name));
+    migration
+        .run(&["--apply", name])
+        .is_left(&["is Delete no more"]);
+    let volume = migration.volume(name);
+    assert_eq!(volume["spec"]["persistentVolumeReclaimPolicy"], "Retain");
+    assert_eq!(volume["spec"]["flexVolume"]["driver"], "migrate-going/disk");
+    assert!(migration.records().is_empty());
+    migration.remove_pod("web-0");
+}
+
+#[test]
+fn a_volume_that_others_deleted_before_it_was_touched_is_not_created_again() {
+    let migration = Migration::with_csi_driver("migrate-vanished");
+    let name = "migrate-vanished-a";
+    migration.disk(name, &json!({}));
+    let sprung = migration.gate.trap(Moment::Before, MARKED);
+    assert!(migration.is_killed(&["--apply", name], &sprung));
+    migration
+        .api()
+        .delete(&migration.path("persistentvolumeclaims", name));
+    // As provisioners do once the disk is gone.
+    let path = format!("{VOLUMES}/{name}");
+    migration.api().delete(&path);
+    migration
+        .api()
+        .patch(&path, &json!({ "metadata": { "finalizers": [] } }));
+    assert!(becomes(|| !migration.has_volume(name)));
+    migration
+        .run(&["--apply", name])
+        .is_left(&["there is no such PersistentVolume"]);
+    assert!(!migration.has_volume(name));
+    assert!(migration.records().is_empty());
+}
+
+#[test]
+fn a_disk_that_was_brought_in_by_another_volume_in_between_is_not_given_to_both() {
+    let migration = Migration::with_csi_driver("migrate-taken");
+    let name = "migrate-taken-a";
+    migration.disk(name, &json!({}));
+    gone(&migration, name);
+    let rescued = json!({ "metadata": { "name": "migrate-taken-rescued" }, "spec": {
+        "capacity": { "storage": "20Gi" },
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Retain",
+        "storageClassName": "another",
+        "csi": { "driver": migration.csi_driver(), "volumeHandle": "d-migratetakena" },
+    } });
+    migration.api().create(VOLUMES, &rescued);
+    for arguments in [&["--apply", name][..], &["--undo", "--apply", name]] {
+        let ended = migration.run(arguments);
+        assert_eq!(ended.code, Some(1), "{}", ended.said);
+        let words = "PersistentVolume migrate-taken-rescued is of disk d-migratetakena too";
+        assert!(ended.said.contains(words), "{}", ended.said);
+        assert!(!migration.has_volume(name));
+    }
+    migration
+        .api()
+        .delete(&format!("{VOLUMES}/migrate-taken-rescued"));
+    assert!(becomes(|| !migration.has_volume("migrate-taken-rescued")));
+    migration.run(&["--apply", name]).is_done("1 done");
+    migration.is_of_csi(name);
+}

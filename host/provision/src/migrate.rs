@@ -113,7 +113,7 @@ async fn migrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     told.await;
     for name in survey.begun_besides(&chosen) {
         say(format_args!(
-            "{name}: was begun by an earlier run and is not ended: name it, and it is"
+            "{name}: was begun by another run and is not ended: name it, and it is"
         ));
     }
     if direction == replacement::Direction::ToCsi {

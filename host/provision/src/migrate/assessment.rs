@@ -61,9 +61,12 @@ pub(super) enum Left {
     )]
     CameMeanwhile(String),
     #[error(
-        "its claim is gone, so its reclaim policy stays Retain and is {0} no more: set that again if the volume may be deleted"
+        "its claim is gone or is being deleted, so its reclaim policy stays Retain and is {0} no more: set that again if the \
+         volume may be deleted"
     )]
     Kept(String),
+    #[error("others deleted it before it was replaced, so it is not created again")]
+    Vanished,
 }
 
 /// What is known besides a volume itself.
@@ -145,7 +148,7 @@ pub(super) fn may_be_taken_off(finalizer: &str) -> bool {
 }
 
 /// The disk that a volume and what is to replace it are of.
-fn disk(object: &Object, new: &Value, drivers: &Drivers) -> Option<VolumeId> {
+pub(super) fn disk(object: &Object, new: &Value, drivers: &Drivers) -> Option<VolumeId> {
     let flexvolume = match object.flexvolume() {
         Some(source) => Some(source.driver.as_str()),
         None => new["spec"]["flexVolume"]["driver"].as_str(),
@@ -156,7 +159,11 @@ fn disk(object: &Object, new: &Value, drivers: &Drivers) -> Option<VolumeId> {
 }
 
 /// By two objects of one disk, two kubelets would come to have it.
-fn refuse_same_disk(object: &Object, disk: &VolumeId, volumes: &[Object]) -> Result<(), Left> {
+pub(super) fn refuse_same_disk(
+    object: &Object,
+    disk: &VolumeId,
+    volumes: &[Object],
+) -> Result<(), Left> {
     let mut others = volumes.iter().filter(|other| {
         other.uid() != object.uid()
             && other.name() != object.name()

@@ -35,6 +35,15 @@ pub(super) struct Written {
     resource_version: Option<String>,
 }
 
+/// What becomes of the policy of a volume that is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policy {
+    AsItWas,
+    /// Its claim is gone or is going: whoever deleted that may have relied on Retain, and provisioners delete at once what is
+    /// Released with policy Delete.
+    StaysRetain,
+}
+
 /// Whether a volume was created by this run, or another had its name already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Created {
@@ -206,11 +215,7 @@ impl Cluster {
 
     /// Keeps it whatever becomes of its claim, and marks it with what it had.
     pub(super) async fn retain(&self, object: &Object) -> anyhow::Result<()> {
-        let patch = json!({
-            "metadata": { "annotations": { MARK: object.what_it_had().text() } },
-            "spec": { "persistentVolumeReclaimPolicy": RETAIN },
-        });
-        self.patch(object, patch).await
+        self.patch(object, kept(object)).await
     }
 
     /// That very version of it, which was looked at.
@@ -239,20 +244,20 @@ impl Cluster {
         .await
     }
 
-    /// Gives it to the claim that has had it.
+    /// Gives it to the claim that has had it, and keeps it until that has it.
     pub(super) async fn claim_for(&self, object: &Object, record: &Record) -> anyhow::Result<()> {
-        let uid = record.claim().map(|claim| claim.uid);
-        self.patch(object, json!({ "spec": { "claimRef": { "uid": uid } } }))
-            .await
+        let mut patch = kept(object);
+        patch["spec"]["claimRef"] = json!({ "uid": record.claim().map(|claim| claim.uid) });
+        self.patch(object, patch).await
     }
 
-    /// Gives it what its mark says. One whose claim is gone keeps Retain: whoever deleted that may have relied on it, and
-    /// provisioners delete at once what is Released with policy Delete.
-    pub(super) async fn finish(&self, object: &Object) -> anyhow::Result<()> {
+    /// Takes its mark off.
+    pub(super) async fn finish(&self, object: &Object, policy: Policy) -> anyhow::Result<()> {
         let mut patch = json!({ "metadata": { "annotations": { MARK: null } } });
-        if let Some(mark) = object.mark().filter(|_| object.phase() == "Bound") {
-            patch["metadata"]["finalizers"] = json!(mark.finalizers);
-            patch["spec"] = json!({ "persistentVolumeReclaimPolicy": mark.policy });
+        if policy == Policy::AsItWas {
+            let had = object.what_it_had();
+            patch["metadata"]["finalizers"] = json!(had.finalizers);
+            patch["spec"] = json!({ "persistentVolumeReclaimPolicy": had.policy });
         }
         self.patch(object, patch).await
     }
@@ -294,7 +299,7 @@ impl Cluster {
         match self.volumes().create(&params, &as_object(volume)?).await {
             Ok(_) => Ok(Answer::Takes),
             Err(error) if is_there_already(&error) => Ok(Answer::Takes),
-            Err(error) if code(&error).is_some() => Ok(Answer::Refuses(error.to_string())),
+            Err(error) if is_refusal(&error) => Ok(Answer::Refuses(error.to_string())),
             Err(error) => {
                 Err(error).context("cannot ask the API server whether it takes the new volume")
             }
@@ -335,6 +340,19 @@ fn read_record(object: &ConfigMap) -> anyhow::Result<Written> {
 
 fn as_object(volume: &Value) -> anyhow::Result<DynamicObject> {
     serde_json::from_value(volume.clone()).context("what is written down is no PersistentVolume")
+}
+
+/// What keeps a volume, with what it had.
+fn kept(object: &Object) -> Value {
+    json!({
+        "metadata": { "annotations": { MARK: object.what_it_had().text() } },
+        "spec": { "persistentVolumeReclaimPolicy": RETAIN },
+    })
+}
+
+/// Whether it would be said again, were it asked again.
+fn is_refusal(error: &kube::Error) -> bool {
+    code(error).is_some_and(|code| (400..500).contains(&code) && ![401, 408, 429].contains(&code))
 }
 
 /// That it is gone, or another one or another version by now, is found by looking again.

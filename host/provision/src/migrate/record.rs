@@ -36,8 +36,12 @@ const FORMAT: u32 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     Begun,
+    /// The old volume goes by this record. One that went before was deleted by others, and is not created again.
+    Deleting,
     /// The old volume stays, whoever goes on with it. A new attempt has a new record.
     GivenUp,
+    /// Given up when it may have been deleted by this record.
+    TurnedBack,
     /// What was created was seen to be Bound: from then on nothing is created any more, also where it goes again.
     Replaced,
 }
@@ -164,25 +168,32 @@ impl Record {
 
 impl Stage {
     pub(super) fn of(object: &ConfigMap) -> Self {
-        let is_written = |stage: &Self| {
-            stage
-                .annotation()
-                .is_some_and(|annotation| object.annotations().contains_key(annotation))
+        let says = |stage: Self| {
+            let annotation = stage.annotation();
+            annotation.is_some_and(|annotation| object.annotations().contains_key(annotation))
         };
-        let latest_first = [Self::Replaced, Self::GivenUp];
-        latest_first
-            .into_iter()
-            .find(is_written)
-            .unwrap_or(Self::Begun)
+        match (says(Self::Deleting), says(Self::GivenUp)) {
+            _ if says(Self::Replaced) => Self::Replaced,
+            (true, true) => Self::TurnedBack,
+            (true, false) => Self::Deleting,
+            (false, true) => Self::GivenUp,
+            (false, false) => Self::Begun,
+        }
     }
 
-    /// What says so on the ConfigMap.
+    /// What says so on the ConfigMap, beside what it says already.
     pub(super) fn annotation(self) -> Option<&'static str> {
         match self {
             Self::Begun => None,
-            Self::GivenUp => Some("drivebay.dev/migration-given-up"),
+            Self::Deleting => Some("drivebay.dev/migration-deletes"),
+            Self::GivenUp | Self::TurnedBack => Some("drivebay.dev/migration-given-up"),
             Self::Replaced => Some("drivebay.dev/migration-replaced"),
         }
+    }
+
+    /// Whether the old volume may have been deleted by the record.
+    pub(super) fn deletes(self) -> bool {
+        [Self::Deleting, Self::TurnedBack].contains(&self)
     }
 }
 

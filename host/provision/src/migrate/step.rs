@@ -35,7 +35,7 @@ enum Standing {
     Foreign,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Set the policy to Retain, and mark it.
     Retain,
@@ -69,29 +69,40 @@ pub(super) fn next(
     stage: Stage,
     wanted: Direction,
 ) -> Step {
-    let goes_on = record.direction == wanted && stage == Stage::Begun;
+    let stands = [Stage::Begun, Stage::Deleting].contains(&stage);
+    let goes_on = record.direction == wanted && stands;
     match (standing(found, record), found, stage) {
         (Standing::Created(which), Some(object), Stage::Replaced) => end(object, which),
         // It was all done, and then somebody deleted it or made another one of it.
         (_, _, Stage::Replaced) => Step::Forget(None),
         (Standing::Original, Some(object), _) => match (goes_on, object.is_going()) {
             (false, false) => given_up(object, stage),
-            _ => of_original(object),
+            _ => of_original(object, stage),
         },
+        // Others deleted it for good before anybody did so here, as provisioners do with its claim.
+        (Standing::Gone, _, _) if !stage.deletes() => Step::Forget(None),
         (Standing::Gone, _, _) if goes_on => Step::Create,
         (Standing::Gone, _, _) => Step::Restore,
-        (Standing::Created(_), Some(object), _) if object.claim().is_none() => Step::Claim,
+        (Standing::Created(_), Some(object), _) if object.claim().is_none() => {
+            match claim.is_some_and(|claim| claim.metadata.uid == record.claim().map(|key| key.uid))
+            {
+                true => Step::Claim,
+                false => Step::Stop,
+            }
+        }
         (Standing::Created(_), Some(object), _) if !is_settled(object, claim) => Step::Await,
         (Standing::Created(_), _, _) => Step::Write(Stage::Replaced),
         (Standing::Foreign | Standing::Original, _, _) => Step::Stop,
     }
 }
 
-fn of_original(object: &Object) -> Step {
+fn of_original(object: &Object, stage: Stage) -> Step {
     let is_kept = object.policy() == RETAIN && object.mark().is_some();
     match (is_kept, object.is_going()) {
         (false, _) => Step::Retain,
         (true, false) => Step::Delete,
+        // Somebody else deleted it, and it is created again all the same: until then its claim holds it.
+        (true, true) if !stage.deletes() => Step::Write(Stage::Deleting),
         (true, true) => Step::Release,
     }
 }
@@ -100,8 +111,8 @@ fn of_original(object: &Object) -> Step {
 /// be about to delete it, and does so only to what is marked and by a record that is not given up.
 fn given_up(object: &Object, stage: Stage) -> Step {
     match stage {
-        Stage::Begun => Step::Write(Stage::GivenUp),
-        Stage::GivenUp | Stage::Replaced => end(object, Which::Old),
+        Stage::Begun | Stage::Deleting => Step::Write(Stage::GivenUp),
+        Stage::GivenUp | Stage::TurnedBack | Stage::Replaced => end(object, Which::Old),
     }
 }
 
@@ -146,7 +157,7 @@ fn is_same(volume: &Value, found: &Value) -> bool {
 }
 
 /// Whether volume and claim have found each other again, or the claim went meanwhile, and that was seen.
-fn is_settled(object: &Object, claim: Option<&PersistentVolumeClaim>) -> bool {
+pub(super) fn is_settled(object: &Object, claim: Option<&PersistentVolumeClaim>) -> bool {
     match claim_of(object, claim) {
         Some(claim) => object.phase() == "Bound" && is_bound(claim),
         None => ["Released", "Failed"].contains(&object.phase()),
@@ -160,6 +171,13 @@ pub(super) fn claim_of<'a>(
 ) -> Option<&'a PersistentVolumeClaim> {
     let uid = object.claim()?.uid;
     claim.filter(|claim| claim.metadata.uid.as_ref() == Some(&uid))
+}
+
+/// Whether the claim has it and is to keep it.
+pub(super) fn is_held(object: &Object, claim: Option<&PersistentVolumeClaim>) -> bool {
+    let claim = claim_of(object, claim);
+    let claim = claim.filter(|claim| claim.metadata.deletion_timestamp.is_none());
+    object.phase() == "Bound" && claim.is_some_and(is_bound)
 }
 
 pub(super) fn is_bound(claim: &PersistentVolumeClaim) -> bool {
@@ -234,6 +252,8 @@ mod tests {
         assert_eq!(of(marked("Delete", Value::Null)), Step::Retain);
         assert_eq!(of(marked("Retain", Value::Null)), Step::Delete);
         assert_eq!(of(original("Delete", going())), Step::Retain);
+        let of = |volume| step(Some(volume), Stage::Deleting, Direction::ToCsi);
+        assert_eq!(of(marked("Retain", Value::Null)), Step::Delete);
         assert_eq!(of(marked("Retain", going())), Step::Release);
     }
 
@@ -243,6 +263,8 @@ mod tests {
         let give_up = Step::Write(Stage::GivenUp);
         assert_eq!(of(Some(marked("Retain", Value::Null))), give_up);
         assert_eq!(of(Some(original("Delete", Value::Null))), give_up);
+        let of = |found| step(found, Stage::Deleting, Direction::ToFlexVolume);
+        assert_eq!(of(Some(marked("Retain", Value::Null))), give_up);
         let going = marked("Retain", json!("2026-11-30T12:00:00Z"));
         assert_eq!(of(Some(going)), Step::Release);
         assert_eq!(of(None), Step::Restore);
@@ -256,15 +278,28 @@ mod tests {
     #[test]
     fn what_is_given_up_is_given_up_by_everybody() {
         for wanted in [Direction::ToCsi, Direction::ToFlexVolume] {
-            let of = |found| step(found, Stage::GivenUp, wanted);
-            assert_eq!(of(Some(marked("Retain", Value::Null))), Step::Finish);
-            assert_eq!(
-                of(Some(original("Delete", Value::Null))),
-                Step::Forget(Some(Which::Old))
-            );
+            for stage in [Stage::GivenUp, Stage::TurnedBack] {
+                let of = |found| step(found, stage, wanted);
+                assert_eq!(of(Some(marked("Retain", Value::Null))), Step::Finish);
+                assert_eq!(
+                    of(Some(original("Delete", Value::Null))),
+                    Step::Forget(Some(Which::Old))
+                );
+            }
             let going = marked("Retain", json!("2026-11-30T12:00:00Z"));
+            let of = |found| step(found, Stage::TurnedBack, wanted);
             assert_eq!(of(Some(going)), Step::Release);
             assert_eq!(of(None), Step::Restore);
+        }
+    }
+
+    #[test]
+    fn what_others_deleted_is_created_again_only_where_it_was_taken_over_before_it_was_gone() {
+        for stage in [Stage::Begun, Stage::GivenUp] {
+            let of = |found| step(found, stage, Direction::ToCsi);
+            assert_eq!(of(None), Step::Forget(None));
+            let going = marked("Retain", json!("2026-11-30T12:00:00Z"));
+            assert_eq!(of(Some(going)), Step::Write(Stage::Deleting));
         }
     }
 
@@ -308,8 +343,21 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_is_held_by_a_claim_that_is_bound_and_stays() {
+        let bound = object(created(Which::New, "Bound"));
+        assert!(is_held(&bound, Some(&claim("Bound"))));
+        assert!(!is_held(&object(created(Which::New, "Released")), None));
+        let mut going = claim("Bound");
+        going.metadata.deletion_timestamp =
+            serde_json::from_value(json!("2026-11-30T12:00:00Z")).expect("a time");
+        for claim in [None, Some(&going), Some(&claim("Lost"))] {
+            assert!(!is_held(&bound, claim), "{claim:?}");
+        }
+    }
+
+    #[test]
     fn a_volume_that_goes_after_all_was_done_is_not_created_once_more() {
-        assert_eq!(step(None, Stage::Begun, Direction::ToCsi), Step::Create);
+        assert_eq!(step(None, Stage::Deleting, Direction::ToCsi), Step::Create);
         assert_eq!(
             step(None, Stage::Replaced, Direction::ToCsi),
             Step::Forget(None)
@@ -328,9 +376,26 @@ mod tests {
         let reference = written["spec"]["claimRef"].as_object_mut();
         reference.expect("an object").remove("uid");
         assert_eq!(
-            step(Some(written), Stage::Begun, Direction::ToCsi),
+            step(Some(written.clone()), Stage::Deleting, Direction::ToCsi),
             Step::Claim,
             "a person's"
+        );
+        let found = object(written);
+        let of = |claim| {
+            next(
+                Some(&found),
+                claim,
+                &record(),
+                Stage::Deleting,
+                Direction::ToCsi,
+            )
+        };
+        let mut another = claim("Pending");
+        another.metadata.uid = Some("u-2".to_owned());
+        assert_eq!(
+            [of(None), of(Some(&another))],
+            [Step::Stop, Step::Stop],
+            "whoever brought it back may want it for another claim"
         );
         let mut others = created(Which::New, "Bound");
         others["spec"]["claimRef"]["uid"] = json!("u-2");

@@ -79,10 +79,13 @@ impl Survey {
         names.into_iter().collect()
     }
 
-    /// Volumes that an earlier run left in the midst and that were not chosen now.
+    /// Volumes that another run left in the midst, or is at, and that were not chosen now.
     pub(super) fn begun_besides(&self, chosen: &[String]) -> Vec<String> {
-        let names = self.records.iter().map(|record| record.volume().to_owned());
-        names.filter(|name| !chosen.contains(name)).collect()
+        let marked = self.volumes.iter().filter(|volume| volume.mark().is_some());
+        let mut names: BTreeSet<String> = marked.map(Object::name).collect();
+        names.extend(self.records.iter().map(|record| record.volume().to_owned()));
+        names.retain(|name| !chosen.contains(name));
+        names.into_iter().collect()
     }
 }
 

@@ -9,11 +9,12 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::assessment::{self, Left, Surroundings};
-use super::cluster::{Answer, Cluster, Created, Written};
+use super::cluster::{Answer, Cluster, Created, Policy, Written};
 use super::drivers::Drivers;
+use super::inline;
 use super::latest::Latest;
-use super::object::Object;
-use super::record::{self, Record};
+use super::object::{Object, RETAIN};
+use super::record::{self, Record, Stage};
 use super::replacement::Direction;
 use super::step::{self, Step, Which};
 use super::survey::Survey;
@@ -51,6 +52,8 @@ struct Way {
     left: Option<Left>,
     /// Since when the volume is what it should be, in a word.
     since: &'static str,
+    /// What was done last.
+    last: Option<Step>,
 }
 
 impl Work<'_> {
@@ -59,7 +62,7 @@ impl Work<'_> {
         let survey = self.latest.survey().await?;
         let object = survey.volume(name);
         if survey.has_begun(name) || object.is_some_and(|object| object.mark().is_some()) {
-            let note = "was begun by an earlier run, which did not end: would be ended";
+            let note = "was begun by another run, which did not end it: would be ended";
             return Ok(Outcome::Would(note.to_owned()));
         }
         let Some(object) = object else {
@@ -84,6 +87,7 @@ impl Work<'_> {
             until: Instant::now() + self.patience,
             left: None,
             since: "already",
+            last: None,
         };
         loop {
             match self.go_on(name, &mut way).await {
@@ -103,7 +107,10 @@ impl Work<'_> {
         let written = self.cluster.record(name).await?;
         let found = self.cluster.volume(name).await;
         let Some(written) = written else {
-            return self.begin(found?.as_ref(), way).await;
+            return match found? {
+                Some(found) => self.begin(&found, way).await,
+                None => self.missing(name).await,
+            };
         };
         way.since = "now";
         let step = async {
@@ -134,10 +141,24 @@ impl Work<'_> {
             Some(_) => record.direction.opposite(),
         };
         let next = step::next(found, claim.as_ref(), record, written.stage, wanted);
-        // Only where nothing can be done but to wait: without its object a volume is of no use to anybody.
-        let waits = matches!(next, Step::Await | Step::Release | Step::Delete);
-        if waits && Instant::now() > way.until {
+        // Without its object a volume is of no use to anybody, so that is created however long it takes.
+        if found.is_some() && Instant::now() > way.until {
             bail!(self.overdue(found, claim.as_ref()));
+        }
+        if way.last.replace(next) == Some(next) {
+            // Others have to do their part, or undo ours each time.
+            sleep(PAUSE).await;
+        }
+        if let Step::Forget(which) = next {
+            // Before it is: whoever is not answered finds nothing any more that tells it.
+            let kept = match which {
+                None => Some(Left::Vanished).filter(|_| found.is_none()),
+                Some(_) => kept(found, claim.as_ref(), record),
+            };
+            way.left = kept.or(way.left.take());
+        }
+        if next == Step::Finish {
+            return self.finish(found, claim.as_ref()).await;
         }
         if let Some(left) = self.take(next, found, written).await? {
             way.left = Some(left);
@@ -145,24 +166,62 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Of a volume of which nothing is written down: that is the end, or the beginning.
-    async fn begin(
+    /// It may have been created since, or be going to be.
+    async fn missing(&self, name: &str) -> anyhow::Result<Option<Outcome>> {
+        let found = self.cluster.record(name).await?.is_some();
+        let found = found || self.cluster.volume(name).await?.is_some();
+        Ok((!found).then_some(Outcome::Left(Left::Missing)))
+    }
+
+    async fn finish(
         &self,
         found: Option<&Object>,
-        way: &mut Way,
-    ) -> anyhow::Result<Option<Outcome>> {
-        let Some(object) = found else {
-            return Ok(Some(Outcome::Left(Left::Missing)));
+        claim: Option<&PersistentVolumeClaim>,
+    ) -> anyhow::Result<()> {
+        let Some(object) = found else { return Ok(()) };
+        let policy = match step::is_held(object, claim) {
+            true => Policy::AsItWas,
+            false => Policy::StaysRetain,
         };
+        self.cluster.finish(object, policy).await
+    }
+
+    /// One that is marked, and of which nothing is written down: somebody deleted that.
+    async fn whole(&self, object: &Object, way: &mut Way) -> anyhow::Result<()> {
+        let claim = match object.claim() {
+            Some(key) => self.cluster.claim(&key).await?,
+            None => None,
+        };
+        let claim = claim.as_ref();
+        if !step::is_settled(object, claim) {
+            if Instant::now() > way.until {
+                bail!(self.overdue(Some(object), claim));
+            }
+            sleep(PAUSE).await;
+            return Ok(());
+        }
+        if !step::is_held(object, claim) {
+            way.left = Some(Left::Kept(object.what_it_had().policy))
+                .filter(|_| object.what_it_had().policy != RETAIN);
+        }
+        self.finish(Some(object), claim).await
+    }
+
+    /// Of a volume of which nothing is written down: that is the end, or the beginning.
+    async fn begin(&self, object: &Object, way: &mut Way) -> anyhow::Result<Option<Outcome>> {
+        let is_marked = object.mark().is_some() && !object.is_going();
+        let there = self.there(object);
+        if is_marked && (there.is_some() || way.left.is_some()) {
+            self.whole(object, way).await?;
+            return Ok(None);
+        }
         if let Some(left) = way.left.take() {
             return Ok(Some(Outcome::Left(left)));
         }
-        if let Some(source) = self.there(object) {
-            if object.mark().is_some() {
-                // Somebody deleted what was written down.
-                self.cluster.finish(object).await?;
-                return Ok(None);
-            }
+        if object.is_going() {
+            return Ok(Some(Outcome::Left(Left::Going)));
+        }
+        if let Some(source) = there {
             let note = format!("is {source} {}{}", way.since, claim_in_words(object));
             return Ok(Some(Outcome::Done(note)));
         }
@@ -170,6 +229,11 @@ impl Work<'_> {
         let users = self.users_of(object).await?;
         let new = match self.assess(object, &users, &survey).await? {
             Ok(new) => new,
+            Err(left) if is_marked => {
+                // What it had comes back first.
+                way.left = Some(left);
+                return Ok(None);
+            }
             Err(left) => return Ok(Some(Outcome::Left(left))),
         };
         let record = Record::new(object, new, self.direction);
@@ -204,16 +268,17 @@ impl Work<'_> {
             (Step::Delete, Some(object)) => return self.delete(object, written).await,
             (Step::Release, Some(object)) => self.release(object).await?,
             (Step::Create, _) => return self.create(record).await,
-            (Step::Restore, _) => drop(self.create_one(record, Which::Old).await?),
+            (Step::Restore, _) => {
+                self.refuse_taken(record).await?;
+                self.create_one(record, Which::Old).await?;
+            }
             (Step::Claim, Some(object)) => self.cluster.claim_for(object, record).await?,
             (Step::Write(stage), _) => self.cluster.write_stage(written, stage).await?,
-            (Step::Finish, Some(object)) => self.cluster.finish(object).await?,
             (Step::Forget(which), _) => {
                 if let (Some(Which::New), Some(object)) = (which, found) {
                     self.tell(object).await;
                 }
                 self.cluster.forget(written).await?;
-                return Ok(kept(which.and(found), record));
             }
             (Step::Stop, _) => bail!(
                 "a PersistentVolume of that name is there which is neither the old one nor the new one of ConfigMap {}/{}: \
@@ -222,9 +287,9 @@ impl Work<'_> {
                 self.cluster.namespace,
                 record::name_of(record.volume())
             ),
-            (Step::Await, _) => sleep(PAUSE).await,
-            // Without a volume none of these is next.
-            (Step::Retain | Step::Delete | Step::Release | Step::Claim | Step::Finish, None) => {}
+            // Without a volume none of the others is next.
+            (Step::Await | Step::Finish, _)
+            | (Step::Retain | Step::Delete | Step::Release | Step::Claim, None) => {}
         }
         Ok(None)
     }
@@ -242,6 +307,10 @@ impl Work<'_> {
             self.cluster.rewrite(written, &record).await?;
             return Ok(None);
         }
+        if written.stage == Stage::Begun {
+            self.cluster.write_stage(written, Stage::Deleting).await?;
+            return Ok(None);
+        }
         // Another run may have given it up since. If it does so later, it finds the volume marked and takes the mark off,
         // and this very version of it is not there any more.
         let now = self.cluster.record(record.volume()).await?;
@@ -257,15 +326,15 @@ impl Work<'_> {
             .filter(|name| assessment::may_be_taken_off(name))
             .collect();
         match finalizers.is_empty() {
-            true => sleep(PAUSE).await,
-            false => self.cluster.release(object, &finalizers).await?,
+            true => Ok(()),
+            false => self.cluster.release(object, &finalizers).await,
         }
-        Ok(())
     }
 
     /// A pod that was bound to a node before the old volume was gone may have had kubelet read it, and be using it. It gets
     /// that volume back. Whoever comes later cannot have read it, and gets the new one.
     async fn create(&self, record: &Record) -> anyhow::Result<Option<Left>> {
+        self.refuse_taken(record).await?;
         let old = record.old_object()?;
         let kind = self.drivers.kind_of(&old);
         let came = self.users_of(&old).await?.on_nodes(&old, kind);
@@ -278,6 +347,21 @@ impl Work<'_> {
             // By another run. What it is, is seen by looking again.
             Created::ThereAlready => None,
         })
+    }
+
+    /// While there was no volume, somebody may have brought the disk in by another one, or by a pod.
+    async fn refuse_taken(&self, record: &Record) -> anyhow::Result<()> {
+        let survey = self.latest.survey().await?;
+        let old = record.old_object()?;
+        let Some(disk) = assessment::disk(&old, &record.new, self.drivers) else {
+            return Ok(());
+        };
+        assessment::refuse_same_disk(&old, &disk, &survey.volumes)?;
+        let pods = inline::users_of(&disk, &survey.users.pods, self.drivers);
+        match pods.is_empty() {
+            true => Ok(()),
+            false => bail!("{}: end it first", pods.join("; ")),
+        }
     }
 
     async fn create_one(&self, record: &Record, which: Which) -> anyhow::Result<Created> {
@@ -403,8 +487,12 @@ fn is_passing(error: &anyhow::Error) -> bool {
 }
 
 /// That a volume has another policy than it had, which nobody would think of.
-fn kept(object: Option<&Object>, record: &Record) -> Option<Left> {
-    let object = object.filter(|object| !object.is_going() && object.phase() != "Bound")?;
+fn kept(
+    object: Option<&Object>,
+    claim: Option<&PersistentVolumeClaim>,
+    record: &Record,
+) -> Option<Left> {
+    let object = object.filter(|object| !object.is_going() && !step::is_held(object, claim))?;
     (object.policy() != record.policy).then(|| Left::Kept(record.policy.clone()))
 }
 
