@@ -273,9 +273,12 @@ fn a_volume_that_others_deleted_before_it_was_touched_is_not_created_again() {
     assert!(becomes(|| !migration.has_volume(name)));
     migration
         .run(&["--apply", name])
-        .is_left(&["there is no such PersistentVolume"]);
+        .is_left(&["others deleted it before it was replaced"]);
     assert!(!migration.has_volume(name));
     assert!(migration.records().is_empty());
+    migration
+        .run(&["--apply", name])
+        .is_left(&["there is no such PersistentVolume"]);
 }
 
 #[test]

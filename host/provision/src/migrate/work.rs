@@ -109,7 +109,7 @@ impl Work<'_> {
         let Some(written) = written else {
             return match found? {
                 Some(found) => self.begin(&found, way).await,
-                None => self.missing(name).await,
+                None => self.missing(name, way).await,
             };
         };
         way.since = "now";
@@ -152,7 +152,8 @@ impl Work<'_> {
         if let Step::Forget(which) = next {
             // Before it is: whoever is not answered finds nothing any more that tells it.
             let kept = match which {
-                None => Some(Left::Vanished).filter(|_| found.is_none()),
+                None => Some(Left::Vanished)
+                    .filter(|_| found.is_none() && written.stage != Stage::Replaced),
                 Some(_) => kept(found, claim.as_ref(), record),
             };
             way.left = kept.or(way.left.take());
@@ -167,10 +168,14 @@ impl Work<'_> {
     }
 
     /// It may have been created since, or be going to be.
-    async fn missing(&self, name: &str) -> anyhow::Result<Option<Outcome>> {
+    async fn missing(&self, name: &str, way: &mut Way) -> anyhow::Result<Option<Outcome>> {
         let found = self.cluster.record(name).await?.is_some();
         let found = found || self.cluster.volume(name).await?.is_some();
-        Ok((!found).then_some(Outcome::Left(Left::Missing)))
+        if found {
+            return Ok(None);
+        }
+        let left = way.left.take().unwrap_or(Left::Missing);
+        Ok(Some(Outcome::Left(left)))
     }
 
     async fn finish(
