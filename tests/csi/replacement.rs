@@ -170,6 +170,7 @@ fn was_not_begun(status: &Status) -> bool {
     let said = format!("{status:?}");
     let reasons = [
         "hyper::Error(Canceled, \"connection closed\")",
+        "hyper::Error(Canceled, \"connection was not ready\")",
         "GoAway(b\"\", NO_ERROR, Remote)",
     ];
     reasons.iter().any(|reason| said.contains(reason))
