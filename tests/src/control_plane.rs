@@ -203,7 +203,8 @@ impl ControlPlane {
         self.directory.join(name)
     }
 
-    fn start() -> Self {
+    /// One that ends when it is dropped, where it would be in the way of what comes after.
+    pub fn start() -> Self {
         // It goes with etcd, which goes with this process: nobody drops what is static.
         let directory = tempfile::tempdir().expect("a directory").keep();
         let program = built("target/cluster/root/usr/bin/etcd");

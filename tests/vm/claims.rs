@@ -128,7 +128,8 @@ fn published_at(volume: &Value, target: &Path) -> NodePublishVolumeRequest {
 #[ignore = "needs the VM's NFS"]
 fn a_claims_directory_is_made_written_to_migrated_with_its_data_turned_back_and_removed() {
     let share = Share::new("claims");
-    let plane = ControlPlane::get();
+    // An emulated machine is slow enough without it.
+    let plane = &ControlPlane::start();
     let api = plane.api();
     let provisioner = Provisioner::start(plane);
     class(api, "claims", &share);
