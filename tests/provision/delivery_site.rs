@@ -63,11 +63,18 @@ impl DeliverySite {
         let (address, proxy) = plane.proxy_for(&proxy_name, &token(api, name, ACCOUNT));
         let node = Node::empty();
         fs::write(node.path("kubeconfig"), kubeconfig_of_proxy(&address)).expect("writable");
+        let as_deliverer = Api::at(&address);
+        // Rights that were just given are known a moment later.
+        let maps = format!("/api/v1/namespaces/{name}/configmaps");
+        assert!(
+            becomes(|| as_deliverer.find(&maps).is_some()),
+            "it has no rights"
+        );
         Self {
             name,
             at: Told::at(node.path("deliver.sock")),
             node,
-            as_deliverer: Api::at(&address),
+            as_deliverer,
             _proxy: proxy,
         }
     }

@@ -62,6 +62,13 @@ impl Migration {
         let node = Node::empty();
         let (address, proxy) =
             plane.proxy_for(&format!("migrate-{name}"), &token(api, name, ACCOUNT));
+        // Rights that were just given are known a moment later.
+        let (who, records) = (
+            Api::at(&address),
+            format!("/api/v1/namespaces/{name}/configmaps"),
+        );
+        let has_rights = || who.find(&records).is_some() && who.find(VOLUMES).is_some();
+        assert!(becomes(has_rights), "it has no rights");
         let gate = Gate::before(&address);
         let kubeconfig = kubeconfig_of_proxy(gate.address());
         fs::write(node.path("kubeconfig"), kubeconfig).expect("writable");
