@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// The digest of the bytes, in hexadecimal.
-pub(crate) fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
+pub fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -113,7 +113,7 @@ mod broker;
 pub mod config;
 #[cfg(feature = "csi")]
 pub mod csi;
-mod digest;
+pub mod digest;
 pub mod driver;
 pub mod error;
 pub mod flexvolume;

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use drivebay::driver::{Driver, Export, Scope, Session};
+use drivebay::driver::{Capabilities, Driver, Export, Scope, Session};
 use drivebay::error::DriverError;
 use drivebay::volume::{
     AccessMode, AccessType, CapacityRange, CreateVolume, Parameters, Topology, VolumeCapability,
@@ -44,18 +44,22 @@ impl Backend {
 
     /// Whether there is a component that can be called, which is compiled for that.
     pub(crate) async fn is_ready(&self) -> Result<(), DriverError> {
-        let driver = self.driver.clone();
-        blocking(move || driver.session().prepared_capabilities().map(drop)).await
+        self.capabilities().await.map(drop)
     }
 
     /// From where its volumes can be reached.
     pub(crate) async fn reach(&self) -> Result<Reach, DriverError> {
+        Ok(
+            match self.capabilities().await?.exports(Export::Accessibility) {
+                true => Reach::SomePlaces,
+                false => Reach::EveryNode,
+            },
+        )
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities, DriverError> {
         let driver = self.driver.clone();
-        let capabilities = blocking(move || driver.session().prepared_capabilities()).await?;
-        Ok(match capabilities.exports(Export::Accessibility) {
-            true => Reach::SomePlaces,
-            false => Reach::EveryNode,
-        })
+        blocking(move || driver.session().prepared_capabilities()).await
     }
 
     /// Leave to call. What is called is looked at once this is there, and not before: who waits for a turn may wait for long,

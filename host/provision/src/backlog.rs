@@ -29,7 +29,7 @@ impl Backlog {
     pub(crate) fn of(
         claims: &[Arc<PersistentVolumeClaim>],
         class: impl Fn(&str) -> Option<Arc<StorageClass>>,
-        is_under_way: impl Fn(&str) -> bool,
+        is_under_way: impl Fn(&VolumeName) -> bool,
         provisioner: &Provisioner,
     ) -> Self {
         let mut backlog = Self::default();
@@ -40,7 +40,7 @@ impl Backlog {
             let uid = claim.metadata.uid.as_deref().unwrap_or_default();
             // Without its class a claim waits, too.
             let is_due = class(&name).is_none_or(|it| claim::is_due(claim, &it, provisioner));
-            if is_under_way(&VolumeName::of_claim(uid).0) {
+            if is_under_way(&VolumeName::of_claim(uid)) {
                 backlog.under_way += 1;
             } else if is_due {
                 backlog.waiting += 1;
@@ -107,7 +107,7 @@ mod tests {
             claim("d", "none", None),
         ];
         let provisioner = Provisioner("alicloud/disk".to_owned());
-        let backlog = Backlog::of(&claims, class, |name| name == "pvc-b", &provisioner);
+        let backlog = Backlog::of(&claims, class, |name| name.0 == "pvc-b", &provisioner);
         assert_eq!((backlog.waiting, backlog.under_way), (2, 1));
         let others = Provisioner("k8s/nfs".to_owned());
         let backlog = Backlog::of(&claims, class, |_| true, &others);

@@ -175,6 +175,12 @@ pub(crate) fn is_due(
     class.provisioner == provisioner.0 && (!waits || selected_node(claim).is_some())
 }
 
+/// Whether claim or class say where the volume is to be. Where neither does, nobody has to be asked whether it matters.
+pub(crate) fn names_places(claim: &PersistentVolumeClaim, class: &StorageClass) -> bool {
+    let allowed = class.allowed_topologies.as_deref().unwrap_or_default();
+    selected_node(claim).is_some() || !allowed.is_empty()
+}
+
 /// What is written down before anything is made. `node_labels` are those of the selected node.
 pub(crate) fn intent(
     claim: &PersistentVolumeClaim,

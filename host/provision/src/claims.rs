@@ -55,7 +55,7 @@ async fn look_after(
         return Ok(Action::await_change());
     };
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-    if is_under_way(shared, uid) {
+    if shared.is_under_way(&VolumeName::of_claim(uid)) {
         return Ok(Action::requeue(LOOK_AGAIN));
     }
     if let Some(wait) = shared.memory.wait(uid) {
@@ -68,8 +68,11 @@ async fn look_after(
     if !claim::is_due(claim, &class, &shared.provisioner) {
         return Ok(Action::await_change());
     }
-    // A component that is not there now may come: until then it is not said that a volume could be anywhere.
-    let reach = shared.backend.reach().await.unwrap_or(Reach::SomePlaces);
+    let reach = match claim::names_places(claim, &class) {
+        false => Reach::EveryNode,
+        // A component that is not there now may come: until then it is not said that a volume could be anywhere.
+        true => shared.backend.reach().await.unwrap_or(Reach::SomePlaces),
+    };
     let labels = match claim::selected_node(claim) {
         Some(node) if reach == Reach::SomePlaces => {
             let labels = shared.nodes.labels(node).await;
@@ -106,14 +109,6 @@ async fn look_after(
 pub(crate) fn waiting(claim: &PersistentVolumeClaim) -> Waiting {
     let made = claim.metadata.creation_timestamp.as_ref();
     Waiting::since(made, &name_of(claim))
-}
-
-/// Its volume is there, or is being made.
-fn is_under_way(shared: &Provisioning, uid: &str) -> bool {
-    let name = VolumeName::of_claim(uid).0;
-    let intent = ObjectRef::new(&name).within(&shared.namespace);
-    shared.stores.intents.get(&intent).is_some()
-        || shared.stores.volumes.get(&ObjectRef::new(&name)).is_some()
 }
 
 async fn write_down(shared: &Provisioning, intent: &Intent) -> Result<Action, StepError> {

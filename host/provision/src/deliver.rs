@@ -26,7 +26,7 @@ mod rollout;
 mod verdict;
 mod watched;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use drivebay::log_stream::{self, LogLevel};
@@ -47,13 +47,11 @@ use verdict::verdict;
 use watched::Watched;
 
 use crate::events::{DELIVER, Events, Said};
+use crate::provisioning::AFTER_ERROR;
 use crate::run::{client, holder, tell, told_to_end};
 
 /// Requests under way, to the API server or to pods.
 const AT_ONCE: usize = 20;
-
-/// After an error of the API server.
-const AFTER_ERROR: Duration = Duration::from_secs(2);
 
 /// Until it is told to end.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -239,9 +237,7 @@ impl Delivery {
                 uid: Some(uid),
                 ..ObjectReference::default()
             };
-            if let Err(error) = self.events.publish(&about, said).await {
-                tracing::warn!(error = %error, reason = said.reason, "cannot write an event");
-            }
+            self.events.tell(&about, said).await;
         }
     }
 }

@@ -79,11 +79,14 @@ impl Events {
         }
     }
 
-    pub(crate) async fn publish(
-        &self,
-        about: &ObjectReference,
-        said: &Said<'_>,
-    ) -> Result<(), kube::Error> {
+    /// Tells people of an object what happened to it. Whoever reads that can do without.
+    pub(crate) async fn tell(&self, about: &ObjectReference, said: &Said<'_>) {
+        if let Err(error) = self.publish(about, said).await {
+            tracing::warn!(error = %error, reason = said.reason, "cannot write an event");
+        }
+    }
+
+    async fn publish(&self, about: &ObjectReference, said: &Said<'_>) -> Result<(), kube::Error> {
         let note = shortened(&said.note);
         let event = Event {
             type_: said.kind,

@@ -23,7 +23,7 @@ use crate::events::{Events, Said};
 use crate::intent::{Holder, Intent, IntentError};
 use crate::memory::Memory;
 use crate::metrics::{Failure, Metrics};
-use crate::names::{Provisioner, SELECTED_NODE};
+use crate::names::{Provisioner, SELECTED_NODE, VolumeName};
 use crate::next_step::{Asked, Others};
 use crate::nodes::Nodes;
 use crate::predecessor::Predecessors;
@@ -98,7 +98,7 @@ impl StepError {
         let Self::Api { source, .. } = self else {
             return false;
         };
-        code(source).is_some_and(|code| (400..500).contains(&code) && code != 429)
+        is_refusal(source)
     }
 
     fn in_words(&self) -> String {
@@ -142,14 +142,17 @@ impl Provisioning {
     pub(crate) fn backlog(&self) -> Backlog {
         let stores = &self.stores;
         let class = |name: &str| stores.classes.get(&ObjectRef::new(name));
-        let is_under_way = |name: &str| {
-            let intent = ObjectRef::new(name).within(&self.namespace);
-            stores.intents.get(&intent).is_some()
-                || stores.volumes.get(&ObjectRef::new(name)).is_some()
-        };
+        let is_under_way = |name: &VolumeName| self.is_under_way(name);
         let claims = stores.claims.state();
         Backlog::of(&claims, class, is_under_way, &self.provisioner)
             .with(&stores.intents.state(), Timestamp::now())
+    }
+
+    /// Whether the volume of that name is there, or is being made.
+    pub(crate) fn is_under_way(&self, name: &VolumeName) -> bool {
+        let intent = ObjectRef::new(&name.0).within(&self.namespace);
+        self.stores.intents.get(&intent).is_some()
+            || self.stores.volumes.get(&ObjectRef::new(&name.0)).is_some()
     }
 
     /// Whether another process may still be asking the backend for what an intent says.
@@ -169,11 +172,9 @@ impl Provisioning {
         }
     }
 
-    /// Tells people of an object what happened to it. Whoever reads that can do without.
+    /// Tells people of an object what happened to it.
     pub(crate) async fn tell(&self, about: &ObjectReference, said: &Said<'_>) {
-        if let Err(error) = self.events.publish(about, said).await {
-            tracing::warn!(error = %error, reason = said.reason, "cannot write an event");
-        }
+        self.events.tell(about, said).await;
     }
 
     /// What the API server refuses is told, and tried less and less soon: each try may ask the cloud as well.
@@ -226,6 +227,11 @@ impl Provisioning {
             Err(error) => Err(api(doing)(error)),
         }
     }
+}
+
+/// Whether the API server would say the same at once again.
+pub(crate) fn is_refusal(error: &kube::Error) -> bool {
+    code(error).is_some_and(|code| (400..500).contains(&code) && code != 429)
 }
 
 /// That object, and none that gets its name later.

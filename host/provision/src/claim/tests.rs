@@ -248,3 +248,17 @@ fn a_volume_that_every_node_reaches_is_made_in_no_place_and_asks_no_node_for_its
     let refused = written(Reach::SomePlaces).expect_err("refused");
     assert!(matches!(refused, ClaimError::NoZone { .. }), "{refused}");
 }
+
+#[test]
+fn a_place_is_named_by_the_chosen_node_or_by_the_class() {
+    let chosen = claim(&|claim| claim["metadata"]["annotations"][SELECTED_NODE] = json!("n"));
+    let anywhere = class(&|_| {});
+    let somewhere = class(&|class| {
+        class["allowedTopologies"] = json!([{ "matchLabelExpressions": [
+            { "key": topology::ZONE, "values": ["z"] },
+        ] }]);
+    });
+    assert!(names_places(&chosen, &anywhere));
+    assert!(names_places(&claim(&|_| {}), &somewhere));
+    assert!(!names_places(&claim(&|_| {}), &anywhere));
+}

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use drivebay::config::parse_driver;
+use drivebay::digest::sha256_hex;
 use drivebay::store::Content;
 use k8s_openapi::api::core::v1::ConfigMap;
-use sha2::{Digest as _, Sha256};
 
 /// Endings of a component's file, the longer ones first.
 const COMPONENT: [&str; 3] = [".wasm.zst", ".wasm.gz", ".wasm"];
@@ -52,7 +52,7 @@ impl Delivered {
         let mut drivers = BTreeMap::new();
         for (name, value) in &entries {
             if component_of(name).is_some() {
-                files.insert((*name).to_owned(), hex(&Sha256::digest(value)));
+                files.insert((*name).to_owned(), sha256_hex(value));
             } else if let Some(driver) = name.strip_suffix(DRIVER) {
                 drivers.insert(driver.to_owned(), driver_file(name, value));
             }
@@ -123,20 +123,16 @@ fn entries(map: &ConfigMap) -> BTreeMap<&str, &[u8]> {
 }
 
 fn digest(entries: &BTreeMap<&str, &[u8]>) -> Digest {
-    let mut all = Sha256::new();
+    let mut all = Vec::new();
     for (name, value) in entries {
         for part in [name.as_bytes(), value] {
-            all.update((part.len() as u64).to_be_bytes());
-            all.update(part);
+            all.extend((part.len() as u64).to_be_bytes());
+            all.extend(part);
         }
     }
-    let mut digits = hex(&all.finalize());
+    let mut digits = sha256_hex(all);
     digits.truncate(16);
     Digest(digits)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -157,10 +153,6 @@ pub(super) mod tests {
 
     pub(in super::super) fn delivered(files: &[(&str, &str)]) -> Delivered {
         Delivered::of(&map(files)).expect("it has something")
-    }
-
-    fn sha256(text: &str) -> String {
-        hex(&Sha256::digest(text))
     }
 
     #[test]
@@ -199,7 +191,7 @@ pub(super) mod tests {
         let all = [&component, &signature, &other];
         for changed in [&component, &signature] {
             let expected = Expected::of([changed], all);
-            let offered = Content::offered(&sha256("one"), Some(&sha256("signed")));
+            let offered = Content::offered(&sha256_hex("one"), Some(&sha256_hex("signed")));
             let components = BTreeMap::from([("nfs".to_owned(), Some(offered))]);
             assert_eq!(expected.components, components);
         }

@@ -64,7 +64,7 @@ pub(super) enum Left {
         "its claim is gone or is being deleted, so its reclaim policy stays Retain and is {0} no more: set that again if the \
          volume may be deleted"
     )]
-    Kept(String),
+    Retained(String),
     #[error("others deleted it before it was replaced, so it is not created again")]
     Vanished,
 }

@@ -16,7 +16,7 @@ use super::object::{Object, RETAIN};
 use super::record::{self, MIGRATION_FINALIZER, MIGRATION_LABEL, Record, Stage};
 use super::uses;
 use crate::intent::ClaimKey;
-use crate::provisioning::{code, exactly, is_there_already, without_finalizer};
+use crate::provisioning::{code, exactly, is_refusal, is_there_already, without_finalizer};
 
 /// As many objects as the API server is asked for at once.
 const PAGE: u32 = 500;
@@ -215,7 +215,7 @@ impl Cluster {
 
     /// Keeps it whatever becomes of its claim, and marks it with what it had.
     pub(super) async fn retain(&self, object: &Object) -> anyhow::Result<()> {
-        self.patch(object, kept(object)).await
+        self.patch(object, retain_patch(object)).await
     }
 
     /// That very version of it, which was looked at.
@@ -246,7 +246,7 @@ impl Cluster {
 
     /// Gives it to the claim that has had it, and keeps it until that has it.
     pub(super) async fn claim_for(&self, object: &Object, record: &Record) -> anyhow::Result<()> {
-        let mut patch = kept(object);
+        let mut patch = retain_patch(object);
         patch["spec"]["claimRef"] = json!({ "uid": record.claim().map(|claim| claim.uid) });
         self.patch(object, patch).await
     }
@@ -299,7 +299,7 @@ impl Cluster {
         match self.volumes().create(&params, &as_object(volume)?).await {
             Ok(_) => Ok(Answer::Takes),
             Err(error) if is_there_already(&error) => Ok(Answer::Takes),
-            Err(error) if is_refusal(&error) => Ok(Answer::Refuses(error.to_string())),
+            Err(error) if is_of_the_volume(&error) => Ok(Answer::Refuses(error.to_string())),
             Err(error) => {
                 Err(error).context("cannot ask the API server whether it takes the new volume")
             }
@@ -343,16 +343,16 @@ fn as_object(volume: &Value) -> anyhow::Result<DynamicObject> {
 }
 
 /// What keeps a volume, with what it had.
-fn kept(object: &Object) -> Value {
+fn retain_patch(object: &Object) -> Value {
     json!({
         "metadata": { "annotations": { MARK: object.what_it_had().text() } },
         "spec": { "persistentVolumeReclaimPolicy": RETAIN },
     })
 }
 
-/// Whether it would be said again, were it asked again.
-fn is_refusal(error: &kube::Error) -> bool {
-    code(error).is_some_and(|code| (400..500).contains(&code) && ![401, 408, 429].contains(&code))
+/// Whether it is the volume that is refused, and not whoever asks, nor the time that it took.
+fn is_of_the_volume(error: &kube::Error) -> bool {
+    is_refusal(error) && !matches!(code(error), Some(401 | 408))
 }
 
 /// That it is gone, or another one or another version by now, is found by looking again.

@@ -25,7 +25,7 @@ pub(super) enum Which {
 
 /// What there is by a record's name.
 #[derive(Debug, PartialEq, Eq)]
-enum Standing {
+enum VolumeState {
     /// What was to be replaced, not touched or not gone yet.
     Original,
     Gone,
@@ -69,30 +69,30 @@ pub(super) fn next(
     stage: Stage,
     wanted: Direction,
 ) -> Step {
-    let stands = [Stage::Begun, Stage::Deleting].contains(&stage);
-    let goes_on = record.direction == wanted && stands;
-    match (standing(found, record), found, stage) {
-        (Standing::Created(which), Some(object), Stage::Replaced) => end(object, which),
+    let is_open = [Stage::Begun, Stage::Deleting].contains(&stage);
+    let goes_on = record.direction == wanted && is_open;
+    match (state_of(found, record), found, stage) {
+        (VolumeState::Created(which), Some(object), Stage::Replaced) => end(object, which),
         // It was all done, and then somebody deleted it or made another one of it.
         (_, _, Stage::Replaced) => Step::Forget(None),
-        (Standing::Original, Some(object), _) => match (goes_on, object.is_going()) {
+        (VolumeState::Original, Some(object), _) => match (goes_on, object.is_going()) {
             (false, false) => given_up(object, stage),
             _ => of_original(object, stage),
         },
         // Others deleted it for good before anybody did so here, as provisioners do with its claim.
-        (Standing::Gone, _, _) if !stage.deletes() => Step::Forget(None),
-        (Standing::Gone, _, _) if goes_on => Step::Create,
-        (Standing::Gone, _, _) => Step::Restore,
-        (Standing::Created(_), Some(object), _) if object.claim().is_none() => {
+        (VolumeState::Gone, _, _) if !stage.deletes() => Step::Forget(None),
+        (VolumeState::Gone, _, _) if goes_on => Step::Create,
+        (VolumeState::Gone, _, _) => Step::Restore,
+        (VolumeState::Created(_), Some(object), _) if object.claim().is_none() => {
             match claim.is_some_and(|claim| claim.metadata.uid == record.claim().map(|key| key.uid))
             {
                 true => Step::Claim,
                 false => Step::Stop,
             }
         }
-        (Standing::Created(_), Some(object), _) if !is_settled(object, claim) => Step::Await,
-        (Standing::Created(_), _, _) => Step::Write(Stage::Replaced),
-        (Standing::Foreign | Standing::Original, _, _) => Step::Stop,
+        (VolumeState::Created(_), Some(object), _) if !is_settled(object, claim) => Step::Await,
+        (VolumeState::Created(_), _, _) => Step::Write(Stage::Replaced),
+        (VolumeState::Foreign | VolumeState::Original, _, _) => Step::Stop,
     }
 }
 
@@ -123,37 +123,32 @@ fn end(object: &Object, which: Which) -> Step {
     }
 }
 
-fn standing(found: Option<&Object>, record: &Record) -> Standing {
+fn state_of(found: Option<&Object>, record: &Record) -> VolumeState {
     let Some(object) = found else {
-        return Standing::Gone;
+        return VolumeState::Gone;
     };
     if object.uid() == record.uid {
-        return Standing::Original;
+        return VolumeState::Original;
     }
     let blueprint = object.blueprint();
     let is = |volume: &Value| is_same(volume, &blueprint);
     match (is(&record.new), is(&record.old)) {
-        (true, _) => Standing::Created(Which::New),
-        (false, true) => Standing::Created(Which::Old),
-        (false, false) => Standing::Foreign,
+        (true, _) => VolumeState::Created(Which::New),
+        (false, true) => VolumeState::Created(Which::Old),
+        (false, false) => VolumeState::Foreign,
     }
 }
 
 /// By what a volume is the same: where its data is, and whose it is. One that a person wrote may lack its claim's UID.
 fn is_same(volume: &Value, found: &Value) -> bool {
-    let source = |volume: &Value| {
-        [
-            volume["spec"]["csi"].clone(),
-            volume["spec"]["flexVolume"].clone(),
-        ]
+    let (volume, found) = (&volume["spec"], &found["spec"]);
+    let is_claims = |field: &str| volume["claimRef"][field] == found["claimRef"][field];
+    let is_of_claim = match found["claimRef"]["uid"].is_null() {
+        true => is_claims("namespace") && is_claims("name"),
+        false => is_claims("uid"),
     };
-    let claim = |volume: &Value, field: &str| volume["spec"]["claimRef"][field].clone();
-    let is_claim_of = |field: &&str| claim(volume, field) == claim(found, field);
-    let fields: &[&str] = match claim(found, "uid").is_null() {
-        true => &["namespace", "name"],
-        false => &["uid"],
-    };
-    source(volume) == source(found) && fields.iter().all(is_claim_of)
+    let is_source = |field: &str| volume[field] == found[field];
+    is_of_claim && is_source("csi") && is_source("flexVolume")
 }
 
 /// Whether volume and claim have found each other again, or the claim went meanwhile, and that was seen.

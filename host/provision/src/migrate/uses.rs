@@ -19,25 +19,22 @@ pub(super) struct Users {
 impl Users {
     /// Who uses that one, or is going to.
     pub(super) fn of(&self, object: &Object, kind: Kind) -> Vec<String> {
-        let mut found = self.pods(object, kind, |_| true);
-        found.extend(attachments_of(object, &self.attachments));
-        found.extend(nodes_of(object, &self.nodes));
-        found
+        self.with_pods(object, kind, |_| true)
     }
 
     /// Who may use it on a node already.
     pub(super) fn on_nodes(&self, object: &Object, kind: Kind) -> Vec<String> {
-        let mut found = self.pods(object, kind, |pod| node_of(pod).is_some());
-        found.extend(attachments_of(object, &self.attachments));
-        found.extend(nodes_of(object, &self.nodes));
-        found
+        self.with_pods(object, kind, |pod| node_of(pod).is_some())
     }
 
-    fn pods(&self, object: &Object, kind: Kind, which: impl Fn(&Pod) -> bool) -> Vec<String> {
+    fn with_pods(&self, object: &Object, kind: Kind, which: impl Fn(&Pod) -> bool) -> Vec<String> {
         let claim = object.claim();
         let pods = claim.iter().flat_map(|claim| pods_of(claim, &self.pods));
         let pods = pods.filter(|pod| may_use(pod, kind) && which(pod));
-        pods.map(pod_in_words).collect()
+        let mut found: Vec<String> = pods.map(pod_in_words).collect();
+        found.extend(attachments_of(object, &self.attachments));
+        found.extend(nodes_of(object, &self.nodes));
+        found
     }
 }
 

@@ -21,7 +21,7 @@ use super::survey::Survey;
 use super::uses::{self, Users};
 use crate::events::{Events, Said};
 use crate::intent::ClaimKey;
-use crate::provisioning::{AFTER_ERROR, code};
+use crate::provisioning::{AFTER_ERROR, is_refusal};
 
 /// How often it is looked whether others have done their part.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -134,7 +134,8 @@ impl Work<'_> {
         way: &mut Way,
     ) -> anyhow::Result<()> {
         let record = &written.record;
-        let claim = self.claim(found, record).await?;
+        let key = found.and_then(Object::claim).or_else(|| record.claim());
+        let claim = self.claim(key).await?;
         // Once there is a reason to leave it, the way leads back.
         let wanted = match way.left {
             None => self.direction,
@@ -151,17 +152,14 @@ impl Work<'_> {
         }
         if let Step::Forget(which) = next {
             // Before it is: whoever is not answered finds nothing any more that tells it.
-            let kept = match which {
+            let reason = match which {
                 None => Some(Left::Vanished)
                     .filter(|_| found.is_none() && written.stage != Stage::Replaced),
-                Some(_) => kept(found, claim.as_ref(), record),
+                Some(_) => retained(found, claim.as_ref(), record),
             };
-            way.left = kept.or(way.left.take());
+            way.left = reason.or(way.left.take());
         }
-        if next == Step::Finish {
-            return self.finish(found, claim.as_ref()).await;
-        }
-        if let Some(left) = self.take(next, found, written).await? {
+        if let Some(left) = self.take(next, found, claim.as_ref(), written).await? {
             way.left = Some(left);
         }
         Ok(())
@@ -180,10 +178,9 @@ impl Work<'_> {
 
     async fn finish(
         &self,
-        found: Option<&Object>,
+        object: &Object,
         claim: Option<&PersistentVolumeClaim>,
     ) -> anyhow::Result<()> {
-        let Some(object) = found else { return Ok(()) };
         let policy = match step::is_held(object, claim) {
             true => Policy::AsItWas,
             false => Policy::StaysRetain,
@@ -193,10 +190,7 @@ impl Work<'_> {
 
     /// One that is marked, and of which nothing is written down: somebody deleted that.
     async fn whole(&self, object: &Object, way: &mut Way) -> anyhow::Result<()> {
-        let claim = match object.claim() {
-            Some(key) => self.cluster.claim(&key).await?,
-            None => None,
-        };
+        let claim = self.claim(object.claim()).await?;
         let claim = claim.as_ref();
         if !step::is_settled(object, claim) {
             if Instant::now() > way.until {
@@ -206,10 +200,10 @@ impl Work<'_> {
             return Ok(());
         }
         if !step::is_held(object, claim) {
-            way.left = Some(Left::Kept(object.what_it_had().policy))
-                .filter(|_| object.what_it_had().policy != RETAIN);
+            let policy = object.what_it_had().policy;
+            way.left = (policy != RETAIN).then_some(Left::Retained(policy));
         }
-        self.finish(Some(object), claim).await
+        self.finish(object, claim).await
     }
 
     /// Of a volume of which nothing is written down: that is the end, or the beginning.
@@ -265,6 +259,7 @@ impl Work<'_> {
         &self,
         step: Step,
         found: Option<&Object>,
+        claim: Option<&PersistentVolumeClaim>,
         written: &Written,
     ) -> anyhow::Result<Option<Left>> {
         let record = &written.record;
@@ -278,6 +273,7 @@ impl Work<'_> {
                 self.create_one(record, Which::Old).await?;
             }
             (Step::Claim, Some(object)) => self.cluster.claim_for(object, record).await?,
+            (Step::Finish, Some(object)) => self.finish(object, claim).await?,
             (Step::Write(stage), _) => self.cluster.write_stage(written, stage).await?,
             (Step::Forget(which), _) => {
                 if let (Some(Which::New), Some(object)) = (which, found) {
@@ -292,9 +288,9 @@ impl Work<'_> {
                 self.cluster.namespace,
                 record::name_of(record.volume())
             ),
-            // Without a volume none of the others is next.
-            (Step::Await | Step::Finish, _)
-            | (Step::Retain | Step::Delete | Step::Release | Step::Claim, None) => {}
+            (Step::Await, _) => {}
+            // Without a volume none of these is next.
+            (Step::Retain | Step::Delete | Step::Release | Step::Claim | Step::Finish, None) => {}
         }
         Ok(None)
     }
@@ -409,10 +405,7 @@ impl Work<'_> {
         users: &Users,
         survey: &Survey,
     ) -> anyhow::Result<Result<Value, Left>> {
-        let claim = match object.claim() {
-            Some(key) => self.cluster.claim(&key).await?,
-            None => None,
-        };
+        let claim = self.claim(object.claim()).await?;
         let around = Surroundings {
             drivers: self.drivers,
             claim: claim.as_ref(),
@@ -424,12 +417,7 @@ impl Work<'_> {
         Ok(assessment::of(object, self.direction, &around))
     }
 
-    async fn claim(
-        &self,
-        found: Option<&Object>,
-        record: &Record,
-    ) -> anyhow::Result<Option<PersistentVolumeClaim>> {
-        let key: Option<ClaimKey> = found.and_then(Object::claim).or_else(|| record.claim());
+    async fn claim(&self, key: Option<ClaimKey>) -> anyhow::Result<Option<PersistentVolumeClaim>> {
         match key {
             Some(key) => self.cluster.claim(&key).await,
             None => Ok(None),
@@ -457,9 +445,7 @@ impl Work<'_> {
                 .map(|pod| pod.object_ref(&())),
         );
         for object in &about {
-            if let Err(error) = self.events.publish(object, &said).await {
-                tracing::warn!(error = %error, "cannot write an event, which nobody needs");
-            }
+            self.events.tell(object, &said).await;
         }
     }
 
@@ -485,20 +471,17 @@ impl Work<'_> {
 fn is_passing(error: &anyhow::Error) -> bool {
     let mut causes = error.chain();
     let asked = causes.find_map(|cause| cause.downcast_ref::<kube::Error>());
-    asked.is_some_and(|error| match code(error) {
-        None | Some(429) => true,
-        Some(code) => code >= 500,
-    })
+    asked.is_some_and(|error| !is_refusal(error))
 }
 
 /// That a volume has another policy than it had, which nobody would think of.
-fn kept(
+fn retained(
     object: Option<&Object>,
     claim: Option<&PersistentVolumeClaim>,
     record: &Record,
 ) -> Option<Left> {
     let object = object.filter(|object| !object.is_going() && !step::is_held(object, claim))?;
-    (object.policy() != record.policy).then(|| Left::Kept(record.policy.clone()))
+    (object.policy() != record.policy).then(|| Left::Retained(record.policy.clone()))
 }
 
 /// What a volume is, in words: `diskplugin.csi.alibabacloud.com volume d-1`, `a FlexVolume of alicloud/disk`.
