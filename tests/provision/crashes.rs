@@ -29,11 +29,11 @@ pub(crate) const REMOVED: Request = Request {
     method: "DELETE",
     path: "/configmaps",
 };
-const DELETED: Request = Request {
+pub(crate) const DELETED: Request = Request {
     method: "DELETE",
     path: "/persistentvolumes",
 };
-const RELEASED: Request = Request {
+pub(crate) const RELEASED: Request = Request {
     method: "PATCH",
     path: "/persistentvolumes",
 };

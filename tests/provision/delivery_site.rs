@@ -2,7 +2,6 @@
 //! kubelet: what a pod is and where it listens is what a test says.
 
 use std::fs;
-use std::process::{Child, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +10,7 @@ use drivebay_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::site::{bring_in, token};
+use crate::site::{Provisioner, bring_in, token};
 use crate::told::Told;
 
 const ACCOUNT: &str = "drivebay-deliver";
@@ -29,16 +28,6 @@ pub(crate) struct DeliverySite {
     /// The API server, asked as the deliverer's own account.
     pub(crate) as_deliverer: Api,
     _proxy: Running,
-}
-
-/// A running deliverer, which is killed when this is dropped.
-pub(crate) struct Deliverer(Child);
-
-impl Drop for Deliverer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 impl DeliverySite {
@@ -84,20 +73,12 @@ impl DeliverySite {
     }
 
     #[track_caller]
-    pub(crate) fn deliverer(&self) -> Deliverer {
+    pub(crate) fn deliverer(&self) -> Provisioner {
         let mut command = self.node.command(&dist("drivebay-provision"));
         command.args(["deliver", "--namespace", self.name]);
         command.args(["--metrics-address", &self.at.address()]);
         command.env("KUBECONFIG", self.node.path("kubeconfig"));
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.node.path("deliver.log"));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log.expect("writable"));
-        Deliverer(command.spawn().expect("it starts"))
+        Provisioner::start(command, &self.node.path("deliver.log"))
     }
 
     /// What all of them said.

@@ -93,8 +93,17 @@ impl Gate {
 
     /// Keeps the next such request waiting.
     pub(crate) fn hold(&self, request: Request) -> Held {
+        self.keep_waiting(Wanted::Next(request))
+    }
+
+    /// The same of a request that changes something, after so many others.
+    pub(crate) fn hold_write_after(&self, others: usize) -> Held {
+        self.keep_waiting(Wanted::WriteAfter(others))
+    }
+
+    fn keep_waiting(&self, wanted: Wanted) -> Held {
         let (goes_on, told) = channel();
-        let has_come = self.trap(Moment::Before, request);
+        let has_come = self.set(Moment::Before, wanted);
         if let Some(trap) = &mut lock(&self.state).trap {
             trap.goes_on = Some(told);
         }

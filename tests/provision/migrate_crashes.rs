@@ -4,6 +4,7 @@
 use drivebay_tests::becomes;
 use serde_json::json;
 
+use crate::crashes::DELETED;
 use crate::gate::{Moment, Request};
 use crate::migration::{Migration, NODE};
 use crate::site::{Site, VOLUMES};
@@ -11,13 +12,9 @@ use crate::site::{Site, VOLUMES};
 /// Fewer than a migration has, so that a test that kills nobody is found.
 const LEAST_WRITES: usize = 9;
 
-const DELETED: Request = Request {
-    method: "DELETE",
-    path: "/persistentvolumes",
-};
 /// Requests before the one that creates the new volume: whether it would be, and the old one again, the record, Retain, that it
 /// is deleted, the deletion, the finalizers.
-const WRITES_BEFORE_CREATION: usize = 7;
+pub(crate) const WRITES_BEFORE_CREATION: usize = 7;
 
 /// Kills at each request that changes something, before and after the API server has carried it out, each time on the way
 /// of another volume; `then` brings it to an end. How many requests there were.
@@ -84,7 +81,7 @@ fn what_was_begun_and_killed_can_be_taken_back_at_each_step() {
 
 /// Kills it there.
 #[track_caller]
-fn killed_at(migration: &Migration, name: &str, moment: Moment, request: Request) {
+pub(crate) fn killed_at(migration: &Migration, name: &str, moment: Moment, request: Request) {
     let sprung = migration.gate.trap(moment, request);
     assert!(
         migration.is_killed(&["--apply", name], &sprung),

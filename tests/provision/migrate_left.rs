@@ -49,17 +49,8 @@ fn a_volume_in_use_is_left_and_its_pod_is_named() {
 fn a_volume_that_is_attached_is_left_and_the_node_is_named() {
     let migration = Migration::with_csi_driver("migrate-attached");
     migration.disk("migrate-attached-a", &json!({}));
-    let nodes = "/api/v1/nodes";
-    migration.api().create(
-        nodes,
-        &json!({ "metadata": { "name": "migrate-attached" } }),
-    );
-    let attached = |volumes: Value| {
-        let status = json!({ "status": { "volumesAttached": volumes } });
-        migration
-            .api()
-            .patch(&format!("{nodes}/migrate-attached/status"), &status);
-    };
+    migration.node("migrate-attached");
+    let attached = |volumes: Value| migration.has_attached("migrate-attached", &volumes);
     attached(
         json!([{ "name": "flexvolume-migrate-attached/disk/migrate-attached-a", "devicePath": "" }]),
     );

@@ -3,36 +3,29 @@
 use drivebay_tests::becomes;
 use serde_json::{Value, json};
 
-use crate::gate::{Moment, Request};
-use crate::migrate_crashes::gone;
+use crate::crashes::{DELETED, RELEASED, REMOVED};
+use crate::gate::{Gate, Held, Moment, Request};
+use crate::migrate_crashes::{WRITES_BEFORE_CREATION, gone, killed_at};
 use crate::migration::{Migration, NODE};
 use crate::site::VOLUMES;
 
-const DELETED: Request = Request {
-    method: "DELETE",
-    path: "/persistentvolumes",
-};
-const CREATED: Request = Request {
-    method: "POST",
-    path: "/persistentvolumes?",
-};
-const FORGOTTEN: Request = Request {
-    method: "DELETE",
-    path: "/configmaps",
-};
-const MARKED: Request = Request {
-    method: "PATCH",
-    path: "/persistentvolumes",
-};
+/// The finalizers are taken off after it.
+const WRITES_BEFORE_DELETION: usize = WRITES_BEFORE_CREATION - 2;
 
-/// One run is about to send that request about a volume with that policy, and another one, which goes back, works to its end
+/// What marks a volume.
+const MARKED: Request = RELEASED;
+
+/// What forgets a record.
+const FORGOTTEN: Request = REMOVED;
+
+/// One run is about to send a request that is held, about a volume with that policy, and another one, which goes back, works to its end
 /// first. The volume is one or the other afterwards, and whole.
 #[track_caller]
-fn overtaken(name: &'static str, policy: &str, request: Request) {
+fn overtaken(name: &'static str, policy: &str, hold: impl FnOnce(&Gate) -> Held) {
     let migration = Migration::with_csi_driver(name);
     let volume = format!("{name}-a");
     migration.disk(&volume, &json!({ "persistentVolumeReclaimPolicy": policy }));
-    let held = migration.gate.hold(request);
+    let held = hold(&migration.gate);
     let run = migration.start(&["--apply", &volume]);
     held.has_come.recv().expect("the request comes");
     migration
@@ -56,17 +49,19 @@ fn overtaken(name: &'static str, policy: &str, request: Request) {
 
 #[test]
 fn a_run_that_is_overtaken_by_one_the_other_way_deletes_no_volume_of_which_nothing_is_written() {
-    overtaken("migrate-race-deleted", "Retain", DELETED);
+    overtaken("migrate-race-deleted", "Retain", |gate| gate.hold(DELETED));
 }
 
 #[test]
 fn a_run_that_is_overtaken_before_it_marks_a_volume_loses_no_policy() {
-    overtaken("migrate-race-marked", "Delete", MARKED);
+    overtaken("migrate-race-marked", "Delete", |gate| gate.hold(MARKED));
 }
 
 #[test]
 fn a_run_that_is_overtaken_before_it_creates_a_volume_finds_what_is_there() {
-    overtaken("migrate-race-created", "Delete", CREATED);
+    overtaken("migrate-race-created", "Delete", |gate| {
+        gate.hold_write_after(WRITES_BEFORE_CREATION)
+    });
 }
 
 /// The run was cut off when all was done but for what is written down.
@@ -75,8 +70,7 @@ fn a_policy_that_is_set_once_a_volume_is_whole_stays() {
     let migration = Migration::with_csi_driver("migrate-policy");
     let name = "migrate-policy-a";
     migration.disk(name, &json!({}));
-    let sprung = migration.gate.trap(Moment::Before, FORGOTTEN);
-    assert!(migration.is_killed(&["--apply", name], &sprung));
+    killed_at(&migration, name, Moment::Before, FORGOTTEN);
     let policy = |volume: Value| volume["spec"]["persistentVolumeReclaimPolicy"].clone();
     assert_eq!(policy(migration.volume(name)), "Delete");
     let retain = json!({ "spec": { "persistentVolumeReclaimPolicy": "Retain" } });
@@ -94,8 +88,7 @@ fn a_record_that_a_person_deletes_takes_no_policy_with_it() {
         ("migrate-erased-b", FORGOTTEN),
     ] {
         migration.disk(name, &json!({}));
-        let sprung = migration.gate.trap(Moment::Before, request);
-        assert!(migration.is_killed(&["--apply", name], &sprung));
+        killed_at(&migration, name, Moment::Before, request);
         let record = migration.path("configmaps", &format!("drivebay-migration.{name}"));
         let released = json!({ "metadata": { "finalizers": [] } });
         migration.api().patch(&record, &released);
@@ -108,9 +101,12 @@ fn a_record_that_a_person_deletes_takes_no_policy_with_it() {
 #[test]
 fn an_api_server_that_is_away_for_a_moment_ends_nothing() {
     let migration = Migration::with_csi_driver("migrate-away");
-    for (name, request) in [("migrate-away-a", DELETED), ("migrate-away-b", CREATED)] {
+    for (name, writes_before) in [
+        ("migrate-away-a", WRITES_BEFORE_DELETION),
+        ("migrate-away-b", WRITES_BEFORE_CREATION),
+    ] {
         migration.disk(name, &json!({}));
-        let sprung = migration.gate.trap(Moment::Cut, request);
+        let sprung = migration.gate.trap_write_after(Moment::Cut, writes_before);
         let ended = migration.run(&["--apply", name]);
         sprung.try_recv().expect("the request came");
         ended.is_done("1 done");
@@ -124,16 +120,9 @@ fn a_node_that_has_the_old_volume_when_it_is_gone_gets_it_back() {
     let migration = Migration::with_csi_driver("migrate-node");
     let name = "migrate-node-a";
     migration.disk(name, &json!({}));
-    let nodes = "/api/v1/nodes";
-    let node = json!({ "metadata": { "name": "migrate-node" } });
-    migration.api().create(nodes, &node);
+    migration.node("migrate-node");
     gone(&migration, name);
-    let attached = |volumes: Value| {
-        let status = json!({ "status": { "volumesAttached": volumes } });
-        migration
-            .api()
-            .patch(&format!("{nodes}/migrate-node/status"), &status);
-    };
+    let attached = |volumes: Value| migration.has_attached("migrate-node", &volumes);
     attached(json!([{ "name": "flexvolume-migrate-node/disk/migrate-node-a", "devicePath": "" }]));
     migration.run(&["--apply", name]).is_left(&[
         "node migrate-node, which has it attached or mounted",
@@ -237,8 +226,7 @@ fn a_policy_stays_retain_where_the_claim_is_being_deleted_meanwhile() {
     let migration = Migration::with_csi_driver("migrate-going");
     let name = "migrate-going-a";
     migration.disk(name, &json!({}));
-    let sprung = migration.gate.trap(Moment::Before, DELETED);
-    assert!(migration.is_killed(&["--apply", name], &sprung));
+    killed_at(&migration, name, Moment::Before, DELETED);
     migration.pod("web-0", name, Some(NODE));
     let claim = migration.path("persistentvolumeclaims", name);
     migration.api().delete(&claim);
@@ -259,8 +247,7 @@ fn a_volume_that_others_deleted_before_it_was_touched_is_not_created_again() {
     let migration = Migration::with_csi_driver("migrate-vanished");
     let name = "migrate-vanished-a";
     migration.disk(name, &json!({}));
-    let sprung = migration.gate.trap(Moment::Before, MARKED);
-    assert!(migration.is_killed(&["--apply", name], &sprung));
+    killed_at(&migration, name, Moment::Before, MARKED);
     migration
         .api()
         .delete(&migration.path("persistentvolumeclaims", name));

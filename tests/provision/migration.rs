@@ -173,6 +173,21 @@ impl Migration {
         );
     }
 
+    /// A node, of which there are none here.
+    #[track_caller]
+    pub(crate) fn node(&self, name: &str) {
+        let node = json!({ "metadata": { "name": name } });
+        self.api().create("/api/v1/nodes", &node);
+    }
+
+    /// As the attach-detach controller says of a node.
+    #[track_caller]
+    pub(crate) fn has_attached(&self, node: &str, volumes: &Value) {
+        let status = json!({ "status": { "volumesAttached": volumes } });
+        self.api()
+            .patch(&format!("/api/v1/nodes/{node}/status"), &status);
+    }
+
     #[track_caller]
     pub(crate) fn volume(&self, name: &str) -> Value {
         let found = self.api().find(&format!("{VOLUMES}/{name}"));

@@ -1,7 +1,8 @@
 //! One provisioner with a driver name, a cloud and namespaces of its own.
 
 use std::fs;
-use std::process::{Child, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use drivebay_tests::{
     Api, Cloud, ControlPlane, INSTANCE, Node, Running, becomes, dist, guest, kubeconfig_of_proxy,
@@ -54,7 +55,7 @@ pub(crate) struct Site {
     _proxy: Running,
 }
 
-/// A running provisioner, which is killed when this is dropped.
+/// A running `drivebay-provision`, which is killed when this is dropped.
 pub(crate) struct Provisioner(Child);
 
 impl Site {
@@ -200,15 +201,7 @@ impl Site {
         command.args(["--not-beside", &format!("{}/{PREDECESSOR}", self.name)]);
         command.env("DRIVEBAY_RUN_DIR", self.node.path(pod.locks()));
         command.env("KUBECONFIG", self.node.path(&pod.kubeconfig()));
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.node.path("provisioner.log"));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log.expect("writable"));
-        Provisioner(command.spawn().expect("it starts"))
+        Provisioner::start(command, &self.node.path("provisioner.log"))
     }
 
     /// Who holds the lease.
@@ -407,6 +400,17 @@ impl Pod {
 }
 
 impl Provisioner {
+    /// What it says is added to a log.
+    #[track_caller]
+    pub(crate) fn start(mut command: Command, log: &Path) -> Self {
+        let log = fs::File::options().create(true).append(true).open(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("writable"));
+        Self(command.spawn().expect("it starts"))
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.0.kill().expect("ours");
